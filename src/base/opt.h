@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Option tables: one per command. The table parses the command line, writes --help, the man page's
+ * option list and the shell completions. Long options as "--name value" or "--name=value", short as
+ * "-n value" or bundled "-it"; booleans also "--flag=false"; "--" ends options; options may follow
+ * arguments unless the command sets CMD_STOP_AT_ARG (run, exec: the rest belongs to the container).
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum opt_kind {
+	OPT_FLAG,  /* bool */
+	OPT_STR,   /* char * (heap) */
+	OPT_STRV,  /* char ** (heap), may be given several times */
+	OPT_INT,   /* int */
+	OPT_U64,   /* struct opt_u64 */
+	OPT_I64,   /* struct opt_i64 */
+	OPT_BYTES, /* struct opt_u64, docker's units */
+	OPT_FN     /* .parse does it */
+};
+
+enum { OPT_HIDDEN = 1 << 0, OPT_OPTIONAL_ARG = 1 << 1 /* "--name" alone gives "" */ };
+
+struct opt {
+	const char *name; /* without dashes */
+	char short_name;  /* 0: none */
+	enum opt_kind kind;
+	size_t offset;    /* of the field in the command's option struct */
+	const char *arg;  /* what the value is called in help: "PATH"; NULL for flags */
+	const char *help; /* one line, also the man page's text; no full stop */
+	int (*parse)(void *field, const char *value, struct err *err); /* OPT_FN */
+	const char *const
+	    *choices; /* allowed words, NULL-terminated, or NULL; also for completion */
+	unsigned int flags;
+};
+
+enum { CMD_STOP_AT_ARG = 1 << 0, CMD_HIDDEN = 1 << 1, CMD_ROOT_NOT_NEEDED = 1 << 2 };
+
+struct cmd {
+	const char *name;
+	const char *args;    /* "[OPTIONS] IMAGE [COMMAND] [ARG...]" */
+	const char *summary; /* one line */
+	const char *details; /* paragraphs for --help and the man page, or NULL */
+	const struct opt *opts;
+	size_t n_opts;
+	size_t
+	    opts_size; /* of the option struct: allocated zeroed by cmd_main, freed by the table */
+	int min_args, max_args; /* max -1: any */
+	/* Returns the exit status >= 0, or -errno with err filled. */
+	int (*run)(const void *globals, void *opts, char **args, struct err *err);
+	unsigned int flags;
+};
+
+struct program {
+	const char *name;
+	const char *summary;
+	const struct opt *opts; /* global options, before the command */
+	size_t n_opts;
+	size_t opts_size;
+	const struct cmd *const *cmds; /* NULL-terminated */
+	/* After global options, before the command. */
+	int (*setup)(void *globals, struct err *err);
+	int usage_status;    /* exit status for a wrong command line: 125 or 1 */
+	const char *version; /* printed by --version */
+	/* Prints the error of a failed command and gives its exit status. */
+	int (*report)(const void *globals, const struct err *err);
+};
+
+#define OPT_FIELD(T, member) .offset = offsetof(T, member)
+
+/* Parses global options, finds the command, parses its options, runs it. Returns the exit status.
+ * Handles
+ * --help, -h, help [COMMAND], --version, and the hidden "__man COMMAND", "__complete
+ * bash|zsh|fish". */
+int program_main(const struct program *prog, int argc, char **argv);
+
+/* The parts, for tests: parses argv (argv[0] is skipped) into opts; ret_args points into argv. */
+int opt_parse(const struct opt *opts, size_t n, void *dst, char **argv, unsigned int cmd_flags,
+	      char ***ret_args, struct err *err);
+void opt_free(const struct opt *opts, size_t n, void *dst);
+void opt_write_help(const struct program *prog, const struct cmd *cmd, struct buf *out);
+void opt_write_man(const struct program *prog, const struct cmd *cmd, struct buf *out); /* scdoc */
+int opt_write_completion(const struct program *prog, const char *shell, struct buf *out,
+			 struct err *err);

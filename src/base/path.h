@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only module that resolves a path inside a tree which someone else controls: a rootfs, a
+ * layer, a volume, a build context (design rule 1). rootfd is the directory that is "/"; paths may
+ * be absolute or relative to it; symlinks resolve inside it, magic links never. openat2(2) with
+ * RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, kernel >= 5.6; where the call is missing (ENOSYS) a walk
+ * component by component with O_PATH | O_NOFOLLOW and an fd per level gives the same answer.
+ * Results are fds, CLOEXEC; go on with *at() calls on them, never with the path.
+ */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "base/err.h"
+
+/* Opens path. flags as open(2), O_CLOEXEC is added; mode for O_CREAT. fd or -errno. */
+int path_open_in(int rootfd, const char *path, int flags, mode_t mode, struct err *err);
+/* Like path_open_in, but the last component must not be a symlink (-ELOOP) and no mount is crossed.
+ */
+int path_open_in_noxdev(int rootfd, const char *path, int flags, mode_t mode, struct err *err);
+/* Opens the directory path as O_PATH, making missing components with mode. fd or -errno. */
+int path_mkdirs_in(int rootfd, const char *path, mode_t mode, struct err *err);
+/* Opens the regular file path as O_PATH, making it (empty) and missing parents. fd or -errno. */
+int path_mkfile_in(int rootfd, const char *path, mode_t mode, struct err *err);
+/* Opens the parent of path as O_PATH (made with 0755 when make is set) and stores the last
+ * component, which is never "", ".", ".." and holds no slash: for mknodat, symlinkat, unlinkat. fd
+ * or -errno; the caller frees *ret_name. */
+int path_parent_in(int rootfd, const char *path, bool make, char **ret_name, struct err *err);
+/* Removes the tree name below dirfd without following links or crossing mounts. Missing is no
+ * error. */
+int path_remove_tree(int dirfd, const char *name, struct err *err);
+/* Trusted host path: mkdir -p, then an O_PATH | O_DIRECTORY fd. */
+int path_mkdirs(const char *path, mode_t mode, struct err *err);
+/* Lexical clean-up of an absolute or relative path ("//", ".", ".." removed; ".." never above "/").
+ * For comparing and showing only, never for access. The caller frees. */
+char *path_clean(const char *path);
+/* Joins with exactly one slash. The caller frees. */
+char *path_join(const char *dir, const char *name);

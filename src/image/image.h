@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The image store's files (design section 5): blobs/sha256/<hex> as in an OCI image layout,
+ * layers/<hex of the diff id>/ unpacked, each usable as one overlay lower directory. What names and
+ * images exist is in the engine's database; here are bytes. Everything an archive says is hostile:
+ * it is read by the confined libexec program inro-layer, digests are checked before use, results
+ * appear by rename after fsync.
+ */
+#pragma once
+
+#include "oci/image.h"
+
+struct image_store {
+	int fd;        /* O_DIRECTORY of the store's root, /var/lib/inro */
+	char *root;    /* its path, for messages and for the "host" image's mask */
+	bool rootless; /* layers are unpacked in a user namespace, overlay marks are user.overlay.*
+			*/
+};
+int image_store_open(const char *root, bool rootless, struct image_store *ret, struct err *err);
+void image_store_done(struct image_store *store);
+
+/* An image that is whole in the store: its manifest, config and layers are all there. */
+struct image {
+	char *manifest_digest; /* "sha256:..." */
+	char *id;              /* the config's digest, as docker shows it */
+	char **names;          /* full references from the archive, may be NULL */
+	char **diff_ids;       /* bottom first */
+	uint64_t size;         /* bytes of the unpacked layers */
+	int64_t created_ns;
+	char *architecture, *os;
+};
+void image_done(struct image *image);
+
+struct image_list {
+	struct image *items;
+	size_t n;
+};
+void image_list_done(struct image_list *list);
+
+/* docker-archive or oci-archive, plain, gzip, zstd or xz, from fd. All images in it. Nothing stays
+ * on failure but whole blobs and layers that image_collect() removes. */
+int image_load(struct image_store *store, int fd, struct image_list *ret, struct err *err);
+/* A root filesystem tarball becomes a one-layer image. config may carry Cmd, Env ... and
+ * message/created. */
+int image_import(struct image_store *store, int fd, const struct oci_image_config *config,
+		 struct image *ret, struct err *err);
+/* The config blob, verified against id. */
+int image_read_config(struct image_store *store, const char *id, struct oci_image_config *ret,
+		      struct err *err);
+/* Directory fds of the layers, topmost first, for overlayfs. *ret_fds: heap, the caller closes and
+ * frees. */
+int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
+		      size_t *ret_n, struct err *err);
+/* The built-in image "host": a mask layer (opaque /root /home /run /tmp, the store itself) above
+ * "/". */
+int image_open_host(struct image_store *store, int **ret_fds, size_t *ret_n, struct err *err);
+/* Removes blobs and layers that none of the manifests (digests, NULL-terminated) needs. */
+int image_collect(struct image_store *store, char *const *manifest_digests, uint64_t *ret_freed,
+		  struct err *err);
+/* Removes a container's directory tree (upper files may belong to subordinate ids when rootless).
+ */
+int image_remove_tree(struct image_store *store, const char *rel_path, struct err *err);

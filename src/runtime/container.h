@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One container's processes, from a bundle to its deletion (runtime-spec runtime.md). Used by the
+ * inro-runtime command line and, linked in, by inro-monitor. Single-threaded callers. All state on
+ * disk is <root>/<id>/ (state.json, start.sock, lock); a killed runtime leaves what
+ * container_delete(force) removes.
+ */
+#pragma once
+
+#include "oci/spec.h"
+
+struct runtime {
+	char *root;    /* state directory, "/run/inro/runtime" or $XDG_RUNTIME_DIR/inro/runtime */
+	bool rootless; /* euid != 0 or inside a user namespace without full rights */
+	bool systemd_cgroup;
+};
+
+/* A rootfs made of layers, instead of spec root.path: the init mounts an overlay of them
+ * (detached). */
+struct rootfs_overlay {
+	const int *lower_fds; /* topmost first, O_PATH directories */
+	size_t n_lower;
+	int upper_fd, work_fd; /* -EBADF both: read-only */
+	bool userxattr;
+};
+
+struct container_stdio {
+	int in, out, err;
+}; /* for the container; -EBADF: inherit */
+
+struct create_args {
+	const char *id;
+	const char *bundle; /* directory; stored absolute in the state */
+	const struct spec *spec;
+	const char *spec_text; /* config.json as read, for hooks and later verbs; may be NULL */
+	const char *pid_file;  /* NULL: none */
+	const char *console_socket; /* NULL: none. Ignored when console_fd_out is set */
+	int *console_fd_out; /* in-process callers: receives the pty master (process.terminal) */
+	const struct rootfs_overlay *overlay; /* NULL: root.path */
+	struct container_stdio stdio;
+	int preserve_fds; /* fds 3 .. 3+n-1 are passed */
+	bool start;       /* run: do not wait for container_start */
+	bool no_pivot;
+};
+
+struct container {
+	pid_t pid;
+	int pidfd; /* owned */
+};
+
+/* create (and start when args->start). On failure nothing is left behind. */
+int container_create(const struct runtime *rt, const struct create_args *args,
+		     struct container *ret, struct err *err);
+int container_start(const struct runtime *rt, const char *id, struct err *err);
+/* signo to init, or to all processes of the cgroup. */
+int container_kill(const struct runtime *rt, const char *id, int signo, bool all, struct err *err);
+int container_delete(const struct runtime *rt, const char *id, bool force, struct err *err);
+
+enum container_status {
+	CONTAINER_CREATING,
+	CONTAINER_CREATED,
+	CONTAINER_RUNNING,
+	CONTAINER_PAUSED,
+	CONTAINER_STOPPED
+};
+extern const char *const container_status_names[];
+struct container_state {
+	char *oci_version, *id, *bundle, *rootfs, *created, *owner;
+	int status;              /* enum container_status */
+	pid_t pid;               /* 0 when stopped */
+	uint64_t pid_start_time; /* /proc/PID/stat field 22: a recycled pid is not ours */
+	char **cgroup_paths;
+	struct json_map annotations;
+};
+/* Reads <root>/<id>/state.json and looks whether the process lives. ERR_NOT_FOUND: "container does
+ * not exist". */
+int container_state_read(const struct runtime *rt, const char *id, struct container_state *ret,
+			 struct err *err);
+void container_state_free(struct container_state *st);
+/* The state as the specification's JSON (hooks' stdin, `state`). */
+void container_state_write(const struct container_state *st, struct buf *out);
+/* All ids below root, sorted. */
+int container_list(const struct runtime *rt, char ***ret_ids, struct err *err);
+bool container_id_valid(const char *id); /* [a-zA-Z0-9][a-zA-Z0-9_.+-]*, at most 255 */

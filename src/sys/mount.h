@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mounts as detached objects (design rule 2): made or cloned without a name, given their
+ * attributes, then attached with move_mount(2) to an fd that base/path.h opened inside the rootfs.
+ * Kernel >= 5.12 (mount_setattr). Where a call is missing the error names it. No policy here.
+ */
+#pragma once
+
+#include "base/err.h"
+
+struct mount_option {
+	const char *key, *value; /* value NULL: a flag */
+};
+
+/* fsopen + fsconfig + fsmount. attrs: MOUNT_ATTR_*. The error includes the kernel's own log of the
+ * context
+ * ("overlay: ..."). Returns the mount's fd or -errno. */
+int mount_new(const char *fstype, const char *source, const struct mount_option *options, size_t n,
+	      unsigned int attrs, struct err *err);
+/* The same with layer directories of overlayfs given as fds where the kernel takes them (>= 6.13),
+ * else as /proc/self/fd paths. upper_fd/work_fd negative: read-only overlay. lower_fds[0] is the
+ * topmost. */
+int mount_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, bool userxattr,
+		  unsigned int attrs, struct err *err);
+/* open_tree(OPEN_TREE_CLONE): a bind mount of what fd (or dirfd + path, trusted) names. */
+int mount_clone(int dirfd, const char *path, bool recursive, struct err *err);
+/* move_mount to the object target_fd refers to (O_PATH, directory or file as the mount's root). */
+int mount_attach(int mount_fd, int target_fd, struct err *err);
+/* mount_setattr: MOUNT_ATTR_* to set and clear, propagation MS_SHARED/PRIVATE/SLAVE/UNBINDABLE or
+ * 0, userns_fd >= 0 adds MOUNT_ATTR_IDMAP. dirfd + path "" works on the fd itself. */
+int mount_set(int dirfd, const char *path, bool recursive, uint64_t set, uint64_t clear,
+	      uint64_t propagation, int userns_fd, struct err *err);
+/* pivot_root to new_root_fd (which becomes cwd and "/") and detaches the old tree. */
+int mount_pivot(int new_root_fd, struct err *err);
+
+/* One line of /proc/self/mountinfo (proc(5)). Strings are unescaped and belong to the entry. */
+struct mountinfo {
+	int id, parent_id;
+	unsigned int major, minor;
+	char *root, *mount_point, *options, *optional, *fstype, *source, *super_options;
+};
+/* Parses all lines of text; pure, fuzzed. Calls fn for each; fn returns 0 to go on, else its value
+ * is returned. */
+int mountinfo_parse(const char *text, size_t len, int (*fn)(const struct mountinfo *mi, void *data),
+		    void *data, struct err *err);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processes as pidfds: no signal or wait ever reaches a recycled pid. pidfd_open(2), kernel >= 5.3.
+ */
+#pragma once
+
+#include <signal.h>
+
+#include "base/util.h"
+
+int pidfd_of(pid_t pid);                        /* fd or -errno (-ESRCH: gone) */
+int pidfd_kill(int pidfd, int signo);           /* 0 or -errno */
+int pidfd_poll(int pidfd, int timeout_ms);      /* 1: exited, 0: timeout, -errno */
+int pidfd_wait(int pidfd, siginfo_t *ret_info); /* waitid(P_PIDFD, WEXITED); children only */
