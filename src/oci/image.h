@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The OCI image specification's documents (image-spec 1.1: descriptor.md, manifest.md,
+ * image-index.md, config.md), Docker's image manifest version 2 schema 2 (the same shape with other
+ * media types) and the manifest.json of `docker save`. Pure: bytes in, struct out.
+ *
+ * All of it is hostile input. Parsing refuses what a later step would have to trust: digests that
+ * are malformed, sizes below zero, environment entries without a name, control characters, more
+ * layers or entries than the limits below. Nothing is ever completed from the host's environment
+ * (CVE-2026-57231). A struct that a parse function filled belongs to the caller: call its _done().
+ */
+#pragma once
+
+#include "base/json.h"
+
+#define OCI_BLOB_MAX      (4u << 20) /* bytes of a config, manifest, index or manifest.json */
+#define OCI_LAYERS_MAX    512
+#define OCI_MANIFESTS_MAX 4096         /* entries of an index or of manifest.json */
+#define OCI_ENV_MAX       4096         /* entries */
+#define OCI_ARGS_MAX      4096         /* entries of Entrypoint, Cmd, Shell, Healthcheck.Test */
+#define OCI_KEYS_MAX      4096         /* ExposedPorts, Volumes, Labels, annotations */
+#define OCI_STRING_MAX    (128u << 10) /* one env entry, argument, label */
+
+#define OCI_MEDIA_INDEX         "application/vnd.oci.image.index.v1+json"
+#define OCI_MEDIA_MANIFEST      "application/vnd.oci.image.manifest.v1+json"
+#define OCI_MEDIA_CONFIG        "application/vnd.oci.image.config.v1+json"
+#define OCI_MEDIA_LAYER         "application/vnd.oci.image.layer.v1.tar"
+#define OCI_MEDIA_LAYER_GZIP    "application/vnd.oci.image.layer.v1.tar+gzip"
+#define OCI_MEDIA_LAYER_ZSTD    "application/vnd.oci.image.layer.v1.tar+zstd"
+#define DOCKER_MEDIA_INDEX      "application/vnd.docker.distribution.manifest.list.v2+json"
+#define DOCKER_MEDIA_MANIFEST   "application/vnd.docker.distribution.manifest.v2+json"
+#define DOCKER_MEDIA_CONFIG     "application/vnd.docker.container.image.v1+json"
+#define DOCKER_MEDIA_LAYER      "application/vnd.docker.image.rootfs.diff.tar"
+#define DOCKER_MEDIA_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
+#define DOCKER_MEDIA_LAYER_ZSTD "application/vnd.docker.image.rootfs.diff.tar.zstd"
+
+/* What a media type stands for, whichever project's word it is. */
+enum oci_media {
+	OCI_MEDIA_UNKNOWN, /* also NULL and "" */
+	OCI_IS_INDEX,
+	OCI_IS_MANIFEST,
+	OCI_IS_CONFIG,
+	OCI_IS_LAYER, /* any compression; foreign layers are unknown */
+};
+enum oci_media oci_media_kind(const char *media_type);
+
+/* One key of a JSON object whose values say nothing: {"8080/tcp": {}}. */
+struct oci_key {
+	char *key;
+};
+typedef JSON_LIST(struct oci_key) oci_keys;
+
+struct oci_platform {
+	char *architecture, *os, *variant, *os_version;
+	char **os_features;
+};
+
+struct oci_descriptor {
+	char *media_type, *digest;
+	int64_t size;
+	char **urls;
+	struct json_map annotations;
+	char *data; /* base64, not verified */
+	char *artifact_type;
+	struct oci_platform *platform;
+};
+typedef JSON_LIST(struct oci_descriptor) oci_descriptors;
+
+struct oci_manifest {
+	int64_t schema_version; /* 2 */
+	char *media_type;       /* may be NULL in OCI documents */
+	char *artifact_type;
+	struct oci_descriptor *config; /* never NULL after parsing */
+	oci_descriptors layers;        /* bottom first */
+	struct oci_descriptor *subject;
+	struct json_map annotations;
+};
+
+struct oci_index {
+	int64_t schema_version; /* 2 */
+	char *media_type, *artifact_type;
+	oci_descriptors manifests;
+	struct oci_descriptor *subject;
+	struct json_map annotations;
+};
+
+/* Docker's Healthcheck; times in nanoseconds, 0: inherit the default. */
+struct oci_healthcheck {
+	char **test; /* {"NONE"}, {"CMD", args...}, {"CMD-SHELL", command} */
+	int64_t interval, timeout, start_period, start_interval;
+	int64_t retries;
+};
+
+/* The execution parameters. Member names follow the JSON's. */
+struct oci_config {
+	char *user;
+	oci_keys exposed_ports; /* "port[/tcp|udp|sctp]" */
+	char **env;             /* "NAME=value", checked */
+	char **entrypoint, **cmd;
+	oci_keys volumes;  /* absolute paths */
+	char *working_dir; /* absolute, or NULL */
+	struct json_map labels;
+	char *stop_signal;
+	struct oci_healthcheck *healthcheck;
+	bool args_escaped;
+	char **shell;
+};
+
+struct oci_history {
+	char *created, *created_by, *author, *comment;
+	bool empty_layer;
+};
+
+struct oci_rootfs {
+	char *type;      /* "layers" */
+	char **diff_ids; /* bottom first, each a checked digest */
+};
+
+struct oci_image_config {
+	char *created; /* RFC 3339 text, or NULL */
+	char *author;
+	char *architecture, *os, *variant, *os_version;
+	char **os_features;
+	struct oci_config *config; /* NULL: no parameters */
+	struct oci_rootfs *rootfs; /* never NULL after parsing */
+	JSON_LIST(struct oci_history) history;
+};
+
+/* One entry of the manifest.json of a docker-archive. */
+struct docker_archive_entry {
+	char *config;     /* member path of the config, relative, checked: no "..", no NUL */
+	char **repo_tags; /* may be NULL */
+	char **layers;    /* member paths, bottom first, checked the same way */
+};
+struct docker_archive {
+	JSON_LIST(struct docker_archive_entry) entries;
+};
+
+extern const struct json_desc oci_image_config_desc;
+extern const struct json_desc oci_manifest_desc;
+extern const struct json_desc oci_index_desc;
+
+/* Parse, check and limit. 0 or -errno (-EFBIG above OCI_BLOB_MAX); on failure nothing is left. */
+int oci_image_config_parse(const char *text, size_t len, struct oci_image_config *ret,
+			   struct err *err);
+int oci_manifest_parse(const char *text, size_t len, struct oci_manifest *ret, struct err *err);
+int oci_index_parse(const char *text, size_t len, struct oci_index *ret, struct err *err);
+int docker_archive_parse(const char *text, size_t len, struct docker_archive *ret, struct err *err);
+
+/* Compact JSON, appended: what is stored as a blob and hashed. */
+void oci_image_config_write(const struct oci_image_config *config, struct buf *out);
+void oci_manifest_write(const struct oci_manifest *manifest, struct buf *out);
+void oci_index_write(const struct oci_index *index, struct buf *out);
+
+void oci_image_config_done(struct oci_image_config *config);
+void oci_manifest_done(struct oci_manifest *manifest);
+void oci_index_done(struct oci_index *index);
+void docker_archive_done(struct docker_archive *archive);
+#define cleanup_image_config   CLEANUP(oci_image_config_done)
+#define cleanup_manifest       CLEANUP(oci_manifest_done)
+#define cleanup_index          CLEANUP(oci_index_done)
+#define cleanup_docker_archive CLEANUP(docker_archive_done)
+
+/* The platform this program was built for, in the words of GOARCH: "amd64", "arm64" + "v8". The
+ * strings are static: do not free. */
+struct oci_platform oci_platform_native(void);
+/* Can a kernel of the native platform run it? os must be linux; an absent variant matches; on arm
+ * a lower variant runs too. */
+bool oci_platform_matches(const char *os, const char *architecture, const char *variant);
+/* The first entry of the index that this machine can run (an entry without a platform counts when
+ * there is nothing better), or NULL. */
+const struct oci_descriptor *oci_index_select(const struct oci_index *index);
