@@ -22,10 +22,15 @@
  *   JSON_STRV     char **                      array of strings, NULL: absent
  *   JSON_MAP      struct json_map              object of strings, order kept
  *   JSON_OBJ      T *  (heap)                  desc; NULL: absent
- *   JSON_ARRAY    struct { T *items; size_t n; } (JSON_LIST(T)); desc; items NULL and n 0: absent
- * or empty JSON_OBJ_MAP  like JSON_ARRAY, for an object of objects by name: the first member of T
- * is char *key JSON_U32S     struct json_u32s             array of integers JSON_RAW      char *
- * any value, kept as its JSON text
+ *   JSON_STRUCT   T    (in place)              desc; absent: left zero, its check does not run
+ *   JSON_ARRAY    JSON_LIST(T)                 desc; items NULL and n 0: absent or empty
+ *   JSON_OBJ_MAP  like JSON_ARRAY, for an object of objects by name: the first member of T is
+ *                 char *key, filled with the name (its desc does not list it)
+ *   JSON_U32S     struct json_u32s             array of integers
+ *   JSON_RAW      char *                       any value, kept as its JSON text
+ *
+ * A document that is an array at its top: a desc with one single field, of kind JSON_ARRAY and with
+ * name NULL.
  */
 #pragma once
 
@@ -85,6 +90,7 @@ enum json_kind {
 	JSON_STRV,
 	JSON_MAP,
 	JSON_OBJ,
+	JSON_STRUCT,
 	JSON_ARRAY,
 	JSON_OBJ_MAP,
 	JSON_U32S,
@@ -103,7 +109,7 @@ struct json_field {
 	const char *name;
 	enum json_kind kind;
 	size_t offset;
-	const struct json_desc *desc; /* JSON_OBJ, JSON_ARRAY, JSON_OBJ_MAP */
+	const struct json_desc *desc; /* JSON_OBJ, _STRUCT, _ARRAY, _OBJ_MAP */
 	const char *const *names;     /* JSON_ENUM, NULL-terminated */
 	unsigned int flags;
 };
@@ -112,7 +118,8 @@ struct json_desc {
 	size_t size;
 	const struct json_field *fields;
 	size_t n_fields;
-	/* Checks what single fields cannot; runs after the fields. May be NULL. */
+	/* Checks what single fields cannot; runs after the fields. May be NULL. Its errors are made
+	 * with json_fail(), so that the parser can put the object's path before them. */
 	int (*check)(const void *object, struct err *err);
 };
 
@@ -136,6 +143,12 @@ enum { JSON_PRETTY = 1, JSON_NEWLINE = 2 };
 void json_write(const struct json_desc *desc, const void *object, unsigned int flags,
 		struct buf *out);
 void json_free(const struct json_desc *desc, void *object);
+
+/* For check functions: member is relative to the checked object: "soft", "args[0]", or "" for the
+ * object itself. Sets kind ERR_INVALID and the message ".soft: expected ..." or ": expected ...",
+ * to which the parser adds the path in front ("config.json: process.rlimits[1]"); at the top of the
+ * document it removes the leading "." or ": ". Returns -EINVAL. */
+int json_fail(struct err *err, const char *member, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 const char *json_map_get(const struct json_map *map, const char *key);       /* value or NULL */
 void json_map_set(struct json_map *map, const char *key, const char *value); /* copies */
