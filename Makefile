@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front door to Meson: the real build is meson.build.
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+NINJA = ninja -C
+export FUZZ_SECONDS
+
+.PHONY: all help demo check bench lint format fuzz asan install clean
+
+all: build/build.ninja ## build the programs into build/
+	$(NINJA) build
+
+build/build.ninja:
+	scripts/deps --check build
+	meson setup build --prefix=$(PREFIX)
+
+demo: ## install what is missing, build, run a first container (as root)
+	scripts/deps build
+	scripts/build build programs
+	scripts/demo
+
+check: ## install what is missing, build, run all tests (as root)
+	scripts/deps build test
+	scripts/check
+
+lint: ## formatting, static analysis, spelling, layering, sizes
+	scripts/deps build lint
+	scripts/lint
+
+format: ## reformat the C sources
+	git ls-files '*.[ch]' | xargs clang-format -i
+
+fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
+	scripts/deps build fuzz
+	scripts/fuzz
+
+asan: ## all tests on an ASan+UBSan build in build-asan/
+	scripts/deps build test
+	scripts/check --asan
+
+bench: ## measure against other runtimes, write docs/benchmarks.md
+	scripts/deps build bench
+	scripts/build build
+	bench/run
+
+install: all ## install to PREFIX (/usr/local), below DESTDIR
+	meson configure build --prefix=$(PREFIX)
+	DESTDIR=$(DESTDIR) meson install -C build --no-rebuild --strip --quiet
+
+clean: ## remove all that was built
+	rm -rf build build-*
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' Makefile | column -t -s@
