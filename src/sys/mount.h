@@ -6,6 +6,9 @@
  */
 #pragma once
 
+#include <fcntl.h>
+#include <sys/mount.h>
+
 #include "base/err.h"
 
 struct mount_option {
@@ -30,10 +33,13 @@ int mount_attach(int mount_fd, int target_fd, struct err *err);
  * 0, userns_fd >= 0 adds MOUNT_ATTR_IDMAP. dirfd + path "" works on the fd itself. */
 int mount_set(int dirfd, const char *path, bool recursive, uint64_t set, uint64_t clear,
 	      uint64_t propagation, int userns_fd, struct err *err);
-/* pivot_root to new_root_fd (which becomes cwd and "/") and detaches the old tree. */
+/* pivot_root to new_root_fd (the root of a mount; it becomes cwd and "/") and detaches the old
+ * tree. Neither "/" nor the new root's parent mount may be shared: the caller made the old tree
+ * slave or private, so that the detaching stays in this mount namespace. */
 int mount_pivot(int new_root_fd, struct err *err);
 
-/* One line of /proc/self/mountinfo (proc(5)). Strings are unescaped and belong to the entry. */
+/* One line of /proc/self/mountinfo (proc(5)). Strings belong to the entry and live as long as fn
+ * runs; root, mount_point, fstype and source are unescaped. optional: "shared:2 master:1" or "". */
 struct mountinfo {
 	int id, parent_id;
 	unsigned int major, minor;

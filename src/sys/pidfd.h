@@ -11,3 +11,11 @@ int pidfd_of(pid_t pid);                        /* fd or -errno (-ESRCH: gone) *
 int pidfd_kill(int pidfd, int signo);           /* 0 or -errno */
 int pidfd_poll(int pidfd, int timeout_ms);      /* 1: exited, 0: timeout, -errno */
 int pidfd_wait(int pidfd, siginfo_t *ret_info); /* waitid(P_PIDFD, WEXITED); children only */
+/* The pid as this process's pid namespace sees it; -ESRCH when it has exited. Kernel >= 6.13, else
+ * from /proc/self/fdinfo. */
+pid_t pidfd_pid(int pidfd);
+/* Wait status of a process that has exited, child or not. Kernel >= 6.15; -EOPNOTSUPP before,
+ * -EAGAIN while it runs. */
+int pidfd_exit_status(int pidfd, int *ret_status);
+/* Duplicates fd number fd of that process, CLOEXEC. Needs ptrace rights over it. fd or -errno. */
+int pidfd_steal_fd(int pidfd, int fd);

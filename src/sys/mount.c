@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/mount.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "base/fd.h"
+#include "sys/uapi.h"
+
+/* The kernel's messages about a filesystem context: "e tmpfs: Bad value for 'size'", one per
+ * read(2). The last error says most; warnings are only of interest without one. */
+static const char *context_log(int fsfd, char *out, size_t size)
+{
+	char line[512];
+	bool have_error = false;
+	ssize_t n;
+
+	out[0] = '\0';
+	while ((n = read(fsfd, line, sizeof(line) - 1)) > 0) {
+		line[n] = '\0';
+		line[strcspn(line, "\n")] = '\0';
+		if (n < 3 || line[1] != ' ' || (line[0] != 'e' && have_error))
+			continue;
+		have_error = have_error || line[0] == 'e';
+		snprintf(out, size, " (%.280s)", line + 2);
+	}
+	return out;
+}
+
+static int context_fail(int fsfd, int errnum, const char *doing, const char *fstype,
+			struct err *err)
+{
+	char log[300];
+
+	return err_errno(err, errnum, "%s %s%s", doing, fstype,
+			 context_log(fsfd, log, sizeof(log)));
+}
+
+static int context_open(const char *fstype, struct err *err)
+{
+	int fd = fsopen(fstype, FSOPEN_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ENODEV)
+		return err_set_kind(err,
+				    err_errno(err, errno, "opening filesystem type %s", fstype),
+				    ERR_UNSUPPORTED);
+	return err_errno(err, errno, "opening filesystem type %s (fsopen)", fstype);
+}
+
+static int context_set(int fsfd, const char *fstype, const char *key, const char *value,
+		       struct err *err)
+{
+	char log[300];
+	int r = value ? fsconfig(fsfd, FSCONFIG_SET_STRING, key, value, 0)
+		      : fsconfig(fsfd, FSCONFIG_SET_FLAG, key, NULL, 0);
+
+	if (r == 0)
+		return 0;
+	int errnum = errno;
+	context_log(fsfd, log, sizeof(log));
+	return err_errno(err, errnum, "setting option %s%s%s of %s%s", key, value ? "=" : "",
+			 value ? value : "", fstype, log);
+}
+
+/* Makes the superblock and a detached mount of it. */
+static int context_mount(int fsfd, const char *fstype, unsigned int attrs, struct err *err)
+{
+	if (fsconfig(fsfd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return context_fail(fsfd, errno, "creating", fstype, err);
+	int fd = fsmount(fsfd, FSMOUNT_CLOEXEC, attrs);
+	if (fd < 0)
+		return context_fail(fsfd, errno, "mounting", fstype, err);
+	return fd;
+}
+
+int mount_new(const char *fstype, const char *source, const struct mount_option *options, size_t n,
+	      unsigned int attrs, struct err *err)
+{
+	cleanup_fd int fsfd = context_open(fstype, err);
+
+	if (fsfd < 0)
+		return fsfd;
+	if (source) {
+		int r = context_set(fsfd, fstype, "source", source, err);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < n; i++) {
+		int r = context_set(fsfd, fstype, options[i].key, options[i].value, err);
+		if (r < 0)
+			return r;
+	}
+	return context_mount(fsfd, fstype, attrs, err);
+}
+
+/* Gives a directory to overlayfs: as an fd (kernel >= 6.13), else by its name in /proc. *by_name
+ * remembers the answer, so that the kernel is asked once. */
+static int overlay_set_dir(int fsfd, const char *key, int fd, bool *by_name, struct err *err)
+{
+	char path[FD_PATH_MAX];
+
+	if (!*by_name) {
+		if (fsconfig(fsfd, FSCONFIG_SET_FD, key, NULL, fd) == 0)
+			return 0;
+		*by_name = true;
+	}
+	return context_set(fsfd, "overlay", key, fd_proc_path(fd, path), err);
+}
+
+/* Kernel < 6.7 has no "lowerdir+": all layers in one string, which fsconfig(2) limits. */
+static int overlay_set_lowerdir(int fsfd, const int *lower_fds, size_t n_lower, struct err *err)
+{
+	char value[256], path[FD_PATH_MAX];
+	size_t len = 0;
+
+	for (size_t i = 0; i < n_lower; i++) {
+		int n = snprintf(value + len, sizeof(value) - len, "%s%s", i ? ":" : "",
+				 fd_proc_path(lower_fds[i], path));
+		if (n < 0 || (size_t)n >= sizeof(value) - len) {
+			err_fail(err, ERR_UNSUPPORTED,
+				 "this kernel's overlayfs takes at most %zu layers here, not %zu",
+				 i, n_lower);
+			return err_hint(err, -EOPNOTSUPP,
+					"Linux 6.7 and later take any number of layers");
+		}
+		len += (size_t)n;
+	}
+	return context_set(fsfd, "overlay", "lowerdir", value, err);
+}
+
+static int overlay_set_lowers(int fsfd, const int *lower_fds, size_t n_lower, bool *by_name,
+			      struct err *err)
+{
+	for (size_t i = 0; i < n_lower; i++) {
+		struct err first = ERR_INIT;
+		int r = overlay_set_dir(fsfd, "lowerdir+", lower_fds[i], by_name, &first);
+		if (r == -EINVAL && i == 0)
+			return overlay_set_lowerdir(fsfd, lower_fds, n_lower, err);
+		if (r < 0) {
+			if (err)
+				*err = first;
+			return r;
+		}
+	}
+	return 0;
+}
+
+int mount_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, bool userxattr,
+		  unsigned int attrs, struct err *err)
+{
+	cleanup_fd int fsfd = context_open("overlay", err);
+	bool by_name = false;
+	int r = 0;
+
+	if (fsfd < 0)
+		return fsfd;
+	if (n_lower == 0)
+		return err_fail(err, ERR_INVALID, "an overlay needs at least one lower layer");
+	/* So that mountinfo shows a source that is not empty. */
+	r = context_set(fsfd, "overlay", "source", "overlay", err);
+	if (r == 0)
+		r = overlay_set_lowers(fsfd, lower_fds, n_lower, &by_name, err);
+	if (r == 0 && upper_fd >= 0)
+		r = overlay_set_dir(fsfd, "upperdir", upper_fd, &by_name, err);
+	if (r == 0 && upper_fd >= 0)
+		r = overlay_set_dir(fsfd, "workdir", work_fd, &by_name, err);
+	if (r == 0 && userxattr)
+		r = context_set(fsfd, "overlay", "userxattr", NULL, err);
+	return r < 0 ? r : context_mount(fsfd, "overlay", attrs, err);
+}
+
+int mount_clone(int dirfd, const char *path, bool recursive, struct err *err)
+{
+	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+	int fd = open_tree(dirfd, path, flags | (recursive ? AT_RECURSIVE : 0));
+
+	if (fd < 0)
+		return err_errno(err, errno, "cloning mount%s%s (open_tree)", *path ? " " : "",
+				 path);
+	return fd;
+}
+
+int mount_attach(int mount_fd, int target_fd, struct err *err)
+{
+	if (move_mount(mount_fd, "", target_fd, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return err_errno(err, errno, "attaching mount (move_mount)");
+	return 0;
+}
+
+int mount_set(int dirfd, const char *path, bool recursive, uint64_t set, uint64_t clear,
+	      uint64_t propagation, int userns_fd, struct err *err)
+{
+	struct mount_attr attr = {
+		.attr_set = set,
+		.attr_clr = clear,
+		.propagation = propagation,
+	};
+	unsigned int flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+
+	/* The times are one field, not bits: to set one, the field must be cleared too. */
+	if (set & MOUNT_ATTR__ATIME)
+		attr.attr_clr |= MOUNT_ATTR__ATIME;
+	if (userns_fd >= 0) {
+		attr.attr_set |= MOUNT_ATTR_IDMAP;
+		attr.userns_fd = (uint64_t)userns_fd;
+	}
+	if (mount_setattr(dirfd, path, flags, &attr, sizeof(attr)) < 0)
+		return err_errno(err, errno, "setting mount attributes%s%s (mount_setattr)",
+				 *path ? " of " : "", path);
+	return 0;
+}
+
+/*
+ * pivot_root(".", "."): the old root ends up mounted on top of the new one and is what "." and "/"
+ * lead to, so one detach uncovers the new root; no directory for the old one is needed.
+ */
+int mount_pivot(int new_root_fd, struct err *err)
+{
+	if (fchdir(new_root_fd) < 0)
+		return err_errno(err, errno, "entering new root");
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return err_errno(err, errno, "changing root (pivot_root)");
+	if (umount2(".", MNT_DETACH) < 0)
+		return err_errno(err, errno, "detaching old root");
+	if (chdir("/") < 0)
+		return err_errno(err, errno, "entering new root");
+	return 0;
+}

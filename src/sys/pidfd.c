@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/pidfd.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "sys/uapi.h"
+
+int pidfd_of(pid_t pid)
+{
+	/* pidfds are always CLOEXEC. */
+	int fd = pidfd_open(pid, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int pidfd_kill(int pidfd, int signo)
+{
+	return pidfd_send_signal(pidfd, signo, NULL, 0) < 0 ? -errno : 0;
+}
+
+int pidfd_poll(int pidfd, int timeout_ms)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int n = NO_EINTR(poll(&p, 1, timeout_ms));
+
+	if (n < 0)
+		return -errno;
+	if (n > 0 && (p.revents & POLLNVAL))
+		return -EBADF;
+	return n > 0 ? 1 : 0;
+}
+
+int pidfd_wait(int pidfd, siginfo_t *ret_info)
+{
+	siginfo_t info = { 0 };
+
+	if (NO_EINTR(waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED)) < 0)
+		return -errno;
+	if (ret_info)
+		*ret_info = info;
+	return 0;
+}
+
+/* The line "Pid:\t123" of fdinfo: -1 when it has exited, 0 when it is not in our pid namespace. */
+static pid_t pid_from_fdinfo(int pidfd)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	char path[64];
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	int r = io_read_file(AT_FDCWD, path, &text, 4096, NULL);
+	if (r < 0)
+		return r;
+	char *p = strstr(text.data ? text.data : "", "\nPid:\t");
+	if (!p)
+		return -EBADF;
+	p += strlen("\nPid:\t");
+	p[strcspn(p, "\n")] = '\0';
+	if (str_parse_int(p, &pid) < 0)
+		return -EBADF;
+	return pid > 0 ? pid : -ESRCH;
+}
+
+pid_t pidfd_pid(int pidfd)
+{
+	struct pidfd_info info = { .mask = PIDFD_INFO_PID };
+
+	if (ioctl(pidfd, PIDFD_GET_INFO, &info) == 0)
+		return info.pid > 0 ? (pid_t)info.pid : -ESRCH;
+	if (errno == ESRCH || errno == EREMOTE)
+		return -ESRCH;
+	if (errno != ENOTTY && errno != EINVAL)
+		return -errno;
+	return pid_from_fdinfo(pidfd);
+}
+
+int pidfd_exit_status(int pidfd, int *ret_status)
+{
+	struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
+
+	if (ioctl(pidfd, PIDFD_GET_INFO, &info) < 0)
+		return errno == ENOTTY || errno == EINVAL ? -EOPNOTSUPP : -errno;
+	if (info.mask & PIDFD_INFO_EXIT) {
+		*ret_status = info.exit_code;
+		return 0;
+	}
+	int r = pidfd_poll(pidfd, 0);
+	if (r < 0)
+		return r;
+	/* Exited but not reaped yet: the status is there only once it was. */
+	return r == 0 ? -EAGAIN : -EOPNOTSUPP;
+}
+
+int pidfd_steal_fd(int pidfd, int fd)
+{
+	int r = pidfd_getfd(pidfd, fd, 0);
+	return r < 0 ? -errno : r;
+}
