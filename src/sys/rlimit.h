@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Resource limits by name: getrlimit(2). */
+#pragma once
+
+#include <sys/resource.h>
+
+#include "base/err.h"
+
+int rlimit_from_name(const char *name); /* "RLIMIT_NOFILE" -> RLIMIT_NOFILE, or -EINVAL */
+const char *rlimit_name(int resource);  /* or NULL */
+/* prlimit(2) of process pid, 0: this one. UINT64_MAX is RLIM_INFINITY. EPERM (raising a hard limit
+ * without CAP_SYS_RESOURCE) is in err->errnum, so that a caller may clamp and warn. */
+int rlimit_set(pid_t pid, int resource, uint64_t soft, uint64_t hard, struct err *err);
+int rlimit_get(pid_t pid, int resource, uint64_t *ret_soft, uint64_t *ret_hard);

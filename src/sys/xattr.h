@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Extended attributes of O_PATH fds, symlinks included: the *xattrat calls (kernel >= 6.13), else
+ * through /proc/self/fd. xattr(7). Values are at most 64 KiB, as in the kernel.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+int xattr_set(int fd, const char *name, const void *value, size_t len);
+/* Replaces what out holds. -ENODATA when there is none. */
+int xattr_get(int fd, const char *name, struct buf *out);
+int xattr_remove(int fd, const char *name);
+/* Names as a string list on the heap; NULL when there are none. */
+int xattr_list(int fd, char ***ret_names);
+/* Copies those attributes for which want() says so (NULL: all). */
+int xattr_copy(int from_fd, int to_fd, bool (*want)(const char *name));
