@@ -238,6 +238,8 @@ struct spec {
 	struct spec_linux *linux_; /* "linux" is a macro of the preprocessor */
 };
 
+/* The version of the specification that is implemented; what spec_example() writes. */
+#define SPEC_VERSION   "1.3.0"
 #define SPEC_BYTES_MAX (16u << 20)
 
 extern const struct json_desc spec_desc;
@@ -255,6 +257,11 @@ void spec_free(struct spec *spec);
 
 /* The namespace of this type, or NULL when the container shares the runtime's. */
 const struct spec_namespace *spec_namespace_find(const struct spec *spec, enum spec_ns type);
+
+/* The path below /proc/sys that a sysctl's name stands for: "net.ipv4.ip_forward" and
+ * "net/ipv4/ip_forward" are "net/ipv4/ip_forward"; in the dotted form '/' is a literal dot
+ * (eth0/1). No component is empty, "." or "..". NULL for a malformed name; the caller frees. */
+char *spec_sysctl_path(const char *key) MUST_CHECK;
 
 /* The example configuration that `inro-runtime spec` writes (the same defaults as runc's), into
  * *ret. rootless: user namespace mapping uid/gid to 0, no network namespace changes that need
