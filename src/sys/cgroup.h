@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What cgroup hierarchies this machine has and where this process is in them. cgroups(7).
- * Layouts: v1 (controllers below /sys/fs/cgroup/NAME), hybrid (v1 plus an empty cgroup2 at
- * unified), v2 (cgroup2 at /sys/fs/cgroup). No policy: paths in, files written.
+ * Layouts: v1 (controllers below /sys/fs/cgroup/NAME), hybrid (v1 plus a cgroup2 at unified, mostly
+ * without controllers), v2 (cgroup2 at /sys/fs/cgroup; named v1 hierarchies without a controller
+ * beside it change nothing). No policy: text in, structs out.
  */
 #pragma once
 
@@ -10,7 +11,7 @@
 
 enum cgroup_layout { CGROUP_NONE, CGROUP_V1, CGROUP_HYBRID, CGROUP_V2 };
 
-#define CGROUP_HIERARCHIES_MAX 16
+#define CGROUP_HIERARCHIES_MAX 24
 struct cgroup_hierarchy {
 	char *mount_point; /* "/sys/fs/cgroup/memory" */
 	char *mount_root;  /* root field of mountinfo: what part of the hierarchy is mounted, mostly
@@ -24,9 +25,14 @@ struct cgroup_system {
 	struct cgroup_hierarchy h[CGROUP_HIERARCHIES_MAX];
 	size_t n;
 };
-int cgroup_system_read(struct cgroup_system *ret,
-		       struct err *err); /* mountinfo + /proc/self/cgroup */
+
+/* Reads /proc/self/mountinfo and /proc/self/cgroup, each once. A kernel without cgroups is
+ * CGROUP_NONE, not an error. The caller calls cgroup_system_done() in any case. */
+int cgroup_system_read(struct cgroup_system *ret, struct err *err);
 void cgroup_system_done(struct cgroup_system *s);
-/* Pure part of it, for tests and fuzzing. */
+
+/* Pure part of it, for tests and fuzzing. Each hierarchy is listed once: of several mounts of it
+ * the one below /sys/fs/cgroup is taken, else the first; a mount over another one at the same place
+ * hides it. */
 int cgroup_system_parse(const char *mountinfo, size_t mountinfo_len, const char *self_cgroup,
 			size_t self_len, struct cgroup_system *ret, struct err *err);
