@@ -32,7 +32,7 @@ static void mark_cut(char *s, size_t size)
 }
 
 /* Writes the formatted text into out; returns its length there, after cutting. */
-static size_t format_cut(char *out, size_t size, const char *fmt, va_list ap)
+static PRINTF_LIKE(3, 0) size_t format_cut(char *out, size_t size, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(out, size, fmt, ap);
 

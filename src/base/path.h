@@ -20,7 +20,9 @@ int path_open_in(int rootfd, const char *path, int flags, mode_t mode, struct er
 int path_open_in_noxdev(int rootfd, const char *path, int flags, mode_t mode, struct err *err);
 /* Opens the directory path as O_PATH, making missing components with mode. fd or -errno. */
 int path_mkdirs_in(int rootfd, const char *path, mode_t mode, struct err *err);
-/* Opens the regular file path as O_PATH, making it (empty) and missing parents. fd or -errno. */
+/* Opens the file path (anything but a directory: -EISDIR) as O_PATH, making it (regular, empty) and
+ * missing parents. Like path_mkdirs_in, goes through a dangling link and makes what it names inside
+ * the root. Modes are cut by the umask. fd or -errno. */
 int path_mkfile_in(int rootfd, const char *path, mode_t mode, struct err *err);
 /* Opens the parent of path as O_PATH (made with 0755 when make is set) and stores the last
  * component, which is never "", ".", ".." and holds no slash: for mknodat, symlinkat, unlinkat. fd

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 
 struct proc_fd {
@@ -40,10 +41,11 @@ struct proc {
 		.pid = -1, .pidfd = -EBADF                                                         \
 	}
 
-/* 0 or -errno; a failed exec is reported here, not by the child's exit status. */
+/* 0 or -errno; a failed exec is reported here, not by the child's exit status. The program starts
+ * with no signal blocked and no handler; ignored signals stay so, but for SIGPIPE. */
 int proc_spawn(const struct proc_spawn *spec, struct proc *ret, struct err *err);
-/* Waits; timeout_ms < 0: for ever. Returns the wait status (see proc_exit_code), -ETIME after the
- * timeout (still running), or -errno. Reaps and closes p on success. */
+/* Waits; timeout_ms < 0: for ever. Returns 0 and the wait status (see proc_exit_code), -ETIME after
+ * the timeout (still running), or -errno. Reaps and closes p on success. */
 int proc_wait(struct proc *p, int timeout_ms, int *ret_status);
 /* Shell-style: exit code, or 128 + signal. */
 int proc_exit_code(int wait_status);
