@@ -13,9 +13,12 @@
 struct image_store {
 	int fd;        /* O_DIRECTORY of the store's root, /var/lib/inro */
 	char *root;    /* its path, for messages and for the "host" image's mask */
-	bool rootless; /* layers are unpacked in a user namespace, overlay marks are user.overlay.*
-			*/
+	bool rootless; /* layers are unpacked in a user namespace, marks are user.overlay.* */
+	int lock_fd;   /* held shared while images are added: keeps image_collect() away */
 };
+/* Opens the store, made when missing, and removes what an interrupted command left half done. A
+ * load or import holds the store's lock until image_store_done(), so call that when the image's
+ * record is in the database: until then nothing of it is collected. */
 int image_store_open(const char *root, bool rootless, struct image_store *ret, struct err *err);
 void image_store_done(struct image_store *store);
 
@@ -51,9 +54,15 @@ int image_read_config(struct image_store *store, const char *id, struct oci_imag
  * frees. */
 int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
 		      size_t *ret_n, struct err *err);
-/* The built-in image "host": a mask layer (opaque /root /home /run /tmp, the store itself) above
- * "/". */
+/* The built-in image "host": the machine's "/" as the one lower layer. ERR_UNSUPPORTED when
+ * rootless: overlayfs refuses a lower directory with mounts below it that a user namespace locks.
+ */
 int image_open_host(struct image_store *store, int **ret_fds, size_t *ret_n, struct err *err);
+/* Fills the new, empty upper directory of a container of "host" so that it hides what is no
+ * business of a container: /root, /home, /run, /tmp, /var/tmp, password hashes, host keys, inro's
+ * own state. It is not a lower layer because overlayfs takes no lower layer that lies inside
+ * another one (the store is below "/"); an upper one may. */
+int image_mask_host(struct image_store *store, int upper_fd, struct err *err);
 /* Removes blobs and layers that none of the manifests (digests, NULL-terminated) needs. */
 int image_collect(struct image_store *store, char *const *manifest_digests, uint64_t *ret_freed,
 		  struct err *err);

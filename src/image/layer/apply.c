@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/layer/apply.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "image/layer/member.h"
+#include "image/layer/meta.h"
+#include "image/layer/tar.h"
+
+#define DIR_PATHS_MAX (256u << 20) /* bytes of directory names kept for their times */
+#define WHITEOUT      ".wh."
+#define WHITEOUT_OPQ  ".wh..wh..opq"
+#define WHITEOUT_META ".wh..wh."
+
+int apply_remember_dir(struct apply *ap, const char *path, struct archive_entry *entry,
+		       struct err *err)
+{
+	ap->dir_bytes += strlen(path) + sizeof(struct dir_time);
+	if (ap->dir_bytes > DIR_PATHS_MAX)
+		return err_fail(err, ERR_LIMIT, "directory names take more than %u bytes",
+				DIR_PATHS_MAX);
+	if (ap->n_dirs == ap->cap_dirs) {
+		ap->cap_dirs = ap->cap_dirs ? 2 * ap->cap_dirs : 256;
+		ap->dirs = xrealloc(ap->dirs, ap->cap_dirs * sizeof(*ap->dirs));
+	}
+	struct dir_time *d = &ap->dirs[ap->n_dirs++];
+	d->path = xstrdup(path);
+	meta_times(entry, d->times);
+	return 0;
+}
+
+/* ---- parent directories ---- */
+
+/* Turns the whiteout name in dir into an opaque directory. 1 when it was one. */
+static int whiteout_to_dir(struct apply *ap, int dir, const char *name, const char *path,
+			   struct err *err)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISCHR(st.st_mode) ||
+	    st.st_rdev != 0)
+		return 0;
+	if (unlinkat(dir, name, 0) < 0 || mkdirat(dir, name, 0755) < 0)
+		return err_errno(err, errno, "creating directory %s", path);
+	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "opening directory %s", path);
+	int r = meta_set_opaque(fd, ap->opts->userns, path, err);
+	return r < 0 ? r : 1;
+}
+
+/* A whiteout hides what lies below, not what its own layer has (image-spec layer.md): members below
+ * a name that was whited out make it a directory again. */
+static int parents_uncover(struct apply *ap, const char *path, struct err *err)
+{
+	cleanup_free char *prefix = xstrdup(path);
+
+	for (char *slash = strchr(prefix, '/'); slash; slash = strchr(slash + 1, '/')) {
+		cleanup_free char *name = NULL;
+		*slash = '\0';
+		cleanup_fd int dir = path_parent_in(ap->root, prefix, false, &name, err);
+		if (dir < 0)
+			return dir;
+		int r = whiteout_to_dir(ap, dir, name, prefix, err);
+		if (r != 0)
+			return r;
+		*slash = '/';
+	}
+	return 0;
+}
+
+static int parent_open(struct apply *ap, const char *path, size_t parent_len, struct err *err)
+{
+	cleanup_free char *name = NULL;
+	struct err first = ERR_INIT;
+
+	if (ap->parent_fd >= 0 && strlen(ap->parent_path) == parent_len &&
+	    memcmp(ap->parent_path, path, parent_len) == 0)
+		return 0;
+	ap->parent_fd = fd_close(ap->parent_fd);
+	free(ap->parent_path);
+	ap->parent_path = xstrndup(path, parent_len);
+	ap->parent_fd = path_parent_in(ap->root, path, true, &name, &first);
+	if (ap->parent_fd < 0 && parents_uncover(ap, path, NULL) > 0)
+		ap->parent_fd = path_parent_in(ap->root, path, true, &name, &first);
+	if (ap->parent_fd < 0 && err)
+		*err = first;
+	return ap->parent_fd < 0 ? err_wrap(err, ap->parent_fd, "%s", path) : 0;
+}
+
+/* ---- whiteouts ---- */
+
+static int opaque_apply(struct apply *ap, const struct member *m, struct err *err)
+{
+	/* The fd of the parent may be O_PATH. */
+	cleanup_fd int fd = openat(m->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, errno, "opening the directory of %s", m->path);
+	return meta_set_opaque(fd, ap->opts->userns, m->path, err);
+}
+
+static int whiteout_apply(struct apply *ap, const struct member *m, struct err *err)
+{
+	const char *name = m->base + strlen(WHITEOUT);
+	struct stat st;
+
+	if (str_eq(name, "") || str_eq(name, ".") || str_eq(name, ".."))
+		return err_fail(err, ERR_INVALID, "%s: whiteout of nothing", m->path);
+	if (mknodat(m->dir, name, S_IFCHR, 0) == 0)
+		return 0;
+	if (errno != EEXIST || fstatat(m->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, errno, "creating whiteout %s", m->path);
+	/* The same layer has made the name anew: only a directory would let the old one show. */
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	cleanup_fd int fd = openat(m->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "opening the directory of %s", m->path);
+	return meta_set_opaque(fd, ap->opts->userns, m->path, err);
+}
+
+/* ---- members ---- */
+
+static int root_apply(struct apply *ap, struct archive_entry *entry, struct err *err)
+{
+	struct meta_target t = { .fd = ap->root, .path = "/", .userns = ap->opts->userns };
+
+	if (archive_entry_filetype(entry) != AE_IFDIR)
+		return err_fail(err, ERR_INVALID, "the root of the layer is not a directory");
+	ap->root_named = true;
+	int r = meta_apply(&t, entry, err);
+	return r < 0 ? r : apply_remember_dir(ap, ".", entry, err);
+}
+
+static int member_apply(struct apply *ap, struct archive_entry *entry, struct err *err)
+{
+	cleanup_free char *path = tar_clean(archive_entry_pathname(entry), "name", err);
+
+	if (!path)
+		return -EINVAL;
+	if (!*path)
+		return root_apply(ap, entry, err);
+	const char *slash = strrchr(path, '/');
+	int r = parent_open(ap, path, slash ? (size_t)(slash - path) : 0, err);
+	if (r < 0)
+		return r;
+	struct member m = {
+		.entry = entry, .path = path, .base = slash ? slash + 1 : path, .dir = ap->parent_fd
+	};
+	if (str_eq(m.base, WHITEOUT_OPQ))
+		return opaque_apply(ap, &m, err);
+	if (str_starts(m.base, WHITEOUT_META)) /* aufs's own files */
+		return 0;
+	if (str_starts(m.base, WHITEOUT))
+		return whiteout_apply(ap, &m, err);
+	return member_make(ap, &m, err);
+}
+
+static int members_apply(struct apply *ap, struct err *err)
+{
+	struct archive_entry *entry;
+	int r;
+
+	while ((r = tar_next(ap->tar, ap->src, &entry, err)) > 0) {
+		if (++ap->entries > ap->opts->max_entries)
+			return err_fail(err, ERR_LIMIT, "layer has more than %" PRIu64 " members",
+					ap->opts->max_entries);
+		r = member_apply(ap, entry, err);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+/* ---- the end ---- */
+
+static int dirs_finish(struct apply *ap, struct err *err)
+{
+	if (!ap->root_named && (fchmod(ap->root, 0755) < 0 || fchown(ap->root, 0, 0) < 0))
+		return err_errno(err, errno, "setting mode and owner of the root directory");
+	for (size_t i = 0; i < ap->n_dirs; i++) {
+		/* A later member may have replaced it. */
+		cleanup_fd int fd = path_open_in(ap->root, ap->dirs[i].path,
+						 O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, NULL);
+		if (fd >= 0 && futimens(fd, ap->dirs[i].times) < 0)
+			return err_errno(err, errno, "setting times of %s", ap->dirs[i].path);
+	}
+	return 0;
+}
+
+static void result_fill(struct apply *ap, struct apply_result *ret)
+{
+	char digest[SOURCE_DIGEST_MAX];
+
+	source_output_digest(ap->src, digest);
+	ret->diff_id = xstrdup(digest);
+	if (ap->opts->hash_input) {
+		source_input_digest(ap->src, digest);
+		ret->digest = xstrdup(digest);
+	}
+	ret->size = ap->size;
+	ret->entries = ap->entries;
+	ret->tar_size = source_output_bytes(ap->src);
+	ret->input_size = source_input_bytes(ap->src);
+}
+
+static void apply_done(struct apply *ap)
+{
+	for (size_t i = 0; i < ap->n_dirs; i++)
+		free(ap->dirs[i].path);
+	free(ap->dirs);
+	fd_close(ap->parent_fd);
+	free(ap->parent_path);
+	if (ap->tar)
+		archive_read_free(ap->tar);
+	source_free(ap->src);
+}
+
+int apply_layer(int fd, int dir_fd, const struct apply_options *opts, struct apply_result *ret,
+		struct err *err)
+{
+	struct apply ap = { .opts = opts, .root = dir_fd, .parent_fd = -EBADF };
+	unsigned int hash = SOURCE_HASH_OUTPUT | (opts->hash_input ? SOURCE_HASH_INPUT : 0);
+
+	ap.src = source_new(fd, &opts->source, hash);
+	ap.tar = tar_open(ap.src, err);
+	int r = ap.tar ? members_apply(&ap, err) : -EINVAL;
+	/* The diff id covers what follows the end-of-archive mark as well. */
+	if (r == 0)
+		r = source_drain(ap.src, err);
+	if (r == 0)
+		r = dirs_finish(&ap, err);
+	if (r == 0)
+		result_fill(&ap, ret);
+	apply_done(&ap);
+	return r;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One layer's tar (image-spec layer.md) becomes a directory that overlayfs takes as a lower layer.
+ * Each layer is unpacked on its own, whatever lies below it in an image:
+ * - a whiteout becomes a character device 0:0, an opaque mark the xattr overlay.opaque;
+ * - a parent directory that the layer does not name is made as root's, 0755; it then covers the
+ *   owner and mode that a lower layer gives it, as with docker and podman (whose own layers always
+ *   name the parents);
+ * - a hard link must have its target in the same layer: those of docker, buildkit, buildah and
+ *   umoci have, because a diff of an upper directory holds all names of a changed inode or none.
+ */
+#pragma once
+
+#include "image/layer/result.h"
+#include "image/layer/source.h"
+
+struct apply_options {
+	struct source_limits source;
+	uint64_t max_entries;
+	bool userns;     /* marks are user.overlay.*, device nodes are left out */
+	bool hash_input; /* fill apply_result.digest */
+};
+/* Unpacks the tar from fd into the empty directory dir_fd. The process's umask must be 0. */
+int apply_layer(int fd, int dir_fd, const struct apply_options *opts, struct apply_result *ret,
+		struct err *err);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/layer/confine.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/fd.h"
+#include "sys/cap.h"
+#include "sys/landlock.h"
+#include "sys/mount.h"
+#include "sys/prctl.h"
+#include "sys/rlimit.h"
+
+#define MEMORY_MAX (1024u << 20) /* address space; a zstd window may take 128 MiB */
+#define FILES_MAX  64
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+#if defined(__x86_64__)
+#define ARCH_NATIVE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH_NATIVE AUDIT_ARCH_AARCH64
+#elif defined(__riscv)
+#define ARCH_NATIVE AUDIT_ARCH_RISCV64
+#else
+#error "name the audit architecture of this machine here"
+#endif
+
+int confine_userns(int sync_fd, struct err *err)
+{
+	char byte = 'u';
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		return err_errno(err, errno, "making a user namespace");
+	if (NO_EINTR(write(sync_fd, &byte, 1)) != 1 || NO_EINTR(read(sync_fd, &byte, 1)) != 1)
+		return err_fail(err, ERR_SYSTEM, "waiting for the user namespace's mappings");
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return err_errno(err, errno, "becoming root of the user namespace");
+	return 0;
+}
+
+/* A mount namespace whose only mount is the directory. */
+static int confine_root(int *dir_fd, struct err *err)
+{
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		return errno == EPERM ? 0 : err_errno(err, errno, "making namespaces");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_errno(err, errno, "making mounts private");
+	cleanup_fd int mnt = mount_clone(*dir_fd, "", false, err);
+	if (mnt < 0)
+		return mnt;
+	int r = mount_attach(mnt, *dir_fd, err);
+	if (r == 0)
+		r = mount_pivot(mnt, err);
+	if (r < 0)
+		return r;
+	int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_errno(err, errno, "opening the new root");
+	fd_close(*dir_fd);
+	*dir_fd = root;
+	return 0;
+}
+
+static int confine_limits(struct err *err)
+{
+	const struct {
+		int resource;
+		uint64_t value;
+	} limits[] = {
+		{ RLIMIT_AS, SANITIZED ? UINT64_MAX : MEMORY_MAX },
+		{ RLIMIT_NOFILE, FILES_MAX },
+		{ RLIMIT_CORE, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		uint64_t soft, hard, value = limits[i].value;
+		/* Never raises one: that would need CAP_SYS_RESOURCE. */
+		if (rlimit_get(0, limits[i].resource, &soft, &hard) == 0 && value >= hard)
+			value = hard;
+		int r = rlimit_set(0, limits[i].resource, value, value, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int confine_caps(unsigned int flags, struct err *err)
+{
+	/* SYS_ADMIN is for trusted.overlay.opaque alone; the calls that make it dangerous are not
+	 * in the seccomp list. */
+	const uint64_t unpack = 1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER |
+				1ull << CAP_FSETID | 1ull << CAP_MKNOD | 1ull << CAP_SETFCAP |
+				1ull << CAP_SYS_ADMIN;
+	struct cap_sets have;
+
+	int r = cap_get(&have);
+	if (r < 0)
+		return err_errno(err, -r, "reading capabilities");
+	uint64_t keep = have.permitted & (flags & CONFINE_UNPACK ? unpack : 0);
+	if (have.permitted & 1ull << CAP_SETPCAP)
+		r = cap_drop_bounding(keep, err);
+	struct cap_sets sets = { .bounding = keep, .effective = keep, .permitted = keep };
+	return r < 0 ? r : cap_apply(&sets, err);
+}
+
+/* What reading an archive and writing a tree takes. All else fails with EPERM: no sockets, no
+ * processes, no mounts, no opening of devices' ioctls. */
+static const int calls[] = {
+	SYS_read,      SYS_write,           SYS_pwrite64,      SYS_pread64,
+	SYS_openat,    SYS_openat2,         SYS_close,         SYS_newfstatat,
+	SYS_fstat,     SYS_statx,           SYS_fchown,        SYS_fchownat,
+	SYS_fchmod,    SYS_fchmodat,        SYS_utimensat,     SYS_fsetxattr,
+	SYS_lsetxattr, SYS_mkdirat,         SYS_symlinkat,     SYS_linkat,
+	SYS_mknodat,   SYS_unlinkat,        SYS_renameat2,     SYS_ftruncate,
+	SYS_fchdir,    SYS_getdents64,      SYS_lseek,         SYS_readlinkat,
+	SYS_faccessat, SYS_fcntl,           SYS_mmap,          SYS_munmap,
+	SYS_mremap,    SYS_mprotect,        SYS_madvise,       SYS_brk,
+	SYS_futex,     SYS_getrandom,       SYS_clock_gettime, SYS_gettid,
+	SYS_getpid,    SYS_rt_sigreturn,    SYS_rt_sigaction,  SYS_rt_sigprocmask,
+	SYS_tgkill,    SYS_restart_syscall, SYS_exit,          SYS_exit_group,
+#ifdef SYS_renameat
+	SYS_renameat,
+#endif
+#ifdef SYS_fstatfs
+	SYS_fstatfs,
+#endif
+};
+
+static int confine_calls(struct err *err)
+{
+	struct sock_filter prog[ARRAY_SIZE(calls) + 6];
+	size_t n = 0;
+	const size_t last = ARRAY_SIZE(calls);
+
+	prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						 offsetof(struct seccomp_data, arch));
+	prog[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH_NATIVE, 1, 0);
+	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						 offsetof(struct seccomp_data, nr));
+	/* A match jumps over the rest and the refusal. */
+	for (size_t i = 0; i < last; i++)
+		prog[n++] = (struct sock_filter)BPF_JUMP(
+		    BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)calls[i], (uint8_t)(last - i), 0);
+	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog fprog = { .len = (unsigned short)n, .filter = prog };
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &fprog) < 0)
+		return err_errno(err, errno, "loading the seccomp filter");
+	return 0;
+}
+
+int confine(int *dir_fd, unsigned int flags, struct err *err)
+{
+	int r = confine_root(dir_fd, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "confining inro-layer");
+	umask(0);
+	r = confine_limits(err);
+	if (r == 0)
+		r = confine_caps(flags, err);
+	if (r == 0 && (r = prctl_no_new_privs()) < 0)
+		r = err_errno(err, -r, "setting no_new_privs");
+	if (r == 0) {
+		struct landlock_rule rule = { .fd = *dir_fd, .access = LANDLOCK_WRITE };
+		r = landlock_restrict(&rule, 1, LANDLOCK_NO_NETWORK | LANDLOCK_SCOPED, err);
+	}
+	/* The sanitizers' runtimes make calls of their own. */
+	if (r >= 0)
+		r = SANITIZED ? 0 : confine_calls(err);
+	return r < 0 ? err_wrap(err, r, "confining inro-layer") : 0;
+}

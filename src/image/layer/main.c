@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inro-layer: reads hostile archives so that the engine need not. Started by the engine only
+ * (image/layer_run.c), with the fds of layer/result.h:
+ *   inro-layer split  [--max-bytes=N]               an outer archive into a staging directory
+ *   inro-layer apply  [--userns] [--digest] [...]   a layer into a directory
+ *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "image/layer/apply.h"
+#include "image/layer/confine.h"
+#include "image/layer/split.h"
+#include "image/layer/tar.h"
+
+struct args {
+	bool userns, digest;
+	uint64_t max_bytes, max_entries, max_ratio;
+	const char *name;
+};
+
+#define SPLIT_ENTRIES_MAX 100000
+
+static int mode_split(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	struct split_limits limits = { .source = { args->max_bytes, args->max_ratio },
+				       .max_entries = SPLIT_ENTRIES_MAX };
+	struct split_result result = { 0 };
+
+	int r = split_archive(STDIN_FILENO, dir, &limits, &result, err);
+	if (r < 0)
+		return r;
+	json_write(&split_result_desc, &result, 0, out);
+	json_free(&split_result_desc, &result);
+	return 0;
+}
+
+static int mode_apply(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	struct apply_options opts = { .source = { args->max_bytes, args->max_ratio },
+				      .max_entries = args->max_entries,
+				      .userns = args->userns,
+				      .hash_input = args->digest };
+	struct apply_result result = { 0 };
+
+	int r = apply_layer(STDIN_FILENO, dir, &opts, &result, err);
+	if (r < 0)
+		return r;
+	json_write(&apply_result_desc, &result, 0, out);
+	json_free(&apply_result_desc, &result);
+	return 0;
+}
+
+static int mode_remove(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	if (!args->name || strchr(args->name, '/') || str_eq(args->name, ".."))
+		return err_fail(err, ERR_USAGE, "remove needs one name");
+	return path_remove_tree(dir, args->name, err);
+}
+
+static const struct mode {
+	const char *name;
+	int (*run)(const struct args *args, int dir, struct buf *out, struct err *err);
+	unsigned int confine;
+} modes[] = {
+	{ "split", mode_split, 0 },
+	{ "apply", mode_apply, CONFINE_UNPACK },
+	{ "remove", mode_remove, CONFINE_UNPACK },
+};
+
+static int arg_parse(const char *arg, struct args *args, struct err *err)
+{
+	const struct {
+		const char *prefix;
+		uint64_t *value;
+	} numbers[] = {
+		{ "--max-bytes=", &args->max_bytes },
+		{ "--max-entries=", &args->max_entries },
+		{ "--max-ratio=", &args->max_ratio },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		const char *value = str_after(arg, numbers[i].prefix);
+		if (value && str_parse_u64(value, numbers[i].value) == 0 && *numbers[i].value > 0)
+			return 0;
+	}
+	if (str_eq(arg, "--userns"))
+		args->userns = true;
+	else if (str_eq(arg, "--digest"))
+		args->digest = true;
+	else if (arg[0] != '-' && !args->name)
+		args->name = arg;
+	else
+		return err_fail(err, ERR_USAGE, "unknown argument %s", arg);
+	return 0;
+}
+
+static int run(char **argv, struct buf *out, struct err *err)
+{
+	struct args args = { .max_bytes = UINT64_MAX,
+			     .max_entries = UINT64_MAX,
+			     .max_ratio = UINT64_MAX };
+	const struct mode *mode = NULL;
+	int dir = LAYER_FD_DIR, r = 0;
+
+	for (size_t i = 0; argv[0] && i < ARRAY_SIZE(modes); i++)
+		if (str_eq(argv[0], modes[i].name))
+			mode = &modes[i];
+	if (!mode)
+		return err_fail(err, ERR_USAGE,
+				"started without a mode; the engine runs this program");
+	for (argv++; *argv && r == 0; argv++)
+		r = arg_parse(*argv, &args, err);
+	if (r == 0 && args.userns)
+		r = confine_userns(LAYER_FD_SYNC, err);
+	fd_close(LAYER_FD_SYNC);
+	tar_setup();
+	if (r == 0)
+		r = confine(&dir, mode->confine, err);
+	return r < 0 ? r : mode->run(&args, dir, out, err);
+}
+
+int main(int argc, char **argv)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	log_setup("inro", STDERR_FILENO, LOG_PLAIN, LOG_WARN);
+	if (fcntl(LAYER_FD_RESULT, F_GETFD) < 0 || fcntl(LAYER_FD_DIR, F_GETFD) < 0) {
+		log_error("inro-layer is run by inro, not by hand");
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	int r = run(argc > 0 ? argv + 1 : argv, &out, &err);
+	if (r < 0) {
+		io_write(LAYER_FD_RESULT, &err, sizeof(err));
+		return 1;
+	}
+	return io_write(LAYER_FD_RESULT, buf_str(&out), out.len) < 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of apply: the state of one unpacking and the member under way. */
+#pragma once
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <time.h>
+
+#include "image/layer/apply.h"
+
+/* A directory's times are set at the end: making its members changes them. */
+struct dir_time {
+	char *path;
+	struct timespec times[2];
+};
+
+struct apply {
+	const struct apply_options *opts;
+	struct source *src;
+	struct archive *tar;
+	int root;
+	/* The directory that the last member was in: members of one directory come together, so
+	 * most need no walk. The fd stays inside the root whatever happens to the path. */
+	char *parent_path;
+	int parent_fd;
+	struct dir_time *dirs;
+	size_t n_dirs, cap_dirs, dir_bytes;
+	bool root_named; /* the archive has an entry for the root directory */
+	uint64_t size, entries;
+};
+
+struct member {
+	struct archive_entry *entry;
+	const char *path; /* clean, relative, not "" */
+	const char *base; /* its last component */
+	int dir;          /* the directory it is in, borrowed from apply.parent_fd */
+};
+
+/* Makes the member, in place of what has its name. */
+int member_make(struct apply *ap, const struct member *m, struct err *err);
+int apply_remember_dir(struct apply *ap, const char *path, struct archive_entry *entry,
+		       struct err *err);

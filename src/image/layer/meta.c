@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/layer/meta.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "image/layer/acl.h"
+
+#define XATTR_TOTAL_MAX (1u << 20) /* bytes of all values of one object */
+
+static int owner_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
+{
+	int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
+
+	/* (uid_t) -1 means "leave it" to chown(2). */
+	if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
+		return err_fail(err, ERR_INVALID, "%s: owner %lld:%lld is out of range", t->path,
+				(long long)uid, (long long)gid);
+	int r = t->fd >= 0
+		    ? fchown(t->fd, (uid_t)uid, (gid_t)gid)
+		    : fchownat(t->dirfd, t->name, (uid_t)uid, (gid_t)gid, AT_SYMLINK_NOFOLLOW);
+	if (r == 0)
+		return 0;
+	r = err_errno(err, errno, "giving %s to %lld:%lld", t->path, (long long)uid,
+		      (long long)gid);
+	if (r == -EINVAL && t->userns)
+		err_hint(err, r,
+			 "the user needs more subordinate ids in /etc/subuid and /etc/subgid");
+	return r;
+}
+
+/* After the owner, because chown(2) takes set-id bits away. */
+static int mode_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
+{
+	mode_t mode = archive_entry_perm(entry) & 07777;
+
+	if (archive_entry_filetype(entry) == AE_IFLNK)
+		return 0;
+	int r = t->fd >= 0 ? fchmod(t->fd, mode) : fchmodat(t->dirfd, t->name, mode, 0);
+	if (r < 0)
+		return err_errno(err, errno, "setting mode of %s", t->path);
+	return 0;
+}
+
+static int xattr_put(const struct meta_target *t, const char *name, const void *value, size_t len,
+		     struct err *err)
+{
+	int r;
+
+	if (t->fd >= 0) {
+		r = fsetxattr(t->fd, name, value, len, 0);
+	} else {
+		/* No /proc here, and setxattrat(2) is too new: the working directory leads there.
+		 */
+		r = fchdir(t->dirfd);
+		if (r == 0)
+			r = lsetxattr(t->name, name, value, len, 0);
+	}
+	if (r == 0)
+		return 0;
+	/* What this filesystem or this user namespace cannot hold is no reason to refuse an image;
+	 * the kernel allows user.* on files and directories only. */
+	if (errno == EOPNOTSUPP || errno == EPERM) {
+		cleanup_free char *shown = str_escape(t->path), *attr = str_escape(name);
+		log_warn("%s: attribute %s left out: %s", shown, attr, strerror(errno));
+		return 0;
+	}
+	return err_errno(err, errno, "setting attribute %s of %s", name, t->path);
+}
+
+/* overlayfs's own marks would give a layer power over what lies below it. */
+static bool xattr_refused(const char *name)
+{
+	return str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay.");
+}
+
+static int xattrs_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
+{
+	const char *name;
+	const void *value;
+	size_t len, total = 0;
+
+	if (archive_entry_xattr_reset(entry) == 0)
+		return 0;
+	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
+		if (xattr_refused(name)) {
+			log_warn("%s: attribute %s left out", t->path, name);
+			continue;
+		}
+		total += len;
+		if (total > XATTR_TOTAL_MAX)
+			return err_fail(err, ERR_LIMIT, "%s: more than %u bytes of attributes",
+					t->path, XATTR_TOTAL_MAX);
+		int r = xattr_put(t, name, value, len, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int acls_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
+{
+	static const struct {
+		int type;
+		const char *xattr;
+	} kinds[] = {
+		{ ARCHIVE_ENTRY_ACL_TYPE_ACCESS, "system.posix_acl_access" },
+		{ ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, "system.posix_acl_default" },
+	};
+
+	if (archive_entry_acl_types(entry) == 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		cleanup_buf struct buf acl = BUF_INIT;
+		if (!acl_encode(entry, kinds[i].type, &acl))
+			continue;
+		int r = xattr_put(t, kinds[i].xattr, acl.data, acl.len, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void meta_times(struct archive_entry *entry, struct timespec ret[2])
+{
+	ret[1].tv_sec = archive_entry_mtime(entry);
+	ret[1].tv_nsec = archive_entry_mtime_nsec(entry);
+	ret[0] = ret[1];
+	if (archive_entry_atime_is_set(entry)) {
+		ret[0].tv_sec = archive_entry_atime(entry);
+		ret[0].tv_nsec = archive_entry_atime_nsec(entry);
+	}
+}
+
+static int times_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
+{
+	struct timespec times[2];
+
+	meta_times(entry, times);
+	int r = t->fd >= 0 ? futimens(t->fd, times)
+			   : utimensat(t->dirfd, t->name, times, AT_SYMLINK_NOFOLLOW);
+	if (r < 0)
+		return err_errno(err, errno, "setting times of %s", t->path);
+	return 0;
+}
+
+int meta_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
+{
+	int r = owner_apply(t, entry, err);
+	if (r == 0)
+		r = mode_apply(t, entry, err);
+	if (r == 0)
+		r = xattrs_apply(t, entry, err);
+	if (r == 0)
+		r = acls_apply(t, entry, err);
+	if (r == 0 && archive_entry_filetype(entry) != AE_IFDIR)
+		r = times_apply(t, entry, err);
+	return r;
+}
+
+int meta_set_opaque(int fd, bool userns, const char *path, struct err *err)
+{
+	const char *name = userns ? "user.overlay.opaque" : "trusted.overlay.opaque";
+
+	if (fsetxattr(fd, name, "y", 1, 0) < 0)
+		return err_errno(err, errno, "marking %s as opaque", path);
+	return 0;
+}

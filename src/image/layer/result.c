@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/layer/result.h"
+
+static const struct json_field split_entry_fields[] = {
+	JSON_FIELD(struct split_entry, name, "name", JSON_STR, .flags = JSON_REQUIRED),
+	JSON_FIELD(struct split_entry, digest, "digest", JSON_STR),
+	JSON_FIELD(struct split_entry, symlink, "symlink", JSON_STR),
+	JSON_FIELD(struct split_entry, hardlink, "hardlink", JSON_STR),
+	JSON_FIELD(struct split_entry, size, "size", JSON_U64),
+};
+static const struct json_desc split_entry_desc = JSON_DESC(struct split_entry, split_entry_fields);
+
+static const struct json_field split_result_fields[] = {
+	JSON_FIELD(struct split_result, entries, "entries", JSON_ARRAY, .desc = &split_entry_desc),
+};
+const struct json_desc split_result_desc = JSON_DESC(struct split_result, split_result_fields);
+
+static const struct json_field apply_result_fields[] = {
+	JSON_FIELD(struct apply_result, diff_id, "diffId", JSON_STR, .flags = JSON_REQUIRED),
+	JSON_FIELD(struct apply_result, digest, "digest", JSON_STR),
+	JSON_FIELD(struct apply_result, size, "size", JSON_U64),
+	JSON_FIELD(struct apply_result, tar_size, "tarSize", JSON_U64),
+	JSON_FIELD(struct apply_result, input_size, "inputSize", JSON_U64),
+	JSON_FIELD(struct apply_result, entries, "entries", JSON_U64),
+};
+const struct json_desc apply_result_desc = JSON_DESC(struct apply_result, apply_result_fields);

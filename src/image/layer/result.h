@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What inro-layer hands back to the engine: one JSON document on file descriptor 3 and exit status
+ * 0, or one struct err and exit status 1. Both sides use these tables. The engine treats the
+ * document as hostile too: inro-layer has looked at the archive.
+ */
+#pragma once
+
+#include "base/json.h"
+
+/* File descriptors that inro-layer is started with, besides the archive on 0. */
+enum {
+	LAYER_FD_RESULT = 3, /* write end */
+	LAYER_FD_DIR = 4,    /* the directory to work in: staging, layer root, or tree's parent */
+	LAYER_FD_SYNC = 5,   /* rootless: socket over which the engine says "mapped" */
+};
+
+/* A member of an outer archive. A regular file: digest and size, its bytes are in a file of the
+ * staging directory named by the hex part. A link: target as the archive gives it. */
+struct split_entry {
+	char *name; /* cleaned, relative */
+	char *digest;
+	char *symlink, *hardlink;
+	uint64_t size;
+};
+struct split_result {
+	JSON_LIST(struct split_entry) entries;
+};
+extern const struct json_desc split_result_desc;
+
+struct apply_result {
+	char *diff_id; /* sha256 of the uncompressed tar */
+	char *digest;  /* sha256 of the input as it came, NULL unless asked for */
+	uint64_t size; /* bytes in regular files */
+	uint64_t tar_size, input_size, entries;
+};
+extern const struct json_desc apply_result_desc;
