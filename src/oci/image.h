@@ -66,6 +66,8 @@ struct oci_descriptor {
 };
 typedef JSON_LIST(struct oci_descriptor) oci_descriptors;
 
+/* A document that could be read as a manifest and as an index is refused (CVE-2021-41190): the
+ * members not_* catch the other kind's words and are always NULL after parsing. */
 struct oci_manifest {
 	int64_t schema_version; /* 2 */
 	char *media_type;       /* may be NULL in OCI documents */
@@ -74,6 +76,7 @@ struct oci_manifest {
 	oci_descriptors layers;        /* bottom first */
 	struct oci_descriptor *subject;
 	struct json_map annotations;
+	char *not_manifests;
 };
 
 struct oci_index {
@@ -82,6 +85,7 @@ struct oci_index {
 	oci_descriptors manifests;
 	struct oci_descriptor *subject;
 	struct json_map annotations;
+	char *not_config, *not_layers;
 };
 
 /* Docker's Healthcheck; times in nanoseconds, 0: inherit the default. */

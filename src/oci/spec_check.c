@@ -8,7 +8,7 @@
 
 #define UTS_NAME_MAX 64 /* __NEW_UTS_LEN */
 
-int check_id_map(const void *object, struct err *err)
+int spec_check_id_map(const void *object, struct err *err)
 {
 	const struct spec_id_map *map = object;
 
@@ -28,7 +28,7 @@ int check_id_map(const void *object, struct err *err)
 	return 0;
 }
 
-int check_root(const void *object, struct err *err)
+int spec_check_root(const void *object, struct err *err)
 {
 	const struct spec_root *root = object;
 
@@ -37,7 +37,7 @@ int check_root(const void *object, struct err *err)
 	return 0;
 }
 
-int check_mount(const void *object, struct err *err)
+int spec_check_mount(const void *object, struct err *err)
 {
 	const struct spec_mount *m = object;
 	bool bind = strv_has(m->options, "bind") || strv_has(m->options, "rbind");
@@ -48,24 +48,24 @@ int check_mount(const void *object, struct err *err)
 	if (!!m->uid_mappings.n != !!m->gid_mappings.n)
 		return json_fail(err, m->uid_mappings.n ? "gidMappings" : "uidMappings",
 				 "expected both uidMappings and gidMappings");
-	r = check_id_maps(err, "uidMappings", &m->uid_mappings);
+	r = spec_check_id_maps(err, "uidMappings", &m->uid_mappings);
 	if (r < 0)
 		return r;
-	return check_id_maps(err, "gidMappings", &m->gid_mappings);
+	return spec_check_id_maps(err, "gidMappings", &m->gid_mappings);
 }
 
-int check_hook(const void *object, struct err *err)
+int spec_check_hook(const void *object, struct err *err)
 {
 	const struct spec_hook *hook = object;
 	int r;
 
-	r = check_absolute(err, "path", hook->path);
+	r = spec_check_absolute(err, "path", hook->path);
 	if (r < 0)
 		return r;
 	if (hook->timeout.set && hook->timeout.value <= 0)
 		return json_fail(err, "timeout", "expected at least 1 second, got %d",
 				 hook->timeout.value);
-	return check_env(err, "env", hook->env);
+	return spec_check_env(err, "env", hook->env);
 }
 
 /* "1.2.3", "1.0.2-dev", "1.2.0+dev": semantic versioning, of which the major number must be 1. */
@@ -126,14 +126,14 @@ static int check_idmapped(const struct spec *spec, struct err *err)
 	return 0;
 }
 
-int check_spec(const void *object, struct err *err)
+int spec_check_spec(const void *object, struct err *err)
 {
 	const struct spec *spec = object;
 	size_t i;
 	int r;
 
 	if (!version_valid(spec->oci_version))
-		return fail_value(err, "ociVersion", spec->oci_version, "a version 1.x.y");
+		return spec_fail_value(err, "ociVersion", spec->oci_version, "a version 1.x.y");
 	r = check_uts_name(spec, "hostname", spec->hostname, err);
 	if (r < 0)
 		return r;

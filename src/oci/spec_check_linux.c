@@ -5,30 +5,30 @@
 #include "base/str.h"
 #include "oci/spec_internal.h"
 
-int check_namespace(const void *object, struct err *err)
+int spec_check_namespace(const void *object, struct err *err)
 {
 	const struct spec_namespace *ns = object;
 
-	return ns->path && *ns->path ? check_absolute(err, "path", ns->path) : 0;
+	return ns->path && *ns->path ? spec_check_absolute(err, "path", ns->path) : 0;
 }
 
-int check_device(const void *object, struct err *err)
+int spec_check_device(const void *object, struct err *err)
 {
 	static const char *const types[] = { "c", "b", "u", "p", NULL };
 	const struct spec_device *d = object;
 	int r;
 
-	r = check_absolute(err, "path", d->path);
+	r = spec_check_absolute(err, "path", d->path);
 	if (r < 0)
 		return r;
-	r = check_word(err, "type", d->type, types);
+	r = spec_check_word(err, "type", d->type, types);
 	if (r < 0)
 		return r;
 	if (*d->type != 'p') {
 		if (!d->major.set || !d->minor.set)
 			return json_fail(err, d->major.set ? "minor" : "major",
 					 "expected a device number, it is missing");
-		r = check_device_number(err, d->major.value, d->minor.value, 0);
+		r = spec_check_device_number(err, d->major.value, d->minor.value, 0);
 		if (r < 0)
 			return r;
 	}
@@ -36,34 +36,34 @@ int check_device(const void *object, struct err *err)
 	if (d->file_mode.set && d->file_mode.value > 0177777)
 		return json_fail(err, "fileMode", "expected at most 4095 (octal 7777), got %u",
 				 d->file_mode.value);
-	r = d->uid.set ? check_id(err, "uid", d->uid.value) : 0;
+	r = d->uid.set ? spec_check_id(err, "uid", d->uid.value) : 0;
 	if (r < 0)
 		return r;
-	return d->gid.set ? check_id(err, "gid", d->gid.value) : 0;
+	return d->gid.set ? spec_check_id(err, "gid", d->gid.value) : 0;
 }
 
-int check_time_offset(const void *object, struct err *err)
+int spec_check_time_offset(const void *object, struct err *err)
 {
 	const struct spec_time_offset *t = object;
 
-	return check_range(err, "nanosecs", t->nanosecs, 0, 999999999);
+	return spec_check_range(err, "nanosecs", t->nanosecs, 0, 999999999);
 }
 
-int check_net_device(const void *object, struct err *err)
+int spec_check_net_device(const void *object, struct err *err)
 {
 	const struct spec_net_device *d = object;
 
-	return d->name && *d->name ? check_ifname(err, "name", d->name) : 0;
+	return d->name && *d->name ? spec_check_ifname(err, "name", d->name) : 0;
 }
 
-int check_personality(const void *object, struct err *err)
+int spec_check_personality(const void *object, struct err *err)
 {
 	static const char *const domains[] = { "LINUX", "LINUX32", NULL };
 	const struct spec_personality *p = object;
 
 	if (p->flags && p->flags[0])
-		return fail_value(err, "flags[0]", p->flags[0], "no flags, none are defined");
-	return check_word(err, "domain", p->domain, domains);
+		return spec_fail_value(err, "flags[0]", p->flags[0], "no flags, none are defined");
+	return spec_check_word(err, "domain", p->domain, domains);
 }
 
 static int check_schema(struct err *err, const char *member, const char *value, const char *prefix)
@@ -75,7 +75,7 @@ static int check_schema(struct err *err, const char *member, const char *value, 
 	return 0;
 }
 
-int check_intel_rdt(const void *object, struct err *err)
+int spec_check_intel_rdt(const void *object, struct err *err)
 {
 	const struct spec_intel_rdt *rdt = object;
 	const char *id = rdt->clos_id;
@@ -86,7 +86,7 @@ int check_intel_rdt(const void *object, struct err *err)
 	/* A directory name below the resctrl mount; "/" alone is the default class. */
 	if (id && strcmp(id, "/") != 0 &&
 	    (strchr(id, '/') || strcmp(id, ".") == 0 || strcmp(id, "..") == 0))
-		return fail_value(err, "closID", id, "a name without slashes, or \"/\"");
+		return spec_fail_value(err, "closID", id, "a name without slashes, or \"/\"");
 	r = check_schema(err, "l3CacheSchema", rdt->l3_cache_schema, "L3");
 	if (r < 0)
 		return r;
@@ -102,7 +102,7 @@ int check_intel_rdt(const void *object, struct err *err)
 	return 0;
 }
 
-int check_memory_policy(const void *object, struct err *err)
+int spec_check_memory_policy(const void *object, struct err *err)
 {
 	static const char *const modes[] = {
 		"MPOL_DEFAULT",    "MPOL_BIND",
@@ -117,19 +117,19 @@ int check_memory_policy(const void *object, struct err *err)
 	bool have_nodes = p->nodes && *p->nodes;
 	int r;
 
-	r = check_word(err, "mode", p->mode, modes);
+	r = spec_check_word(err, "mode", p->mode, modes);
 	if (r < 0)
 		return r;
-	r = check_words(err, "flags", p->flags, flags);
+	r = spec_check_words(err, "flags", p->flags, flags);
 	if (r < 0)
 		return r;
-	if (word_in(p->mode, without_nodes) && have_nodes)
-		return fail_value(err, "nodes", p->nodes, "no nodes for this mode");
+	if (spec_word_in(p->mode, without_nodes) && have_nodes)
+		return spec_fail_value(err, "nodes", p->nodes, "no nodes for this mode");
 	/* set_mempolicy(2): only "preferred" may go without, it is "local" then */
-	if (!word_in(p->mode, without_nodes) && !have_nodes &&
+	if (!spec_word_in(p->mode, without_nodes) && !have_nodes &&
 	    strcmp(p->mode, "MPOL_PREFERRED") != 0)
 		return json_fail(err, "nodes", "expected at least one node for %s", p->mode);
-	return have_nodes ? check_cpu_list(err, "nodes", p->nodes) : 0;
+	return have_nodes ? spec_check_cpu_list(err, "nodes", p->nodes) : 0;
 }
 
 static const struct spec_namespace *find_namespace(const struct spec_linux *linux_,
@@ -181,10 +181,10 @@ static int check_mappings(const struct spec_linux *linux_, struct err *err)
 			return json_fail(err, "gidMappings",
 					 "expected a mapping for the new user namespace");
 	}
-	r = check_id_maps(err, "uidMappings", &linux_->uid_mappings);
+	r = spec_check_id_maps(err, "uidMappings", &linux_->uid_mappings);
 	if (r < 0)
 		return r;
-	return check_id_maps(err, "gidMappings", &linux_->gid_mappings);
+	return spec_check_id_maps(err, "gidMappings", &linux_->gid_mappings);
 }
 
 static int check_time_offsets(const struct spec_linux *linux_, struct err *err)
@@ -255,11 +255,12 @@ static int check_sysctl(const struct spec_linux *linux_, struct err *err)
 
 		path = spec_sysctl_path(key);
 		if (!path)
-			return fail_value(err, "sysctl", key, "a name like net.ipv4.ip_forward");
+			return spec_fail_value(err, "sysctl", key,
+					       "a name like net.ipv4.ip_forward");
 		owner = sysctl_owner(path);
 		free(path);
 		if (owner == NS_COUNT)
-			return fail_value(err, "sysctl", key, "a parameter of a namespace");
+			return spec_fail_value(err, "sysctl", key, "a parameter of a namespace");
 		if (!find_namespace(linux_, owner))
 			return json_fail(err, "sysctl",
 					 "expected a %s namespace in "
@@ -280,15 +281,15 @@ static int check_net_devices(const struct spec_linux *linux_, struct err *err)
 				 "expected a network namespace in linux.namespaces beside it");
 	for (i = 0; i < linux_->net_devices.n; i++) {
 		a = &linux_->net_devices.items[i];
-		r = check_ifname(err, "netDevices", a->host_name);
+		r = spec_check_ifname(err, "netDevices", a->host_name);
 		if (r < 0)
 			return r;
 		for (j = 0; j < i; j++) {
 			b = &linux_->net_devices.items[j];
 			if (strcmp(a->name && *a->name ? a->name : a->host_name,
 				   b->name && *b->name ? b->name : b->host_name) == 0)
-				return fail_value(err, "netDevices", a->host_name,
-						  "a name of its own for each device");
+				return spec_fail_value(err, "netDevices", a->host_name,
+						       "a name of its own for each device");
 		}
 	}
 	return 0;
@@ -312,19 +313,19 @@ static int check_paths(const struct spec_linux *linux_, struct err *err)
 	};
 	int r;
 
-	if (linux_->rootfs_propagation && !word_in(linux_->rootfs_propagation, propagations))
-		return fail_value(err, "rootfsPropagation", linux_->rootfs_propagation,
-				  "shared, slave, private or unbindable");
+	if (linux_->rootfs_propagation && !spec_word_in(linux_->rootfs_propagation, propagations))
+		return spec_fail_value(err, "rootfsPropagation", linux_->rootfs_propagation,
+				       "shared, slave, private or unbindable");
 	if (linux_->cgroups_path && has_dotdot(linux_->cgroups_path))
-		return fail_value(err, "cgroupsPath", linux_->cgroups_path,
-				  "a path without \"..\"");
-	r = check_absolutes(err, "maskedPaths", linux_->masked_paths);
+		return spec_fail_value(err, "cgroupsPath", linux_->cgroups_path,
+				       "a path without \"..\"");
+	r = spec_check_absolutes(err, "maskedPaths", linux_->masked_paths);
 	if (r < 0)
 		return r;
-	return check_absolutes(err, "readonlyPaths", linux_->readonly_paths);
+	return spec_check_absolutes(err, "readonlyPaths", linux_->readonly_paths);
 }
 
-int check_linux(const void *object, struct err *err)
+int spec_check_linux(const void *object, struct err *err)
 {
 	static int (*const checks[])(const struct spec_linux *, struct err *) = {
 		check_namespaces_unique, check_mappings, check_time_offsets, check_sysctl,

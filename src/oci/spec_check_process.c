@@ -26,12 +26,12 @@ static const char *const rlimit_types[] = {
 	NULL,
 };
 
-int check_rlimit(const void *object, struct err *err)
+int spec_check_rlimit(const void *object, struct err *err)
 {
 	const struct spec_rlimit *rl = object;
 	int r;
 
-	r = check_word(err, "type", rl->type, rlimit_types);
+	r = spec_check_word(err, "type", rl->type, rlimit_types);
 	if (r < 0)
 		return r;
 	if (rl->soft > rl->hard)
@@ -48,7 +48,7 @@ static bool cap_name_valid(const char *name)
 }
 
 /* Names that this kernel does not know are the runtime's to warn about. */
-int check_caps(const void *object, struct err *err)
+int spec_check_caps(const void *object, struct err *err)
 {
 	const struct spec_caps *caps = object;
 	const struct {
@@ -67,23 +67,23 @@ int check_caps(const void *object, struct err *err)
 			if (cap_name_valid(sets[i].list[j]))
 				continue;
 			snprintf(member, sizeof(member), "%s[%zu]", sets[i].name, j);
-			return fail_value(err, member, sets[i].list[j],
-					  "a capability like CAP_CHOWN");
+			return spec_fail_value(err, member, sets[i].list[j],
+					       "a capability like CAP_CHOWN");
 		}
 	return 0;
 }
 
-int check_user(const void *object, struct err *err)
+int spec_check_user(const void *object, struct err *err)
 {
 	const struct spec_user *user = object;
 	char member[64];
 	size_t i;
 	int r;
 
-	r = check_id(err, "uid", user->uid);
+	r = spec_check_id(err, "uid", user->uid);
 	if (r < 0)
 		return r;
-	r = check_id(err, "gid", user->gid);
+	r = spec_check_id(err, "gid", user->gid);
 	if (r < 0)
 		return r;
 	if (user->umask.set && user->umask.value > 07777)
@@ -94,7 +94,7 @@ int check_user(const void *object, struct err *err)
 				 GROUPS_MAX, user->additional_gids.n);
 	for (i = 0; i < user->additional_gids.n; i++) {
 		snprintf(member, sizeof(member), "additionalGids[%zu]", i);
-		r = check_id(err, member, user->additional_gids.items[i]);
+		r = spec_check_id(err, member, user->additional_gids.items[i]);
 		if (r < 0)
 			return r;
 	}
@@ -102,15 +102,15 @@ int check_user(const void *object, struct err *err)
 }
 
 /* struct winsize has 16 bits for each. */
-int check_box(const void *object, struct err *err)
+int spec_check_box(const void *object, struct err *err)
 {
 	const struct spec_box *box = object;
 	int r;
 
-	r = check_range(err, "height", box->height, 0, UINT16_MAX);
+	r = spec_check_range(err, "height", box->height, 0, UINT16_MAX);
 	if (r < 0)
 		return r;
-	return check_range(err, "width", box->width, 0, UINT16_MAX);
+	return spec_check_range(err, "width", box->width, 0, UINT16_MAX);
 }
 
 static const char *const scheduler_policies[] = {
@@ -132,12 +132,12 @@ static int check_scheduler_numbers(const struct spec_scheduler *s, struct err *e
 	static const char *const nice[] = { "SCHED_OTHER", "SCHED_BATCH", NULL };
 	bool deadline = strcmp(s->policy, "SCHED_DEADLINE") == 0;
 
-	if (word_in(s->policy, realtime))
-		return check_range(err, "priority", s->priority, 1, 99);
+	if (spec_word_in(s->policy, realtime))
+		return spec_check_range(err, "priority", s->priority, 1, 99);
 	if (s->priority != 0)
 		return json_fail(err, "priority", "expected 0 for %s, got %d", s->policy,
 				 s->priority);
-	if (s->nice != 0 && !word_in(s->policy, nice))
+	if (s->nice != 0 && !spec_word_in(s->policy, nice))
 		return json_fail(err, "nice", "expected 0 for %s, got %d", s->policy, s->nice);
 	if (!deadline && (s->runtime || s->deadline || s->period))
 		return json_fail(err,
@@ -156,45 +156,45 @@ static int check_scheduler_numbers(const struct spec_scheduler *s, struct err *e
 	return 0;
 }
 
-int check_scheduler(const void *object, struct err *err)
+int spec_check_scheduler(const void *object, struct err *err)
 {
 	const struct spec_scheduler *s = object;
 	int r;
 
-	r = check_word(err, "policy", s->policy, scheduler_policies);
+	r = spec_check_word(err, "policy", s->policy, scheduler_policies);
 	if (r < 0)
 		return r;
-	r = check_words(err, "flags", s->flags, scheduler_flags);
+	r = spec_check_words(err, "flags", s->flags, scheduler_flags);
 	if (r < 0)
 		return r;
-	r = check_range(err, "nice", s->nice, -20, 19);
+	r = spec_check_range(err, "nice", s->nice, -20, 19);
 	if (r < 0)
 		return r;
 	return check_scheduler_numbers(s, err);
 }
 
-int check_io_priority(const void *object, struct err *err)
+int spec_check_io_priority(const void *object, struct err *err)
 {
 	static const char *const classes[] = { "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE",
 					       "IOPRIO_CLASS_IDLE", NULL };
 	const struct spec_io_priority *p = object;
 	int r;
 
-	r = check_word(err, "class", p->io_class, classes);
+	r = spec_check_word(err, "class", p->io_class, classes);
 	if (r < 0)
 		return r;
-	return check_range(err, "priority", p->priority, 0, 7);
+	return spec_check_range(err, "priority", p->priority, 0, 7);
 }
 
-int check_cpu_affinity(const void *object, struct err *err)
+int spec_check_cpu_affinity(const void *object, struct err *err)
 {
 	const struct spec_exec_cpu_affinity *a = object;
 	int r;
 
-	r = a->initial ? check_cpu_list(err, "initial", a->initial) : 0;
+	r = a->initial ? spec_check_cpu_list(err, "initial", a->initial) : 0;
 	if (r < 0)
 		return r;
-	return a->final ? check_cpu_list(err, "final", a->final) : 0;
+	return a->final ? spec_check_cpu_list(err, "final", a->final) : 0;
 }
 
 static int check_rlimits_unique(const struct spec_process *p, struct err *err)
@@ -213,7 +213,7 @@ static int check_rlimits_unique(const struct spec_process *p, struct err *err)
 	return 0;
 }
 
-int check_process(const void *object, struct err *err)
+int spec_check_process(const void *object, struct err *err)
 {
 	const struct spec_process *p = object;
 	int r;
@@ -222,14 +222,14 @@ int check_process(const void *object, struct err *err)
 		return json_fail(err, "args", "expected at least one argument");
 	if (!p->args[0][0])
 		return json_fail(err, "args[0]", "expected a command, got an empty string");
-	r = check_absolute(err, "cwd", p->cwd);
+	r = spec_check_absolute(err, "cwd", p->cwd);
 	if (r < 0)
 		return r;
-	r = check_env(err, "env", p->env);
+	r = spec_check_env(err, "env", p->env);
 	if (r < 0)
 		return r;
 	r = p->oom_score_adj.set
-		? check_range(err, "oomScoreAdj", p->oom_score_adj.value, -1000, 1000)
+		? spec_check_range(err, "oomScoreAdj", p->oom_score_adj.value, -1000, 1000)
 		: 0;
 	if (r < 0)
 		return r;

@@ -5,29 +5,29 @@
 #include "base/str.h"
 #include "oci/spec_internal.h"
 
-int check_device_rule(const void *object, struct err *err)
+int spec_check_device_rule(const void *object, struct err *err)
 {
 	static const char *const types[] = { "a", "b", "c", NULL };
 	const struct spec_device_rule *rule = object;
 	int r;
 
-	r = rule->type && *rule->type ? check_word(err, "type", rule->type, types) : 0;
+	r = rule->type && *rule->type ? spec_check_word(err, "type", rule->type, types) : 0;
 	if (r < 0)
 		return r;
 	if (rule->access && strspn(rule->access, "rwm") != strlen(rule->access))
-		return fail_value(err, "access", rule->access, "letters of \"rwm\"");
+		return spec_fail_value(err, "access", rule->access, "letters of \"rwm\"");
 	/* -1 is how older tools write "any" */
-	return check_device_number(err, rule->major.set ? rule->major.value : -1,
-				   rule->minor.set ? rule->minor.value : -1, -1);
+	return spec_check_device_number(err, rule->major.set ? rule->major.value : -1,
+					rule->minor.set ? rule->minor.value : -1, -1);
 }
 
 static int check_opt_range(struct err *err, const char *member, const struct opt_i64 *v,
 			   int64_t min, int64_t max)
 {
-	return v->set ? check_range(err, member, v->value, min, max) : 0;
+	return v->set ? spec_check_range(err, member, v->value, min, max) : 0;
 }
 
-int check_memory(const void *object, struct err *err)
+int spec_check_memory(const void *object, struct err *err)
 {
 	const struct spec_memory *m = object;
 	const struct {
@@ -56,7 +56,7 @@ int check_memory(const void *object, struct err *err)
 	return 0;
 }
 
-int check_cpu(const void *object, struct err *err)
+int spec_check_cpu(const void *object, struct err *err)
 {
 	const struct spec_cpu *cpu = object;
 	int r;
@@ -74,13 +74,13 @@ int check_cpu(const void *object, struct err *err)
 	    cpu->burst.value > (uint64_t)cpu->quota.value)
 		return json_fail(err, "burst", "expected at most quota (%" PRId64 "), got %" PRIu64,
 				 cpu->quota.value, cpu->burst.value);
-	r = cpu->cpus ? check_cpu_list(err, "cpus", cpu->cpus) : 0;
+	r = cpu->cpus ? spec_check_cpu_list(err, "cpus", cpu->cpus) : 0;
 	if (r < 0)
 		return r;
-	return cpu->mems ? check_cpu_list(err, "mems", cpu->mems) : 0;
+	return cpu->mems ? spec_check_cpu_list(err, "mems", cpu->mems) : 0;
 }
 
-int check_pids(const void *object, struct err *err)
+int spec_check_pids(const void *object, struct err *err)
 {
 	const struct spec_pids *pids = object;
 
@@ -94,12 +94,12 @@ static int check_weight(struct err *err, const char *member, const struct opt_u3
 	return json_fail(err, member, "expected an integer from 10 to 1000, got %u", weight->value);
 }
 
-int check_weight_device(const void *object, struct err *err)
+int spec_check_weight_device(const void *object, struct err *err)
 {
 	const struct spec_weight_device *d = object;
 	int r;
 
-	r = check_device_number(err, d->major, d->minor, 0);
+	r = spec_check_device_number(err, d->major, d->minor, 0);
 	if (r < 0)
 		return r;
 	if (!d->weight.set && !d->leaf_weight.set)
@@ -110,14 +110,14 @@ int check_weight_device(const void *object, struct err *err)
 	return check_weight(err, "leafWeight", &d->leaf_weight);
 }
 
-int check_throttle_device(const void *object, struct err *err)
+int spec_check_throttle_device(const void *object, struct err *err)
 {
 	const struct spec_throttle_device *d = object;
 
-	return check_device_number(err, d->major, d->minor, 0);
+	return spec_check_device_number(err, d->major, d->minor, 0);
 }
 
-int check_block_io(const void *object, struct err *err)
+int spec_check_block_io(const void *object, struct err *err)
 {
 	const struct spec_block_io *io = object;
 	int r;
@@ -129,26 +129,27 @@ int check_block_io(const void *object, struct err *err)
 }
 
 /* It becomes part of a file name: hugetlb.<size>.limit_in_bytes */
-int check_hugepage_limit(const void *object, struct err *err)
+int spec_check_hugepage_limit(const void *object, struct err *err)
 {
 	static const char *const units[] = { "KB", "MB", "GB", NULL };
 	const struct spec_hugepage_limit *h = object;
 	size_t digits = strspn(h->page_size, "0123456789");
 
 	if (digits == 0 || digits > 10 || h->page_size[0] == '0' ||
-	    !word_in(h->page_size + digits, units))
-		return fail_value(err, "pageSize", h->page_size, "a size like 64KB, 2MB or 1GB");
+	    !spec_word_in(h->page_size + digits, units))
+		return spec_fail_value(err, "pageSize", h->page_size,
+				       "a size like 64KB, 2MB or 1GB");
 	return 0;
 }
 
-int check_net_priority(const void *object, struct err *err)
+int spec_check_net_priority(const void *object, struct err *err)
 {
 	const struct spec_net_priority *p = object;
 
-	return check_ifname(err, "name", p->name);
+	return spec_check_ifname(err, "name", p->name);
 }
 
-int check_rdma(const void *object, struct err *err)
+int spec_check_rdma(const void *object, struct err *err)
 {
 	const struct spec_rdma *rdma = object;
 
@@ -177,18 +178,18 @@ static bool unified_key_valid(const char *key)
 	return *key && *key != '.' && strchr(key, '.') && strspn(key, ok) == strlen(key);
 }
 
-int check_resources(const void *object, struct err *err)
+int spec_check_resources(const void *object, struct err *err)
 {
 	const struct spec_resources *res = object;
 	size_t i;
 
 	for (i = 0; i < res->rdma.n; i++)
 		if (!rdma_name_valid(res->rdma.items[i].device))
-			return fail_value(err, "rdma", res->rdma.items[i].device,
-					  "the name of an RDMA device");
+			return spec_fail_value(err, "rdma", res->rdma.items[i].device,
+					       "the name of an RDMA device");
 	for (i = 0; i < res->unified.n; i++)
 		if (!unified_key_valid(res->unified.items[i].key))
-			return fail_value(err, "unified", res->unified.items[i].key,
-					  "the name of a cgroup file like memory.high");
+			return spec_fail_value(err, "unified", res->unified.items[i].key,
+					       "the name of a cgroup file like memory.high");
 	return 0;
 }

@@ -36,15 +36,15 @@ static const char *const operators[] = {
 	"SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ", NULL,
 };
 
-int check_seccomp_arg(const void *object, struct err *err)
+int spec_check_seccomp_arg(const void *object, struct err *err)
 {
 	const struct spec_seccomp_arg *arg = object;
 	int r;
 
-	r = check_range(err, "index", arg->index, 0, 5);
+	r = spec_check_range(err, "index", arg->index, 0, 5);
 	if (r < 0)
 		return r;
-	return check_word(err, "op", arg->op, operators);
+	return spec_check_word(err, "op", arg->op, operators);
 }
 
 static int check_errno(struct err *err, const char *member, const struct opt_u32 *value,
@@ -53,13 +53,13 @@ static int check_errno(struct err *err, const char *member, const struct opt_u32
 	if (!value->set)
 		return 0;
 	if (strcmp(action, "SCMP_ACT_ERRNO") == 0)
-		return check_range(err, member, value->value, 0, ERRNO_MAX);
+		return spec_check_range(err, member, value->value, 0, ERRNO_MAX);
 	if (strcmp(action, "SCMP_ACT_TRACE") == 0)
-		return check_range(err, member, value->value, 0, RET_DATA_MAX);
+		return spec_check_range(err, member, value->value, 0, RET_DATA_MAX);
 	return json_fail(err, member, "expected none for %s, got %u", action, value->value);
 }
 
-int check_seccomp_rule(const void *object, struct err *err)
+int spec_check_seccomp_rule(const void *object, struct err *err)
 {
 	const struct spec_seccomp_rule *rule = object;
 	char member[64];
@@ -67,7 +67,7 @@ int check_seccomp_rule(const void *object, struct err *err)
 	size_t i;
 	int r;
 
-	r = check_word(err, "action", rule->action, actions);
+	r = spec_check_word(err, "action", rule->action, actions);
 	if (r < 0)
 		return r;
 	notify = strcmp(rule->action, "SCMP_ACT_NOTIFY") == 0;
@@ -103,24 +103,24 @@ static int check_listener(const struct spec_seccomp *sc, struct err *err)
 		snprintf(member, sizeof(member), "syscalls[%zu].action", i);
 		return json_fail(err, member, "expected listenerPath for SCMP_ACT_NOTIFY");
 	}
-	return have_path ? check_absolute(err, "listenerPath", sc->listener_path) : 0;
+	return have_path ? spec_check_absolute(err, "listenerPath", sc->listener_path) : 0;
 }
 
-int check_seccomp(const void *object, struct err *err)
+int spec_check_seccomp(const void *object, struct err *err)
 {
 	const struct spec_seccomp *sc = object;
 	int r;
 
-	r = check_word(err, "defaultAction", sc->default_action, actions);
+	r = spec_check_word(err, "defaultAction", sc->default_action, actions);
 	if (r < 0)
 		return r;
 	r = check_errno(err, "defaultErrnoRet", &sc->default_errno_ret, sc->default_action);
 	if (r < 0)
 		return r;
-	r = check_words(err, "architectures", sc->architectures, architectures);
+	r = spec_check_words(err, "architectures", sc->architectures, architectures);
 	if (r < 0)
 		return r;
-	r = check_words(err, "flags", sc->flags, flags);
+	r = spec_check_words(err, "flags", sc->flags, flags);
 	if (r < 0)
 		return r;
 	return check_listener(sc, err);

@@ -13,14 +13,14 @@ static const struct json_field id_map_fields[] = {
 	JSON_FIELD(struct spec_id_map, size, "size", JSON_U32, .flags = JSON_REQUIRED | JSON_KEEP),
 };
 const struct json_desc spec_id_map_desc =
-    JSON_DESC(struct spec_id_map, id_map_fields, .check = check_id_map);
+    JSON_DESC(struct spec_id_map, id_map_fields, .check = spec_check_id_map);
 
 static const struct json_field root_fields[] = {
 	JSON_FIELD(struct spec_root, path, "path", JSON_STR, .flags = JSON_REQUIRED | JSON_KEEP),
 	JSON_FIELD(struct spec_root, readonly, "readonly", JSON_BOOL),
 };
 static const struct json_desc spec_root_desc =
-    JSON_DESC(struct spec_root, root_fields, .check = check_root);
+    JSON_DESC(struct spec_root, root_fields, .check = spec_check_root);
 
 static const struct json_field mount_fields[] = {
 	JSON_FIELD(struct spec_mount, destination, "destination", JSON_STR,
@@ -34,14 +34,14 @@ static const struct json_field mount_fields[] = {
 		   .desc = &spec_id_map_desc),
 };
 static const struct json_desc spec_mount_desc =
-    JSON_DESC(struct spec_mount, mount_fields, .check = check_mount);
+    JSON_DESC(struct spec_mount, mount_fields, .check = spec_check_mount);
 
 static const struct json_field box_fields[] = {
 	JSON_FIELD(struct spec_box, height, "height", JSON_U32, .flags = JSON_REQUIRED | JSON_KEEP),
 	JSON_FIELD(struct spec_box, width, "width", JSON_U32, .flags = JSON_REQUIRED | JSON_KEEP),
 };
 static const struct json_desc spec_box_desc =
-    JSON_DESC(struct spec_box, box_fields, .check = check_box);
+    JSON_DESC(struct spec_box, box_fields, .check = spec_check_box);
 
 static const struct json_field rlimit_fields[] = {
 	JSON_FIELD(struct spec_rlimit, type, "type", JSON_STR, .flags = JSON_REQUIRED),
@@ -49,7 +49,7 @@ static const struct json_field rlimit_fields[] = {
 	JSON_FIELD(struct spec_rlimit, soft, "soft", JSON_U64, .flags = JSON_REQUIRED | JSON_KEEP),
 };
 static const struct json_desc spec_rlimit_desc =
-    JSON_DESC(struct spec_rlimit, rlimit_fields, .check = check_rlimit);
+    JSON_DESC(struct spec_rlimit, rlimit_fields, .check = spec_check_rlimit);
 
 static const struct json_field caps_fields[] = {
 	JSON_FIELD(struct spec_caps, bounding, "bounding", JSON_STRV),
@@ -59,7 +59,7 @@ static const struct json_field caps_fields[] = {
 	JSON_FIELD(struct spec_caps, ambient, "ambient", JSON_STRV),
 };
 static const struct json_desc spec_caps_desc =
-    JSON_DESC(struct spec_caps, caps_fields, .check = check_caps);
+    JSON_DESC(struct spec_caps, caps_fields, .check = spec_check_caps);
 
 static const struct json_field user_fields[] = {
 	JSON_FIELD(struct spec_user, uid, "uid", JSON_U32, .flags = JSON_KEEP),
@@ -69,7 +69,7 @@ static const struct json_field user_fields[] = {
 	JSON_FIELD(struct spec_user, username, "username", JSON_STR),
 };
 static const struct json_desc spec_user_desc =
-    JSON_DESC(struct spec_user, user_fields, .check = check_user);
+    JSON_DESC(struct spec_user, user_fields, .check = spec_check_user);
 
 static const struct json_field scheduler_fields[] = {
 	JSON_FIELD(struct spec_scheduler, policy, "policy", JSON_STR, .flags = JSON_REQUIRED),
@@ -81,7 +81,7 @@ static const struct json_field scheduler_fields[] = {
 	JSON_FIELD(struct spec_scheduler, period, "period", JSON_U64),
 };
 static const struct json_desc spec_scheduler_desc =
-    JSON_DESC(struct spec_scheduler, scheduler_fields, .check = check_scheduler);
+    JSON_DESC(struct spec_scheduler, scheduler_fields, .check = spec_check_scheduler);
 
 static const struct json_field io_priority_fields[] = {
 	JSON_FIELD(struct spec_io_priority, io_class, "class", JSON_STR, .flags = JSON_REQUIRED),
@@ -89,14 +89,14 @@ static const struct json_field io_priority_fields[] = {
 		   .flags = JSON_REQUIRED | JSON_KEEP),
 };
 static const struct json_desc spec_io_priority_desc =
-    JSON_DESC(struct spec_io_priority, io_priority_fields, .check = check_io_priority);
+    JSON_DESC(struct spec_io_priority, io_priority_fields, .check = spec_check_io_priority);
 
 static const struct json_field affinity_fields[] = {
 	JSON_FIELD(struct spec_exec_cpu_affinity, initial, "initial", JSON_STR),
 	JSON_FIELD(struct spec_exec_cpu_affinity, final, "final", JSON_STR),
 };
 static const struct json_desc spec_affinity_desc =
-    JSON_DESC(struct spec_exec_cpu_affinity, affinity_fields, .check = check_cpu_affinity);
+    JSON_DESC(struct spec_exec_cpu_affinity, affinity_fields, .check = spec_check_cpu_affinity);
 
 static const struct json_field process_fields[] = {
 	JSON_FIELD(struct spec_process, terminal, "terminal", JSON_BOOL),
@@ -123,7 +123,7 @@ static const struct json_field process_fields[] = {
 		   .desc = &spec_affinity_desc),
 };
 const struct json_desc spec_process_desc =
-    JSON_DESC(struct spec_process, process_fields, .check = check_process);
+    JSON_DESC(struct spec_process, process_fields, .check = spec_check_process);
 
 static const struct json_field hook_fields[] = {
 	JSON_FIELD(struct spec_hook, path, "path", JSON_STR, .flags = JSON_REQUIRED),
@@ -132,7 +132,7 @@ static const struct json_field hook_fields[] = {
 	JSON_FIELD(struct spec_hook, timeout, "timeout", JSON_OPT_I32),
 };
 static const struct json_desc spec_hook_desc =
-    JSON_DESC(struct spec_hook, hook_fields, .check = check_hook);
+    JSON_DESC(struct spec_hook, hook_fields, .check = spec_check_hook);
 
 static const struct json_field hooks_fields[] = {
 	JSON_FIELD(struct spec_hooks, prestart, "prestart", JSON_ARRAY, .desc = &spec_hook_desc),
@@ -159,4 +159,4 @@ static const struct json_field spec_fields[] = {
 	JSON_FIELD(struct spec, annotations, "annotations", JSON_MAP),
 	JSON_FIELD(struct spec, linux_, "linux", JSON_OBJ, .desc = &spec_linux_desc),
 };
-const struct json_desc spec_desc = JSON_DESC(struct spec, spec_fields, .check = check_spec);
+const struct json_desc spec_desc = JSON_DESC(struct spec, spec_fields, .check = spec_check_spec);

@@ -19,7 +19,7 @@ static const struct json_field device_rule_fields[] = {
 	JSON_FIELD(struct spec_device_rule, access, "access", JSON_STR),
 };
 static const struct json_desc spec_device_rule_desc =
-    JSON_DESC(struct spec_device_rule, device_rule_fields, .check = check_device_rule);
+    JSON_DESC(struct spec_device_rule, device_rule_fields, .check = spec_check_device_rule);
 
 static const struct json_field memory_fields[] = {
 	JSON_FIELD(struct spec_memory, limit, "limit", JSON_OPT_I64),
@@ -33,7 +33,7 @@ static const struct json_field memory_fields[] = {
 	JSON_FIELD(struct spec_memory, check_before_update, "checkBeforeUpdate", JSON_OPT_BOOL),
 };
 static const struct json_desc spec_memory_desc =
-    JSON_DESC(struct spec_memory, memory_fields, .check = check_memory);
+    JSON_DESC(struct spec_memory, memory_fields, .check = spec_check_memory);
 
 static const struct json_field cpu_fields[] = {
 	JSON_FIELD(struct spec_cpu, shares, "shares", JSON_OPT_U64),
@@ -47,13 +47,13 @@ static const struct json_field cpu_fields[] = {
 	JSON_FIELD(struct spec_cpu, idle, "idle", JSON_OPT_I64),
 };
 static const struct json_desc spec_cpu_desc =
-    JSON_DESC(struct spec_cpu, cpu_fields, .check = check_cpu);
+    JSON_DESC(struct spec_cpu, cpu_fields, .check = spec_check_cpu);
 
 static const struct json_field pids_fields[] = {
 	JSON_FIELD(struct spec_pids, limit, "limit", JSON_OPT_I64),
 };
 static const struct json_desc spec_pids_desc =
-    JSON_DESC(struct spec_pids, pids_fields, .check = check_pids);
+    JSON_DESC(struct spec_pids, pids_fields, .check = spec_check_pids);
 
 static const struct json_field weight_device_fields[] = {
 	JSON_FIELD(struct spec_weight_device, major, "major", JSON_I64,
@@ -64,7 +64,7 @@ static const struct json_field weight_device_fields[] = {
 	JSON_FIELD(struct spec_weight_device, leaf_weight, "leafWeight", JSON_OPT_U32),
 };
 static const struct json_desc spec_weight_device_desc =
-    JSON_DESC(struct spec_weight_device, weight_device_fields, .check = check_weight_device);
+    JSON_DESC(struct spec_weight_device, weight_device_fields, .check = spec_check_weight_device);
 
 static const struct json_field throttle_device_fields[] = {
 	JSON_FIELD(struct spec_throttle_device, major, "major", JSON_I64,
@@ -74,8 +74,8 @@ static const struct json_field throttle_device_fields[] = {
 	JSON_FIELD(struct spec_throttle_device, rate, "rate", JSON_U64,
 		   .flags = JSON_REQUIRED | JSON_KEEP),
 };
-static const struct json_desc spec_throttle_device_desc =
-    JSON_DESC(struct spec_throttle_device, throttle_device_fields, .check = check_throttle_device);
+static const struct json_desc spec_throttle_device_desc = JSON_DESC(
+    struct spec_throttle_device, throttle_device_fields, .check = spec_check_throttle_device);
 
 static const struct json_field block_io_fields[] = {
 	JSON_FIELD(struct spec_block_io, weight, "weight", JSON_OPT_U32),
@@ -92,7 +92,7 @@ static const struct json_field block_io_fields[] = {
 		   .desc = &spec_throttle_device_desc),
 };
 static const struct json_desc spec_block_io_desc =
-    JSON_DESC(struct spec_block_io, block_io_fields, .check = check_block_io);
+    JSON_DESC(struct spec_block_io, block_io_fields, .check = spec_check_block_io);
 
 static const struct json_field hugepage_limit_fields[] = {
 	JSON_FIELD(struct spec_hugepage_limit, page_size, "pageSize", JSON_STR,
@@ -100,8 +100,8 @@ static const struct json_field hugepage_limit_fields[] = {
 	JSON_FIELD(struct spec_hugepage_limit, limit, "limit", JSON_U64,
 		   .flags = JSON_REQUIRED | JSON_KEEP),
 };
-static const struct json_desc spec_hugepage_limit_desc =
-    JSON_DESC(struct spec_hugepage_limit, hugepage_limit_fields, .check = check_hugepage_limit);
+static const struct json_desc spec_hugepage_limit_desc = JSON_DESC(
+    struct spec_hugepage_limit, hugepage_limit_fields, .check = spec_check_hugepage_limit);
 
 static const struct json_field net_priority_fields[] = {
 	JSON_FIELD(struct spec_net_priority, name, "name", JSON_STR, .flags = JSON_REQUIRED),
@@ -109,7 +109,7 @@ static const struct json_field net_priority_fields[] = {
 		   .flags = JSON_REQUIRED | JSON_KEEP),
 };
 static const struct json_desc spec_net_priority_desc =
-    JSON_DESC(struct spec_net_priority, net_priority_fields, .check = check_net_priority);
+    JSON_DESC(struct spec_net_priority, net_priority_fields, .check = spec_check_net_priority);
 
 static const struct json_field network_fields[] = {
 	JSON_FIELD(struct spec_network, class_id, "classID", JSON_OPT_U32),
@@ -123,7 +123,7 @@ static const struct json_field rdma_fields[] = {
 	JSON_FIELD(struct spec_rdma, hca_objects, "hcaObjects", JSON_OPT_U32),
 };
 static const struct json_desc spec_rdma_desc =
-    JSON_DESC(struct spec_rdma, rdma_fields, .check = check_rdma);
+    JSON_DESC(struct spec_rdma, rdma_fields, .check = spec_check_rdma);
 
 static const struct json_field resources_fields[] = {
 	JSON_FIELD(struct spec_resources, devices, "devices", JSON_ARRAY,
@@ -140,7 +140,7 @@ static const struct json_field resources_fields[] = {
 	JSON_FIELD(struct spec_resources, unified, "unified", JSON_MAP),
 };
 const struct json_desc spec_resources_desc =
-    JSON_DESC(struct spec_resources, resources_fields, .check = check_resources);
+    JSON_DESC(struct spec_resources, resources_fields, .check = spec_check_resources);
 
 static const struct json_field seccomp_arg_fields[] = {
 	JSON_FIELD(struct spec_seccomp_arg, index, "index", JSON_U32,
@@ -151,7 +151,7 @@ static const struct json_field seccomp_arg_fields[] = {
 	JSON_FIELD(struct spec_seccomp_arg, op, "op", JSON_STR, .flags = JSON_REQUIRED),
 };
 static const struct json_desc spec_seccomp_arg_desc =
-    JSON_DESC(struct spec_seccomp_arg, seccomp_arg_fields, .check = check_seccomp_arg);
+    JSON_DESC(struct spec_seccomp_arg, seccomp_arg_fields, .check = spec_check_seccomp_arg);
 
 static const struct json_field seccomp_rule_fields[] = {
 	JSON_FIELD(struct spec_seccomp_rule, names, "names", JSON_STRV,
@@ -162,7 +162,7 @@ static const struct json_field seccomp_rule_fields[] = {
 		   .desc = &spec_seccomp_arg_desc),
 };
 static const struct json_desc spec_seccomp_rule_desc =
-    JSON_DESC(struct spec_seccomp_rule, seccomp_rule_fields, .check = check_seccomp_rule);
+    JSON_DESC(struct spec_seccomp_rule, seccomp_rule_fields, .check = spec_check_seccomp_rule);
 
 static const struct json_field seccomp_fields[] = {
 	JSON_FIELD(struct spec_seccomp, default_action, "defaultAction", JSON_STR,
@@ -176,7 +176,7 @@ static const struct json_field seccomp_fields[] = {
 		   .desc = &spec_seccomp_rule_desc),
 };
 const struct json_desc spec_seccomp_desc =
-    JSON_DESC(struct spec_seccomp, seccomp_fields, .check = check_seccomp);
+    JSON_DESC(struct spec_seccomp, seccomp_fields, .check = spec_check_seccomp);
 
 static const struct json_field namespace_fields[] = {
 	JSON_FIELD(struct spec_namespace, type, "type", JSON_ENUM, .names = spec_ns_names,
@@ -184,7 +184,7 @@ static const struct json_field namespace_fields[] = {
 	JSON_FIELD(struct spec_namespace, path, "path", JSON_STR),
 };
 static const struct json_desc spec_namespace_desc =
-    JSON_DESC(struct spec_namespace, namespace_fields, .check = check_namespace);
+    JSON_DESC(struct spec_namespace, namespace_fields, .check = spec_check_namespace);
 
 static const struct json_field device_fields[] = {
 	JSON_FIELD(struct spec_device, path, "path", JSON_STR, .flags = JSON_REQUIRED),
@@ -196,14 +196,14 @@ static const struct json_field device_fields[] = {
 	JSON_FIELD(struct spec_device, gid, "gid", JSON_OPT_U32),
 };
 static const struct json_desc spec_device_desc =
-    JSON_DESC(struct spec_device, device_fields, .check = check_device);
+    JSON_DESC(struct spec_device, device_fields, .check = spec_check_device);
 
 static const struct json_field time_offset_fields[] = {
 	JSON_FIELD(struct spec_time_offset, secs, "secs", JSON_I64),
 	JSON_FIELD(struct spec_time_offset, nanosecs, "nanosecs", JSON_U32),
 };
 static const struct json_desc spec_time_offset_desc =
-    JSON_DESC(struct spec_time_offset, time_offset_fields, .check = check_time_offset);
+    JSON_DESC(struct spec_time_offset, time_offset_fields, .check = spec_check_time_offset);
 
 static const struct json_field time_offsets_fields[] = {
 	JSON_FIELD(struct spec_time_offsets, monotonic, "monotonic", JSON_OBJ,
@@ -224,20 +224,20 @@ static const struct json_field intel_rdt_fields[] = {
 	JSON_FIELD(struct spec_intel_rdt, enable_mbm, "enableMBM", JSON_BOOL),
 };
 static const struct json_desc spec_intel_rdt_desc =
-    JSON_DESC(struct spec_intel_rdt, intel_rdt_fields, .check = check_intel_rdt);
+    JSON_DESC(struct spec_intel_rdt, intel_rdt_fields, .check = spec_check_intel_rdt);
 
 static const struct json_field personality_fields[] = {
 	JSON_FIELD(struct spec_personality, domain, "domain", JSON_STR, .flags = JSON_REQUIRED),
 	JSON_FIELD(struct spec_personality, flags, "flags", JSON_STRV),
 };
 static const struct json_desc spec_personality_desc =
-    JSON_DESC(struct spec_personality, personality_fields, .check = check_personality);
+    JSON_DESC(struct spec_personality, personality_fields, .check = spec_check_personality);
 
 static const struct json_field net_device_fields[] = {
 	JSON_FIELD(struct spec_net_device, name, "name", JSON_STR),
 };
 static const struct json_desc spec_net_device_desc =
-    JSON_DESC(struct spec_net_device, net_device_fields, .check = check_net_device);
+    JSON_DESC(struct spec_net_device, net_device_fields, .check = spec_check_net_device);
 
 static const struct json_field memory_policy_fields[] = {
 	JSON_FIELD(struct spec_memory_policy, mode, "mode", JSON_STR, .flags = JSON_REQUIRED),
@@ -245,7 +245,7 @@ static const struct json_field memory_policy_fields[] = {
 	JSON_FIELD(struct spec_memory_policy, flags, "flags", JSON_STRV),
 };
 static const struct json_desc spec_memory_policy_desc =
-    JSON_DESC(struct spec_memory_policy, memory_policy_fields, .check = check_memory_policy);
+    JSON_DESC(struct spec_memory_policy, memory_policy_fields, .check = spec_check_memory_policy);
 
 static const struct json_field linux_fields[] = {
 	JSON_FIELD(struct spec_linux, uid_mappings, "uidMappings", JSON_ARRAY,
@@ -276,4 +276,4 @@ static const struct json_field linux_fields[] = {
 		   .desc = &spec_time_offsets_desc),
 };
 const struct json_desc spec_linux_desc =
-    JSON_DESC(struct spec_linux, linux_fields, .check = check_linux);
+    JSON_DESC(struct spec_linux, linux_fields, .check = spec_check_linux);

@@ -8,14 +8,14 @@
 
 #define SHOWN_MAX 80 /* bytes of a wrong value that an error repeats */
 
-int fail_value(struct err *err, const char *member, const char *value, const char *expected)
+int spec_fail_value(struct err *err, const char *member, const char *value, const char *expected)
 {
 	cleanup_free char *shown = str_escape(value);
 
 	return json_fail(err, member, "expected %s, got \"%.*s\"", expected, SHOWN_MAX, shown);
 }
 
-bool word_in(const char *word, const char *const *words)
+bool spec_word_in(const char *word, const char *const *words)
 {
 	for (; *words; words++)
 		if (strcmp(word, *words) == 0)
@@ -23,19 +23,20 @@ bool word_in(const char *word, const char *const *words)
 	return false;
 }
 
-int check_word(struct err *err, const char *member, const char *value, const char *const *words)
+int spec_check_word(struct err *err, const char *member, const char *value,
+		    const char *const *words)
 {
 	cleanup_buf struct buf list = BUF_INIT;
 	size_t i;
 
-	if (word_in(value, words))
+	if (spec_word_in(value, words))
 		return 0;
 	for (i = 0; words[i]; i++) {
 		if (i > 0)
 			buf_adds(&list, words[i + 1] ? ", " : " or ");
 		buf_adds(&list, words[i]);
 	}
-	return fail_value(err, member, value, buf_str(&list));
+	return spec_fail_value(err, member, value, buf_str(&list));
 }
 
 /* "member[i]" */
@@ -45,54 +46,55 @@ static const char *element(char *out, size_t size, const char *member, size_t i)
 	return out;
 }
 
-int check_words(struct err *err, const char *member, char *const *values, const char *const *words)
+int spec_check_words(struct err *err, const char *member, char *const *values,
+		     const char *const *words)
 {
 	char name[64];
 	size_t i;
 	int r;
 
 	for (i = 0; values && values[i]; i++) {
-		r = check_word(err, element(name, sizeof(name), member, i), values[i], words);
+		r = spec_check_word(err, element(name, sizeof(name), member, i), values[i], words);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-int check_absolute(struct err *err, const char *member, const char *path)
+int spec_check_absolute(struct err *err, const char *member, const char *path)
 {
 	if (path[0] == '/')
 		return 0;
-	return fail_value(err, member, path, "an absolute path");
+	return spec_fail_value(err, member, path, "an absolute path");
 }
 
-int check_absolutes(struct err *err, const char *member, char *const *paths)
+int spec_check_absolutes(struct err *err, const char *member, char *const *paths)
 {
 	char name[64];
 	size_t i;
 	int r;
 
 	for (i = 0; paths && paths[i]; i++) {
-		r = check_absolute(err, element(name, sizeof(name), member, i), paths[i]);
+		r = spec_check_absolute(err, element(name, sizeof(name), member, i), paths[i]);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-int check_env(struct err *err, const char *member, char *const *env)
+int spec_check_env(struct err *err, const char *member, char *const *env)
 {
 	char name[64];
 	size_t i;
 
 	for (i = 0; env && env[i]; i++)
 		if (env[i][0] == '=' || !strchr(env[i], '='))
-			return fail_value(err, element(name, sizeof(name), member, i), env[i],
-					  "NAME=value");
+			return spec_fail_value(err, element(name, sizeof(name), member, i), env[i],
+					       "NAME=value");
 	return 0;
 }
 
-int check_range(struct err *err, const char *member, int64_t value, int64_t min, int64_t max)
+int spec_check_range(struct err *err, const char *member, int64_t value, int64_t min, int64_t max)
 {
 	if (value >= min && value <= max)
 		return 0;
@@ -116,7 +118,7 @@ static int list_number(const char **p)
 	return v;
 }
 
-int check_cpu_list(struct err *err, const char *member, const char *list)
+int spec_check_cpu_list(struct err *err, const char *member, const char *list)
 {
 	const char *p = list;
 	int first, last;
@@ -134,13 +136,13 @@ int check_cpu_list(struct err *err, const char *member, const char *list)
 	}
 	return 0;
 bad:
-	return fail_value(err, member, list, "a list of numbers and ranges like 0-3,7");
+	return spec_fail_value(err, member, list, "a list of numbers and ranges like 0-3,7");
 }
 
-int check_id(struct err *err, const char *member, uint32_t id)
+int spec_check_id(struct err *err, const char *member, uint32_t id)
 {
 	/* (uid_t)-1 means "leave as it is" to setresuid(2): never an id */
-	return check_range(err, member, id, 0, UINT32_MAX - 1);
+	return spec_check_range(err, member, id, 0, UINT32_MAX - 1);
 }
 
 static bool ranges_overlap(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size)
@@ -148,7 +150,7 @@ static bool ranges_overlap(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_s
 	return (uint64_t)a < (uint64_t)b + b_size && (uint64_t)b < (uint64_t)a + a_size;
 }
 
-int check_id_maps(struct err *err, const char *member, const spec_id_maps *maps)
+int spec_check_id_maps(struct err *err, const char *member, const spec_id_maps *maps)
 {
 	const struct spec_id_map *a, *b;
 	char name[64];
@@ -172,7 +174,7 @@ int check_id_maps(struct err *err, const char *member, const spec_id_maps *maps)
 }
 
 /* dev_valid_name() of the kernel; and printable, which it does not ask. */
-int check_ifname(struct err *err, const char *member, const char *name)
+int spec_check_ifname(struct err *err, const char *member, const char *name)
 {
 	const char *p;
 
@@ -183,16 +185,16 @@ int check_ifname(struct err *err, const char *member, const char *name)
 			goto bad;
 	return 0;
 bad:
-	return fail_value(err, member, name, "a network interface name of 1 to 15 characters");
+	return spec_fail_value(err, member, name, "a network interface name of 1 to 15 characters");
 }
 
-int check_device_number(struct err *err, int64_t major, int64_t minor, int64_t min)
+int spec_check_device_number(struct err *err, int64_t major, int64_t minor, int64_t min)
 {
 	int r;
 
 	/* The kernel's dev_t has 12 and 20 bits: more would be cut and name another device. */
-	r = check_range(err, "major", major, min, DEV_MAJOR_MAX);
+	r = spec_check_range(err, "major", major, min, DEV_MAJOR_MAX);
 	if (r < 0)
 		return r;
-	return check_range(err, "minor", minor, min, DEV_MINOR_MAX);
+	return spec_check_range(err, "minor", minor, min, DEV_MINOR_MAX);
 }

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of an index's images this machine runs (image-spec image-index.md, Platform Variants). */
+#include "base/str.h"
+#include "oci/image.h"
+
+#if defined(__x86_64__)
+#define ARCHITECTURE "amd64"
+#elif defined(__i386__)
+#define ARCHITECTURE "386"
+#elif defined(__aarch64__)
+#define ARCHITECTURE "arm64"
+#define VARIANT      "v8"
+#elif defined(__arm__)
+#define ARCHITECTURE "arm"
+#if __ARM_ARCH >= 7
+#define VARIANT "v7"
+#elif __ARM_ARCH == 6
+#define VARIANT "v6"
+#else
+#define VARIANT "v5"
+#endif
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ARCHITECTURE "riscv64"
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ARCHITECTURE "ppc64le"
+#elif defined(__s390x__)
+#define ARCHITECTURE "s390x"
+#elif defined(__loongarch64)
+#define ARCHITECTURE "loong64"
+#elif defined(__mips64) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ARCHITECTURE "mips64le"
+#else
+#error "name this architecture in the words of GOARCH"
+#endif
+
+struct oci_platform oci_platform_native(void)
+{
+	static char architecture[] = ARCHITECTURE, os[] = "linux";
+	struct oci_platform native = { .architecture = architecture, .os = os };
+#ifdef VARIANT
+	static char variant[] = VARIANT;
+
+	native.variant = variant;
+#endif
+	return native;
+}
+
+#if defined(__x86_64__)
+/* The levels of the x86-64 psABI, each by the feature that came last with it. */
+static bool variant_runs(const char *variant)
+{
+	if (strcmp(variant, "v1") == 0)
+		return true;
+	if (strcmp(variant, "v2") == 0)
+		return __builtin_cpu_supports("sse4.2");
+	if (strcmp(variant, "v3") == 0)
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+	if (strcmp(variant, "v4") == 0)
+		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+	return false;
+}
+#elif defined(__arm__)
+static bool variant_runs(const char *variant)
+{
+	static const char *const variants[] = { "v5", "v6", "v7" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(variants); i++) {
+		if (strcmp(variant, variants[i]) == 0)
+			return true;
+		if (strcmp(VARIANT, variants[i]) == 0)
+			break;
+	}
+	return false;
+}
+#else
+static bool variant_runs(const char *variant)
+{
+#ifdef VARIANT
+	return str_eq(variant, VARIANT);
+#else
+	return false;
+#endif
+}
+#endif
+
+bool oci_platform_matches(const char *os, const char *architecture, const char *variant)
+{
+	if (!str_eq(os, "linux") || !str_eq(architecture, ARCHITECTURE))
+		return false;
+	return !variant || !*variant || variant_runs(variant);
+}
+
+const struct oci_descriptor *oci_index_select(const struct oci_index *index)
+{
+	const struct oci_descriptor *d, *fallback = NULL;
+	enum oci_media kind;
+	size_t i;
+
+	for (i = 0; i < index->manifests.n; i++) {
+		d = &index->manifests.items[i];
+		kind = oci_media_kind(d->media_type);
+		if (kind != OCI_IS_MANIFEST && kind != OCI_IS_INDEX)
+			continue;
+		if (!d->platform) {
+			if (!fallback)
+				fallback = d;
+			continue;
+		}
+		if (oci_platform_matches(d->platform->os, d->platform->architecture,
+					 d->platform->variant))
+			return d;
+	}
+	return fallback;
+}
