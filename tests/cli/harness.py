@@ -123,7 +123,7 @@ class Who:
         self.env = {
             "PATH": os.environ["PATH"], "HOME": entry.pw_dir, "USER": name, "LANG": "C.UTF-8",
             "TMPDIR": str(self.dir), "XDG_RUNTIME_DIR": str(self.run_dir),
-            "XDG_DATA_HOME": str(self.dir / "data"),
+            "XDG_DATA_HOME": str(self.dir / "data"), "INRO_RUNROOT": str(self.run_dir / "inro"),
         }
         for key in os.environ:
             if key.endswith("SAN_OPTIONS") or key.startswith("INRO_TEST_"):

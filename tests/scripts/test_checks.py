@@ -49,7 +49,8 @@ def test_layers_refuses_what_stands_above(tree, file, include):
 @pytest.mark.parametrize("statement, name", [
     ('fd = open("/x", 0);', "open"), ("mkdir (p, 0755);", "mkdir"), ("execve(a, b, c);", "execve"),
     ("fstatat(AT_FDCWD, p, &st, 0);", "AT_FDCWD"), ("pid = fork();", "fork"),
-    ("syscall(SYS_openat2, a);", "openat2"), ("syscall(SYS_clone3, a);", "SYS_clone3"),
+    ("syscall(SYS_openat2, a);", "openat2"), ("syscall(SYS_clone3, a);", "clone3"),
+    ("f(statat(AT_FDCWD, p));", "AT_FDCWD"), ("f(fork());", "fork"),
 ])
 def test_layers_refuses_calls_by_path(tree, statement, name):
     code, out = tree("check-layers", src__engine__a_c=f"void f(void)\n{{\n\t{statement}\n}}\n")
