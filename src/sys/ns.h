@@ -9,7 +9,8 @@ struct ns_type {
 	const char *file;  /* below /proc/PID/ns: "pid", "net", "mnt" ... */
 	unsigned int flag; /* CLONE_NEW* */
 };
-/* All eight, in the order in which they are to be joined: user first, mount last but pid. */
+/* All eight, in the order in which they are to be joined: user first (it gives the rights for the
+ * others), mount last (paths mean something else after it). */
 #define NS_COUNT 8
 extern const struct ns_type ns_types[NS_COUNT];
 const struct ns_type *ns_by_name(const char *name); /* either word; NULL: unknown */

@@ -13,7 +13,7 @@ enum {
 /* A new instance, mounted nowhere (fsopen, kernel >= 5.2, needs rights over the pid namespace), or
  * /proc when it really is the root of a procfs. O_PATH-like directory fd, CLOEXEC, or -errno. */
 int procfs_open(unsigned int flags, struct err *err);
-/* Opens path below the handle; refuses symlinks, magic links and mounts on the way. */
+/* Opens path below the handle; refuses magic links and mounts on the way ("self" is fine). */
 int procfs_open_at(int procfd, const char *path, int flags, struct err *err);
 /* Writes value to a file with one write(2). */
 int procfs_write(int procfd, const char *path, const char *value, struct err *err);

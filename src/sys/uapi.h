@@ -27,8 +27,9 @@
 #define MS_NOSYMFOLLOW 256 /* 5.10 */
 #endif
 #ifndef __NR_open_tree_attr
-#define __NR_open_tree_attr 467 /* 6.15: open_tree + mount_setattr in one call, all architectures  \
-				 */
+#define __NR_open_tree_attr                                                                        \
+	467 /* 6.15: open_tree + mount_setattr in one call, all architectures                      \
+	     */
 #endif
 /* 6.6: like FSCONFIG_CMD_CREATE, but never reuses an existing superblock. */
 #define FSCONFIG_CMD_CREATE_EXCL_NR 8
@@ -68,19 +69,7 @@ struct pidfd_info {
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* 5.19 */
 #endif
 
-/* --- extended attributes through fds: 6.13, the same number on all architectures --- */
-
-#ifndef __NR_setxattrat
-#define __NR_setxattrat    463
-#define __NR_getxattrat    464
-#define __NR_listxattrat   465
-#define __NR_removexattrat 466
-#endif
-struct sys_xattr_args { /* the kernel's struct xattr_args */
-	__u64 __attribute__((aligned(8))) value;
-	__u32 size;
-	__u32 flags;
-};
+/* --- files --- */
 
 #ifndef __NR_fchmodat2
 #define __NR_fchmodat2 452 /* 6.6: chmod with AT_EMPTY_PATH, so on O_PATH fds */
@@ -108,7 +97,7 @@ struct sys_landlock_ruleset_attr { /* struct landlock_ruleset_attr of ABI 6 */
 	__u64 scoped;
 };
 
-/* --- magic numbers of linux/magic.h, which clashes with nothing but is short of some --- */
+/* --- magic numbers --- */
 
 #ifndef PROC_SUPER_MAGIC
 #define PROC_SUPER_MAGIC 0x9fa0

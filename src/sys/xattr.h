@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Extended attributes of O_PATH fds, symlinks included: the *xattrat calls (kernel >= 6.13), else
- * through /proc/self/fd. xattr(7). Values are at most 64 KiB, as in the kernel.
+ * Extended attributes of what an fd refers to, O_PATH ones and symlinks included: f*xattr(2), else
+ * by name of the fd in /proc, for neither those nor the *xattrat calls of Linux 6.13 take O_PATH.
+ * xattr(7). Values are at most 64 KiB, as in the kernel. 0 or -errno.
  */
 #pragma once
 
