@@ -92,9 +92,9 @@ def test_size_of_files(tree):
 
 
 def test_count_adds_up_and_fails_without_tests(tmp_path):
-    def count(*cases):
-        report = tmp_path / "r.xml"
-        report.write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
+    def count(*cases, report=tmp_path / "r.xml"):
+        if cases:
+            report.write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
         done = subprocess.run([TOP / "scripts/test-count", report, report], capture_output=True,
                               text=True, check=False)
         return done.returncode, done.stdout
@@ -103,4 +103,5 @@ def test_count_adds_up_and_fails_without_tests(tmp_path):
     skipped = "<testcase><skipped/></testcase>"
     assert count(good, skipped) == (0, "2 passed, 0 failed, 2 skipped\n")
     assert count(good, bad) == (1, "2 passed, 2 failed, 0 skipped\n")
-    assert count() == (1, "0 passed, 0 failed, 0 skipped\n")
+    assert count("") == (1, "0 passed, 0 failed, 0 skipped\n")
+    assert count(report=tmp_path / "missing") == (1, "0 passed, 2 failed, 0 skipped\n")
