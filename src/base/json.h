@@ -2,9 +2,9 @@
 /*
  * JSON <-> struct through one table of field descriptors per struct: the table parses, checks,
  * writes, and frees. Over json-c, strict (RFC 8259: no comments, no trailing commas, no NaN, no
- * duplicate keys), with limits on bytes and depth. Errors name the place:
+ * duplicate keys, no integers over 64 bits, valid UTF-8 without NUL), with limits on bytes and depth. Errors name the place:
  * "linux.resources.memory.limit: expected an integer, got a string". Unknown members are ignored.
- * null counts as absent.
+ * null counts as absent; an element of an array can't be null.
  *
  * Memory: strings, arrays and sub-objects that parsing made belong to the struct; json_free() frees
  * all of them and zeroes the struct. A struct filled by hand must use heap memory the same way.
@@ -22,7 +22,7 @@
  *   JSON_STRV     char **                      array of strings, NULL: absent
  *   JSON_MAP      struct json_map              object of strings, order kept
  *   JSON_OBJ      T *  (heap)                  desc; NULL: absent
- *   JSON_STRUCT   T    (in place)              desc; absent: left zero, its check does not run
+ *   JSON_STRUCT   T    (in place)              desc; absent: like {}, its check does not run
  *   JSON_ARRAY    JSON_LIST(T)                 desc; items NULL and n 0: absent or empty
  *   JSON_OBJ_MAP  like JSON_ARRAY, for an object of objects by name: the first member of T is
  *                 char *key, filled with the name (its desc does not list it)
@@ -95,6 +95,7 @@ enum json_kind {
 	JSON_OBJ_MAP,
 	JSON_U32S,
 	JSON_RAW,
+	JSON_KINDS
 };
 
 enum {
@@ -133,6 +134,7 @@ struct json_desc {
 	}
 
 #define JSON_DEPTH_MAX 32
+#define JSON_BYTES_MAX (16 * 1024 * 1024)
 
 /* Parses text (len bytes, need not be terminated) into *object, which the caller zeroed. what names
  * the document in errors ("config.json"). On failure the object is freed and zeroed. 0 or -errno.
