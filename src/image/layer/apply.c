@@ -98,6 +98,11 @@ static int parent_open(struct apply *ap, const char *path, size_t parent_len, st
 
 static int opaque_apply(struct apply *ap, const struct member *m, struct err *err)
 {
+	/* overlayfs does not look at a layer's root: the engine leaves the layers below out. */
+	if (m->base == m->path) {
+		ap->root_opaque = true;
+		return 0;
+	}
 	/* The fd of the parent may be O_PATH. */
 	cleanup_fd int fd = openat(m->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -207,6 +212,7 @@ static void result_fill(struct apply *ap, struct apply_result *ret)
 	}
 	ret->size = ap->size;
 	ret->entries = ap->entries;
+	ret->opaque = ap->root_opaque;
 	ret->tar_size = source_output_bytes(ap->src);
 	ret->input_size = source_input_bytes(ap->src);
 }

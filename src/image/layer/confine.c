@@ -61,14 +61,20 @@ int confine_userns(int sync_fd, struct err *err)
 /* A mount namespace whose only mount is the directory. */
 static int confine_root(int *dir_fd, struct err *err)
 {
+	/* The fd stays in the old mount namespace; the working directory goes along. */
+	if (fchdir(*dir_fd) < 0)
+		return err_errno(err, errno, "entering directory");
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		return errno == EPERM ? 0 : err_errno(err, errno, "making namespaces");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_errno(err, errno, "making mounts private");
-	cleanup_fd int mnt = mount_clone(*dir_fd, "", false, err);
+	cleanup_fd int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_errno(err, errno, "opening directory");
+	cleanup_fd int mnt = mount_clone(dir, "", false, err);
 	if (mnt < 0)
 		return mnt;
-	int r = mount_attach(mnt, *dir_fd, err);
+	int r = mount_attach(mnt, dir, err);
 	if (r == 0)
 		r = mount_pivot(mnt, err);
 	if (r < 0)

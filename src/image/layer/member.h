@@ -25,6 +25,7 @@ struct apply {
 	int parent_fd;
 	struct dir_time *dirs;
 	size_t n_dirs, cap_dirs, dir_bytes;
+	bool root_opaque;
 	bool root_named; /* the archive has an entry for the root directory */
 	uint64_t size, entries;
 };

@@ -45,7 +45,6 @@ struct archive *tar_open(struct source *src, struct err *err)
 		abort();
 	if (archive_read_support_format_tar(a) != ARCHIVE_OK ||
 	    archive_read_support_format_empty(a) != ARCHIVE_OK ||
-	    archive_read_set_options(a, "hdrcharset=BINARY") != ARCHIVE_OK ||
 	    archive_read_open(a, src, NULL, tar_read, NULL) != ARCHIVE_OK) {
 		tar_fail(a, src, err);
 		return NULL;

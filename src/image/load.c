@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/load.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "base/timeutil.h"
+#include "image/layer_run.h"
+#include "image/unpack.h"
+#include "oci/digest.h"
+
+void image_done(struct image *image)
+{
+	free(take_ptr(image->manifest_digest));
+	free(take_ptr(image->id));
+	strv_free(take_ptr(image->names));
+	strv_free(take_ptr(image->diff_ids));
+	free(take_ptr(image->architecture));
+	free(take_ptr(image->os));
+}
+
+void image_list_done(struct image_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		image_done(&list->items[i]);
+	free(take_ptr(list->items));
+	list->n = 0;
+}
+
+/* inro-layer has looked at the archive: digests become file names only when they are ones. */
+static int archive_check(struct load *ld, struct err *err)
+{
+	for (size_t i = 0; i < ld->archive.entries.n; i++) {
+		const struct split_entry *e = &ld->archive.entries.items[i];
+		if (e->digest ? digest_valid(e->digest) && str_starts(e->digest, "sha256:")
+			      : e->symlink || e->hardlink)
+			continue;
+		return err_fail(err, ERR_CORRUPT, "inro-layer gave no digest for %s", e->name);
+	}
+	return 0;
+}
+
+static int images_find(struct load *ld, struct err *err)
+{
+	/* docker since 25 writes both; the layout says more. */
+	if (load_member(ld, "index.json") && load_member(ld, "oci-layout"))
+		return load_oci(ld, err);
+	if (load_member(ld, "manifest.json"))
+		return load_docker(ld, err);
+	int r = err_fail(err, ERR_INVALID,
+			 "not an image archive: it has neither manifest.json nor index.json");
+	return err_hint(err, r, "a tarball of a root filesystem is read by `inro import`");
+}
+
+static int layers_unpack(struct load *ld, struct err *err)
+{
+	size_t n = 0, total = 0;
+
+	for (size_t i = 0; i < ld->n_images; i++)
+		total += ld->images[i].manifest.layers.n;
+	cleanup_free struct unpack_layer *layers = xcalloc(total + 1, sizeof(*layers));
+	for (size_t i = 0; i < ld->n_images; i++) {
+		const struct load_image *image = &ld->images[i];
+		for (size_t k = 0; k < image->manifest.layers.n; k++)
+			layers[n++] = (struct unpack_layer){
+				.digest = image->manifest.layers.items[k].digest,
+				.diff_id = image->config.rootfs->diff_ids[k],
+			};
+	}
+	return unpack_layers(ld->store, &ld->staging, layers, n, err);
+}
+
+static int images_commit(struct load *ld, struct err *err)
+{
+	cleanup_strv char **digests = NULL, **diff_ids = NULL;
+
+	/* Layers before configs before manifests: who sees a manifest sees the rest. */
+	for (size_t i = 0; i < ld->n_images; i++) {
+		const struct load_image *image = &ld->images[i];
+		for (size_t k = 0; k < image->manifest.layers.n; k++)
+			strv_add(&digests, image->manifest.layers.items[k].digest);
+		strv_add(&digests, image->manifest.config->digest);
+		strv_extend(&diff_ids, image->config.rootfs->diff_ids);
+	}
+	for (size_t i = 0; i < ld->n_images; i++)
+		strv_add(&digests, ld->images[i].manifest_digest);
+	return store_commit(ld->store, &ld->staging, digests, diff_ids, err);
+}
+
+int image_fill(struct image_store *store, const char *manifest_digest, const char *id,
+	       const struct oci_image_config *config, struct image *ret, struct err *err)
+{
+	struct image image = { 0 };
+
+	for (size_t i = 0; config->rootfs->diff_ids && config->rootfs->diff_ids[i]; i++) {
+		struct apply_result info = { 0 };
+		int r = layer_info(store, config->rootfs->diff_ids[i], &info, err);
+		if (r < 0)
+			return r;
+		image.size += info.size;
+		json_free(&apply_result_desc, &info);
+	}
+	image.manifest_digest = xstrdup(manifest_digest);
+	image.id = xstrdup(id);
+	image.diff_ids = strv_copy(config->rootfs->diff_ids);
+	image.architecture = config->architecture ? xstrdup(config->architecture) : NULL;
+	image.os = config->os ? xstrdup(config->os) : NULL;
+	/* No time, or one that is none, counts as 1970. */
+	if (config->created && time_parse_rfc3339(config->created, &image.created_ns) < 0)
+		image.created_ns = 0;
+	*ret = image;
+	return 0;
+}
+
+static int images_report(struct load *ld, struct image_list *ret, struct err *err)
+{
+	struct image_list list = { .items = xcalloc(ld->n_images + 1, sizeof(*list.items)) };
+
+	for (size_t i = 0; i < ld->n_images; i++) {
+		struct load_image *image = &ld->images[i];
+		int r =
+		    image_fill(ld->store, image->manifest_digest, image->manifest.config->digest,
+			       &image->config, &list.items[i], err);
+		if (r < 0) {
+			image_list_done(&list);
+			return r;
+		}
+		list.n++;
+		list.items[i].names = take_ptr(image->names);
+	}
+	*ret = list;
+	return 0;
+}
+
+static int load_run(struct load *ld, int fd, struct image_list *ret, struct err *err)
+{
+	static int (*const steps[])(struct load * ld, struct err * err) = {
+		archive_check,
+		images_find,
+		layers_unpack,
+		images_commit,
+	};
+
+	int r = store_lock_shared(ld->store, err);
+	if (r == 0)
+		r = staging_new(ld->store, &ld->staging, err);
+	if (r == 0)
+		r = layer_split(ld->store, fd, ld->staging.fd, &ld->archive, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
+		r = steps[i](ld, err);
+	return r < 0 ? r : images_report(ld, ret, err);
+}
+
+int image_load(struct image_store *store, int fd, struct image_list *ret, struct err *err)
+{
+	struct load ld = { .store = store, .staging = STAGING_INIT };
+
+	int r = load_run(&ld, fd, ret, err);
+	for (size_t i = 0; i < ld.n_images; i++)
+		load_image_done(&ld.images[i]);
+	free(ld.images);
+	json_free(&split_result_desc, &ld.archive);
+	staging_done(store, &ld.staging);
+	return r < 0 ? err_wrap(err, r, "loading image") : 0;
+}

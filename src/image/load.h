@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of image_load(): the members of the outer archive, in a staging directory by now, and the
+ * images found in it. load_docker.c and load_oci.c find them, load.c unpacks their layers.
+ */
+#pragma once
+
+#include "image/store.h"
+
+struct load_image {
+	char *manifest_digest;
+	struct oci_manifest manifest; /* its layers name blobs */
+	struct oci_image_config config;
+	char **names; /* full references */
+};
+
+struct load {
+	struct image_store *store;
+	struct staging staging;
+	struct split_result archive;
+	struct load_image *images;
+	size_t n_images;
+};
+
+/* The regular member of that name, links followed. NULL: none. */
+const struct split_entry *load_member(const struct load *ld, const char *name);
+/* Reads a member that is a document. -ENOENT (ERR_NOT_FOUND) when it is not there. */
+int load_read_member(const struct load *ld, const char *name, struct buf *out, struct err *err);
+/* Checks that the blob of an OCI archive is what its descriptor says: there (or in the store
+ * already), of that content and size. */
+int load_check_blob(const struct load *ld, const struct oci_descriptor *desc, struct err *err);
+int load_read_blob(const struct load *ld, const struct oci_descriptor *desc, struct buf *out,
+		   struct err *err);
+
+/* Checks that manifest and config belong together and adds the image, or only the names when it is
+ * there already. Takes over what image holds, also on failure. */
+int load_add_image(struct load *ld, struct load_image *image, struct err *err);
+/* Adds the full form of a name from the archive; one that is no reference is left out. */
+void load_add_name(char ***names, const char *name);
+void load_image_done(struct load_image *image);
+#define cleanup_load_image CLEANUP(load_image_done)
+
+int load_docker(struct load *ld, struct err *err);
+int load_oci(struct load *ld, struct err *err);

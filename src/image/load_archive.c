@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What both kinds of image archive share: their members, blobs and images. */
+#include "image/load.h"
+
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "oci/digest.h"
+#include "oci/reference.h"
+
+#define LINKS_MAX 8
+
+static const struct split_entry *member_entry(const struct load *ld, const char *name)
+{
+	/* As with tar: the last member of a name counts. */
+	for (size_t i = ld->archive.entries.n; i > 0; i--)
+		if (str_eq(ld->archive.entries.items[i - 1].name, name))
+			return &ld->archive.entries.items[i - 1];
+	return NULL;
+}
+
+/* docker save links equal layers: "<id>/layer.tar" -> "../<id>/layer.tar". */
+static char *link_target(const struct split_entry *entry)
+{
+	if (entry->hardlink)
+		return xstrdup(entry->hardlink);
+	const char *slash = strrchr(entry->name, '/');
+	cleanup_free char *dir = xstrndup(entry->name, slash ? (size_t)(slash - entry->name) : 0);
+	cleanup_free char *path = entry->symlink[0] == '/'
+				      ? xstrdup(entry->symlink)
+				      : xasprintf("/%s/%s", dir, entry->symlink);
+	cleanup_free char *clean = path_clean(path);
+	return xstrdup(clean + 1);
+}
+
+const struct split_entry *load_member(const struct load *ld, const char *name)
+{
+	const struct split_entry *entry = member_entry(ld, name);
+
+	for (int i = 0; entry && !entry->digest && i < LINKS_MAX; i++) {
+		cleanup_free char *target = link_target(entry);
+		entry = member_entry(ld, target);
+	}
+	return entry && entry->digest ? entry : NULL;
+}
+
+int load_read_member(const struct load *ld, const char *name, struct buf *out, struct err *err)
+{
+	const struct split_entry *entry = load_member(ld, name);
+
+	if (!entry)
+		return err_fail(err, ERR_NOT_FOUND, "no %s in the archive", name);
+	int r = blob_read_at(ld->staging.fd, entry->digest, out, err);
+	return r < 0 ? err_wrap(err, r, "%s", name) : 0;
+}
+
+int load_check_blob(const struct load *ld, const struct oci_descriptor *desc, struct err *err)
+{
+	if (!str_starts(desc->digest, "sha256:"))
+		return err_fail(err, ERR_UNSUPPORTED, "blob %s: only sha256 digests are supported",
+				desc->digest);
+	cleanup_free char *name = xasprintf("blobs/sha256/%s", digest_hex(desc->digest));
+	const struct split_entry *entry = load_member(ld, name);
+	if (!entry) {
+		if (blob_exists(ld->store, desc->digest, desc->size))
+			return 0;
+		return err_fail(err, ERR_CORRUPT, "blob %s is not in the archive", desc->digest);
+	}
+	if (!str_eq(entry->digest, desc->digest))
+		return err_fail(err, ERR_CORRUPT, "blob %s has other content (%s)", desc->digest,
+				entry->digest);
+	if (desc->size < 0 || entry->size != (uint64_t)desc->size)
+		return err_fail(err, ERR_CORRUPT, "blob %s has %llu bytes instead of %lld",
+				desc->digest, (unsigned long long)entry->size,
+				(long long)desc->size);
+	return 0;
+}
+
+int load_read_blob(const struct load *ld, const struct oci_descriptor *desc, struct buf *out,
+		   struct err *err)
+{
+	int r = load_check_blob(ld, desc, err);
+
+	if (r < 0)
+		return r;
+	cleanup_free char *name = xasprintf("blobs/sha256/%s", digest_hex(desc->digest));
+	if (!load_member(ld, name))
+		return blob_read(ld->store, desc->digest, out, err);
+	return blob_read_at(ld->staging.fd, desc->digest, out, err);
+}
+
+static int image_check(const struct load *ld, const struct load_image *image, struct err *err)
+{
+	char *const *diff_ids = image->config.rootfs->diff_ids;
+	size_t n = strv_len(diff_ids);
+
+	if (n != image->manifest.layers.n)
+		return err_fail(err, ERR_CORRUPT, "config %s has %zu diff ids for %zu layers",
+				image->manifest.config->digest, n, image->manifest.layers.n);
+	for (size_t i = 0; i < n; i++) {
+		if (!str_starts(diff_ids[i], "sha256:"))
+			return err_fail(err, ERR_UNSUPPORTED,
+					"diff id %s: only sha256 digests are supported",
+					diff_ids[i]);
+	}
+	return 0;
+}
+
+int load_add_image(struct load *ld, struct load_image *image, struct err *err)
+{
+	cleanup_load_image struct load_image own = *image;
+
+	*image = (struct load_image){ 0 };
+	int r = image_check(ld, &own, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ld->n_images; i++) {
+		if (!str_eq(ld->images[i].manifest_digest, own.manifest_digest))
+			continue;
+		strv_extend(&ld->images[i].names, own.names);
+		return 0;
+	}
+	ld->images = xrealloc(ld->images, (ld->n_images + 1) * sizeof(*ld->images));
+	ld->images[ld->n_images++] = own;
+	own = (struct load_image){ 0 };
+	return 0;
+}
+
+void load_add_name(char ***names, const char *name)
+{
+	cleanup_free char *full = NULL;
+	struct err err = ERR_INIT;
+
+	if (reference_normalize(name, &full, &err) < 0) {
+		cleanup_free char *shown = str_escape(name);
+		log_warn("name %s in the archive left out: %s", shown, err.msg);
+		return;
+	}
+	if (!strv_has(*names, full))
+		strv_add(names, full);
+}
+
+void load_image_done(struct load_image *image)
+{
+	free(take_ptr(image->manifest_digest));
+	oci_manifest_done(&image->manifest);
+	oci_image_config_done(&image->config);
+	strv_free(take_ptr(image->names));
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/hex.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "image/sha256.h"
+#include "oci/digest.h"
+
+#define INFO_MAX (64u << 10)
+
+/* ---- opening ---- */
+
+static int store_make_dirs(struct image_store *store, struct err *err)
+{
+	/* staging last: where it is, the others are. */
+	static const char *const dirs[] = { "blobs", "blobs/sha256", "layers", "staging" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (mkdirat(store->fd, dirs[i], 0700) < 0 && errno != EEXIST)
+			return err_errno(err, errno, "creating %s/%s", store->root, dirs[i]);
+	return 0;
+}
+
+int store_open_dir(const struct image_store *store, const char *name, struct err *err)
+{
+	int fd = openat(store->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_errno(err, errno, "opening %s/%s", store->root, name) : fd;
+}
+
+/* Removes the staging directory name unless a process holds it. */
+static void staging_clean(struct image_store *store, int dir, const char *name)
+{
+	struct err err = ERR_INIT;
+	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return;
+	cleanup_free char *path = path_join("staging", name);
+	if (image_remove_tree(store, path, &err) < 0)
+		log_warn("removing %s/%s, left by an interrupted command: %s", store->root, path,
+			 err.msg);
+}
+
+static int staging_clean_all(struct image_store *store, struct err *err)
+{
+	struct dirent *entry;
+	int fd = openat(store->fd, "staging", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		int r = -errno;
+		fd_close(fd);
+		return r;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			staging_clean(store, dirfd(dir), entry->d_name);
+	closedir(dir);
+	return 0;
+}
+
+int image_store_open(const char *root, bool rootless, struct image_store *ret, struct err *err)
+{
+	struct image_store store = { .rootless = rootless, .lock_fd = -EBADF };
+	cleanup_fd int path_fd = path_mkdirs(root, 0700, err);
+
+	if (path_fd < 0)
+		return err_wrap(err, path_fd, "opening image store");
+	cleanup_fd int fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "opening image store %s", root);
+	cleanup_free char *copy = xstrdup(root);
+	store.fd = fd;
+	store.root = copy;
+	int r = staging_clean_all(&store, err);
+	if (r == -ENOENT)
+		r = store_make_dirs(&store, err);
+	else if (r < 0)
+		r = err_errno(err, -r, "reading %s/staging", root);
+	if (r < 0)
+		return r;
+	store.fd = take_fd(fd);
+	store.root = take_ptr(copy);
+	*ret = store;
+	return 0;
+}
+
+void image_store_done(struct image_store *store)
+{
+	store_unlock(store);
+	store->fd = fd_close(store->fd);
+	free(take_ptr(store->root));
+}
+
+/* ---- locks ---- */
+
+static int store_lock(struct image_store *store, int how, struct err *err)
+{
+	if (store->lock_fd < 0)
+		store->lock_fd =
+		    openat(store->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (store->lock_fd < 0)
+		return err_errno(err, errno, "opening %s/lock", store->root);
+	if (NO_EINTR(flock(store->lock_fd, how)) == 0)
+		return 1;
+	if (errno == EWOULDBLOCK)
+		return 0;
+	return err_errno(err, errno, "locking %s", store->root);
+}
+
+int store_lock_shared(struct image_store *store, struct err *err)
+{
+	int r = store_lock(store, LOCK_SH, err);
+	return r < 0 ? r : 0;
+}
+
+int store_lock_exclusive(struct image_store *store, struct err *err)
+{
+	return store_lock(store, LOCK_EX | LOCK_NB, err);
+}
+
+void store_unlock(struct image_store *store)
+{
+	store->lock_fd = fd_close(store->lock_fd);
+}
+
+/* ---- staging ---- */
+
+/* -EAGAIN: another process took it for abandoned before it was locked. */
+static int staging_try(int dir, const char *name)
+{
+	struct stat st;
+
+	if (mkdirat(dir, name, 0700) < 0)
+		return -errno;
+	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
+		return errno == ENOENT || errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	return st.st_nlink == 0 ? -EAGAIN : take_fd(fd);
+}
+
+int staging_new(struct image_store *store, struct staging *ret, struct err *err)
+{
+	cleanup_fd int dir = store_open_dir(store, "staging", err);
+	char id[HEX_ID_LEN + 1];
+	int r = -EAGAIN;
+
+	if (dir < 0)
+		return dir;
+	for (int i = 0; i < 100 && r == -EAGAIN; i++) {
+		r = hex_random_id(id);
+		if (r == 0)
+			r = staging_try(dir, id);
+	}
+	if (r < 0)
+		return err_errno(err, -r, "creating a directory in %s/staging", store->root);
+	ret->fd = r;
+	ret->name = xstrdup(id);
+	return 0;
+}
+
+void staging_done(struct image_store *store, struct staging *st)
+{
+	struct err err = ERR_INIT;
+
+	if (st->name) {
+		cleanup_free char *path = path_join("staging", st->name);
+		if (image_remove_tree(store, path, &err) < 0)
+			log_warn("removing %s/%s: %s", store->root, path, err.msg);
+	}
+	free(take_ptr(st->name));
+	st->fd = fd_close(st->fd);
+}
+
+/* ---- blobs ---- */
+
+static int blob_open(const struct image_store *store, const char *digest)
+{
+	cleanup_free char *path = xasprintf("blobs/sha256/%s", digest_hex(digest));
+	int fd = openat(store->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool blob_exists(const struct image_store *store, const char *digest, int64_t size)
+{
+	struct stat st;
+	cleanup_fd int fd = blob_open(store, digest);
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (size < 0 || st.st_size == size);
+}
+
+static int blob_verify(int fd, const char *digest, struct buf *out, struct err *err)
+{
+	char text[SHA256_TEXT_MAX];
+
+	buf_reset(out);
+	int r = io_read_all(fd, out, OCI_BLOB_MAX);
+	if (r == -EFBIG)
+		return err_fail(err, ERR_LIMIT, "document %s is larger than %u bytes", digest,
+				OCI_BLOB_MAX);
+	if (r < 0)
+		return err_errno(err, -r, "reading blob %s", digest);
+	if (!str_eq(sha256_text(buf_str(out), out->len, text), digest))
+		return err_fail(err, ERR_CORRUPT, "blob %s has other content (%s)", digest, text);
+	return 0;
+}
+
+int blob_read(const struct image_store *store, const char *digest, struct buf *out, struct err *err)
+{
+	if (!digest_valid(digest) || !str_starts(digest, "sha256:"))
+		return err_fail(err, ERR_INVALID, "not a sha256 digest: %s", digest);
+	cleanup_fd int fd = blob_open(store, digest);
+	if (fd == -ENOENT)
+		return err_fail(err, ERR_NOT_FOUND, "no blob %s in %s", digest, store->root);
+	if (fd < 0)
+		return err_errno(err, -fd, "opening blob %s", digest);
+	return blob_verify(fd, digest, out, err);
+}
+
+int blob_read_at(int dir_fd, const char *digest, struct buf *out, struct err *err)
+{
+	cleanup_fd int fd = openat(dir_fd, digest_hex(digest), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, errno, "opening blob %s", digest);
+	return blob_verify(fd, digest, out, err);
+}
+
+int blob_stage(const struct staging *st, const char *digest, const struct buf *data,
+	       struct err *err)
+{
+	return io_replace_file(st->fd, digest_hex(digest), buf_str(data), data->len, 0644, false,
+			       err);
+}
+
+int image_read_config(struct image_store *store, const char *id, struct oci_image_config *ret,
+		      struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	int r = blob_read(store, id, &text, err);
+	if (r < 0)
+		return r;
+	return oci_image_config_parse(buf_str(&text), text.len, ret, err);
+}
+
+/* ---- layers ---- */
+
+static char *layer_path(const char *diff_id, const char *what)
+{
+	return xasprintf("layers/%s/%s", digest_hex(diff_id), what);
+}
+
+bool layer_exists(const struct image_store *store, const char *diff_id)
+{
+	struct stat st;
+	cleanup_free char *path = layer_path(diff_id, "fs");
+
+	return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+int layer_info(const struct image_store *store, const char *diff_id, struct apply_result *ret,
+	       struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_free char *path = layer_path(diff_id, "info.json");
+
+	int r = io_read_file(store->fd, path, &text, INFO_MAX, err);
+	if (r < 0)
+		return r;
+	return json_parse(&apply_result_desc, ret, buf_str(&text), text.len, path, err);
+}
+
+/* A readable fd, or O_PATH where the layer's root shuts this user out. */
+static int layer_open(const struct image_store *store, const char *diff_id, struct err *err)
+{
+	cleanup_free char *path = layer_path(diff_id, "fs");
+	int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+	int fd = openat(store->fd, path, O_RDONLY | flags);
+	if (fd < 0 && errno == EACCES)
+		fd = openat(store->fd, path, O_PATH | flags);
+	if (fd < 0 && errno == ENOENT)
+		return err_fail(err, ERR_NOT_FOUND, "no layer %s in %s", diff_id, store->root);
+	return fd < 0 ? err_errno(err, errno, "opening layer %s", diff_id) : fd;
+}
+
+static bool layer_is_opaque(const struct image_store *store, const char *diff_id)
+{
+	struct stat st;
+	cleanup_free char *path = layer_path(diff_id, "opaque");
+
+	return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool is_among(char *const *diff_ids, size_t from, const char *diff_id)
+{
+	for (; diff_ids[from]; from++)
+		if (str_eq(diff_ids[from], diff_id))
+			return true;
+	return false;
+}
+
+int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
+		      size_t *ret_n, struct err *err)
+{
+	size_t n = 0, total = strv_len(diff_ids);
+	cleanup_free int *fds = xcalloc(total + 1, sizeof(*fds));
+
+	for (size_t i = total; i > 0; i--) {
+		const char *diff_id = diff_ids[i - 1];
+		/* overlayfs refuses a layer that comes twice; the upper one covers the lower. */
+		if (is_among(diff_ids, i, diff_id))
+			continue;
+		int fd = digest_valid(diff_id)
+			     ? layer_open(store, diff_id, err)
+			     : err_fail(err, ERR_INVALID, "not a digest: %s", diff_id);
+		if (fd < 0) {
+			while (n > 0)
+				fd_close(fds[--n]);
+			return fd;
+		}
+		fds[n++] = fd;
+		/* overlayfs heeds no opaque mark on a layer's root. */
+		if (layer_is_opaque(store, diff_id))
+			break;
+	}
+	*ret_fds = take_ptr(fds);
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- commit ---- */
+
+static int commit_blob(const struct staging *st, int blobs, const char *digest, struct err *err)
+{
+	const char *name = digest_hex(digest);
+
+	if (renameat(st->fd, name, blobs, name) == 0 || errno == ENOENT)
+		return 0;
+	return err_errno(err, errno, "storing blob %s", digest);
+}
+
+static int commit_layer(const struct staging *st, int layers, const char *diff_id, struct err *err)
+{
+	const char *name = digest_hex(diff_id);
+	cleanup_free char *staged = xasprintf(STAGED_LAYER "%s", name);
+
+	/* Who comes second leaves its own copy to staging_done(). */
+	if (renameat2(st->fd, staged, layers, name, RENAME_NOREPLACE) == 0 || errno == ENOENT ||
+	    errno == EEXIST)
+		return 0;
+	return err_errno(err, errno, "storing layer %s", diff_id);
+}
+
+int store_commit(struct image_store *store, const struct staging *st, char *const *digests,
+		 char *const *diff_ids, struct err *err)
+{
+	cleanup_fd int blobs = store_open_dir(store, "blobs/sha256", err);
+	cleanup_fd int layers = blobs < 0 ? blobs : store_open_dir(store, "layers", err);
+	int r = 0;
+
+	if (layers < 0)
+		return layers;
+	/* One call for all files instead of one for each; names follow only when data is safe. */
+	if (syncfs(store->fd) < 0)
+		return err_errno(err, errno, "writing to the disk of %s", store->root);
+	for (size_t i = 0; r == 0 && diff_ids && diff_ids[i]; i++)
+		r = commit_layer(st, layers, diff_ids[i], err);
+	for (size_t i = 0; r == 0 && digests && digests[i]; i++)
+		r = commit_blob(st, blobs, digests[i], err);
+	if (r == 0 && (fsync(layers) < 0 || fsync(blobs) < 0))
+		r = err_errno(err, errno, "writing directories of %s", store->root);
+	return r;
+}

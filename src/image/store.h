@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the image store:
+ *   blobs/sha256/<hex>        as in an OCI image layout
+ *   layers/<hex>/fs           the unpacked layer of that diff id: an overlay lower directory
+ *   layers/<hex>/info.json    struct apply_result
+ *   layers/<hex>/opaque       there when the layer hides all that lies below it
+ *   staging/<random>/         half-done work; whose flock is free is nobody's
+ *   lock                      shared: images are being added; exclusive: collecting
+ * fs is one level down because a user namespace's root may not move a directory that its own user
+ * cannot write to, as "/" of an image may be.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "image/image.h"
+#include "image/layer/result.h"
+
+struct staging {
+	int fd; /* the directory, locked */
+	char *name;
+};
+#define STAGING_INIT                                                                               \
+	{                                                                                          \
+		.fd = -EBADF, .name = NULL                                                         \
+	}
+int staging_new(struct image_store *store, struct staging *ret, struct err *err);
+/* Removes it with all that is still in it. */
+void staging_done(struct image_store *store, struct staging *st);
+
+/* Takes the store's lock until image_store_done(). */
+int store_lock_shared(struct image_store *store, struct err *err);
+/* 1: locked, give it back with store_unlock(); 0: an image is being added. */
+int store_lock_exclusive(struct image_store *store, struct err *err);
+void store_unlock(struct image_store *store);
+
+/* A directory of the store by name ("blobs/sha256", "layers", "staging"), readable. */
+int store_open_dir(const struct image_store *store, const char *name, struct err *err);
+
+/* Digests are checked sha256 ones. */
+bool blob_exists(const struct image_store *store, const char *digest, int64_t size);
+/* Reads a document of at most OCI_BLOB_MAX bytes and verifies it. */
+int blob_read(const struct image_store *store, const char *digest, struct buf *out,
+	      struct err *err);
+/* The same from a directory that holds it under its hex name. */
+int blob_read_at(int dir_fd, const char *digest, struct buf *out, struct err *err);
+/* Writes data into the staging directory under its hex name. */
+int blob_stage(const struct staging *st, const char *digest, const struct buf *data,
+	       struct err *err);
+bool layer_exists(const struct image_store *store, const char *diff_id);
+int layer_info(const struct image_store *store, const char *diff_id, struct apply_result *ret,
+	       struct err *err);
+
+/* What to move from the staging directory into the store: blobs by digest (those that are not in
+ * staging are there already), layers (staged under their hex name with the prefix "layer-"). */
+int store_commit(struct image_store *store, const struct staging *st, char *const *digests,
+		 char *const *diff_ids, struct err *err);
+#define STAGED_LAYER "layer-"
+
+/* Fills *ret from a config whose layers are all in the store; the names stay empty. */
+int image_fill(struct image_store *store, const char *manifest_digest, const char *id,
+	       const struct oci_image_config *config, struct image *ret, struct err *err);

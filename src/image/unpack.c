@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/unpack.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "image/layer_run.h"
+#include "oci/digest.h"
+
+#define JOBS_MAX 32
+
+struct unpack_job {
+	struct layer_job job;
+	const struct unpack_layer *layer; /* NULL: slot is free */
+	char *dir;                        /* name in the staging directory */
+};
+
+struct unpack {
+	struct image_store *store;
+	const struct staging *st;
+	struct unpack_job jobs[JOBS_MAX];
+	size_t n_slots, running;
+};
+
+static size_t cpu_count(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	size_t n = (size_t)CPU_COUNT(&set);
+	return n < 1 ? 1 : n > JOBS_MAX ? JOBS_MAX : n;
+}
+
+/* DIR/fs for the tree; returns an fd of it. */
+static int layer_mkdir(const struct staging *st, const char *dir, struct err *err)
+{
+	cleanup_free char *fs = path_join(dir, "fs");
+
+	if (mkdirat(st->fd, dir, 0700) < 0 || mkdirat(st->fd, fs, 0755) < 0)
+		return err_errno(err, errno, "creating directory of layer");
+	int fd = openat(st->fd, fs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_errno(err, errno, "opening directory of layer") : fd;
+}
+
+/* The facts about the layer, beside its tree. */
+static int layer_seal(const struct staging *st, const char *dir, const struct apply_result *info,
+		      struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_free char *opaque = path_join(dir, "opaque");
+	cleanup_fd int fd = openat(st->fd, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, errno, "opening directory of layer");
+	if (info->opaque && mknodat(st->fd, opaque, S_IFREG | 0600, 0) < 0)
+		return err_errno(err, errno, "marking layer as opaque");
+	json_write(&apply_result_desc, info, JSON_NEWLINE, &text);
+	return io_replace_file(fd, "info.json", buf_str(&text), text.len, 0600, false, err);
+}
+
+/* ---- known layers ---- */
+
+static int blob_open_any(struct unpack *un, const char *digest, struct err *err)
+{
+	const char *hex = digest_hex(digest);
+	cleanup_free char *path = xasprintf("blobs/sha256/%s", hex);
+
+	int fd = openat(un->st->fd, hex, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		fd = openat(un->store->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_errno(err, errno, "opening blob %s", digest) : fd;
+}
+
+static int job_start(struct unpack *un, const struct unpack_layer *layer, struct err *err)
+{
+	struct unpack_job *job = un->jobs;
+
+	while (job->layer)
+		job++;
+	cleanup_free char *name = xasprintf(STAGED_LAYER "%s", digest_hex(layer->diff_id));
+	cleanup_fd int blob = blob_open_any(un, layer->digest, err);
+	cleanup_fd int dir = blob < 0 ? blob : layer_mkdir(un->st, name, err);
+	if (dir < 0)
+		return dir;
+	int r = layer_apply_start(un->store, blob, dir, false, &job->job, err);
+	if (r < 0)
+		return r;
+	job->layer = layer;
+	job->dir = take_ptr(name);
+	un->running++;
+	return 0;
+}
+
+static void job_clear(struct unpack *un, struct unpack_job *job)
+{
+	job->layer = NULL;
+	free(take_ptr(job->dir));
+	un->running--;
+}
+
+static int job_finish(struct unpack *un, struct unpack_job *job, struct err *err)
+{
+	struct apply_result info = { 0 };
+	const struct unpack_layer *layer = job->layer;
+
+	int r = layer_apply_finish(&job->job, &info, err);
+	if (r == 0 && !str_eq(info.diff_id, layer->diff_id))
+		r = err_fail(err, ERR_CORRUPT, "it unpacks to %s, the config says %s", info.diff_id,
+			     layer->diff_id);
+	if (r == 0)
+		r = layer_seal(un->st, job->dir, &info, err);
+	json_free(&apply_result_desc, &info);
+	job_clear(un, job);
+	return r < 0 ? err_wrap(err, r, "layer %s", layer->digest) : 0;
+}
+
+/* Waits until one of them ends. Where there are no pidfds: for the first. */
+static struct unpack_job *job_next(struct unpack *un)
+{
+	struct pollfd polls[JOBS_MAX];
+	struct unpack_job *jobs[JOBS_MAX];
+	nfds_t n = 0;
+
+	for (size_t i = 0; i < un->n_slots; i++) {
+		if (!un->jobs[i].layer)
+			continue;
+		if (un->jobs[i].job.proc.pidfd < 0)
+			return &un->jobs[i];
+		polls[n] = (struct pollfd){ .fd = un->jobs[i].job.proc.pidfd, .events = POLLIN };
+		jobs[n++] = &un->jobs[i];
+	}
+	while (poll(polls, n, -1) < 0 && errno == EINTR)
+		;
+	for (nfds_t i = 0; i < n; i++)
+		if (polls[i].revents)
+			return jobs[i];
+	return jobs[0];
+}
+
+static bool is_wanted(const struct unpack *un, const struct unpack_layer *layers, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (str_eq(layers[k].diff_id, layers[i].diff_id))
+			return false;
+	return !layer_exists(un->store, layers[i].diff_id);
+}
+
+int unpack_layers(struct image_store *store, const struct staging *st,
+		  const struct unpack_layer *layers, size_t n, struct err *err)
+{
+	struct unpack un = { .store = store, .st = st, .n_slots = cpu_count() };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!is_wanted(&un, layers, i))
+			continue;
+		if (un.running == un.n_slots)
+			r = job_finish(&un, job_next(&un), err);
+		if (r == 0)
+			r = job_start(&un, &layers[i], err);
+	}
+	while (r == 0 && un.running > 0)
+		r = job_finish(&un, job_next(&un), err);
+	for (size_t i = 0; i < un.n_slots; i++) {
+		if (!un.jobs[i].layer)
+			continue;
+		layer_abort(&un.jobs[i].job);
+		job_clear(&un, &un.jobs[i]);
+	}
+	return r;
+}
+
+/* ---- a layer to be known by what it unpacks to ---- */
+
+int unpack_unknown(struct image_store *store, const struct staging *st, int blob_fd,
+		   struct apply_result *ret, struct err *err)
+{
+	struct layer_job job;
+	cleanup_fd int dir = layer_mkdir(st, "layer", err);
+
+	if (dir < 0)
+		return dir;
+	int r = layer_apply_start(store, blob_fd, dir, true, &job, err);
+	if (r == 0)
+		r = layer_apply_finish(&job, ret, err);
+	if (r < 0)
+		return r;
+	if (!digest_valid(ret->diff_id) || !ret->digest || !digest_valid(ret->digest))
+		return err_fail(err, ERR_CORRUPT, "inro-layer gave no digests");
+	cleanup_free char *name = xasprintf(STAGED_LAYER "%s", digest_hex(ret->diff_id));
+	r = layer_seal(st, "layer", ret, err);
+	if (r == 0 && renameat(st->fd, "layer", st->fd, name) < 0)
+		r = err_errno(err, errno, "naming layer %s", ret->diff_id);
+	return r;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unpacking layers into a staging directory, as many at once as there are processors. */
+#pragma once
+
+#include "image/store.h"
+
+struct unpack_layer {
+	const char *digest;  /* the blob, in staging or in the store */
+	const char *diff_id; /* what it must unpack to; borrowed */
+};
+/* Layers that the store has already, and repeated ones, are skipped. */
+int unpack_layers(struct image_store *store, const struct staging *st,
+		  const struct unpack_layer *layers, size_t n, struct err *err);
+/* Unpacks blob_fd, of which nothing is known, into the staging directory under its diff id. */
+int unpack_unknown(struct image_store *store, const struct staging *st, int blob_fd,
+		   struct apply_result *ret, struct err *err);
