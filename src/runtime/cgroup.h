@@ -4,7 +4,15 @@
  * limits, joined, killed, removed. v1, hybrid and v2 behind one interface (runtime-spec
  * config-linux.md, "Control groups"). Joining on v1 costs no wait for RCU: the init itself writes
  * "0" to the `tasks` file through an fd opened by the runtime (kernel >= 5.5 takes no global lock
- * for that); on v2 it is cloned into the cgroup.
+ * for that); on v2, and in the cgroup2 of a hybrid machine, it is cloned into the cgroup.
+ *
+ * Whose cgroups are touched: the last component of the path is the container's own. It is made or,
+ * when it is there without a process in it, taken over (what a killed runtime left; as runc does),
+ * and is removed in the end with all that the container made below it. One that has processes or is
+ * frozen is refused. Parents are made when missing and stay, as /docker does, unless cgroup_create
+ * fails: making and removing them again would cost each start as much as the container's own. Of a
+ * parent that others made only empty cpuset masks are filled (v1) and controllers are enabled (v2):
+ * without these no child can work.
  */
 #pragma once
 
@@ -12,38 +20,53 @@
 #include "sys/cgroup.h"
 
 struct cgroup_dir {
-	int fd;     /* O_DIRECTORY of the container's cgroup in this hierarchy */
-	char *path; /* absolute host path, for state.json and deletion */
-	char **controllers;
+	int fd;             /* O_PATH of the directory on v2; -EBADF on v1, where the path serves */
+	char *path;         /* absolute host path, for state.json and deletion */
+	char **controllers; /* v1; v2: what cgroup.controllers says, NULL before it was read */
 	bool v2;
-	int n_created; /* how many trailing components we made: only these are removed again */
+	int n_created; /* how many trailing components cgroup_create made; 0: the cgroup was there
+			*/
 };
 struct cgroup {
 	enum cgroup_layout layout;
 	struct cgroup_dir dirs[CGROUP_HIERARCHIES_MAX];
 	size_t n;
-	char *rel_path; /* "/inro/abc", as in linux.cgroupsPath */
+	char *rel_path; /* "/inro/abc", as in linux.cgroupsPath; NULL after cgroup_open */
+	bool rootless;
+	bool opened; /* by cgroup_open: it has its device rules already */
 };
 
-/* Makes the directories. cgroups_path NULL: "/inro/<id>" below the own cgroup's root rules of runc
- * (absolute from the hierarchy's root; relative below the runtime's own cgroup). rootless:
- * hierarchies without permission are left out with a debug line; a limit asked for in such a one is
- * an error at cgroup_apply. On failure nothing is left. */
+/* Makes the directories: below every mounted v1 controller, name=systemd and cgroup2. cgroups_path
+ * is taken from the root of each hierarchy when absolute, else from the runtime's own cgroup (v1)
+ * or its parent (v2, where a cgroup with processes can't give controllers to children), as runc
+ * does. NULL: "/inro/<id>", rootless "inro/<id>". rootless: hierarchies without permission are left
+ * out with a debug line; a limit asked for in such a one is an error at cgroup_apply. ERR_CONFLICT:
+ * the cgroup is in use. On failure nothing is left. */
 int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
 		  struct err *err);
-/* Writes the limits; device rules included (v1 files, v2 BPF). resources may be NULL. */
+
+/* Writes the limits; only what is set. resources may be NULL. After cgroup_create also the device
+ * rules: those of resources and, behind them, the devices that runc always allows (v1 files, v2
+ * BPF); without any rule the rest is denied. Rules that allow everything write nothing. Rootless,
+ * rules that can't be applied are left out: the user namespace keeps devices away. After
+ * cgroup_open device rules are applied only when resources has some. */
 int cgroup_apply(struct cgroup *cg, const struct spec_resources *resources, struct err *err);
+
 /* fds that the init writes "0" to in order to join (v1 `tasks`); none for v2 where clone_fd is
- * used. Up to n. Returns the count. */
+ * used. Up to n (CGROUP_HIERARCHIES_MAX is enough). Returns the count. */
 int cgroup_open_join(const struct cgroup *cg, int *fds, size_t n, struct err *err);
 int cgroup_clone_fd(const struct cgroup *cg); /* fd for CLONE_INTO_CGROUP or -EBADF; borrowed */
-int cgroup_join_pid(const struct cgroup *cg, pid_t pid,
-		    struct err *err); /* the slow way, by cgroup.procs */
+/* The slow way, by cgroup.procs of every hierarchy: where clone3(2) is missing. */
+int cgroup_join_pid(const struct cgroup *cg, pid_t pid, struct err *err);
+
 /* Opens an existing one again from what state.json kept. Missing directories are skipped. */
 int cgroup_open(char *const *paths, struct cgroup *ret, struct err *err);
-int cgroup_kill(const struct cgroup *cg, int signo,
-		struct err *err); /* all processes; thaws v1 first */
+
+/* All processes, those of child cgroups too. After SIGKILL a frozen cgroup is thawed: on v1 frozen
+ * tasks ignore even that. Returns when the signals are sent, not when the processes are gone. */
+int cgroup_kill(const struct cgroup *cg, int signo, struct err *err);
+/* Returns when all processes have stopped. ERR_UNSUPPORTED: no freezer. */
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err);
-int cgroup_delete(struct cgroup *cg,
-		  struct err *err);  /* rmdir with bounded retries; missing is fine */
+/* rmdir, child cgroups first, with bounded retries while processes exit; missing is fine. */
+int cgroup_delete(struct cgroup *cg, struct err *err);
 void cgroup_done(struct cgroup *cg); /* closes and frees, removes nothing */
