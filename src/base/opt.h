@@ -70,16 +70,20 @@ struct program {
 
 #define OPT_FIELD(T, member) .offset = offsetof(T, member)
 
-/* Parses global options, finds the command, parses its options, runs it. Returns the exit status.
- * Handles
- * --help, -h, help [COMMAND], --version, and the hidden "__man COMMAND", "__complete
- * bash|zsh|fish". */
+/* Parses global options, finds the command, parses its options, calls setup, runs the command.
+ * Returns the exit status. --help and -h (unless the tables use them), help [COMMAND], --version
+ * and -v, and the hidden "__man [COMMAND]" and "__complete bash|zsh|fish" are handled here, without
+ * setup. */
 int program_main(const struct program *prog, int argc, char **argv);
 
-/* The parts, for tests: parses argv (argv[0] is skipped) into opts; ret_args points into argv. */
+/* The parts, for tests: parses argv (argv[0] is skipped) into dst, which the caller zeroed. Moves
+ * the arguments to the front of argv, where *ret_args points; NULL-terminated. 0, 1: --help was
+ * asked for (*ret_args is not set), or -errno with ERR_USAGE. */
 int opt_parse(const struct opt *opts, size_t n, void *dst, char **argv, unsigned int cmd_flags,
 	      char ***ret_args, struct err *err);
+/* Frees OPT_STR and OPT_STRV fields; those of OPT_FN are the command's own. */
 void opt_free(const struct opt *opts, size_t n, void *dst);
+/* cmd NULL: of the program. */
 void opt_write_help(const struct program *prog, const struct cmd *cmd, struct buf *out);
 void opt_write_man(const struct program *prog, const struct cmd *cmd, struct buf *out); /* scdoc */
 int opt_write_completion(const struct program *prog, const char *shell, struct buf *out,

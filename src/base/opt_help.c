@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/opt.h"
+
+#include "base/opt_internal.h"
+
+#define GAP 3 /* between the columns */
+
+/* "-e, --env strings", "    --rm" */
+static void add_flags(const struct opt *o, struct buf *out)
+{
+	const char *value = opt_value_name(o);
+
+	if (o->short_name)
+		buf_addf(out, "-%c, ", o->short_name);
+	else
+		buf_adds(out, "    ");
+	buf_addf(out, "--%s", o->name);
+	if (value && (o->flags & OPT_OPTIONAL_ARG))
+		buf_addf(out, "[=%s]", value);
+	else if (value)
+		buf_addf(out, " %s", value);
+}
+
+static void add_choices(const struct opt *o, struct buf *out)
+{
+	if (!o->choices)
+		return;
+	buf_adds(out, " (");
+	for (size_t i = 0; o->choices[i]; i++)
+		buf_addf(out, "%s%s", i ? ", " : "", o->choices[i]);
+	buf_addc(out, ')');
+}
+
+static void add_padded(struct buf *out, const char *s, size_t width)
+{
+	buf_addf(out, "  %-*s", (int)(width + GAP), s);
+}
+
+static void write_options(const struct opt *opts, size_t n, struct buf *out)
+{
+	cleanup_buf struct buf flags = BUF_INIT;
+	size_t width = 0, shown = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (opts[i].flags & OPT_HIDDEN)
+			continue;
+		buf_reset(&flags);
+		add_flags(&opts[i], &flags);
+		width = flags.len > width ? flags.len : width;
+		shown++;
+	}
+	if (shown == 0)
+		return;
+	buf_adds(out, "\nOptions:\n");
+	for (size_t i = 0; i < n; i++) {
+		if (opts[i].flags & OPT_HIDDEN)
+			continue;
+		buf_reset(&flags);
+		add_flags(&opts[i], &flags);
+		add_padded(out, buf_str(&flags), width);
+		buf_adds(out, opts[i].help);
+		add_choices(&opts[i], out);
+		buf_addc(out, '\n');
+	}
+}
+
+static void write_commands(const struct program *prog, struct buf *out)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; prog->cmds[i]; i++) {
+		size_t n = strlen(prog->cmds[i]->name);
+
+		if (!(prog->cmds[i]->flags & CMD_HIDDEN) && n > width)
+			width = n;
+	}
+	buf_adds(out, "\nCommands:\n");
+	for (size_t i = 0; prog->cmds[i]; i++) {
+		const struct cmd *cmd = prog->cmds[i];
+
+		if (cmd->flags & CMD_HIDDEN)
+			continue;
+		add_padded(out, cmd->name, width);
+		buf_addf(out, "%s\n", cmd->summary);
+	}
+}
+
+void opt_write_help(const struct program *prog, const struct cmd *cmd, struct buf *out)
+{
+	if (cmd) {
+		buf_addf(out, "Usage:  %s %s %s\n\n%s\n", prog->name, cmd->name, cmd->args,
+			 cmd->summary);
+		if (cmd->details)
+			buf_addf(out, "\n%s\n", cmd->details);
+		write_options(cmd->opts, cmd->n_opts, out);
+		return;
+	}
+	buf_addf(out, "Usage:  %s [OPTIONS] COMMAND [ARG...]\n\n%s\n", prog->name, prog->summary);
+	write_commands(prog, out);
+	write_options(prog->opts, prog->n_opts, out);
+	buf_addf(out, "\nSee '%s COMMAND --help' for more about a command.\n", prog->name);
+}
