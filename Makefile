@@ -44,8 +44,9 @@ bench: ## measure against other runtimes, write docs/benchmarks.md
 	scripts/build build
 	bench/run
 
-install: all ## install to PREFIX (/usr/local), below DESTDIR
+install: build/build.ninja ## install to PREFIX (/usr/local), below DESTDIR
 	meson configure build --prefix=$(PREFIX)
+	$(NINJA) build
 	DESTDIR=$(DESTDIR) meson install -C build --no-rebuild --strip --quiet
 
 clean: ## remove all that was built

@@ -16,12 +16,17 @@
 
 #define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-static bool has_control(const char *s)
+static bool has_control_before(const char *s, const char *end)
 {
-	for (; *s; s++)
+	for (; s < end; s++)
 		if ((unsigned char)*s < ' ' || *s == 0x7f)
 			return true;
 	return false;
+}
+
+static bool has_control(const char *s)
+{
+	return has_control_before(s, s + strlen(s));
 }
 
 /* Absent, or made of these characters and not longer than max. */
@@ -198,7 +203,8 @@ static int check_image_env(struct err *err, char *const *env)
 {
 	char member[64];
 	const char *eq;
-	size_t i, j;
+	bool control;
+	size_t i;
 	int r;
 
 	r = check_count(err, "Env", strv_len(env), OCI_ENV_MAX);
@@ -208,14 +214,15 @@ static int check_image_env(struct err *err, char *const *env)
 	if (r < 0)
 		return r;
 	for (i = 0; env && env[i]; i++) {
-		snprintf(member, sizeof(member), "Env[%zu]", i);
-		if (strlen(env[i]) > OCI_STRING_MAX)
-			return json_fail(err, member, "expected at most %u bytes", OCI_STRING_MAX);
 		eq = strchr(env[i], '=');
-		for (j = 0; env[i] + j < eq; j++)
-			if ((unsigned char)env[i][j] < ' ' || env[i][j] == 0x7f)
-				return spec_fail_value(err, member, env[i],
-						       "a name without control characters");
+		control = has_control_before(env[i], eq);
+		if (!control && strlen(env[i]) <= OCI_STRING_MAX)
+			continue;
+		snprintf(member, sizeof(member), "Env[%zu]", i);
+		if (control)
+			return spec_fail_value(err, member, env[i],
+					       "a name without control characters");
+		return json_fail(err, member, "expected at most %u bytes", OCI_STRING_MAX);
 	}
 	return 0;
 }
@@ -387,16 +394,18 @@ int image_check_archive_entry(const void *object, struct err *err)
 	if (r < 0)
 		return r;
 	for (i = 0; e->layers && e->layers[i]; i++) {
+		if (member_path_valid(e->layers[i]))
+			continue;
 		snprintf(member, sizeof(member), "Layers[%zu]", i);
-		if (!member_path_valid(e->layers[i]))
-			return spec_fail_value(err, member, e->layers[i],
-					       "the path of a member of the archive");
+		return spec_fail_value(err, member, e->layers[i],
+				       "the path of a member of the archive");
 	}
 	r = check_count(err, "RepoTags", strv_len(e->repo_tags), OCI_KEYS_MAX);
 	for (i = 0; r == 0 && e->repo_tags && e->repo_tags[i]; i++) {
-		snprintf(member, sizeof(member), "RepoTags[%zu]", i);
-		if (reference_parse(e->repo_tags[i], &ref, &why) < 0)
+		if (reference_parse(e->repo_tags[i], &ref, &why) < 0) {
+			snprintf(member, sizeof(member), "RepoTags[%zu]", i);
 			return json_fail(err, member, "%s", why.msg);
+		}
 		reference_done(&ref);
 	}
 	return r;

@@ -93,10 +93,10 @@ int spec_check_user(const void *object, struct err *err)
 		return json_fail(err, "additionalGids", "expected at most %d groups, got %zu",
 				 GROUPS_MAX, user->additional_gids.n);
 	for (i = 0; i < user->additional_gids.n; i++) {
+		if (user->additional_gids.items[i] != UINT32_MAX)
+			continue;
 		snprintf(member, sizeof(member), "additionalGids[%zu]", i);
-		r = spec_check_id(err, member, user->additional_gids.items[i]);
-		if (r < 0)
-			return r;
+		return spec_check_id(err, member, user->additional_gids.items[i]);
 	}
 	return 0;
 }

@@ -100,6 +100,7 @@ static struct spec_process *example_process(void)
 	caps->bounding = strv_from(capabilities, ARRAY_SIZE(capabilities));
 	caps->effective = strv_copy(caps->bounding);
 	caps->permitted = strv_copy(caps->bounding);
+	caps->ambient = strv_copy(caps->bounding);
 	p->capabilities = caps;
 	p->rlimits.items = xcalloc(1, sizeof(*p->rlimits.items));
 	p->rlimits.n = 1;

@@ -51,13 +51,11 @@ int spec_check_words(struct err *err, const char *member, char *const *values,
 {
 	char name[64];
 	size_t i;
-	int r;
 
-	for (i = 0; values && values[i]; i++) {
-		r = spec_check_word(err, element(name, sizeof(name), member, i), values[i], words);
-		if (r < 0)
-			return r;
-	}
+	for (i = 0; values && values[i]; i++)
+		if (!spec_word_in(values[i], words))
+			return spec_check_word(err, element(name, sizeof(name), member, i),
+					       values[i], words);
 	return 0;
 }
 
@@ -72,13 +70,11 @@ int spec_check_absolutes(struct err *err, const char *member, char *const *paths
 {
 	char name[64];
 	size_t i;
-	int r;
 
-	for (i = 0; paths && paths[i]; i++) {
-		r = spec_check_absolute(err, element(name, sizeof(name), member, i), paths[i]);
-		if (r < 0)
-			return r;
-	}
+	for (i = 0; paths && paths[i]; i++)
+		if (paths[i][0] != '/')
+			return spec_check_absolute(err, element(name, sizeof(name), member, i),
+						   paths[i]);
 	return 0;
 }
 

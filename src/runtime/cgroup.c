@@ -2,268 +2,19 @@
 #include "runtime/cgroup.h"
 
 #include "base/fd.h"
-#include "base/log.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "runtime/cgroup_priv.h"
 
-#define DEFAULT_PARENT "inro"
 /* A process that holds gigabytes takes its time to die. */
 #define DELETE_TIMEOUT_NS (5 * 1000 * 1000 * 1000LL)
-#define MKDIR_TRIES       16
 
-/* --- the path --- */
-
-/* "slice:prefix:name", what runc and crun take with --systemd-cgroup. */
-static bool is_systemd_form(const char *path)
-{
-	const char *colon = strchr(path, ':');
-
-	return colon && strchr(colon + 1, ':') && !strchr(path, '/');
-}
-
-/* The clean path, absolute when it counts from the root of the hierarchy: "/a/b" or "a/b". */
-static int path_wanted(const char *cgroups_path, const char *id, bool rootless, char **ret,
-		       struct err *err)
-{
-	if (!cgroups_path || !*cgroups_path) {
-		*ret = xasprintf("%s%s/%s", rootless ? "" : "/", DEFAULT_PARENT, id);
-		return 0;
-	}
-	if (is_systemd_form(cgroups_path)) {
-		int r =
-		    err_fail(err, ERR_UNSUPPORTED,
-			     "linux.cgroupsPath: \"%s\" is for systemd (slice:prefix:name), and "
-			     "the systemd driver is not there yet",
-			     cgroups_path);
-		return err_hint(err, r, "use the cgroupfs driver of the engine above");
-	}
-	/* ".." goes no higher than the place that the path counts from */
-	cleanup_free char *rooted = path_join("/", cgroups_path);
-	char *clean = path_clean(rooted);
-	if (str_eq(clean, "/")) {
-		free(clean);
-		return err_fail(err, ERR_INVALID,
-				"linux.cgroupsPath: expected the name of a cgroup, got \"%s\"",
-				cgroups_path);
-	}
-	if (cgroups_path[0] != '/')
-		memmove(clean, clean + 1, strlen(clean));
-	*ret = clean;
-	return 0;
-}
-
-/* The own cgroup as seen below the mount point, "/" or "/a/b". Inside a container whose mounts show
- * a part of the hierarchy, /proc/self/cgroup may still count from the host's root. */
-static char *own_below_mount(const struct cgroup_hierarchy *h)
-{
-	const char *own = h->own_path;
-
-	if (!str_eq(h->mount_root, "/")) {
-		own = str_after(own, h->mount_root);
-		if (!own || (*own && *own != '/'))
-			own = "/";
-	}
-	/* "/.." is outside of our cgroup namespace: no path to it from here */
-	if (str_eq(own, "/..") || str_starts(own, "/../") || !*own)
-		own = "/";
-	return xstrdup(own);
-}
-
-static char *path_in_hierarchy(const struct cgroup_hierarchy *h, const char *wanted)
-{
-	if (wanted[0] == '/')
-		return path_join(h->mount_point, wanted + 1);
-
-	cleanup_free char *own = own_below_mount(h);
-	if (h->v2) { /* a cgroup with processes can't give controllers to children: beside it */
-		char *slash = strrchr(own, '/');
-		slash[slash == own ? 1 : 0] = '\0';
-	}
-	cleanup_free char *base = path_join(h->mount_point, own + 1);
-	return path_join(base, wanted);
-}
-
-/* --- making --- */
-
-/* Makes what is missing between the mount point and path. Counts the trailing ones made. */
-static int make_parents(const char *mount_point, char *path, int *n_made)
-{
-	bool v2;
-
-	/* Without this a hierarchy that another mount hides would be made as plain directories. */
-	if (!cgroup_path_is_cgroupfs(mount_point, &v2))
-		return -ENODEV;
-	for (char *slash = path + strlen(mount_point); (slash = strchr(slash + 1, '/'));) {
-		*slash = '\0';
-		int r = cgroup_path_mkdir(path);
-		*slash = '/';
-		if (r < 0 && r != -EEXIST)
-			return r;
-		*n_made = r == 0 ? *n_made + 1 : 0;
-	}
-	return 0;
-}
-
-/* Removes the last n components of path, cutting it, as long as nobody uses them. */
-static void remove_made(char *path, int n)
-{
-	for (; n > 0 && cgroup_path_rmdir(path) == 0; n--)
-		*strrchr(path, '/') = '\0';
-}
-
-static int make_path(const struct cgroup_hierarchy *h, struct cgroup_dir *dir)
-{
-	int r = -ENOENT, p = 0;
-
-	/* Again when a failing start of another container removes the parent it had just made. */
-	for (int tries = 0; tries < MKDIR_TRIES && r == -ENOENT && p == 0; tries++) {
-		r = cgroup_path_mkdir(dir->path);
-		if (r == -ENOENT)
-			p = make_parents(h->mount_point, dir->path, &dir->n_created);
-	}
-	if (r == 0) {
-		dir->n_created++;
-	} else if (r == -EEXIST) {
-		dir->n_created = 0;
-		r = 0;
-	} else {
-		cleanup_free char *parent = xstrdup(dir->path);
-		*strrchr(parent, '/') = '\0';
-		remove_made(parent, dir->n_created);
-		dir->n_created = 0;
-	}
-	return p < 0 ? p : r;
-}
-
-/* runtime-spec: a frozen or non-empty cgroup must not be used for a new container. */
-static int check_unused(const struct cgroup_dir *dir, struct err *err)
-{
-	cleanup_free pid_t *pids = NULL;
-	size_t n = 0;
-	int r = cgroup_pids_read(dir, &pids, &n);
-
-	if (r < 0)
-		return err_errno(err, -r, "reading the processes of cgroup %s", dir->path);
-	if (n > 0) {
-		r = err_fail(err, ERR_CONFLICT,
-			     "cgroup %s is not empty: %zu process(es), one is %d", dir->path, n,
-			     pids[0]);
-		return err_hint(err, r, "another container has the same cgroup path");
-	}
-	if (cgroup_is_frozen(dir))
-		return err_fail(err, ERR_CONFLICT, "cgroup %s is frozen", dir->path);
-	return 0;
-}
-
-static int dir_init(struct cgroup_dir *dir, bool pure_v2, struct err *err)
-{
-	if (dir->n_created == 0) {
-		int r = check_unused(dir, err);
-		if (r < 0)
-			return r;
-	}
-	if (dir->v2) {
-		dir->fd = cgroup_path_open(dir->path);
-		if (dir->fd < 0)
-			return err_errno(err, -dir->fd, "opening cgroup %s", dir->path);
-		/* The cgroup2 of a hybrid machine mostly has none: looked at when one is wanted. */
-		return pure_v2 ? cgroup_v2_init(dir, err) : 0;
-	}
-	return strv_has(dir->controllers, "cpuset") ? cgroup_v1_cpuset_init(dir, err) : 0;
-}
-
-static void dir_done(struct cgroup_dir *dir)
+void cgroup_dir_done(struct cgroup_dir *dir)
 {
 	dir->fd = fd_close(dir->fd);
 	free(dir->path);
 	strv_free(dir->controllers);
-}
-
-static bool is_permission(int r)
-{
-	return r == -EACCES || r == -EPERM || r == -EROFS;
-}
-
-/* 1: made, 0: left out, else an error. */
-static int create_dir(struct cgroup *cg, const struct cgroup_hierarchy *h, const char *wanted,
-		      struct err *err)
-{
-	struct cgroup_dir *dir = &cg->dirs[cg->n];
-	int r;
-
-	*dir = (struct cgroup_dir){ .fd = -EBADF, .v2 = h->v2 };
-	dir->path = path_in_hierarchy(h, wanted);
-	dir->controllers = strv_copy(h->controllers);
-	cg->n++; /* from here cgroup_delete and cgroup_done see it */
-	r = make_path(h, dir);
-	if (r == 0)
-		r = dir_init(dir, cg->layout == CGROUP_V2, err);
-	else if (r != -ENODEV && !(cg->rootless && is_permission(r)))
-		r = err_errno(err, -r, "making cgroup %s", dir->path);
-	else
-		r = 1;
-	if (r <= 0)
-		return r < 0 ? r : 1;
-
-	log_debug("leaving out cgroup %s: no permission, or hidden by another mount", dir->path);
-	cg->n--;
-	dir_done(dir);
-	return 0;
-}
-
-/* Like runc: of the hierarchies without a controller only systemd's and cgroup2. */
-static bool hierarchy_used(const struct cgroup_hierarchy *h, enum cgroup_layout layout)
-{
-	if (h->v2)
-		return true;
-	if (str_starts(h->controllers[0], "name="))
-		return str_eq(h->controllers[0], "name=systemd") && layout != CGROUP_V2;
-	return true;
-}
-
-/* Undoes cgroup_create: also the parents that it made, when nobody else came to use them. */
-static void undo(struct cgroup *cg)
-{
-	for (size_t i = 0; i < cg->n; i++)
-		remove_made(cg->dirs[i].path, cg->dirs[i].n_created);
-	cgroup_done(cg);
-}
-
-int cgroup_create_on(const struct cgroup_system *sys, const char *cgroups_path, const char *id,
-		     bool rootless, struct cgroup *ret, struct err *err)
-{
-	struct cgroup cg = { .layout = sys->layout, .rootless = rootless };
-	int r = path_wanted(cgroups_path, id, rootless, &cg.rel_path, err);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < sys->n; i++) {
-		if (!hierarchy_used(&sys->h[i], sys->layout))
-			continue;
-		r = create_dir(&cg, &sys->h[i], cg.rel_path, err);
-		if (r < 0) {
-			undo(&cg);
-			return r;
-		}
-	}
-	*ret = cg;
-	return 0;
-}
-
-int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
-		  struct err *err)
-{
-	struct cgroup_system sys;
-	int r = cgroup_system_read(&sys, err);
-
-	if (r < 0)
-		return err_wrap(err, r, "looking for cgroups");
-	r = cgroup_create_on(&sys, cgroups_path, id, rootless, ret, err);
-	cgroup_system_done(&sys);
-	return r;
 }
 
 /* --- an existing one --- */
@@ -397,7 +148,7 @@ int cgroup_delete(struct cgroup *cg, struct err *err)
 void cgroup_done(struct cgroup *cg)
 {
 	for (size_t i = 0; i < cg->n; i++)
-		dir_done(&cg->dirs[i]);
+		cgroup_dir_done(&cg->dirs[i]);
 	free(cg->rel_path);
 	*cg = (struct cgroup){ .layout = CGROUP_NONE };
 }

@@ -50,16 +50,19 @@ static bool rule_meets(const struct device_rule *a, const struct device_rule *b)
 	       number_meets(a->minor, b->minor);
 }
 
-/* Takes from the earlier rules what this one decides from now on. */
+/* Takes from the earlier rules what this one decides from now on. One of the same kind that says
+ * more is left whole: to a container inside this one, v1 grants only what a single rule covers. */
 static void drop_shadowed(struct device_policy *p, const struct device_rule *rule)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < p->n; i++) {
-		if (rule_covers(rule, &p->rules[i]))
-			p->rules[i].access &= ~rule->access;
-		if (p->rules[i].access)
-			p->rules[kept++] = p->rules[i];
+		struct device_rule *old = &p->rules[i];
+		if (rule_covers(rule, old) &&
+		    (old->allow != rule->allow || !(old->access & ~rule->access)))
+			old->access &= ~rule->access;
+		if (old->access)
+			p->rules[kept++] = *old;
 	}
 	p->n = kept;
 }

@@ -30,11 +30,12 @@ int cgroup_children_remove(const struct cgroup_dir *dir);
 /* Sleeps *inout_us, which then grows; false once the deadline has passed. */
 bool cgroup_backoff(int64_t deadline_ns, unsigned int *inout_us);
 
-/* --- cgroup.c --- */
+/* --- cgroup.c, cgroup_create.c --- */
 
 /* cgroup_create with the machine as an argument, for tests on a tree of plain files. */
 int cgroup_create_on(const struct cgroup_system *sys, const char *cgroups_path, const char *id,
 		     bool rootless, struct cgroup *ret, struct err *err);
+void cgroup_dir_done(struct cgroup_dir *dir);
 /* The v1 directory of a controller, or the cgroup2 one when controller is NULL; NULL: none. */
 struct cgroup_dir *cgroup_dir_find(struct cgroup *cg, const char *controller);
 static inline const struct cgroup_dir *cgroup_dir_find_const(const struct cgroup *cg,

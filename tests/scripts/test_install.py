@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `make install` puts where, from the build directory INRO_BUILD."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("INRO_BUILD") or TOP / "build")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The tree that an installation with DESTDIR makes."""
+    dest = tmp_path_factory.mktemp("dest")
+    subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--strip"],
+                   env={**os.environ, "DESTDIR": str(dest)}, check=True)
+    return dest / "usr/local"
+
+
+def test_programs_run_from_where_they_are_installed(installed):
+    for program in ("inro", "inro-runtime"):
+        done = subprocess.run([installed / "bin" / program, "--version"], capture_output=True,
+                              text=True, check=False)
+        assert done.returncode == 0 and done.stdout, done
+    for program in ("inro-monitor", "inro-layer"):
+        assert os.access(installed / "libexec/inro" / program, os.X_OK)
+
+
+def test_programs_are_stripped_and_hardened(installed):
+    for program in [*(installed / "bin").iterdir(), *(installed / "libexec/inro").iterdir()]:
+        sections = subprocess.run(["readelf", "-SlhdW", program], capture_output=True, text=True,
+                                  check=True).stdout
+        assert ".debug_info" not in sections, program
+        assert "Type:                              DYN" in sections, f"{program} is not PIE"
+        assert "GNU_RELRO" in sections and "BIND_NOW" in sections or "NOW" in sections, program
+        assert "GNU_STACK" in sections and " RWE " not in sections, program
+
+
+def test_static_programs_need_no_loader(installed):
+    for program in (installed / "bin/inro-runtime", installed / "libexec/inro/inro-monitor"):
+        headers = subprocess.run(["readelf", "-ldW", program], capture_output=True, text=True,
+                                 check=True).stdout
+        assert "INTERP" not in headers and "(NEEDED)" not in headers, program
+
+
+@pytest.mark.parametrize("file", [
+    "share/man/man1/inro.1", "share/man/man1/inro-run.1", "share/man/man1/inro-runtime.1",
+    "share/bash-completion/completions/inro", "share/zsh/site-functions/_inro",
+    "share/fish/vendor_completions.d/inro.fish",
+])
+def test_documentation_is_installed(installed, file):
+    assert (installed / file).stat().st_size > 200

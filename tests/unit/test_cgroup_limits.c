@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits from config.json to files, on trees of plain files that look like cgroupfs, and the
+ * conversions from v1's values to v2's. tests/cli has the kernel's own cgroups. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "runtime/cgroup_priv.h"
+
+/* --- conversions --- */
+
+static void test_weight_of_shares(void **state)
+{
+	assert_int_equal(cgroup_weight_of_shares(0), 0);
+	assert_int_equal(cgroup_weight_of_shares(2), 1);
+	assert_int_equal(cgroup_weight_of_shares(1024), 100);
+	assert_int_equal(cgroup_weight_of_shares(262144), 10000);
+	assert_int_equal(cgroup_weight_of_shares(UINT64_MAX), 10000);
+	for (uint64_t shares = 3; shares < 262144; shares++) {
+		double l = log2((double)shares);
+		double weight = ceil(pow(10, (l * l + 125 * l) / 612 - 7.0 / 34) - 1e-9);
+		assert_int_equal(cgroup_weight_of_shares(shares), (uint64_t)weight);
+	}
+}
+
+static void test_io_weight(void **state)
+{
+	assert_int_equal(cgroup_io_weight(0), 0);
+	assert_int_equal(cgroup_io_weight(10), 1);
+	assert_int_equal(cgroup_io_weight(500), 4950);
+	assert_int_equal(cgroup_io_weight(1000), 10000);
+}
+
+static void test_swap_max(void **state)
+{
+	static const struct {
+		int64_t memory, swap;
+		int r;
+		int64_t max;
+	} cases[] = {
+		{ 0, 0, 0, 0 },      { 100, 0, 0, 0 },      { -1, 0, 1, -1 },
+		{ 100, 150, 1, 50 }, { 100, 100, 1, 0 },    { 100, -1, 1, -1 },
+		{ -1, 70, 1, 70 },   { 0, 70, -EINVAL, 0 }, { 100, 99, -EINVAL, 0 },
+		{ 0, -1, 1, -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t max = 0;
+		assert_int_equal(cgroup_swap_max(cases[i].memory, cases[i].swap, &max), cases[i].r);
+		assert_int_equal(max, cases[i].max);
+	}
+}
+
+/* --- trees --- */
+
+struct tree {
+	char dir[64];
+	int fd;
+	struct cgroup_system sys;
+	struct cgroup cg;
+};
+
+static void tree_file(struct tree *t, const char *dir, const char *name, const char *content)
+{
+	cleanup_free char *path = path_join(dir, name);
+	cleanup_fd int parent = path_mkdirs_in(t->fd, dir, 0755, NULL);
+	assert_true(parent >= 0);
+	cleanup_fd int fd = openat(parent, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(io_write(fd, content, strlen(content)), 0);
+}
+
+static const char *tree_read(struct tree *t, const char *path)
+{
+	static char text[256];
+	cleanup_fd int fd = openat(t->fd, path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		fail_msg("no %s", path);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	return text;
+}
+
+static void tree_hierarchy(struct tree *t, const char *name, const char *const *controllers)
+{
+	struct cgroup_hierarchy *h = &t->sys.h[t->sys.n++];
+
+	*h = (struct cgroup_hierarchy){
+		.mount_point = path_join(t->dir, name),
+		.mount_root = xstrdup("/"),
+		.controllers = strv_copy((char *const *)(uintptr_t)controllers),
+		.own_path = xstrdup("/user/session"),
+		.v2 = !controllers,
+	};
+}
+
+static void tree_new(struct tree *t)
+{
+	*t = (struct tree){ .dir = "/tmp/inro-cgroup-XXXXXX" };
+	assert_non_null(mkdtemp(t->dir));
+	t->fd = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(t->fd >= 0);
+}
+
+static void tree_free(struct tree *t)
+{
+	const char *name = strrchr(t->dir, '/') + 1;
+	cleanup_fd int tmp = open("/tmp", O_PATH | O_CLOEXEC);
+
+	cgroup_done(&t->cg);
+	cgroup_system_done(&t->sys);
+	close(t->fd);
+	assert_int_equal(path_remove_tree(tmp, name, NULL), 0);
+}
+
+static const char *const v2_files[] = {
+	"cgroup.procs",    "cgroup.freeze",        "cpu.weight",  "cpu.max",    "cpu.max.burst",
+	"cpu.idle",        "cpuset.cpus",          "cpuset.mems", "memory.max", "memory.low",
+	"memory.swap.max", "memory.high",          "pids.max",    "io.max",     "io.weight",
+	"hugetlb.2MB.max", "hugetlb.2MB.rsvd.max", "rdma.max",
+};
+#define V2_CONTROLLERS "cpuset cpu io memory hugetlb pids rdma"
+
+static void v2_tree(struct tree *t, const char *given)
+{
+	tree_new(t);
+	t->sys.layout = CGROUP_V2;
+	tree_hierarchy(t, "cg", NULL);
+	static const char *const dirs[] = { "cg", "cg/inro", "cg/user" };
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		tree_file(t, dirs[i], "cgroup.controllers", V2_CONTROLLERS "\n");
+		tree_file(t, dirs[i], "cgroup.subtree_control", "");
+	}
+	tree_file(t, "cg/inro/box", "cgroup.controllers", given);
+	for (size_t i = 0; i < ARRAY_SIZE(v2_files); i++)
+		tree_file(t, "cg/inro/box", v2_files[i], "");
+	struct err err = ERR_INIT;
+	if (cgroup_create_on(&t->sys, "/inro/box", "id", true, &t->cg, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static struct spec_resources parse(const char *json)
+{
+	struct spec_resources res = { 0 };
+	struct err err = ERR_INIT;
+
+	if (json_parse(&spec_resources_desc, &res, json, strlen(json), "resources", &err) < 0)
+		fail_msg("%s", err.msg);
+	return res;
+}
+
+static int apply(struct tree *t, const char *json, struct err *err)
+{
+	struct spec_resources res = parse(json);
+
+	*err = (struct err)ERR_INIT;
+	int r = cgroup_apply(&t->cg, &res, err);
+	json_free(&spec_resources_desc, &res);
+	return r;
+}
+
+static void apply_ok(struct tree *t, const char *json)
+{
+	struct err err;
+
+	if (apply(t, json, &err) < 0)
+		fail_msg("%s: %s", json, err.msg);
+}
+
+static void apply_fails(struct tree *t, const char *json, const char *message)
+{
+	struct err err;
+
+	if (apply(t, json, &err) == 0)
+		fail_msg("%s: no error", json);
+	if (!strstr(err.msg, message))
+		fail_msg("%s: \"%s\" does not say \"%s\"", json, err.msg, message);
+}
+
+static void test_v2_files(void **state)
+{
+	static const struct {
+		const char *json, *file, *content;
+	} cases[] = {
+		{ "{\"memory\":{\"limit\":1048576}}", "memory.max", "1048576" },
+		{ "{\"memory\":{\"limit\":100,\"swap\":150}}", "memory.swap.max", "50" },
+		{ "{\"memory\":{\"limit\":100,\"swap\":100}}", "memory.swap.max", "0" },
+		{ "{\"memory\":{\"limit\":-1}}", "memory.max", "max" },
+		{ "{\"memory\":{\"limit\":-1}}", "memory.swap.max", "max" },
+		{ "{\"memory\":{\"reservation\":4096}}", "memory.low", "4096" },
+		{ "{\"memory\":{\"limit\":0,\"swap\":0}}", "memory.max", "" },
+		{ "{\"cpu\":{\"shares\":1024}}", "cpu.weight", "100" },
+		{ "{\"cpu\":{\"quota\":50000,\"period\":200000}}", "cpu.max", "50000 200000" },
+		{ "{\"cpu\":{\"quota\":50000}}", "cpu.max", "50000 100000" },
+		{ "{\"cpu\":{\"quota\":-1}}", "cpu.max", "max 100000" },
+		{ "{\"cpu\":{\"period\":5000}}", "cpu.max", "max 5000" },
+		{ "{\"cpu\":{\"quota\":50000,\"burst\":7}}", "cpu.max.burst", "7" },
+		{ "{\"cpu\":{\"idle\":1}}", "cpu.idle", "1" },
+		{ "{\"cpu\":{\"cpus\":\"0-1\"}}", "cpuset.cpus", "0-1" },
+		{ "{\"cpu\":{\"mems\":\"0\"}}", "cpuset.mems", "0" },
+		{ "{\"pids\":{\"limit\":7}}", "pids.max", "7" },
+		{ "{\"pids\":{\"limit\":-1}}", "pids.max", "max" },
+		{ "{\"pids\":{\"limit\":0}}", "pids.max", "1" },
+		{ "{\"pids\":{}}", "pids.max", "" },
+		{ "{\"blockIO\":{\"weight\":500}}", "io.weight", "4950" },
+		{ "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":10}]}}",
+		  "io.weight", "8:0 1" },
+		{ "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":1,\"rate\":9}]}"
+		  "}",
+		  "io.max", "8:1 rbps=9" },
+		{ "{\"blockIO\":{\"throttleWriteIOPSDevice\":[{\"major\":8,\"minor\":1,\"rate\":0}]"
+		  "}"
+		  "}",
+		  "io.max", "8:1 wiops=max" },
+		{ "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":2097152}]}",
+		  "hugetlb.2MB.max", "2097152" },
+		{ "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":2097152}]}",
+		  "hugetlb.2MB.rsvd.max", "2097152" },
+		{ "{\"rdma\":{\"mlx\":{\"hcaHandles\":3,\"hcaObjects\":9}}}", "rdma.max",
+		  "mlx hca_handle=3 hca_object=9" },
+		{ "{\"unified\":{\"memory.high\":\"123\"}}", "memory.high", "123" },
+		{ "{\"memory\":{\"limit\":5},\"unified\":{\"memory.max\":\"6\"}}", "memory.max",
+		  "6" },
+		{ "{}", "memory.max", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tree t;
+		v2_tree(&t, V2_CONTROLLERS);
+		apply_ok(&t, cases[i].json);
+		cleanup_free char *path = path_join("cg/inro/box", cases[i].file);
+		if (!str_eq(tree_read(&t, path), cases[i].content))
+			fail_msg("%s: %s holds \"%s\"", cases[i].json, cases[i].file,
+				 tree_read(&t, path));
+		tree_free(&t);
+	}
+}
+
+static void test_v2_refuses(void **state)
+{
+	static const struct {
+		const char *json, *message;
+	} cases[] = {
+		{ "{\"memory\":{\"swap\":100}}", "memory.swap" },
+		{ "{\"memory\":{\"swappiness\":10}}",
+		  "setting memory.swappiness: cgroup v2 has no" },
+		{ "{\"memory\":{\"disableOOMKiller\":true}}", "memory.disableOOMKiller" },
+		{ "{\"cpu\":{\"realtimeRuntime\":1000}}", "cpu.realtimeRuntime" },
+		{ "{\"blockIO\":{\"leafWeight\":20}}", "blockIO.leafWeight" },
+		{ "{\"network\":{\"classID\":1}}", "network.classID" },
+		{ "{\"network\":{\"priorities\":[{\"name\":\"eth0\",\"priority\":1}]}}",
+		  "network.priorities" },
+		{ "{\"unified\":{\"memory.nonsense\":\"1\"}}", "memory.nonsense" },
+		{ "{\"unified\":{\"misc.max\":\"1\"}}", "no controller misc" },
+		{ "{\"hugepageLimits\":[{\"pageSize\":\"1GB\",\"limit\":0}]}", "hugetlb.1GB.max" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tree t;
+		v2_tree(&t, V2_CONTROLLERS);
+		apply_fails(&t, cases[i].json, cases[i].message);
+		tree_free(&t);
+	}
+	/* what the parser of config.json would not let through */
+	struct tree t;
+	v2_tree(&t, V2_CONTROLLERS);
+	struct json_pair pair = { (char[]){ "../memory.max" }, (char[]){ "1" } };
+	struct spec_resources res = { .unified = { &pair, 1 } };
+	struct err err = ERR_INIT;
+	assert_true(cgroup_apply(&t.cg, &res, &err) < 0);
+	assert_int_equal(err.kind, ERR_INVALID);
+	tree_free(&t);
+}
+
+static void test_v2_swap_off_without_swap_accounting(void **state)
+{
+	struct tree t;
+
+	v2_tree(&t, V2_CONTROLLERS);
+	assert_int_equal(unlinkat(t.fd, "cg/inro/box/memory.swap.max", 0), 0);
+	apply_ok(&t, "{\"memory\":{\"limit\":100,\"swap\":100}}");
+	apply_ok(&t, "{\"memory\":{\"limit\":100,\"swap\":-1}}");
+	apply_fails(&t, "{\"memory\":{\"limit\":100,\"swap\":101}}", "memory.swap.max");
+	tree_free(&t);
+}
+
+static void test_v2_check_before_update(void **state)
+{
+	struct tree t;
+
+	v2_tree(&t, V2_CONTROLLERS);
+	tree_file(&t, "cg/inro/box", "memory.current", "5000\n");
+	apply_fails(&t, "{\"memory\":{\"limit\":4999,\"checkBeforeUpdate\":true}}", "5000 bytes");
+	apply_ok(&t, "{\"memory\":{\"limit\":5000,\"checkBeforeUpdate\":true}}");
+	tree_free(&t);
+}
+
+static void test_v2_enables_controllers_from_the_top(void **state)
+{
+	struct tree t;
+
+	v2_tree(&t, "\n");
+	static const char all[] = "+cpuset +cpu +io +memory +hugetlb +pids +rdma";
+	assert_string_equal(tree_read(&t, "cg/cgroup.subtree_control"), all);
+	assert_string_equal(tree_read(&t, "cg/inro/cgroup.subtree_control"), all);
+	tree_free(&t);
+
+	v2_tree(&t, V2_CONTROLLERS); /* nothing missing, nothing written */
+	assert_string_equal(tree_read(&t, "cg/cgroup.subtree_control"), "");
+	tree_free(&t);
+}
+
+static void test_v2_missing_controller_is_explained(void **state)
+{
+	struct tree t;
+
+	v2_tree(&t, "cpu pids\n");
+	apply_fails(&t, "{\"memory\":{\"limit\":4096}}", "no controller memory");
+	tree_file(&t, "cg/inro", "cgroup.subtree_control", "cpu pids\n");
+	tree_file(&t, "cg", "cgroup.subtree_control", "cpu pids\n");
+	apply_fails(&t, "{\"unified\":{\"io.max\":\"x\"}}", "controller io");
+	tree_free(&t);
+}
+
+static void test_v2_in_use_is_refused(void **state)
+{
+	struct tree t;
+	struct err err = ERR_INIT;
+
+	v2_tree(&t, V2_CONTROLLERS);
+	cgroup_done(&t.cg);
+	tree_file(&t, "cg/inro/box/child", "cgroup.procs", "77\n");
+	assert_true(cgroup_create_on(&t.sys, "/inro/box", "id", false, &t.cg, &err) < 0);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_non_null(strstr(err.msg, "77"));
+
+	assert_int_equal(unlinkat(t.fd, "cg/inro/box/child/cgroup.procs", 0), 0);
+	tree_file(&t, "cg/inro/box", "cgroup.events", "populated 0\nfrozen 1\n");
+	assert_true(cgroup_create_on(&t.sys, "/inro/box", "id", false, &t.cg, &err) < 0);
+	assert_non_null(strstr(err.msg, "frozen"));
+	tree_free(&t);
+}
+
+static void test_paths(void **state)
+{
+	static const struct {
+		const char *wanted, *v1, *v2;
+		bool rootless;
+	} cases[] = {
+		{ NULL, "/inro/id", "/inro/id", false },
+		{ NULL, "/user/session/inro/id", "/user/inro/id", true },
+		{ "/a/b", "/a/b", "/a/b", false },
+		{ "//a/../../b/./c", "/b/c", "/b/c", false },
+		{ "a/b", "/user/session/a/b", "/user/a/b", false },
+		{ "../../a", "/user/session/a", "/user/a", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tree t;
+		tree_new(&t);
+		static const char *const cpu[] = { "cpu", NULL };
+		tree_hierarchy(&t, "cpu", cpu);
+		tree_hierarchy(&t, "unified", NULL);
+		t.sys.layout = CGROUP_HYBRID;
+		cleanup_free char *v1 = path_join(t.sys.h[0].mount_point, cases[i].v1);
+		cleanup_free char *v2 = path_join(t.sys.h[1].mount_point, cases[i].v2);
+		struct err err = ERR_INIT;
+		close(path_mkdirs(v1, 0755, &err));
+		close(path_mkdirs(v2, 0755, &err));
+		assert_int_equal(
+		    cgroup_create_on(&t.sys, cases[i].wanted, "id", cases[i].rootless, &t.cg, &err),
+		    0);
+		assert_int_equal(t.cg.n, 2);
+		assert_string_equal(t.cg.dirs[0].path, v1);
+		assert_string_equal(t.cg.dirs[1].path, v2);
+		tree_free(&t);
+	}
+}
+
+static void test_bad_paths(void **state)
+{
+	static const struct {
+		const char *path;
+		enum err_kind kind;
+	} cases[] = {
+		{ "/", ERR_INVALID },
+		{ "..", ERR_INVALID },
+		{ "system.slice:docker:1f2e", ERR_UNSUPPORTED },
+		{ ":inro:1", ERR_UNSUPPORTED },
+	};
+	struct cgroup_system sys = { .layout = CGROUP_NONE };
+	struct cgroup cg;
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_true(cgroup_create_on(&sys, cases[i].path, "id", false, &cg, &err) < 0);
+		assert_int_equal(err.kind, cases[i].kind);
+		assert_non_null(strstr(err.msg, cases[i].path));
+	}
+}
+
+/* Inside a container whose mounts show a part of the hierarchy. */
+static void test_nested_paths(void **state)
+{
+	struct tree t;
+	struct err err = ERR_INIT;
+
+	tree_new(&t);
+	static const char *const pids[] = { "pids", NULL };
+	tree_hierarchy(&t, "pids", pids);
+	t.sys.layout = CGROUP_V1;
+	struct cgroup_hierarchy *h = &t.sys.h[0];
+	static const char *const cases[][3] = {
+		{ "/docker/1f2e", "/docker/1f2e/me", "/me/box" },
+		{ "/docker/1f2e", "/docker/1f2e", "/box" },
+		{ "/docker/1f2e", "/docker/1f2e0/me", "/box" }, /* not below it */
+		{ "/..", "/", "/box" },
+		{ "/", "/../other", "/box" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		free(h->mount_root);
+		free(h->own_path);
+		h->mount_root = xstrdup(cases[i][0]);
+		h->own_path = xstrdup(cases[i][1]);
+		cleanup_free char *path = path_join(h->mount_point, cases[i][2]);
+		close(path_mkdirs(path, 0755, &err));
+		assert_int_equal(cgroup_create_on(&t.sys, "box", "id", false, &t.cg, &err), 0);
+		assert_string_equal(t.cg.dirs[0].path, path);
+		cgroup_done(&t.cg);
+	}
+	tree_free(&t);
+}
+
+static void test_no_cgroups_at_all(void **state)
+{
+	struct tree t = { .sys = { .layout = CGROUP_NONE } };
+	struct err err = ERR_INIT;
+
+	assert_int_equal(cgroup_create_on(&t.sys, NULL, "id", true, &t.cg, &err), 0);
+	assert_int_equal(t.cg.n, 0);
+	assert_int_equal(cgroup_clone_fd(&t.cg), -EBADF);
+	apply_ok(&t, "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}");
+	apply_fails(&t, "{\"memory\":{\"limit\":4096}}", "setting memory.limit: no permission");
+	assert_true(apply(&t, "{\"pids\":{\"limit\":4}}", &err) < 0);
+	assert_string_equal(err.hint, "delegate the controller pids to this user, or run as root");
+	assert_int_equal(cgroup_kill(&t.cg, 9, &err), 0);
+	assert_int_equal(cgroup_delete(&t.cg, &err), 0);
+	cgroup_done(&t.cg);
+
+	assert_int_equal(cgroup_create_on(&t.sys, NULL, "id", false, &t.cg, &err), 0);
+	apply_fails(&t, "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}", "devices");
+	apply_ok(&t, "{\"devices\":[{\"allow\":true,\"access\":\"rwm\"}]}");
+	apply_fails(&t, "{\"cpu\":{\"shares\":100}}", "controller cpu is not available");
+	cgroup_done(&t.cg);
+}
+
+/* What the machine of the tests has not: weights, hugetlb, net_cls, net_prio, rdma. */
+static void test_v1_files(void **state)
+{
+	static const char *const names[] = { "blkio", "hugetlb", "net_cls,net_prio", "rdma" };
+	static const char *const sets[][3] = {
+		{ "blkio" }, { "hugetlb" }, { "net_cls", "net_prio" }, { "rdma" }
+	};
+	static const struct {
+		const char *json, *file, *content;
+	} cases[] = {
+		{ "{\"blockIO\":{\"weight\":500}}", "blkio/box/blkio.bfq.weight", "500" },
+		{ "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":10}]}}",
+		  "blkio/box/blkio.bfq.weight_device", "8:0 10" },
+		{ "{\"blockIO\":{\"throttleReadIOPSDevice\":[{\"major\":8,\"minor\":1,\"rate\":9}]}"
+		  "}",
+		  "blkio/box/blkio.throttle.read_iops_device", "8:1 9" },
+		{ "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4}]}",
+		  "hugetlb/box/hugetlb.2MB.limit_in_bytes", "4" },
+		{ "{\"network\":{\"classID\":1048577}}", "net_cls,net_prio/box/net_cls.classid",
+		  "1048577" },
+		{ "{\"network\":{\"priorities\":[{\"name\":\"eth0\",\"priority\":5}]}}",
+		  "net_cls,net_prio/box/net_prio.ifpriomap", "eth0 5" },
+		{ "{\"rdma\":{\"mlx\":{\"hcaHandles\":3}}}", "rdma/box/rdma.max",
+		  "mlx hca_handle=3" },
+	};
+	struct tree t;
+	struct err err = ERR_INIT;
+
+	tree_new(&t);
+	t.sys.layout = CGROUP_V1;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		tree_hierarchy(&t, names[i], sets[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_free char *dir = xstrdup(cases[i].file);
+		char *name = strrchr(dir, '/');
+		*name++ = '\0';
+		tree_file(&t, dir, name, "");
+	}
+	assert_int_equal(cgroup_create_on(&t.sys, "/box", "id", true, &t.cg, &err), 0);
+	assert_int_equal(t.cg.n, 4);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		apply_ok(&t, cases[i].json);
+		assert_string_equal(tree_read(&t, cases[i].file), cases[i].content);
+	}
+	apply_fails(&t, "{\"unified\":{\"memory.max\":\"1\"}}", "unified is for cgroup v2");
+	apply_fails(&t, "{\"blockIO\":{\"leafWeight\":20}}", "blkio.leaf_weight");
+	apply_fails(&t, "{\"memory\":{\"limit\":20}}", "controller memory");
+	unlinkat(t.fd, "blkio/box/blkio.bfq.weight", 0);
+	apply_fails(&t, "{\"blockIO\":{\"weight\":20}}", "no blkio.weight or blkio.bfq.weight");
+	tree_free(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_weight_of_shares),
+		cmocka_unit_test(test_io_weight),
+		cmocka_unit_test(test_swap_max),
+		cmocka_unit_test(test_v2_files),
+		cmocka_unit_test(test_v2_refuses),
+		cmocka_unit_test(test_v2_swap_off_without_swap_accounting),
+		cmocka_unit_test(test_v2_check_before_update),
+		cmocka_unit_test(test_v2_enables_controllers_from_the_top),
+		cmocka_unit_test(test_v2_missing_controller_is_explained),
+		cmocka_unit_test(test_v2_in_use_is_refused),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_bad_paths),
+		cmocka_unit_test(test_nested_paths),
+		cmocka_unit_test(test_no_cgroups_at_all),
+		cmocka_unit_test(test_v1_files),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
