@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Filters are judged by what they answer: mostly by a small interpreter of classic BPF, so that any
  * architecture's calls can be asked about, and once by the kernel itself. */
+#include "bpf.h"
 #include "child.h"
 
 #include <linux/audit.h>
@@ -15,59 +16,8 @@
 /* libseccomp's header and ours have different guards and no name in common. */
 #include "sys/seccomp.h"
 
-#define DENY        (SECCOMP_RET_ERRNO | EPERM)
-#define NO_SUCH     (SECCOMP_RET_ERRNO | ENOSYS)
-#define BAD_PROGRAM 0xdeadbeefU
-
-static uint32_t jump_target(const struct sock_filter *i, uint32_t a)
-{
-	bool yes;
-
-	switch (BPF_OP(i->code)) {
-	case BPF_JA:
-		return i->k;
-	case BPF_JEQ:
-		yes = a == i->k;
-		break;
-	case BPF_JGT:
-		yes = a > i->k;
-		break;
-	case BPF_JGE:
-		yes = a >= i->k;
-		break;
-	default:
-		yes = (a & i->k) != 0;
-		break;
-	}
-	return yes ? i->jt : i->jf;
-}
-
-static uint32_t bpf_run(const struct buf *b, const struct seccomp_data *data)
-{
-	const struct sock_filter *f = (const struct sock_filter *)(const void *)b->data;
-	size_t n = b->len / sizeof(*f);
-	uint32_t a = 0;
-
-	for (size_t pc = 0; pc < n; pc++) {
-		const struct sock_filter *i = &f[pc];
-		switch (BPF_CLASS(i->code)) {
-		case BPF_LD:
-			memcpy(&a, (const char *)data + i->k, sizeof(a));
-			break;
-		case BPF_ALU:
-			a &= i->k;
-			break;
-		case BPF_JMP:
-			pc += jump_target(i, a);
-			break;
-		case BPF_RET:
-			return i->k;
-		default:
-			return BAD_PROGRAM;
-		}
-	}
-	return BAD_PROGRAM;
-}
+#define DENY    (SECCOMP_RET_ERRNO | EPERM)
+#define NO_SUCH (SECCOMP_RET_ERRNO | ENOSYS)
 
 static uint32_t ask(const struct buf *b, uint32_t arch, int nr, uint64_t a0, uint64_t a1)
 {
