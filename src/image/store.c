@@ -16,7 +16,7 @@
 #include "image/sha256.h"
 #include "oci/digest.h"
 
-#define INFO_MAX (64u << 10)
+#define INFO_MAX (64u << 20) /* lists of implied directories */
 
 /* ---- opening ---- */
 
@@ -272,16 +272,30 @@ bool layer_exists(const struct image_store *store, const char *diff_id)
 	return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-int layer_info(const struct image_store *store, const char *diff_id, struct apply_result *ret,
-	       struct err *err)
+static int info_read(int dir, const char *path, struct apply_result *ret, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	cleanup_free char *path = layer_path(diff_id, "info.json");
 
-	int r = io_read_file(store->fd, path, &text, INFO_MAX, err);
+	int r = io_read_file(dir, path, &text, INFO_MAX, err);
 	if (r < 0)
 		return r;
 	return json_parse(&apply_result_desc, ret, buf_str(&text), text.len, path, err);
+}
+
+int layer_info(const struct image_store *store, const char *diff_id, struct apply_result *ret,
+	       struct err *err)
+{
+	cleanup_free char *path = layer_path(diff_id, "info.json");
+
+	return info_read(store->fd, path, ret, err);
+}
+
+int layer_info_staged(const struct staging *st, const char *diff_id, struct apply_result *ret,
+		      struct err *err)
+{
+	cleanup_free char *path = xasprintf(STAGED_LAYER "%s/info.json", digest_hex(diff_id));
+
+	return info_read(st->fd, path, ret, err);
 }
 
 /* A readable fd, or O_PATH where the layer's root shuts this user out. */

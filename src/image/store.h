@@ -51,6 +51,9 @@ bool layer_exists(const struct image_store *store, const char *diff_id);
 int layer_info(const struct image_store *store, const char *diff_id, struct apply_result *ret,
 	       struct err *err);
 
+int layer_info_staged(const struct staging *st, const char *diff_id, struct apply_result *ret,
+		      struct err *err);
+
 /* What to move from the staging directory into the store: blobs by digest (those that are not in
  * staging are there already), layers (staged under their hex name with the prefix "layer-"). */
 int store_commit(struct image_store *store, const struct staging *st, char *const *digests,

@@ -9,11 +9,13 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "image/layer/member.h"
 #include "image/layer/meta.h"
 #include "image/layer/tar.h"
 
 #define DIR_PATHS_MAX (256u << 20) /* bytes of directory names kept for their times */
+#define IMPLIED_MAX   20000
 #define WHITEOUT      ".wh."
 #define WHITEOUT_OPQ  ".wh..wh..opq"
 #define WHITEOUT_META ".wh..wh."
@@ -75,9 +77,55 @@ static int parents_uncover(struct apply *ap, const char *path, struct err *err)
 	return 0;
 }
 
-static int parent_open(struct apply *ap, const char *path, size_t parent_len, struct err *err)
+/* ---- directories that the archive does not name ---- */
+
+/* Notes those directories above path that are not there yet. */
+static int implied_note(struct apply *ap, const char *path, struct err *err)
+{
+	cleanup_free char *prefix = xstrdup(path);
+
+	for (char *slash = strchr(prefix, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		cleanup_fd int fd = path_open_in(ap->root, prefix, O_PATH, 0, NULL);
+		if (fd == -ENOENT && ap->n_implied++ >= IMPLIED_MAX)
+			return err_fail(err, ERR_LIMIT,
+					"more than %d directories without an entry of their own",
+					IMPLIED_MAX);
+		if (fd == -ENOENT)
+			strv_add(&ap->implied, prefix);
+		*slash = '/';
+	}
+	return 0;
+}
+
+void apply_forget_implied(struct apply *ap, const char *path)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ap->n_implied; i++) {
+		if (str_eq(ap->implied[i], path))
+			free(ap->implied[i]);
+		else
+			ap->implied[kept++] = ap->implied[i];
+	}
+	if (ap->implied)
+		ap->implied[kept] = NULL;
+	ap->n_implied = kept;
+}
+
+static int parent_walk(struct apply *ap, const char *path, struct err *err)
 {
 	cleanup_free char *name = NULL;
+
+	int fd = path_parent_in(ap->root, path, false, &name, err);
+	if (fd != -ENOENT)
+		return fd;
+	int r = implied_note(ap, path, err);
+	return r < 0 ? r : path_parent_in(ap->root, path, true, &name, err);
+}
+
+static int parent_open(struct apply *ap, const char *path, size_t parent_len, struct err *err)
+{
 	struct err first = ERR_INIT;
 
 	if (ap->parent_fd >= 0 && strlen(ap->parent_path) == parent_len &&
@@ -86,9 +134,9 @@ static int parent_open(struct apply *ap, const char *path, size_t parent_len, st
 	ap->parent_fd = fd_close(ap->parent_fd);
 	free(ap->parent_path);
 	ap->parent_path = xstrndup(path, parent_len);
-	ap->parent_fd = path_parent_in(ap->root, path, true, &name, &first);
+	ap->parent_fd = parent_walk(ap, path, &first);
 	if (ap->parent_fd < 0 && parents_uncover(ap, path, NULL) > 0)
-		ap->parent_fd = path_parent_in(ap->root, path, true, &name, &first);
+		ap->parent_fd = parent_walk(ap, path, &first);
 	if (ap->parent_fd < 0 && err)
 		*err = first;
 	return ap->parent_fd < 0 ? err_wrap(err, ap->parent_fd, "%s", path) : 0;
@@ -213,6 +261,9 @@ static void result_fill(struct apply *ap, struct apply_result *ret)
 	ret->size = ap->size;
 	ret->entries = ap->entries;
 	ret->opaque = ap->root_opaque;
+	if (!ap->root_named)
+		strv_add(&ap->implied, ".");
+	ret->implied = take_ptr(ap->implied);
 	ret->tar_size = source_output_bytes(ap->src);
 	ret->input_size = source_input_bytes(ap->src);
 }
@@ -222,6 +273,7 @@ static void apply_done(struct apply *ap)
 	for (size_t i = 0; i < ap->n_dirs; i++)
 		free(ap->dirs[i].path);
 	free(ap->dirs);
+	strv_free(ap->implied);
 	fd_close(ap->parent_fd);
 	free(ap->parent_path);
 	if (ap->tar)
@@ -245,6 +297,9 @@ int apply_layer(int fd, int dir_fd, const struct apply_options *opts, struct app
 		r = dirs_finish(&ap, err);
 	if (r == 0)
 		result_fill(&ap, ret);
+	if (ap.devices_left_out > 0)
+		log_warn("%zu device nodes left out: a user namespace cannot make them",
+			 ap.devices_left_out);
 	apply_done(&ap);
 	return r;
 }

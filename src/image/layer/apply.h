@@ -3,9 +3,8 @@
  * One layer's tar (image-spec layer.md) becomes a directory that overlayfs takes as a lower layer.
  * Each layer is unpacked on its own, whatever lies below it in an image:
  * - a whiteout becomes a character device 0:0, an opaque mark the xattr overlay.opaque;
- * - a parent directory that the layer does not name is made as root's, 0755; it then covers the
- *   owner and mode that a lower layer gives it, as with docker and podman (whose own layers always
- *   name the parents);
+ * - a parent directory that the layer does not name (umoci's layers don't) is made as root's, 0755,
+ *   and listed in the result: the engine gives it what a lower layer says of it;
  * - a hard link must have its target in the same layer: those of docker, buildkit, buildah and
  *   umoci have, because a diff of an upper directory holds all names of a changed inode or none.
  */

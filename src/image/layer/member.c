@@ -104,7 +104,7 @@ static int make_file(struct apply *ap, const struct member *m, struct err *err)
 	return meta_apply(&t, m->entry, err);
 }
 
-static int dir_create(const struct member *m, bool *ret_opaque, struct err *err)
+static int dir_create(struct apply *ap, const struct member *m, bool *ret_opaque, struct err *err)
 {
 	struct stat st;
 
@@ -112,8 +112,10 @@ static int dir_create(const struct member *m, bool *ret_opaque, struct err *err)
 		return 0;
 	if (errno != EEXIST)
 		return err_errno(err, errno, "creating directory %s", m->path);
-	if (fstatat(m->dir, m->base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+	if (fstatat(m->dir, m->base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
+		apply_forget_implied(ap, m->path);
 		return 0;
+	}
 	int r = place_clear(m, ret_opaque, err);
 	if (r < 0)
 		return r;
@@ -132,7 +134,7 @@ static int make_dir(struct apply *ap, const struct member *m, struct err *err)
 {
 	bool opaque = false;
 
-	int r = dir_create(m, &opaque, err);
+	int r = dir_create(ap, m, &opaque, err);
 	if (r < 0)
 		return r;
 	cleanup_fd int fd = dir_open(m->dir, m->base, m->path, err);
@@ -197,8 +199,7 @@ static int make_device(struct apply *ap, const struct member *m, struct err *err
 {
 	/* A user namespace cannot make them, and its /dev comes from the runtime anyway. */
 	if (ap->opts->userns) {
-		cleanup_free char *shown = str_escape(m->path);
-		log_warn("%s: device node left out", shown);
+		ap->devices_left_out++;
 		return 0;
 	}
 	return make_fifo(ap, m, err);

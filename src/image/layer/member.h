@@ -27,6 +27,8 @@ struct apply {
 	size_t n_dirs, cap_dirs, dir_bytes;
 	bool root_opaque;
 	bool root_named; /* the archive has an entry for the root directory */
+	char **implied;  /* directories made for their members alone */
+	size_t n_implied, devices_left_out;
 	uint64_t size, entries;
 };
 
@@ -39,5 +41,7 @@ struct member {
 
 /* Makes the member, in place of what has its name. */
 int member_make(struct apply *ap, const struct member *m, struct err *err);
+/* The directory has an entry of its own after all. */
+void apply_forget_implied(struct apply *ap, const char *path);
 int apply_remember_dir(struct apply *ap, const char *path, struct archive_entry *entry,
 		       struct err *err);

@@ -33,6 +33,8 @@ struct apply_result {
 	char *digest;  /* sha256 of the input as it came, NULL unless asked for */
 	uint64_t size; /* bytes in regular files */
 	uint64_t tar_size, input_size, entries;
-	bool opaque; /* an opaque mark on the root: nothing below this layer shows */
+	char **implied; /* directories, "." too, that have no entry of their own: made as root's,
+			   0755 */
+	bool opaque;    /* an opaque mark on the root: nothing below this layer shows */
 };
 extern const struct json_desc apply_result_desc;
