@@ -225,7 +225,7 @@ static void test_errors_of_the_process(void **state)
 	check_rows(rows, ARRAY_SIZE(rows));
 }
 
-static void test_errors_of_linux(void **state)
+static void test_errors_of_namespaces(void **state)
 {
 	static const struct row rows[] = {
 		{ LINUX, "\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\",\"path\":\"/x\"}]",
@@ -262,6 +262,14 @@ static void test_errors_of_linux(void **state)
 		  NS("user") ",\"uidMappings\":[" MAP(0, 0, 1000) "," MAP(
 		      1000, 1000, 9) "],\"gidMappings\":[" MAP(0, 0, 4294967295) "]",
 		  NULL },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+static void test_errors_of_linux(void **state)
+{
+	static const struct row rows[] = {
 		{ LINUX, "\"sysctl\":{\"net.ipv4.ip_forward\":\"1\"}",
 		  "linux.sysctl: expected a network namespace in linux.namespaces for "
 		  "net.ipv4.ip_forward" },
@@ -666,6 +674,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errors_of_the_document),
 		cmocka_unit_test(test_errors_of_the_process),
+		cmocka_unit_test(test_errors_of_namespaces),
 		cmocka_unit_test(test_errors_of_linux),
 		cmocka_unit_test(test_errors_of_resources),
 		cmocka_unit_test(test_errors_of_seccomp),
