@@ -109,6 +109,15 @@ static int overlay_set_dir(int fsfd, const char *key, int fd, bool *by_name, str
 	return context_set(fsfd, "overlay", key, fd_proc_path(fd, path), err);
 }
 
+/* Kernel < 6.5: overlayfs has no parser of its own for this interface. Any option is taken, and
+ * only making the filesystem fails, so it is asked with one that is wrong everywhere else. */
+static bool overlay_is_legacy(void)
+{
+	cleanup_fd int fsfd = fsopen("overlay", FSOPEN_CLOEXEC);
+
+	return fsfd >= 0 && fsconfig(fsfd, FSCONFIG_SET_FLAG, "lowerdir+", NULL, 0) == 0;
+}
+
 /* Kernel < 6.7 has no "lowerdir+": all layers in one string, which fsconfig(2) limits. */
 static int overlay_set_lowerdir(int fsfd, const int *lower_fds, size_t n_lower, struct err *err)
 {
@@ -119,11 +128,11 @@ static int overlay_set_lowerdir(int fsfd, const int *lower_fds, size_t n_lower, 
 		int n = snprintf(value + len, sizeof(value) - len, "%s%s", i ? ":" : "",
 				 fd_proc_path(lower_fds[i], path));
 		if (n < 0 || (size_t)n >= sizeof(value) - len) {
-			err_fail(err, ERR_UNSUPPORTED,
-				 "this kernel's overlayfs takes at most %zu layers here, not %zu",
-				 i, n_lower);
-			return err_hint(err, -EOPNOTSUPP,
-					"Linux 6.7 and later take any number of layers");
+			int r =
+			    err_fail(err, ERR_UNSUPPORTED,
+				     "this kernel's overlayfs takes %zu layers at most, not %zu", i,
+				     n_lower);
+			return err_hint(err, r, "Linux 6.7 and later take any number of layers");
 		}
 		len += (size_t)n;
 	}
@@ -133,33 +142,36 @@ static int overlay_set_lowerdir(int fsfd, const int *lower_fds, size_t n_lower, 
 static int overlay_set_lowers(int fsfd, const int *lower_fds, size_t n_lower, bool *by_name,
 			      struct err *err)
 {
-	for (size_t i = 0; i < n_lower; i++) {
-		struct err first = ERR_INIT;
-		int r = overlay_set_dir(fsfd, "lowerdir+", lower_fds[i], by_name, &first);
-		if (r == -EINVAL && i == 0)
+	struct err first = ERR_INIT;
+	int r = fsconfig(fsfd, FSCONFIG_SET_FD, "lowerdir+", NULL, lower_fds[0]);
+
+	*by_name = r < 0;
+	if (*by_name) {
+		if (overlay_is_legacy())
 			return overlay_set_lowerdir(fsfd, lower_fds, n_lower, err);
-		if (r < 0) {
-			if (err)
-				*err = first;
-			return r;
-		}
+		r = overlay_set_dir(fsfd, "lowerdir+", lower_fds[0], by_name, &first);
+		if (r == -EINVAL) /* 6.5 and 6.6; or no directory, which is EINVAL then as well */
+			return overlay_set_lowerdir(fsfd, lower_fds, n_lower, err);
 	}
-	return 0;
+	for (size_t i = 1; i < n_lower && r == 0; i++)
+		r = overlay_set_dir(fsfd, "lowerdir+", lower_fds[i], by_name, &first);
+	if (r < 0 && err)
+		*err = first;
+	return r;
 }
 
 int mount_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, bool userxattr,
 		  unsigned int attrs, struct err *err)
 {
-	cleanup_fd int fsfd = context_open("overlay", err);
 	bool by_name = false;
-	int r = 0;
 
-	if (fsfd < 0)
-		return fsfd;
 	if (n_lower == 0)
 		return err_fail(err, ERR_INVALID, "an overlay needs at least one lower layer");
+	cleanup_fd int fsfd = context_open("overlay", err);
+	if (fsfd < 0)
+		return fsfd;
 	/* So that mountinfo shows a source that is not empty. */
-	r = context_set(fsfd, "overlay", "source", "overlay", err);
+	int r = context_set(fsfd, "overlay", "source", "overlay", err);
 	if (r == 0)
 		r = overlay_set_lowers(fsfd, lower_fds, n_lower, &by_name, err);
 	if (r == 0 && upper_fd >= 0)
