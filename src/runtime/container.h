@@ -41,6 +41,7 @@ struct create_args {
 	int preserve_fds; /* fds 3 .. 3+n-1 are passed */
 	bool start;       /* run: do not wait for container_start */
 	bool no_pivot;
+	bool no_new_keyring; /* keep the caller's session keyring */
 };
 
 struct container {

@@ -15,7 +15,7 @@
 #include "sys/procfs.h"
 #include "sys/uapi.h"
 
-const struct ns_type ns_types[NS_COUNT] = {
+const struct ns_type ns_types[NS_TYPES] = {
 	{ "user", "user", CLONE_NEWUSER },       { "ipc", "ipc", CLONE_NEWIPC },
 	{ "uts", "uts", CLONE_NEWUTS },          { "network", "net", CLONE_NEWNET },
 	{ "cgroup", "cgroup", CLONE_NEWCGROUP }, { "time", "time", CLONE_NEWTIME },
@@ -24,7 +24,7 @@ const struct ns_type ns_types[NS_COUNT] = {
 
 const struct ns_type *ns_by_name(const char *name)
 {
-	for (size_t i = 0; i < NS_COUNT; i++)
+	for (size_t i = 0; i < NS_TYPES; i++)
 		if (str_eq(name, ns_types[i].name) || str_eq(name, ns_types[i].file))
 			return &ns_types[i];
 	return NULL;
@@ -32,7 +32,7 @@ const struct ns_type *ns_by_name(const char *name)
 
 const struct ns_type *ns_by_flag(unsigned int flag)
 {
-	for (size_t i = 0; i < NS_COUNT; i++)
+	for (size_t i = 0; i < NS_TYPES; i++)
 		if (flag == ns_types[i].flag)
 			return &ns_types[i];
 	return NULL;

@@ -11,8 +11,8 @@ struct ns_type {
 };
 /* All eight, in the order in which they are to be joined: user first (it gives the rights for the
  * others), mount last (paths mean something else after it). */
-#define NS_COUNT 8
-extern const struct ns_type ns_types[NS_COUNT];
+#define NS_TYPES 8
+extern const struct ns_type ns_types[NS_TYPES];
 const struct ns_type *ns_by_name(const char *name); /* either word; NULL: unknown */
 const struct ns_type *ns_by_flag(unsigned int flag);
 

@@ -251,7 +251,7 @@ static void test_ns_types(void **state)
 	assert_null(ns_by_name("nets"));
 	assert_null(ns_by_name(""));
 	assert_null(ns_by_flag(CLONE_NEWNS | CLONE_NEWNET));
-	for (size_t i = 0; i < NS_COUNT; i++)
+	for (size_t i = 0; i < NS_TYPES; i++)
 		assert_ptr_equal(ns_by_flag(ns_types[i].flag), &ns_types[i]);
 }
 

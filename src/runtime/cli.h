@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the program inro-runtime: what main.c and the verbs (cmd_*.c) share. */
+#pragma once
+
+#include "base/opt.h"
+#include "runtime/container.h"
+
+struct globals {
+	char *root, *log, *log_format, *rootless;
+	bool debug, systemd_cgroup;
+	/* resolved by setup */
+	struct runtime rt;
+	int log_fd;
+};
+
+extern const struct cmd cmd_create, cmd_delete, cmd_features, cmd_kill, cmd_list, cmd_run, cmd_spec,
+    cmd_start, cmd_state;
+
+static inline const struct runtime *globals_runtime(const void *globals)
+{
+	return &((const struct globals *)globals)->rt;
+}
+
+/* Options that create and run have in common. */
+struct create_opts {
+	char *bundle, *pid_file, *console_socket;
+	int preserve_fds;
+	bool no_pivot, no_new_keyring;
+	/* run only */
+	bool detach, no_subreaper, keep;
+};
+extern const struct opt create_opt_table[];
+extern const size_t create_opt_table_len;
+
+/* Reads <bundle>/config.json. ret: spec_free(). */
+int load_config(const char *bundle, struct spec *ret, struct err *err);
+/* Fills args from the options, LISTEN_FDS included. */
+int fill_create_args(const struct create_opts *o, const char *id, struct spec *spec,
+		     struct create_args *args, struct err *err);
+/* foreground.c: starts the container, stays with it, removes it. Returns the exit status. */
+int run_foreground(const struct runtime *rt, struct create_args *args, bool subreaper, bool keep,
+		   struct err *err);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "runtime/cli.h"
+
+const struct opt create_opt_table[] = {
+	{ .name = "bundle",
+	  .short_name = 'b',
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct create_opts, bundle),
+	  .arg = "DIR",
+	  .help = "Directory with config.json (default: the current one)" },
+	{ .name = "pid-file",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct create_opts, pid_file),
+	  .arg = "FILE",
+	  .help = "Write the id of the container's first process to this file" },
+	{ .name = "console-socket",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct create_opts, console_socket),
+	  .arg = "PATH",
+	  .help = "Unix socket that receives the terminal's master" },
+	{ .name = "preserve-fds",
+	  .kind = OPT_INT,
+	  OPT_FIELD(struct create_opts, preserve_fds),
+	  .arg = "N",
+	  .help = "Pass N file descriptors from 3 on to the container" },
+	{ .name = "no-pivot",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct create_opts, no_pivot),
+	  .help = "Change the root by chroot instead of pivot_root, for a root on initramfs" },
+	{ .name = "no-new-keyring",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct create_opts, no_new_keyring),
+	  .help = "Let the container keep the caller's session keyring" },
+	/* run only, from here on */
+	{ .name = "detach",
+	  .short_name = 'd',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct create_opts, detach),
+	  .help = "Return when the container runs" },
+	{ .name = "no-subreaper",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct create_opts, no_subreaper),
+	  .help = "Do not adopt processes that the container leaves" },
+	{ .name = "keep",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct create_opts, keep),
+	  .help = "Do not delete the container when it has ended" },
+};
+const size_t create_opt_table_len = ARRAY_SIZE(create_opt_table);
+#define RUN_ONLY_OPTS 3
+
+int load_config(const char *bundle, struct spec *ret, struct err *err)
+{
+	cleanup_free char *path = path_join(bundle, "config.json");
+	CLEANUP(buf_done) struct buf text = BUF_INIT;
+	int r = io_read_file(AT_FDCWD, path, &text, SPEC_BYTES_MAX, err);
+
+	return r < 0 ? r : spec_parse(buf_str(&text), text.len, ret, err);
+}
+
+/* systemd's socket activation: its fds go on to the container with their variables. */
+static int add_listen_fds(struct spec *spec, struct create_args *args, struct err *err)
+{
+	static const char *const names[] = { "LISTEN_FDS", "LISTEN_FDNAMES" };
+	const char *count = getenv("LISTEN_FDS");
+	int n = 0;
+
+	if (!count || str_parse_int(count, &n) < 0 || n <= 0 || !spec->process)
+		return 0;
+	args->preserve_fds += n;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *value = getenv(names[i]);
+		cleanup_free char *line = value ? xasprintf("%s=%s", names[i], value) : NULL;
+
+		if (line)
+			strv_env_set(&spec->process->env, line);
+	}
+	strv_env_set(&spec->process->env, "LISTEN_PID=1");
+	return 0;
+}
+
+int fill_create_args(const struct create_opts *o, const char *id, struct spec *spec,
+		     struct create_args *args, struct err *err)
+{
+	*args = (struct create_args){
+		.id = id,
+		.bundle = o->bundle ? o->bundle : ".",
+		.spec = spec,
+		.pid_file = o->pid_file,
+		.console_socket = o->console_socket,
+		.stdio = { -EBADF, -EBADF, -EBADF },
+		.preserve_fds = o->preserve_fds,
+		.no_pivot = o->no_pivot,
+		.no_new_keyring = o->no_new_keyring,
+	};
+	if (o->preserve_fds < 0 || o->preserve_fds > 65536)
+		return err_fail(err, ERR_USAGE,
+				"--preserve-fds: expected a number from 0 to 65536");
+	add_listen_fds(spec, args, err);
+	for (int fd = 3; fd < 3 + args->preserve_fds; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			return err_fail(err, ERR_USAGE,
+					"--preserve-fds: file descriptor %d is not open", fd);
+	if (o->console_socket && spec->process && !spec->process->terminal)
+		return err_fail(err, ERR_USAGE,
+				"--console-socket is given, but process.terminal is not true");
+	return 0;
+}
+
+static int run_create(const void *globals, void *opts, char **args, struct err *err)
+{
+	const struct create_opts *o = opts;
+	CLEANUP(spec_free) struct spec spec = { 0 };
+	struct container c = { .pidfd = -EBADF };
+	struct create_args create;
+	int r;
+
+	r = load_config(o->bundle ? o->bundle : ".", &spec, err);
+	if (r >= 0)
+		r = fill_create_args(o, args[0], &spec, &create, err);
+	if (r >= 0)
+		r = container_create(globals_runtime(globals), &create, &c, err);
+	fd_close(c.pidfd);
+	return r < 0 ? r : 0;
+}
+
+const struct cmd cmd_create = {
+	.name = "create",
+	.args = "[OPTIONS] ID",
+	.summary = "Create a container, which waits to be started",
+	.opts = create_opt_table,
+	.n_opts = ARRAY_SIZE(create_opt_table) - RUN_ONLY_OPTS,
+	.opts_size = sizeof(struct create_opts),
+	.min_args = 1,
+	.max_args = 1,
+	.run = run_create,
+};

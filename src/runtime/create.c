@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/strv.h"
+#include "base/timeutil.h"
+#include "runtime/cgroup.h"
+#include "runtime/hooks.h"
+#include "runtime/listener.h"
+#include "runtime/prepare.h"
+#include "runtime/seccomp_policy.h"
+#include "runtime/state.h"
+#include "runtime/sync.h"
+#include "sys/clone.h"
+#include "sys/pidfd.h"
+#include "sys/procfs.h"
+#include "sys/uapi.h"
+
+/* A creation under way; everything that has to be undone is visible here. */
+struct creation {
+	const struct runtime *rt;
+	const struct create_args *args;
+	struct init in;
+	struct buf bpf;
+	struct state st;
+	struct cgroup cg;
+	int dir;  /* state directory, locked */
+	int sync; /* our end */
+	int console_sock;
+	struct container stage, init;
+	bool dir_made, cgroup_made, pid_file_made, hooks_ran, exec_seen;
+};
+
+static int connect_console(struct creation *c, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const char *path = c->args->console_socket;
+
+	if (!c->args->spec->process->terminal || c->args->console_fd_out)
+		return 0;
+	if (!path)
+		return err_fail(err, ERR_USAGE,
+				"process.terminal needs --console-socket when the runtime does not "
+				"stay");
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return err_fail(err, ERR_USAGE,
+				"path of the console socket is longer than %zu bytes",
+				sizeof(addr.sun_path) - 1);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	c->console_sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->console_sock < 0 ||
+	    connect(c->console_sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return err_errno(err, errno, "connecting to console socket %s", path);
+	return 0;
+}
+
+/* Where the init will wait for start. It gets its final name when the container is created. */
+static int listen_start(struct creation *c, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	cleanup_fd int fd = -EBADF;
+	char dir[FD_PATH_MAX];
+
+	if (c->args->start)
+		return 0;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", fd_proc_path(c->dir, dir),
+		 STATE_CREATING);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 4) < 0)
+		return err_errno(err, errno, "making the start socket");
+	c->in.listen_fd = take_fd(fd);
+	return 0;
+}
+
+static void fill_state(struct creation *c)
+{
+	const struct spec *s = c->args->spec;
+	char created[TIME_RFC3339_MAX];
+	struct state *st = &c->st;
+
+	st->pub.oci_version = xstrdup(s->oci_version);
+	st->pub.id = xstrdup(c->args->id);
+	st->pub.bundle = xstrdup(c->in.bundle);
+	st->pub.rootfs = xstrdup(c->in.rootfs);
+	st->pub.created = xstrdup(time_rfc3339(time_now_ns(), created));
+	for (size_t i = 0; i < s->annotations.n; i++)
+		json_map_set(&st->pub.annotations, s->annotations.items[i].key,
+			     s->annotations.items[i].value);
+	if (s->linux_->cgroups_path)
+		st->cgroups_path = xstrdup(s->linux_->cgroups_path);
+	st->cgroups_planned = true;
+	st->hooks = hooks_save(s->hooks);
+	c->in.state = &st->pub;
+}
+
+/* The state says where the cgroups will be before they are made: a killed runtime's delete --force
+ * finds them. */
+static int make_cgroup(struct creation *c, struct err *err)
+{
+	int r;
+
+	r = state_write(c->dir, &c->st, err);
+	if (r < 0)
+		return r;
+	r = cgroup_create(c->args->spec->linux_->cgroups_path, c->args->id, c->rt->rootless, &c->cg,
+			  err);
+	if (r < 0)
+		return err_wrap(err, r, "making the cgroup");
+	c->cgroup_made = true;
+	for (size_t i = 0; i < c->cg.n; i++)
+		strv_add(&c->st.pub.cgroup_paths, c->cg.dirs[i].path);
+	c->in.cgroup_fd = cgroup_clone_fd(&c->cg);
+	return 0;
+}
+
+static pid_t clone_first(struct creation *c, struct clone_spec *spec, int *ret_pidfd, bool *joined)
+{
+	pid_t pid = clone_process(spec, ret_pidfd);
+
+	*joined = true;
+	if (pid == -ENOSYS && spec->cgroup_fd >= 0) {
+		spec->cgroup_fd = -EBADF;
+		*joined = false;
+		pid = clone_process(spec, ret_pidfd);
+	}
+	return pid;
+}
+
+/* The direct way, or through an intermediate process which reports the init's pid later. */
+static int clone_init(struct creation *c, struct err *err)
+{
+	bool staged = init_needs_stage(&c->in);
+	struct container *p = staged ? &c->stage : &c->init;
+	struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = c->in.cgroup_fd };
+	int pair[2], r;
+	bool joined;
+
+	r = sync_pair(pair, err);
+	if (r < 0)
+		return r;
+	c->sync = c->in.sync_parent = pair[0];
+	c->in.sync = c->in.conn = pair[1];
+	c->in.dir_fd = c->dir;
+	if (!staged)
+		spec.flags |= c->in.new_ns & (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME);
+	p->pid = clone_first(c, &spec, &p->pidfd, &joined);
+	if (p->pid == 0) {
+		if (staged)
+			stage_main(&c->in);
+		init_main(&c->in);
+	}
+	c->in.sync = c->in.conn = fd_close(pair[1]);
+	c->in.listen_fd = fd_close(c->in.listen_fd);
+	if (p->pid < 0)
+		return err_errno(err, -p->pid, "making the container's first process");
+	return joined ? 0 : cgroup_join_pid(&c->cg, p->pid, err);
+}
+
+static int give_maps(struct creation *c, pid_t pid, struct err *err)
+{
+	int r = prepare_write_maps(&c->in, pid, err);
+
+	if (r < 0)
+		return r;
+	sync_send(c->sync, SYNC_MAPS_DONE, 0, NULL, 0);
+	return 0;
+}
+
+/* Follows the intermediate process until it has made the init and is gone. */
+static int follow_stage(struct creation *c, struct err *err)
+{
+	struct sync_msg msg;
+	int r;
+
+	if (c->in.new_ns & CLONE_NEWUSER) {
+		r = sync_expect(c->sync, SYNC_USERNS_MADE, NULL, err);
+		if (r >= 0)
+			r = give_maps(c, c->stage.pid, err);
+		if (r < 0)
+			return r;
+	}
+	r = sync_expect(c->sync, SYNC_INIT_PID, &msg, err);
+	if (r < 0)
+		return r;
+	c->init.pid = (pid_t)msg.number;
+	if (msg.n_fds == 1) {
+		c->init.pidfd = msg.fds[0];
+		msg.n_fds = 0;
+	}
+	sync_msg_done(&msg);
+	pidfd_wait(c->stage.pidfd, NULL);
+	c->stage.pidfd = fd_close(c->stage.pidfd);
+	return 0;
+}
+
+static int write_pid_file(struct creation *c, struct err *err)
+{
+	char text[16];
+	int n, r;
+
+	if (!c->args->pid_file)
+		return 0;
+	n = snprintf(text, sizeof(text), "%d", c->init.pid);
+	r = io_replace_file(AT_FDCWD, c->args->pid_file, text, (size_t)n, 0644, false, err);
+	c->pid_file_made = r >= 0;
+	return r;
+}
+
+/* While the init mounts: the limits, the record. Then the init may go on past them. */
+static int set_up_meanwhile(struct creation *c, struct err *err)
+{
+	int fds[SYNC_FDS_MAX];
+	int n, r;
+
+	if (init_needs_stage(&c->in))
+		r = follow_stage(c, err);
+	else
+		r = c->in.new_ns & CLONE_NEWUSER ? give_maps(c, c->init.pid, err) : 0;
+	if (r < 0)
+		return r;
+	c->st.pub.pid = c->init.pid;
+	procfs_stat(c->init.pid, NULL, &c->st.pub.pid_start_time);
+	r = state_write(c->dir, &c->st, err);
+	if (r >= 0)
+		r = cgroup_apply(&c->cg, c->args->spec->linux_->resources, err);
+	if (r >= 0)
+		r = write_pid_file(c, err);
+	if (r < 0)
+		return r;
+	n = cgroup_open_join(&c->cg, fds, ARRAY_SIZE(fds), err);
+	if (n < 0)
+		return n;
+	/* An init that has failed meanwhile has left its error to be read. */
+	sync_send(c->sync, SYNC_CGROUP, c->init.pid, fds, (size_t)n);
+	while (n > 0)
+		fd_close(fds[--n]);
+	return 0;
+}
+
+static int run_hooks(struct creation *c, struct err *err)
+{
+	const struct spec_hooks *h = c->args->spec->hooks;
+	int r;
+
+	c->hooks_ran = true;
+	r = hooks_run("prestart", &h->prestart, &c->st.pub, CONTAINER_CREATING, err);
+	if (r >= 0)
+		r = hooks_run("createRuntime", &h->create_runtime, &c->st.pub, CONTAINER_CREATING,
+			      err);
+	if (r >= 0)
+		sync_send(c->sync, SYNC_GO, 0, NULL, 0);
+	return r;
+}
+
+static int give_console(struct creation *c, struct sync_msg *msg, struct err *err)
+{
+	static const char name[] = "/dev/ptmx";
+	ssize_t n;
+
+	if (msg->n_fds != 1)
+		return err_errno(err, EPROTO, "receiving the terminal");
+	if (c->args->console_fd_out) {
+		*c->args->console_fd_out = msg->fds[0];
+		msg->n_fds = 0;
+		return 0;
+	}
+	n = fd_send(c->console_sock, name, sizeof(name) - 1, msg->fds, 1);
+	return n < 0 ? err_errno(err, (int)-n, "sending the terminal to the console socket") : 0;
+}
+
+static int created(struct creation *c, struct err *err)
+{
+	if (renameat(c->dir, STATE_CREATING, c->dir, STATE_CREATED) < 0)
+		return err_errno(err, errno, "recording the container as created");
+	return 0;
+}
+
+/* 1: done. */
+static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
+{
+	switch (msg->type) {
+	case SYNC_ERROR:
+		if (err)
+			*err = msg->err;
+		return msg->err.errnum > 0 ? -msg->err.errnum : -EINVAL;
+	case SYNC_HOOKS:
+		return run_hooks(c, err);
+	case SYNC_CONSOLE:
+		return give_console(c, msg, err);
+	case SYNC_LISTENER:
+		return listener_deliver(c->init.pidfd, (int)msg->number,
+					c->args->spec->linux_->seccomp, &c->st.pub, err);
+	case SYNC_READY:
+		return created(c, err) < 0 ? -EIO : 1;
+	case SYNC_EXEC:
+		c->exec_seen = true;
+		return 0;
+	default:
+		return err_errno(err, EPROTO, "unexpected message %d of the init", (int)msg->type);
+	}
+}
+
+static int follow_init(struct creation *c, struct err *err)
+{
+	for (;;) {
+		struct sync_msg msg;
+		int r = sync_recv(c->sync, &msg, err);
+
+		if (r < 0)
+			return r;
+		if (r == 0 && c->exec_seen)
+			return 0;
+		if (r == 0)
+			return err_fail(err, ERR_SYSTEM,
+					"the container's first process was killed before it could "
+					"report (is the memory limit too low?)");
+		r = handle(c, &msg, err);
+		sync_msg_done(&msg);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+}
+
+static int poststart(struct creation *c, struct err *err)
+{
+	const struct spec_hooks *h = c->args->spec->hooks;
+
+	if (!c->args->start || !h)
+		return 0;
+	c->hooks_ran = true;
+	return hooks_run("poststart", &h->poststart, &c->st.pub, CONTAINER_RUNNING, err);
+}
+
+static void kill_process(struct container *p)
+{
+	if (p->pidfd < 0)
+		return;
+	pidfd_kill(p->pidfd, SIGKILL);
+	pidfd_wait(p->pidfd, NULL);
+	p->pidfd = fd_close(p->pidfd);
+}
+
+static void undo(struct creation *c)
+{
+	struct err err = ERR_INIT;
+
+	kill_process(&c->stage);
+	kill_process(&c->init);
+	if (c->cgroup_made) {
+		cgroup_kill(&c->cg, SIGKILL, NULL);
+		if (cgroup_delete(&c->cg, &err) < 0)
+			log_warn("%s", err.msg);
+	}
+	if (c->pid_file_made)
+		unlink(c->args->pid_file);
+	if (c->dir_made && state_dir_remove(c->rt, c->args->id, &err) < 0)
+		log_warn("%s", err.msg);
+	if (c->hooks_ran && c->args->spec->hooks)
+		hooks_run_all("poststop", &c->args->spec->hooks->poststop, &c->st.pub,
+			      CONTAINER_STOPPED);
+}
+
+static int create(struct creation *c, struct err *err)
+{
+	int r;
+
+	r = prepare_init(c->rt, c->args, &c->in, &c->bpf, err);
+	if (r >= 0)
+		r = connect_console(c, err);
+	if (r < 0)
+		return r;
+	c->dir = state_dir_create(c->rt, c->args->id, err);
+	if (c->dir < 0)
+		return c->dir;
+	c->dir_made = true;
+	fill_state(c);
+	r = listen_start(c, err);
+	if (r >= 0)
+		r = make_cgroup(c, err);
+	if (r >= 0)
+		r = clone_init(c, err);
+	if (r >= 0)
+		r = set_up_meanwhile(c, err);
+	if (r >= 0)
+		r = follow_init(c, err);
+	return r < 0 ? r : poststart(c, err);
+}
+
+int container_create(const struct runtime *rt, const struct create_args *args,
+		     struct container *ret, struct err *err)
+{
+	struct creation c = {
+		.rt = rt,
+		.args = args,
+		.bpf = BUF_INIT,
+		.dir = -EBADF,
+		.sync = -EBADF,
+		.console_sock = -EBADF,
+		.stage = { .pidfd = -EBADF },
+		.init = { .pidfd = -EBADF },
+	};
+	int r = create(&c, err);
+
+	if (r < 0) {
+		undo(&c);
+		err_wrap(err, r, "creating container %s", args->id);
+	} else {
+		*ret = (struct container){ .pid = c.init.pid, .pidfd = take_fd(c.init.pidfd) };
+	}
+	fd_close(c.sync);
+	fd_close(c.console_sock);
+	fd_close(c.dir);
+	fd_close(c.in.listen_fd);
+	cgroup_done(&c.cg);
+	prepare_done(&c.in, &c.bpf);
+	state_done(&c.st);
+	return r;
+}

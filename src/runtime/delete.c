@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/file.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "runtime/cgroup.h"
+#include "runtime/hooks.h"
+#include "runtime/state.h"
+#include "sys/pidfd.h"
+
+#define KILL_TIMEOUT_MS 10000
+
+static int open_cgroup(const struct runtime *rt, const struct state *st, struct cgroup *cg,
+		       struct err *err)
+{
+	if (st->pub.cgroup_paths)
+		return cgroup_open(st->pub.cgroup_paths, cg, err);
+	/* A runtime was killed while it made them: the same call takes what there is over. */
+	if (st->cgroups_planned)
+		return cgroup_create(st->cgroups_path, st->pub.id, rt->rootless, cg, err);
+	*cg = (struct cgroup){ 0 };
+	return 0;
+}
+
+int container_kill(const struct runtime *rt, const char *id, int signo, bool all, struct err *err)
+{
+	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
+	cleanup_state struct state st = { 0 };
+	cleanup_fd int pidfd = -EBADF;
+	int r;
+
+	if (dir < 0)
+		return dir;
+	r = state_read(dir, id, &st, err);
+	if (r < 0)
+		return r;
+	if (all && st.pub.cgroup_paths) {
+		CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+
+		/* Also when the first process is gone: others may be left without a pid namespace.
+		 */
+		r = open_cgroup(rt, &st, &cg, err);
+		if (r >= 0 && cg.n)
+			return cgroup_kill(&cg, signo, err);
+		if (r < 0)
+			return r;
+	}
+	pidfd = state_pidfd(&st);
+	r = pidfd < 0 ? pidfd : pidfd_kill(pidfd, signo);
+	if (r == -ESRCH && all)
+		return 0;
+	if (r == -ESRCH)
+		return err_fail(err, ERR_CONFLICT, "container not running");
+	return r < 0 ? err_errno(err, -r, "sending signal %d to container %s", signo, id) : 0;
+}
+
+static int check_deletable(const struct state *st, bool force, struct err *err)
+{
+	if (force || st->pub.status == CONTAINER_STOPPED || st->pub.status == CONTAINER_CREATED)
+		return 0;
+	return err_fail(err, ERR_CONFLICT, "cannot delete container %s that is not stopped: %s",
+			st->pub.id, container_status_names[st->pub.status]);
+}
+
+static int kill_init(const struct state *st, struct err *err)
+{
+	cleanup_fd int pidfd = state_pidfd(st);
+	int r;
+
+	if (pidfd < 0)
+		return 0;
+	r = pidfd_kill(pidfd, SIGKILL);
+	if (r < 0 && r != -ESRCH)
+		return err_errno(err, -r, "killing container %s", st->pub.id);
+	/* Also right when it is our own child: it counts as exited before it is reaped. */
+	r = pidfd_poll(pidfd, KILL_TIMEOUT_MS);
+	if (r == 0)
+		return err_fail(err, ERR_SYSTEM, "container %s: the first process does not end",
+				st->pub.id);
+	return 0;
+}
+
+static void run_poststop(const struct state *st)
+{
+	CLEANUP(hooks_saved_done) struct hooks_saved hooks = { 0 };
+	struct err err = ERR_INIT;
+
+	if (hooks_load(st->hooks, &hooks, &err) < 0)
+		log_warn("%s", err.msg);
+	else
+		hooks_run_all("poststop", &hooks.poststop, &st->pub, CONTAINER_STOPPED);
+}
+
+static int destroy(const struct runtime *rt, const struct state *st, struct err *err)
+{
+	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+	int r;
+
+	r = open_cgroup(rt, st, &cg, err);
+	if (r < 0)
+		return r;
+	/* Before the first process: a frozen one would not die, others must not outlive it. */
+	if (cg.n && st->pub.status != CONTAINER_STOPPED)
+		cgroup_kill(&cg, SIGKILL, NULL);
+	r = kill_init(st, err);
+	if (r < 0)
+		return r;
+	/* Without a pid namespace others may have been left, or made meanwhile. */
+	if (cg.n)
+		cgroup_kill(&cg, SIGKILL, NULL);
+	r = cg.n ? cgroup_delete(&cg, err) : 0;
+	if (r >= 0)
+		r = state_dir_remove(rt, st->pub.id, err);
+	if (r >= 0)
+		run_poststop(st);
+	return r;
+}
+
+int container_delete(const struct runtime *rt, const char *id, bool force, struct err *err)
+{
+	cleanup_fd int dir = state_dir_open(rt, id, LOCK_EX, err);
+	cleanup_state struct state st = { 0 };
+	struct err first = ERR_INIT;
+	int r;
+
+	if (dir == -ENOENT && force)
+		return 0;
+	if (dir < 0)
+		return dir;
+	r = state_read(dir, id, &st, &first);
+	if (r < 0 && force &&
+	    (first.kind == ERR_NOT_FOUND || first.kind == ERR_CORRUPT || first.kind == ERR_INVALID))
+		/* Killed before anything but the directory was made. */
+		return state_dir_remove(rt, id, err);
+	if (r < 0) {
+		if (err)
+			*err = first;
+		return r;
+	}
+	r = check_deletable(&st, force, err);
+	return r < 0 ? r : destroy(rt, &st, err);
+}

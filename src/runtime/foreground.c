@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `run` without --detach: the runtime stays, passes signals and the terminal on, and cleans up. */
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "runtime/cli.h"
+#include "runtime/pump.h"
+#include "sys/pidfd.h"
+#include "sys/prctl.h"
+#include "sys/tty.h"
+
+struct foreground {
+	struct container c;
+	int signals; /* signalfd */
+	int master;  /* pty, or -EBADF */
+	struct termios saved;
+	bool raw, ended;
+	int status; /* wait status */
+	struct pump to_container, from_container;
+};
+
+/* Everything that can be caught is caught before the container exists: none is lost. */
+static int block_signals(struct foreground *f, struct err *err)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigdelset(&all, SIGPIPE);
+	for (size_t i = 0; i < 5; i++) {
+		static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+
+		sigdelset(&all, faults[i]);
+	}
+	if (sigprocmask(SIG_BLOCK, &all, NULL) < 0)
+		return err_errno(err, errno, "blocking signals");
+	f->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	return f->signals < 0 ? err_errno(err, errno, "making a signalfd") : 0;
+}
+
+static void copy_size(const struct foreground *f)
+{
+	struct winsize size;
+
+	if (f->master >= 0 && tty_get_size(0, &size) == 0)
+		tty_set_size(f->master, &size);
+}
+
+/* As a subreaper this process also gets what the container's processes leave. */
+static void reap(struct foreground *f)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == f->c.pid) {
+			f->ended = true;
+			f->status = status;
+		}
+	}
+}
+
+static void take_signals(struct foreground *f)
+{
+	struct signalfd_siginfo info;
+
+	while (read(f->signals, &info, sizeof(info)) == sizeof(info)) {
+		int signo = (int)info.ssi_signo;
+
+		if (signo == SIGCHLD)
+			reap(f);
+		else if (signo == SIGWINCH && f->master >= 0)
+			copy_size(f);
+		else if (!f->ended)
+			pidfd_kill(f->c.pidfd, signo);
+	}
+}
+
+static int set_up_terminal(struct foreground *f)
+{
+	if (f->master < 0)
+		return 0;
+	copy_size(f);
+	f->raw = isatty(0) && tty_make_raw(0, &f->saved) >= 0;
+	fd_set_nonblock(f->master, true);
+	pump_init(&f->to_container, 0, f->master);
+	pump_init(&f->from_container, f->master, 1);
+	return 0;
+}
+
+static void stay(struct foreground *f)
+{
+	while (!f->ended) {
+		struct pollfd p[1 + 2 * PUMP_POLLFDS] = {
+			{ .fd = f->signals, .events = POLLIN },
+		};
+
+		if (f->master >= 0) {
+			pump_poll(&f->to_container, p + 1);
+			pump_poll(&f->from_container, p + 1 + PUMP_POLLFDS);
+		}
+		if (poll(p, f->master >= 0 ? ARRAY_SIZE(p) : 1, -1) < 0 && errno != EINTR)
+			break;
+		if (f->master >= 0) {
+			pump_move(&f->to_container, p + 1);
+			pump_move(&f->from_container, p + 1 + PUMP_POLLFDS);
+		}
+		if (p[0].revents)
+			take_signals(f);
+	}
+	if (f->master >= 0)
+		pump_drain(&f->from_container);
+	if (f->raw)
+		tty_restore(0, &f->saved);
+}
+
+int run_foreground(const struct runtime *rt, struct create_args *args, bool subreaper, bool keep,
+		   struct err *err)
+{
+	struct foreground f = { .c = { .pidfd = -EBADF }, .signals = -EBADF, .master = -EBADF };
+	struct err warning = ERR_INIT;
+	int r;
+
+	r = block_signals(&f, err);
+	if (r < 0)
+		return r;
+	if (subreaper)
+		prctl_subreaper(true);
+	if (args->spec->process && args->spec->process->terminal && !args->console_socket)
+		args->console_fd_out = &f.master;
+	r = container_create(rt, args, &f.c, err);
+	if (r >= 0) {
+		set_up_terminal(&f);
+		/* Its end may have come while hooks waited for their own children. */
+		reap(&f);
+		stay(&f);
+		r = proc_exit_code(f.status);
+		if (!keep && container_delete(rt, args->id, true, &warning) < 0)
+			log_warn("deleting container %s: %s", args->id, warning.msg);
+	}
+	fd_close(f.c.pidfd);
+	fd_close(f.signals);
+	fd_close(f.master);
+	return r;
+}

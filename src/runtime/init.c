@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sched.h>
+#include <linux/keyctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/strv.h"
+#include "runtime/hooks.h"
+#include "runtime/init.h"
+#include "runtime/sync.h"
+#include "sys/netlink.h"
+#include "sys/prctl.h"
+#include "sys/seccomp.h"
+
+int init_run_steps(struct init *in, const struct init_step *steps, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = steps[i].fn(in, err);
+
+		if (r < 0)
+			return steps[i].what ? err_wrap(err, r, "%s", steps[i].what) : r;
+	}
+	return 0;
+}
+
+static int reset_process(struct init *in, struct err *err)
+{
+	sigset_t none;
+
+	/* The lock on the state directory belongs to the open file: it must not outlive the
+	 * runtime in this process. */
+	in->dir_fd = fd_close(in->dir_fd);
+	in->sync_parent = fd_close(in->sync_parent);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int signo = 1; signo < NSIG; signo++) {
+		/* CLONE_CLEAR_SIGHAND has reset handlers, not ignored signals. */
+		struct sigaction sa;
+
+		if (sigaction(signo, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+			signal(signo, SIG_DFL);
+	}
+	setsid();
+	return 0;
+}
+
+static int join_keyring(struct init *in, struct err *err)
+{
+	char name[300];
+
+	if (in->args->no_new_keyring)
+		return 0;
+	snprintf(name, sizeof(name), "_ses.%s", in->args->id);
+	/* The quota of keys per user is small and a container works without a keyring of its own,
+	 * but it must not see its creator's. */
+	if (syscall(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno != ENOSYS) {
+		int e = errno;
+
+		if (syscall(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != EPERM)
+			return err_errno(err, e, "joining a session keyring");
+	}
+	return 0;
+}
+
+static int loopback_up(struct init *in, struct err *err)
+{
+	return in->new_ns & CLONE_NEWNET ? netlink_loopback_up(err) : 0;
+}
+
+static int set_names(struct init *in, struct err *err)
+{
+	const struct spec *s = in->spec;
+
+	if (s->hostname && s->hostname[0] && sethostname(s->hostname, strlen(s->hostname)) < 0)
+		return err_errno(err, errno, "setting the host name to \"%s\"", s->hostname);
+	if (s->domainname && s->domainname[0] &&
+	    setdomainname(s->domainname, strlen(s->domainname)) < 0)
+		return err_errno(err, errno, "setting the domain name to \"%s\"", s->domainname);
+	return 0;
+}
+
+/* The runtime's hooks want all mounts made, the container's own run in its namespaces; both before
+ * the old root goes away. */
+static int create_hooks(struct init *in, struct err *err)
+{
+	const struct spec_hooks *h = in->spec->hooks;
+	int r;
+
+	if (!h)
+		return 0;
+	if (h->prestart.n || h->create_runtime.n) {
+		r = sync_send(in->sync, SYNC_HOOKS, 0, NULL, 0);
+		if (r < 0)
+			return err_errno(err, -r, "asking for hooks");
+		r = sync_expect(in->sync, SYNC_GO, NULL, err);
+		if (r < 0)
+			return r;
+	}
+	return hooks_run("createContainer", &h->create_container, in->state, CONTAINER_CREATING,
+			 err);
+}
+
+static const struct init_step set_up[] = {
+	{ NULL, reset_process },
+	{ NULL, join_keyring },
+	{ "entering the user namespace", init_enter_userns },
+	{ NULL, init_make_namespaces },
+	{ "bringing up the loopback interface", loopback_up },
+	{ "isolating the mount namespace", rootfs_isolate },
+	{ "mounting the root filesystem", rootfs_mount },
+	{ NULL, mounts_make },
+	{ NULL, devices_make },
+	{ "setting up the console", devices_console },
+	{ NULL, process_stdio },
+	{ NULL, set_names },
+	{ NULL, sysctl_apply }, /* before /proc/sys is made read-only */
+	{ NULL, process_limits },
+	{ NULL, process_sched },
+	{ "joining the cgroup", init_join_cgroup },
+	{ NULL, create_hooks },
+	{ NULL, protect_paths },
+	{ NULL, rootfs_finish_mounts },
+	{ NULL, process_labels },
+	{ "entering the root filesystem", rootfs_enter },
+	{ NULL, process_cwd_early },
+	{ NULL, process_user },
+	{ NULL, process_cwd },
+	{ NULL, process_program },
+};
+
+/* create: the runtime goes away, and the one who starts the container connects. Only the owner of
+ * the state directory can reach the socket; the peer's uid is checked all the same. */
+static int wait_for_start(struct init *in, struct err *err)
+{
+	struct ucred cred = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(cred);
+	struct ucred own = { .uid = (uid_t)-1 };
+	socklen_t own_len = sizeof(own);
+	int fd, r;
+
+	if (in->listen_fd < 0)
+		return 0;
+	/* The runtime's credentials at the time of listen(2), as this user namespace sees them. */
+	if (getsockopt(in->listen_fd, SOL_SOCKET, SO_PEERCRED, &own, &own_len) < 0)
+		return err_errno(err, errno, "reading the owner of the start socket");
+	r = sync_send(in->sync, SYNC_READY, 0, NULL, 0);
+	if (r < 0)
+		return err_errno(err, -r, "reporting to the runtime");
+	in->sync = fd_close(in->sync);
+	in->conn = -EBADF;
+	for (;;) {
+		fd = accept4(in->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0 && errno == EINTR)
+			continue;
+		if (fd < 0)
+			return err_errno(err, errno, "waiting to be started");
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
+		    cred.uid == own.uid)
+			break;
+		fd_close(fd);
+	}
+	in->conn = fd;
+	/* The socket is unlinked by now: nobody else can start it, so without a go it ends. */
+	r = sync_expect(fd, SYNC_GO, NULL, err);
+	in->listen_fd = fd_close(in->listen_fd);
+	return r;
+}
+
+static int start_hooks(struct init *in, struct err *err)
+{
+	if (!in->spec->hooks)
+		return 0;
+	return hooks_run("startContainer", &in->spec->hooks->start_container, in->state,
+			 CONTAINER_CREATED, err);
+}
+
+static int load_filter(struct init *in, struct err *err)
+{
+	int fd;
+
+	if (!in->bpf)
+		return 0;
+	fd = seccomp_install(in->bpf, in->bpf_len, in->bpf_flags, err);
+	if (fd <= 0)
+		return fd;
+	/* From here on the filter may hold any system call but write(2) until somebody listens, so
+	 * the runtime fetches the fd itself. */
+	return sync_write(in->conn, SYNC_LISTENER, fd);
+}
+
+/* Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so the capabilities go after it. With
+ * it, nothing but exec comes after the filter. */
+static int drop_privileges(struct init *in, struct err *err)
+{
+	int r;
+
+	if (!in->spec->process->no_new_privileges) {
+		r = load_filter(in, err);
+		return r < 0 ? r : process_final_caps(in, err);
+	}
+	r = process_final_caps(in, err);
+	if (r < 0)
+		return r;
+	r = prctl_no_new_privs();
+	if (r < 0)
+		return err_errno(err, -r, "setting no_new_privs");
+	return 0;
+}
+
+static int close_fds(struct init *in, struct err *err)
+{
+	int keep = in->args->preserve_fds;
+	int r;
+
+	r = fd_cloexec_from(3 + (unsigned int)keep);
+	for (int fd = 3; r >= 0 && fd < 3 + keep; fd++)
+		r = fd_set_cloexec(fd, false);
+	return r < 0 ? err_errno(err, -r, "preparing file descriptors") : 0;
+}
+
+static int execute(struct init *in, struct err *err)
+{
+	int r, e;
+
+	r = sync_send(in->conn, SYNC_EXEC, 0, NULL, 0);
+	if (r < 0)
+		return err_errno(err, -r, "reporting to the runtime");
+	if (in->spec->process->no_new_privileges) {
+		r = load_filter(in, err);
+		if (r < 0)
+			return r;
+	}
+	execve(in->program, in->spec->process->args, in->env);
+	e = errno;
+	r = err_errno(err, e, "exec %s", in->program);
+	if (e == ENOENT || e == ENOTDIR)
+		return err_set_kind(err, r, ERR_CMD_NOT_FOUND);
+	return err_set_kind(err, r, ERR_NOT_EXECUTABLE);
+}
+
+static const struct init_step start_program[] = {
+	{ "waiting for start", wait_for_start },
+	{ NULL, start_hooks },
+	{ NULL, close_fds },
+	{ NULL, drop_privileges },
+	{ NULL, execute },
+};
+
+_Noreturn void init_main(struct init *in)
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	r = init_run_steps(in, set_up, ARRAY_SIZE(set_up), &err);
+	if (r >= 0)
+		r = init_run_steps(in, start_program, ARRAY_SIZE(start_program), &err);
+	if (r < 0 && in->conn >= 0)
+		sync_send_error(in->conn, &err);
+	_exit(1);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's first process between clone and execve. A fork of the runtime, so everything that
+ * was prepared before (configuration, fds, compiled filter) is there in memory. It works through
+ * tables of steps; the first error goes to the runtime in one write and the process ends.
+ */
+#pragma once
+
+#include "runtime/container.h"
+#include "runtime/mount_opts.h"
+
+struct init_mount {
+	struct mount_opts opts;
+	int fd; /* a detached mount that the runtime made with rights the init lacks; or -EBADF */
+	int late_fd; /* made read-only once everything below it is mounted; or -EBADF */
+};
+
+struct init {
+	/* set by the runtime before clone */
+	const struct runtime *rt;
+	const struct create_args *args;
+	const struct spec *spec;
+	char *bundle;              /* absolute */
+	char *rootfs;              /* absolute; "" with an overlay */
+	uint64_t new_ns;           /* CLONE_NEW* to make */
+	uint64_t joined_ns;        /* CLONE_NEW* that are joined by path */
+	int ns_fds[NS_COUNT];      /* by enum spec_ns; -EBADF */
+	bool userns;               /* the container is in another user namespace than the runtime */
+	int rootfs_fd;             /* detached mount made by the runtime, or -EBADF */
+	struct init_mount *mounts; /* one per spec->mounts */
+	const void *bpf;
+	size_t bpf_len;
+	unsigned int bpf_flags;
+	int cgroup_fd;   /* v2: the init is cloned into it */
+	int sync;        /* to the runtime */
+	int listen_fd;   /* start.sock; -EBADF: starts at once */
+	int dir_fd;      /* state directory: closed at once, the lock is the runtime's */
+	int sync_parent; /* the runtime's end, closed at once */
+	struct container_state *state; /* for hooks */
+
+	/* the init's own */
+	int root;    /* O_PATH of the container's root mount */
+	int procfs;  /* private handle on the container's proc */
+	int console; /* pty slave */
+	int conn;    /* who is told about success or failure: sync, later the start connection */
+	bool cgroup_joined, in_cwd;
+	char **env;    /* the program's, complete */
+	char *program; /* absolute path inside the root, or as given with a slash */
+};
+
+struct init_step {
+	const char *what; /* context of an error; NULL: the function says it all */
+	int (*fn)(struct init *in, struct err *err);
+};
+int init_run_steps(struct init *in, const struct init_step *steps, size_t n, struct err *err);
+
+/* The child's main: never returns. */
+_Noreturn void init_main(struct init *in);
+
+/* runtime/init_ns.c: the intermediate process, where user, pid or time namespaces ask for one. */
+bool init_needs_stage(const struct init *in);
+_Noreturn void stage_main(struct init *in);
+int init_enter_userns(struct init *in, struct err *err); /* ids 0:0 in the new user namespace */
+int init_make_namespaces(struct init *in, struct err *err);
+/* Waits for the limits and joins the cgroups, once; then makes the cgroup namespace. */
+int init_join_cgroup(struct init *in, struct err *err);
+
+/* rootfs.c */
+int rootfs_isolate(struct init *in, struct err *err); /* propagation of the new namespace */
+int rootfs_mount(struct init *in, struct err *err);
+int rootfs_finish_mounts(struct init *in, struct err *err); /* cwd, read-only root */
+int rootfs_enter(struct init *in, struct err *err);         /* pivot_root or chroot */
+/* mounts.c */
+int mounts_make(struct init *in, struct err *err);
+/* An O_PATH fd of the mount's target below the root, made when missing: directory or file. */
+int mount_target(const struct init *in, const char *destination, bool dir, struct err *err);
+/* Attributes and propagation on a mount (detached or attached). */
+int mount_apply_opts(int mount_fd, const struct mount_opts *o, bool with_attrs, struct err *err);
+/* mount_special.c: filesystems with rules of their own */
+int mount_tmpfs(struct init *in, const struct spec_mount *m, struct mount_opts *o, struct err *err);
+int mount_sysfs(struct init *in, const struct spec_mount *m, struct mount_opts *o, struct err *err);
+int mount_devpts(struct init *in, const struct spec_mount *m, struct mount_opts *o,
+		 struct err *err);
+int mount_mqueue(struct init *in, const struct spec_mount *m, struct mount_opts *o,
+		 struct err *err);
+int mount_plain(struct init *in, const struct spec_mount *m, struct mount_opts *o, struct err *err);
+/* mount_cgroup.c */
+int mount_cgroup(struct init *in, const struct spec_mount *m, struct mount_opts *o,
+		 struct err *err);
+/* devices.c */
+int devices_make(struct init *in, struct err *err);
+int devices_console(struct init *in, struct err *err);
+/* protect.c: linux.maskedPaths, linux.readonlyPaths */
+int protect_paths(struct init *in, struct err *err);
+/* sysctl.c */
+int sysctl_check(const struct init *in, struct err *err);
+int sysctl_apply(struct init *in, struct err *err);
+/* process.c, process_user.c */
+int process_stdio(struct init *in, struct err *err);
+int process_limits(struct init *in, struct err *err);
+int process_sched(struct init *in, struct err *err);
+int process_labels(struct init *in, struct err *err);
+int process_user(struct init *in, struct err *err);
+int process_cwd_early(struct init *in, struct err *err);
+int process_cwd(struct init *in, struct err *err);
+int process_program(struct init *in, struct err *err);
+int process_final_caps(struct init *in, struct err *err);

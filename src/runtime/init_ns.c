@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/limits.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "oci/spec.h"
+#include "runtime/init.h"
+#include "runtime/sync.h"
+#include "sys/clone.h"
+#include "sys/ns.h"
+#include "sys/procfs.h"
+#include "sys/prctl.h"
+#include "sys/uapi.h"
+
+/* The namespaces that the init makes itself with unshare(2): the runtime gets control back sooner
+ * and works on the cgroups meanwhile. */
+#define UNSHARE_FLAGS (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+
+static bool has_time_offsets(const struct init *in)
+{
+	const struct spec_time_offsets *t = in->spec->linux_->time_offsets;
+
+	return t && (t->monotonic || t->boottime);
+}
+
+bool init_needs_stage(const struct init *in)
+{
+	if (in->joined_ns & (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME))
+		return true;
+	if ((in->new_ns & CLONE_NEWTIME) && has_time_offsets(in))
+		return true;
+	/* Namespaces of the host can't be joined any more from within a new user namespace. */
+	return (in->new_ns & CLONE_NEWUSER) && in->joined_ns;
+}
+
+static int become_root(struct init *in, struct err *err)
+{
+	/* An unprivileged mapping denies setgroups(2): the groups then stay what they are. */
+	if (setgroups(0, NULL) < 0 && errno != EPERM)
+		return err_errno(err, errno, "dropping supplementary groups");
+	if (setresgid(0, 0, 0) < 0)
+		return err_errno(err, errno, "becoming group 0 of the user namespace");
+	if (setresuid(0, 0, 0) < 0)
+		return err_errno(err, errno, "becoming user 0 of the user namespace");
+	return 0;
+}
+
+int init_enter_userns(struct init *in, struct err *err)
+{
+	int r;
+
+	if (!(in->new_ns & CLONE_NEWUSER) || init_needs_stage(in))
+		return 0;
+	r = sync_expect(in->sync, SYNC_MAPS_DONE, NULL, err);
+	return r < 0 ? r : become_root(in, err);
+}
+
+/* Joins what can be joined now; with must set, everything that is left. */
+static int join_paths(struct init *in, bool must, struct err *err)
+{
+	/* The mount namespace last, as it changes what paths mean; user namespaces are done apart.
+	 */
+	static const enum spec_ns order[] = { NS_NETWORK, NS_IPC,  NS_UTS,  NS_CGROUP,
+					      NS_PID,     NS_TIME, NS_MOUNT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		int *fd = &in->ns_fds[order[i]];
+		const struct ns_type *type = ns_by_name(spec_ns_names[order[i]]);
+		int r;
+
+		if (*fd < 0)
+			continue;
+		r = ns_join(*fd, type->flag, err);
+		if (r < 0 && (must || r != -EPERM))
+			return r;
+		if (r >= 0)
+			*fd = fd_close(*fd);
+	}
+	return 0;
+}
+
+int init_make_namespaces(struct init *in, struct err *err)
+{
+	uint64_t flags = in->new_ns & UNSHARE_FLAGS;
+	int r;
+
+	if (!init_needs_stage(in) && in->joined_ns) {
+		r = join_paths(in, true, err);
+		if (r < 0)
+			return r;
+	}
+	if (flags && unshare((int)flags) < 0) {
+		r = err_errno(err, errno, "making namespaces");
+		if (errno == EPERM)
+			err_hint(err, r, "an unprivileged container needs a user namespace");
+		return r;
+	}
+	return 0;
+}
+
+int init_join_cgroup(struct init *in, struct err *err)
+{
+	struct sync_msg msg;
+	int r;
+
+	if (in->cgroup_joined)
+		return 0;
+	in->cgroup_joined = true;
+	r = sync_expect(in->sync, SYNC_CGROUP, &msg, err);
+	if (r < 0)
+		return r;
+	in->state->pid = (pid_t)msg.number;
+	for (size_t i = 0; i < msg.n_fds && r >= 0; i++)
+		if (write(msg.fds[i], "0", 1) < 0)
+			r = err_errno(err, errno, "moving the process into its cgroup");
+	sync_msg_done(&msg);
+	if (r < 0)
+		return r;
+	/* The cgroup namespace's root is the cgroup that its maker is in. */
+	if ((in->new_ns & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+		return err_errno(err, errno, "making the cgroup namespace");
+	return 0;
+}
+
+static int stage_userns(struct init *in, struct err *err)
+{
+	int r;
+
+	if (in->ns_fds[NS_USER] >= 0) {
+		r = ns_join(in->ns_fds[NS_USER], CLONE_NEWUSER, err);
+		return r < 0 ? r : become_root(in, err);
+	}
+	if (!(in->new_ns & CLONE_NEWUSER))
+		return 0;
+	if (unshare(CLONE_NEWUSER) < 0)
+		return err_errno(err, errno, "making the user namespace");
+	r = sync_send(in->sync, SYNC_USERNS_MADE, 0, NULL, 0);
+	if (r < 0)
+		return err_errno(err, -r, "asking for the id mappings");
+	r = sync_expect(in->sync, SYNC_MAPS_DONE, NULL, err);
+	return r < 0 ? r : become_root(in, err);
+}
+
+static int stage_time(struct init *in, struct err *err)
+{
+	const struct spec_time_offsets *t = in->spec->linux_->time_offsets;
+	struct ns_time_offset offsets[2];
+	cleanup_fd int procfd = -EBADF;
+	size_t n = 0;
+
+	if (!(in->new_ns & CLONE_NEWTIME) || !has_time_offsets(in))
+		return 0;
+	if (t->monotonic)
+		offsets[n++] = (struct ns_time_offset){ CLOCK_MONOTONIC, t->monotonic->secs,
+							t->monotonic->nanosecs };
+	if (t->boottime)
+		offsets[n++] = (struct ns_time_offset){ CLOCK_BOOTTIME, t->boottime->secs,
+							t->boottime->nanosecs };
+	procfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (procfd < 0)
+		return err_errno(err, errno, "opening /proc");
+	return ns_unshare_time(procfd, offsets, n, err);
+}
+
+/*
+ * setns(2) for pid and time namespaces works for children only, and a user namespace that is joined
+ * must be there before the others: so a process in between does that and clones the init as its
+ * sibling (CLONE_PARENT), the runtime's own child.
+ */
+static int stage_run(struct init *in, struct err *err)
+{
+	struct clone_spec spec = { .flags = CLONE_PARENT | CLONE_CLEAR_SIGHAND,
+				   .cgroup_fd = in->cgroup_fd };
+	int pidfd = -EBADF;
+	pid_t pid;
+	int r;
+
+	in->dir_fd = fd_close(in->dir_fd);
+	in->sync_parent = fd_close(in->sync_parent);
+	r = join_paths(in, false, err);
+	if (r >= 0)
+		r = stage_userns(in, err);
+	if (r >= 0)
+		r = join_paths(in, true, err);
+	if (r >= 0)
+		r = stage_time(in, err);
+	if (r < 0)
+		return r;
+	spec.flags |= in->new_ns & CLONE_NEWPID;
+	if ((in->new_ns & CLONE_NEWTIME) && !has_time_offsets(in))
+		spec.flags |= CLONE_NEWTIME;
+	pid = clone_process(&spec, &pidfd);
+	if (pid < 0)
+		return err_errno(err, -pid, "making the container's first process");
+	if (pid == 0)
+		init_main(in);
+	r = sync_send(in->sync, SYNC_INIT_PID, pid, &pidfd, 1);
+	return r < 0 ? err_errno(err, -r, "reporting to the runtime") : 0;
+}
+
+_Noreturn void stage_main(struct init *in)
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	r = stage_run(in, &err);
+	if (r < 0)
+		sync_send_error(in->sync, &err);
+	_exit(r < 0 ? 1 : 0);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mount options of runtime-spec config.md ("Mounts") in one table, resolved to what the mount
+ * API takes. Words that the table does not know are the filesystem's own. Pure.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "sys/mount.h"
+
+struct mount_opts {
+	uint64_t set, clear;         /* MOUNT_ATTR_* of the mount itself */
+	uint64_t rec_set, rec_clear; /* the same for the whole tree: rro, rnosuid ... */
+	uint64_t propagation;        /* MS_PRIVATE ... or 0 */
+	bool rec_propagation;
+	bool bind, rec_bind, remount, tmpcopyup;
+	bool idmap, rec_idmap;
+	bool readonly;             /* "ro" was given last */
+	struct mount_option *data; /* heap; keys on the heap, values point into them */
+	size_t n_data;
+};
+
+/* options may be NULL. 0 or -errno. */
+int mount_opts_parse(char *const *options, struct mount_opts *ret, struct err *err);
+void mount_opts_done(struct mount_opts *o);
+/* The value of a filesystem's option, "" for a flag, NULL when not given. */
+const char *mount_opts_data(const struct mount_opts *o, const char *key);
+void mount_opts_add_data(struct mount_opts *o, const char *key, const char *value);
+void mount_opts_remove_data(struct mount_opts *o, const char *key);
+
+/* All words of the table, for `features`. i counts from 0; NULL at the end. */
+const char *mount_opts_word(size_t i);
+/* "shared", "rslave" ...: MS_* in *ret_flag, whether recursive. false: not such a word. */
+bool mount_propagation_parse(const char *word, uint64_t *ret_flag, bool *ret_recursive);

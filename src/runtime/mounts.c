@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sys/statfs.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/init.h"
+#include "sys/mount.h"
+#include "sys/uapi.h"
+
+int mount_target(const struct init *in, const char *destination, bool dir, struct err *err)
+{
+	if (dir)
+		return path_mkdirs_in(in->root, destination, 0755, err);
+	return path_mkfile_in(in->root, destination, 0644, err);
+}
+
+int mount_apply_opts(int mount_fd, const struct mount_opts *o, bool with_attrs, struct err *err)
+{
+	int r = 0;
+
+	if (with_attrs && (o->set || o->clear))
+		r = mount_set(mount_fd, "", false, o->set, o->clear, 0, -EBADF, err);
+	if (r >= 0 && (o->rec_set || o->rec_clear))
+		r = mount_set(mount_fd, "", true, o->rec_set, o->rec_clear, 0, -EBADF, err);
+	if (r >= 0 && o->propagation)
+		r = mount_set(mount_fd, "", o->rec_propagation, 0, 0, o->propagation, -EBADF, err);
+	return r;
+}
+
+static bool on_procfs(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* /proc is what the runtime trusts for labels and sysctls, and what programs in the container
+ * trust: only a procfs goes there, and below it only the files that lxcfs and the like provide. */
+static int check_proc(const char *destination, int target, int source, struct err *err)
+{
+	static const char *const allowed[] = {
+		"/proc/cpuinfo",
+		"/proc/diskstats",
+		"/proc/meminfo",
+		"/proc/stat",
+		"/proc/swaps",
+		"/proc/uptime",
+		"/proc/loadavg",
+		"/proc/slabinfo",
+		"/proc/sys/kernel/ns_last_pid",
+		"/proc/sys/crypto/fips_enabled",
+	};
+	cleanup_free char *clean = path_clean(destination);
+	bool below = str_starts(clean, "/proc/") || on_procfs(target);
+
+	if (str_eq(clean, "/proc")) {
+		if (on_procfs(source))
+			return 0;
+		return err_fail(err, ERR_INVALID, "it is not of type proc");
+	}
+	if (!below)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+		if (str_eq(clean, allowed[i]))
+			return 0;
+	return err_fail(err, ERR_INVALID, "it is inside /proc");
+}
+
+/* Opens what is to be bound as the host sees it: relative to the bundle, once. */
+static int bind_open_source(const struct init *in, const char *source, struct err *err)
+{
+	cleanup_free char *path =
+	    source[0] == '/' ? xstrdup(source) : path_join(in->bundle, source);
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	return fd < 0 ? err_errno(err, errno, "opening %s", path) : fd;
+}
+
+static int mount_bind(struct init *in, const struct spec_mount *m, struct init_mount *im,
+		      struct err *err)
+{
+	cleanup_fd int source = -EBADF;
+	cleanup_fd int target = -EBADF;
+	cleanup_fd int fd = take_fd(im->fd);
+	struct stat st;
+	int r;
+
+	if (fd < 0) {
+		if (!m->source)
+			return err_fail(err, ERR_INVALID, "a bind mount needs a source");
+		source = bind_open_source(in, m->source, err);
+		if (source < 0)
+			return source;
+		fd = mount_clone(source, "", im->opts.rec_bind, err);
+		if (fd < 0)
+			return fd;
+	}
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "reading the source");
+	target = mount_target(in, m->destination, S_ISDIR(st.st_mode), err);
+	if (target < 0)
+		return target;
+	r = check_proc(m->destination, target, fd, err);
+	if (r < 0)
+		return r;
+	/* Complete before it becomes visible. */
+	r = mount_apply_opts(fd, &im->opts, true, err);
+	return r < 0 ? r : mount_attach(fd, target, err);
+}
+
+static int mount_remount(struct init *in, const struct spec_mount *m, struct mount_opts *o,
+			 struct err *err)
+{
+	cleanup_fd int target = path_open_in(in->root, m->destination, O_PATH, 0, err);
+
+	if (target < 0)
+		return target;
+	if (o->n_data)
+		return err_fail(err, ERR_UNSUPPORTED, "option %s can't be changed by a remount",
+				o->data[0].key);
+	return mount_apply_opts(target, o, true, err);
+}
+
+static int mount_proc(struct init *in, const struct spec_mount *m, struct mount_opts *o,
+		      struct err *err)
+{
+	cleanup_fd int target = -EBADF;
+	cleanup_fd int fd = -EBADF;
+	struct err first = ERR_INIT;
+	int r;
+
+	fd = mount_new("proc", "proc", o->data, o->n_data, (unsigned int)o->set, &first);
+	/* Without a pid namespace of its own a user namespace may not mount procfs, but may see the
+	 * one that is there. */
+	if (fd == -EPERM && in->userns && !(in->new_ns & CLONE_NEWPID))
+		fd = mount_clone(AT_FDCWD, "/proc", true, &first);
+	if (fd < 0) {
+		if (err)
+			*err = first;
+		return fd;
+	}
+	target = mount_target(in, m->destination, true, err);
+	if (target < 0)
+		return target;
+	r = check_proc(m->destination, target, fd, err);
+	if (r >= 0)
+		r = mount_apply_opts(fd, o, false, err);
+	if (r >= 0)
+		r = mount_attach(fd, target, err);
+	if (r >= 0 && in->procfs < 0 && !o->n_data)
+		in->procfs = take_fd(fd);
+	return r;
+}
+
+/* A symlink here would make a container whose /proc is somewhere else than programs believe. */
+static int check_plain_dir(const struct init *in, const struct spec_mount *m, struct err *err)
+{
+	const char *name = m->destination + strspn(m->destination, "/");
+	struct stat st;
+
+	if (strchr(name, '/') || fstatat(in->root, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (S_ISDIR(st.st_mode))
+		return 0;
+	return err_fail(err, ERR_INVALID, "it must be an ordinary directory");
+}
+
+struct mount_type {
+	const char *name;
+	int (*fn)(struct init *in, const struct spec_mount *m, struct mount_opts *o,
+		  struct err *err);
+	bool plain_dir;
+};
+
+static const struct mount_type types[] = {
+	{ "proc", mount_proc, true },       { "sysfs", mount_sysfs, true },
+	{ "tmpfs", mount_tmpfs, false },    { "devpts", mount_devpts, false },
+	{ "mqueue", mount_mqueue, false },  { "cgroup", mount_cgroup, false },
+	{ "cgroup2", mount_cgroup, false },
+};
+
+static int mount_one(struct init *in, const struct spec_mount *m, struct init_mount *im,
+		     struct err *err)
+{
+	if (im->opts.remount)
+		return mount_remount(in, m, &im->opts, err);
+	if (im->opts.bind || str_eq(m->type, "bind"))
+		return mount_bind(in, m, im, err);
+	if (!m->type || str_eq(m->type, "none"))
+		return err_fail(err, ERR_INVALID, "it has neither a type nor the bind option");
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		int r;
+
+		if (!str_eq(types[i].name, m->type))
+			continue;
+		r = types[i].plain_dir ? check_plain_dir(in, m, err) : 0;
+		return r < 0 ? r : types[i].fn(in, m, &im->opts, err);
+	}
+	return mount_plain(in, m, &im->opts, err);
+}
+
+int mounts_make(struct init *in, struct err *err)
+{
+	for (size_t i = 0; i < in->spec->mounts.n; i++) {
+		const struct spec_mount *m = &in->spec->mounts.items[i];
+		int r = mount_one(in, m, &in->mounts[i], err);
+
+		if (r < 0)
+			return err_wrap(err, r, "mounting %s in container", m->destination);
+	}
+	return 0;
+}

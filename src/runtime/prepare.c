@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/prepare.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "runtime/seccomp_cache.h"
+#include "sys/ns.h"
+#include "sys/uapi.h"
+
+/* What this version does not do is refused, never left out silently. */
+static int check_supported(const struct spec *s, struct err *err)
+{
+	const struct spec_linux *l = s->linux_;
+	const struct {
+		bool given;
+		const char *where;
+	} missing[] = {
+		{ l->intel_rdt != NULL, "linux.intelRdt" },
+		{ l->memory_policy != NULL, "linux.memoryPolicy" },
+		{ l->net_devices.n > 0, "linux.netDevices" },
+		{ l->mount_label && l->mount_label[0] &&
+		      access("/sys/fs/selinux/enforce", F_OK) < 0,
+		  "linux.mountLabel (SELinux is not enabled)" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
+		if (missing[i].given)
+			return err_fail(err, ERR_UNSUPPORTED, "%s is not supported",
+					missing[i].where);
+	return 0;
+}
+
+static int check_namespaces(const struct init *in, struct err *err)
+{
+	uint64_t all = in->new_ns | in->joined_ns;
+	const struct spec *s = in->spec;
+
+	if (!(all & CLONE_NEWNS))
+		return err_fail(err, ERR_INVALID,
+				"linux.namespaces: a mount namespace is needed for the root "
+				"filesystem");
+	if (s->hostname && s->hostname[0] && !(all & CLONE_NEWUTS))
+		return err_fail(err, ERR_INVALID,
+				"hostname: can't be set without a uts namespace in "
+				"linux.namespaces");
+	if (s->domainname && s->domainname[0] && !(all & CLONE_NEWUTS))
+		return err_fail(err, ERR_INVALID,
+				"domainname: can't be set without a uts namespace in "
+				"linux.namespaces");
+	if ((in->new_ns & CLONE_NEWUSER) &&
+	    (!s->linux_->uid_mappings.n || !s->linux_->gid_mappings.n))
+		return err_fail(err, ERR_INVALID,
+				"linux.uidMappings, linux.gidMappings: needed for a new user "
+				"namespace");
+	if (!(all & CLONE_NEWUSER) && (s->linux_->uid_mappings.n || s->linux_->gid_mappings.n))
+		return err_fail(err, ERR_INVALID,
+				"linux.uidMappings: given without a user namespace in "
+				"linux.namespaces");
+	if (in->rt->rootless && !(all & CLONE_NEWUSER))
+		return err_fail(
+		    err, ERR_INVALID,
+		    "linux.namespaces: an unprivileged container needs a user namespace");
+	return sysctl_check(in, err);
+}
+
+static int open_namespaces(struct init *in, struct err *err)
+{
+	const struct spec_linux *l = in->spec->linux_;
+
+	for (size_t i = 0; i < l->namespaces.n; i++) {
+		const struct spec_namespace *ns = &l->namespaces.items[i];
+		const struct ns_type *type = ns_by_name(spec_ns_names[ns->type]);
+
+		if (!ns->path || !ns->path[0]) {
+			in->new_ns |= type->flag;
+			continue;
+		}
+		in->ns_fds[ns->type] = ns_open(ns->path, type->flag, err);
+		if (in->ns_fds[ns->type] < 0)
+			return err_wrap(err, in->ns_fds[ns->type], "linux.namespaces: %s",
+					spec_ns_names[ns->type]);
+		in->joined_ns |= type->flag;
+	}
+	/* Joining the own user namespace is refused by the kernel and needless. */
+	if (in->ns_fds[NS_USER] >= 0 && ns_is_own(in->ns_fds[NS_USER], CLONE_NEWUSER) == 1)
+		in->ns_fds[NS_USER] = fd_close(in->ns_fds[NS_USER]);
+	in->userns = in->ns_fds[NS_USER] >= 0 || (in->new_ns & CLONE_NEWUSER);
+	return check_namespaces(in, err);
+}
+
+/* The absolute path of a directory that the caller trusts. */
+static int absolute_dir(const char *base, const char *path, char **ret, struct err *err)
+{
+	char target[PATH_MAX], link[FD_PATH_MAX];
+	cleanup_free char *joined = NULL;
+	cleanup_fd int fd = -EBADF;
+	ssize_t n;
+
+	joined = path[0] == '/' || !base ? xstrdup(path) : path_join(base, path);
+	fd = open(joined, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "opening %s", joined);
+	n = readlink(fd_proc_path(fd, link), target, sizeof(target) - 1);
+	if (n < 0)
+		return err_errno(err, errno, "finding the path of %s", joined);
+	target[n] = '\0';
+	*ret = xstrdup(target);
+	return 0;
+}
+
+static int open_paths(struct init *in, struct err *err)
+{
+	int r = absolute_dir(NULL, in->args->bundle, &in->bundle, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "bundle");
+	if (in->args->overlay) {
+		in->rootfs = xstrdup("");
+		return 0;
+	}
+	if (!in->spec->root || !in->spec->root->path)
+		return err_fail(err, ERR_INVALID, "root.path: needed");
+	r = absolute_dir(in->bundle, in->spec->root->path, &in->rootfs, err);
+	return r < 0 ? err_wrap(err, r, "root.path") : 0;
+}
+
+static int parse_mounts(struct init *in, struct err *err)
+{
+	size_t n = in->spec->mounts.n;
+
+	in->mounts = xcalloc(n + 1, sizeof(*in->mounts));
+	for (size_t i = 0; i < n; i++)
+		in->mounts[i].fd = in->mounts[i].late_fd = -EBADF;
+	for (size_t i = 0; i < n; i++) {
+		int r =
+		    mount_opts_parse(in->spec->mounts.items[i].options, &in->mounts[i].opts, err);
+
+		if (r < 0)
+			return err_wrap(err, r, "mounts[%zu].options", i);
+	}
+	return 0;
+}
+
+static int prepare_seccomp(struct init *in, struct buf *bpf, struct err *err)
+{
+	int r;
+
+	if (!in->spec->linux_->seccomp)
+		return 0;
+	r = seccomp_prepare(in->rt, in->spec->linux_->seccomp, bpf, &in->bpf_flags, err);
+	if (r < 0)
+		return r;
+	in->bpf = bpf->data;
+	in->bpf_len = bpf->len;
+	return 0;
+}
+
+int prepare_init(const struct runtime *rt, const struct create_args *args, struct init *in,
+		 struct buf *bpf, struct err *err)
+{
+	int r;
+
+	*in = (struct init){
+		.rt = rt,
+		.args = args,
+		.spec = args->spec,
+		.rootfs_fd = -EBADF,
+		.cgroup_fd = -EBADF,
+		.sync = -EBADF,
+		.sync_parent = -EBADF,
+		.listen_fd = -EBADF,
+		.dir_fd = -EBADF,
+		.root = -EBADF,
+		.procfs = -EBADF,
+		.console = -EBADF,
+		.conn = -EBADF,
+	};
+	for (size_t i = 0; i < NS_COUNT; i++)
+		in->ns_fds[i] = -EBADF;
+	if (!args->spec->linux_)
+		return err_fail(err, ERR_INVALID, "linux: needed");
+	if (!args->spec->process || !strv_len(args->spec->process->args))
+		return err_fail(err, ERR_INVALID, "process.args: needed");
+	if (rt->systemd_cgroup)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"cgroups made by systemd (--systemd-cgroup) are not supported");
+	r = check_supported(args->spec, err);
+	if (r >= 0)
+		r = open_paths(in, err);
+	if (r >= 0)
+		r = open_namespaces(in, err);
+	if (r >= 0)
+		r = parse_mounts(in, err);
+	if (r >= 0)
+		r = prepare_seccomp(in, bpf, err);
+	return r < 0 ? r : prepare_mounts(in, err);
+}
+
+void prepare_done(struct init *in, struct buf *bpf)
+{
+	for (size_t i = 0; in->mounts && i < in->spec->mounts.n; i++) {
+		mount_opts_done(&in->mounts[i].opts);
+		fd_close(in->mounts[i].fd);
+	}
+	for (size_t i = 0; i < NS_COUNT; i++)
+		fd_close(in->ns_fds[i]);
+	fd_close(in->rootfs_fd);
+	free(in->mounts);
+	free(in->bundle);
+	free(in->rootfs);
+	in->mounts = NULL;
+	in->bundle = in->rootfs = NULL;
+	buf_done(bpf);
+}

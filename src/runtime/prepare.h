@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The runtime's part before clone: everything an init needs, checked and opened while nothing has
+ * been made yet. */
+#pragma once
+
+#include "base/buf.h"
+#include "runtime/init.h"
+
+/* Fills *in; bpf holds the filter that in->bpf points to. Also on failure: prepare_done(). */
+int prepare_init(const struct runtime *rt, const struct create_args *args, struct init *in,
+		 struct buf *bpf, struct err *err);
+/* Detached mounts of what the init in a user namespace has no right to mount itself, and those
+ * that are id-mapped. prepare.c calls it; see prepare_mounts.c. */
+int prepare_mounts(struct init *in, struct err *err);
+void prepare_done(struct init *in, struct buf *bpf);
+/* Writes the container's id mappings for process pid. */
+int prepare_write_maps(const struct init *in, pid_t pid, struct err *err);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/prepare.h"
+#include "sys/idmap.h"
+#include "sys/mount.h"
+
+static int make_idmap(const spec_id_maps *maps, struct idmap *ret, struct err *err)
+{
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct spec_id_map *m = &maps->items[i];
+
+		if (idmap_add(ret, m->container_id, m->host_id, m->size) < 0)
+			return err_fail(err, ERR_INVALID, "the id mappings overlap or wrap");
+	}
+	return 0;
+}
+
+static int userns_of(const spec_id_maps *uids, const spec_id_maps *gids, struct err *err)
+{
+	CLEANUP(idmap_done) struct idmap u = { 0 };
+	CLEANUP(idmap_done) struct idmap g = { 0 };
+	int r = make_idmap(uids, &u, err);
+
+	if (r >= 0)
+		r = make_idmap(gids, &g, err);
+	return r < 0 ? r : idmap_userns_fd(&u, &g, err);
+}
+
+int prepare_write_maps(const struct init *in, pid_t pid, struct err *err)
+{
+	CLEANUP(idmap_done) struct idmap u = { 0 };
+	CLEANUP(idmap_done) struct idmap g = { 0 };
+	int r = make_idmap(&in->spec->linux_->uid_mappings, &u, err);
+
+	if (r >= 0)
+		r = make_idmap(&in->spec->linux_->gid_mappings, &g, err);
+	if (r >= 0)
+		r = idmap_write(pid, &u, &g, err);
+	return r < 0 ? err_wrap(err, r, "writing the id mappings") : 0;
+}
+
+/* An fd of the user namespace whose mappings the container's mounts get. */
+static int container_userns(const struct init *in, struct err *err)
+{
+	const struct spec_linux *l = in->spec->linux_;
+
+	if (in->ns_fds[NS_USER] >= 0)
+		return fd_dup(in->ns_fds[NS_USER], 0);
+	if (!(in->new_ns & CLONE_NEWUSER))
+		return err_fail(err, ERR_INVALID,
+				"the option idmap needs uidMappings and gidMappings here or a user "
+				"namespace");
+	return userns_of(&l->uid_mappings, &l->gid_mappings, err);
+}
+
+static bool wants_idmap(const struct spec_mount *m, const struct mount_opts *o)
+{
+	return o->idmap || m->uid_mappings.n || m->gid_mappings.n;
+}
+
+static int apply_idmap(const struct init *in, const struct spec_mount *m,
+		       const struct mount_opts *o, int fd, struct err *err)
+{
+	cleanup_fd int userns = -EBADF;
+
+	userns = m->uid_mappings.n ? userns_of(&m->uid_mappings, &m->gid_mappings, err)
+				   : container_userns(in, err);
+	if (userns < 0)
+		return userns;
+	return mount_set(fd, "", o->rec_idmap, 0, 0, 0, userns, err);
+}
+
+static int prepare_bind(const struct init *in, const struct spec_mount *m, struct init_mount *im,
+			struct err *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_fd int source = -EBADF;
+	int r;
+
+	if (!m->source)
+		return err_fail(err, ERR_INVALID, "a bind mount needs a source");
+	path = m->source[0] == '/' ? xstrdup(m->source) : path_join(in->bundle, m->source);
+	source = open(path, O_PATH | O_CLOEXEC);
+	if (source < 0)
+		return err_errno(err, errno, "opening %s", path);
+	im->fd = mount_clone(source, "", im->opts.rec_bind, err);
+	if (im->fd < 0 || !wants_idmap(m, &im->opts))
+		return im->fd < 0 ? im->fd : 0;
+	r = apply_idmap(in, m, &im->opts, im->fd, err);
+	return r < 0 ? err_wrap(err, r, "mapping the ids") : 0;
+}
+
+/*
+ * An overlay for a user namespace: layers belong to the host's root, so they are id-mapped to the
+ * container's; the writable layer keeps the container's ids as they are out here.
+ */
+static int prepare_overlay(struct init *in, struct err *err)
+{
+	const struct rootfs_overlay *o = in->args->overlay;
+	cleanup_fd int userns = container_userns(in, err);
+	int *lower;
+	size_t n = 0;
+	int r = 0;
+
+	if (userns < 0)
+		return userns;
+	lower = xcalloc(o->n_lower + 1, sizeof(*lower));
+	for (; n < o->n_lower && r >= 0; n++) {
+		lower[n] = mount_clone(o->lower_fds[n], "", false, err);
+		r = lower[n] < 0 ? lower[n] : mount_set(lower[n], "", false, 0, 0, 0, userns, err);
+	}
+	if (r >= 0)
+		in->rootfs_fd =
+		    mount_overlay(lower, n, o->upper_fd, o->work_fd, o->userxattr, 0, err);
+	while (n > 0)
+		fd_close(lower[--n]);
+	free(lower);
+	return r < 0 ? r : in->rootfs_fd < 0 ? in->rootfs_fd : 0;
+}
+
+static int prepare_rootfs(struct init *in, struct err *err)
+{
+	cleanup_fd int fd = -EBADF;
+
+	if (in->args->overlay)
+		return prepare_overlay(in, err);
+	fd = open(in->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "opening %s", in->rootfs);
+	in->rootfs_fd = mount_clone(fd, "", true, err);
+	return in->rootfs_fd < 0 ? in->rootfs_fd : 0;
+}
+
+int prepare_mounts(struct init *in, struct err *err)
+{
+	/* Root in a user namespace may not pass directories that are root's out here. */
+	bool all = in->userns && !in->rt->rootless;
+	int r;
+
+	r = all ? prepare_rootfs(in, err) : 0;
+	if (r < 0)
+		return err_wrap(err, r, "preparing the root filesystem");
+	for (size_t i = 0; i < in->spec->mounts.n; i++) {
+		const struct spec_mount *m = &in->spec->mounts.items[i];
+		struct init_mount *im = &in->mounts[i];
+		bool bind = (im->opts.bind || str_eq(m->type, "bind")) && !im->opts.remount;
+
+		if (wants_idmap(m, &im->opts) && !bind)
+			return err_fail(err, ERR_UNSUPPORTED,
+					"mounts[%zu]: ids can be mapped for bind mounts only", i);
+		if (!bind || (!all && !wants_idmap(m, &im->opts)))
+			continue;
+		r = prepare_bind(in, m, im, err);
+		if (r < 0)
+			return err_wrap(err, r, "mounting %s in container", m->destination);
+	}
+	return 0;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/personality.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "runtime/init.h"
+#include "sys/cap.h"
+#include "sys/prctl.h"
+#include "sys/procfs.h"
+#include "sys/rlimit.h"
+#include "sys/tty.h"
+
+/* Only what is the container's alone changes hands: its terminal and anonymous pipes and sockets.
+ * Never a device or file of the host, /dev/null before all. */
+static void give_to_user(const struct init *in, int fd)
+{
+	uid_t uid = in->spec->process->user.uid;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || st.st_uid == uid)
+		return;
+	if (in->console >= 0 || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)) {
+		/* Without it the program can't open /dev/stdout again; not worth a failure. */
+		if (fchown(fd, uid, (gid_t)-1) < 0)
+			return;
+	}
+}
+
+int process_stdio(struct init *in, struct err *err)
+{
+	const struct container_stdio *io = &in->args->stdio;
+	int fds[3] = { io->in, io->out, io->err };
+	int r;
+
+	if (in->console >= 0) {
+		r = tty_make_controlling(in->console, err);
+		if (r < 0)
+			return r;
+		fds[0] = fds[1] = fds[2] = in->console;
+	}
+	for (int i = 0; i < 3; i++) {
+		if (fds[i] >= 0 && fds[i] != i && dup2(fds[i], i) < 0)
+			return err_errno(err, errno, "setting up standard streams");
+		if (fds[i] == i)
+			fd_set_cloexec(i, false);
+		give_to_user(in, i);
+	}
+	return 0;
+}
+
+static int set_oom_score(struct init *in, int value, struct err *err)
+{
+	int r;
+
+	if (in->procfs < 0)
+		in->procfs = procfs_open(0, err);
+	if (in->procfs < 0)
+		return in->procfs;
+	r = procfs_write_oom_score_adj(in->procfs, value, err);
+	if (r == -EACCES || r == -EPERM)
+		err_hint(err, r,
+			 "lowering it needs CAP_SYS_RESOURCE, which this machine does not "
+			 "give to the runtime");
+	return r;
+}
+
+int process_limits(struct init *in, struct err *err)
+{
+	const struct spec_process *p = in->spec->process;
+
+	for (size_t i = 0; i < p->rlimits.n; i++) {
+		const struct spec_rlimit *l = &p->rlimits.items[i];
+		int resource = rlimit_from_name(l->type);
+		int r;
+
+		if (resource < 0)
+			return err_fail(err, ERR_INVALID, "process.rlimits: unknown type %s",
+					l->type);
+		r = rlimit_set(0, resource, l->soft, l->hard, err);
+		if (r < 0) {
+			err_wrap(err, r, "setting %s", l->type);
+			return err_hint(err, r, "raising a hard limit needs CAP_SYS_RESOURCE");
+		}
+	}
+	if (p->oom_score_adj.set) {
+		int r = set_oom_score(in, p->oom_score_adj.value, err);
+
+		if (r < 0)
+			return err_wrap(err, r, "setting process.oomScoreAdj");
+	}
+	return 0;
+}
+
+/* Labels for the next exec. The modules' files are missing where they are not in the kernel. */
+static int write_label(struct init *in, const char *attr, const char *fallback, const char *value,
+		       struct err *err)
+{
+	struct err first = ERR_INIT;
+	int r;
+
+	if (in->procfs < 0)
+		in->procfs = procfs_open(0, err);
+	if (in->procfs < 0)
+		return in->procfs;
+	r = procfs_write_attr(in->procfs, attr, value, &first);
+	if (r == -ENOENT && fallback)
+		r = procfs_write_attr(in->procfs, fallback, value, &first);
+	if (r < 0 && err)
+		*err = first;
+	return r;
+}
+
+int process_labels(struct init *in, struct err *err)
+{
+	const struct spec_process *p = in->spec->process;
+	int r = 0;
+
+	if (p->apparmor_profile && p->apparmor_profile[0]) {
+		cleanup_free char *value = xasprintf("exec %s", p->apparmor_profile);
+
+		r = write_label(in, "apparmor/exec", "exec", value, err);
+		if (r < 0)
+			return err_wrap(err, r, "applying AppArmor profile %s",
+					p->apparmor_profile);
+	}
+	if (p->selinux_label && p->selinux_label[0]) {
+		r = write_label(in, "exec", NULL, p->selinux_label, err);
+		if (r < 0)
+			return err_wrap(err, r, "applying SELinux label %s", p->selinux_label);
+	}
+	return 0;
+}
+
+static uint64_t cap_mask(char *const *names, struct err *err, int *r)
+{
+	uint64_t mask = 0;
+
+	for (size_t i = 0; names && names[i]; i++) {
+		int cap = cap_from_name(names[i]);
+
+		if (cap < 0)
+			*r = err_fail(err, ERR_INVALID,
+				      "process.capabilities: unknown capability %s", names[i]);
+		else
+			mask |= UINT64_C(1) << cap;
+	}
+	return mask;
+}
+
+static int wanted_caps(const struct init *in, struct cap_sets *ret, struct err *err)
+{
+	const struct spec_caps *c = in->spec->process->capabilities;
+	int r = 0;
+
+	*ret = (struct cap_sets){ 0 };
+	if (!c)
+		return 0;
+	ret->bounding = cap_mask(c->bounding, err, &r);
+	ret->effective = cap_mask(c->effective, err, &r);
+	ret->inheritable = cap_mask(c->inheritable, err, &r);
+	ret->permitted = cap_mask(c->permitted, err, &r);
+	ret->ambient = cap_mask(c->ambient, err, &r);
+	return r;
+}
+
+static int set_groups(const struct init *in, struct err *err)
+{
+	const struct json_u32s *more = &in->spec->process->user.additional_gids;
+	gid_t groups[1024];
+
+	if (more->n > ARRAY_SIZE(groups))
+		return err_fail(err, ERR_LIMIT, "process.user.additionalGids: more than %zu",
+				ARRAY_SIZE(groups));
+	for (size_t i = 0; i < more->n; i++)
+		groups[i] = more->items[i];
+	if (setgroups(more->n, groups) == 0)
+		return 0;
+	/* setgroups is denied in a user namespace with an unprivileged mapping. */
+	if (errno == EPERM && in->userns && more->n == 0)
+		return 0;
+	return err_errno(err, errno, "setting supplementary groups");
+}
+
+/* The user's ids, with the permitted capabilities kept for what comes before exec. */
+int process_user(struct init *in, struct err *err)
+{
+	const struct spec_user *u = &in->spec->process->user;
+	struct cap_sets sets;
+	int r;
+
+	r = wanted_caps(in, &sets, err);
+	if (r >= 0)
+		r = cap_drop_bounding(sets.bounding, err);
+	if (r < 0)
+		return r;
+	r = prctl_keep_caps(true);
+	if (r < 0)
+		return err_errno(err, -r, "keeping capabilities");
+	r = set_groups(in, err);
+	if (r < 0)
+		return r;
+	if (setresgid(u->gid, u->gid, u->gid) < 0)
+		return err_errno(err, errno, "setting group %u", u->gid);
+	if (setresuid(u->uid, u->uid, u->uid) < 0)
+		return err_errno(err, errno, "setting user %u", u->uid);
+	/* From here on processes of the same user can't look into this one. */
+	prctl_dumpable(false);
+	return 0;
+}
+
+int process_final_caps(struct init *in, struct err *err)
+{
+	struct cap_sets sets;
+	int r;
+
+	r = wanted_caps(in, &sets, err);
+	if (r >= 0)
+		r = cap_apply(&sets, err);
+	return r < 0 ? err_wrap(err, r, "setting capabilities") : 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a container leaves on disk: the directory <root>/<id> (0700) with state.json, and a socket:
+ * init.sock while it is being created, start.sock while it waits for start, none when it runs.
+ * Verbs that change something hold a flock(2) on the directory, which a killed runtime gives up.
+ */
+#pragma once
+
+#include "runtime/container.h"
+
+#define STATE_FILE     "state.json"
+#define STATE_CREATING "init.sock"
+#define STATE_CREATED  "start.sock"
+
+struct state {
+	struct container_state pub;
+	char *cgroups_path;   /* linux.cgroupsPath as configured; NULL: the default */
+	bool cgroups_planned; /* cgroup_create() may have begun; pub.cgroup_paths may be missing */
+	char *hooks;          /* hooks_save(), NULL: none */
+};
+
+/* Makes the directory (and root), locked. dirfd or -errno; ERR_EXISTS when the id is in use. */
+int state_dir_create(const struct runtime *rt, const char *id, struct err *err);
+/* Opens and locks (LOCK_EX, LOCK_SH, or 0: no lock). ERR_NOT_FOUND. dirfd or -errno. */
+int state_dir_open(const struct runtime *rt, const char *id, int lock, struct err *err);
+int state_dir_remove(const struct runtime *rt, const char *id, struct err *err);
+
+int state_write(int dirfd, const struct state *st, struct err *err);
+/* Reads state.json; then looks at the process and sets pub.status and pub.pid. *ret is zeroed.
+ * ERR_NOT_FOUND when there is no state.json: a create that was killed early. */
+int state_read(int dirfd, const char *id, struct state *ret, struct err *err);
+void state_done(struct state *st);
+#define cleanup_state CLEANUP(state_done)
+/* The pidfd of the container's process, which is verified to be the one recorded; -ESRCH. */
+int state_pidfd(const struct state *st);

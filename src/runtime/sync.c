@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "runtime/sync.h"
+
+/* What travels: the record is sent only as far as it is used. */
+struct packet {
+	int32_t type;
+	int64_t number;
+	struct err err;
+};
+
+int sync_pair(int ret[2], struct err *err)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0)
+		return err_errno(err, errno, "making a socket pair");
+	return 0;
+}
+
+static int packet_send(int sock, const struct packet *p, size_t len, const int *fds, size_t n_fds)
+{
+	ssize_t n = fd_send(sock, p, len, fds, n_fds);
+
+	return n < 0 ? (int)n : 0;
+}
+
+int sync_send(int sock, enum sync_type type, int64_t number, const int *fds, size_t n_fds)
+{
+	struct packet p = { .type = type, .number = number };
+
+	return packet_send(sock, &p, offsetof(struct packet, err), fds, n_fds);
+}
+
+int sync_write(int sock, enum sync_type type, int64_t number)
+{
+	struct packet p = { .type = type, .number = number };
+	ssize_t n = NO_EINTR(write(sock, &p, offsetof(struct packet, err)));
+
+	return n < 0 ? -errno : 0;
+}
+
+int sync_send_error(int sock, const struct err *err)
+{
+	struct packet p = { .type = SYNC_ERROR, .err = *err };
+
+	return packet_send(sock, &p, sizeof(p), NULL, 0);
+}
+
+int sync_recv(int sock, struct sync_msg *ret, struct err *err)
+{
+	struct packet p = { 0 };
+	struct sync_msg msg = { .n_fds = SYNC_FDS_MAX };
+	ssize_t n;
+
+	n = fd_recv(sock, &p, sizeof(p), msg.fds, &msg.n_fds);
+	if (n == -ECONNRESET) {
+		/* It died with a message of ours unread; its own last one may still be here. */
+		msg.n_fds = SYNC_FDS_MAX;
+		n = fd_recv(sock, &p, sizeof(p), msg.fds, &msg.n_fds);
+	}
+	if (n == 0 || n == -ECONNRESET)
+		return 0;
+	if (n < 0)
+		return err_errno(err, (int)-n, "receiving from the other process");
+	msg.type = (enum sync_type)p.type;
+	msg.number = p.number;
+	msg.err = p.err;
+	err_sanitize(&msg.err);
+	*ret = msg;
+	return 1;
+}
+
+int sync_expect(int sock, enum sync_type type, struct sync_msg *ret, struct err *err)
+{
+	struct sync_msg msg;
+	int r;
+
+	r = sync_recv(sock, &msg, err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_errno(err, EPIPE, "waiting for the other process");
+	if (msg.type == SYNC_ERROR) {
+		sync_msg_done(&msg);
+		if (err)
+			*err = msg.err;
+		return msg.err.errnum > 0 ? -msg.err.errnum : -EIO;
+	}
+	if (msg.type != type) {
+		sync_msg_done(&msg);
+		return err_errno(err, EPROTO, "unexpected message %d", (int)msg.type);
+	}
+	if (ret)
+		*ret = msg;
+	else
+		sync_msg_done(&msg);
+	return 0;
+}
+
+void sync_msg_done(struct sync_msg *msg)
+{
+	for (size_t i = 0; i < msg->n_fds; i++)
+		fd_close(msg->fds[i]);
+	msg->n_fds = 0;
+}

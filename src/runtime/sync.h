@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages between the runtime and a container's init (and the intermediate process of
+ * runtime/ns.h) over one SOCK_SEQPACKET pair: each message is one packet of a type, a fixed payload
+ * and fds. The end of the connection means that the other side has died or, after SYNC_EXEC, that
+ * the container's program runs.
+ */
+#pragma once
+
+#include "base/err.h"
+
+enum sync_type {
+	/* init -> runtime */
+	SYNC_ERROR,       /* err; the sender exits */
+	SYNC_USERNS_MADE, /* the intermediate process waits for its mappings */
+	SYNC_INIT_PID,    /* pid and pidfd of the init that the intermediate process made */
+	SYNC_HOOKS,       /* everything is mounted: run prestart and createRuntime hooks */
+	SYNC_CONSOLE,     /* the pty's master */
+	SYNC_LISTENER,    /* number is the seccomp notify fd, to be taken with pidfd_getfd(2) */
+	SYNC_READY,       /* created; waits for start */
+	SYNC_EXEC,        /* about to execute the program */
+	/* runtime -> init */
+	SYNC_MAPS_DONE,
+	SYNC_CGROUP, /* limits are set; fds to write "0" to; number: the init's pid out here */
+	SYNC_GO,
+};
+
+#define SYNC_FDS_MAX 16
+struct sync_msg {
+	enum sync_type type;
+	int64_t number;
+	struct err err; /* SYNC_ERROR only */
+	int fds[SYNC_FDS_MAX];
+	size_t n_fds;
+};
+
+int sync_pair(int ret[2], struct err *err); /* CLOEXEC */
+/* 0 or -errno (-EPIPE: the other side is gone; no signal). */
+int sync_send(int sock, enum sync_type type, int64_t number, const int *fds, size_t n_fds);
+/* The same by write(2), the one call that every seccomp filter must allow at that point. */
+int sync_write(int sock, enum sync_type type, int64_t number);
+int sync_send_error(int sock, const struct err *err);
+/* 1: a message, 0: the other side is gone, -errno. The fds belong to the caller. */
+int sync_recv(int sock, struct sync_msg *ret, struct err *err);
+/* Receives a message which must be of this type; SYNC_ERROR's record becomes *err. ret may be NULL
+ * (fds are closed). 0 or -errno. */
+int sync_expect(int sock, enum sync_type type, struct sync_msg *ret, struct err *err);
+void sync_msg_done(struct sync_msg *msg); /* closes the fds that were not taken */
