@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/cgroup.h"
 
+#include <signal.h>
+
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -118,11 +120,11 @@ static int delete_dir(struct cgroup_dir *dir, int64_t deadline, struct err *err)
 
 	cleanup_free pid_t *pids = NULL;
 	size_t n = 0;
-	if (r == -EBUSY && cgroup_pids_read(dir, &pids, &n) == 0 && n > 0) {
-		err_errno(err, EBUSY, "removing cgroup %s with %zu process(es) in it, one is %d",
-			  dir->path, n, pids[0]);
-		return err_hint(err, -EBUSY, "kill the container's processes first");
-	}
+	if (r == -EBUSY && cgroup_pids_read(dir, &pids, &n) == 0 && n > 0)
+		return err_errno(
+		    err, EBUSY,
+		    "removing cgroup %s with %zu process(es) that do not die, one is %d", dir->path,
+		    n, pids[0]);
 	return err_errno(err, -r, "removing cgroup %s", dir->path);
 }
 
@@ -136,8 +138,10 @@ int cgroup_delete(struct cgroup *cg, struct err *err)
 		int r = cgroup_path_rmdir(cg->dirs[i].path);
 		if (r == 0 || r == -ENOENT)
 			continue;
-		if (deadline == 0)
+		if (deadline == 0) {
+			cgroup_kill(cg, SIGKILL, NULL);
 			deadline = time_monotonic_ns() + DELETE_TIMEOUT_NS;
+		}
 		r = delete_dir(&cg->dirs[i], deadline, first == 0 ? err : NULL);
 		if (r < 0 && first == 0)
 			first = r;

@@ -67,6 +67,7 @@ int cgroup_open(char *const *paths, struct cgroup *ret, struct err *err);
 int cgroup_kill(const struct cgroup *cg, int signo, struct err *err);
 /* Returns when all processes have stopped. ERR_UNSUPPORTED: no freezer. */
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err);
-/* rmdir, child cgroups first, with bounded retries while processes exit; missing is fine. */
+/* Removes the cgroup, child cgroups first; missing is fine. Processes that are still in it are
+ * killed and waited for, up to a few seconds: no cgroup_kill is needed before. */
 int cgroup_delete(struct cgroup *cg, struct err *err);
 void cgroup_done(struct cgroup *cg); /* closes and frees, removes nothing */

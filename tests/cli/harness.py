@@ -291,7 +291,8 @@ class Leftovers:
         for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
             found.add("mount " + line.split()[4])
         for top, dirs, _ in os.walk("/sys/fs/cgroup"):
-            found.update(f"cgroup {top}/{d}" for d in dirs)
+            # "inro" is the shared parent: made once, it stays for the next container
+            found.update(f"cgroup {top}/{d}" for d in dirs if d != "inro")
         found.update(f"interface {i}" for i in os.listdir("/sys/class/net"))
         for path in ("/run/inro", "/var/lib/inro"):
             if os.path.exists(path):
