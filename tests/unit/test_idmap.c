@@ -171,24 +171,35 @@ static void test_userns_fd(void **state)
 	fd_close(fd);
 }
 
-/* Somebody without rights and without a line in /etc/subuid asks for two ids. */
-static int refused(const void *data)
+#define NOBODY_KNOWN 3999999999U
+
+/* A process in a new user namespace, made by somebody without rights and without subordinate ids.
+ */
+static pid_t unprivileged_child(int *ret_pidfd)
 {
 	struct clone_spec spec = { .flags = CLONE_NEWUSER, .cgroup_fd = -EBADF };
-	struct idmap m = { 0 };
-	struct err err = ERR_INIT;
-	int pidfd;
 
 	if (geteuid() == 0) {
-		CHECK(setgid(3999999999U) == 0 && setuid(3999999999U) == 0);
+		if (setgid(NOBODY_KNOWN) < 0 || setuid(NOBODY_KNOWN) < 0)
+			return -errno;
 		/* Else what is below /proc/PID belongs to root. */
-		CHECK(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	}
-	pid_t pid = clone_process(&spec, &pidfd);
+	pid_t pid = clone_process(&spec, ret_pidfd);
 	if (pid == 0) {
 		pause();
 		_exit(1);
 	}
+	return pid;
+}
+
+static int refused(const void *data)
+{
+	struct idmap m = { 0 };
+	struct err err = ERR_INIT;
+	int pidfd;
+	pid_t pid = unprivileged_child(&pidfd);
+
 	if (pid == -EPERM)
 		return CHILD_NO_USERNS;
 	CHECK(pid > 0);
@@ -203,9 +214,47 @@ static int refused(const void *data)
 	return 0;
 }
 
+/* The own ids need nobody's leave, but cost setgroups(2). */
+static int own_ids(const void *data)
+{
+	struct idmap uids = { 0 }, gids = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+	char path[64];
+	int pidfd;
+	pid_t pid = unprivileged_child(&pidfd);
+
+	if (pid == -EPERM)
+		return CHILD_NO_USERNS;
+	CHECK(pid > 0);
+	CHECK(idmap_add(&uids, 0, geteuid(), 1) == 0 && idmap_add(&gids, 5, getegid(), 1) == 0);
+	int r = idmap_write(pid, &uids, &gids, &err);
+	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+	if (r == 0)
+		r = io_read_file(AT_FDCWD, path, &text, 4096, &err);
+	pidfd_kill(pidfd, SIGKILL);
+	pidfd_wait(pidfd, NULL);
+	idmap_done(&uids);
+	CHECK_OK(r, &err);
+	CHECK_OK(idmap_parse_proc(text.data, text.len, &uids, &err), &err);
+	CHECK(idmap_equal(&uids, &gids));
+	idmap_done(&uids);
+	idmap_done(&gids);
+	return 0;
+}
+
 static void test_refused(void **state)
 {
 	int r = child_result(refused, NULL, -1);
+
+	if (r == CHILD_NO_USERNS)
+		skip();
+	assert_int_equal(r, 0);
+}
+
+static void test_own_ids(void **state)
+{
+	int r = child_result(own_ids, NULL, -1);
 
 	if (r == CHILD_NO_USERNS)
 		skip();
@@ -218,7 +267,7 @@ int main(void)
 		cmocka_unit_test(test_add_and_look_up), cmocka_unit_test(test_add_refuses),
 		cmocka_unit_test(test_parse_proc),      cmocka_unit_test(test_subid),
 		cmocka_unit_test(test_rootless),        cmocka_unit_test(test_userns_fd),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused),         cmocka_unit_test(test_own_ids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

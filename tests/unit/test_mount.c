@@ -209,6 +209,23 @@ static int clone_and_set(const void *data)
 	CHECK(statx(AT_FDCWD, "dst", 0, STATX_BASIC_STATS, &stx) == 0);
 	CHECK(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 
+	/* A mount below comes along only when asked for. */
+	CHECK(mkdir("src/sub", 0755) == 0 && mkdir("flat", 0755) == 0 && mkdir("deep", 0755) == 0);
+	int sub = mount_new("tmpfs", NULL, NULL, 0, 0, &err);
+	CHECK_OK(sub, &err);
+	CHECK(mkdirat(sub, "inner", 0755) == 0);
+	CHECK_OK(mount_attach(sub, open_dir("src/sub"), &err), &err);
+	m = mount_clone(AT_FDCWD, "src", false, &err);
+	CHECK_OK(m, &err);
+	CHECK_OK(mount_attach(m, open_dir("flat"), &err), &err);
+	CHECK(access("flat/sub/inner", F_OK) < 0);
+	m = mount_clone(open_dir("src"), "", true, &err);
+	CHECK_OK(m, &err);
+	CHECK_OK(mount_set(m, "", true, MOUNT_ATTR_RDONLY, 0, 0, -1, &err), &err);
+	CHECK_OK(mount_attach(m, open_dir("deep"), &err), &err);
+	CHECK(access("deep/sub/inner", F_OK) == 0);
+	CHECK(mkdir("deep/sub/inner/x", 0755) < 0 && errno == EROFS);
+
 	/* A single file, bound over another one. */
 	CHECK(make_file("file", "mine") == 0 && make_file("over", "") == 0);
 	m = mount_clone(AT_FDCWD, "file", false, &err);

@@ -127,7 +127,7 @@ static void test_malformed(void **state)
 
 static void test_nul_byte_and_long_line(void **state)
 {
-	static const char nul[] = "1 0 0:1 / /a\0b rw - tmpfs tmpfs rw\n";
+	static const char nul[] = "1 0 0:1 / /a rw - tmpfs tmpfs rw\0b\n";
 	struct seen s = { 0 };
 	struct err err = ERR_INIT;
 	cleanup_buf struct buf b = BUF_INIT;

@@ -104,6 +104,9 @@ static int tty_fake(const void *data)
 	CHECK(tty_open_pair(dir, &master, &slave, &err) == -ELOOP);
 	CHECK(unlink("ptmx") == 0 && mkfifo("ptmx", 0666) == 0);
 	CHECK(tty_open_pair(dir, &master, &slave, &err) < 0 && err.kind == ERR_DENIED);
+	/* A device, but another one. */
+	CHECK(mount("/dev/null", "ptmx", NULL, MS_BIND, NULL) == 0);
+	CHECK(tty_open_pair(dir, &master, &slave, &err) < 0 && err.kind == ERR_DENIED);
 	return 0;
 }
 
