@@ -124,12 +124,25 @@ static int prepare_overlay(struct init *in, struct err *err)
 	return r < 0 ? r : in->rootfs_fd < 0 ? in->rootfs_fd : 0;
 }
 
+/*
+ * Overlayfs takes directories of the mount namespace that it is mounted in only (kernel >= 5.14),
+ * so ours has to be made here, before the init has a namespace of its own.
+ */
+static int prepare_plain_overlay(struct init *in, struct err *err)
+{
+	const struct rootfs_overlay *o = in->args->overlay;
+
+	in->rootfs_fd =
+	    mount_overlay(o->lower_fds, o->n_lower, o->upper_fd, o->work_fd, o->userxattr, 0, err);
+	return in->rootfs_fd < 0 ? in->rootfs_fd : 0;
+}
+
 static int prepare_rootfs(struct init *in, struct err *err)
 {
 	cleanup_fd int fd = -EBADF;
 
 	if (in->args->overlay)
-		return prepare_overlay(in, err);
+		return in->userns ? prepare_overlay(in, err) : prepare_plain_overlay(in, err);
 	fd = open(in->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, errno, "opening %s", in->rootfs);
@@ -143,7 +156,7 @@ int prepare_mounts(struct init *in, struct err *err)
 	bool all = in->userns && !in->rt->rootless;
 	int r;
 
-	r = all ? prepare_rootfs(in, err) : 0;
+	r = all || (in->args->overlay && !in->rt->rootless) ? prepare_rootfs(in, err) : 0;
 	if (r < 0)
 		return err_wrap(err, r, "preparing the root filesystem");
 	for (size_t i = 0; i < in->spec->mounts.n; i++) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -51,14 +53,59 @@ int rootfs_isolate(struct init *in, struct err *err)
 	return mount_set(AT_FDCWD, "/", false, 0, 0, MS_PRIVATE, -EBADF, err);
 }
 
+/*
+ * The same directory as a path of this mount namespace: overlayfs takes no other (kernel >= 5.14).
+ * The name is only a hint, what it leads to is compared.
+ */
+static int reopen_here(int fd, struct err *err)
+{
+	char target[PATH_MAX], link[FD_PATH_MAX];
+	cleanup_fd int here = -EBADF;
+	struct stat a, b;
+	ssize_t n;
+
+	n = readlink(fd_proc_path(fd, link), target, sizeof(target) - 1);
+	if (n < 0)
+		return err_errno(err, errno, "finding the path of a layer");
+	target[n] = '\0';
+	here = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (here < 0 || fstat(here, &a) < 0 || fstat(fd, &b) < 0)
+		return err_errno(err, errno, "opening layer %s", target);
+	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return err_fail(err, ERR_CONFLICT, "opening layer %s: it was replaced", target);
+	return take_fd(here);
+}
+
+/* An unprivileged user's overlay can be mounted inside the user namespace only. */
+static int overlay_here(const struct rootfs_overlay *o, struct err *err)
+{
+	cleanup_fd int upper = o->upper_fd < 0 ? -EBADF : reopen_here(o->upper_fd, err);
+	cleanup_fd int work = o->work_fd < 0 ? -EBADF : reopen_here(o->work_fd, err);
+	int *lower = xcalloc(o->n_lower + 1, sizeof(*lower));
+	size_t n = 0;
+	int r = 0;
+
+	if ((o->upper_fd >= 0 && upper < 0) || (o->work_fd >= 0 && work < 0))
+		r = upper < 0 ? upper : work;
+	for (; n < o->n_lower && r >= 0; n++) {
+		lower[n] = reopen_here(o->lower_fds[n], err);
+		r = lower[n];
+	}
+	if (r >= 0)
+		r = mount_overlay(lower, n, upper, work, o->userxattr, 0, err);
+	while (n > 0)
+		fd_close(lower[--n]);
+	free(lower);
+	return r;
+}
+
 static int open_rootfs(struct init *in, int *ret_place, struct err *err)
 {
 	const struct rootfs_overlay *o = in->args->overlay;
 	int fd;
 
 	if (o && in->rootfs_fd < 0)
-		return mount_overlay(o->lower_fds, o->n_lower, o->upper_fd, o->work_fd,
-				     o->userxattr, 0, err);
+		return overlay_here(o, err);
 	if (in->rootfs_fd >= 0)
 		fd = take_fd(in->rootfs_fd);
 	else
