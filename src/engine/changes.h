@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dockerfile instructions that change an image's configuration: import --change. Pure. */
+#pragma once
+
+#include "oci/image.h"
+
+/* "CMD [\"sh\"]", "ENV A=b", "WORKDIR /srv" ... */
+int change_apply(const char *instruction, struct oci_config *config, struct err *err);

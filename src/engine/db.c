@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/db.h"
+
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "base/util.h"
+
+#define BUSY_TIMEOUT_MS 10000
+/* Pages in the log before a commit copies them back: the next opener reads the whole log, so a
+ * small one keeps `inro run` quick. */
+#define CHECKPOINT_PAGES "128"
+
+/* Step n brings the schema from version n to n + 1. Never edit one that was released. */
+static const char *const migrations[] = {
+	"CREATE TABLE images ("
+	" id TEXT PRIMARY KEY, manifest TEXT NOT NULL, created_ns INTEGER NOT NULL,"
+	" size INTEGER NOT NULL, architecture TEXT, os TEXT, layers TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE image_names ("
+	" name TEXT PRIMARY KEY, image TEXT NOT NULL REFERENCES images(id)) WITHOUT ROWID;"
+	"CREATE INDEX image_names_image ON image_names(image);"
+	"CREATE TABLE containers ("
+	" id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image TEXT NOT NULL,"
+	" image_name TEXT NOT NULL, command TEXT NOT NULL, created_ns INTEGER NOT NULL,"
+	" finished_ns INTEGER NOT NULL DEFAULT 0, status TEXT NOT NULL, exit_code INTEGER NOT NULL"
+	" DEFAULT 0, auto_remove INTEGER NOT NULL, labels TEXT NOT NULL, error TEXT) WITHOUT "
+	"ROWID;",
+};
+
+static int db_fail(struct db *db, struct err *err, const char *what)
+{
+	int code = sqlite3_extended_errcode(db->handle), primary = code & 0xff;
+	int sys = sqlite3_system_errno(db->handle);
+
+	if (primary == SQLITE_FULL)
+		return err_errno(err, ENOSPC, "%s in database %s", what, db->path);
+	if ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && sys > 0)
+		return err_errno(err, sys, "%s in database %s", what, db->path);
+	if (primary == SQLITE_BUSY)
+		return err_errno(err, EBUSY, "%s in database %s", what, db->path);
+	if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
+		return err_fail(err, ERR_CORRUPT, "%s in database %s: %s", what, db->path,
+				sqlite3_errmsg(db->handle));
+	return err_fail(err, ERR_SYSTEM, "%s in database %s: %s", what, db->path,
+			sqlite3_errmsg(db->handle));
+}
+
+static int user_version(struct db *db, int *ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r;
+
+	r = db_query(db, &stmt, err, "PRAGMA user_version", "");
+	if (r < 0)
+		return r;
+	r = db_step(db, stmt, err);
+	if (r < 0)
+		return r;
+	*ret = sqlite3_column_int(stmt, 0);
+	return 0;
+}
+
+/* Another process may migrate at the same time: the version is read again under the lock. */
+static int migrate(struct db *db, struct err *err)
+{
+	const int target = (int)ARRAY_SIZE(migrations);
+	char sql[64];
+	int version, r;
+
+	if (sqlite3_exec(db->handle, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) != SQLITE_OK)
+		return db_fail(db, err, "choosing the journal");
+	r = db_begin(db, err);
+	if (r < 0)
+		return r;
+	r = user_version(db, &version, err);
+	while (r >= 0 && version < target) {
+		if (sqlite3_exec(db->handle, migrations[version], NULL, NULL, NULL) != SQLITE_OK)
+			r = db_fail(db, err, "updating tables");
+		version++;
+	}
+	snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", target);
+	if (r >= 0 && sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+		r = db_fail(db, err, "updating the version");
+	if (r < 0) {
+		db_rollback(db);
+		return r;
+	}
+	return db_commit(db, err);
+}
+
+static int db_setup(struct db *db, struct err *err)
+{
+	int version, r;
+
+	sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+	sqlite3_extended_result_codes(db->handle, 1);
+	/* No checkpoint, which waits for the disk, because this happened to be the last process. */
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (sqlite3_exec(db->handle,
+			 "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES,
+			 NULL, NULL, NULL) != SQLITE_OK)
+		return db_fail(db, err, "setting up");
+	r = user_version(db, &version, err);
+	if (r < 0)
+		return r;
+	if (version > (int)ARRAY_SIZE(migrations))
+		return err_fail(
+		    err, ERR_UNSUPPORTED,
+		    "database %s was written by a newer inro (schema %d, this one knows %zu)",
+		    db->path, version, ARRAY_SIZE(migrations));
+	if (version < (int)ARRAY_SIZE(migrations))
+		return migrate(db, err);
+	return 0;
+}
+
+int db_open(const char *path, struct db **ret, struct err *err)
+{
+	struct db *db = xcalloc(1, sizeof(*db));
+	mode_t mask;
+	int r;
+
+	db->path = xstrdup(path);
+	mask = umask(0077);
+	r = sqlite3_open_v2(path, &db->handle,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (r != SQLITE_OK && !db->handle)
+		r = err_errno(err, ENOMEM, "opening database %s", path);
+	else if (r != SQLITE_OK)
+		r = db_fail(db, err, "opening");
+	else
+		r = db_setup(db, err);
+	umask(mask);
+	if (r < 0) {
+		db_close(db);
+		return r;
+	}
+	*ret = db;
+	return 0;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	sqlite3_close(db->handle);
+	free(db->path);
+	free(db);
+}
+
+int db_begin(struct db *db, struct err *err)
+{
+	if (sqlite3_exec(db->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return db_fail(db, err, "starting a transaction");
+	return 0;
+}
+
+int db_commit(struct db *db, struct err *err)
+{
+	int r;
+
+	if (sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	r = db_fail(db, err, "committing");
+	db_rollback(db);
+	return r;
+}
+
+void db_rollback(struct db *db)
+{
+	if (!sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static int query_va(struct db *db, sqlite3_stmt **ret, struct err *err, const char *sql,
+		    const char *types, va_list ap)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int i, r = SQLITE_OK;
+
+	if (sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL) != SQLITE_OK)
+		return db_fail(db, err, "preparing a statement");
+	for (i = 0; types[i] && r == SQLITE_OK; i++) {
+		switch (types[i]) {
+		case 's':
+			r = sqlite3_bind_text(stmt, i + 1, va_arg(ap, const char *), -1,
+					      SQLITE_TRANSIENT);
+			break;
+		case 'i':
+			r = sqlite3_bind_int(stmt, i + 1, va_arg(ap, int));
+			break;
+		case 'I':
+			r = sqlite3_bind_int64(stmt, i + 1, va_arg(ap, int64_t));
+			break;
+		default:
+			r = SQLITE_MISUSE;
+		}
+	}
+	if (r != SQLITE_OK)
+		return db_fail(db, err, "binding a parameter");
+	*ret = take_ptr(stmt);
+	return 0;
+}
+
+int db_query(struct db *db, sqlite3_stmt **ret, struct err *err, const char *sql, const char *types,
+	     ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, types);
+	r = query_va(db, ret, err, sql, types, ap);
+	va_end(ap);
+	return r;
+}
+
+int db_step(struct db *db, sqlite3_stmt *stmt, struct err *err)
+{
+	switch (sqlite3_step(stmt)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return db_fail(db, err, sqlite3_stmt_readonly(stmt) ? "reading" : "writing");
+	}
+}
+
+int db_exec(struct db *db, struct err *err, const char *sql, const char *types, ...)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	va_list ap;
+	int r;
+
+	va_start(ap, types);
+	r = query_va(db, &stmt, err, sql, types, ap);
+	va_end(ap);
+	if (r < 0)
+		return r;
+	r = db_step(db, stmt, err);
+	return r < 0 ? r : sqlite3_changes(db->handle);
+}
+
+char *db_column_str(sqlite3_stmt *stmt, int column)
+{
+	const unsigned char *s = sqlite3_column_text(stmt, column);
+
+	return s ? xstrdup((const char *)s) : NULL;
+}
+
+int64_t db_column_i64(sqlite3_stmt *stmt, int column)
+{
+	return sqlite3_column_int64(stmt, column);
+}
+
+bool db_is_unique_error(const struct db *db)
+{
+	int code = sqlite3_extended_errcode(db->handle);
+
+	return code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY;
+}

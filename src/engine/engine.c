@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/db.h"
+
+#define ROOT_DEFAULT    "/var/lib/inro"
+#define RUNROOT_DEFAULT "/run/inro"
+
+static const char *env_path(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v && v[0] == '/' ? v : NULL;
+}
+
+static int root_default(bool rootless, char **ret, struct err *err)
+{
+	const char *dir;
+
+	if (!rootless) {
+		*ret = xstrdup(ROOT_DEFAULT);
+		return 0;
+	}
+	dir = env_path("XDG_DATA_HOME");
+	if (dir) {
+		*ret = path_join(dir, "inro");
+		return 0;
+	}
+	dir = env_path("HOME");
+	if (!dir)
+		return err_hint(err,
+				err_fail(err, ERR_INVALID,
+					 "no place for images and containers: HOME is "
+					 "not set to an absolute path"),
+				"set HOME or give --root");
+	*ret = path_join(dir, ".local/share/inro");
+	return 0;
+}
+
+/* A directory in /tmp could have been made by somebody else: only a private one of ours will do. */
+static int check_owner(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return err_errno(err, errno, "making directory %s", path);
+	if (lstat(path, &st) < 0)
+		return err_errno(err, errno, "looking at %s", path);
+	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0077))
+		return err_fail(
+		    err, ERR_DENIED,
+		    "refusing %s as run directory: not a private directory of this user", path);
+	return 0;
+}
+
+static int runroot_default(bool rootless, char **ret, struct err *err)
+{
+	const char *dir;
+	char *path;
+	int r;
+
+	if (!rootless) {
+		*ret = xstrdup(RUNROOT_DEFAULT);
+		return 0;
+	}
+	dir = env_path("XDG_RUNTIME_DIR");
+	if (dir) {
+		*ret = path_join(dir, "inro");
+		return 0;
+	}
+	path = xasprintf("/tmp/inro-%u", (unsigned int)geteuid());
+	r = check_owner(path, err);
+	if (r < 0) {
+		free(path);
+		return r;
+	}
+	*ret = path;
+	return 0;
+}
+
+/* State paths are kept absolute: a container outlives the directory it was started from. */
+static int path_absolute(const char *path, char **ret, struct err *err)
+{
+	cleanup_free char *cwd = NULL;
+	cleanup_free char *joined = NULL;
+
+	if (path[0] == '/') {
+		*ret = path_clean(path);
+		return 0;
+	}
+	if (!path[0])
+		return err_fail(err, ERR_USAGE, "a state directory must not be empty");
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return err_errno(err, errno, "finding the current directory");
+	joined = path_join(cwd, path);
+	*ret = path_clean(joined);
+	return 0;
+}
+
+static char *self_path(void)
+{
+	char buf[4096];
+	ssize_t n = readlink("/proc/self/exe", buf, sizeof(buf) - 1);
+
+	if (n <= 0)
+		return xstrdup("inro");
+	buf[n] = '\0';
+	return xstrdup(buf);
+}
+
+int engine_init(struct engine *eng, const char *root, const char *runroot, struct err *err)
+{
+	int r;
+
+	*eng = (struct engine)ENGINE_INIT;
+	eng->rootless = geteuid() != 0;
+	if (!root)
+		root = env_path("INRO_ROOT");
+	if (!runroot)
+		runroot = env_path("INRO_RUNROOT");
+	r = root ? path_absolute(root, &eng->root, err)
+		 : root_default(eng->rootless, &eng->root, err);
+	if (r < 0)
+		return r;
+	r = runroot ? path_absolute(runroot, &eng->runroot, err)
+		    : runroot_default(eng->rootless, &eng->runroot, err);
+	if (r < 0)
+		return r;
+	eng->self_path = self_path();
+	eng->runtime.root = path_join(eng->runroot, "runtime");
+	eng->runtime.rootless = eng->rootless;
+	return 0;
+}
+
+void engine_done(struct engine *eng)
+{
+	db_close(eng->db);
+	if (eng->store_open)
+		image_store_done(&eng->store);
+	fd_close(eng->root_fd);
+	fd_close(eng->containers_fd);
+	fd_close(eng->run_fd);
+	free(eng->root);
+	free(eng->runroot);
+	free(eng->self_path);
+	free(eng->runtime.root);
+	*eng = (struct engine)ENGINE_INIT;
+}
+
+/* Opens the directory, making it only when it is missing: one call on the usual path. */
+static int dir_open(const char *path, struct err *err)
+{
+	cleanup_fd int made = -EBADF;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd >= 0 ? fd : err_errno(err, errno, "opening directory %s", path);
+	made = path_mkdirs(path, 0700, err);
+	if (made < 0)
+		return made;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 ? fd : err_errno(err, errno, "opening directory %s", path);
+}
+
+int engine_dirs(struct engine *eng, struct err *err)
+{
+	cleanup_free char *containers = NULL;
+	cleanup_free char *run = NULL;
+
+	if (eng->run_fd >= 0)
+		return 0;
+	containers = path_join(eng->root, "containers");
+	run = path_join(eng->runroot, "containers");
+	if (eng->root_fd < 0)
+		eng->root_fd = dir_open(eng->root, err);
+	if (eng->root_fd < 0)
+		return eng->root_fd;
+	if (eng->containers_fd < 0)
+		eng->containers_fd = dir_open(containers, err);
+	if (eng->containers_fd < 0)
+		return eng->containers_fd;
+	eng->run_fd = dir_open(run, err);
+	return eng->run_fd < 0 ? eng->run_fd : 0;
+}
+
+int engine_db(struct engine *eng, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	int r;
+
+	if (eng->db)
+		return 0;
+	r = engine_dirs(eng, err);
+	if (r < 0)
+		return r;
+	path = path_join(eng->root, "inro.db");
+	return db_open(path, &eng->db, err);
+}
+
+int engine_store(struct engine *eng, struct err *err)
+{
+	int r;
+
+	if (eng->store_open)
+		return 0;
+	r = engine_dirs(eng, err);
+	if (r < 0)
+		return r;
+	r = image_store_open(eng->root, eng->rootless, &eng->store, err);
+	if (r < 0)
+		return r;
+	eng->store_open = true;
+	return 0;
+}
+
+int engine_program(const struct engine *eng, const char *name, char **ret, struct err *err)
+{
+	const char *slash = strrchr(eng->self_path, '/');
+	char *path;
+
+	if (slash) {
+		path = xasprintf("%.*s/%s", (int)(slash - eng->self_path), eng->self_path, name);
+		if (access(path, X_OK) == 0) {
+			*ret = path;
+			return 0;
+		}
+		free(path);
+	}
+	path = path_join(INRO_LIBEXECDIR, name);
+	if (access(path, X_OK) == 0) {
+		*ret = path;
+		return 0;
+	}
+	free(path);
+	return err_hint(err, err_fail(err, ERR_NOT_FOUND, "program %s is not installed", name),
+			"it belongs beside inro or in %s", INRO_LIBEXECDIR);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine of one invocation: where its state is, and the database and image store, which are
+ * opened when first needed. State is shared with other inro processes of the same user at any time;
+ * nothing in this struct is authoritative, the database and the lock files are.
+ *
+ *   <root>     /var/lib/inro, rootless $XDG_DATA_HOME/inro (default ~/.local/share/inro)
+ *   <runroot>  /run/inro, rootless $XDG_RUNTIME_DIR/inro (fallback /tmp/inro-UID, checked)
+ */
+#pragma once
+
+#include "image/image.h"
+#include "runtime/container.h"
+
+struct db;
+
+struct engine {
+	char *root, *runroot;
+	char *self_path;   /* this program's own file, for the clean-up role */
+	int root_fd;       /* O_DIRECTORY, -EBADF until engine_dirs() */
+	int containers_fd; /* <root>/containers */
+	int run_fd;        /* <runroot>/containers */
+	bool rootless, debug;
+	struct db *db; /* NULL until engine_db() */
+	struct image_store store;
+	bool store_open;
+	struct runtime runtime;
+};
+#define ENGINE_INIT                                                                                \
+	{                                                                                          \
+		.root_fd = -EBADF, .containers_fd = -EBADF, .run_fd = -EBADF                       \
+	}
+
+/* Decides the paths; opens nothing. root and runroot NULL: INRO_ROOT, INRO_RUNROOT, the default. */
+int engine_init(struct engine *eng, const char *root, const char *runroot, struct err *err);
+void engine_done(struct engine *eng);
+
+/* Makes and opens the directories. Idempotent, like the next two. */
+int engine_dirs(struct engine *eng, struct err *err);
+int engine_db(struct engine *eng, struct err *err);
+int engine_store(struct engine *eng, struct err *err);
+
+/* Path of one of our programs: beside this program, else in libexec. The caller frees. */
+int engine_program(const struct engine *eng, const char *name, char **ret, struct err *err);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/images.h"
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/db.h"
+#include "oci/digest.h"
+#include "oci/reference.h"
+
+#define COLUMNS "id, manifest, created_ns, size, architecture, os, layers"
+
+void image_row_done(struct image_row *row)
+{
+	free(row->id);
+	free(row->manifest);
+	strv_free(row->names);
+	strv_free(row->diff_ids);
+	free(row->architecture);
+	free(row->os);
+	*row = (struct image_row){ 0 };
+}
+
+void image_rows_done(struct image_rows *rows)
+{
+	size_t i;
+
+	for (i = 0; i < rows->n; i++)
+		image_row_done(&rows->items[i]);
+	free(rows->items);
+	*rows = (struct image_rows){ 0 };
+}
+
+static void row_read(sqlite3_stmt *stmt, struct image_row *row)
+{
+	cleanup_free char *layers = db_column_str(stmt, 6);
+
+	row->id = db_column_str(stmt, 0);
+	row->manifest = db_column_str(stmt, 1);
+	row->created_ns = db_column_i64(stmt, 2);
+	row->size = (uint64_t)db_column_i64(stmt, 3);
+	row->architecture = db_column_str(stmt, 4);
+	row->os = db_column_str(stmt, 5);
+	if (layers && layers[0])
+		row->diff_ids = strv_split(layers, ',');
+}
+
+/* The first row into ret. 0: none; 1; 2: there are more. */
+static int find_one(struct engine *eng, struct image_row *ret, struct err *err, const char *where,
+		    const char *types, const char *a, const char *b)
+{
+	cleanup_free char *sql = xasprintf("SELECT " COLUMNS " FROM images WHERE %s", where);
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r;
+
+	r = db_query(eng->db, &stmt, err, sql, types, a, b);
+	if (r < 0)
+		return r;
+	r = db_step(eng->db, stmt, err);
+	if (r <= 0)
+		return r;
+	row_read(stmt, ret);
+	return db_step(eng->db, stmt, err) > 0 ? 2 : 1;
+}
+
+static int find_by_reference(struct engine *eng, const char *word, struct image_row *ret,
+			     struct err *err)
+{
+	cleanup_reference struct reference ref = { 0 };
+	cleanup_free char *name = NULL;
+	int r;
+
+	r = reference_parse(word, &ref, NULL);
+	if (r < 0)
+		return 0; /* not a reference: it may still be an id */
+	if (ref.digest)
+		return find_one(eng, ret, err, "manifest = ?1 OR id = ?1", "s", ref.digest, NULL);
+	name = reference_format(&ref);
+	return find_one(eng, ret, err, "id = (SELECT image FROM image_names WHERE name = ?)", "s",
+			name, NULL);
+}
+
+static int find_by_id(struct engine *eng, const char *word, struct image_row *ret, struct err *err)
+{
+	const char *hex = str_after(word, "sha256:");
+	cleanup_free char *from = NULL;
+	cleanup_free char *to = NULL;
+	size_t len;
+
+	if (!hex)
+		hex = word;
+	len = strlen(hex);
+	if (len < 2 || len > 64 || strspn(hex, "0123456789abcdef") != len)
+		return 0;
+	from = xasprintf("sha256:%s", hex);
+	to = xasprintf("sha256:%sg", hex); /* 'g' sorts behind every hexadecimal digit */
+	return find_one(eng, ret, err, "id >= ? AND id < ?", "ss", from, to);
+}
+
+int images_find(struct engine *eng, const char *word, struct image_row *ret, struct err *err)
+{
+	cleanup_reference struct reference ref = { 0 };
+	struct image_row row = { 0 };
+	int r;
+
+	r = engine_db(eng, err);
+	if (r < 0)
+		return r;
+	r = find_by_reference(eng, word, &row, err);
+	if (r == 0)
+		r = find_by_id(eng, word, &row, err);
+	if (r == 1) {
+		*ret = row;
+		return 0;
+	}
+	image_row_done(&row);
+	if (r < 0)
+		return r;
+	if (r > 1)
+		return err_fail(err, ERR_INVALID, "more than one image's id begins with %s", word);
+	r = reference_parse(word, &ref, err);
+	if (r < 0)
+		return r;
+	return err_fail(err, ERR_NOT_FOUND, "No such image: %s", word);
+}
+
+int images_names(struct engine *eng, const char *id, char ***ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r;
+
+	r = db_query(eng->db, &stmt, err, "SELECT name FROM image_names WHERE image = ? ORDER BY 1",
+		     "s", id);
+	if (r < 0)
+		return r;
+	while ((r = db_step(eng->db, stmt, err)) > 0)
+		strv_take(ret, db_column_str(stmt, 0));
+	return r;
+}
+
+/* Keeps the names that match; false when none does. */
+static bool filter_names(struct image_row *row, const struct reference *want, bool with_tag)
+{
+	cleanup_free char *repository = reference_repository(want);
+	size_t i, k = 0;
+
+	for (i = 0; row->names && row->names[i]; i++) {
+		cleanup_reference struct reference ref = { 0 };
+		cleanup_free char *own = NULL;
+
+		if (reference_parse(row->names[i], &ref, NULL) == 0)
+			own = reference_repository(&ref);
+		if (own && str_eq(own, repository) && (!with_tag || str_eq(ref.tag, want->tag)))
+			row->names[k++] = row->names[i];
+		else
+			free(row->names[i]);
+	}
+	if (row->names)
+		row->names[k] = NULL;
+	return k > 0;
+}
+
+static int filter_rows(struct image_rows *rows, const char *filter, struct err *err)
+{
+	cleanup_reference struct reference want = { 0 };
+	const char *slash = strrchr(filter, '/');
+	bool with_tag = strchr(slash ? slash : filter, ':') != NULL;
+	size_t i, k = 0;
+	int r;
+
+	r = reference_parse(filter, &want, err);
+	if (r < 0)
+		return r;
+	for (i = 0; i < rows->n; i++) {
+		if (filter_names(&rows->items[i], &want, with_tag))
+			rows->items[k++] = rows->items[i];
+		else
+			image_row_done(&rows->items[i]);
+	}
+	rows->n = k;
+	return 0;
+}
+
+int images_list(struct engine *eng, const char *filter, struct image_rows *ret, struct err *err)
+{
+	cleanup_image_rows struct image_rows rows = { 0 };
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	size_t cap = 0;
+	int r;
+
+	r = engine_db(eng, err);
+	if (r == 0)
+		r = db_query(eng->db, &stmt, err,
+			     "SELECT " COLUMNS " FROM images ORDER BY created_ns DESC, id", "");
+	if (r < 0)
+		return r;
+	while ((r = db_step(eng->db, stmt, err)) > 0) {
+		if (rows.n == cap) {
+			cap = cap ? cap * 2 : 16;
+			rows.items = xrealloc(rows.items, cap * sizeof(*rows.items));
+		}
+		rows.items[rows.n] = (struct image_row){ 0 };
+		row_read(stmt, &rows.items[rows.n]);
+		rows.n++;
+		r = images_names(eng, rows.items[rows.n - 1].id, &rows.items[rows.n - 1].names,
+				 err);
+		if (r < 0)
+			return r;
+	}
+	if (r == 0 && filter)
+		r = filter_rows(&rows, filter, err);
+	if (r < 0)
+		return r;
+	*ret = rows;
+	rows = (struct image_rows){ 0 };
+	return 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/life.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "base/timeutil.h"
+#include "runtime/monitor_proto.h"
+
+#define LOCK_POLL_MS 2
+
+static int lock_try(int fd)
+{
+	struct flock lk = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_OFD_SETLK, &lk) == 0)
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+}
+
+int life_begin(struct engine *eng, const char *id, int *ret_run_dir, int *ret_lock, struct err *err)
+{
+	cleanup_fd int dir = -EBADF;
+	cleanup_fd int lock = -EBADF;
+	int r;
+
+	if (mkdirat(eng->run_fd, id, 0700) < 0)
+		return err_errno(err, errno, "making run directory %s/containers/%s", eng->runroot,
+				 id);
+	dir = openat(eng->run_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0)
+		lock = openat(dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	r = lock < 0 ? -errno : lock_try(lock);
+	if (r < 0) {
+		life_remove_dirs(eng, id, NULL);
+		return err_errno(err, -r, "locking container %s", id);
+	}
+	*ret_run_dir = take_fd(dir);
+	*ret_lock = take_fd(lock);
+	return 0;
+}
+
+static int lock_open(struct engine *eng, const char *id)
+{
+	cleanup_free char *path = path_join(id, "lock");
+	int fd = openat(eng->run_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : fd;
+}
+
+bool life_alive(struct engine *eng, const char *id)
+{
+	struct flock lk = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	cleanup_fd int fd = lock_open(eng, id);
+
+	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lk) == 0 && lk.l_type != F_UNLCK;
+}
+
+int life_lock(struct engine *eng, const char *id, int timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
+	cleanup_fd int fd = lock_open(eng, id);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	/* There is no wait with a timeout for this kind of lock. */
+	while ((r = lock_try(fd)) == -EBUSY && timeout_ms > 0) {
+		nanosleep(&pause, NULL);
+		timeout_ms -= LOCK_POLL_MS;
+	}
+	return r < 0 ? r : take_fd(fd);
+}
+
+int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *ret_ns)
+{
+	cleanup_free char *path = xasprintf("%s/%s", id, MONITOR_EXIT_FILE);
+	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_strv char **words = NULL;
+	int r;
+
+	r = io_read_file(eng->run_fd, path, &text, 64, NULL);
+	if (r < 0)
+		return r;
+	if (text.len && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	words = strv_split(buf_str(&text), ' ');
+	if (strv_len(words) != 2 || str_parse_int(words[0], ret_code) < 0 ||
+	    str_parse_i64(words[1], ret_ns) < 0)
+		return -EINVAL;
+	return 0;
+}
+
+int life_remove_dirs(struct engine *eng, const char *id, struct err *err)
+{
+	cleanup_free char *rel = NULL;
+	struct err first = ERR_INIT;
+	int r;
+
+	r = path_remove_tree(eng->containers_fd, id, &first);
+	if ((r == -EPERM || r == -EACCES) && eng->rootless) {
+		/* Files of subordinate ids: only a process in the user namespace can remove them.
+		 */
+		rel = path_join("containers", id);
+		r = engine_store(eng, err);
+		if (r == 0)
+			r = image_remove_tree(&eng->store, rel, err);
+	} else if (r < 0 && err) {
+		*err = first;
+	}
+	if (r < 0)
+		return err_wrap(err, r, "removing container %s", id);
+	return path_remove_tree(eng->run_fd, id, err);
+}
+
+int life_remove(struct engine *eng, const char *id, struct err *err)
+{
+	int r = life_remove_dirs(eng, id, err);
+
+	return r < 0 ? r : record_delete(eng, id, err);
+}
+
+int life_finish(struct engine *eng, const char *id, bool auto_remove, int code, int64_t ns,
+		struct err *err)
+{
+	if (auto_remove)
+		return life_remove(eng, id, err);
+	return record_finish(eng, id, code, ns, err);
+}
+
+int life_bury(struct engine *eng, struct record *rec, struct err *err)
+{
+	struct err kill_err = ERR_INIT;
+	int code = LIFE_EXIT_LOST, r;
+	int64_t ns = time_now_ns();
+
+	log_debug("container %s has lost its monitor: cleaning up", rec->id);
+	r = container_delete(&eng->runtime, rec->id, true, &kill_err);
+	if (r < 0 && kill_err.kind != ERR_NOT_FOUND) {
+		if (err)
+			*err = kill_err;
+		return err_wrap(err, r, "cleaning up container %s", rec->name);
+	}
+	life_read_exit(eng, rec->id, &code, &ns);
+	r = life_finish(eng, rec->id, rec->auto_remove, code, ns, err);
+	if (r < 0)
+		return r;
+	rec->running = false;
+	rec->exit_code = code;
+	rec->finished_ns = ns;
+	return rec->auto_remove ? 1 : 0;
+}
+
+int life_repair(struct engine *eng, struct record *rec, struct err *err)
+{
+	cleanup_fd int lock = -EBADF;
+
+	if (!rec->running)
+		return 0;
+	lock = life_lock(eng, rec->id, 0);
+	if (lock == -EBUSY)
+		return 0;
+	if (lock < 0 && lock != -ENOENT)
+		return err_errno(err, -lock, "locking container %s", rec->id);
+	return life_bury(eng, rec, err);
+}

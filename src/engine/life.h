@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a container is alive, and the end of its life.
+ *
+ * A container is alive exactly while somebody holds the open-file-description lock on
+ * <runroot>/containers/<id>/lock: the inro that starts it, then its monitor. A record that says
+ * "running" without a held lock belongs to a container whose monitor was killed or whose machine
+ * was rebooted. life_repair() makes that true: it kills what is left of the container's processes
+ * through the runtime's state, removes its cgroups and finishes the record.
+ */
+#pragma once
+
+#include "engine/record.h"
+
+/* Exit status of a container whose end nobody saw: docker's for a killed one. */
+#define LIFE_EXIT_LOST 137
+
+/* Makes the run directory with the lock file, locked. Both fds belong to the caller. */
+int life_begin(struct engine *eng, const char *id, int *ret_run_dir, int *ret_lock,
+	       struct err *err);
+bool life_alive(struct engine *eng, const char *id);
+/* Takes the lock; waits up to timeout_ms. fd, -EBUSY when it is still held, -ENOENT when the run
+ * directory is gone, or -errno. */
+int life_lock(struct engine *eng, const char *id, int timeout_ms);
+/* If the record says running and nobody lives: finishes it (status from the exit file) or, with
+ * auto_remove, removes it. rec is brought up to date. 1: the record is gone; 0; or -errno. */
+int life_repair(struct engine *eng, struct record *rec, struct err *err);
+/* The exit record of the monitor. 0, or -ENOENT. */
+int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *ret_ns);
+/* Removes directories, then the record. Idempotent. */
+int life_remove(struct engine *eng, const char *id, struct err *err);
+/* The directories alone: for a container that has no record. */
+int life_remove_dirs(struct engine *eng, const char *id, struct err *err);
+/* For whoever holds the lock: kills what is left of a container whose monitor is dead, finishes the
+ * record or removes it. 1: the record is gone; 0; or -errno. rec is brought up to date. */
+int life_bury(struct engine *eng, struct record *rec, struct err *err);
+/* The container has ended and its monitor's part is done: record it or remove it. */
+int life_finish(struct engine *eng, const char *id, bool auto_remove, int code, int64_t ns,
+		struct err *err);

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/record.h"
+
+#include "base/hex.h"
+#include "base/str.h"
+#include "engine/db.h"
+#include "engine/names.h"
+
+#define NAME_ATTEMPTS 32
+#define COLUMNS                                                                                    \
+	"id, name, image, image_name, command, created_ns, finished_ns, status, exit_code, "       \
+	"auto_remove, labels"
+
+void record_done(struct record *rec)
+{
+	size_t i;
+
+	free(rec->id);
+	free(rec->name);
+	free(rec->image);
+	free(rec->image_name);
+	free(rec->command);
+	for (i = 0; i < rec->labels.n; i++) {
+		free(rec->labels.items[i].key);
+		free(rec->labels.items[i].value);
+	}
+	free(rec->labels.items);
+	*rec = (struct record){ 0 };
+}
+
+void record_list_done(struct record_list *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		record_done(&list->items[i]);
+	free(list->items);
+	*list = (struct record_list){ 0 };
+}
+
+struct labels_doc {
+	struct json_map map;
+};
+static const struct json_field labels_fields[] = {
+	JSON_FIELD(struct labels_doc, map, "labels", JSON_MAP),
+};
+static const struct json_desc labels_desc = JSON_DESC(struct labels_doc, labels_fields);
+
+static void record_from_row(sqlite3_stmt *stmt, struct record *rec)
+{
+	struct labels_doc doc = { 0 };
+	cleanup_free char *status = db_column_str(stmt, 7);
+	cleanup_free char *labels = db_column_str(stmt, 10);
+
+	rec->id = db_column_str(stmt, 0);
+	rec->name = db_column_str(stmt, 1);
+	rec->image = db_column_str(stmt, 2);
+	rec->image_name = db_column_str(stmt, 3);
+	rec->command = db_column_str(stmt, 4);
+	rec->created_ns = db_column_i64(stmt, 5);
+	rec->finished_ns = db_column_i64(stmt, 6);
+	rec->running = str_eq(status, "running");
+	rec->exit_code = (int)db_column_i64(stmt, 8);
+	rec->auto_remove = db_column_i64(stmt, 9) != 0;
+	if (labels && labels[0] &&
+	    json_parse(&labels_desc, &doc, labels, strlen(labels), "labels", NULL) == 0)
+		rec->labels = doc.map;
+}
+
+static int name_taken(struct engine *eng, const char *name, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_free char *id = NULL;
+	int r;
+
+	r = db_query(eng->db, &stmt, err, "SELECT id FROM containers WHERE name = ?", "s", name);
+	if (r < 0)
+		return r;
+	r = db_step(eng->db, stmt, err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		id = db_column_str(stmt, 0);
+	return err_fail(
+	    err, ERR_EXISTS,
+	    "Conflict. The container name \"%s\" is already in use by container \"%s\". "
+	    "You have to remove (or rename) that container to be able to reuse that name.",
+	    name, id ? id : "?");
+}
+
+static int insert_once(struct engine *eng, const struct record *rec, const char *name,
+		       const char *labels, struct err *err)
+{
+	/* One statement is one transaction: the UNIQUE columns decide who wins, and an image that
+	 * was removed a moment ago gets no container any more. */
+	int r =
+	    db_exec(eng->db, err,
+		    "INSERT INTO containers (id, name, image, image_name, command, created_ns,"
+		    " status, auto_remove, labels) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'running', ?7,"
+		    " ?8 WHERE ?3 = 'host' OR EXISTS (SELECT 1 FROM images WHERE id = ?3)",
+		    "sssssIis", rec->id, name, rec->image, rec->image_name, rec->command,
+		    rec->created_ns, (int)rec->auto_remove, labels);
+
+	if (r == 0)
+		return err_fail(err, ERR_NOT_FOUND, "No such image: %s", rec->image_name);
+	return r;
+}
+
+int record_insert(struct engine *eng, struct record *rec, struct err *err)
+{
+	cleanup_buf struct buf labels = BUF_INIT;
+	struct labels_doc doc = { .map = rec->labels };
+	unsigned int attempt;
+	int r;
+
+	r = engine_db(eng, err);
+	if (r < 0)
+		return r;
+	if (rec->labels.n)
+		json_write(&labels_desc, &doc, 0, &labels);
+	if (rec->name) {
+		r = insert_once(eng, rec, rec->name, buf_str(&labels), err);
+		if (r < 0 && r != -ENOENT && db_is_unique_error(eng->db))
+			return name_taken(eng, rec->name, err);
+		return r < 0 ? r : 0;
+	}
+	for (attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+		cleanup_free char *name = name_random(attempt);
+
+		r = insert_once(eng, rec, name, buf_str(&labels), err);
+		if (r >= 0) {
+			rec->name = take_ptr(name);
+			return 0;
+		}
+		if (r == -ENOENT || !db_is_unique_error(eng->db))
+			return r;
+	}
+	return r;
+}
+
+static int find_by(struct engine *eng, const char *sql, const char *a, const char *b,
+		   struct record *ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r;
+
+	r = db_query(eng->db, &stmt, err, sql, b ? "ss" : "s", a, b);
+	if (r < 0)
+		return r;
+	r = db_step(eng->db, stmt, err);
+	if (r <= 0)
+		return r;
+	record_from_row(stmt, ret);
+	return 1 + (db_step(eng->db, stmt, err) > 0);
+}
+
+static bool is_id_prefix(const char *word)
+{
+	size_t len = strlen(word);
+
+	return len >= 1 && len <= HEX_ID_LEN && strspn(word, "0123456789abcdef") == len;
+}
+
+int record_find(struct engine *eng, const char *word, struct record *ret, struct err *err)
+{
+	struct record rec = { 0 };
+	cleanup_free char *end = NULL;
+	int r;
+
+	r = engine_db(eng, err);
+	if (r < 0)
+		return r;
+	r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE name = ?", word, NULL, &rec,
+		    err);
+	if (r == 0 && is_id_prefix(word)) {
+		end = xasprintf("%sg", word); /* 'g' sorts behind every hexadecimal digit */
+		r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE id >= ? AND id < ?",
+			    word, end, &rec, err);
+	}
+	if (r == 1) {
+		*ret = rec;
+		return 0;
+	}
+	record_done(&rec);
+	if (r < 0)
+		return r;
+	if (r > 1)
+		return err_fail(err, ERR_INVALID, "more than one container's id begins with %s",
+				word);
+	return err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
+}
+
+int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err)
+{
+	cleanup_record_list struct record_list list = { 0 };
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	size_t cap = 0;
+	int r;
+
+	r = engine_db(eng, err);
+	if (r < 0)
+		return r;
+	r = db_query(eng->db, &stmt, err,
+		     "SELECT " COLUMNS " FROM containers WHERE ?1 IS NULL OR image = ?1"
+		     " ORDER BY created_ns DESC, id",
+		     "s", image);
+	if (r < 0)
+		return r;
+	while ((r = db_step(eng->db, stmt, err)) > 0) {
+		if (list.n == cap) {
+			cap = cap ? cap * 2 : 16;
+			list.items = xrealloc(list.items, cap * sizeof(*list.items));
+		}
+		list.items[list.n] = (struct record){ 0 };
+		record_from_row(stmt, &list.items[list.n++]);
+	}
+	if (r < 0)
+		return r;
+	*ret = list;
+	list = (struct record_list){ 0 };
+	return 0;
+}
+
+int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
+		  struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r < 0)
+		return r;
+	r = db_exec(eng->db, err,
+		    "UPDATE containers SET status = 'exited', exit_code = ?, finished_ns = ?"
+		    " WHERE id = ?",
+		    "iIs", exit_code, finished_ns, id);
+	return r < 0 ? r : 0;
+}
+
+int record_delete(struct engine *eng, const char *id, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r < 0)
+		return r;
+	r = db_exec(eng->db, err, "DELETE FROM containers WHERE id = ?", "s", id);
+	return r < 0 ? r : 0;
+}

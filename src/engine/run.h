@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `inro run` in the foreground (design section 4): image, record, bundle, monitor, stdio, and the
+ * end. Each part leaves nothing behind when a later one fails.
+ */
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/runopts.h"
+
+/* args: IMAGE [COMMAND [ARG...]]. Returns the container's exit status, or -errno: 125, 126 and 127
+ * follow from err's kind (err_exit_status). */
+int engine_run(struct engine *eng, const struct run_options *opts, char *const *args,
+	       struct err *err);

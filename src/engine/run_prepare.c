@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/mappings.h"
+#include "engine/names.h"
+#include "engine/run_internal.h"
+#include "engine/userdb.h"
+#include "sys/cap.h"
+
+#define OPTION_FILE_MAX (4u << 20)
+
+extern char **environ;
+
+int run_check(struct run *run, struct err *err)
+{
+	const struct run_options *o = run->opts;
+
+	if (o->detach)
+		return err_hint(
+		    err,
+		    err_fail(err, ERR_UNSUPPORTED,
+			     "run --detach is not implemented yet: containers run in the "
+			     "foreground"),
+		    "leave -d out, or put inro itself into the background");
+	if (o->name && name_check(o->name, err) < 0)
+		return -EINVAL;
+	if (o->pull && !str_eq(o->pull, "never") && !str_eq(o->pull, "missing"))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--pull %s: pulling from a registry is not implemented yet",
+				o->pull);
+	if (o->runtime)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--runtime %s: other runtimes are not implemented yet", o->runtime);
+	if (o->tty && o->interactive && !isatty(STDIN_FILENO))
+		return err_fail(err, ERR_USAGE, "the input device is not a TTY");
+	if (o->privileged && o->userns && !run->eng->rootless && !str_eq(o->userns, "host"))
+		return err_fail(
+		    err, ERR_USAGE,
+		    "privileged mode is incompatible with user namespaces: add --userns host");
+	return 0;
+}
+
+int run_find_image(struct run *run, const char *word, struct err *err)
+{
+	int r;
+
+	run->rec.image_name = xstrdup(word);
+	if (str_eq(word, IMAGE_HOST)) {
+		run->host_image = true;
+		run->rec.image = xstrdup(IMAGE_HOST);
+		return 0;
+	}
+	r = images_find(run->eng, word, &run->image, err);
+	if (r == -ENOENT)
+		return err_hint(
+		    err, r,
+		    "get it with `inro load` or `inro import`: pulling is not implemented yet");
+	if (r == 0)
+		r = engine_store(run->eng, err);
+	if (r == 0)
+		r = image_read_config(&run->eng->store, run->image.id, &run->config, err);
+	if (r == 0)
+		run->rec.image = xstrdup(run->image.id);
+	return r;
+}
+
+static int parse_env(struct run *run, struct err *err)
+{
+	const struct run_options *o = run->opts;
+	size_t i;
+	int r;
+
+	for (i = 0; o->env_file && o->env_file[i]; i++) {
+		cleanup_buf struct buf text = BUF_INIT;
+
+		r = io_read_file(AT_FDCWD, o->env_file[i], &text, OPTION_FILE_MAX, err);
+		if (r == 0)
+			r = env_file_parse(buf_str(&text), text.len, o->env_file[i], environ,
+					   &run->env, err);
+		if (r < 0)
+			return err_wrap(err, r, "--env-file");
+	}
+	for (i = 0; o->env && o->env[i]; i++) {
+		r = env_word_parse(o->env[i], environ, &run->env, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A source on this machine: made absolute, and made at all when -v asks for what is not there. */
+static int resolve_source(struct mount_request *m, struct err *err)
+{
+	cleanup_free char *cwd = NULL;
+	cleanup_free char *path = NULL;
+	int fd;
+
+	if (m->kind != MOUNT_BIND)
+		return 0;
+	if (m->source[0] != '/') {
+		cwd = getcwd(NULL, 0);
+		if (!cwd)
+			return err_errno(err, errno, "finding the current directory");
+		path = path_join(cwd, m->source);
+	} else {
+		path = xstrdup(m->source);
+	}
+	free(m->source);
+	m->source = path_clean(path);
+	if (access(m->source, F_OK) == 0)
+		return 0;
+	if (!m->make_source)
+		return err_fail(
+		    err, ERR_INVALID,
+		    "invalid mount config for type \"bind\": bind source path does not exist: "
+		    "%s",
+		    m->source);
+	fd = path_mkdirs(m->source, 0755, err);
+	if (fd < 0)
+		return err_wrap(err, fd, "making the source of a volume");
+	fd_close(fd);
+	return 0;
+}
+
+typedef int (*mount_parser)(const char *text, struct mount_request *ret, struct err *err);
+
+static int parse_mount_list(struct run *run, char *const *words, mount_parser parse,
+			    struct err *err)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; words && words[i]; i++) {
+		struct mount_request m = { 0 };
+
+		r = parse(words[i], &m, err);
+		if (r < 0)
+			return r;
+		run->mounts = xrealloc(run->mounts, (run->n_mounts + 1) * sizeof(m));
+		run->mounts[run->n_mounts++] = m;
+		r = resolve_source(&run->mounts[run->n_mounts - 1], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int parse_devices(struct run *run, struct err *err)
+{
+	const struct run_options *o = run->opts;
+	size_t i;
+	int r = 0;
+
+	if (o->privileged && !run->eng->rootless)
+		r = devices_add_all(&run->devices, err);
+	for (i = 0; r == 0 && o->device && o->device[i]; i++) {
+		cleanup_device_request struct device_request req = { 0 };
+
+		r = device_parse(o->device[i], &req, err);
+		if (r == 0)
+			r = devices_add(&run->devices, &req, err);
+	}
+	return r;
+}
+
+static int parse_labels(struct run *run, struct err *err)
+{
+	const struct run_options *o = run->opts;
+	const struct oci_config *c = run->config.config;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; c && i < c->labels.n; i++)
+		json_map_set(&run->rec.labels, c->labels.items[i].key, c->labels.items[i].value);
+	for (i = 0; r == 0 && o->label_file && o->label_file[i]; i++) {
+		cleanup_buf struct buf text = BUF_INIT;
+		cleanup_strv char **lines = NULL;
+		size_t k;
+
+		r = io_read_file(AT_FDCWD, o->label_file[i], &text, OPTION_FILE_MAX, err);
+		lines = strv_split(buf_str(&text), '\n');
+		for (k = 0; r == 0 && lines[k]; k++)
+			if (lines[k][0] && lines[k][0] != '#')
+				r = label_parse(lines[k], "label", &run->rec.labels, err);
+	}
+	for (i = 0; r == 0 && o->label && o->label[i]; i++)
+		r = label_parse(o->label[i], "label", &run->rec.labels, err);
+	return r;
+}
+
+static int choose_mappings(struct run *run, struct err *err)
+{
+	bool own;
+	int r;
+
+	if (run->eng->rootless) {
+		if (str_eq(run->opts->userns, "host"))
+			return err_fail(err, ERR_UNSUPPORTED, "--userns host needs root");
+		r = spec_ns_private("userns", run->opts->userns, &own, err);
+		return r < 0 ? r : mappings_rootless(&run->uids, &run->gids, err);
+	}
+	if (!run->opts->userns)
+		return 0;
+	r = spec_ns_private("userns", run->opts->userns, &own, err);
+	if (r < 0 || !own)
+		return r;
+	return mappings_auto(run->rec.id, &run->uids, &run->gids, err);
+}
+
+static int read_seccomp(struct run *run, struct err *err)
+{
+	char **words = run->opts->security_opt;
+	cleanup_buf struct buf text = BUF_INIT;
+	const char *path = NULL;
+	uint64_t caps;
+	size_t i;
+	int r;
+
+	for (i = 0; words && words[i]; i++) {
+		const char *value = str_after(words[i], "seccomp=");
+
+		if (value)
+			path = str_eq(value, "unconfined") ? NULL : value;
+	}
+	if (!path)
+		return 0;
+	r = spec_gen_caps(&run->in, &caps, err);
+	if (r == 0)
+		r = io_read_file(AT_FDCWD, path, &text, OPTION_FILE_MAX, err);
+	if (r == 0)
+		r = seccomp_profile_parse(buf_str(&text), text.len, path, caps, &run->seccomp, err);
+	if (r < 0)
+		return err_wrap(err, r, "--security-opt seccomp");
+	run->in.seccomp_file = &run->seccomp;
+	return 0;
+}
+
+static int own_caps(struct run *run)
+{
+	struct cap_sets sets;
+	int r;
+
+	/* In a user namespace of its own a process has them all. */
+	run->in.own_caps = (UINT64_C(2) << cap_last()) - 1;
+	if (run->uids.n)
+		return 0;
+	r = cap_get(&sets);
+	if (r == 0)
+		run->in.own_caps = sets.bounding & sets.permitted;
+	return r;
+}
+
+int run_parse(struct run *run, struct err *err)
+{
+	const struct run_options *o = run->opts;
+	int r;
+
+	r = parse_env(run, err);
+	if (r == 0)
+		r = parse_mount_list(run, o->volume, volume_parse, err);
+	if (r == 0)
+		r = parse_mount_list(run, o->mount, mount_parse, err);
+	if (r == 0)
+		r = parse_mount_list(run, o->tmpfs, tmpfs_parse, err);
+	if (r == 0)
+		r = parse_devices(run, err);
+	if (r == 0)
+		r = parse_labels(run, err);
+	if (r == 0)
+		r = choose_mappings(run, err);
+	if (r < 0)
+		return r;
+	r = own_caps(run);
+	if (r < 0)
+		return err_errno(err, -r, "reading own capabilities");
+	run->in.opts = o;
+	r = read_seccomp(run, err);
+	if (r == 0 && o->init)
+		r = engine_program(run->eng, "inro-init", &run->init_path, err);
+	return r;
+}
+
+int run_finish_input(struct run *run, struct err *err)
+{
+	const struct oci_config *c = run->config.config;
+	const char *user = run->opts->user ? run->opts->user : (c ? c->user : NULL);
+	struct spec_input *in = &run->in;
+	int r;
+
+	r = userdb_resolve(run->layers, run->n_layers, user, run->opts->group_add, &run->user,
+			   &run->groups, err);
+	if (r < 0)
+		return r;
+	if (gethostname(run->host_name, sizeof(run->host_name) - 1) < 0)
+		return err_errno(err, errno, "reading the host name");
+	in->id = run->rec.id;
+	in->bundle = run->bundle;
+	in->config = c;
+	in->args = run->args;
+	in->env = run->env;
+	in->user = &run->user;
+	in->groups = run->groups;
+	in->host_name = run->host_name;
+	in->init_path = run->init_path;
+	in->mounts = run->mounts;
+	in->n_mounts = run->n_mounts;
+	in->devices = run->devices.items;
+	in->n_devices = run->devices.n;
+	in->uids = run->uids.n ? &run->uids : NULL;
+	in->gids = run->uids.n ? &run->gids : NULL;
+	in->rootless = run->eng->rootless;
+	return 0;
+}
+
+void run_input_done(struct run *run)
+{
+	size_t i;
+
+	strv_free(run->env);
+	for (i = 0; i < run->n_mounts; i++)
+		mount_request_done(&run->mounts[i]);
+	free(run->mounts);
+	device_list_done(&run->devices);
+	idmap_done(&run->uids);
+	idmap_done(&run->gids);
+	user_result_done(&run->user);
+	free(run->groups.items);
+	json_free(&spec_seccomp_desc, &run->seccomp);
+	free(run->bundle);
+	free(run->init_path);
+	oci_image_config_done(&run->config);
+	image_row_done(&run->image);
+	record_done(&run->rec);
+}

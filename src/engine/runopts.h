@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a user asks of a new container, word for word as given: the command line's option table and
+ * the API fill it, the parsers of this directory give it meaning. Zeroed means nothing was asked.
+ */
+#pragma once
+
+#include "base/json.h"
+
+struct run_options {
+	/* the client */
+	bool rm, interactive, tty, detach, quiet;
+	char *sig_proxy; /* "true", "false" */
+	char *pull;      /* "never", "missing" */
+	char *runtime;
+
+	/* the record */
+	char *name;
+	char **label, **label_file, **annotation;
+
+	/* the process */
+	char **env, **env_file;
+	char *workdir, *user, *entrypoint;
+	char **group_add;
+	char *umask;
+	struct opt_i64 oom_score_adj;
+	char *stop_signal;
+	bool init;
+	char **ulimit;
+
+	/* privileges */
+	bool privileged;
+	char **cap_add, **cap_drop, **security_opt;
+
+	/* files */
+	char **volume, **mount, **tmpfs, **device;
+	bool read_only;
+	struct opt_u64 shm_size;
+
+	/* namespaces */
+	char *hostname, *domainname;
+	char *network, *pid, *ipc, *uts, *cgroupns, *userns;
+	char **time_offset;
+	char **sysctl;
+	char **add_host, **dns, **dns_search, **dns_option;
+
+	/* limits */
+	struct opt_u64 memory, memory_reservation;
+	char *memory_swap; /* bytes or -1 */
+	char *cpus;
+	struct opt_u64 cpu_shares, cpu_period;
+	struct opt_i64 cpu_quota, pids_limit;
+	char *cpuset_cpus, *cpuset_mems;
+	char *cgroup_parent;
+};

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what the user asked and what the image says to an OCI runtime-spec document. Pure but for
+ * capability probing: all that needs the machine (files, devices, users, mappings) was looked up
+ * before and comes in by struct spec_input. The result is complete: any OCI runtime could run it
+ * once its root.path holds the image's files.
+ */
+#pragma once
+
+#include "engine/parse.h"
+#include "engine/runopts.h"
+#include "oci/image.h"
+#include "oci/user.h"
+#include "sys/idmap.h"
+
+struct spec_device_pair {
+	struct spec_device device;
+	char *access;
+};
+
+struct spec_input {
+	const char *id, *bundle; /* bundle: directory with the generated /etc files */
+	const struct run_options *opts;
+	const struct oci_config *config; /* the image's; may be NULL */
+	char *const *args;               /* behind the image's name; may be empty */
+	char *const *env;                /* --env-file and -e, parsed */
+	const struct user_result *user;
+	struct json_u32s groups; /* --group-add; not owned */
+	const char *host_name;   /* this machine's, for --uts and --network host */
+	const char *init_path;   /* host file of inro-init; NULL without --init */
+	const struct mount_request *mounts;
+	size_t n_mounts;
+	const struct spec_device_pair *devices;
+	size_t n_devices;
+	const struct idmap *uids, *gids; /* NULL: no user namespace */
+	bool rootless;
+	uint64_t own_caps; /* what this process may hand on, when there is no user namespace */
+	struct spec_seccomp *seccomp_file; /* --security-opt seccomp=FILE; taken over */
+};
+
+int spec_generate(struct spec_input *in, struct spec *ret, struct err *err);
+
+/* The parts; each fills its piece of spec. */
+int spec_gen_process(struct spec_input *in, struct spec *spec, struct err *err);
+int spec_gen_caps(const struct spec_input *in, uint64_t *ret, struct err *err);
+int spec_gen_mounts(const struct spec_input *in, struct spec *spec, struct err *err);
+int spec_gen_namespaces(const struct spec_input *in, struct spec *spec, struct err *err);
+int spec_gen_resources(const struct spec_input *in, struct spec_linux *linux_, struct err *err);
+int spec_gen_security(struct spec_input *in, struct spec *spec, uint64_t caps, struct err *err);
+
+/* The command line that results from image and options: NULL-terminated, heap; docker's rules. */
+int spec_command(const struct spec_input *in, char ***ret, struct err *err);
+/* Is the option absent or "private" (true), or "host" (false)? Other words are errors. */
+int spec_ns_private(const char *option, const char *value, bool *ret, struct err *err);
+
+/* A seccomp profile in docker's or in the runtime-spec's format becomes one for the spec. caps,
+ * kernel version and architecture decide about conditional rules. */
+int seccomp_profile_parse(const char *text, size_t len, const char *path, uint64_t caps,
+			  struct spec_seccomp *ret, struct err *err);
+
+/* Appends a zeroed item to a JSON_LIST and gives its address. */
+#define LIST_ADD(list)                                                                             \
+	__extension__({                                                                            \
+		(list).items = xrealloc((list).items, ((list).n + 1) * sizeof(*(list).items));     \
+		memset(&(list).items[(list).n], 0, sizeof(*(list).items));                         \
+		&(list).items[(list).n++];                                                         \
+	})

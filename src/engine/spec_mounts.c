@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/sysmacros.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/spec.h"
+
+#define SHM_SIZE_DEFAULT (UINT64_C(64) << 20)
+
+static struct spec_mount *mount_add(struct spec *spec, const char *destination, const char *type,
+				    const char *source, const char *options)
+{
+	struct spec_mount *m = LIST_ADD(spec->mounts);
+
+	m->destination = xstrdup(destination);
+	m->type = xstrdup(type);
+	m->source = xstrdup(source);
+	m->options = strv_split(options, ',');
+	return m;
+}
+
+/* A file system of a kind that the kernel gives only to the owner of the namespace it shows: with
+ * the host's namespace in a user namespace of its own, the host's mount has to serve. */
+static void mount_kernel(struct spec *spec, bool own, const char *path, const char *type,
+			 const char *options, bool readonly)
+{
+	cleanup_free char *all = NULL;
+
+	if (own) {
+		all = xasprintf("%s%s", options, readonly ? ",ro" : "");
+		mount_add(spec, path, type, type, all);
+	} else {
+		all = xasprintf("rbind,%s%s", options, readonly ? ",rro" : "");
+		mount_add(spec, path, "bind", path, all);
+	}
+}
+
+static void gen_dev(const struct spec_input *in, struct spec *spec)
+{
+	const struct opt_u64 *shm = &in->opts->shm_size;
+	uint64_t size = shm->set ? shm->value : SHM_SIZE_DEFAULT;
+	bool own_ipc = spec_namespace_find(spec, NS_IPC) != NULL;
+	cleanup_free char *shm_options =
+	    xasprintf("nosuid,noexec,nodev,mode=1777,size=%llu", (unsigned long long)size);
+	uint32_t tty_gid;
+	bool tty_mapped = !in->gids || idmap_to_outside(in->gids, 5, &tty_gid) == 0;
+
+	mount_add(spec, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k");
+	mount_add(spec, "/dev/pts", "devpts", "devpts",
+		  tty_mapped ? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"
+			     : "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
+	if (own_ipc) {
+		mount_add(spec, "/dev/shm", "tmpfs", "shm", shm_options);
+		mount_add(spec, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
+	} else {
+		mount_add(spec, "/dev/shm", "bind", "/dev/shm", "rbind,nosuid,noexec,nodev");
+		mount_add(spec, "/dev/mqueue", "bind", "/dev/mqueue", "rbind,nosuid,noexec,nodev");
+	}
+}
+
+static void gen_kernel(const struct spec_input *in, struct spec *spec)
+{
+	bool userns = in->uids != NULL, rw = in->opts->privileged;
+	bool own_pid = !userns || spec_namespace_find(spec, NS_PID);
+	bool own_net = !userns || spec_namespace_find(spec, NS_NETWORK);
+
+	mount_kernel(spec, own_pid, "/proc", "proc", "nosuid,noexec,nodev", false);
+	gen_dev(in, spec);
+	mount_kernel(spec, own_net, "/sys", "sysfs", "nosuid,noexec,nodev", !rw);
+	/* A bind of the host's /sys brings its cgroups along. */
+	if (own_net)
+		mount_add(spec, "/sys/fs/cgroup", "cgroup", "cgroup",
+			  rw ? "nosuid,noexec,nodev,relatime" : "nosuid,noexec,nodev,relatime,ro");
+}
+
+static bool has_mount(const struct spec_input *in, const char *target)
+{
+	size_t i;
+
+	for (i = 0; i < in->n_mounts; i++)
+		if (str_eq(in->mounts[i].target, target))
+			return true;
+	return false;
+}
+
+static void remove_mount(struct spec *spec, const char *destination)
+{
+	size_t i, k = 0;
+
+	for (i = 0; i < spec->mounts.n; i++) {
+		struct spec_mount *m = &spec->mounts.items[i];
+
+		if (!str_eq(m->destination, destination)) {
+			spec->mounts.items[k++] = *m;
+			continue;
+		}
+		free(m->destination);
+		free(m->type);
+		free(m->source);
+		strv_free(m->options);
+	}
+	spec->mounts.n = k;
+}
+
+/* The files that the engine writes for each container; in the container they can be changed. */
+static void gen_etc(const struct spec_input *in, struct spec *spec)
+{
+	static const char *const names[] = { "resolv.conf", "hostname", "hosts" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		cleanup_free char *target = path_join("/etc", names[i]);
+		cleanup_free char *source = path_join(in->bundle, names[i]);
+
+		if (!has_mount(in, target))
+			mount_add(spec, target, "bind", source,
+				  in->opts->read_only ? "rbind,rprivate,ro" : "rbind,rprivate");
+	}
+}
+
+static size_t depth(const char *path)
+{
+	size_t n = 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+/* The user's, outer directories first; one on a default mount's place replaces it. */
+static void gen_user(const struct spec_input *in, struct spec *spec)
+{
+	size_t level, i, done = 0;
+
+	for (level = 1; done < in->n_mounts; level++) {
+		for (i = 0; i < in->n_mounts; i++) {
+			const struct mount_request *m = &in->mounts[i];
+			cleanup_free char *options = NULL;
+
+			if (depth(m->target) != level)
+				continue;
+			done++;
+			options = strv_join(m->options, ",");
+			remove_mount(spec, m->target);
+			if (m->kind == MOUNT_BIND)
+				mount_add(spec, m->target, "bind", m->source, options);
+			else
+				mount_add(spec, m->target, "tmpfs", "tmpfs", options);
+		}
+	}
+}
+
+static void gen_devices(const struct spec_input *in, struct spec *spec)
+{
+	size_t i;
+
+	for (i = 0; i < in->n_devices; i++) {
+		const struct spec_device *from = &in->devices[i].device;
+		struct spec_device *d = LIST_ADD(spec->linux_->devices);
+
+		*d = *from;
+		d->path = xstrdup(from->path);
+		d->type = xstrdup(from->type);
+	}
+}
+
+int spec_gen_mounts(const struct spec_input *in, struct spec *spec, struct err *err)
+{
+	size_t i, k;
+
+	for (i = 0; i < in->n_mounts; i++)
+		for (k = 0; k < i; k++)
+			if (str_eq(in->mounts[i].target, in->mounts[k].target))
+				return err_fail(err, ERR_USAGE, "duplicate mount point: %s",
+						in->mounts[i].target);
+	gen_kernel(in, spec);
+	gen_etc(in, spec);
+	gen_user(in, spec);
+	if (in->init_path)
+		mount_add(spec, "/sbin/inro-init", "bind", in->init_path, "bind,ro,rprivate");
+	gen_devices(in, spec);
+	return 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/supervisor.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+
+/* The monitor outlives us and must not keep a pipe or terminal of ours open. */
+static int spawn(const struct engine *eng, const char *path, int sock, struct proc *ret,
+		 struct err *err)
+{
+	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const char *const argv[] = { "inro-monitor", NULL };
+	const struct proc_fd fds[] = {
+		{ null, STDIN_FILENO },
+		{ null, STDOUT_FILENO },
+		{ eng->debug ? STDERR_FILENO : null, STDERR_FILENO },
+		{ sock, MONITOR_SOCKET_FD },
+	};
+	struct proc_spawn spec = PROC_SPAWN_INIT;
+
+	if (null < 0)
+		return err_errno(err, errno, "opening /dev/null");
+	spec.path = path;
+	spec.argv = (char **)argv;
+	spec.fds = fds;
+	spec.n_fds = ARRAY_SIZE(fds);
+	spec.new_session = true;
+	return proc_spawn(&spec, ret, err);
+}
+
+int supervisor_spawn(const struct engine *eng, struct supervisor *ret, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	int pair[2], r;
+
+	r = engine_program(eng, "inro-monitor", &path, err);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_errno(err, errno, "making a socket pair for the monitor");
+	r = spawn(eng, path, pair[1], &ret->proc, err);
+	fd_close(pair[1]);
+	if (r < 0) {
+		fd_close(pair[0]);
+		return err_wrap(err, r, "starting the monitor");
+	}
+	ret->sock = pair[0];
+	return 0;
+}
+
+int supervisor_send(struct supervisor *s, struct monitor_start *start, const int *fds, size_t n,
+		    struct err *err)
+{
+	struct monitor_msg msg = { .type = MONITOR_FDS };
+	size_t i, batch;
+	ssize_t r = 0;
+
+	for (i = 0; r >= 0 && i < n; i += batch) {
+		batch = n - i < MONITOR_FDS_MAX ? n - i : MONITOR_FDS_MAX;
+		r = fd_send(s->sock, &msg, sizeof(msg), fds + i, batch);
+	}
+	start->type = MONITOR_START;
+	start->version = MONITOR_VERSION;
+	start->n_fds = (uint32_t)n;
+	if (r >= 0)
+		r = fd_send(s->sock, start, sizeof(*start), NULL, 0);
+	return r < 0 ? err_errno(err, (int)-r, "giving the monitor its orders") : 0;
+}
+
+int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n, struct err *err)
+{
+	union {
+		uint32_t type;
+		struct monitor_msg msg;
+		struct monitor_failed failed;
+	} in = { 0 };
+	ssize_t len;
+
+	*ret_n = 3;
+	len = fd_recv(s->sock, &in, sizeof(in), ret_fds, ret_n);
+	if (len < 0)
+		return err_errno(err, (int)-len, "waiting for the container to start");
+	if (len == sizeof(in.msg) && in.type == MONITOR_STARTED)
+		return 0;
+	*ret_n = 0;
+	if (len != sizeof(in.failed) || in.type != MONITOR_FAILED)
+		return err_fail(
+		    err, ERR_SYSTEM,
+		    "waiting for the container to start: the monitor ended unexpectedly");
+	err_sanitize(&in.failed.err);
+	if (err)
+		*err = in.failed.err;
+	return in.failed.err.errnum ? -in.failed.err.errnum : -EINVAL;
+}
+
+void supervisor_release(struct supervisor *s)
+{
+	struct monitor_msg msg = { .type = MONITOR_DONE };
+
+	fd_send(s->sock, &msg, sizeof(msg), NULL, 0);
+}
+
+void supervisor_done(struct supervisor *s)
+{
+	s->sock = fd_close(s->sock);
+	s->proc.pidfd = fd_close(s->proc.pidfd);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting inro-monitor and telling it what to run: the client's end of runtime/monitor_proto.h. */
+#pragma once
+
+#include "base/proc.h"
+#include "engine/engine.h"
+#include "runtime/monitor_proto.h"
+
+struct supervisor {
+	struct proc proc;
+	int sock; /* owned */
+};
+#define SUPERVISOR_INIT                                                                            \
+	{                                                                                          \
+		.proc = PROC_INIT, .sock = -EBADF                                                  \
+	}
+
+/* Spawns the monitor, which waits for its orders. */
+int supervisor_spawn(const struct engine *eng, struct supervisor *ret, struct err *err);
+/* Sends the fds (in the order of enum monitor_fd) and START. */
+int supervisor_send(struct supervisor *s, struct monitor_start *start, const int *fds, size_t n,
+		    struct err *err);
+/* Waits for STARTED; the fds go to ret_fds (up to 3), which the caller closes. -errno with the
+ * monitor's own error when it FAILED. */
+int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n, struct err *err);
+/* The container is recorded or removed: the monitor may go. */
+void supervisor_release(struct supervisor *s);
+void supervisor_done(struct supervisor *s);

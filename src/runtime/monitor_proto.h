@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What inro and inro-monitor say to each other over one SOCK_SEQPACKET socket pair, made by inro
+ * and given to the monitor as fd 3. Both ends are of the same build: fixed-size records, no
+ * encoding.
+ *
+ *   client                       monitor
+ *   FDS (repeated)  ------>                     the fds that START counts, 16 to a message
+ *   START           ------>                     creates the container in-process
+ *                   <------      STARTED        with the client's ends of the stdio pipes, or the
+ * pty
+ *                   <------      FAILED         instead: why not; nothing of the container is left
+ *   SIGNAL (any)    ------>                     delivered to the container's init
+ *   CLOSE_OUTPUT    ------>                     nobody reads stdout or stderr any more: close it,
+ * so that the container gets SIGPIPE as in a pipeline
+ *                   <------      EXITED         its exit record is on disk
+ *                   <------      GONE           cgroups and runtime state are removed
+ *   DONE            ------>                     the client has recorded or removed the container
+ *
+ * A client that goes away before DONE leaves the rest to the monitor, which then runs
+ * `inro __cleanup` for the container. The lock on the container's lock file (an open file
+ * description lock) travels as an fd: the container counts as alive while the client or the monitor
+ * holds it.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#define MONITOR_SOCKET_FD 3
+#define MONITOR_VERSION   1
+#define MONITOR_FDS_MAX   16 /* in one message */
+
+enum monitor_msg_type {
+	MONITOR_FDS = 1,
+	MONITOR_START,
+	MONITOR_SIGNAL,
+	MONITOR_DONE,
+	MONITOR_STARTED,
+	MONITOR_FAILED,
+	MONITOR_EXITED,
+	MONITOR_GONE,
+	MONITOR_CLOSE_OUTPUT,
+};
+
+/* Order of the fds in the FDS messages; layers follow, topmost first. */
+enum monitor_fd {
+	MONITOR_FD_LOCK,    /* locked; kept open until the end */
+	MONITOR_FD_RUN_DIR, /* /run/inro/containers/<id> */
+	MONITOR_FD_BUNDLE,  /* containers/<id>, with config.json */
+	MONITOR_FD_UPPER,
+	MONITOR_FD_WORK,
+	MONITOR_FD_LAYERS,
+};
+
+enum {
+	MONITOR_OPT_TTY = 1 << 0,
+	MONITOR_OPT_STDIN = 1 << 1,
+	MONITOR_OPT_ROOTLESS = 1 << 2,
+	MONITOR_OPT_USERXATTR = 1 << 3,
+	MONITOR_OPT_DEBUG = 1 << 4,
+	MONITOR_OPT_SYSTEMD_CGROUP = 1 << 5,
+};
+
+struct monitor_start {
+	uint32_t type; /* MONITOR_START */
+	uint32_t version;
+	uint32_t options; /* MONITOR_OPT_* */
+	uint32_t n_fds;   /* all that came before */
+	uint32_t n_layers;
+	uint16_t rows, cols; /* the terminal's size, 0: not known */
+	char id[256];
+	char bundle[1024];
+	char runtime_root[1024];
+	/* How to run the clean-up role when the client is gone. */
+	char inro_path[1024], root[1024], runroot[1024];
+};
+
+/* FDS, STARTED (with fds: pty master, or stdin, stdout, stderr; stdin only when asked for), GONE,
+ * DONE, SIGNAL and EXITED. */
+struct monitor_msg {
+	uint32_t type;
+	int32_t value; /* SIGNAL: number; CLOSE_OUTPUT: 1 or 2; STARTED: init's pid; EXITED: exit
+			  status 0..255 */
+	int64_t finished_ns; /* EXITED: realtime */
+};
+
+struct monitor_failed {
+	uint32_t type; /* MONITOR_FAILED */
+	struct err err;
+};
+
+/* The exit record, file "exit" in the run directory: two decimal numbers, "<status> <ns>\n". */
+#define MONITOR_EXIT_FILE "exit"

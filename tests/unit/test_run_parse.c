@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <signal.h>
+
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/changes.h"
+#include "engine/etcfiles.h"
+#include "engine/names.h"
+#include "engine/parse.h"
+
+static const char *const caller_env[] = { "LANG=C.UTF-8", "EMPTY=", NULL };
+
+static char *env_text(const char *text)
+{
+	cleanup_strv char **out = NULL;
+	struct err err = ERR_INIT;
+
+	if (env_file_parse(text, strlen(text), "f.env", (char **)caller_env, &out, &err) < 0)
+		return xstrdup(err.msg);
+	return strv_join(out, "|");
+}
+
+static void test_env_file(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "A=1\nB=two words\n", "A=1|B=two words" },
+		{ "# comment\n\n  C=3", "C=3" },
+		{ "A=1\r\nB=2\r\n", "A=1|B=2" },
+		{ "\xef\xbb\xbf"
+		  "A=1\n",
+		  "A=1" },
+		{ "A=\"quoted\"\n", "A=\"quoted\"" },
+		{ "A=b=c # not a comment\n", "A=b=c # not a comment" },
+		{ "LANG\nEMPTY\nABSENT\n", "LANG=C.UTF-8|EMPTY=" },
+		{ "A=1\nA=2\n", "A=2" },
+		{ "A=1\n=2\n", "f.env:2: no variable name before \"=\"" },
+		{ "A B=1\n", "f.env:1: variable name \"A B\" contains white space" },
+		{ "", "" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_free char *got = env_text(rows[i].text);
+
+		assert_string_equal(got, rows[i].want);
+	}
+	{
+		cleanup_strv char **out = NULL;
+
+		assert_int_equal(env_file_parse("A=\0b", 4, "f", (char **)caller_env, &out, NULL),
+				 -EINVAL);
+	}
+}
+
+typedef int (*parser)(const char *text, struct mount_request *ret, struct err *err);
+
+/* "source target options" or the error. */
+static char *mount_text(parser parse, const char *text)
+{
+	cleanup_mount_request struct mount_request m = { 0 };
+	cleanup_free char *options = NULL;
+	struct err err = ERR_INIT;
+
+	if (parse(text, &m, &err) < 0) {
+		assert_true(err.msg[0]);
+		return xasprintf("error: %s", err.msg);
+	}
+	options = strv_join(m.options, ",");
+	return xasprintf("%s %s %s", m.source ? m.source : "tmpfs", m.target, options);
+}
+
+static void test_mounts(void **state)
+{
+	static const struct {
+		parser parse;
+		const char *text, *want; /* want NULL: an error */
+	} rows[] = {
+		{ volume_parse, "/a:/b", "/a /b rbind,rprivate" },
+		{ volume_parse, "/a:/b:ro", "/a /b rbind,rro,rprivate" },
+		{ volume_parse, "/a:/b:ro,z,rshared", "/a /b rbind,rro,rshared" },
+		{ volume_parse, "./a:/b/", "./a /b rbind,rprivate" },
+		{ volume_parse, ".:/b/../c", ". /c rbind,rprivate" },
+		{ volume_parse, "a/b:/c", NULL },
+		{ volume_parse, "name:/c", NULL },
+		{ volume_parse, "/c", NULL },
+		{ volume_parse, "/a:b", NULL },
+		{ volume_parse, "/a:/", NULL },
+		{ volume_parse, "/a:/../..", NULL },
+		{ volume_parse, ":/b", NULL },
+		{ volume_parse, "/a:/b:zz", NULL },
+		{ volume_parse, "/a:/b:ro:rw", NULL },
+		{ mount_parse, "type=bind,source=/a,target=/b", "/a /b rbind,rprivate" },
+		{ mount_parse, "type=bind,src=/a,dst=/b,readonly", "/a /b rbind,rro,rprivate" },
+		{ mount_parse, "type=bind,src=/a,dst=/b,ro=false", "/a /b rbind,rprivate" },
+		{ mount_parse, "type=bind,src=/a,dst=/b,bind-propagation=slave,bind-nonrecursive",
+		  "/a /b bind,slave" },
+		{ mount_parse, "type=tmpfs,destination=/t,tmpfs-size=64m,tmpfs-mode=1770",
+		  "tmpfs /t nosuid,nodev,noexec,size=67108864,mode=1770" },
+		{ mount_parse, "type=bind,source=/a", NULL },
+		{ mount_parse, "type=bind,target=/b", NULL },
+		{ mount_parse, "type=tmpfs,source=/a,target=/b", NULL },
+		{ mount_parse, "type=bind,source=/a,target=/b,tmpfs-size=1", NULL },
+		{ mount_parse, "source=/a,target=/b", NULL },
+		{ mount_parse, "type=volume,source=v,target=/b", NULL },
+		{ mount_parse, "type=bind,source=/a,target=/b,what=1", NULL },
+		{ mount_parse, "type=bind,source=/a,target=/b,readonly=maybe", NULL },
+		{ tmpfs_parse, "/t", "tmpfs /t nosuid,nodev,noexec" },
+		{ tmpfs_parse, "/t:rw,size=1k,exec",
+		  "tmpfs /t nosuid,nodev,noexec,rw,size=1k,exec" },
+		{ tmpfs_parse, "t", NULL },
+		{ tmpfs_parse, "/t:context=x", NULL },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_free char *got = mount_text(rows[i].parse, rows[i].text);
+
+		if (rows[i].want)
+			assert_string_equal(got, rows[i].want);
+		else if (!str_starts(got, "error: "))
+			fail_msg("%s was taken as %s", rows[i].text, got);
+	}
+}
+
+static void test_ulimit(void **state)
+{
+	static const struct {
+		const char *text, *type;
+		uint64_t soft, hard;
+	} rows[] = {
+		{ "nofile=1024:2048", "RLIMIT_NOFILE", 1024, 2048 },
+		{ "nproc=7", "RLIMIT_NPROC", 7, 7 },
+		{ "core=unlimited", "RLIMIT_CORE", UINT64_MAX, UINT64_MAX },
+		{ "memlock=1:-1", "RLIMIT_MEMLOCK", 1, UINT64_MAX },
+	};
+	static const char *const bad[] = { "nofile",    "nofile=",   "nofile=2:1", "nofile=1:2:3",
+					   "nofiles=1", "nofile=-2", "nofile=1k",  "nofile= 1",
+					   "NOFILE=1",  "=1" };
+	struct spec_rlimit limit;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(ulimit_parse(rows[i].text, &limit, NULL), 0);
+		assert_string_equal(limit.type, rows[i].type);
+		assert_true(limit.soft == rows[i].soft && limit.hard == rows[i].hard);
+		free(limit.type);
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(ulimit_parse(bad[i], &limit, NULL), -EINVAL);
+}
+
+static void test_device(void **state)
+{
+	static const struct {
+		const char *text, *host, *container, *access;
+	} rows[] = {
+		{ "/dev/fuse", "/dev/fuse", "/dev/fuse", "rwm" },
+		{ "/dev/fuse:r", "/dev/fuse", "/dev/fuse", "r" },
+		{ "/dev/sda:/dev/xvdc", "/dev/sda", "/dev/xvdc", "rwm" },
+		{ "/dev/sda:/dev/xvdc:rm", "/dev/sda", "/dev/xvdc", "rm" },
+	};
+	static const char *const bad[] = {
+		"",          "fuse",       "/dev/fuse:x", "/dev/a:/dev/b:rwx",
+		"/a:/b:r:w", "/dev/a:b:r", "/dev/a:/b:"
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_device_request struct device_request d = { 0 };
+
+		assert_int_equal(device_parse(rows[i].text, &d, NULL), 0);
+		assert_string_equal(d.host, rows[i].host);
+		assert_string_equal(d.container, rows[i].container);
+		assert_string_equal(d.access, rows[i].access);
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct device_request d = { 0 };
+
+		assert_int_equal(device_parse(bad[i], &d, NULL), -EINVAL);
+	}
+}
+
+static void test_time_offset(void **state)
+{
+	static const struct {
+		const char *text;
+		bool boottime;
+		int64_t secs;
+		uint32_t nanosecs;
+	} rows[] = {
+		{ "boottime=+3600", true, 3600, 0 },
+		{ "boottime=60", true, 60, 0 },
+		{ "monotonic=-5", false, -5, 0 },
+		{ "monotonic=0.25", false, 0, 250000000 },
+		{ "monotonic=-1.5", false, -2, 500000000 },
+		{ "boottime=-0.000000001", true, -1, 999999999 },
+	};
+	static const char *const bad[] = { "boottime",      "boottime=",
+					   "boottime=1.",   "realtime=1",
+					   "monotonic=1s",  "monotonic=--1",
+					   "monotonic=+-1", "boottime=1.1234567890",
+					   "boottime=.5",   "boottime=99999999999999999999" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct spec_time_offsets o = { 0 };
+		struct spec_time_offset *got;
+
+		assert_int_equal(time_offset_parse(rows[i].text, &o, NULL), 0);
+		got = rows[i].boottime ? o.boottime : o.monotonic;
+		assert_non_null(got);
+		assert_true(got->secs == rows[i].secs && got->nanosecs == rows[i].nanosecs);
+		free(got);
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct spec_time_offsets o = { 0 };
+
+		assert_int_equal(time_offset_parse(bad[i], &o, NULL), -EINVAL);
+		assert_null(o.boottime);
+		assert_null(o.monotonic);
+	}
+}
+
+static void test_signal(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+	} rows[] = {
+		{ "TERM", SIGTERM }, { "SIGTERM", SIGTERM }, { "sigquit", SIGQUIT }, { "9", 9 },
+		{ "RTMIN+3", 37 },   { "SIGRTMAX", 64 },     { "RTMAX-1", 63 },
+	};
+	static const char *const bad[] = {
+		"", "0", "65", "-1", "SIG", "SIGNONE", "RTMIN+40", "+9"
+	};
+	size_t i;
+	int n;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(signal_parse(rows[i].text, &n, NULL), 0);
+		assert_int_equal(n, rows[i].want);
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(signal_parse(bad[i], &n, NULL), -EINVAL);
+}
+
+static void test_names(void **state)
+{
+	static const char *const good[] = { "ab", "web-1", "A.b_c", "0a" };
+	static const char *const bad[] = { "", "a", "-a", "a b", "a/b", "..", "_x", "ä1", "a:b" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		assert_int_equal(name_check(good[i], NULL), 0);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(name_check(bad[i], NULL), -EINVAL);
+	for (i = 0; i < 50; i++) {
+		cleanup_free char *name = name_random((unsigned int)i);
+
+		assert_int_equal(name_check(name, NULL), 0);
+		assert_non_null(strchr(name, '_'));
+	}
+}
+
+static void test_etc_files(void **state)
+{
+	const char *const hosts[] = { "db:10.0.0.5", "v6:fd00::1", NULL };
+	const char *const dns[] = { "9.9.9.9", NULL }, *const search[] = { "a.example", "b.example",
+									   NULL };
+	struct run_options o = { .add_host = (char **)hosts };
+	cleanup_buf struct buf out = BUF_INIT;
+
+	assert_int_equal(etc_hosts_text(&o, "192.0.2.1 secret\n", &out, NULL), 0);
+	assert_non_null(strstr(buf_str(&out), "127.0.0.1\tlocalhost\n"));
+	assert_non_null(strstr(buf_str(&out), "\n10.0.0.5\tdb\nfd00::1\tv6\n"));
+	assert_null(strstr(buf_str(&out), "secret"));
+	buf_reset(&out);
+	o.network = (char *)"host";
+	assert_int_equal(etc_hosts_text(&o, "192.0.2.1 shared", &out, NULL), 0);
+	assert_string_equal(buf_str(&out), "192.0.2.1 shared\n10.0.0.5\tdb\nfd00::1\tv6\n");
+	buf_reset(&out);
+	etc_resolv_text(&o, "nameserver 127.0.0.53\n", &out);
+	assert_string_equal(buf_str(&out), "nameserver 127.0.0.53\n");
+	buf_reset(&out);
+	o.dns = (char **)dns;
+	o.dns_search = (char **)search;
+	etc_resolv_text(&o, "nameserver 127.0.0.53\n", &out);
+	assert_string_equal(buf_str(&out), "nameserver 9.9.9.9\nsearch a.example b.example\n");
+}
+
+static void test_changes(void **state)
+{
+	static const char *const bad[] = { "",          "CMD",         "RUN true", "CMD [\"a\"",
+					   "ENV A=\"x", "WORKDIR srv", "CMD [1]" };
+	struct oci_config *c = xcalloc(1, sizeof(*c));
+	struct oci_image_config image = { .config = c };
+	size_t i;
+
+	assert_int_equal(change_apply("CMD [\"a\", \"b c\"]", c, NULL), 0);
+	assert_string_equal(c->cmd[1], "b c");
+	assert_int_equal(change_apply("entrypoint echo hi", c, NULL), 0);
+	assert_string_equal(c->entrypoint[2], "echo hi");
+	assert_int_equal(change_apply("ENV A=1 B=\"two words\" C=a\\ b", c, NULL), 0);
+	assert_string_equal(strv_env_get(c->env, "A"), "1");
+	assert_string_equal(strv_env_get(c->env, "B"), "two words");
+	assert_string_equal(strv_env_get(c->env, "C"), "a b");
+	assert_int_equal(change_apply("ENV D old form", c, NULL), 0);
+	assert_string_equal(strv_env_get(c->env, "D"), "old form");
+	assert_int_equal(change_apply("LABEL k=v", c, NULL), 0);
+	assert_string_equal(json_map_get(&c->labels, "k"), "v");
+	assert_int_equal(change_apply("EXPOSE 80 53/udp", c, NULL), 0);
+	assert_string_equal(c->exposed_ports.items[0].key, "80/tcp");
+	assert_string_equal(c->exposed_ports.items[1].key, "53/udp");
+	assert_int_equal(change_apply("USER alice:staff", c, NULL), 0);
+	assert_string_equal(c->user, "alice:staff");
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_true(change_apply(bad[i], c, NULL) < 0);
+	oci_image_config_done(&image);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_env_file),    cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_ulimit),      cmocka_unit_test(test_device),
+		cmocka_unit_test(test_time_offset), cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_names),       cmocka_unit_test(test_etc_files),
+		cmocka_unit_test(test_changes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
