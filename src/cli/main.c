@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inro: the command line of the engine. */
+#include <locale.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+
+static const struct opt global_opts[] = {
+	{ .name = "root",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct globals, root),
+	  .arg = "DIR",
+	  .help = "directory of images, containers and the database (INRO_ROOT)" },
+	{ .name = "runroot",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct globals, runroot),
+	  .arg = "DIR",
+	  .help = "directory of what does not outlive a reboot (INRO_RUNROOT)" },
+	{ .name = "debug",
+	  .short_name = 'D',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct globals, debug),
+	  .help = "show debug messages" },
+	{ .name = "log-level",
+	  .short_name = 'l',
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct globals, log_level),
+	  .arg = "LEVEL",
+	  .help = "least severe messages that are shown",
+	  .choices = log_levels },
+};
+
+static int setup(void *globals, struct err *err)
+{
+	struct globals *g = globals;
+	enum log_level level = LOG_WARN;
+	int i;
+
+	for (i = 0; g->log_level && log_levels[i]; i++)
+		if (str_eq(g->log_level, log_levels[i]))
+			level = (enum log_level)i;
+	if (level == LOG_DEBUG)
+		g->debug = true;
+	if (g->debug)
+		level = LOG_DEBUG;
+	log_setup("inro", STDERR_FILENO, LOG_PLAIN, level);
+	return 0;
+}
+
+static int report(const void *globals, const struct err *err)
+{
+	cli_report(err);
+	return err_exit_status(err);
+}
+
+static const struct cmd *const commands[] = {
+	&cmd_run, &cmd_ps,   &cmd_rm,      &cmd_images,  &cmd_import, &cmd_load,
+	&cmd_rmi, &cmd_info, &cmd_version, &cmd_cleanup, NULL,
+};
+
+static const struct program program = {
+	.name = "inro",
+	.summary = "run containers and look after their images",
+	.opts = global_opts,
+	.n_opts = ARRAY_SIZE(global_opts),
+	.opts_size = sizeof(struct globals),
+	.cmds = commands,
+	.setup = setup,
+	.usage_status = 125,
+	.version = "inro version " INRO_VERSION,
+	.report = report,
+};
+
+int main(int argc, char **argv)
+{
+	if (fd_ensure_stdio() < 0)
+		return 125;
+	return program_main(&program, argc, argv);
+}
