@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/log.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -156,6 +157,7 @@ static uint64_t cap_mask(char *const *names, struct err *err, int *r)
 static int wanted_caps(const struct init *in, struct cap_sets *ret, struct err *err)
 {
 	const struct spec_caps *c = in->spec->process->capabilities;
+	uint64_t usable;
 	int r = 0;
 
 	*ret = (struct cap_sets){ 0 };
@@ -166,6 +168,12 @@ static int wanted_caps(const struct init *in, struct cap_sets *ret, struct err *
 	ret->inheritable = cap_mask(c->inheritable, err, &r);
 	ret->permitted = cap_mask(c->permitted, err, &r);
 	ret->ambient = cap_mask(c->ambient, err, &r);
+	/* The kernel makes ambient only what is permitted and inheritable. runc's example asks for
+	 * more, and runc and crun let it pass: so it has no effect here either. */
+	usable = ret->permitted & ret->inheritable;
+	if (ret->ambient & ~usable)
+		log_debug("process.capabilities.ambient: what is not inheritable is left out");
+	ret->ambient &= usable;
 	return r;
 }
 
