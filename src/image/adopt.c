@@ -50,6 +50,11 @@ static int attributes_copy(struct image_store *store, int from, int to, const ch
 	return r < 0 ? err_errno(err, -r, "setting attributes of %s", path) : 0;
 }
 
+int image_init_upper(struct image_store *store, int top_layer_fd, int upper_fd, struct err *err)
+{
+	return attributes_copy(store, top_layer_fd, upper_fd, "upper directory", err);
+}
+
 /* Finds the directory path in the layers below k, nearest first. fd or -ENOENT. */
 static int lower_find(struct image_store *store, const struct staging *st, char *const *diff_ids,
 		      size_t k, const char *path)

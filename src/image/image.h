@@ -54,6 +54,9 @@ int image_read_config(struct image_store *store, const char *id, struct oci_imag
  * frees. */
 int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
 		      size_t *ret_n, struct err *err);
+/* Gives a container's new upper directory the owner, mode and times of the topmost layer's root
+ * (ret_fds[0] of image_open_layers): overlayfs shows those of the upper one as "/". */
+int image_init_upper(struct image_store *store, int top_layer_fd, int upper_fd, struct err *err);
 /* The built-in image "host": the machine's "/" as the one lower layer. ERR_UNSUPPORTED when
  * rootless: overlayfs refuses a lower directory with mounts below it that a user namespace locks.
  */

@@ -171,6 +171,9 @@ static int result_error(const struct buf *doc, int status, struct err *err)
 				proc_exit_code(status));
 	memcpy(&theirs, doc->data, sizeof(theirs));
 	err_sanitize(&theirs);
+	/* It names members of the archive, whose names may hold anything. */
+	cleanup_free char *shown = str_escape(theirs.msg);
+	snprintf(theirs.msg, sizeof(theirs.msg), "%s", shown);
 	if (err)
 		*err = theirs;
 	return theirs.errnum > 0 ? -theirs.errnum : -EINVAL;

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "image/layer/acl.h"
 
-#define XATTR_TOTAL_MAX (1u << 20) /* bytes of all values of one object */
+#define XATTR_TOTAL_MAX (512u << 10) /* bytes of all values of one object */
 
 static int owner_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
 {
@@ -77,28 +77,40 @@ static bool xattr_refused(const char *name)
 	return str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay.");
 }
 
-static int xattrs_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
+static int xattrs_check(const struct meta_target *t, struct archive_entry *entry, struct err *err)
 {
 	const char *name;
 	const void *value;
 	size_t len, total = 0;
 
-	if (archive_entry_xattr_reset(entry) == 0)
+	archive_entry_xattr_reset(entry);
+	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK)
+		total += len;
+	if (total > XATTR_TOTAL_MAX)
+		return err_fail(err, ERR_LIMIT, "%s: more than %u bytes of attributes", t->path,
+				XATTR_TOTAL_MAX);
+	return 0;
+}
+
+static int xattrs_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
+{
+	const char *name;
+	const void *value;
+	size_t len;
+
+	if (archive_entry_xattr_count(entry) == 0)
 		return 0;
-	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
-		if (xattr_refused(name)) {
-			log_warn("%s: attribute %s left out", t->path, name);
+	int r = xattrs_check(t, entry, err);
+	archive_entry_xattr_reset(entry);
+	while (r == 0 && archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
+		if (!xattr_refused(name)) {
+			r = xattr_put(t, name, value, len, err);
 			continue;
 		}
-		total += len;
-		if (total > XATTR_TOTAL_MAX)
-			return err_fail(err, ERR_LIMIT, "%s: more than %u bytes of attributes",
-					t->path, XATTR_TOTAL_MAX);
-		int r = xattr_put(t, name, value, len, err);
-		if (r < 0)
-			return r;
+		cleanup_free char *shown = str_escape(t->path), *attr = str_escape(name);
+		log_warn("%s: attribute %s left out", shown, attr);
 	}
-	return 0;
+	return r;
 }
 
 static int acls_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)

@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: Apache-2.0
+"""inro-layer on single layers, as root: what a tar becomes on disk, and what hostile ones can't do."""
+
+import gzip
+import json
+import os
+import subprocess
+import tarfile
+
+import pytest
+
+import harness
+from layers import COMPRESSORS, MTIME, entry, hardlink, look, sha, tar, xattr
+
+
+class Unpacker:
+    def __init__(self, who):
+        self.who, self.count = who, 0
+
+    def __call__(self, data, *options, mode="apply"):
+        """Unpacks into a new directory: (tree, result document, Result)."""
+        self.count += 1
+        top = self.who.dir / f"layer{self.count}"
+        (top / "fs").mkdir(parents=True)
+        (top / "in").write_bytes(data)
+        done = self.who.run("sh", "-c", 'exec "$@" <in 3>out 4<fs', "sh",
+                            self.who.program("inro-layer"), mode, *options, cwd=top)
+        out = (top / "out").read_bytes()
+        if done.code == 0:
+            return look(top / "fs"), json.loads(out), done
+        # struct err: errno, kind, message
+        done.err += out[8:1008].split(b"\0")[0].decode(errors="replace")
+        return look(top / "fs"), None, done
+
+    def ok(self, *entries, **kw):
+        tree, _, done = self(tar(*entries, **kw))
+        done.ok()
+        return tree
+
+    def fails(self, data, *words, options=()):
+        tree, _, done = self(data, *options)
+        done.fails(*words, code=1)
+        return tree
+
+
+@pytest.fixture
+def unpack(root):
+    return Unpacker(root)
+
+
+WHITEOUT = {"mode": "c---------", "device": (0, 0)}
+
+
+def is_whiteout(one):
+    return {k: one[k] for k in WHITEOUT} == WHITEOUT
+
+
+def is_opaque(one):
+    return one["xattrs"].get("trusted.overlay.opaque") == b"y"
+
+
+@pytest.mark.parametrize("compress", COMPRESSORS)
+def test_diff_id_covers_the_uncompressed_tar(unpack, compress):
+    data = tar(entry("a", "x" * 100000), entry("d/"), entry("d/b", "y"))
+    data += b"\0" * 5000  # behind the end-of-archive mark
+    tree, doc, done = unpack(COMPRESSORS[compress](data), "--digest")
+    done.ok()
+    assert doc["diffId"] == sha(data)
+    assert doc["digest"] == sha(COMPRESSORS[compress](data))
+    assert doc["size"] == 100001
+    assert tree[b"a"]["data"] == b"x" * 100000 and tree[b"d/b"]["data"] == b"y"
+
+
+def test_gzip_members_follow_each_other(unpack):
+    data = tar(entry("a", "x" * 3000))
+    tree, doc, done = unpack(gzip.compress(data[:700]) + gzip.compress(data[700:]) + b"\0" * 100)
+    done.ok()
+    assert doc["diffId"] == sha(data) and tree[b"a"]["data"] == b"x" * 3000
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 1024, b"\0" * 10240])
+def test_empty_layer(unpack, data):
+    tree, doc, done = unpack(data)
+    done.ok()
+    assert doc["diffId"] == sha(data) and list(tree) == [b"."]
+    assert tree[b"."]["perm"] == 0o755
+
+
+def test_attributes(unpack):
+    tree = unpack.ok(
+        entry(".", mode=0o750, uid=3, gid=4),
+        entry("suid", "x", mode=0o6755, uid=5, gid=6, mtime=MTIME + 0.123456789),
+        entry("d/", mode=0o3770, uid=7), entry("d/f", "x"), entry("d/g", "x"),
+        entry("big", "x", uid=4_000_000_000, gid=3_000_000_000),
+        entry("link", link="../..//anywhere"),
+        entry("fifo", kind=tarfile.FIFOTYPE, mode=0o622),
+        entry("null", kind=tarfile.CHRTYPE, mode=0o666, devmajor=1, devminor=3),
+        entry("disk", kind=tarfile.BLKTYPE, mode=0o660, devmajor=7, devminor=300))
+    assert (tree[b"."]["perm"], tree[b"."]["owner"]) == (0o750, (3, 4))
+    assert tree[b"."]["mtime"] == MTIME and tree[b"d"]["mtime"] == MTIME
+    assert (tree[b"suid"]["perm"], tree[b"suid"]["owner"]) == (0o6755, (5, 6))
+    assert abs(tree[b"suid"]["mtime"] - MTIME - 0.123456789) < 1e-6
+    assert (tree[b"d"]["perm"], tree[b"d"]["owner"]) == (0o3770, (7, 0))
+    assert tree[b"d/f"]["owner"] == (0, 0)  # not the group of its set-gid directory
+    assert tree[b"big"]["owner"] == (4_000_000_000, 3_000_000_000)
+    assert tree[b"link"]["target"] == b"../..//anywhere" and tree[b"link"]["mtime"] == MTIME
+    assert tree[b"fifo"]["mode"] == "prw--w--w-"
+    assert (tree[b"null"]["mode"], tree[b"null"]["device"]) == ("crw-rw-rw-", (1, 3))
+    assert (tree[b"disk"]["mode"], tree[b"disk"]["device"]) == ("brw-rw----", (7, 300))
+
+
+@pytest.mark.parametrize("fmt", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_names_are_bytes(unpack, fmt):
+    names = ["caf\udce9", "ünïcode", "\udcff" * 200, "sp ace\nline", "l" * 255,
+             "/".join(["p" * 200] * 15)]
+    tree = unpack.ok(*[entry(n, n.encode(errors="surrogateescape")) for n in names],
+                     entry("sym", link="caf\udce9/ü"), hardlink("hard", "caf\udce9"), fmt=fmt)
+    for name in names:
+        raw = name.encode(errors="surrogateescape")
+        assert tree[raw]["data"] == raw
+    assert tree[b"sym"]["target"] == "caf\udce9/ü".encode(errors="surrogateescape")
+    assert tree[b"hard"]["ino"] == tree[b"caf\xe9"]["ino"]
+
+
+def test_names_of_gnu_tar(unpack, root):
+    """It writes bytes that are no UTF-8 into pax headers as they are."""
+    (root.dir / "d").mkdir()
+    raw = b"\xff\xfe" * 60
+    for name in (b"\xe9t\xe9", raw):
+        with open(os.fsencode(root.dir / "d") + b"/" + name, "w", encoding="ascii") as file:
+            file.write("x")
+    os.symlink(raw, os.fsencode(root.dir / "d") + b"/link")
+    for fmt in ("gnu", "posix"):
+        data = subprocess.run(["tar", "--format", fmt, "-C", root.dir / "d", "-c", "."],
+                              stdout=subprocess.PIPE, check=True).stdout
+        tree, _, done = unpack(data)
+        done.ok()
+        assert tree[raw]["data"] == b"x" and tree[b"\xe9t\xe9"]["data"] == b"x"
+        assert tree[b"link"]["target"] == raw
+
+
+def test_path_length_limit(unpack):
+    unpack.fails(tar(entry("/".join(["x" * 99] * 41), "x")), "longer than 4095 bytes")
+    unpack.fails(tar(entry("x" * 256, "x")), "File name too long")
+
+
+def test_xattrs_and_capabilities(unpack):
+    cap = bytes.fromhex("0100000200200000000000000000000000000000").decode("latin-1")
+    tree = unpack.ok(xattr("f", user__note="val", security__capability=cap),
+                     xattr("d/", user__note="dir"))
+    assert tree[b"f"]["xattrs"]["user.note"] == b"val"
+    assert tree[b"f"]["xattrs"]["security.capability"] == cap.encode("latin-1")
+    assert tree[b"d"]["xattrs"]["user.note"] == b"dir"
+
+
+def test_acls(unpack):
+    info, data = entry("f", "x", mode=0o640)
+    info.pax_headers = {"SCHILY.acl.access": "user::rw-,user:7:rwx,group::r--,mask::rwx,other::---"}
+    tree = unpack.ok((info, data))
+    acl = tree[b"f"]["xattrs"]["system.posix_acl_access"]
+    assert acl.hex() == ("02000000" "01000600ffffffff" "0200070007000000" "04000400ffffffff"
+                         "10000700ffffffff" "20000000ffffffff")
+
+
+def test_archives_cannot_bring_overlay_marks(unpack):
+    tree, _, done = unpack(tar(xattr("d/", trusted__overlay__opaque="y", user__overlay__opaque="y"),
+                               xattr("f", trusted__overlay__redirect="/etc")))
+    done.ok()
+    assert tree[b"d"]["xattrs"] == {} and tree[b"f"]["xattrs"] == {}
+    assert "left out" in done.err
+
+
+@pytest.mark.parametrize("fmt", ["gnu", "posix"])
+def test_sparse_files_stay_sparse(unpack, root, fmt):
+    path = root.dir / "sparse"
+    with open(path, "wb") as file:
+        for offset in range(0, 40 << 20, 4 << 20):
+            file.seek(offset)
+            file.write(b"data%d" % offset)
+        file.truncate(50 << 20)
+    data = subprocess.run(["tar", "--format", fmt, "-S", "-C", root.dir, "-c", "sparse"],
+                          stdout=subprocess.PIPE, check=True).stdout
+    assert len(data) < 1 << 20
+    tree, doc, done = unpack(data)
+    done.ok()
+    assert tree[b"sparse"]["data"] == path.read_bytes()
+    assert tree[b"sparse"]["blocks"] * 512 < 1 << 20
+    assert doc["diffId"] == sha(data)
+
+
+# ---- whiteouts: image-spec layer.md ----
+
+def test_whiteouts(unpack):
+    tree = unpack.ok(entry(".wh.gone"), entry("d/"), entry("d/.wh.x"), entry("e/"),
+                     entry("e/new", "x"), entry("e/.wh..wh..opq"), entry(".wh..wh.plnk/"))
+    assert is_whiteout(tree[b"gone"]) and is_whiteout(tree[b"d/x"])
+    assert is_opaque(tree[b"e"]) and not is_opaque(tree[b"d"])
+    assert not any(b".wh." in path for path in tree)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_whiteout_hides_lower_layers_only(unpack, first):
+    members = [entry("d/"), entry("d/f", "new")]
+    whiteout = [entry(".wh.d")]
+    tree = unpack.ok(*(whiteout + members if first else members + whiteout))
+    assert tree[b"d/f"]["data"] == b"new" and is_opaque(tree[b"d"])
+    file = [entry("f", "new")]
+    tree = unpack.ok(*([entry(".wh.f")] + file if first else file + [entry(".wh.f")]))
+    assert tree[b"f"]["data"] == b"new"
+
+
+def test_whiteout_of_a_parent_without_an_entry(unpack):
+    tree = unpack.ok(entry(".wh.d"), entry("d/e/f", "new"))
+    assert tree[b"d/e/f"]["data"] == b"new" and is_opaque(tree[b"d"])
+
+
+def test_opaque_root_is_reported(unpack):
+    _, doc, _ = unpack(tar(entry(".wh..wh..opq"), entry("f", "x")))
+    assert doc["opaque"] is True
+
+
+@pytest.mark.parametrize("name", [".wh.", ".wh..", ".wh...", "d/.wh..."])
+def test_whiteout_of_nothing(unpack, name):
+    unpack.fails(tar(entry("d/"), entry(name)), "whiteout of nothing")
+
+
+def test_directories_without_entries_are_reported(unpack):
+    tree, doc, _ = unpack(tar(entry("a/b/c", "x"), entry("d/e", "x"), entry("d/", mode=0o700)))
+    assert doc["implied"] == ["a", "a/b", "."]
+    assert tree[b"a"]["perm"] == 0o755 and tree[b"d"]["perm"] == 0o700
+
+
+# ---- members in each other's way ----
+
+def test_later_members_replace_earlier_ones(unpack):
+    tree = unpack.ok(
+        entry("f", "old"), entry("f", "new"),
+        entry("file-to-dir", "x"), entry("file-to-dir/"), entry("file-to-dir/in", "x"),
+        entry("dir-to-file/"), entry("dir-to-file/a/b", "x"), entry("dir-to-file", "x"),
+        entry("dir-to-link/"), entry("dir-to-link/a", "x"), entry("dir-to-link", link="f"),
+        entry("link-to-dir", link="f"), entry("link-to-dir/"),
+        entry("twice/", mode=0o700), entry("twice/in", "x"), entry("twice/", mode=0o711))
+    assert tree[b"f"]["data"] == b"new" and tree[b"f"]["nlink"] == 1
+    assert tree[b"file-to-dir/in"]["data"] == b"x"
+    assert tree[b"dir-to-file"]["data"] == b"x"
+    assert tree[b"dir-to-link"]["target"] == b"f"
+    assert tree[b"link-to-dir"]["mode"] == "drwxr-xr-x"
+    assert tree[b"twice"]["perm"] == 0o711 and b"twice/in" in tree
+
+
+def test_replacing_a_hard_link_leaves_the_other(unpack):
+    tree = unpack.ok(entry("a", "one"), hardlink("b", "a"), hardlink("c", "/./a"),
+                     hardlink("a", "a"), entry("b", "two"))
+    assert tree[b"a"]["data"] == b"one" and tree[b"b"]["data"] == b"two"
+    assert tree[b"a"]["ino"] == tree[b"c"]["ino"]
+
+
+def test_hard_link_to_a_lower_layer(unpack):
+    unpack.fails(tar(hardlink("b", "a")), "b: hard link to a, which is not in this layer")
+    unpack.fails(tar(hardlink("b", "no/a")), "b: hard link to no/a, which is not in this layer")
+
+
+# ---- escapes ----
+
+@pytest.fixture
+def bait(root):
+    """A file outside of every layer that hostile ones aim at."""
+    path = root.dir / "bait"
+    path.write_text("untouched")
+    yield path
+    assert path.read_text() == "untouched" and path.stat().st_nlink == 1
+    assert sorted(p.name for p in root.dir.iterdir() if p.name.startswith("bait")) == ["bait"]
+
+
+def test_cve_2018_15664_names_stay_inside(unpack, bait):
+    tree = unpack.ok(entry("../bait", "x"), entry("/../../abs", "x"), entry("a/../../b", "x"),
+                     entry(f"{bait}", "x"))
+    assert {b"bait", b"abs", b"b"} <= set(tree)
+    assert tree[os.fsencode(str(bait)).lstrip(b"/")]["data"] == b"x"
+
+
+def test_cve_2018_15664_symlinks_resolve_inside(unpack, bait):
+    tree = unpack.ok(entry("real/"), entry("up", link="../../../real"), entry("abs", link="/real"),
+                     entry("up/one", "1"), entry("abs/two", "2"),
+                     entry("loop", link=str(bait.parent)))
+    assert tree[b"real/one"]["data"] == b"1" and tree[b"real/two"]["data"] == b"2"
+    # Where the link leads to nothing inside, that is made: inside.
+    tree = unpack.ok(entry("out", link=str(bait)), entry("out/x", "x"))
+    assert tree[os.fsencode(f"{bait}/x").lstrip(b"/")]["data"] == b"x"
+    tree = unpack.ok(entry("out", link=str(bait)), entry("out", "x"))
+    assert tree[b"out"]["data"] == b"x"
+
+
+def test_hard_links_resolve_inside(unpack, bait):
+    unpack.fails(tar(hardlink("h", "../../bait")), "not in this layer")
+    unpack.fails(tar(hardlink("h", str(bait))), "not in this layer")
+    unpack.fails(tar(entry("s", link=str(bait.parent)), hardlink("h", "s/bait")),
+                 "not in this layer")
+    # A hard link to a symlink is one to the link itself; writing the name replaces it.
+    tree = unpack.ok(entry("s", link=str(bait)), hardlink("h", "s"), entry("h", "x"))
+    assert tree[b"h"]["data"] == b"x"
+
+
+def test_directory_times_go_to_no_symlink(unpack, bait):
+    before = bait.parent.stat().st_mtime_ns
+    unpack.ok(entry("d/", mtime=1), entry("d", link=str(bait.parent)))
+    assert bait.parent.stat().st_mtime_ns >= before
+
+
+def test_whiteout_and_opaque_through_symlinks(unpack, bait):
+    tree = unpack.ok(entry("real/"), entry("s", link="/real"), entry("s/.wh.x"),
+                     entry("s/.wh..wh..opq"))
+    assert is_whiteout(tree[b"real/x"]) and is_opaque(tree[b"real"])
+    tree = unpack.ok(entry("s", link=str(bait.parent)), entry("s/.wh.bait"))
+    assert is_whiteout(tree[os.fsencode(str(bait)).lstrip(b"/")])
+
+
+# ---- broken and oversized archives (CVE-2021-20291: the puller hung on a cut layer) ----
+
+@pytest.mark.parametrize("compress", COMPRESSORS)
+def test_cve_2021_20291_cut_archives_fail(unpack, compress):
+    data = COMPRESSORS[compress](tar(entry("a", os.urandom(300000))))
+    for keep in (10, 500, 100000, len(data) - 100000):
+        unpack.fails(data[:keep])
+
+
+@pytest.mark.parametrize("compress", ["gzip", "zstd", "xz"])
+def test_damaged_archives_fail(unpack, compress):
+    data = bytearray(COMPRESSORS[compress](tar(entry("a", os.urandom(300000)))))
+    data[len(data) // 2] ^= 0xff
+    unpack.fails(bytes(data))
+
+
+def test_garbage(unpack):
+    unpack.fails(b"not a tar at all" * 100, "reading tar")
+    unpack.fails(b"BZh9" + b"x" * 1000, "bzip2 compression is not supported")
+    unpack.fails(gzip.compress(tar(entry("a", "x"))) + b"garbage", "gzip")
+    header = bytearray(tar(entry("a", "x")))
+    header[0] ^= 1  # the checksum is wrong now
+    unpack.fails(bytes(header))
+
+
+def test_limits(unpack):
+    bomb = gzip.compress(tar(entry("a", b"\0" * (20 << 20))))
+    unpack.fails(bomb, "more than 10000000 bytes", options=["--max-bytes=10000000"])
+    many = tar(*[entry(f"f{i}", "") for i in range(200)])
+    unpack.fails(many, "more than 100 members", options=["--max-entries=100"])
+    unpack.fails(tar(xattr("f", **{f"user__{i}": "v" * 60000 for i in range(10)})),
+                 "bytes of attributes")
+
+
+def test_ratio_limit(unpack):
+    out = COMPRESSORS["zstd"](tar(entry("a", b"\0" * (300 << 20))))
+    unpack.fails(out, "more than 1200 times its size", options=["--max-ratio=1200"])
+
+
+def test_owners_out_of_range(unpack):
+    for uid in (2**32 - 1, 2**32, 2**40):
+        unpack.fails(tar(entry("f", "x", uid=uid)), "out of range")
+
+
+# ---- the fence ----
+
+def test_confinement(root):
+    """While it waits for its first byte: no other files, no network, few rights, a filter."""
+    (root.dir / "fs").mkdir()
+    proc = root.popen("sh", "-c", 'exec "$@" 3>out 4<fs', "sh", root.program("inro-layer"),
+                      "apply", stdin=subprocess.PIPE)
+    try:
+        status = {}
+        harness.wait_for(lambda: "Seccomp:\t2" in open(f"/proc/{proc.pid}/status",
+                                                       encoding="ascii").read(),
+                         what="seccomp filter")
+        for line in open(f"/proc/{proc.pid}/status", encoding="ascii"):
+            key, _, value = line.partition(":")
+            status[key] = value.strip()
+        assert status["NoNewPrivs"] == "1"
+        # CHOWN DAC_OVERRIDE FOWNER FSETID MKNOD SETFCAP, and SYS_ADMIN for trusted.*
+        allowed = sum(1 << bit for bit in (0, 1, 3, 4, 27, 31, 21))
+        for key in ("CapPrm", "CapEff", "CapBnd"):
+            assert int(status[key], 16) & ~allowed == 0
+        assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
+        mounts = open(f"/proc/{proc.pid}/mountinfo", encoding="ascii").read().splitlines()
+        assert len(mounts) == 1
+        for ns in ("mnt", "net", "ipc", "uts"):
+            assert os.readlink(f"/proc/{proc.pid}/ns/{ns}") != os.readlink(f"/proc/self/ns/{ns}")
+        assert sorted(os.listdir(f"/proc/{proc.pid}/root")) == []
+    finally:
+        proc.stdin.close()
+        proc.wait(10)
+
+
+def test_by_hand_it_explains_itself(root):
+    root.run(root.program("inro-layer"), "apply").fails("is run by inro, not by hand", code=2)
