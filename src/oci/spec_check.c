@@ -43,7 +43,8 @@ int spec_check_mount(const void *object, struct err *err)
 	bool bind = strv_has(m->options, "bind") || strv_has(m->options, "rbind");
 	int r;
 
-	if (bind && !(m->source && *m->source))
+	/* A remount changes what is there. */
+	if (bind && !strv_has(m->options, "remount") && !(m->source && *m->source))
 		return json_fail(err, "source", "expected a path to bind");
 	if (!!m->uid_mappings.n != !!m->gid_mappings.n)
 		return json_fail(err, m->uid_mappings.n ? "gidMappings" : "uidMappings",

@@ -272,6 +272,16 @@ static int give_console(struct creation *c, struct sync_msg *msg, struct err *er
 	return n < 0 ? err_errno(err, (int)-n, "sending the terminal to the console socket") : 0;
 }
 
+static int give_listener(struct creation *c, int fd, struct err *err)
+{
+	int r =
+	    listener_deliver(c->init.pidfd, fd, c->args->spec->linux_->seccomp, &c->st.pub, err);
+
+	if (r >= 0)
+		sync_send(c->sync, SYNC_GO, 0, NULL, 0);
+	return r;
+}
+
 static int created(struct creation *c, struct err *err)
 {
 	if (renameat(c->dir, STATE_CREATING, c->dir, STATE_CREATED) < 0)
@@ -292,8 +302,7 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 	case SYNC_CONSOLE:
 		return give_console(c, msg, err);
 	case SYNC_LISTENER:
-		return listener_deliver(c->init.pidfd, (int)msg->number,
-					c->args->spec->linux_->seccomp, &c->st.pub, err);
+		return give_listener(c, (int)msg->number, err);
 	case SYNC_READY:
 		return created(c, err) < 0 ? -EIO : 1;
 	case SYNC_EXEC:

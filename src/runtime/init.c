@@ -179,7 +179,7 @@ static int start_hooks(struct init *in, struct err *err)
 
 static int load_filter(struct init *in, struct err *err)
 {
-	int fd;
+	int fd, r;
 
 	if (!in->bpf)
 		return 0;
@@ -187,8 +187,11 @@ static int load_filter(struct init *in, struct err *err)
 	if (fd <= 0)
 		return fd;
 	/* From here on the filter may hold any system call but write(2) until somebody listens, so
-	 * the runtime fetches the fd itself. */
-	return sync_write(in->conn, SYNC_LISTENER, fd);
+	 * the runtime fetches the fd itself and answers when the agent has it. */
+	r = sync_write(in->conn, SYNC_LISTENER, fd);
+	if (r >= 0)
+		r = sync_read_go(in->conn);
+	return r < 0 ? err_errno(err, -r, "handing out the seccomp notify fd") : 0;
 }
 
 /* Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so the capabilities go after it. With

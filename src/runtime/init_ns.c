@@ -171,8 +171,9 @@ static int stage_time(struct init *in, struct err *err)
  */
 static int stage_run(struct init *in, struct err *err)
 {
+	/* This process was cloned into the cgroup; children are born into it. */
 	struct clone_spec spec = { .flags = CLONE_PARENT | CLONE_CLEAR_SIGHAND,
-				   .cgroup_fd = in->cgroup_fd };
+				   .cgroup_fd = -EBADF };
 	int pidfd = -EBADF;
 	pid_t pid;
 	int r;

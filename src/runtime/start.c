@@ -92,6 +92,7 @@ static int follow(int conn, const struct state *st, struct err *err)
 			r = deliver_listener(st, (int)msg.number, err);
 			if (r < 0)
 				return r;
+			sync_send(conn, SYNC_GO, 0, NULL, 0);
 		}
 	}
 }

@@ -41,6 +41,16 @@ int sync_write(int sock, enum sync_type type, int64_t number)
 	return n < 0 ? -errno : 0;
 }
 
+int sync_read_go(int sock)
+{
+	struct packet p = { 0 };
+	ssize_t n = NO_EINTR(read(sock, &p, sizeof(p)));
+
+	if (n < 0)
+		return -errno;
+	return n > 0 && p.type == SYNC_GO ? 0 : -EPIPE;
+}
+
 int sync_send_error(int sock, const struct err *err)
 {
 	struct packet p = { .type = SYNC_ERROR, .err = *err };

@@ -39,6 +39,8 @@ int sync_pair(int ret[2], struct err *err); /* CLOEXEC */
 int sync_send(int sock, enum sync_type type, int64_t number, const int *fds, size_t n_fds);
 /* The same by write(2), the one call that every seccomp filter must allow at that point. */
 int sync_write(int sock, enum sync_type type, int64_t number);
+/* Waits for SYNC_GO by read(2). */
+int sync_read_go(int sock);
 int sync_send_error(int sock, const struct err *err);
 /* 1: a message, 0: the other side is gone, -errno. The fds belong to the caller. */
 int sync_recv(int sock, struct sync_msg *ret, struct err *err);

@@ -1,0 +1,588 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What config.json asks for is what the container sees: namespaces, process, devices, limits."""
+
+import json
+import os
+import pathlib
+import socket
+import threading
+import time
+
+import pytest
+
+import harness
+
+NAMESPACES = {"pid": "pid", "network": "net", "ipc": "ipc", "uts": "uts", "mount": "mnt",
+              "cgroup": "cgroup", "user": "user", "time": "time"}
+
+
+def sh(who, script, **kw):
+    return who.bundle("sh", "-c", script, **kw)
+
+
+def status_field(text, name):
+    return next(line.split(":")[1].strip() for line in text.splitlines()
+                if line.startswith(name + ":"))
+
+
+def without_ns(bundle, *types):
+    bundle.linux["namespaces"] = [n for n in bundle.linux["namespaces"] if n["type"] not in types]
+
+
+def test_namespaces_are_new(anyone):
+    files = " ".join(f"/proc/self/ns/{f}" for f in NAMESPACES.values())
+    b = sh(anyone, f"for f in {files}; do readlink $f; done; echo $$")
+    b.linux["namespaces"].append({"type": "time"})
+    lines = b.run().ok().out.splitlines()
+    own = {f: os.readlink(f"/proc/self/ns/{f}") for f in NAMESPACES.values()}
+    for name, line in zip(NAMESPACES.values(), lines):
+        if name != "user" or anyone.rootless:
+            assert line != own[name], name
+    assert lines[-1] == "1"
+
+
+def test_absent_namespaces_are_shared(root):
+    b = sh(root, "readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts")
+    without_ns(b, "network", "ipc", "uts")
+    del b.config["hostname"]
+    assert b.run().ok().out.split() == [os.readlink(f"/proc/self/ns/{f}")
+                                        for f in ("net", "ipc", "uts")]
+
+
+def test_join_namespaces_by_path(root):
+    first = root.bundle("sleep", "60")
+    first.run("--detach", cid="first", stdout=None, stderr=None).ok()
+    pid = json.loads(root.runtime("state", "first").out)["pid"]
+    b = sh(root, "for f in net ipc uts pid; do readlink /proc/self/ns/$f; done; hostname; "
+                 "ps | grep -c 'sleep 60'", name="second")
+    del b.config["hostname"]
+    for ns in b.linux["namespaces"]:
+        if ns["type"] in ("network", "ipc", "uts", "pid"):
+            ns["path"] = f"/proc/{pid}/ns/{NAMESPACES[ns['type']]}"
+    out = b.run(cid="second").ok().out.split()
+    assert out[:4] == [os.readlink(f"/proc/{pid}/ns/{f}") for f in ("net", "ipc", "uts", "pid")]
+    assert out[4] == "box"
+    assert int(out[5]) >= 1
+
+
+def test_join_user_namespace(root):
+    first = root.bundle("sleep", "60")
+    first.linux["namespaces"].append({"type": "user"})
+    first.linux["uidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    first.linux["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    first.run("--detach", cid="first", stdout=None, stderr=None).ok()
+    pid = json.loads(root.runtime("state", "first").out)["pid"]
+    b = sh(root, "cat /proc/self/uid_map; id -u; readlink /proc/self/ns/net", name="second")
+    b.linux["namespaces"].append({"type": "user", "path": f"/proc/{pid}/ns/user"})
+    for ns in b.linux["namespaces"]:
+        if ns["type"] == "network":
+            ns["path"] = f"/proc/{pid}/ns/net"
+    out = b.run(cid="second").ok().out.split()
+    assert out == ["0", "100000", "65536", "0", os.readlink(f"/proc/{pid}/ns/net")]
+
+
+def test_wrong_namespace_type(root):
+    b = root.bundle("true")
+    b.linux["namespaces"][1]["path"] = "/proc/self/ns/uts"
+    b.run().fails("linux.namespaces: network", code=1)
+    b.linux["namespaces"][1]["path"] = "/no/such/ns"
+    b.run().fails("/no/such/ns", code=1)
+
+
+def test_time_namespace_offsets(anyone):
+    b = sh(anyone, "cat /proc/uptime; cat /proc/self/timens_offsets")
+    b.linux["namespaces"].append({"type": "time"})
+    b.linux["timeOffsets"] = {"boottime": {"secs": 1000000, "nanosecs": 5},
+                              "monotonic": {"secs": 77, "nanosecs": 0}}
+    out = b.run().ok().out
+    assert float(out.split()[0]) > 1000000
+    offsets = [line.split() for line in out.splitlines()[1:]]
+    assert ["monotonic", "77", "0"] in offsets and ["boottime", "1000000", "5"] in offsets
+
+
+def test_user_namespace_with_ranges(root):
+    b = sh(root, "cat /proc/self/uid_map; id -u; touch /f && stat -c %u /f")
+    b.linux["namespaces"].append({"type": "user"})
+    maps = [{"containerID": 0, "hostID": 200000, "size": 1000}]
+    b.linux.update(uidMappings=maps, gidMappings=maps)
+    os.chown(b.rootfs, 200000, 200000)
+    assert b.run().ok().out.split() == ["0", "200000", "1000", "0", "0"]
+    assert (b.rootfs / "f").stat().st_uid == 200000
+
+
+def test_user_namespace_behind_private_directories(root):
+    """The host's root may have the bundle where the container's root could not go."""
+    root.dir.chmod(0o700)
+    b = sh(root, "cat /data/secret")
+    b.linux["namespaces"].append({"type": "user"})
+    maps = [{"containerID": 0, "hostID": 200000, "size": 1000}]
+    b.linux.update(uidMappings=maps, gidMappings=maps)
+    (root.dir / "private").mkdir(mode=0o700)
+    (root.dir / "private" / "data").mkdir()
+    (root.dir / "private" / "data" / "secret").write_text("found\n")
+    (b.rootfs / "data").mkdir()
+    b.mount("/data", "bind", root.dir / "private" / "data", "rbind", "ro")
+    assert b.run().ok().out == "found\n"
+
+
+def test_unprivileged_with_subordinate_ids(user):
+    b = sh(user, "cat /proc/self/uid_map; chown 1:1 /f 2>&1; stat -c %u:%g /f", subids=True)
+    (b.rootfs / "f").write_text("")
+    b.give()
+    out = b.run().ok().out.splitlines()
+    assert len(out) == 3
+    assert out[0].split() == ["0", str(user.uid), "1"]
+    assert out[2] == "1:1"
+
+
+def test_hostname_and_domainname(anyone):
+    b = sh(anyone, "hostname; cat /proc/sys/kernel/domainname")
+    b.config["hostname"] = "db1"
+    b.config["domainname"] = "example.org"
+    assert b.run().ok().out.split() == ["db1", "example.org"]
+
+
+def test_hostname_needs_a_uts_namespace(root):
+    b = root.bundle("true")
+    without_ns(b, "uts")
+    b.run().fails("hostname", "uts", code=1)
+    assert os.uname().nodename != "box"
+
+
+def test_loopback_is_up(anyone):
+    assert "127.0.0.1" in sh(anyone, "ip addr show lo").run().ok().out
+
+
+def test_environment_cwd_and_home(anyone):
+    b = sh(anyone, "pwd; env")
+    b.process["cwd"] = "/made/for/me"
+    b.process["env"].append("ONE=1")
+    out = b.run().ok().out
+    assert out.startswith("/made/for/me\n")
+    assert "ONE=1\n" in out and "HOME=/root\n" in out
+    assert "XDG_RUNTIME_DIR" not in out and "INRO" not in out
+
+
+def test_umask_and_groups(root):
+    b = sh(root, "umask; id")
+    b.process["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [5, 6], "umask": 0o027}
+    out = b.run().ok().out
+    assert out.startswith("0027\n")
+    assert "uid=1000 gid=1001 groups=5,6" in out.replace("groups=1001,", "groups=")
+
+
+def test_default_umask(anyone):
+    assert sh(anyone, "umask").run().ok().out == "0022\n"
+
+
+def test_cwd_of_another_user(root):
+    b = sh(root, "pwd; echo $HOME")
+    (b.rootfs / "private").mkdir(mode=0o700)
+    b.process.update(cwd="/private", user={"uid": 1000, "gid": 1000})
+    assert b.run().ok().out == "/private\n/\n"
+
+
+def test_capabilities(anyone):
+    b = sh(anyone, "cat /proc/self/status")
+    b.process["capabilities"] = {
+        "bounding": ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"],
+        "permitted": ["CAP_CHOWN", "CAP_KILL"], "effective": ["CAP_KILL"],
+        "inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL"]}
+    out = b.run().ok().out
+    assert int(status_field(out, "CapBnd"), 16) == 1 << 0 | 1 << 5 | 1 << 10
+    assert int(status_field(out, "CapInh"), 16) == 1 << 5
+    # uid 0 gains what is bounding at exec
+    assert int(status_field(out, "CapAmb"), 16) == 1 << 5
+
+
+def test_capabilities_of_a_user(root):
+    b = sh(root, "cat /proc/self/status")
+    b.process["user"] = {"uid": 1000, "gid": 1000}
+    b.process["noNewPrivileges"] = False
+    out = b.run().ok().out
+    for field in ("CapPrm", "CapEff", "CapAmb", "CapInh"):
+        assert int(status_field(out, field), 16) == 0, field
+    assert status_field(out, "NoNewPrivs") == "0"
+    assert status_field(out, "Uid").split() == ["1000"] * 4
+
+
+def test_no_capabilities_at_all(anyone):
+    b = sh(anyone, "cat /proc/self/status")
+    del b.process["capabilities"]
+    out = b.run().ok().out
+    for field in ("CapBnd", "CapPrm", "CapEff"):
+        assert int(status_field(out, field), 16) == 0, field
+
+
+def test_no_new_privileges(anyone):
+    assert status_field(sh(anyone, "cat /proc/self/status").run().ok().out, "NoNewPrivs") == "1"
+
+
+def test_rlimits(anyone):
+    b = sh(anyone, "ulimit -n; ulimit -H -n")
+    b.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}]
+    assert b.run().ok().out.split() == ["100", "200"]
+
+
+def test_rlimit_beyond_what_the_machine_allows(user):
+    b = user.bundle("true")
+    b.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 1 << 40, "hard": 1 << 40}]
+    b.run().fails("RLIMIT_NOFILE", "CAP_SYS_RESOURCE", code=1)
+
+
+def test_oom_score_adj(anyone):
+    b = sh(anyone, "cat /proc/self/oom_score_adj")
+    b.process["oomScoreAdj"] = 500
+    assert b.run().ok().out == "500\n"
+
+
+def test_scheduler_and_personality(anyone):
+    b = sh(anyone, "uname -m; cat /proc/self/stat")
+    b.process["scheduler"] = {"policy": "SCHED_BATCH", "nice": 15}
+    b.process["ioPriority"] = {"class": "IOPRIO_CLASS_IDLE", "priority": 0}
+    b.linux["personality"] = {"domain": "LINUX32"}
+    out = b.run().ok().out.split()
+    assert out[0] in ("i686", "armv8l")
+    # proc(5): field 19 is the nice value, 41 the policy
+    assert out[1 + 18] == "15" and out[1 + 40] == "3"
+
+
+def test_sysctl(anyone):
+    b = sh(anyone, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmax")
+    b.linux["sysctl"] = {"net.ipv4.ip_unprivileged_port_start": "80",
+                         "kernel/shmmax": "123456"}
+    if anyone.rootless:
+        del b.linux["sysctl"]["kernel/shmmax"]
+    out = b.run().ok().out.split()
+    assert out[0] == "80"
+    assert anyone.rootless or out[1] == "123456"
+
+
+@pytest.mark.parametrize("key,without,word", [
+    ("vm.swappiness", (), "vm.swappiness"), ("kernel.pid_max", (), "kernel.pid_max"),
+    ("net.ipv4.ip_forward", ("network",), "network namespace"),
+    ("kernel.sem", ("ipc",), "ipc namespace"), ("kernel.hostname", (), "hostname"),
+    ("net.ipv4/../../kernel/core_pattern", (), "net.ipv4")])
+def test_sysctls_of_the_host(root, key, without, word):
+    before = pathlib.Path("/proc/sys/kernel/core_pattern").read_text()
+    b = root.bundle("true")
+    without_ns(b, *without)
+    b.linux["sysctl"] = {key: "1"}
+    b.run().fails("sysctl", word, code=1)
+    assert pathlib.Path("/proc/sys/kernel/core_pattern").read_text() == before
+
+
+def test_sysctl_with_the_hosts_namespace_by_path(root):
+    b = root.bundle("true")
+    for ns in b.linux["namespaces"]:
+        if ns["type"] == "network":
+            ns["path"] = "/proc/self/ns/net"
+    b.linux["sysctl"] = {"net.ipv4.ip_unprivileged_port_start": "81"}
+    b.run().fails("network namespace", code=1)
+
+
+def test_default_devices(anyone):
+    b = sh(anyone, "for d in null zero full random urandom tty; do test -c /dev/$d || echo no $d; "
+                   "done; for l in fd stdin stdout stderr ptmx; do readlink /dev/$l; done; "
+                   "echo x >/dev/null && head -c 3 /dev/zero | wc -c")
+    assert b.run().ok().out.split() == ["/proc/self/fd", "/proc/self/fd/0", "/proc/self/fd/1",
+                                        "/proc/self/fd/2", "pts/ptmx", "3"]
+
+
+def test_devices(root):
+    b = sh(root, "stat -c '%t:%T %a %u:%g %F' /dev/my/loop /dev/pipe /dev/fuse")
+    b.linux["devices"] = [
+        {"path": "/dev/my/loop", "type": "b", "major": 7, "minor": 3, "fileMode": 0o640,
+         "uid": 5, "gid": 6},
+        {"path": "/dev/pipe", "type": "p"},
+        {"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}]
+    assert b.run().ok().out.splitlines() == [
+        "7:3 640 5:6 block special file", "0:0 666 0:0 fifo", "a:e5 666 0:0 character special file"]
+
+
+def test_device_cgroup_denies(root):
+    b = sh(root, "mknod /tmp/d b 7 3; head -c 1 /tmp/d; head -c 1 /dev/zero | wc -c")
+    b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+    r = b.run()
+    assert "Operation not permitted" in r.err and r.out == "1\n"
+
+
+def test_limits(root):
+    b = sh(root, "cat /proc/self/cgroup; sleep 60")
+    b.linux["cgroupsPath"] = "/inro-test/limits"
+    b.linux["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 17},
+                            "cpu": {"shares": 512, "quota": 50000, "period": 100000}}
+    without_ns(b, "cgroup")
+    out = root.dir / "out"
+    with open(out, "wb") as f:
+        b.run("--detach", stdout=f, stderr=None).ok()
+    harness.wait_for(lambda: "inro-test" in out.read_text(), what="output")
+    v1 = pathlib.Path("/sys/fs/cgroup/memory")
+    if v1.is_dir():
+        assert "memory:/inro-test/limits" in out.read_text()
+        read = lambda c, f: (pathlib.Path("/sys/fs/cgroup") / c / "inro-test/limits" / f).read_text()
+        assert int(read("memory", "memory.limit_in_bytes")) == 64 << 20
+        assert int(read("pids", "pids.max")) == 17
+        assert int(read("cpu", "cpu.cfs_quota_us")) == 50000
+    root.runtime("delete", "--force", "c1").ok()
+    for d in pathlib.Path("/sys/fs/cgroup").glob("*/inro-test"):
+        d.rmdir()
+
+
+def test_memory_limit_too_low_to_start(root):
+    b = root.bundle("true")
+    b.linux["resources"] = {"memory": {"limit": 4096}}
+    r = b.run()
+    assert r.code != 0 and r.err.strip()
+
+
+def test_cgroup_mount_shows_the_containers_own(root):
+    b = sh(root, "cat /proc/self/cgroup; ls /sys/fs/cgroup; cat /sys/fs/cgroup/pids/pids.max; "
+                 "mkdir /sys/fs/cgroup/pids/x")
+    b.linux["resources"] = {"pids": {"limit": 23}}
+    b.mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime", "ro")
+    r = b.run()
+    if not pathlib.Path("/sys/fs/cgroup/pids").is_dir():
+        harness.machine_cannot("v1 hierarchies are not mounted")
+    lines = r.out.splitlines()
+    assert "23" in lines
+    assert all(line.endswith(":/") for line in lines if line.count(":") == 2)
+    assert "Read-only file system" in r.err
+
+
+def test_terminal(anyone):
+    b = sh(anyone, "tty; stty size; test -c /dev/console && echo console; echo in >/dev/tty")
+    b.process["terminal"] = True
+    b.process["consoleSize"] = {"height": 33, "width": 99}
+    r = b.run(stdin=None)
+    assert r.ok().out.replace("\r", "").splitlines() == ["/dev/pts/0", "33 99", "console", "in"]
+
+
+def test_console_socket(anyone):
+    b = sh(anyone, "read x; echo got $x; exit 4")
+    b.process["terminal"] = True
+    b.save()
+    path = anyone.dir / "console.sock"
+    received = {}
+
+    def receive():
+        conn, _ = server.accept()
+        with conn:
+            _, fds, _, _ = socket.recv_fds(conn, 4096, 1)
+            received["fd"] = fds[0]
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        anyone.own(path)
+        server.listen()
+        thread = threading.Thread(target=receive)
+        thread.start()
+        anyone.runtime("create", "--bundle", b.path, "--console-socket", path, "c1").ok()
+        thread.join(10)
+    fd = received["fd"]
+    anyone.runtime("start", "c1").ok()
+    os.write(fd, b"hello\n")
+    text = b""
+    end = time.monotonic() + 5
+    while b"got hello" not in text and time.monotonic() < end:
+        text += os.read(fd, 4096)
+    os.close(fd)
+    assert b"got hello" in text
+
+
+def test_terminal_needs_a_console_socket(anyone):
+    b = anyone.bundle("true")
+    b.process["terminal"] = True
+    b.save()
+    anyone.runtime("create", "--bundle", b.path, "c1").fails("--console-socket", code=1)
+
+
+def test_preserve_fds(anyone):
+    b = sh(anyone, "cat <&3; ls /proc/self/fd | wc -l")
+    r, w = os.pipe()
+    os.write(w, b"over fd 3\n")
+    os.close(w)
+    assert r >= 3
+    os.dup2(r, 3)
+    out = b.run("--preserve-fds", "1", pass_fds=(3,)).ok().out
+    assert out.startswith("over fd 3\n")
+    os.close(3)
+    if r != 3:
+        os.close(r)
+    b.run("--preserve-fds", "9").fails("file descriptor", code=1)
+
+
+def test_nothing_of_the_host_leaks_in(anyone):
+    b = sh(anyone, "ls /proc/1/fd; true")
+    r, w = os.pipe()
+    os.set_inheritable(r, True)
+    out = b.run(close_fds=False).ok().out.split()
+    os.close(r)
+    os.close(w)
+    assert out == ["0", "1", "2"]
+
+
+def test_dev_null_keeps_its_owner(root):
+    before = os.stat("/dev/null")
+    b = root.bundle("true")
+    b.process["user"] = {"uid": 1000, "gid": 1000}
+    b.run().ok()
+    after = os.stat("/dev/null")
+    assert (before.st_uid, before.st_mode) == (after.st_uid, after.st_mode)
+
+
+def test_pipes_belong_to_the_user(root):
+    b = sh(root, "echo again >/dev/stdout")
+    b.process["user"] = {"uid": 1000, "gid": 1000}
+    assert b.run().ok().out == "again\n"
+
+
+def test_seccomp(anyone):
+    b = sh(anyone, "mkdir /tmp/x; echo $?; grep Seccomp: /proc/self/status")
+    b.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["mkdir", "mkdirat", "no_such_call"], "action": "SCMP_ACT_ERRNO",
+                      "errnoRet": 28}]}
+    for _ in range(2):  # compiled, then from the cache
+        r = b.run().ok()
+        assert r.out.split() == ["1", "Seccomp:", "2"]
+        assert "No space left" in r.err
+    cached = list((anyone.runtime_root / ".cache/seccomp").iterdir())
+    assert len(cached) == 1
+    # A damaged file is not used and is replaced.
+    good = cached[0].read_bytes()
+    cached[0].write_bytes(good[:-8])
+    assert b.run().ok().out.split() == ["1", "Seccomp:", "2"]
+    assert cached[0].read_bytes() == good
+
+
+def test_seccomp_arguments_and_no_nnp(root):
+    b = sh(root, "setpriv --help >/dev/null 2>&1; personality=$(setarch i686 uname -m 2>&1); "
+                 "echo \"$personality\"; linux32 true")
+    b.process["noNewPrivileges"] = False
+    b.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+        "syscalls": [{"names": ["personality"], "action": "SCMP_ACT_ERRNO",
+                      "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}]}]}
+    r = b.run()
+    assert "not permitted" in r.out + r.err
+
+
+def test_seccomp_listener(root):
+    path = root.dir / "agent.sock"
+    b = sh(root, "mkdir /tmp/x; echo done")
+    b.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": str(path), "listenerMetadata": "meta",
+        "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}]}
+    got = {}
+
+    def agent():
+        conn, _ = server.accept()
+        with conn:
+            text, fds, _, _ = socket.recv_fds(conn, 65536, 1)
+            got["state"] = json.loads(text)
+            os.close(fds[0])  # pending calls fail with ENOSYS
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        thread = threading.Thread(target=agent)
+        thread.start()
+        r = b.run()
+        thread.join(10)
+    assert r.ok().out == "done\n" and "not implemented" in r.err
+    assert got["state"]["fds"] == ["seccompFd"] and got["state"]["metadata"] == "meta"
+    assert got["state"]["state"]["id"] == "c1" and got["state"]["pid"] > 0
+
+
+def hook(who, name, script, **extra):
+    path = who.dir / name
+    path.write_text("#!/bin/sh\n" + script)
+    path.chmod(0o755)
+    return {"path": str(path), **extra}
+
+
+def test_hooks_run_in_order_and_in_their_namespaces(root):
+    log = root.dir / "hooks.log"
+    log.write_text("")
+    b = sh(root, "echo program >> /hooklog")
+    (b.rootfs / "hooklog").write_text("")
+    b.mount("/hooklog", "bind", log, "bind")
+    say = "cat >/dev/null; echo {0} $(readlink /proc/self/ns/mnt) >> " + str(log)
+    b.config["hooks"] = {k: [hook(root, k, say.format(k))] for k in
+                         ("prestart", "createRuntime", "createContainer", "poststart", "poststop")}
+    (b.rootfs / "in").write_text("#!/bin/sh\ncat > /tmp/state; echo startContainer in >> /hooklog\n")
+    (b.rootfs / "in").chmod(0o755)
+    b.config["hooks"]["startContainer"] = [{"path": "/in"}]
+    b.run().ok()
+    lines = [line.split() for line in log.read_text().splitlines()]
+    names = [line[0] for line in lines]
+    assert names[:4] == ["prestart", "createRuntime", "createContainer", "startContainer"]
+    assert sorted(names[4:6]) == ["poststart", "program"] and names[6] == "poststop"
+    own = os.readlink("/proc/self/ns/mnt")
+    where = {line[0]: line[1] for line in lines if len(line) > 1}
+    assert where["createRuntime"] == where["poststop"] == own
+    assert where["createContainer"] != own
+    st = json.loads((b.rootfs / "tmp/state").read_text())
+    assert st["id"] == "c1" and st["status"] == "created" and st["pid"] > 1
+
+
+def test_hook_gets_state_args_and_env(anyone):
+    out = anyone.dir / "hook.out"
+    b = anyone.bundle("true")
+    b.config["hooks"] = {"createRuntime": [
+        {"path": "/bin/sh", "args": ["sh", "-c", f"cat > {out}; echo $A $HOME >> {out}"],
+         "env": ["A=1", "PATH=/bin:/usr/bin"]}]}
+    b.run().ok()
+    text = out.read_text()
+    st, end = json.JSONDecoder().raw_decode(text)
+    assert st["status"] == "creating" and st["pid"] > 1 and st["bundle"] == str(b.path)
+    assert text[end:].split() == ["1"]
+
+
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer",
+                                  "startContainer", "poststart"])
+def test_failing_hook_undoes_the_container(root, kind):
+    b = root.bundle("sleep", "60")
+    path = "/bin/false"
+    b.config["hooks"] = {kind: [{"path": path}],
+                         "poststop": [hook(root, "ps", f"echo stopped > {root.dir}/stopped")]}
+    b.run().fails(f"{kind} hook #0", "exit status 1", code=1)
+    root.runtime("state", "c1").fails("does not exist")
+
+
+def test_hook_timeout(root):
+    b = root.bundle("true")
+    b.config["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "60"],
+                                            "timeout": 1}]}
+    start = time.monotonic()
+    b.run().fails("createRuntime hook #0", "1 s", code=1)
+    assert time.monotonic() - start < 10
+
+
+def test_poststop_failure_is_a_warning(root):
+    b = root.bundle("true")
+    b.config["hooks"] = {"poststop": [{"path": "/bin/false"}]}
+    r = b.run().ok()
+    assert "poststop" in r.err
+
+
+@pytest.mark.parametrize("change,words", [
+    (lambda c: c.pop("process"), ["process"]),
+    (lambda c: c["process"].update(args=[]), ["process.args"]),
+    (lambda c: c["process"].update(cwd="relative"), ["process.cwd"]),
+    (lambda c: c["process"].update(cwd=5), ["process.cwd", "string"]),
+    (lambda c: c["linux"].update(namespaces=[{"type": "bogus"}]), ["linux.namespaces", "bogus"]),
+    (lambda c: (c.pop("hostname"), c["linux"].update(namespaces=[{"type": "pid"}])), ["mount"]),
+    (lambda c: c["root"].update(path="/no/such/dir"), ["root.path", "/no/such/dir"]),
+    (lambda c: c.update(mounts=[{"destination": "/x", "type": "nosuchfs"}]), ["/x", "nosuchfs"]),
+    (lambda c: c.update(mounts=[{"destination": "/x"}]), ["/x"]),
+    (lambda c: c["linux"].update(intelRdt={"closID": "x"}), ["linux.intelRdt"]),
+    (lambda c: c["linux"].update(resources={"pids": {"limit": "ten"}}),
+     ["linux.resources.pids.limit"]),
+])
+def test_invalid_config_names_the_place(root, change, words):
+    b = root.bundle("true")
+    change(b.config)
+    b.run().fails(*words, code=1)
+    assert list(root.runtime_root.glob("[!.]*")) == []

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mounts, masked and read-only paths: what the container's mountinfo says afterwards."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+import harness
+
+
+def sh(who, script, **kw):
+    return who.bundle("sh", "-c", script, **kw)
+
+
+def options_of(mountinfo, point):
+    """The mount options (not those of the superblock) of the last mount at point."""
+    found = [line.split() for line in mountinfo.splitlines() if line.split()[4] == point]
+    assert found, f"nothing is mounted on {point}:\n{mountinfo}"
+    return found[-1]
+
+
+def test_nothing_is_mounted_on_the_host(anyone):
+    before = pathlib.Path("/proc/self/mountinfo").read_text()
+    b = sh(anyone, "sleep 60")
+    b.run("--detach", stdout=None, stderr=None).ok()
+    assert pathlib.Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_host_tree_is_gone(anyone):
+    info = sh(anyone, "cat /proc/self/mountinfo").run().ok().out
+    assert str(anyone.dir) not in " ".join(line.split()[4] for line in info.splitlines())
+    assert len(info.splitlines()) < 30
+
+
+@pytest.mark.parametrize("options,expected,absent", [
+    (["bind"], ["rw"], ["ro"]), (["bind", "ro"], ["ro"], ["rw"]),
+    (["bind", "ro", "rw"], ["rw"], ["ro"]),
+    (["rbind", "nosuid", "nodev", "noexec"], ["nosuid", "nodev", "noexec"], []),
+    (["bind", "noatime"], ["noatime"], ["relatime"]),
+    (["bind", "nodiratime"], ["nodiratime"], []),
+    (["bind", "strictatime"], [], ["relatime", "noatime"]),
+    (["rbind", "rro"], ["ro"], []), (["rbind", "rnosuid", "rnoexec"], ["nosuid", "noexec"], []),
+    (["bind", "nosymfollow"], ["nosymfollow"], []),
+])
+def test_bind_options(root, options, expected, absent):
+    b = sh(root, "cat /proc/self/mountinfo")
+    (root.dir / "src").mkdir()
+    b.mount("/data", "bind", root.dir / "src", *options)
+    fields = options_of(b.run().ok().out, "/data")[5].split(",")
+    assert all(o in fields for o in expected), fields
+    assert not any(o in fields for o in absent), fields
+
+
+def test_recursive_attributes_reach_submounts(root):
+    src = root.dir / "src"
+    (src / "sub").mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", src / "sub"], check=True)
+    try:
+        b = sh(root, "cat /proc/self/mountinfo; touch /data/sub/x; touch /plain/sub/x")
+        b.mount("/data", "bind", src, "rbind", "rro")
+        b.mount("/plain", "bind", src, "rbind", "ro")
+        r = b.run()
+        assert options_of(r.out, "/data/sub")[5].startswith("ro")
+        assert options_of(r.out, "/plain/sub")[5].startswith("rw")
+        assert "/data/sub/x: Read-only" in r.err and "/plain/sub/x" not in r.err
+    finally:
+        subprocess.run(["umount", src / "sub"], check=True)
+
+
+@pytest.mark.parametrize("word,field", [("shared", "shared:"), ("rshared", "shared:"),
+                                        ("unbindable", "unbindable"), ("private", "-")])
+def test_propagation(root, word, field):
+    b = sh(root, "cat /proc/self/mountinfo")
+    (root.dir / "src").mkdir()
+    b.mount("/data", "bind", root.dir / "src", "rbind", word)
+    assert options_of(b.run().ok().out, "/data")[6].startswith(field)
+
+
+def test_bind_of_a_file_and_relative_source(anyone):
+    b = sh(anyone, "cat /etc/deep/file; cat /etc/hosts")
+    (b.path / "local").write_text("relative\n")
+    other = anyone.dir / "hosts"
+    other.write_text("absolute\n")
+    b.give()
+    b.mount("/etc/deep/file", "bind", "local", "bind")
+    b.mount("/etc/hosts", None, other, "rbind", "ro")
+    assert b.run().ok().out == "relative\nabsolute\n"
+
+
+def test_missing_source(anyone):
+    b = anyone.bundle("true")
+    b.mount("/data", "bind", "/no/such/source", "bind")
+    b.run().fails("mounting /data in container", "/no/such/source: No such file", code=1)
+
+
+def test_tmpfs(anyone):
+    b = sh(anyone, "stat -c %a /t /withmode /existing; df -k /t | tail -1; cat /proc/self/mountinfo")
+    (b.rootfs / "existing").mkdir()
+    (b.rootfs / "existing").chmod(0o1700)
+    b.give()
+    b.mount("/t", "tmpfs", "tmpfs", "size=1m", "nosuid")
+    b.mount("/withmode", "tmpfs", "tmpfs", "mode=0701")
+    b.mount("/existing", "tmpfs", "tmpfs")
+    out = b.run().ok().out.split()
+    assert out[:3] == ["1777", "701", "1700"]
+    assert "1024" in out
+
+
+def test_tmpcopyup(anyone):
+    b = sh(anyone, "cat /data/a /data/sub/b; readlink /data/link; touch /data/new; "
+                   "stat -c %a /data/a")
+    (b.rootfs / "data/sub").mkdir(parents=True)
+    (b.rootfs / "data/a").write_text("A\n")
+    (b.rootfs / "data/a").chmod(0o640)
+    (b.rootfs / "data/sub/b").write_text("B\n")
+    (b.rootfs / "data/link").symlink_to("/etc/shadow")
+    b.give()
+    b.mount("/data", "tmpfs", "tmpfs", "tmpcopyup")
+    assert b.run().ok().out.split() == ["A", "B", "/etc/shadow", "640"]
+    assert not (b.rootfs / "data/new").exists()
+
+
+def test_read_only_tmpfs_with_mounts_below(anyone):
+    b = sh(anyone, "touch /ro/below/ok && touch /ro/x")
+    b.mount("/ro", "tmpfs", "tmpfs", "ro")
+    b.mount("/ro/below", "tmpfs", "tmpfs")
+    b.run().fails("/ro/x: Read-only file system")
+
+
+def test_remount(root):
+    b = sh(root, "touch /data/x")
+    (root.dir / "src").mkdir()
+    b.mount("/data", "bind", root.dir / "src", "bind")
+    b.mount("/data", "bind", "", "remount", "bind", "ro")
+    b.run().fails("Read-only file system")
+
+
+def test_overlay_as_a_mount(root):
+    for d in ("low", "up", "work"):
+        (root.dir / d).mkdir()
+    (root.dir / "low/f").write_text("low\n")
+    b = sh(root, "cat /ov/f; echo up > /ov/f")
+    b.mount("/ov", "overlay", "overlay", f"lowerdir={root.dir}/low", f"upperdir={root.dir}/up",
+            f"workdir={root.dir}/work")
+    assert b.run().ok().out == "low\n"
+    assert (root.dir / "up/f").read_text() == "up\n"
+
+
+def test_bad_filesystem_option_tells_the_kernels_words(anyone):
+    b = anyone.bundle("true")
+    b.mount("/t", "tmpfs", "tmpfs", "size=lots")
+    b.run().fails("mounting /t in container", "size", code=1)
+
+
+def test_idmapped_bind(root):
+    src = root.dir / "src"
+    src.mkdir()
+    (src / "f").write_text("")
+    os.chown(src / "f", 1000, 1000)
+    b = sh(root, "stat -c %u:%g /data/f; touch /data/new")
+    b.mount("/data", "bind", src, "bind", "idmap")
+    b.config["mounts"][-1]["uidMappings"] = [{"containerID": 1000, "hostID": 0, "size": 1},
+                                             {"containerID": 0, "hostID": 1000, "size": 1}]
+    b.config["mounts"][-1]["gidMappings"] = b.config["mounts"][-1]["uidMappings"]
+    assert b.run().ok().out == "0:0\n"
+    assert (src / "new").stat().st_uid == 1000
+
+
+def test_idmap_with_the_containers_mappings(root):
+    src = root.dir / "src"
+    src.mkdir()
+    b = sh(root, "touch /data/new && stat -c %u /data/new")
+    b.linux["namespaces"].append({"type": "user"})
+    maps = [{"containerID": 0, "hostID": 200000, "size": 1000}]
+    b.linux.update(uidMappings=maps, gidMappings=maps)
+    (b.rootfs / "data").mkdir()
+    b.mount("/data", "bind", src, "bind", "idmap")
+    assert b.run().ok().out == "0\n"
+    assert (src / "new").stat().st_uid == 0
+
+
+def test_masked_paths(anyone):
+    b = sh(anyone, "cat /proc/keys | wc -c; ls /sys/firmware | wc -l; ls /secret; "
+                   "cat /secretfile | wc -c; touch /secret/x; chmod 600 /secretfile")
+    (b.rootfs / "secret").mkdir()
+    (b.rootfs / "secret/file").write_text("x")
+    (b.rootfs / "secretfile").write_text("x")
+    b.give()
+    b.linux["maskedPaths"] += ["/secret", "/secretfile", "/does/not/exist", "/etc/passwd/x"]
+    null = os.stat("/dev/null").st_mode
+    r = b.run()
+    assert r.out.split() == ["0", "0", "0"]
+    assert "/secret/x: Read-only file system" in r.err
+    assert os.stat("/dev/null").st_mode == null
+
+
+def test_readonly_paths(anyone):
+    b = sh(anyone, "echo x > /etc/passwd; touch /dir/x; touch /dir/sub/x; "
+                   "echo 1 > /proc/sys/net/ipv4/ip_forward; touch /ok")
+    (b.rootfs / "dir/sub").mkdir(parents=True)
+    b.give()
+    b.linux["readonlyPaths"] += ["/etc/passwd", "/dir", "/does/not/exist"]
+    r = b.run().ok()
+    assert r.err.count("Read-only file system") == 4
+
+
+def test_readonly_root(anyone):
+    b = sh(anyone, "touch /x; touch /dev/shm/ok")
+    b.config["root"]["readonly"] = True
+    r = b.run().ok()
+    assert "/x: Read-only file system" in r.err
+    assert not (b.rootfs / "x").exists()
+
+
+def test_no_pivot(anyone):
+    assert sh(anyone, "ls /bin/busybox").run("--no-pivot").ok().out == "/bin/busybox\n"
+
+
+@pytest.mark.parametrize("word", ["shared", "rshared", "slave", "rslave", "private", "rprivate"])
+def test_rootfs_propagation(root, word):
+    b = sh(root, "cat /proc/self/mountinfo")
+    b.linux["rootfsPropagation"] = word
+    before = pathlib.Path("/proc/self/mountinfo").read_text()
+    fields = options_of(b.run().ok().out, "/")
+    assert fields[6].startswith("shared:") == word.endswith("shared")
+    assert pathlib.Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_proc_must_be_proc(root):
+    b = root.bundle("true")
+    (root.dir / "fake").mkdir()
+    b.config["mounts"][0] = {"destination": "/proc", "type": "bind",
+                             "source": str(root.dir / "fake"), "options": ["bind"]}
+    b.run().fails("mounting /proc in container", "not of type proc", code=1)
+    b = root.bundle("true", name="b2")
+    b.mount("/proc/sys/kernel", "tmpfs", "tmpfs")
+    (root.dir / "f").write_text("fake\n")
+    b = sh(root, "cat /proc/uptime", name="b3")
+    b.mount("/proc/uptime", "bind", root.dir / "f", "bind")
+    assert b.run().ok().out == "fake\n"
+    b.mount("/proc/self/attr", "bind", root.dir / "fake", "bind")
+    b.run().fails("inside /proc", code=1)
+
+
+def test_destination_links_stay_inside(anyone):
+    """A link of the image that points to a path of the host leads inside the container."""
+    outside = anyone.dir / "outside"
+    outside.mkdir()
+    anyone.own(outside)
+    b = sh(anyone, f"ls {outside}")
+    (b.rootfs / "link").symlink_to(outside)
+    (anyone.dir / "src").mkdir()
+    (anyone.dir / "src/f").write_text("")
+    b.give()
+    b.mount("/link", "bind", anyone.dir / "src", "bind")
+    assert b.run().ok().out == "f\n"
+    assert list(outside.iterdir()) == []
+
+
+def test_cwd_through_an_inherited_fd(root):
+    """CVE-2024-21626: an fd of the host, kept open, as the working directory."""
+    b = sh(root, "pwd; cat ../../../../etc/hostname")
+    fd = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    os.set_inheritable(fd, True)
+    try:
+        for n in range(3, 12):
+            b.process["cwd"] = f"/proc/self/fd/{n}"
+            r = b.run(close_fds=False)
+            assert r.code != 0, r
+    finally:
+        os.close(fd)
+
+
+def test_host_and_container_namespaces_of_sysfs(user):
+    b = sh(user, "ls /sys | head -1; touch /sys/x")
+    b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] != "network"]
+    r = b.run()
+    assert r.out.strip() and ("Read-only" in r.err or "Permission" in r.err), r
