@@ -7,10 +7,10 @@ void buf_reserve(struct buf *b, size_t extra)
 {
 	size_t need, cap;
 
+	if (extra < b->cap - b->len) /* also when both are 0: then nothing is less */
+		return;
 	if (__builtin_add_overflow(b->len, extra, &need) || __builtin_add_overflow(need, 1, &need))
 		abort();
-	if (need <= b->cap)
-		return;
 	cap = b->cap < 64 ? 64 : b->cap;
 	while (cap < need) {
 		if (__builtin_mul_overflow(cap, 2, &cap))
@@ -38,7 +38,9 @@ void buf_adds(struct buf *b, const char *s)
 
 void buf_addc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	buf_reserve(b, 1);
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)

@@ -51,6 +51,7 @@ static void newline(struct writer *w)
 {
 	if (!w->pretty)
 		return;
+	buf_reserve(w->out, (size_t)w->depth + 1);
 	buf_addc(w->out, '\n');
 	for (int i = 0; i < w->depth; i++)
 		buf_addc(w->out, '\t');

@@ -204,7 +204,7 @@ static void test_parent(void **state)
 	assert_null(name);
 }
 
-/* Deeper than directories are held open for, without permission bits, beside links that lead out. */
+/* Deeper than directories are held open, without permission bits, with links that lead out. */
 static void test_remove_tree(void **state)
 {
 	struct fixture *f = *state;
@@ -240,14 +240,14 @@ static pid_t start_swapper(const struct fixture *f)
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
-	if (pid == 0)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (pid == 0) {
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
 		mkdirat(f->root, "t", 0755);
 		unlinkat(f->root, "t/sub", AT_REMOVEDIR);
 		renameat2(f->root, "t", f->root, "link", RENAME_EXCHANGE);
 	}
-	return pid;
 }
 
 static void test_swapper(void **state)

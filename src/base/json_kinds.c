@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values of the tree that json-c made, into the field kinds of base/json.h. */
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+
+#include "base/json_internal.h"
+#include "base/str.h"
+
+static const char *type_name(json_object *v)
+{
+	static const char *const names[] = {
+		[json_type_null] = "null",
+		[json_type_boolean] = "a boolean",
+		[json_type_double] = "a number that is no integer",
+		[json_type_int] = "an integer",
+		[json_type_object] = "an object",
+		[json_type_array] = "an array",
+		[json_type_string] = "a string",
+	};
+
+	return names[json_object_get_type(v)];
+}
+
+static int expect(struct json_parser *ps, const struct json_place *at, json_object *v,
+		  json_type type, const char *expected)
+{
+	if (json_object_get_type(v) == type)
+		return 0;
+	return json_fail_at(ps, at, "expected %s, got %s", expected, type_name(v));
+}
+
+static char *dup_string(json_object *v)
+{
+	return xstrndup(json_object_get_string(v), (size_t)json_object_get_string_len(v));
+}
+
+static int parse_str(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		     const struct json_place *at)
+{
+	int r = expect(ps, at, v, json_type_string, "a string");
+
+	if (r < 0)
+		return r;
+	if ((f->flags & JSON_NOT_EMPTY) && json_object_get_string_len(v) == 0)
+		return json_fail_at(ps, at, "expected a string that is not empty");
+	*(char **)to = dup_string(v);
+	return 0;
+}
+
+static int parse_bool(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		      const struct json_place *at)
+{
+	int r = expect(ps, at, v, json_type_boolean, "a boolean");
+
+	if (r < 0)
+		return r;
+	if (f->kind == JSON_OPT_BOOL)
+		*(struct opt_bool *)to = (struct opt_bool){ true, json_object_get_boolean(v) };
+	else
+		*(bool *)to = json_object_get_boolean(v);
+	return 0;
+}
+
+/* Reads an integer in the range of its kind. As text said, the value's bits are in *ret. */
+static int get_int(struct json_parser *ps, const struct json_int *k, json_object *v, uint64_t *ret,
+		   const struct json_place *at)
+{
+	int r = expect(ps, at, v, json_type_int, "an integer");
+	int64_t i;
+	bool ok;
+
+	if (r < 0)
+		return r;
+	/* json-c keeps what is over INT64_MAX as unsigned and clamps in the other getter */
+	i = json_object_get_int64(v);
+	*ret = i < 0 ? (uint64_t)i : json_object_get_uint64(v);
+	ok = i < 0 ? i >= k->min : *ret <= k->max;
+	if (!ok)
+		return json_fail_at(ps, at,
+				    "expected an integer from %" PRId64 " to %" PRIu64 ", got %s",
+				    k->min, k->max, json_object_get_string(v));
+	return 0;
+}
+
+static int parse_int(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		     const struct json_place *at)
+{
+	const struct json_int *k = &json_ints[f->kind];
+	uint64_t value;
+	int r = get_int(ps, k, v, &value, at);
+
+	if (r < 0)
+		return r;
+	if (k->is_opt)
+		*(bool *)to = true;
+	if (k->size == sizeof(uint64_t))
+		*(uint64_t *)((char *)to + k->value_at) = value;
+	else
+		*(uint32_t *)((char *)to + k->value_at) = (uint32_t)value;
+	return 0;
+}
+
+static int parse_enum(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		      const struct json_place *at)
+{
+	cleanup_buf struct buf words = BUF_INIT;
+	cleanup_free char *shown = NULL;
+	int r = expect(ps, at, v, json_type_string, "a string");
+
+	if (r < 0)
+		return r;
+	for (int i = 0; f->names[i]; i++) {
+		if (strcmp(f->names[i], json_object_get_string(v)) == 0) {
+			*(int *)to = i;
+			return 0;
+		}
+		buf_addf(&words, "%s\"%s\"", i ? ", " : "", f->names[i]);
+	}
+	shown = str_escape(json_object_get_string(v));
+	return json_fail_at(ps, at, "expected one of %s, got \"%.*s\"", buf_str(&words),
+			    JSON_SHOWN_MAX, shown);
+}
+
+static int expect_array(struct json_parser *ps, const struct json_field *f, json_object *v,
+			const struct json_place *at, size_t *ret_n)
+{
+	int r = expect(ps, at, v, json_type_array, "an array");
+
+	if (r < 0)
+		return r;
+	*ret_n = json_object_array_length(v);
+	if ((f->flags & JSON_NOT_EMPTY) && *ret_n == 0)
+		return json_fail_at(ps, at, "expected an array that is not empty");
+	return 0;
+}
+
+static int parse_strv(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		      const struct json_place *at)
+{
+	char **list;
+	size_t n;
+	int r = expect_array(ps, f, v, at, &n);
+
+	if (r < 0)
+		return r;
+	*(char ***)to = list = xcalloc(n + 1, sizeof(char *));
+	for (size_t i = 0; i < n; i++) {
+		const struct json_place here = { .up = at, .index = i };
+		json_object *item = json_object_array_get_idx(v, i);
+
+		r = expect(ps, &here, item, json_type_string, "a string");
+		if (r < 0)
+			return r;
+		list[i] = dup_string(item);
+	}
+	return 0;
+}
+
+static int parse_u32s(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		      const struct json_place *at)
+{
+	struct json_u32s *list = to;
+	size_t n;
+	int r = expect_array(ps, f, v, at, &n);
+
+	if (r < 0 || n == 0)
+		return r;
+	list->items = xcalloc(n, sizeof(*list->items));
+	for (; list->n < n; list->n++) {
+		const struct json_place here = { .up = at, .index = list->n };
+		uint64_t value;
+
+		r = get_int(ps, &json_ints[JSON_U32], json_object_array_get_idx(v, list->n), &value,
+			    &here);
+		if (r < 0)
+			return r;
+		list->items[list->n] = (uint32_t)value;
+	}
+	return 0;
+}
+
+static int expect_object(struct json_parser *ps, const struct json_field *f, json_object *v,
+			 const struct json_place *at)
+{
+	int r = expect(ps, at, v, json_type_object, "an object");
+
+	if (r == 0 && (f->flags & JSON_NOT_EMPTY) && json_object_object_length(v) == 0)
+		return json_fail_at(ps, at, "expected an object that is not empty");
+	return r;
+}
+
+static int parse_map(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		     const struct json_place *at)
+{
+	struct json_map *map = to;
+	int r = expect_object(ps, f, v, at);
+
+	if (r < 0 || json_object_object_length(v) == 0)
+		return r;
+	map->items = xcalloc((size_t)json_object_object_length(v), sizeof(*map->items));
+	json_object_object_foreach(v, name, value)
+	{
+		const struct json_place here = { .up = at, .name = name };
+
+		if (!value)
+			continue;
+		r = expect(ps, &here, value, json_type_string, "a string");
+		if (r < 0)
+			return r;
+		map->items[map->n].key = xstrdup(name);
+		map->items[map->n++].value = dup_string(value);
+	}
+	return 0;
+}
+
+static int parse_obj(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		     const struct json_place *at)
+{
+	int r = expect_object(ps, f, v, at);
+
+	if (r < 0)
+		return r;
+	if (f->kind == JSON_STRUCT)
+		return json_parse_object(ps, f->desc, v, to, at);
+	*(void **)to = xcalloc(1, f->desc->size);
+	return json_parse_object(ps, f->desc, v, *(void **)to, at);
+}
+
+static int parse_array(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		       const struct json_place *at)
+{
+	struct json_items *list = to;
+	size_t n;
+	int r = expect_array(ps, f, v, at, &n);
+
+	if (r < 0 || n == 0)
+		return r;
+	list->items = xcalloc(n, f->desc->size);
+	while (list->n < n) {
+		const struct json_place here = { .up = at, .index = list->n };
+		json_object *item = json_object_array_get_idx(v, list->n);
+		char *to_item = list->items + list->n * f->desc->size;
+
+		r = expect(ps, &here, item, json_type_object, "an object");
+		if (r < 0)
+			return r;
+		list->n++; /* from here on json_free() looks at it */
+		r = json_parse_object(ps, f->desc, item, to_item, &here);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int parse_obj_map(struct json_parser *ps, const struct json_field *f, json_object *v,
+			 void *to, const struct json_place *at)
+{
+	struct json_items *list = to;
+	int r = expect_object(ps, f, v, at);
+
+	if (r < 0 || json_object_object_length(v) == 0)
+		return r;
+	list->items = xcalloc((size_t)json_object_object_length(v), f->desc->size);
+	json_object_object_foreach(v, name, value)
+	{
+		const struct json_place here = { .up = at, .name = name };
+		char *item = list->items + list->n * f->desc->size;
+
+		if (!value)
+			continue;
+		r = expect(ps, &here, value, json_type_object, "an object");
+		if (r < 0)
+			return r;
+		*(char **)item = xstrdup(name);
+		list->n++;
+		r = json_parse_object(ps, f->desc, value, item, &here);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int parse_raw(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		     const struct json_place *at)
+{
+	*(char **)to = xstrdup(json_object_to_json_string_ext(
+	    v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	return 0;
+}
+
+static const struct {
+	int (*parse)(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		     const struct json_place *at);
+	const char *noun;
+} kinds[JSON_KINDS] = {
+	[JSON_STR] = { parse_str, "a string" },
+	[JSON_BOOL] = { parse_bool, "a boolean" },
+	[JSON_OPT_BOOL] = { parse_bool, "a boolean" },
+	[JSON_I64] = { parse_int, "an integer" },
+	[JSON_U64] = { parse_int, "an integer" },
+	[JSON_U32] = { parse_int, "an integer" },
+	[JSON_I32] = { parse_int, "an integer" },
+	[JSON_OPT_I64] = { parse_int, "an integer" },
+	[JSON_OPT_U64] = { parse_int, "an integer" },
+	[JSON_OPT_U32] = { parse_int, "an integer" },
+	[JSON_OPT_I32] = { parse_int, "an integer" },
+	[JSON_ENUM] = { parse_enum, "a string" },
+	[JSON_STRV] = { parse_strv, "an array" },
+	[JSON_MAP] = { parse_map, "an object" },
+	[JSON_OBJ] = { parse_obj, "an object" },
+	[JSON_STRUCT] = { parse_obj, "an object" },
+	[JSON_ARRAY] = { parse_array, "an array" },
+	[JSON_OBJ_MAP] = { parse_obj_map, "an object" },
+	[JSON_U32S] = { parse_u32s, "an array" },
+	[JSON_RAW] = { parse_raw, "a value" },
+};
+
+int json_expect_object(struct json_parser *ps, json_object *v, const struct json_place *at)
+{
+	return expect(ps, at, v, json_type_object, "an object");
+}
+
+int json_parse_value(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
+		     const struct json_place *at)
+{
+	return kinds[f->kind].parse(ps, f, v, to, at);
+}
+
+const char *json_kind_noun(enum json_kind kind)
+{
+	return kinds[kind].noun;
+}
