@@ -96,7 +96,8 @@ static void write_bash(const struct program *prog, struct buf *out)
 		      "\tdone\n"
 		      "\tcase $cmd in\n\t'')\n");
 	bash_values(prog->opts, prog->n_opts, out);
-	buf_adds(out, "\t\tif [[ $options && $cur != -* ]]; then words='");
+	buf_adds(out, "\t\twords+=${options:+' --version'}\n"
+		      "\t\tif [[ $options && $cur != -* ]]; then words='");
 	add_cmd_names(prog, out);
 	buf_adds(out, "' options=''; fi\n\t\t;;\n\thelp) words='");
 	add_cmd_names(prog, out);
@@ -189,6 +190,7 @@ static void write_zsh(const struct program *prog, struct buf *out)
 		 prog->name);
 	zsh_options(prog->opts, prog->n_opts, out);
 	buf_addf(out,
+		 " \\\n\t\t'--version[Show the version]'"
 		 " \\\n\t\t'1: :_%s_commands' \\\n\t\t'*:: :->rest'\n"
 		 "\t[[ $state == rest ]] || return\n\tcase $words[1] in\n"
 		 "\thelp) _%s_commands ;;\n",

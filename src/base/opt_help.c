@@ -64,6 +64,29 @@ static void write_options(const struct opt *opts, size_t n, struct buf *out)
 	}
 }
 
+/* The table's, and those that program_main() handles itself. */
+static void write_program_options(const struct program *prog, struct buf *out)
+{
+	static const struct opt own[] = {
+		{ .name = "help", .short_name = 'h', .help = "Show help" },
+		{ .name = "version", .short_name = 'v', .help = "Show the version" },
+	};
+	cleanup_free struct opt *all = xcalloc(prog->n_opts + ARRAY_SIZE(own), sizeof(*all));
+	size_t n;
+
+	for (n = 0; n < prog->n_opts; n++)
+		all[n] = prog->opts[n];
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		if (opt_find(prog->opts, prog->n_opts, own[i].name, strlen(own[i].name)))
+			continue;
+		all[n] = own[i];
+		if (opt_find_short(prog->opts, prog->n_opts, own[i].short_name))
+			all[n].short_name = 0;
+		n++;
+	}
+	write_options(all, n, out);
+}
+
 static void write_commands(const struct program *prog, struct buf *out)
 {
 	size_t width = 0;
@@ -97,6 +120,6 @@ void opt_write_help(const struct program *prog, const struct cmd *cmd, struct bu
 	}
 	buf_addf(out, "Usage:  %s [OPTIONS] COMMAND [ARG...]\n\n%s\n", prog->name, prog->summary);
 	write_commands(prog, out);
-	write_options(prog->opts, prog->n_opts, out);
+	write_program_options(prog, out);
 	buf_addf(out, "\nSee '%s COMMAND --help' for more about a command.\n", prog->name);
 }

@@ -293,7 +293,8 @@ static void test_help(void **state)
 	assert_string_equal(buf_str(&out),
 			    "Usage:  prog [OPTIONS] COMMAND [ARG...]\n\nTest things\n\nCommands:\n"
 			    "  run   Run a container\n  ps    List containers\n\nOptions:\n"
-			    "      --root DIR   Where state lies\n  -D, --debug      Say more\n\n"
+			    "      --root DIR   Where state lies\n  -D, --debug      Say more\n"
+			    "  -h, --help       Show help\n  -v, --version    Show the version\n\n"
 			    "See 'prog COMMAND --help' for more about a command.\n");
 	buf_reset(&out);
 	opt_write_help(&prog, &cmd_run, &out);
