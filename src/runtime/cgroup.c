@@ -128,6 +128,17 @@ static int delete_dir(struct cgroup_dir *dir, int64_t deadline, struct err *err)
 	return err_errno(err, -r, "removing cgroup %s", dir->path);
 }
 
+void cgroup_parents_remove(const char *path, int n)
+{
+	cleanup_free char *parent = xstrdup(path);
+
+	while (n-- > 0) {
+		*strrchr(parent, '/') = '\0';
+		if (cgroup_path_rmdir(parent) < 0)
+			break;
+	}
+}
+
 int cgroup_delete(struct cgroup *cg, struct err *err)
 {
 	int64_t deadline = 0;
@@ -135,16 +146,18 @@ int cgroup_delete(struct cgroup *cg, struct err *err)
 
 	/* All at once where nothing is in the way; waiting starts after that. */
 	for (size_t i = 0; i < cg->n; i++) {
-		int r = cgroup_path_rmdir(cg->dirs[i].path);
-		if (r == 0 || r == -ENOENT)
-			continue;
-		if (deadline == 0) {
-			cgroup_kill(cg, SIGKILL, NULL);
-			deadline = time_monotonic_ns() + DELETE_TIMEOUT_NS;
+		struct cgroup_dir *dir = &cg->dirs[i];
+		int r = cgroup_path_rmdir(dir->path);
+		if (r < 0 && r != -ENOENT) {
+			if (deadline == 0) {
+				cgroup_kill(cg, SIGKILL, NULL);
+				deadline = time_monotonic_ns() + DELETE_TIMEOUT_NS;
+			}
+			r = delete_dir(dir, deadline, first == 0 ? err : NULL);
+			if (r < 0 && first == 0)
+				first = r;
 		}
-		r = delete_dir(&cg->dirs[i], deadline, first == 0 ? err : NULL);
-		if (r < 0 && first == 0)
-			first = r;
+		cgroup_parents_remove(dir->path, dir->n_created - 1);
 	}
 	return first;
 }
@@ -153,6 +166,7 @@ void cgroup_done(struct cgroup *cg)
 {
 	for (size_t i = 0; i < cg->n; i++)
 		cgroup_dir_done(&cg->dirs[i]);
+	cgroup_pending_done(cg);
 	free(cg->rel_path);
 	*cg = (struct cgroup){ .layout = CGROUP_NONE };
 }

@@ -33,7 +33,8 @@ struct cgroup {
 	size_t n;
 	char *rel_path; /* "/inro/abc", as in linux.cgroupsPath; NULL after cgroup_open */
 	bool rootless;
-	bool opened; /* by cgroup_open: it has its device rules already */
+	bool opened;                   /* by cgroup_open: it has its device rules already */
+	struct cgroup_system *pending; /* between cgroup_create_begin and _finish */
 };
 
 /* Makes the directories: below every mounted v1 controller, name=systemd and cgroup2. cgroups_path
@@ -44,6 +45,12 @@ struct cgroup {
  * the cgroup is in use. On failure nothing is left. */
 int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
 		  struct err *err);
+/* The same in two parts: first what clone3(2) needs, cgroup2; then the v1 hierarchies, nine or so,
+ * while the container's init is at its root filesystem already. When _finish fails the caller
+ * deletes what there is. */
+int cgroup_create_begin(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
+			struct err *err);
+int cgroup_create_finish(struct cgroup *cg, struct err *err);
 
 /* Writes the limits; only what is set. resources may be NULL. After cgroup_create also the device
  * rules: those of resources and, behind them, the devices that runc always allows (v1 files, v2

@@ -102,13 +102,6 @@ static int make_parents(const char *mount_point, char *path, int *n_made)
 	return 0;
 }
 
-/* Removes the last n components of path, cutting it, as long as nobody uses them. */
-static void remove_made(char *path, int n)
-{
-	for (; n > 0 && cgroup_path_rmdir(path) == 0; n--)
-		*strrchr(path, '/') = '\0';
-}
-
 static int make_path(const struct cgroup_hierarchy *h, struct cgroup_dir *dir)
 {
 	int r = -ENOENT, p = 0;
@@ -125,9 +118,7 @@ static int make_path(const struct cgroup_hierarchy *h, struct cgroup_dir *dir)
 		dir->n_created = 0;
 		r = 0;
 	} else {
-		cleanup_free char *parent = xstrdup(dir->path);
-		*strrchr(parent, '/') = '\0';
-		remove_made(parent, dir->n_created);
+		cgroup_parents_remove(dir->path, dir->n_created);
 		dir->n_created = 0;
 	}
 	return p < 0 ? p : r;
@@ -175,30 +166,33 @@ static bool is_permission(int r)
 	return r == -EACCES || r == -EPERM || r == -EROFS;
 }
 
-/* 1: made, 0: left out, else an error. */
+/* A directory comes into cg only when it is the container's: cgroup_delete kills what is in it. */
 static int create_dir(struct cgroup *cg, const struct cgroup_hierarchy *h, const char *wanted,
 		      struct err *err)
 {
-	struct cgroup_dir *dir = &cg->dirs[cg->n];
+	struct cgroup_dir dir = { .fd = -EBADF, .v2 = h->v2 };
 	int r;
 
-	*dir = (struct cgroup_dir){ .fd = -EBADF, .v2 = h->v2 };
-	dir->path = path_in_hierarchy(h, wanted);
-	dir->controllers = strv_copy(h->controllers);
-	cg->n++; /* from here cgroup_delete and cgroup_done see it */
-	r = make_path(h, dir);
-	if (r == 0)
-		r = dir_init(dir, cg->layout == CGROUP_V2, err);
-	else if (r != -ENODEV && !(cg->rootless && is_permission(r)))
-		r = err_errno(err, -r, "making cgroup %s", dir->path);
+	dir.path = path_in_hierarchy(h, wanted);
+	dir.controllers = strv_copy(h->controllers);
+	r = make_path(h, &dir);
+	if (r == -ENODEV || (cg->rootless && is_permission(r))) {
+		log_debug("leaving out cgroup %s: %s", dir.path,
+			  r == -ENODEV ? "hidden by another mount" : "no permission");
+		cgroup_dir_done(&dir);
+		return 0;
+	}
+	if (r < 0)
+		r = err_errno(err, -r, "making cgroup %s", dir.path);
 	else
-		r = 1;
-	if (r <= 0)
-		return r < 0 ? r : 1;
-
-	log_debug("leaving out cgroup %s: no permission, or hidden by another mount", dir->path);
-	cg->n--;
-	cgroup_dir_done(dir);
+		r = dir_init(&dir, cg->layout == CGROUP_V2, err);
+	if (r < 0) {
+		if (dir.n_created > 0 && cgroup_path_rmdir(dir.path) == 0)
+			cgroup_parents_remove(dir.path, dir.n_created - 1);
+		cgroup_dir_done(&dir);
+		return r;
+	}
+	cg->dirs[cg->n++] = dir;
 	return 0;
 }
 
@@ -212,44 +206,85 @@ static bool hierarchy_used(const struct cgroup_hierarchy *h, enum cgroup_layout 
 	return true;
 }
 
-/* Undoes cgroup_create: also the parents that it made, when nobody else came to use them. */
-static void undo(struct cgroup *cg)
+static int create_all(struct cgroup *cg, bool v2, struct err *err)
 {
-	for (size_t i = 0; i < cg->n; i++)
-		remove_made(cg->dirs[i].path, cg->dirs[i].n_created);
-	cgroup_done(cg);
+	const struct cgroup_system *sys = cg->pending;
+
+	for (size_t i = 0; i < sys->n; i++) {
+		if (sys->h[i].v2 != v2 || !hierarchy_used(&sys->h[i], sys->layout))
+			continue;
+		int r = create_dir(cg, &sys->h[i], cg->rel_path, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
-int cgroup_create_on(const struct cgroup_system *sys, const char *cgroups_path, const char *id,
-		     bool rootless, struct cgroup *ret, struct err *err)
+void cgroup_pending_done(struct cgroup *cg)
+{
+	if (!cg->pending)
+		return;
+	cgroup_system_done(cg->pending);
+	free(cg->pending);
+	cg->pending = NULL;
+}
+
+int cgroup_create_begin_on(struct cgroup_system *sys, const char *cgroups_path, const char *id,
+			   bool rootless, struct cgroup *ret, struct err *err)
 {
 	struct cgroup cg = { .layout = sys->layout, .rootless = rootless };
 	int r = path_wanted(cgroups_path, id, rootless, &cg.rel_path, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < sys->n; i++) {
-		if (!hierarchy_used(&sys->h[i], sys->layout))
-			continue;
-		r = create_dir(&cg, &sys->h[i], cg.rel_path, err);
-		if (r < 0) {
-			undo(&cg);
-			return r;
-		}
+	cg.pending = xmalloc(sizeof(*sys));
+	*cg.pending = *sys;
+	*sys = (struct cgroup_system){ .layout = CGROUP_NONE };
+	r = create_all(&cg, true, err);
+	if (r < 0) {
+		cgroup_delete(&cg, NULL);
+		cgroup_done(&cg);
+		return r;
 	}
 	*ret = cg;
 	return 0;
 }
 
-int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
-		  struct err *err)
+int cgroup_create_begin(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
+			struct err *err)
 {
 	struct cgroup_system sys;
 	int r = cgroup_system_read(&sys, err);
 
 	if (r < 0)
 		return err_wrap(err, r, "looking for cgroups");
-	r = cgroup_create_on(&sys, cgroups_path, id, rootless, ret, err);
+	r = cgroup_create_begin_on(&sys, cgroups_path, id, rootless, ret, err);
 	cgroup_system_done(&sys);
 	return r;
+}
+
+int cgroup_create_finish(struct cgroup *cg, struct err *err)
+{
+	int r = cg->pending ? create_all(cg, false, err) : 0;
+
+	cgroup_pending_done(cg);
+	return r;
+}
+
+int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
+		  struct err *err)
+{
+	struct cgroup cg;
+	int r = cgroup_create_begin(cgroups_path, id, rootless, &cg, err);
+
+	if (r < 0)
+		return r;
+	r = cgroup_create_finish(&cg, err);
+	if (r < 0) {
+		cgroup_delete(&cg, NULL);
+		cgroup_done(&cg);
+		return r;
+	}
+	*ret = cg;
+	return 0;
 }

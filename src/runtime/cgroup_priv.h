@@ -32,9 +32,13 @@ bool cgroup_backoff(int64_t deadline_ns, unsigned int *inout_us);
 
 /* --- cgroup.c, cgroup_create.c --- */
 
-/* cgroup_create with the machine as an argument, for tests on a tree of plain files. */
-int cgroup_create_on(const struct cgroup_system *sys, const char *cgroups_path, const char *id,
-		     bool rootless, struct cgroup *ret, struct err *err);
+/* cgroup_create_begin with the machine as an argument, which is taken over and left empty: for
+ * tests on a tree of plain files. */
+int cgroup_create_begin_on(struct cgroup_system *sys, const char *cgroups_path, const char *id,
+			   bool rootless, struct cgroup *ret, struct err *err);
+void cgroup_pending_done(struct cgroup *cg);
+/* Removes up to n parents of path as long as nobody uses them. */
+void cgroup_parents_remove(const char *path, int n);
 void cgroup_dir_done(struct cgroup_dir *dir);
 /* The v1 directory of a controller, or the cgroup2 one when controller is NULL; NULL: none. */
 struct cgroup_dir *cgroup_dir_find(struct cgroup *cg, const char *controller);

@@ -98,7 +98,7 @@ static void fill_state(struct creation *c)
 }
 
 /* The state says where the cgroups will be before they are made: a killed runtime's delete --force
- * finds them. */
+ * finds them. Only what clone3(2) needs is made before the init is. */
 static int make_cgroup(struct creation *c, struct err *err)
 {
 	int r;
@@ -106,14 +106,23 @@ static int make_cgroup(struct creation *c, struct err *err)
 	r = state_write(c->dir, &c->st, err);
 	if (r < 0)
 		return r;
-	r = cgroup_create(c->args->spec->linux_->cgroups_path, c->args->id, c->rt->rootless, &c->cg,
-			  err);
+	r = cgroup_create_begin(c->args->spec->linux_->cgroups_path, c->args->id, c->rt->rootless,
+				&c->cg, err);
 	if (r < 0)
 		return err_wrap(err, r, "making the cgroup");
 	c->cgroup_made = true;
+	c->in.cgroup_fd = cgroup_clone_fd(&c->cg);
+	return 0;
+}
+
+static int finish_cgroup(struct creation *c, struct err *err)
+{
+	int r = cgroup_create_finish(&c->cg, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "making the cgroup");
 	for (size_t i = 0; i < c->cg.n; i++)
 		strv_add(&c->st.pub.cgroup_paths, c->cg.dirs[i].path);
-	c->in.cgroup_fd = cgroup_clone_fd(&c->cg);
 	return 0;
 }
 
@@ -157,7 +166,10 @@ static int clone_init(struct creation *c, struct err *err)
 	c->in.listen_fd = fd_close(c->in.listen_fd);
 	if (p->pid < 0)
 		return err_errno(err, -p->pid, "making the container's first process");
-	return joined ? 0 : cgroup_join_pid(&c->cg, p->pid, err);
+	if (joined)
+		return 0;
+	r = cgroup_create_finish(&c->cg, err);
+	return r < 0 ? r : cgroup_join_pid(&c->cg, p->pid, err);
 }
 
 static int give_maps(struct creation *c, pid_t pid, struct err *err)
@@ -220,6 +232,8 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 		r = follow_stage(c, err);
 	else
 		r = c->in.new_ns & CLONE_NEWUSER ? give_maps(c, c->init.pid, err) : 0;
+	if (r >= 0)
+		r = finish_cgroup(c, err);
 	if (r < 0)
 		return r;
 	c->st.pub.pid = c->init.pid;
@@ -359,11 +373,8 @@ static void undo(struct creation *c)
 
 	kill_process(&c->stage);
 	kill_process(&c->init);
-	if (c->cgroup_made) {
-		cgroup_kill(&c->cg, SIGKILL, NULL);
-		if (cgroup_delete(&c->cg, &err) < 0)
-			log_warn("%s", err.msg);
-	}
+	if (c->cgroup_made && cgroup_delete(&c->cg, &err) < 0)
+		log_warn("%s", err.msg);
 	if (c->pid_file_made)
 		unlink(c->args->pid_file);
 	if (c->dir_made && state_dir_remove(c->rt, c->args->id, &err) < 0)

@@ -436,7 +436,9 @@ static void test_delete(struct cgroup *cg)
 {
 	struct err err = ERR_INIT;
 	pid_t pid = spawn(cg, fork_tree, NULL);
+	char *parent = xstrdup(cg->dirs[0].path);
 
+	*strrchr(parent, '/') = '\0';
 	for (size_t i = 0; i < cg->n; i++) {
 		cleanup_free char *a = xasprintf("%s/a", cg->dirs[i].path);
 		cleanup_free char *b = xasprintf("%s/a/b", cg->dirs[i].path);
@@ -444,8 +446,10 @@ static void test_delete(struct cgroup *cg)
 	}
 	CHECK_OK(cgroup_delete(cg, &err));
 	CHECK(!exists(cg->dirs[0].path));
+	CHECK(!exists(parent)); /* made with it, so removed with it */
 	CHECK_OK(cgroup_delete(cg, &err));
 	CHECK(wait_status(pid) == 128 + SIGKILL);
+	free(parent);
 }
 
 static void test_in_use(struct cgroup *cg)
@@ -456,6 +460,8 @@ static void test_in_use(struct cgroup *cg)
 
 	CHECK_FAILS(cgroup_create(cg->rel_path, "x", false, &again, &err));
 	CHECK(err.kind == ERR_CONFLICT);
+	CHECK(waitpid(pid, NULL, WNOHANG) == 0); /* and the one who uses it lives on */
+	CHECK(exists(cg->dirs[0].path));
 	kill(pid, SIGKILL);
 	wait_status(pid);
 	/* empty, it is what a killed runtime left: taken over and removed */
@@ -489,6 +495,10 @@ static void test_open(struct cgroup *cg)
 	CHECK_OK(cgroup_delete(&opened, &err));
 	wait_status(pid);
 	CHECK(!exists(cg->dirs[0].path));
+	char *slash = strrchr(cg->dirs[0].path, '/');
+	*slash = '\0';
+	CHECK(exists(cg->dirs[0].path)); /* parents stay for the next container */
+	*slash = '/';
 	cgroup_done(&opened);
 	strv_free(paths);
 }
@@ -543,7 +553,8 @@ static void run_one(const char *name, void (*fn)(struct cgroup *cg))
 	for (size_t i = 0; i < cg.n; i++) {
 		CHECK(!exists(cg.dirs[i].path));
 		*strrchr(cg.dirs[i].path, '/') = '\0';
-		CHECK(rmdir(cg.dirs[i].path) == 0);
+		rmdir(cg.dirs[i].path);
+		CHECK(!exists(cg.dirs[i].path));
 	}
 	cgroup_done(&cg);
 	if (run.failed == failed)
