@@ -231,6 +231,9 @@ static void write_fish(const struct program *prog, struct buf *out)
 
 	buf_addf(out, "# fish completion for %s\ncomplete -c %s -n __fish_use_subcommand -f\n",
 		 prog->name, prog->name);
+	buf_addf(out, "complete -c %s -l help -d 'Show help'\n", prog->name);
+	buf_addf(out, "complete -c %s -n __fish_use_subcommand -l version -d 'Show the version'\n",
+		 prog->name);
 	for (size_t i = 0; i < prog->n_opts; i++) {
 		if (is_shown(&prog->opts[i]))
 			fish_option(prog->name, "__fish_use_subcommand", &prog->opts[i], out);
