@@ -238,9 +238,11 @@ struct spec {
 	struct spec_linux *linux_; /* "linux" is a macro of the preprocessor */
 };
 
-/* The version of the specification that is implemented; what spec_example() writes. */
-#define SPEC_VERSION   "1.3.0"
-#define SPEC_BYTES_MAX (16u << 20)
+/* The version of the specification that is implemented. */
+#define SPEC_VERSION "1.3.0"
+/* What documents say that any runtime shall take: crun 1.8 refuses those of 1.1 and newer. */
+#define SPEC_VERSION_WRITTEN "1.0.2"
+#define SPEC_BYTES_MAX       (16u << 20)
 
 extern const struct json_desc spec_desc;
 extern const struct json_desc spec_process_desc;   /* exec --process */

@@ -147,7 +147,7 @@ static struct spec_linux *example_linux(bool rootless, uint32_t uid, uint32_t gi
 void spec_example(bool rootless, uint32_t uid, uint32_t gid, struct spec *ret)
 {
 	*ret = (struct spec){
-		.oci_version = xstrdup(SPEC_VERSION),
+		.oci_version = xstrdup(SPEC_VERSION_WRITTEN),
 		.process = example_process(),
 		.root = xcalloc(1, sizeof(*ret->root)),
 		.hostname = xstrdup("inro"),

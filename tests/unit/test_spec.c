@@ -634,7 +634,7 @@ static void test_example_is_runcs(void **state)
 	    "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]},\"namespaces\":[{\"type\":"
 	    "\"pid\"},{"
 	    "\"type\":\"network\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}],%s",
-	    SPEC_VERSION, runc_process, runc_ipc_mounts, runc_cgroup_mount, runc_paths);
+	    SPEC_VERSION_WRITTEN, runc_process, runc_ipc_mounts, runc_cgroup_mount, runc_paths);
 
 	check_example(false, 1000, 1000, expected);
 }
@@ -649,7 +649,7 @@ static void test_rootless_example_is_runcs(void **state)
 	    "\"uidMappings\":[{\"containerID\":0,\"hostID\":1000,\"size\":1}],\"gidMappings\":[{"
 	    "\"containerID\":0,\"hostID\":1001,\"size\":1}],\"namespaces\":[{\"type\":\"pid\"},{"
 	    "\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"},{\"type\":\"user\"}],%s",
-	    SPEC_VERSION, runc_process, runc_ipc_mounts, runc_cgroup_mount, runc_paths);
+	    SPEC_VERSION_WRITTEN, runc_process, runc_ipc_mounts, runc_cgroup_mount, runc_paths);
 
 	check_example(true, 1000, 1001, expected);
 }
