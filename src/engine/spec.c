@@ -81,7 +81,7 @@ static int generate(struct spec_input *in, struct spec *spec, struct err *err)
 	uint64_t caps;
 	int r;
 
-	spec->oci_version = xstrdup("1.2.0");
+	spec->oci_version = xstrdup(SPEC_VERSION_WRITTEN);
 	spec->root = xcalloc(1, sizeof(*spec->root));
 	spec->root->path = xstrdup("rootfs");
 	spec->root->readonly = in->opts->read_only;
