@@ -46,8 +46,12 @@ static int images_find(struct load *ld, struct err *err)
 	/* docker since 25 writes both; the layout says more. */
 	if (load_member(ld, "index.json") && load_member(ld, "oci-layout"))
 		return load_oci(ld, err);
-	if (load_member(ld, "manifest.json"))
-		return load_docker(ld, err);
+	if (load_member(ld, "manifest.json")) {
+		int r = load_docker(ld, err);
+		if (r == 0 && ld->n_images == 0)
+			r = err_fail(err, ERR_INVALID, "there is no image in the archive");
+		return r;
+	}
 	int r = err_fail(err, ERR_INVALID,
 			 "not an image archive: it has neither manifest.json nor index.json");
 	return err_hint(err, r, "a tarball of a root filesystem is read by `inro import`");

@@ -78,13 +78,24 @@ static int blob_open_any(struct unpack *un, const char *digest, struct err *err)
 	return fd < 0 ? err_errno(err, errno, "opening blob %s", digest) : fd;
 }
 
+/* Its name in the staging directory: where the layer is taken from, unless that is taken. */
+static char *job_dir(const struct unpack *un, const struct unpack_layer *layer)
+{
+	struct stat st;
+	cleanup_free char *name = xasprintf(STAGED_LAYER "%s", digest_hex(layer->diff_id));
+
+	if (fstatat(un->st->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return take_ptr(name);
+	return xasprintf("check-%s-%s", digest_hex(layer->diff_id), digest_hex(layer->digest));
+}
+
 static int job_start(struct unpack *un, const struct unpack_layer *layer, struct err *err)
 {
 	struct unpack_job *job = un->jobs;
 
 	while (job->layer)
 		job++;
-	cleanup_free char *name = xasprintf(STAGED_LAYER "%s", digest_hex(layer->diff_id));
+	cleanup_free char *name = job_dir(un, layer);
 	cleanup_fd int blob = blob_open_any(un, layer->digest, err);
 	cleanup_fd int dir = blob < 0 ? blob : layer_mkdir(un->st, name, err);
 	if (dir < 0)
@@ -114,8 +125,11 @@ static int job_finish(struct unpack *un, struct unpack_job *job, struct err *err
 	if (r == 0 && !str_eq(info.diff_id, layer->diff_id))
 		r = err_fail(err, ERR_CORRUPT, "it unpacks to %s, the config says %s", info.diff_id,
 			     layer->diff_id);
-	if (r == 0)
+	if (r == 0) {
+		free(info.digest);
+		info.digest = xstrdup(layer->digest);
 		r = layer_seal(un->st, job->dir, &info, err);
+	}
 	json_free(&apply_result_desc, &info);
 	job_clear(un, job);
 	return r < 0 ? err_wrap(err, r, "layer %s", layer->digest) : 0;
@@ -146,10 +160,20 @@ static struct unpack_job *job_next(struct unpack *un)
 
 static bool is_wanted(const struct unpack *un, const struct unpack_layer *layers, size_t i)
 {
+	struct apply_result info = { 0 };
+
 	for (size_t k = 0; k < i; k++)
-		if (str_eq(layers[k].diff_id, layers[i].diff_id))
+		if (str_eq(layers[k].diff_id, layers[i].diff_id) &&
+		    str_eq(layers[k].digest, layers[i].digest))
 			return false;
-	return !layer_exists(un->store, layers[i].diff_id);
+	if (!layer_exists(un->store, layers[i].diff_id))
+		return true;
+	if (str_eq(layers[i].digest, layers[i].diff_id))
+		return false;
+	bool known = layer_info(un->store, layers[i].diff_id, &info, NULL) == 0 &&
+		     str_eq(info.digest, layers[i].digest);
+	json_free(&apply_result_desc, &info);
+	return !known;
 }
 
 int unpack_layers(struct image_store *store, const struct staging *st,
