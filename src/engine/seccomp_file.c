@@ -185,7 +185,7 @@ int seccomp_profile_parse(const char *text, size_t len, const char *path, uint64
 	r = json_parse(&profile_desc, &profile, text, len, path, err);
 	if (r < 0)
 		return r;
-	if (uname(&uts) == 0)
+	if (uname(&uts) == 0) /* the kernel's own words: NOLINTNEXTLINE(cert-err34-c) */
 		sscanf(uts.release, "%u.%u", &here.major, &here.minor);
 	*ret = (struct spec_seccomp){ 0 };
 	take_profile(ret, &profile, &here);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "runtime/cli.h"
 #include "runtime/selfexe.h"
+#include "sys/idmap.h"
 #include "sys/prctl.h"
 
 static const char *const log_formats[] = { "text", "json", NULL };
@@ -57,14 +58,16 @@ static const struct cmd *const cmds[] = { &cmd_create, &cmd_delete, &cmd_feature
 static bool has_full_root(void)
 {
 	CLEANUP(buf_done) struct buf map = BUF_INIT;
-	unsigned int inside, outside, count;
+	struct idmap ids = { 0 };
+	bool full;
 
 	if (geteuid() != 0)
 		return false;
 	if (io_read_file(AT_FDCWD, "/proc/self/uid_map", &map, 65536, NULL) < 0)
 		return true;
-	return sscanf(buf_str(&map), "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
-	       outside == 0 && count == 4294967295U;
+	full = idmap_parse_proc(buf_str(&map), map.len, &ids, NULL) >= 0 && idmap_is_full(&ids);
+	idmap_done(&ids);
+	return full;
 }
 
 static int set_up_log(struct globals *g, struct err *err)
