@@ -80,8 +80,45 @@ static int make_dir(int dirfd, const char *name, mode_t mode, const char *bundle
 	return fd < 0 ? err_errno(err, errno, "opening %s in %s", name, bundle) : fd;
 }
 
+/* In a user namespace of root's making, the container's root is another one than ours. */
+static bool container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid)
+{
+	return !run->eng->rootless && idmap_to_outside(&run->uids, 0, ret_uid) == 0 &&
+	       idmap_to_outside(&run->gids, 0, ret_gid) == 0;
+}
+
+static int give_to_root(const struct run *run, int fd, struct err *err)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (container_root(run, &uid, &gid) && fchown(fd, uid, gid) < 0)
+		return err_errno(err, errno, "giving %s to the container's root", run->bundle);
+	return 0;
+}
+
+static int step_etc(struct run *run, const char *hostname, struct err *err)
+{
+	static const char *const names[] = { "hostname", "hosts", "resolv.conf" };
+	uid_t uid;
+	gid_t gid;
+	size_t i;
+	int r;
+
+	r = etc_files_write(run->bundle_fd, run->opts, hostname, err);
+	if (r < 0 || !container_root(run, &uid, &gid))
+		return r;
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (fchownat(run->bundle_fd, names[i], uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_errno(err, errno, "giving %s/%s to the container's root",
+					 run->bundle, names[i]);
+	return 0;
+}
+
 static int step_bundle(struct run *run, struct err *err)
 {
+	int r;
+
 	run->bundle_fd = make_dir(run->eng->containers_fd, run->rec.id, 0700, run->bundle, err);
 	if (run->bundle_fd < 0)
 		return run->bundle_fd;
@@ -90,7 +127,10 @@ static int step_bundle(struct run *run, struct err *err)
 	if (run->upper < 0)
 		return run->upper;
 	run->work = make_dir(run->bundle_fd, "work", 0700, run->bundle, err);
-	return run->work < 0 ? run->work : 0;
+	if (run->work < 0)
+		return run->work;
+	r = give_to_root(run, run->upper, err);
+	return r < 0 ? r : give_to_root(run, run->work, err);
 }
 
 static int step_layers(struct run *run, struct err *err)
@@ -118,8 +158,7 @@ static int step_spec(struct run *run, struct err *err)
 		r = spec_generate(&run->in, &spec, err);
 	if (r < 0)
 		return r;
-	r = etc_files_write(run->bundle_fd, run->opts,
-			    spec.hostname ? spec.hostname : run->host_name, err);
+	r = step_etc(run, spec.hostname ? spec.hostname : run->host_name, err);
 	if (r == 0) {
 		json_write(&spec_desc, &spec, JSON_NEWLINE, &text);
 		fd = openat(run->bundle_fd, "config.json",

@@ -315,6 +315,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->uids = run->uids.n ? &run->uids : NULL;
 	in->gids = run->uids.n ? &run->gids : NULL;
 	in->rootless = run->eng->rootless;
+	in->host_mqueue = access("/dev/mqueue", F_OK) == 0;
 	return 0;
 }
 

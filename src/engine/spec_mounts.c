@@ -55,7 +55,9 @@ static void gen_dev(const struct spec_input *in, struct spec *spec)
 		mount_add(spec, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
 	} else {
 		mount_add(spec, "/dev/shm", "bind", "/dev/shm", "rbind,nosuid,noexec,nodev");
-		mount_add(spec, "/dev/mqueue", "bind", "/dev/mqueue", "rbind,nosuid,noexec,nodev");
+		if (in->host_mqueue)
+			mount_add(spec, "/dev/mqueue", "bind", "/dev/mqueue",
+				  "rbind,nosuid,noexec,nodev");
 	}
 }
 

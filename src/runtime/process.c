@@ -195,6 +195,21 @@ static int set_groups(const struct init *in, struct err *err)
 	return err_errno(err, errno, "setting supplementary groups");
 }
 
+/* Changing from root to another user keeps permitted capabilities, but none is effective: loading
+ * the seccomp filter and dropping the rest still need them. */
+static int raise_effective(struct err *err)
+{
+	struct cap_sets own;
+	int r = cap_get(&own);
+
+	if (r < 0)
+		return err_errno(err, -r, "reading own capabilities");
+	own.effective = own.permitted;
+	own.ambient = 0;
+	r = cap_apply(&own, err);
+	return r < 0 ? err_wrap(err, r, "keeping capabilities") : 0;
+}
+
 /* The user's ids, with the permitted capabilities kept for what comes before exec. */
 int process_user(struct init *in, struct err *err)
 {
@@ -219,7 +234,7 @@ int process_user(struct init *in, struct err *err)
 		return err_errno(err, errno, "setting user %u", u->uid);
 	/* From here on processes of the same user can't look into this one. */
 	prctl_dumpable(false);
-	return 0;
+	return u->uid ? raise_effective(err) : 0;
 }
 
 int process_final_caps(struct init *in, struct err *err)
