@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""inro run: the command, its input, output and end."""
+
+import os
+import subprocess
+
+import pytest
+
+import engine
+
+
+@pytest.mark.parametrize("command, code", [
+    (["true"], 0),
+    (["sh", "-c", "exit 3"], 3),
+    (["sh", "-c", "sh -c 'kill -TERM $$'; exit $?"], 143),
+    (["no-such-command"], 127),
+    (["/no/such/path"], 127),
+    (["/etc/passwd"], 126),
+    (["/etc"], 126),
+])
+def test_exit_status(anyone, command, code):
+    box = engine.box(anyone)
+    assert anyone.inro("run", "--rm", box, *command).code == code
+    assert engine.containers(anyone) == []
+
+
+def test_killed_by_a_signal(anyone):
+    box = engine.box(anyone)
+    # pid 1 ignores what it has no handler for, except from outside: so not pid 1
+    assert anyone.inro("run", "--rm", "--init", box, "sh", "-c", "kill -KILL $$").code == 137
+
+
+def test_output_and_errors_are_kept_apart(anyone):
+    r = anyone.inro("run", "--rm", engine.box(anyone), "sh", "-c", "echo out; echo err >&2").ok()
+    assert (r.out, r.err) == ("out\n", "err\n")
+
+
+def test_much_output(anyone):
+    r = anyone.inro("run", "--rm", engine.box(anyone), "sh", "-c",
+                    "dd if=/dev/zero bs=1k count=3000 2>/dev/null | tr '\\0' x").ok()
+    assert len(r.out) == 3000 * 1024
+
+
+def test_output_to_a_file_opened_for_appending(anyone):
+    path = anyone.dir / "log"
+    path.write_text("before\n")
+    with open(path, "a", encoding="utf8") as log:
+        anyone.inro("run", "--rm", engine.box(anyone), "echo", "after", stdout=log).ok()
+    assert path.read_text() == "before\nafter\n"
+
+
+def test_stdin_only_when_asked_for(anyone):
+    box = engine.box(anyone)
+    assert anyone.inro("run", "--rm", "-i", box, "cat", input="data\n").ok().out == "data\n"
+    assert anyone.inro("run", "--rm", box, "cat", input="data\n").ok().out == ""
+
+
+def test_stdin_of_many_bytes(anyone):
+    r = anyone.inro("run", "--rm", "-i", engine.box(anyone), "wc", "-c", input="x" * 1000000)
+    assert r.ok().out.strip() == "1000000"
+
+
+def test_reader_that_goes_away_ends_the_pipeline(anyone):
+    box = engine.box(anyone)
+    inro = " ".join(map(str, anyone.inro_argv("run", "--rm", box, "yes")))
+    assert anyone.run("sh", "-c", f"{inro} | head -n 1", timeout=20).ok().out == "y\n"
+    assert engine.containers(anyone) == []
+
+
+def test_closed_standard_streams(anyone):
+    box = engine.box(anyone)
+    inro = " ".join(map(str, anyone.inro_argv("run", "--rm", box, "true")))
+    assert anyone.run("sh", "-c", f"{inro} <&- >&- 2>&-").code == 0
+
+
+def test_command_of_the_image(anyone):
+    box = engine.box(anyone, "box", 'ENTRYPOINT ["echo", "ep"]', 'CMD ["cmd"]')
+    assert anyone.inro("run", "--rm", box).ok().out == "ep cmd\n"
+    assert anyone.inro("run", "--rm", box, "arg").ok().out == "ep arg\n"
+    assert anyone.inro("run", "--rm", "--entrypoint", "id", box, "-u").ok().out == "0\n"
+    anyone.inro("run", "--rm", "--entrypoint", "", box).fails("no command specified", code=125)
+
+
+def test_no_command_at_all(anyone):
+    box = engine.box(anyone)
+    anyone.inro("run", "--rm", box).fails("inro: ", "no command specified", code=125)
+    assert engine.containers(anyone) == []
+
+
+def test_host_image(root):
+    r = root.inro("run", "--rm", "host", "sh", "-c",
+                  f"ls -A /root /home /tmp {root.state}/inro 2>/dev/null;"
+                  "touch /usr/new && echo written").ok()
+    assert [line for line in r.out.split("\n") if line and line[0] != "/"] == ["written"]
+    assert not os.path.exists("/usr/new")
+
+
+def test_host_image_needs_root(user):
+    user.inro("run", "--rm", "host", "true").fails("inro: ", "host", code=125)
+    assert engine.containers(user) == []
+
+
+@pytest.mark.parametrize("args, word", [
+    (["run"], "IMAGE"),
+    (["run", "--no-such-option", "x"], "no-such-option"),
+    (["run", "--rm", "no/such/image", "true"], "No such image: no/such/image"),
+    (["run", "--rm", "Not:a:Reference", "true"], "reference"),
+    (["run", "-d", "x"], "not implemented yet"),
+    (["run", "--network", "bridge", "box", "true"], "--network bridge"),
+    (["run", "-v", "data:/data", "box", "true"], "named volumes"),
+    (["run", "-v", "sub/dir:/data", "box", "true"], "relative path"),
+    (["run", "--name", "a b", "box", "true"], "a b"),
+    (["run", "--pull", "always", "box", "true"], "--pull always"),
+    (["run", "--env-file", "/no/such/file", "box", "true"], "/no/such/file"),
+    (["run", "--memory", "lots", "box", "true"], "lots"),
+    (["run", "--cap-add", "FLY", "box", "true"], "FLY"),
+    (["run", "--user", "mallory", "box", "true"], "mallory"),
+    (["run", "--user", "-1", "box", "true"], "-1"),
+    (["run", "-w", "srv", "box", "true"], "srv"),
+    (["run", "--security-opt", "seccomp=/no/such/file", "box", "true"], "/no/such/file"),
+    (["run", "--mount", "type=bind,src=/no/such,dst=/x", "box", "true"], "/no/such"),
+    (["run", "--device", "/no/such/device", "box", "true"], "/no/such/device"),
+    (["run", "-it", "box", "true"], "not a TTY"),
+])
+def test_refused(anyone, args, word):
+    engine.box(anyone)
+    anyone.inro(*args).fails(word, code=125)
+    assert engine.containers(anyone) == []
+
+
+def test_a_failed_start_leaves_a_record_unless_rm(anyone):
+    box = engine.box(anyone)
+    anyone.inro("run", "--name", "broken", box, "no-such-command").fails(code=127)
+    assert "Exited (127)" in anyone.inro("ps", "-a").ok().out
+    anyone.inro("rm", "broken").ok()
+
+
+def test_nothing_of_a_removed_container_stays(anyone):
+    box = engine.box(anyone)
+    anyone.inro("run", "--rm", box, "sh", "-c", "mkdir -p /a/b; echo x > /a/b/c").ok()
+    assert os.listdir(anyone.state / "inro/containers") == []
+    for d in ("containers", "runtime"):
+        # .cache: compiled seccomp filters, shared by all
+        assert [f for f in os.listdir(anyone.run_dir / "inro" / d) if f != ".cache"] == []
+
+
+def test_files_of_other_users_are_removed_too(anyone):
+    box = engine.box(anyone)
+    anyone.inro("run", "--rm", box, "sh", "-c",
+                "mkdir -m 700 /d; echo x > /d/f; chown -R 1000:1000 /d").ok()
+    assert os.listdir(anyone.state / "inro/containers") == []
+
+
+def test_image_is_untouched(anyone):
+    box = engine.box(anyone)
+    anyone.inro("run", "--rm", box, "sh", "-c", "rm /etc/group; echo changed > /etc/passwd").ok()
+    r = anyone.inro("run", "--rm", box, "cat", "/etc/passwd", "/etc/group").ok()
+    assert r.out == engine.PASSWD + engine.GROUP
+
+
+def test_no_host_file_is_open_in_the_container(anyone):
+    r = anyone.inro("run", "--rm", engine.box(anyone), "ls", "-l", "/proc/self/fd").ok()
+    links = [line.split(" -> ")[1] for line in r.out.splitlines() if " -> " in line]
+    assert len(links) in (3, 4)  # 0, 1, 2 and perhaps ls's own
+    assert links[0] == "/dev/null"
+    assert all(link.startswith(("pipe:", "/dev/null", "/proc/")) for link in links), r.out
+
+
+def test_ignored_signals_are_not_inherited(anyone):
+    box = engine.box(anyone)
+    inro = " ".join(map(str, anyone.inro_argv("run", "--rm", box, "grep", "SigIgn",
+                                              "/proc/self/status")))
+    r = anyone.run("sh", "-c", f"trap '' HUP PIPE USR1; {inro}", stdin=subprocess.DEVNULL).ok()
+    assert int(r.out.split()[1], 16) == 0
