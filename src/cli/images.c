@@ -97,7 +97,6 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	cleanup_image_rows struct image_rows rows = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_buf struct buf ids = BUF_INIT;
-	cleanup_free char *only = NULL;
 	struct cli_list *list;
 	size_t i;
 	int r;

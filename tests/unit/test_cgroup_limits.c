@@ -88,7 +88,6 @@ struct tree {
 
 static void tree_file(struct tree *t, const char *dir, const char *name, const char *content)
 {
-	cleanup_free char *path = path_join(dir, name);
 	cleanup_fd int parent = path_mkdirs_in(t->fd, dir, 0755, NULL);
 	assert_true(parent >= 0);
 	cleanup_fd int fd = openat(parent, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
