@@ -46,8 +46,8 @@ struct cgroup {
 int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
 		  struct err *err);
 /* The same in two parts: first what clone3(2) needs, cgroup2; then the v1 hierarchies, nine or so,
- * while the container's init is at its root filesystem already. When _finish fails the caller
- * deletes what there is. */
+ * while the container's init is at its root filesystem already. When _finish fails it
+ * leaves nothing of its own; the caller deletes what _begin made. */
 int cgroup_create_begin(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
 			struct err *err);
 int cgroup_create_finish(struct cgroup *cg, struct err *err);

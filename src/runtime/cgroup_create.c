@@ -206,16 +206,31 @@ static bool hierarchy_used(const struct cgroup_hierarchy *h, enum cgroup_layout 
 	return true;
 }
 
+/* Takes back the directories from first on. Those that were there before stay, and nothing is
+ * killed: what is in them by now came from another container with the same path. */
+static void undo(struct cgroup *cg, size_t first)
+{
+	while (cg->n > first) {
+		struct cgroup_dir *dir = &cg->dirs[--cg->n];
+		if (dir->n_created > 0 && cgroup_path_rmdir(dir->path) == 0)
+			cgroup_parents_remove(dir->path, dir->n_created - 1);
+		cgroup_dir_done(dir);
+	}
+}
+
 static int create_all(struct cgroup *cg, bool v2, struct err *err)
 {
 	const struct cgroup_system *sys = cg->pending;
+	size_t first = cg->n;
 
 	for (size_t i = 0; i < sys->n; i++) {
 		if (sys->h[i].v2 != v2 || !hierarchy_used(&sys->h[i], sys->layout))
 			continue;
 		int r = create_dir(cg, &sys->h[i], cg->rel_path, err);
-		if (r < 0)
+		if (r < 0) {
+			undo(cg, first);
 			return r;
+		}
 	}
 	return 0;
 }
@@ -242,7 +257,6 @@ int cgroup_create_begin_on(struct cgroup_system *sys, const char *cgroups_path, 
 	*sys = (struct cgroup_system){ .layout = CGROUP_NONE };
 	r = create_all(&cg, true, err);
 	if (r < 0) {
-		cgroup_delete(&cg, NULL);
 		cgroup_done(&cg);
 		return r;
 	}
@@ -281,7 +295,7 @@ int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struc
 		return r;
 	r = cgroup_create_finish(&cg, err);
 	if (r < 0) {
-		cgroup_delete(&cg, NULL);
+		undo(&cg, 0);
 		cgroup_done(&cg);
 		return r;
 	}

@@ -227,12 +227,12 @@ static int v1_write(const struct device_rule *rule, bool allow, const char *line
 	return r;
 }
 
-static int apply_v1(const struct cgroup_dir *dir, const struct device_policy *policy,
+static int apply_v1(const struct cgroup_dir *dir, const struct device_policy *policy, bool fresh,
 		    struct err *err)
 {
 	struct v1_writer w = { .dir = dir, .fds = { -EBADF, -EBADF }, .err = err };
 	/* A new cgroup has its parent's rules: nothing to add when all is allowed. */
-	bool nothing = policy->allow && policy->n == 0 && dir->n_created > 0;
+	bool nothing = policy->allow && policy->n == 0 && fresh;
 	int r = nothing ? 0 : device_policy_v1(policy, v1_write, &w, err);
 
 	fd_close(w.fds[0]);
@@ -242,11 +242,9 @@ static int apply_v1(const struct cgroup_dir *dir, const struct device_policy *po
 
 /* --- v2 --- */
 
-static int apply_v2(const struct cgroup_dir *dir, const struct device_policy *policy,
+static int apply_v2(const struct cgroup_dir *dir, const struct device_policy *policy, bool fresh,
 		    struct err *err)
 {
-	bool fresh = dir->n_created > 0;
-
 	if (policy->allow && policy->n == 0 && (fresh || bpf_device_count(dir->fd) == 0))
 		return 0;
 	cleanup_free struct bpf_insn *insns = NULL;
@@ -278,9 +276,12 @@ static int policy_apply(struct cgroup *cg, const struct spec_resources *res,
 	const struct cgroup_dir *v1 = cgroup_dir_find(cg, "devices");
 	const struct cgroup_dir *v2 = cgroup_dir_find(cg, NULL);
 
+	/* What was there before, or is applied to again, may have other rules. */
 	if (v1)
-		return apply_v1(v1, policy, err);
-	return v2 ? apply_v2(v2, policy, err) : no_devices_cgroup(res, policy, err);
+		return apply_v1(v1, policy, !cg->opened && v1->n_created > 0, err);
+	if (v2)
+		return apply_v2(v2, policy, !cg->opened && v2->n_created > 0, err);
+	return no_devices_cgroup(res, policy, err);
 }
 
 int cgroup_devices_apply(struct cgroup *cg, const struct spec_resources *res, struct err *err)
