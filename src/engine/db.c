@@ -9,7 +9,7 @@
 #define BUSY_TIMEOUT_MS 10000
 /* Pages in the log before a commit copies them back: the next opener reads the whole log, so a
  * small one keeps `inro run` quick. */
-#define CHECKPOINT_PAGES "128"
+#define CHECKPOINT_PAGES "32"
 
 /* Step n brings the schema from version n to n + 1. Never edit one that was released. */
 static const char *const migrations[] = {

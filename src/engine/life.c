@@ -24,31 +24,27 @@ static int lock_try(int fd)
 	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
 }
 
-int life_begin(struct engine *eng, const char *id, int *ret_run_dir, int *ret_lock, struct err *err)
+int life_begin(struct engine *eng, const char *id, struct err *err)
 {
-	cleanup_fd int dir = -EBADF;
+	cleanup_free char *path = path_join(id, MONITOR_LOCK_FILE);
 	cleanup_fd int lock = -EBADF;
 	int r;
 
 	if (mkdirat(eng->run_fd, id, 0700) < 0)
 		return err_errno(err, errno, "making run directory %s/containers/%s", eng->runroot,
 				 id);
-	dir = openat(eng->run_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0)
-		lock = openat(dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	lock = openat(eng->run_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	r = lock < 0 ? -errno : lock_try(lock);
 	if (r < 0) {
 		life_remove_dirs(eng, id, NULL);
 		return err_errno(err, -r, "locking container %s", id);
 	}
-	*ret_run_dir = take_fd(dir);
-	*ret_lock = take_fd(lock);
-	return 0;
+	return take_fd(lock);
 }
 
 static int lock_open(struct engine *eng, const char *id)
 {
-	cleanup_free char *path = path_join(id, "lock");
+	cleanup_free char *path = path_join(id, MONITOR_LOCK_FILE);
 	int fd = openat(eng->run_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
 	return fd < 0 ? -errno : fd;
@@ -80,7 +76,7 @@ int life_lock(struct engine *eng, const char *id, int timeout_ms)
 
 int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *ret_ns)
 {
-	cleanup_free char *path = xasprintf("%s/%s", id, MONITOR_EXIT_FILE);
+	cleanup_free char *path = path_join(id, MONITOR_LOCK_FILE);
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_strv char **words = NULL;
 	int r;
@@ -88,8 +84,9 @@ int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *r
 	r = io_read_file(eng->run_fd, path, &text, 64, NULL);
 	if (r < 0)
 		return r;
-	if (text.len && text.data[text.len - 1] == '\n')
-		text.data[--text.len] = '\0';
+	if (!text.len || text.data[text.len - 1] != '\n')
+		return -ENOENT;
+	text.data[--text.len] = '\0';
 	words = strv_split(buf_str(&text), ' ');
 	if (strv_len(words) != 2 || str_parse_int(words[0], ret_code) < 0 ||
 	    str_parse_i64(words[1], ret_ns) < 0)

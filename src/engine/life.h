@@ -15,17 +15,16 @@
 /* Exit status of a container whose end nobody saw: docker's for a killed one. */
 #define LIFE_EXIT_LOST 137
 
-/* Makes the run directory with the lock file, locked. Both fds belong to the caller. */
-int life_begin(struct engine *eng, const char *id, int *ret_run_dir, int *ret_lock,
-	       struct err *err);
+/* Makes the run directory with the lock file, locked. Returns its fd or -errno. */
+int life_begin(struct engine *eng, const char *id, struct err *err);
 bool life_alive(struct engine *eng, const char *id);
 /* Takes the lock; waits up to timeout_ms. fd, -EBUSY when it is still held, -ENOENT when the run
  * directory is gone, or -errno. */
 int life_lock(struct engine *eng, const char *id, int timeout_ms);
-/* If the record says running and nobody lives: finishes it (status from the exit file) or, with
+/* If the record says running and nobody lives: finishes it (status from the lock file) or, with
  * auto_remove, removes it. rec is brought up to date. 1: the record is gone; 0; or -errno. */
 int life_repair(struct engine *eng, struct record *rec, struct err *err);
-/* The exit record of the monitor. 0, or -ENOENT. */
+/* The exit record that the monitor wrote into the lock file. 0, or -ENOENT: none. */
 int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *ret_ns);
 /* Removes directories, then the record. Idempotent. */
 int life_remove(struct engine *eng, const char *id, struct err *err);

@@ -57,9 +57,9 @@ static int step_reserve(struct run *run, struct err *err)
 {
 	int r;
 
-	r = life_begin(run->eng, run->rec.id, &run->run_dir, &run->lock, err);
-	if (r < 0)
-		return r;
+	run->lock = life_begin(run->eng, run->rec.id, err);
+	if (run->lock < 0)
+		return run->lock;
 	run->begun = true;
 	if (run->opts->name)
 		run->rec.name = xstrdup(run->opts->name);
@@ -226,7 +226,6 @@ static int step_send(struct run *run, struct err *err)
 	int r;
 
 	fds[MONITOR_FD_LOCK] = run->lock;
-	fds[MONITOR_FD_RUN_DIR] = run->run_dir;
 	fds[MONITOR_FD_BUNDLE] = run->bundle_fd;
 	fds[MONITOR_FD_UPPER] = run->upper;
 	fds[MONITOR_FD_WORK] = run->work;
@@ -335,7 +334,6 @@ static void run_done(struct run *run)
 	for (i = 0; i < run->n_layers; i++)
 		fd_close(run->layers[i]);
 	free(run->layers);
-	fd_close(run->run_dir);
 	fd_close(run->lock);
 	fd_close(run->bundle_fd);
 	fd_close(run->upper);
@@ -352,7 +350,6 @@ int engine_run(struct engine *eng, const struct run_options *opts, char *const *
 		.eng = eng,
 		.opts = opts,
 		.args = args + 1,
-		.run_dir = -EBADF,
 		.lock = -EBADF,
 		.bundle_fd = -EBADF,
 		.upper = -EBADF,

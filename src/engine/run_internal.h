@@ -32,7 +32,7 @@ struct run {
 	char *bundle, *init_path;
 
 	/* What the monitor gets. */
-	int run_dir, lock, bundle_fd, upper, work;
+	int lock, bundle_fd, upper, work;
 	int *layers;
 	size_t n_layers;
 	struct supervisor monitor;

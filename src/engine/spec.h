@@ -34,7 +34,7 @@ struct spec_input {
 	size_t n_devices;
 	const struct idmap *uids, *gids; /* NULL: no user namespace */
 	bool rootless;
-	bool host_mqueue; /* this machine has a /dev/mqueue to share */
+	bool host_mqueue;  /* this machine has a /dev/mqueue to share */
 	uint64_t own_caps; /* what this process may hand on, when there is no user namespace */
 	struct spec_seccomp *seccomp_file; /* --security-opt seccomp=FILE; taken over */
 };

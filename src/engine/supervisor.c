@@ -5,6 +5,9 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "runtime/selfexe.h"
+
+#define RELEASE_TIMEOUT_MS 1000
 
 /* The monitor outlives us and must not keep a pipe or terminal of ours open. */
 static int spawn(const struct engine *eng, const char *path, int sock, struct proc *ret,
@@ -19,10 +22,19 @@ static int spawn(const struct engine *eng, const char *path, int sock, struct pr
 		{ sock, MONITOR_SOCKET_FD },
 	};
 	struct proc_spawn spec = PROC_SPAWN_INIT;
+	cleanup_fd int exe = -EBADF;
 
 	if (null < 0)
 		return err_errno(err, errno, "opening /dev/null");
-	spec.path = path;
+	/* The container's root may be able to write what this user can (runtime/selfexe.h). */
+	if (access(path, W_OK) == 0) {
+		exe = selfexe_open(path, err);
+		if (exe < 0)
+			return exe;
+		spec.exec_fd = exe;
+	} else {
+		spec.path = path;
+	}
 	spec.argv = (char **)argv;
 	spec.fds = fds;
 	spec.n_fds = ARRAY_SIZE(fds);
@@ -98,8 +110,11 @@ int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n,
 void supervisor_release(struct supervisor *s)
 {
 	struct monitor_msg msg = { .type = MONITOR_DONE };
+	int status;
 
 	fd_send(s->sock, &msg, sizeof(msg), NULL, 0);
+	/* It has nothing left to do: reap it, there may be no init here that would. */
+	proc_wait(&s->proc, RELEASE_TIMEOUT_MS, &status);
 }
 
 void supervisor_done(struct supervisor *s)

@@ -51,5 +51,5 @@ int monitor_receive(struct monitor *m, struct err *err);
 int monitor_create(struct monitor *m, struct err *err);
 /* Until the container's init has ended. Returns its exit status 0..255 or -errno. */
 int monitor_supervise(struct monitor *m, struct err *err);
-/* Exit record, EXITED, runtime state away, GONE, wait for the client's DONE. */
+/* Exit record (in the lock file), EXITED, runtime state away, GONE, wait for the client's DONE. */
 int monitor_finish(struct monitor *m, int status, struct err *err);

@@ -215,8 +215,10 @@ static int write_exit_record(struct monitor *m, int status, int64_t ns, struct e
 	char text[64];
 	int len = snprintf(text, sizeof(text), "%d %lld\n", status, (long long)ns);
 
-	return io_replace_file(m->fds[MONITOR_FD_RUN_DIR], MONITOR_EXIT_FILE, text, (size_t)len,
-			       0600, false, err);
+	if (pwrite(m->fds[MONITOR_FD_LOCK], text, (size_t)len, 0) != len)
+		return err_errno(err, errno ? errno : ENOSPC, "recording the end of container %s",
+				 m->start.id);
+	return 0;
 }
 
 int monitor_finish(struct monitor *m, int status, struct err *err)
@@ -224,19 +226,18 @@ int monitor_finish(struct monitor *m, int status, struct err *err)
 	struct monitor_msg msg = { .type = MONITOR_EXITED,
 				   .value = status,
 				   .finished_ns = time_now_ns() };
-	int r;
+	int recorded, r;
 
-	r = write_exit_record(m, status, msg.finished_ns, err);
+	recorded = write_exit_record(m, status, msg.finished_ns, err);
 	if (m->sock >= 0)
 		fd_send(m->sock, &msg, sizeof(msg), NULL, 0);
 	/* Our copies would keep the client from seeing the end of the output. */
 	stdio_done(&m->io);
-	if (r == 0)
-		r = container_delete(&m->runtime, m->start.id, true, err);
+	r = container_delete(&m->runtime, m->start.id, true, recorded < 0 ? NULL : err);
 	msg = (struct monitor_msg){ .type = MONITOR_GONE };
 	if (m->sock >= 0)
 		fd_send(m->sock, &msg, sizeof(msg), NULL, 0);
 	while (m->sock >= 0 && !m->client_done)
 		client_event(m);
-	return r;
+	return recorded < 0 ? recorded : r;
 }

@@ -44,9 +44,8 @@ enum monitor_msg_type {
 
 /* Order of the fds in the FDS messages; layers follow, topmost first. */
 enum monitor_fd {
-	MONITOR_FD_LOCK,    /* locked; kept open until the end */
-	MONITOR_FD_RUN_DIR, /* /run/inro/containers/<id> */
-	MONITOR_FD_BUNDLE,  /* containers/<id>, with config.json */
+	MONITOR_FD_LOCK,   /* locked; kept open until the end */
+	MONITOR_FD_BUNDLE, /* containers/<id>, with config.json */
 	MONITOR_FD_UPPER,
 	MONITOR_FD_WORK,
 	MONITOR_FD_LAYERS,
@@ -89,5 +88,6 @@ struct monitor_failed {
 	struct err err;
 };
 
-/* The exit record, file "exit" in the run directory: two decimal numbers, "<status> <ns>\n". */
-#define MONITOR_EXIT_FILE "exit"
+/* The lock file in the run directory also takes the exit record, in one write: "<status> <ns>\n".
+ */
+#define MONITOR_LOCK_FILE "lock"
