@@ -307,12 +307,15 @@ def test_directory_times_go_to_no_symlink(unpack, bait):
     assert bait.parent.stat().st_mtime_ns >= before
 
 
-def test_whiteout_and_opaque_through_symlinks(unpack, bait):
-    tree = unpack.ok(entry("real/"), entry("s", link="/real"), entry("s/.wh.x"),
-                     entry("s/.wh..wh..opq"))
-    assert is_whiteout(tree[b"real/x"]) and is_opaque(tree[b"real"])
-    tree = unpack.ok(entry("s", link=str(bait.parent)), entry("s/.wh.bait"))
-    assert is_whiteout(tree[os.fsencode(str(bait)).lstrip(b"/")])
+def test_whiteouts_through_symlinks_hide_nothing(unpack, bait):
+    """The symlink hides all that lower layers have below its name already."""
+    for members in ([entry("s", link="/real"), entry("s/.wh.x"), entry("s/.wh..wh..opq"),
+                     entry("s/d/.wh.y")],
+                    [entry("s/.wh.x"), entry("s/.wh..wh..opq"), entry("s", link="/real")]):
+        tree = unpack.ok(entry("real/"), entry("real/d/"), *members)
+        assert not is_opaque(tree[b"real"]) and tree[b"s"]["target"] == b"/real"
+        assert not any(is_whiteout(one) for one in tree.values() if "device" in one)
+    unpack.ok(entry("s", link=str(bait.parent)), entry("s/.wh.bait"))
 
 
 # ---- broken and oversized archives (CVE-2021-20291: the puller hung on a cut layer) ----

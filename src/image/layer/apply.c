@@ -134,6 +134,7 @@ static int parent_open(struct apply *ap, const char *path, size_t parent_len, st
 	ap->parent_fd = fd_close(ap->parent_fd);
 	free(ap->parent_path);
 	ap->parent_path = xstrndup(path, parent_len);
+	ap->parent_linked = LINKED_UNKNOWN;
 	ap->parent_fd = parent_walk(ap, path, &first);
 	if (ap->parent_fd < 0 && parents_uncover(ap, path, NULL) > 0)
 		ap->parent_fd = parent_walk(ap, path, &first);
@@ -143,6 +144,29 @@ static int parent_open(struct apply *ap, const char *path, size_t parent_len, st
 }
 
 /* ---- whiteouts ---- */
+
+/* A whiteout hides a path of lower layers. When this layer has a symlink in that path, nothing
+ * below it shows any more; umoci writes such whiteouts for a directory that became a symlink. Where
+ * the link leads to, nothing is to be hidden. */
+static bool parent_is_linked(struct apply *ap)
+{
+	cleanup_free char *prefix = xasprintf("%s/", ap->parent_path);
+
+	if (ap->parent_linked != LINKED_UNKNOWN)
+		return ap->parent_linked == LINKED_YES;
+	ap->parent_linked = LINKED_NO;
+	for (char *slash = strchr(prefix, '/'); slash; slash = strchr(slash + 1, '/')) {
+		struct stat st;
+		*slash = '\0';
+		cleanup_fd int fd =
+		    *prefix ? path_open_in(ap->root, prefix, O_PATH | O_NOFOLLOW, 0, NULL)
+			    : -ENOENT;
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode))
+			ap->parent_linked = LINKED_YES;
+		*slash = '/';
+	}
+	return ap->parent_linked == LINKED_YES;
+}
 
 static int opaque_apply(struct apply *ap, const struct member *m, struct err *err)
 {
@@ -207,6 +231,8 @@ static int member_apply(struct apply *ap, struct archive_entry *entry, struct er
 	struct member m = {
 		.entry = entry, .path = path, .base = slash ? slash + 1 : path, .dir = ap->parent_fd
 	};
+	if (str_starts(m.base, WHITEOUT) && parent_is_linked(ap))
+		return 0;
 	if (str_eq(m.base, WHITEOUT_OPQ))
 		return opaque_apply(ap, &m, err);
 	if (str_starts(m.base, WHITEOUT_META)) /* aufs's own files */

@@ -153,6 +153,7 @@ static int make_dir(struct apply *ap, const struct member *m, struct err *err)
 	ap->parent_fd = take_fd(fd);
 	free(ap->parent_path);
 	ap->parent_path = xstrdup(m->path);
+	ap->parent_linked = LINKED_UNKNOWN;
 	return 0;
 }
 

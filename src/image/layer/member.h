@@ -23,6 +23,7 @@ struct apply {
 	 * most need no walk. The fd stays inside the root whatever happens to the path. */
 	char *parent_path;
 	int parent_fd;
+	enum { LINKED_UNKNOWN, LINKED_NO, LINKED_YES } parent_linked; /* a symlink is in its path */
 	struct dir_time *dirs;
 	size_t n_dirs, cap_dirs, dir_bytes;
 	bool root_opaque;
