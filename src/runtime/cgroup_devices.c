@@ -256,13 +256,15 @@ static int apply_v2(const struct cgroup_dir *dir, const struct device_policy *po
 		     : bpf_device_replace(dir->fd, prog, err);
 }
 
-static int no_devices_cgroup(const struct spec_resources *res, const struct device_policy *policy,
-			     struct err *err)
+static int no_devices_cgroup(const struct cgroup *cg, const struct spec_resources *res,
+			     const struct device_policy *policy, struct err *err)
 {
 	if (policy->allow && policy->n == 0)
 		return 0;
 	if (!res || res->devices.n == 0) {
-		log_warn("no cgroup to keep the container from devices");
+		/* A user namespace has no device nodes but the few that are bound. */
+		log_msg(cg->rootless ? LOG_DEBUG : LOG_WARN,
+			"no cgroup to keep the container from devices");
 		return 0;
 	}
 	int r = err_fail(err, ERR_UNSUPPORTED,
@@ -281,7 +283,7 @@ static int policy_apply(struct cgroup *cg, const struct spec_resources *res,
 		return apply_v1(v1, policy, !cg->opened && v1->n_created > 0, err);
 	if (v2)
 		return apply_v2(v2, policy, !cg->opened && v2->n_created > 0, err);
-	return no_devices_cgroup(res, policy, err);
+	return no_devices_cgroup(cg, res, policy, err);
 }
 
 int cgroup_devices_apply(struct cgroup *cg, const struct spec_resources *res, struct err *err)

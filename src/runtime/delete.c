@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sys/file.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -8,16 +9,36 @@
 #include "runtime/state.h"
 #include "sys/pidfd.h"
 
-#define KILL_TIMEOUT_MS 10000
+#define KILL_TIMEOUT_MS   10000
+#define ORPHAN_TIMEOUT_MS 5000
+
+/* A runtime was killed while it made them: the same call takes what there is over. An init that it
+ * left ends by itself, as nobody answers it; until then the cgroup is in use. */
+static int take_cgroup_over(const struct runtime *rt, const struct state *st, struct cgroup *cg,
+			    struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	struct err last = ERR_INIT;
+	int r = 0;
+
+	for (int i = 0; i < ORPHAN_TIMEOUT_MS / 10; i++) {
+		r = cgroup_create(st->cgroups_path, st->pub.id, rt->rootless, cg, &last);
+		if (r >= 0 || last.kind != ERR_CONFLICT)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	if (r < 0 && err)
+		*err = last;
+	return r;
+}
 
 static int open_cgroup(const struct runtime *rt, const struct state *st, struct cgroup *cg,
 		       struct err *err)
 {
 	if (st->pub.cgroup_paths)
 		return cgroup_open(st->pub.cgroup_paths, cg, err);
-	/* A runtime was killed while it made them: the same call takes what there is over. */
 	if (st->cgroups_planned)
-		return cgroup_create(st->cgroups_path, st->pub.id, rt->rootless, cg, err);
+		return take_cgroup_over(rt, st, cg, err);
 	*cg = (struct cgroup){ 0 };
 	return 0;
 }

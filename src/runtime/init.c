@@ -36,8 +36,9 @@ static int reset_process(struct init *in, struct err *err)
 	in->sync_parent = fd_close(in->sync_parent);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int signo = 1; signo < NSIG; signo++) {
-		/* CLONE_CLEAR_SIGHAND has reset handlers, not ignored signals. */
+	for (int signo = 1; signo < 32; signo++) {
+		/* CLONE_CLEAR_SIGHAND has reset handlers, not ignored signals. Nobody ignores
+		 * real-time signals for others. */
 		struct sigaction sa;
 
 		if (sigaction(signo, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)

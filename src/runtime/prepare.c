@@ -130,6 +130,17 @@ static int open_paths(struct init *in, struct err *err)
 	return r < 0 ? err_wrap(err, r, "root.path") : 0;
 }
 
+/* SELinux: filesystems without labels of their own get the container's. */
+static void add_label(const struct init *in, const struct spec_mount *m, struct mount_opts *o)
+{
+	static const char *const types[] = { "tmpfs", "devpts", "overlay" };
+	const char *label = in->spec->linux_->mount_label;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types) && label && label[0]; i++)
+		if (str_eq(m->type, types[i]) && !o->bind && !o->remount)
+			mount_opts_add_data(o, "context", label);
+}
+
 static int parse_mounts(struct init *in, struct err *err)
 {
 	size_t n = in->spec->mounts.n;
@@ -143,6 +154,7 @@ static int parse_mounts(struct init *in, struct err *err)
 
 		if (r < 0)
 			return err_wrap(err, r, "mounts[%zu].options", i);
+		add_label(in, &in->spec->mounts.items[i], &in->mounts[i].opts);
 	}
 	return 0;
 }

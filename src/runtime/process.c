@@ -45,6 +45,11 @@ int process_stdio(struct init *in, struct err *err)
 			return r;
 		fds[0] = fds[1] = fds[2] = in->console;
 	}
+	/* Out of the way of the numbers that are about to be replaced. */
+	for (int i = 0; i < 3; i++) {
+		if (fds[i] >= 0 && fds[i] < 3 && fds[i] != i)
+			fds[i] = fd_dup(fds[i], 3);
+	}
 	for (int i = 0; i < 3; i++) {
 		if (fds[i] >= 0 && fds[i] != i && dup2(fds[i], i) < 0)
 			return err_errno(err, errno, "setting up standard streams");

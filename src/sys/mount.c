@@ -231,10 +231,17 @@ int mount_set(int dirfd, const char *path, bool recursive, uint64_t set, uint64_
  */
 int mount_pivot(int new_root_fd, struct err *err)
 {
-	if (fchdir(new_root_fd) < 0)
+	cleanup_fd int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (old_root < 0 || fchdir(new_root_fd) < 0)
 		return err_errno(err, errno, "entering new root");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return err_errno(err, errno, "changing root (pivot_root)");
+	/* Where the caller left its mounts shared, the unmounting would reach the host's. */
+	r = mount_set(old_root, "", true, 0, 0, MS_SLAVE, -EBADF, err);
+	if (r < 0)
+		return err_wrap(err, r, "isolating old root");
 	if (umount2(".", MNT_DETACH) < 0)
 		return err_errno(err, errno, "detaching old root");
 	if (chdir("/") < 0)

@@ -228,6 +228,37 @@ def test_rootfs_propagation(root, word):
     assert pathlib.Path("/proc/self/mountinfo").read_text() == before
 
 
+def test_shared_root_leaves_the_hosts_mounts(root):
+    """Detaching the old root in a shared namespace must not unmount anything out here."""
+    b = sh(root, "cat /proc/self/mountinfo")
+    b.linux["rootfsPropagation"] = "rshared"
+    b.save()
+    script = (f"mount --make-rshared / && mount -t tmpfs tmpfs {root.dir}/shared && "
+              "cp /proc/self/mountinfo before && "
+              f"{' '.join(map(str, root.runtime_argv('run', '--bundle', b.path, 'c1')))} >/dev/null && "
+              "diff before /proc/self/mountinfo")
+    (root.dir / "shared").mkdir()
+    root.run("unshare", "-m", "sh", "-c", script).ok()
+
+
+def test_shared_bind_passes_mounts_both_ways(root):
+    src = root.dir / "src"
+    (src / "a").mkdir(parents=True)
+    (src / "b").mkdir()
+    b = sh(root, "mount -t tmpfs tmpfs /data/a && touch /data/ready; "
+                 "while ! test -e /data/b/file; do sleep 0.02; done")
+    b.process["capabilities"] = {k: ["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"]
+                                 for k in ("bounding", "effective", "permitted")}
+    b.linux["rootfsPropagation"] = "rshared"
+    b.mount("/data", "bind", src, "rbind", "rshared")
+    run = " ".join(map(str, root.runtime_argv("run", "--bundle", b.path, "c1")))
+    script = (f"mount --bind {src} {src} && mount --make-shared {src} && "
+              f"{{ {run} & }}; while ! test -e {src}/ready; do sleep 0.02; done; "
+              f"grep -c ' {src}/a ' /proc/self/mountinfo; mount -t tmpfs tmpfs {src}/b && "
+              f"touch {src}/b/file; wait")
+    assert root.run("unshare", "-m", "bash", "-c", script, timeout=20).ok().out == "1\n"
+
+
 def test_proc_must_be_proc(root):
     b = root.bundle("true")
     (root.dir / "fake").mkdir()
