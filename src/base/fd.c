@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 #define FD_SEND_MAX 16
+#define KEEP_MAX    16
 
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
@@ -77,6 +78,57 @@ int fd_cloexec_from(unsigned int from)
 	if (errno != ENOSYS && errno != EINVAL)
 		return -errno;
 	return cloexec_from_proc(from);
+}
+
+/* Closes first to last, both included. */
+static int close_between(unsigned int first, unsigned int last)
+{
+	struct dirent *e;
+	DIR *d;
+
+	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+		return 0;
+	if (errno != ENOSYS)
+		return -errno;
+	d = opendir("/proc/self/fd");
+	if (!d)
+		return -errno;
+	while ((e = readdir(d))) {
+		uint32_t n;
+
+		if (str_parse_u32(e->d_name, &n) == 0 && n >= first && n <= last &&
+		    (int)n != dirfd(d))
+			close((int)n);
+	}
+	closedir(d);
+	return 0;
+}
+
+int fd_close_from(unsigned int from, const int *keep, size_t n)
+{
+	unsigned int sorted[KEEP_MAX];
+	size_t count = 0;
+
+	if (n > KEEP_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = count;
+
+		if (keep[i] < 0 || (unsigned int)keep[i] < from)
+			continue;
+		for (; at > 0 && sorted[at - 1] > (unsigned int)keep[i]; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = (unsigned int)keep[i];
+		count++;
+	}
+	for (size_t i = 0; i < count; i++) {
+		int r = sorted[i] > from ? close_between(from, sorted[i] - 1) : 0;
+
+		if (r < 0)
+			return r;
+		from = sorted[i] + 1;
+	}
+	return close_between(from, ~0U);
 }
 
 int fd_ensure_stdio(void)

@@ -27,6 +27,9 @@ int fd_set_nonblock(int fd, bool on);
 int fd_dup(int fd, int min);
 /* Sets CLOEXEC on every fd >= from: close_range(2), else /proc/self/fd. 0 or -errno. */
 int fd_cloexec_from(unsigned int from);
+/* Closes every fd >= from but those in keep (any order, negative ones ignored; at most 16). 0 or
+ * -errno. */
+int fd_close_from(unsigned int from, const int *keep, size_t n);
 /* Opens 0, 1 and 2 on /dev/null where they are closed, so no later open gets such a number. 0 or
  * -errno. */
 int fd_ensure_stdio(void);

@@ -30,6 +30,11 @@ void log_setup(const char *prog, int fd, enum log_format format, enum log_level 
 	sink.level = level;
 }
 
+int log_fd(void)
+{
+	return sink.fd;
+}
+
 /* Whole seconds, as runc's logs have them. */
 static const char *stamp(char out[TIME_RFC3339_MAX])
 {

@@ -25,7 +25,9 @@ static bool is_opaque(int dirfd)
 static int layer_read(int layer, const char *name, struct buf *out)
 {
 	cleanup_fd int etc = path_open_in(layer, "etc", O_PATH | O_DIRECTORY, 0, NULL);
+	cleanup_fd int found = -EBADF;
 	cleanup_fd int fd = -EBADF;
+	char link[FD_PATH_MAX];
 	struct stat st;
 
 	if (etc < 0)
@@ -35,11 +37,15 @@ static int layer_read(int layer, const char *name, struct buf *out)
 	if (S_ISLNK(st.st_mode)) {
 		cleanup_free char *path = path_join("etc", name);
 
-		fd = path_open_in(layer, path, O_RDONLY | O_NONBLOCK, 0, NULL);
-	} else if (S_ISREG(st.st_mode)) {
-		fd = openat(etc, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		found = path_open_in(layer, path, O_PATH, 0, NULL);
+	} else {
+		found = openat(etc, name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
 	}
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	/* An image's device node is not even opened: that alone can start a watchdog. */
+	if (found < 0 || fstat(found, &st) < 0 || !S_ISREG(st.st_mode))
+		return 1;
+	fd = openat(AT_FDCWD, fd_proc_path(found, link), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return 1;
 	if (io_read_all(fd, out, USER_FILE_MAX) < 0)
 		buf_reset(out);

@@ -104,6 +104,25 @@ static int create_hooks(struct init *in, struct err *err)
 			 err);
 }
 
+/*
+ * From here on names are the container's, and /proc/self/fd/N/../.. leads from a directory that is
+ * still open to wherever it is on the host: as the working directory, and also as the program or
+ * its interpreter, which exec looks for before it closes what is CLOEXEC (CVE-2024-21626). So what
+ * the caller, the runtime or the monitor had open is really closed. The rest is CLOEXEC.
+ */
+static int close_fds(struct init *in, struct err *err)
+{
+	const int keep[] = { in->sync, in->conn, in->listen_fd, in->root, log_fd() };
+	int passed = in->args->preserve_fds;
+	int r;
+
+	in->console = in->procfs = -EBADF; /* the first lives on as 0, 1 and 2 */
+	r = fd_close_from(3 + (unsigned int)passed, keep, ARRAY_SIZE(keep));
+	for (int fd = 3; r >= 0 && fd < 3 + passed; fd++)
+		r = fd_set_cloexec(fd, false);
+	return r < 0 ? err_errno(err, -r, "closing what the host has open") : 0;
+}
+
 static const struct init_step set_up[] = {
 	{ NULL, reset_process },
 	{ NULL, join_keyring },
@@ -125,6 +144,7 @@ static const struct init_step set_up[] = {
 	{ NULL, protect_paths },
 	{ NULL, rootfs_finish_mounts },
 	{ NULL, process_labels },
+	{ NULL, close_fds },
 	{ "entering the root filesystem", rootfs_enter },
 	{ NULL, process_cwd_early },
 	{ NULL, process_user },
@@ -214,17 +234,6 @@ static int drop_privileges(struct init *in, struct err *err)
 	return 0;
 }
 
-static int close_fds(struct init *in, struct err *err)
-{
-	int keep = in->args->preserve_fds;
-	int r;
-
-	r = fd_cloexec_from(3 + (unsigned int)keep);
-	for (int fd = 3; r >= 0 && fd < 3 + keep; fd++)
-		r = fd_set_cloexec(fd, false);
-	return r < 0 ? err_errno(err, -r, "preparing file descriptors") : 0;
-}
-
 static int execute(struct init *in, struct err *err)
 {
 	int r, e;
@@ -248,7 +257,6 @@ static int execute(struct init *in, struct err *err)
 static const struct init_step start_program[] = {
 	{ "waiting for start", wait_for_start },
 	{ NULL, start_hooks },
-	{ NULL, close_fds },
 	{ NULL, drop_privileges },
 	{ NULL, execute },
 };

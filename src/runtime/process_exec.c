@@ -46,14 +46,18 @@ static void add_home(struct init *in)
 	CLEANUP(buf_done) struct buf passwd = BUF_INIT;
 	cleanup_user struct user_result user = { 0 };
 	struct user_files files = { 0 };
+	cleanup_fd int root = -EBADF;
 	cleanup_fd int fd = -EBADF;
 	cleanup_free char *home = NULL;
+	struct stat st;
 	char uid[16];
 
 	if (strv_env_get(in->env, "HOME"))
 		return;
-	fd = path_open_in(in->root, "/etc/passwd", O_RDONLY | O_NONBLOCK, 0, NULL);
-	if (fd >= 0 && io_read_all(fd, &passwd, USER_FILE_MAX) >= 0) {
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = path_open_in(root, "/etc/passwd", O_RDONLY | O_NONBLOCK, 0, NULL);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    io_read_all(fd, &passwd, USER_FILE_MAX) >= 0) {
 		files.passwd = buf_str(&passwd);
 		files.passwd_len = passwd.len;
 	}
@@ -116,9 +120,6 @@ int process_program(struct init *in, struct err *err)
 
 	in->env = strv_copy(in->spec->process->env);
 	add_home(in);
-	/* What follows is the program's own business. */
-	in->root = fd_close(in->root);
-	in->procfs = fd_close(in->procfs);
 	if (!strchr(arg, '/'))
 		return arg[0] ? search_program(in, arg, err)
 			      : err_fail(err, ERR_CMD_NOT_FOUND,

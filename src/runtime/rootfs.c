@@ -198,6 +198,7 @@ int rootfs_enter(struct init *in, struct err *err)
 		if (r < 0)
 			return err_wrap(err, r, "setting linux.rootfsPropagation");
 	}
+	in->root = fd_close(in->root);
 	umask(in->spec->process->user.umask.set ? (mode_t)in->spec->process->user.umask.value
 						: 0022);
 	return 0;

@@ -61,6 +61,23 @@ static void test_cloexec_from(void **state)
 	fd_close(high);
 }
 
+static void test_close_from(void **state)
+{
+	int a = fcntl(0, F_DUPFD, 300), b = fcntl(0, F_DUPFD, 310), c = fcntl(0, F_DUPFD, 320),
+	    d = fcntl(0, F_DUPFD, 330);
+	const int keep[] = { d, -EBADF, 0, b, b };
+
+	assert_int_equal(fd_close_from(300, keep, ARRAY_SIZE(keep)), 0);
+	assert_int_equal(flags_of(0), 0);
+	assert_int_equal(flags_of(a), -1);
+	assert_int_equal(flags_of(b), 0);
+	assert_int_equal(flags_of(c), -1);
+	assert_int_equal(flags_of(d), 0);
+	assert_int_equal(fd_close_from(300, NULL, 0), 0);
+	assert_int_equal(flags_of(b), -1);
+	assert_int_equal(flags_of(d), -1);
+}
+
 /* In a child, which loses its stdin and stderr. */
 static void test_ensure_stdio(void **state)
 {
@@ -123,8 +140,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own),          cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_cloexec_from), cmocka_unit_test(test_ensure_stdio),
-		cmocka_unit_test(test_send),
+		cmocka_unit_test(test_cloexec_from), cmocka_unit_test(test_close_from),
+		cmocka_unit_test(test_ensure_stdio), cmocka_unit_test(test_send),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
