@@ -80,7 +80,7 @@ static void close_layers(struct monitor *m)
 static int create(struct monitor *m, const struct spec *spec, const struct buf *text,
 		  struct err *err)
 {
-	struct rootfs_overlay overlay = {
+	struct mount_layers overlay = {
 		.lower_fds = m->fds + MONITOR_FD_LAYERS,
 		.n_lower = m->start.n_layers,
 		.upper_fd = m->fds[MONITOR_FD_UPPER],

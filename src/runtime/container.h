@@ -8,20 +8,12 @@
 #pragma once
 
 #include "oci/spec.h"
+#include "sys/mount.h"
 
 struct runtime {
 	char *root;    /* state directory, "/run/inro/runtime" or $XDG_RUNTIME_DIR/inro/runtime */
 	bool rootless; /* euid != 0 or inside a user namespace without full rights */
 	bool systemd_cgroup;
-};
-
-/* A rootfs made of layers, instead of spec root.path: the init mounts an overlay of them
- * (detached). */
-struct rootfs_overlay {
-	const int *lower_fds; /* topmost first, O_PATH directories */
-	size_t n_lower;
-	int upper_fd, work_fd; /* -EBADF both: read-only */
-	bool userxattr;
 };
 
 struct container_stdio {
@@ -36,7 +28,7 @@ struct create_args {
 	const char *pid_file;  /* NULL: none */
 	const char *console_socket; /* NULL: none. Ignored when console_fd_out is set */
 	int *console_fd_out; /* in-process callers: receives the pty master (process.terminal) */
-	const struct rootfs_overlay *overlay; /* NULL: root.path */
+	const struct mount_layers *overlay; /* instead of root.path; mounted detached; or NULL */
 	struct container_stdio stdio;
 	int preserve_fds; /* fds 3 .. 3+n-1 are passed */
 	bool start;       /* run: do not wait for container_start */

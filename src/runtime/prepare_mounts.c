@@ -102,7 +102,8 @@ static int prepare_bind(const struct init *in, const struct spec_mount *m, struc
  */
 static int prepare_overlay(struct init *in, struct err *err)
 {
-	const struct rootfs_overlay *o = in->args->overlay;
+	const struct mount_layers *o = in->args->overlay;
+	struct mount_layers mapped = *o;
 	cleanup_fd int userns = container_userns(in, err);
 	int *lower;
 	size_t n = 0;
@@ -115,9 +116,9 @@ static int prepare_overlay(struct init *in, struct err *err)
 		lower[n] = mount_clone(o->lower_fds[n], "", false, err);
 		r = lower[n] < 0 ? lower[n] : mount_set(lower[n], "", false, 0, 0, 0, userns, err);
 	}
+	mapped.lower_fds = lower;
 	if (r >= 0)
-		in->rootfs_fd =
-		    mount_overlay(lower, n, o->upper_fd, o->work_fd, o->userxattr, 0, err);
+		in->rootfs_fd = mount_overlay(&mapped, 0, err);
 	while (n > 0)
 		fd_close(lower[--n]);
 	free(lower);
@@ -130,10 +131,7 @@ static int prepare_overlay(struct init *in, struct err *err)
  */
 static int prepare_plain_overlay(struct init *in, struct err *err)
 {
-	const struct rootfs_overlay *o = in->args->overlay;
-
-	in->rootfs_fd =
-	    mount_overlay(o->lower_fds, o->n_lower, o->upper_fd, o->work_fd, o->userxattr, 0, err);
+	in->rootfs_fd = mount_overlay(in->args->overlay, 0, err);
 	return in->rootfs_fd < 0 ? in->rootfs_fd : 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
-#include <limits.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -53,55 +52,33 @@ int rootfs_isolate(struct init *in, struct err *err)
 	return mount_set(AT_FDCWD, "/", false, 0, 0, MS_PRIVATE, -EBADF, err);
 }
 
-/*
- * The same directory as a path of this mount namespace: overlayfs takes no other (kernel >= 5.14).
- * The name is only a hint, what it leads to is compared.
- */
-static int reopen_here(int fd, struct err *err)
+/* An unprivileged user's overlay can be mounted inside the user namespace only, and takes
+ * directories of the mount namespace there only (kernel >= 5.14). */
+static int overlay_here(const struct mount_layers *o, struct err *err)
 {
-	char target[PATH_MAX], link[FD_PATH_MAX];
-	cleanup_fd int here = -EBADF;
-	struct stat a, b;
-	ssize_t n;
-
-	n = readlink(fd_proc_path(fd, link), target, sizeof(target) - 1);
-	if (n < 0)
-		return err_errno(err, errno, "finding the path of a layer");
-	target[n] = '\0';
-	here = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (here < 0 || fstat(here, &a) < 0 || fstat(fd, &b) < 0)
-		return err_errno(err, errno, "opening layer %s", target);
-	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
-		return err_fail(err, ERR_CONFLICT, "opening layer %s: it was replaced", target);
-	return take_fd(here);
-}
-
-/* An unprivileged user's overlay can be mounted inside the user namespace only. */
-static int overlay_here(const struct rootfs_overlay *o, struct err *err)
-{
-	cleanup_fd int upper = o->upper_fd < 0 ? -EBADF : reopen_here(o->upper_fd, err);
-	cleanup_fd int work = o->work_fd < 0 ? -EBADF : reopen_here(o->work_fd, err);
+	cleanup_fd int upper = o->upper_fd < 0 ? -EBADF : mount_reopen(o->upper_fd, err);
+	cleanup_fd int work = o->work_fd < 0 ? -EBADF : mount_reopen(o->work_fd, err);
 	int *lower = xcalloc(o->n_lower + 1, sizeof(*lower));
-	size_t n = 0;
+	struct mount_layers here = { lower, 0, upper, work, o->userxattr };
 	int r = 0;
 
 	if ((o->upper_fd >= 0 && upper < 0) || (o->work_fd >= 0 && work < 0))
 		r = upper < 0 ? upper : work;
-	for (; n < o->n_lower && r >= 0; n++) {
-		lower[n] = reopen_here(o->lower_fds[n], err);
-		r = lower[n];
+	for (; here.n_lower < o->n_lower && r >= 0; here.n_lower++) {
+		lower[here.n_lower] = mount_reopen(o->lower_fds[here.n_lower], err);
+		r = lower[here.n_lower];
 	}
 	if (r >= 0)
-		r = mount_overlay(lower, n, upper, work, o->userxattr, 0, err);
-	while (n > 0)
-		fd_close(lower[--n]);
+		r = mount_overlay(&here, 0, err);
+	while (here.n_lower > 0)
+		fd_close(lower[--here.n_lower]);
 	free(lower);
 	return r;
 }
 
 static int open_rootfs(struct init *in, int *ret_place, struct err *err)
 {
-	const struct rootfs_overlay *o = in->args->overlay;
+	const struct mount_layers *o = in->args->overlay;
 	int fd;
 
 	if (o && in->rootfs_fd < 0)

@@ -118,7 +118,8 @@ static bool overlay_is_legacy(void)
 	return fsfd >= 0 && fsconfig(fsfd, FSCONFIG_SET_FLAG, "lowerdir+", NULL, 0) == 0;
 }
 
-/* Kernel < 6.7 has no "lowerdir+": all layers in one string, which fsconfig(2) limits. */
+/* Kernel < 6.7 has no "lowerdir+": all layers in one string, which fsconfig(2) limits. -E2BIG
+ * without an error when they don't fit. */
 static int overlay_set_lowerdir(int fsfd, const int *lower_fds, size_t n_lower, struct err *err)
 {
 	char value[256], path[FD_PATH_MAX];
@@ -127,13 +128,8 @@ static int overlay_set_lowerdir(int fsfd, const int *lower_fds, size_t n_lower, 
 	for (size_t i = 0; i < n_lower; i++) {
 		int n = snprintf(value + len, sizeof(value) - len, "%s%s", i ? ":" : "",
 				 fd_proc_path(lower_fds[i], path));
-		if (n < 0 || (size_t)n >= sizeof(value) - len) {
-			int r =
-			    err_fail(err, ERR_UNSUPPORTED,
-				     "this kernel's overlayfs takes %zu layers at most, not %zu", i,
-				     n_lower);
-			return err_hint(err, r, "Linux 6.7 and later take any number of layers");
-		}
+		if (n < 0 || (size_t)n >= sizeof(value) - len)
+			return -E2BIG;
 		len += (size_t)n;
 	}
 	return context_set(fsfd, "overlay", "lowerdir", value, err);
@@ -160,27 +156,47 @@ static int overlay_set_lowers(int fsfd, const int *lower_fds, size_t n_lower, bo
 	return r;
 }
 
-int mount_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, bool userxattr,
-		  unsigned int attrs, struct err *err)
+static int overlay_new(const struct mount_layers *l, unsigned int attrs, struct err *err)
 {
 	bool by_name = false;
-
-	if (n_lower == 0)
-		return err_fail(err, ERR_INVALID, "an overlay needs at least one lower layer");
 	cleanup_fd int fsfd = context_open("overlay", err);
+
 	if (fsfd < 0)
 		return fsfd;
 	/* So that mountinfo shows a source that is not empty. */
 	int r = context_set(fsfd, "overlay", "source", "overlay", err);
 	if (r == 0)
-		r = overlay_set_lowers(fsfd, lower_fds, n_lower, &by_name, err);
-	if (r == 0 && upper_fd >= 0)
-		r = overlay_set_dir(fsfd, "upperdir", upper_fd, &by_name, err);
-	if (r == 0 && upper_fd >= 0)
-		r = overlay_set_dir(fsfd, "workdir", work_fd, &by_name, err);
-	if (r == 0 && userxattr)
+		r = overlay_set_lowers(fsfd, l->lower_fds, l->n_lower, &by_name, err);
+	if (r == 0 && l->upper_fd >= 0)
+		r = overlay_set_dir(fsfd, "upperdir", l->upper_fd, &by_name, err);
+	if (r == 0 && l->upper_fd >= 0)
+		r = overlay_set_dir(fsfd, "workdir", l->work_fd, &by_name, err);
+	if (r == 0 && l->userxattr)
 		r = context_set(fsfd, "overlay", "userxattr", NULL, err);
 	return r < 0 ? r : context_mount(fsfd, "overlay", attrs, err);
+}
+
+int mount_overlay(const struct mount_layers *layers, unsigned int attrs, struct err *err)
+{
+	struct err first = ERR_INIT;
+
+	if (layers->n_lower == 0)
+		return err_fail(err, ERR_INVALID, "an overlay needs at least one lower layer");
+	if (layers->n_lower > MOUNT_LAYERS_MAX)
+		return err_fail(err, ERR_LIMIT, "overlayfs takes %d layers at most, not %zu",
+				MOUNT_LAYERS_MAX, layers->n_lower);
+	int fd = overlay_new(layers, attrs, &first);
+	/* EINVAL is also how kernels before 6.15 refuse layers that are detached mounts. */
+	if (fd == -E2BIG)
+		return mount_overlay_apart(layers, attrs, err);
+	if (fd == -EINVAL) {
+		int apart = mount_overlay_apart(layers, attrs, NULL);
+		if (apart >= 0)
+			return apart;
+	}
+	if (fd < 0 && err)
+		*err = first;
+	return fd;
 }
 
 int mount_clone(int dirfd, const char *path, bool recursive, struct err *err)

@@ -20,11 +20,25 @@ struct mount_option {
  * ("overlay: ..."). Returns the mount's fd or -errno. */
 int mount_new(const char *fstype, const char *source, const struct mount_option *options, size_t n,
 	      unsigned int attrs, struct err *err);
-/* The same with layer directories of overlayfs given as fds where the kernel takes them (>= 6.13),
- * else as /proc/self/fd paths. upper_fd/work_fd negative: read-only overlay. lower_fds[0] is the
- * topmost. */
-int mount_overlay(const int *lower_fds, size_t n_lower, int upper_fd, int work_fd, bool userxattr,
-		  unsigned int attrs, struct err *err);
+#define MOUNT_LAYERS_MAX 500 /* of overlayfs */
+
+struct mount_layers {
+	const int *lower_fds; /* directories, topmost first; or detached mounts of them */
+	size_t n_lower;
+	int upper_fd, work_fd; /* both negative: read-only */
+	bool userxattr;
+};
+
+/* An overlay of directories, given as fds where the kernel takes them (>= 6.13), else as
+ * /proc/self/fd paths. Where neither will do (before 6.7: more than some 15 layers; before 6.15:
+ * detached layers) it is mount_overlay_apart(). */
+int mount_overlay(const struct mount_layers *layers, unsigned int attrs, struct err *err);
+/* The same by mount(2), which has no short limit, in a mount namespace made for it by a short-lived
+ * child. Works on all kernels. Detached layers can't be attached elsewhere afterwards. */
+int mount_overlay_apart(const struct mount_layers *layers, unsigned int attrs, struct err *err);
+/* The directory as this mount namespace has it, for an fd opened in another one that it is a copy
+ * of. The name is only a hint, what it leads to is compared. Returns an O_PATH fd or -errno. */
+int mount_reopen(int fd, struct err *err);
 /* open_tree(OPEN_TREE_CLONE): a bind mount of what fd (or dirfd + path, trusted) names. */
 int mount_clone(int dirfd, const char *path, bool recursive, struct err *err);
 /* move_mount to the object target_fd refers to (O_PATH, directory or file as the mount's root). */

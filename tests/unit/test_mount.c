@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 
 #include "base/fd.h"
@@ -68,13 +69,18 @@ static int make_layers(void)
 	return 0;
 }
 
-static int check_overlay(void)
+typedef int (*overlay_fn)(const struct mount_layers *layers, unsigned int attrs, struct err *err);
+
+static int check_overlay(overlay_fn how)
 {
 	struct err err = ERR_INIT;
+	struct statvfs vfs;
 	int lower[2] = { open_dir("low1"), open_dir("low2") };
-	int up = open_dir("up"), work = open_dir("work"), at = open_dir("merged");
+	int at = open_dir("merged");
+	const struct mount_layers both = { lower, 2, open_dir("up"), open_dir("work"), true };
+	const struct mount_layers read_only = { lower, 2, -EBADF, -EBADF, true };
 
-	int fs = mount_overlay(lower, 2, up, work, true, 0, &err);
+	int fs = how(&both, 0, &err);
 	CHECK_OK(fs, &err);
 	CHECK_OK(mount_attach(fs, at, &err), &err);
 	CHECK(file_is("merged/a", "top"));
@@ -84,11 +90,12 @@ static int check_overlay(void)
 	CHECK(file_is("low2/b", "b"));
 	CHECK(umount2("merged", MNT_DETACH) == 0);
 
-	fs = mount_overlay(lower, 2, -EBADF, -EBADF, true, 0, &err);
+	fs = how(&read_only, MOUNT_ATTR_NOEXEC, &err);
 	CHECK_OK(fs, &err);
 	CHECK_OK(mount_attach(fs, at, &err), &err);
 	CHECK(file_is("merged/b", "b"));
 	CHECK(make_file("merged/c", "c") < 0 && errno == EROFS);
+	CHECK(statvfs("merged", &vfs) == 0 && (vfs.f_flag & ST_NOEXEC));
 	CHECK(umount2("merged", MNT_DETACH) == 0);
 	return 0;
 }
@@ -100,7 +107,17 @@ static int overlay(const void *data)
 
 	if (r == 0)
 		r = make_layers();
-	return r ? r : check_overlay();
+	return r ? r : check_overlay(mount_overlay);
+}
+
+static int overlay_apart(const void *data)
+{
+	struct err err = ERR_INIT;
+	int r = enter_tmpfs(&err);
+
+	if (r == 0)
+		r = make_layers();
+	return r ? r : check_overlay(mount_overlay_apart);
 }
 
 /* A kernel before 6.13, which takes no fds: fsconfig(FSCONFIG_SET_FD) fails with EINVAL. */
@@ -128,33 +145,97 @@ static int overlay_by_name(const void *data)
 	return r ? r : overlay(NULL);
 }
 
-static int overlay_many_layers(const void *data)
-{
-	struct err err = ERR_INIT;
-	int lower[100];
-	char name[16];
-	int r = enter_tmpfs(&err);
+#define MANY 500
 
-	if (r)
-		return r;
-	for (int i = 0; i < 100; i++) {
+static int make_many(int lower[MANY])
+{
+	char name[16];
+
+	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "l%d", i);
 		CHECK(mkdir(name, 0755) == 0);
 		lower[i] = open_dir(name);
+		CHECK(lower[i] >= 0);
 		snprintf(name, sizeof(name), "l%d/f%d", i, i);
 		CHECK(make_file(name, "x") == 0);
+		snprintf(name, sizeof(name), "l%d/all", i);
+		CHECK(make_file(name, i ? "below" : "top") == 0);
 	}
 	CHECK(mkdir("merged", 0755) == 0);
-	int fs = mount_overlay(lower, 100, -EBADF, -EBADF, true, 0, &err);
-	if (fs == -EOPNOTSUPP) { /* Linux before 6.7 */
-		CHECK(strstr(err.msg, "layers") != NULL);
-		return 0;
-	}
+	return 0;
+}
+
+static int count_mounts(void)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	int c, n = 0;
+
+	while (f && (c = getc(f)) != EOF)
+		n += c == '\n';
+	return f && fclose(f) == 0 ? n : -1;
+}
+
+/* The files of the first and the last of n layers, and the topmost one's version of what all have.
+ */
+static int check_many(overlay_fn how, const int *lower, int n)
+{
+	const struct mount_layers layers = { lower, (size_t)n, -EBADF, -EBADF, true };
+	struct err err = ERR_INIT;
+	int mounts = count_mounts();
+	char name[32];
+
+	int fs = how(&layers, 0, &err);
 	CHECK_OK(fs, &err);
+	CHECK(count_mounts() == mounts);
 	CHECK_OK(mount_attach(fs, open_dir("merged"), &err), &err);
 	CHECK(file_is("merged/f0", "x"));
-	CHECK(file_is("merged/f99", "x"));
+	snprintf(name, sizeof(name), "merged/f%d", n - 1);
+	CHECK(file_is(name, "x"));
+	snprintf(name, sizeof(name), "merged/f%d", n);
+	CHECK(access(name, F_OK) < 0);
+	CHECK(file_is("merged/all", "top"));
+	CHECK(umount2("merged", MNT_DETACH) == 0);
+	return close(fs);
+}
+
+static int overlay_many_layers(const void *data)
+{
+	static const int counts[] = { 2, 14, 15, 16, 64, 128, 300 };
+	struct err err = ERR_INIT;
+	struct mount_layers over = { .n_lower = MANY + 1 };
+	int lower[MANY];
+	int r = enter_tmpfs(&err);
+
+	if (r == 0)
+		r = make_many(lower);
+	for (size_t i = 0; i < ARRAY_SIZE(counts) && r == 0; i++)
+		r = check_many(mount_overlay, lower, counts[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(counts) && r == 0; i++)
+		r = check_many(mount_overlay_apart, lower, counts[i]);
+	if (r)
+		return r;
+	CHECK(mount_overlay(&over, 0, &err) < 0);
+	CHECK(strstr(err.msg, "500 layers at most, not 501"));
 	return 0;
+}
+
+/* Layers that are mounted nowhere, as those are whose ids are mapped. */
+static int overlay_detached_layers(const void *data)
+{
+	struct err err = ERR_INIT;
+	int lower[MANY], clones[2];
+	int r = enter_tmpfs(&err);
+
+	if (r == 0)
+		r = make_many(lower);
+	for (size_t i = 0; i < 2 && r == 0; i++) {
+		for (int j = 0; j < 2; j++) {
+			clones[j] = mount_clone(lower[j], "", false, &err);
+			CHECK_OK(clones[j], &err);
+		}
+		r = check_many(i ? mount_overlay : mount_overlay_apart, clones, 2);
+	}
+	return r;
 }
 
 static int errors(const void *data)
@@ -162,6 +243,7 @@ static int errors(const void *data)
 	static const struct mount_option bad = { "size", "rubbish" };
 	struct err err = ERR_INIT;
 	int file, r = enter_tmpfs(&err);
+	struct mount_layers layers = { &file, 1, -EBADF, -EBADF, true };
 
 	if (r)
 		return r;
@@ -173,9 +255,11 @@ static int errors(const void *data)
 
 	CHECK(make_file("plain", "") == 0);
 	file = open("plain", O_PATH | O_CLOEXEC);
-	CHECK(mount_overlay(&file, 1, -EBADF, -EBADF, true, 0, &err) < 0);
+	CHECK(mount_overlay(&layers, 0, &err) < 0);
 	CHECK(strstr(err.msg, "overlay"));
-	CHECK(mount_overlay(&file, 0, -EBADF, -EBADF, true, 0, &err) == -EINVAL);
+	CHECK(mount_overlay_apart(&layers, 0, &err) < 0);
+	layers.n_lower = 0;
+	CHECK(mount_overlay(&layers, 0, &err) == -EINVAL);
 
 	/* A directory can't be mounted on a file. */
 	int fs = mount_new("tmpfs", NULL, NULL, 0, 0, &err);
@@ -273,6 +357,16 @@ static void test_overlay_many_layers(void **state)
 	child_run_userns(overlay_many_layers, NULL, CLONE_NEWNS);
 }
 
+static void test_overlay_apart(void **state)
+{
+	child_run_userns(overlay_apart, NULL, CLONE_NEWNS);
+}
+
+static void test_overlay_detached_layers(void **state)
+{
+	child_run_userns(overlay_detached_layers, NULL, CLONE_NEWNS);
+}
+
 static void test_errors(void **state)
 {
 	child_run_userns(errors, NULL, CLONE_NEWNS);
@@ -293,7 +387,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_overlay),
 		cmocka_unit_test(test_overlay_by_name),
+		cmocka_unit_test(test_overlay_apart),
 		cmocka_unit_test(test_overlay_many_layers),
+		cmocka_unit_test(test_overlay_detached_layers),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_clone_and_set),
 		cmocka_unit_test(test_pivot),
