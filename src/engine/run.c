@@ -139,9 +139,12 @@ static int step_layers(struct run *run, struct err *err)
 
 	if (r < 0)
 		return r;
-	if (!run->host_image)
-		return image_open_layers(&run->eng->store, run->image.diff_ids, &run->layers,
-					 &run->n_layers, err);
+	if (!run->host_image) {
+		r = image_open_layers(&run->eng->store, run->image.diff_ids, &run->layers,
+				      &run->n_layers, err);
+		return r < 0 ? r
+			     : image_init_upper(&run->eng->store, run->layers[0], run->upper, err);
+	}
 	r = image_open_host(&run->eng->store, &run->layers, &run->n_layers, err);
 	return r < 0 ? r : image_mask_host(&run->eng->store, run->upper, err);
 }

@@ -50,7 +50,8 @@ int image_import(struct image_store *store, int fd, const struct oci_image_confi
 /* The config blob, verified against id. */
 int image_read_config(struct image_store *store, const char *id, struct oci_image_config *ret,
 		      struct err *err);
-/* Directory fds of the layers, topmost first, for overlayfs. *ret_fds: heap, the caller closes and
+/* Directory fds of the layers, topmost first, for overlayfs; at least one: an image without layers
+ * gets an empty directory. *ret_fds: heap, the caller closes and
  * frees. */
 int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
 		      size_t *ret_n, struct err *err);

@@ -328,11 +328,26 @@ static bool is_among(char *const *diff_ids, size_t from, const char *diff_id)
 	return false;
 }
 
+/* overlayfs wants a lower directory. */
+static int empty_open(const struct image_store *store, struct err *err)
+{
+	if (mkdirat(store->fd, "empty", 0755) < 0 && errno != EEXIST)
+		return err_errno(err, errno, "creating %s/empty", store->root);
+	return store_open_dir(store, "empty", err);
+}
+
 int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
 		      size_t *ret_n, struct err *err)
 {
 	size_t n = 0, total = strv_len(diff_ids);
 	cleanup_free int *fds = xcalloc(total + 1, sizeof(*fds));
+
+	if (total == 0) {
+		int fd = empty_open(store, err);
+		if (fd < 0)
+			return fd;
+		fds[n++] = fd;
+	}
 
 	for (size_t i = total; i > 0; i--) {
 		const char *diff_id = diff_ids[i - 1];

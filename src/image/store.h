@@ -6,6 +6,7 @@
  *   layers/<hex>/info.json    struct apply_result
  *   layers/<hex>/opaque       there when the layer hides all that lies below it
  *   staging/<random>/         half-done work; whose flock is free is nobody's
+ *   empty/                    the lower directory of an image without layers
  *   lock                      shared: images are being added; exclusive: collecting
  * fs is one level down because a user namespace's root may not move a directory that its own user
  * cannot write to, as "/" of an image may be.

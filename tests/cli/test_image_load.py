@@ -276,6 +276,24 @@ def test_loads_at_the_same_time(root):
     assert os.listdir(store(root) / "staging") == []
 
 
+# ---- running ----
+
+def test_image_without_layers(root):
+    load(root, docker_archive([], tags=["nothing:1"])).ok()
+    root.inro("run", "--rm", "--network", "none", "nothing:1", "/bin/none").fails("/bin/none",
+                                                                                code=127)
+
+
+def test_root_directory_is_the_images(root):
+    with open(harness.BUSYBOX, "rb") as file:
+        data = tar(entry(".", mode=0o711, uid=7, gid=8), entry("bin/"),
+                   entry("bin/busybox", file.read(), mode=0o755))
+    load(root, docker_archive([data], tags=["own:1"])).ok()
+    done = root.inro("run", "--rm", "--network", "none", "own:1", "/bin/busybox", "stat", "-c",
+                     "%a %u %g", "/").ok()
+    assert done.out == "711 7 8\n"
+
+
 # ---- removing ----
 
 def test_rmi_keeps_what_others_need(anyone):

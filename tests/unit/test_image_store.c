@@ -210,6 +210,11 @@ static void test_layers_for_overlayfs(void **state)
 	assert_layers(fx, (char *[]){ a, c, a, NULL }, "ac");
 	assert_layers(fx, (char *[]){ c, c, c, NULL }, "c");
 	assert_layers(fx, (char *[]){ a, b, c, NULL }, "cb");
+	char *none[] = { NULL };
+	assert_int_equal(image_open_layers(&fx->store, none, &fds, &n, &err), 0);
+	assert_int_equal(n, 1);
+	fd_close(fds[0]);
+	free(fds);
 	char *missing[] = { a,
 			    (char *)"sha256:"
 				    "00000000000000000000000000000000"
