@@ -80,11 +80,30 @@ static int check_program(const char *path)
 	return access(path, X_OK) < 0 ? -errno : 0;
 }
 
-static int program_error(const char *arg, const char *path, int r, struct err *err)
+/*
+ * docker, podman and containerd tell "not found" (127) and "can't be run" (126) apart by the words
+ * in the runtime's log, some of them in this case only.
+ */
+static int program_error(const char *arg, int errnum, struct err *err)
 {
-	r = err_errno(err, -r, "exec: \"%s\": stat %s", arg, path);
-	return err_set_kind(err, r,
-			    r == -ENOENT || r == -ENOTDIR ? ERR_CMD_NOT_FOUND : ERR_NOT_EXECUTABLE);
+	static const struct {
+		int errnum;
+		enum err_kind kind;
+		const char *words;
+	} known[] = {
+		{ ENOENT, ERR_CMD_NOT_FOUND, "no such file or directory" },
+		{ ENOTDIR, ERR_CMD_NOT_FOUND, "not a directory: no such file or directory" },
+		{ EACCES, ERR_NOT_EXECUTABLE, "permission denied" },
+		{ EISDIR, ERR_NOT_EXECUTABLE, "is a directory: permission denied" },
+	};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i].errnum == errnum)
+			return err_fail(err, known[i].kind, "exec: \"%s\": stat %s: %s", arg, arg,
+					known[i].words);
+	r = err_errno(err, errnum, "exec: \"%s\"", arg);
+	return err_set_kind(err, r, ERR_NOT_EXECUTABLE);
 }
 
 /* Looks along PATH. A file that may not be executed is remembered, as execvp(3) does. */
@@ -106,8 +125,7 @@ static int search_program(struct init *in, const char *arg, struct err *err)
 		free(candidate);
 	}
 	if (denied)
-		return err_set_kind(err, err_errno(err, EACCES, "exec: \"%s\"", arg),
-				    ERR_NOT_EXECUTABLE);
+		return program_error(arg, EACCES, err);
 	return err_fail(err, ERR_CMD_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH",
 			arg);
 }
@@ -126,7 +144,7 @@ int process_program(struct init *in, struct err *err)
 					 "exec: \"\": executable file not found in $PATH");
 	r = check_program(arg);
 	if (r < 0)
-		return program_error(arg, arg, r, err);
+		return program_error(arg, -r, err);
 	in->program = xstrdup(arg);
 	return 0;
 }

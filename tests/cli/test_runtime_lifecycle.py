@@ -183,11 +183,11 @@ def test_missing_program_is_reported_at_create(anyone):
     r = b.run()
     r.fails('exec: "no-such-program": executable file not found in $PATH', code=1)
     b = anyone.bundle("/no/such", name="b2")
-    b.run().fails('exec: "/no/such": stat /no/such: No such file or directory', code=1)
+    b.run().fails('exec: "/no/such": stat /no/such: no such file or directory', code=1)
     b = anyone.bundle("/etc/passwd", name="b3")
-    b.run().fails("Permission denied", code=1)
+    b.run().fails("permission denied", code=1)
     b = anyone.bundle("/etc", name="b4")
-    b.run().fails("Is a directory", code=1)
+    b.run().fails("is a directory", code=1)
     assert list(anyone.runtime_root.glob("[!.]*")) == []
 
 
