@@ -27,7 +27,7 @@ static int spawn(const struct engine *eng, const char *path, int sock, struct pr
 	if (null < 0)
 		return err_errno(err, errno, "opening /dev/null");
 	/* The container's root may be able to write what this user can (runtime/selfexe.h). */
-	if (access(path, W_OK) == 0) {
+	if (!selfexe_path_is_safe(path)) {
 		exe = selfexe_open(path, err);
 		if (exe < 0)
 			return exe;

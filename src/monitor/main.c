@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "monitor/monitor.h"
+#include "sys/prctl.h"
 
 /* The client died before it recorded the end. Becomes inro in its clean-up role; the lock fd stays
  * open across exec, so nobody takes the container for a lost one meanwhile. */
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
 		return 125;
 	}
 	log_setup("inro-monitor", STDERR_FILENO, LOG_PLAIN, LOG_WARN);
+	prctl_name("inro-monitor"); /* it may run from an fd, without a name */
 	signals_reset();
 	if (fd_set_cloexec(m.sock, true) < 0) {
 		fprintf(stderr, "inro-monitor is started by inro\n");

@@ -57,7 +57,7 @@ static int bind_node(const struct init *in, const struct node *n, struct err *er
 	if (fstat(target, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == n->rdev)
 		return 0;
 	fd = mount_clone(source, "", false, err);
-	return fd < 0 ? fd : mount_attach(fd, target, err);
+	return fd < 0 ? fd : mount_place(n->path, fd, target, err);
 }
 
 static int make_node(const struct init *in, const struct node *n, struct err *err)
@@ -197,5 +197,5 @@ int devices_console(struct init *in, struct err *err)
 	if (target < 0)
 		return target;
 	mount = mount_clone(in->console, "", false, err);
-	return mount < 0 ? mount : mount_attach(mount, target, err);
+	return mount < 0 ? mount : mount_place("/dev/console", mount, target, err);
 }

@@ -74,6 +74,8 @@ int rootfs_enter(struct init *in, struct err *err);         /* pivot_root or chr
 int mounts_make(struct init *in, struct err *err);
 /* An O_PATH fd of the mount's target below the root, made when missing: directory or file. */
 int mount_target(const struct init *in, const char *destination, bool dir, struct err *err);
+/* Attaches a mount, unless it would cover something in /proc. */
+int mount_place(const char *destination, int mount_fd, int target, struct err *err);
 /* Attributes and propagation on a mount (detached or attached). */
 int mount_apply_opts(int mount_fd, const struct mount_opts *o, bool with_attrs, struct err *err);
 /* mount_special.c: filesystems with rules of their own */

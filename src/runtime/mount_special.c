@@ -20,7 +20,7 @@ static int finish(const struct init *in, const struct spec_mount *m, const struc
 	if (target < 0)
 		return target;
 	r = mount_apply_opts(fd, o, false, err);
-	return r < 0 ? r : mount_attach(fd, target, err);
+	return r < 0 ? r : mount_place(m->destination, fd, target, err);
 }
 
 /* The host's own mount, where a user namespace may not make one: it shows nothing that the
@@ -127,7 +127,7 @@ int mount_tmpfs(struct init *in, const struct spec_mount *m, struct mount_opts *
 	}
 	r = mount_apply_opts(fd, o, false, err);
 	if (r >= 0)
-		r = mount_attach(fd, target, err);
+		r = mount_place(m->destination, fd, target, err);
 	/* Directories for what is mounted below it are still to be made. */
 	if (r >= 0 && o->readonly)
 		in->mounts[i].late_fd = take_fd(fd);

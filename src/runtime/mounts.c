@@ -69,6 +69,13 @@ static int check_proc(const char *destination, int target, int source, struct er
 	return err_fail(err, ERR_INVALID, "it is inside /proc");
 }
 
+int mount_place(const char *destination, int mount_fd, int target, struct err *err)
+{
+	int r = check_proc(destination, target, mount_fd, err);
+
+	return r < 0 ? r : mount_attach(mount_fd, target, err);
+}
+
 /* Opens what is to be bound as the host sees it: relative to the bundle, once. */
 static int bind_open_source(const struct init *in, const char *source, struct err *err)
 {
@@ -103,12 +110,9 @@ static int mount_bind(struct init *in, const struct spec_mount *m, struct init_m
 	target = mount_target(in, m->destination, S_ISDIR(st.st_mode), err);
 	if (target < 0)
 		return target;
-	r = check_proc(m->destination, target, fd, err);
-	if (r < 0)
-		return r;
 	/* Complete before it becomes visible. */
 	r = mount_apply_opts(fd, &im->opts, true, err);
-	return r < 0 ? r : mount_attach(fd, target, err);
+	return r < 0 ? r : mount_place(m->destination, fd, target, err);
 }
 
 static int mount_remount(struct init *in, const struct spec_mount *m, struct mount_opts *o,
@@ -145,11 +149,9 @@ static int mount_proc(struct init *in, const struct spec_mount *m, struct mount_
 	target = mount_target(in, m->destination, true, err);
 	if (target < 0)
 		return target;
-	r = check_proc(m->destination, target, fd, err);
+	r = mount_apply_opts(fd, o, false, err);
 	if (r >= 0)
-		r = mount_apply_opts(fd, o, false, err);
-	if (r >= 0)
-		r = mount_attach(fd, target, err);
+		r = mount_place(m->destination, fd, target, err);
 	if (r >= 0 && in->procfs < 0 && !o->n_data)
 		in->procfs = take_fd(fd);
 	return r;

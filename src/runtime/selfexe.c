@@ -59,17 +59,20 @@ static bool is_sealed_copy(void)
 	return fd >= 0 && (fcntl(fd, F_GET_SEALS) & SEALS) == SEALS;
 }
 
-bool selfexe_is_protected(void)
+bool selfexe_path_is_safe(const char *path)
 {
 	struct statvfs fs;
 	struct stat st;
 
-	if (statvfs(SELF, &fs) == 0 && (fs.f_flag & ST_RDONLY))
+	if (statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY))
 		return true;
 	/* An unprivileged runtime can't map root into a container. */
-	if (geteuid() != 0 && stat(SELF, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022))
-		return true;
-	return getenv(GUARD) && is_sealed_copy();
+	return geteuid() != 0 && stat(path, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+}
+
+bool selfexe_is_protected(void)
+{
+	return selfexe_path_is_safe(SELF) || (getenv(GUARD) && is_sealed_copy());
 }
 
 int selfexe_protect(char *const *argv, struct err *err)

@@ -13,6 +13,8 @@
 /* An fd to execute this program from (execveat(2), proc_spawn's exec_fd): a detached read-only
  * clone of the mount it is on, else a sealed memfd. path NULL: /proc/self/exe. fd or -errno. */
 int selfexe_open(const char *path, struct err *err);
+/* Whether the file of path can't be overwritten by a container that root or this user runs. */
+bool selfexe_path_is_safe(const char *path);
 /* Whether this process runs from such a file, or from one that nobody whom it may run can write. */
 bool selfexe_is_protected(void);
 /* Executes the program again from selfexe_open() unless it is protected. Returns 0 when it is, or
