@@ -52,6 +52,9 @@ int cgroup_create_begin(const char *cgroups_path, const char *id, bool rootless,
 			struct err *err);
 int cgroup_create_finish(struct cgroup *cg, struct err *err);
 
+/* The host path in hierarchy h of a cgroup with this rel_path. The caller frees. */
+char *cgroup_path_in(const struct cgroup_hierarchy *h, const char *rel_path);
+
 /* Writes the limits; only what is set. resources may be NULL. After cgroup_create also the device
  * rules: those of resources and, behind them, the devices that runc always allows (v1 files, v2
  * BPF); without any rule the rest is denied. Rules that allow everything write nothing. Rootless,

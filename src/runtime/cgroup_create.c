@@ -67,7 +67,7 @@ static char *own_below_mount(const struct cgroup_hierarchy *h)
 	return xstrdup(own);
 }
 
-static char *path_in_hierarchy(const struct cgroup_hierarchy *h, const char *wanted)
+char *cgroup_path_in(const struct cgroup_hierarchy *h, const char *wanted)
 {
 	if (wanted[0] == '/')
 		return path_join(h->mount_point, wanted + 1);
@@ -173,7 +173,7 @@ static int create_dir(struct cgroup *cg, const struct cgroup_hierarchy *h, const
 	struct cgroup_dir dir = { .fd = -EBADF, .v2 = h->v2 };
 	int r;
 
-	dir.path = path_in_hierarchy(h, wanted);
+	dir.path = cgroup_path_in(h, wanted);
 	dir.controllers = strv_copy(h->controllers);
 	r = make_path(h, &dir);
 	if (r == -ENODEV || (cg->rootless && is_permission(r))) {

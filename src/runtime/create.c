@@ -112,6 +112,7 @@ static int make_cgroup(struct creation *c, struct err *err)
 		return err_wrap(err, r, "making the cgroup");
 	c->cgroup_made = true;
 	c->in.cgroup_fd = cgroup_clone_fd(&c->cg);
+	c->in.cgroup = &c->cg;
 	return 0;
 }
 

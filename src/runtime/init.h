@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "runtime/cgroup.h"
 #include "runtime/container.h"
 #include "runtime/mount_opts.h"
 
@@ -31,9 +32,10 @@ struct init {
 	const void *bpf;
 	size_t bpf_len;
 	unsigned int bpf_flags;
-	int cgroup_fd;   /* v2: the init is cloned into it */
-	int sync;        /* to the runtime */
-	int listen_fd;   /* start.sock; -EBADF: starts at once */
+	int cgroup_fd;               /* v2: the init is cloned into it */
+	const struct cgroup *cgroup; /* begun: its hierarchies and place are known; or NULL */
+	int sync;                    /* to the runtime */
+	int listen_fd;               /* start.sock; -EBADF: starts at once */
 	int dir_fd;      /* state directory: closed at once, the lock is the runtime's */
 	int sync_parent; /* the runtime's end, closed at once */
 	struct container_state *state; /* for hooks */

@@ -12,6 +12,12 @@
 #include "sys/cgroup.h"
 #include "sys/mount.h"
 
+/* The runtime has made the container's cgroup in all hierarchies that it has read. */
+static bool place_known(const struct init *in)
+{
+	return in->cgroup && in->cgroup->pending && !in->rt->rootless;
+}
+
 /* A new mount shows the cgroup namespace's root. attrs are set in both cases. */
 static int hierarchy_new(const struct cgroup_hierarchy *h, const struct mount_opts *o,
 			 struct err *err)
@@ -32,14 +38,10 @@ static int hierarchy_new(const struct cgroup_hierarchy *h, const struct mount_op
 	return mount_new("cgroup", "cgroup", options, n, (unsigned int)o->set, err);
 }
 
-/* Without a cgroup namespace: a bind of the container's own directory. */
-static int hierarchy_bind(const struct cgroup_hierarchy *h, const struct mount_opts *o,
-			  struct err *err)
+/* Where this process is: for containers whose runtime could not make them a cgroup everywhere. */
+static char *own_place(const struct cgroup_hierarchy *h)
 {
 	const char *below = h->own_path;
-	cleanup_free char *path = NULL;
-	cleanup_fd int fd = -EBADF;
-	int r;
 
 	/* The mount may show a part of the hierarchy only. */
 	if (h->mount_root && !str_eq(h->mount_root, "/")) {
@@ -47,8 +49,18 @@ static int hierarchy_bind(const struct cgroup_hierarchy *h, const struct mount_o
 
 		below = rest && (*rest == '/' || !*rest) ? rest : "";
 	}
-	path = path_join(h->mount_point, below && *below ? below : "/");
-	fd = mount_clone(AT_FDCWD, path, false, err);
+	return path_join(h->mount_point, below && *below ? below : "/");
+}
+
+/* Without a cgroup namespace: a bind of the container's own directory. */
+static int hierarchy_bind(const struct init *in, const struct cgroup_hierarchy *h,
+			  const struct mount_opts *o, struct err *err)
+{
+	cleanup_free char *path =
+	    place_known(in) ? cgroup_path_in(h, in->cgroup->rel_path) : own_place(h);
+	cleanup_fd int fd = mount_clone(AT_FDCWD, path, false, err);
+	int r;
+
 	if (fd < 0)
 		return fd;
 	r = mount_apply_opts(fd, o, true, err);
@@ -61,12 +73,12 @@ static int hierarchy_mount(const struct init *in, const struct cgroup_hierarchy 
 	int fd;
 
 	if (in->new_ns & CLONE_NEWCGROUP) {
-		fd = hierarchy_new(h, o, NULL);
-		if (fd >= 0)
+		fd = hierarchy_new(h, o, in->userns ? NULL : err);
+		if (fd >= 0 || !in->userns)
 			return fd;
-		/* Not permitted in this user namespace, or the hierarchy has other options now. */
+		/* Not permitted in this user namespace. */
 	}
-	return hierarchy_bind(h, o, err);
+	return hierarchy_bind(in, h, o, err);
 }
 
 /* "cpu,cpuacct" is known by each of its names too. */
@@ -95,6 +107,8 @@ static int place_v1(const struct init *in, const struct cgroup_system *sys, int 
 			continue;
 		name++;
 		fd = hierarchy_mount(in, h, o, err);
+		if (fd == -ENOENT)
+			continue; /* a hierarchy without a cgroup of the container */
 		if (fd < 0)
 			return err_wrap(err, fd, "%s", name);
 		if (mkdirat(tmpfs, name, 0555) < 0 && errno != EEXIST)
@@ -136,22 +150,25 @@ static int mount_v1(struct init *in, const struct spec_mount *m, struct mount_op
 
 int mount_cgroup(struct init *in, const struct spec_mount *m, struct mount_opts *o, struct err *err)
 {
-	CLEANUP(cgroup_system_done) struct cgroup_system sys = { 0 };
+	CLEANUP(cgroup_system_done) struct cgroup_system own = { 0 };
+	const struct cgroup_system *sys = in->cgroup ? in->cgroup->pending : NULL;
 	cleanup_fd int target = -EBADF;
 	cleanup_fd int fd = -EBADF;
 	int r;
 
 	/* The place in the hierarchy must be final before it is shown. */
 	r = init_join_cgroup(in, err);
-	if (r >= 0)
-		r = cgroup_system_read(&sys, err);
+	if (r >= 0 && !place_known(in)) {
+		r = cgroup_system_read(&own, err);
+		sys = &own;
+	}
 	if (r < 0)
 		return r;
-	if (sys.layout == CGROUP_NONE)
+	if (sys->layout == CGROUP_NONE)
 		return err_fail(err, ERR_UNSUPPORTED, "no cgroup hierarchy is mounted here");
-	if (sys.layout != CGROUP_V2)
-		return mount_v1(in, m, o, &sys, err);
-	fd = hierarchy_mount(in, &sys.h[0], o, err);
+	if (sys->layout != CGROUP_V2)
+		return mount_v1(in, m, o, sys, err);
+	fd = hierarchy_mount(in, &sys->h[0], o, err);
 	if (fd < 0)
 		return fd;
 	target = mount_target(in, m->destination, true, err);
