@@ -9,6 +9,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/container.h"
 #include "runtime/mount_opts.h"
+#include "sys/cap.h"
 
 struct init_mount {
 	struct mount_opts opts;
@@ -39,6 +40,7 @@ struct init {
 	int dir_fd;      /* state directory: closed at once, the lock is the runtime's */
 	int sync_parent; /* the runtime's end, closed at once */
 	struct container_state *state; /* for hooks */
+	struct cap_sets caps;          /* what process.capabilities comes to */
 
 	/* the init's own */
 	int root;    /* O_PATH of the container's root mount */
@@ -104,6 +106,7 @@ int process_stdio(struct init *in, struct err *err);
 int process_limits(struct init *in, struct err *err);
 int process_sched(struct init *in, struct err *err);
 int process_labels(struct init *in, struct err *err);
+void process_plan_caps(struct init *in); /* by the runtime, which logs what can't be granted */
 int process_user(struct init *in, struct err *err);
 int process_cwd_early(struct init *in, struct err *err);
 int process_cwd(struct init *in, struct err *err);

@@ -211,7 +211,10 @@ int prepare_init(const struct runtime *rt, const struct create_args *args, struc
 		r = parse_mounts(in, err);
 	if (r >= 0)
 		r = prepare_seccomp(in, bpf, err);
-	return r < 0 ? r : prepare_mounts(in, err);
+	if (r < 0)
+		return r;
+	process_plan_caps(in);
+	return prepare_mounts(in, err);
 }
 
 void prepare_done(struct init *in, struct buf *bpf)

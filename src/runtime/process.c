@@ -143,7 +143,7 @@ int process_labels(struct init *in, struct err *err)
 	return 0;
 }
 
-static uint64_t cap_mask(char *const *names, struct err *err, int *r)
+static uint64_t cap_mask(const char *set, char *const *names)
 {
 	uint64_t mask = 0;
 
@@ -151,35 +151,57 @@ static uint64_t cap_mask(char *const *names, struct err *err, int *r)
 		int cap = cap_from_name(names[i]);
 
 		if (cap < 0)
-			*r = err_fail(err, ERR_INVALID,
-				      "process.capabilities: unknown capability %s", names[i]);
+			log_warn("process.capabilities.%s: unknown capability %s is left out", set,
+				 names[i]);
 		else
 			mask |= UINT64_C(1) << cap;
 	}
 	return mask;
 }
 
-static int wanted_caps(const struct init *in, struct cap_sets *ret, struct err *err)
+/* What this kernel knows and, without a user namespace of its own, what this process has. */
+static uint64_t grantable_caps(const struct init *in)
+{
+	struct cap_sets own;
+	int last = cap_last();
+
+	if (!in->userns && cap_get(&own) == 0)
+		return own.permitted;
+	return last < CAP_COUNT_MAX - 1 ? (UINT64_C(1) << (last + 1)) - 1 : UINT64_MAX;
+}
+
+/* runtime-spec config.md, "capabilities": what can't be granted is a warning, not a failure. */
+void process_plan_caps(struct init *in)
 {
 	const struct spec_caps *c = in->spec->process->capabilities;
-	uint64_t usable;
-	int r = 0;
+	struct cap_sets *sets = &in->caps;
+	uint64_t can = grantable_caps(in);
+	uint64_t refused, usable;
 
-	*ret = (struct cap_sets){ 0 };
+	*sets = (struct cap_sets){ 0 };
 	if (!c)
-		return 0;
-	ret->bounding = cap_mask(c->bounding, err, &r);
-	ret->effective = cap_mask(c->effective, err, &r);
-	ret->inheritable = cap_mask(c->inheritable, err, &r);
-	ret->permitted = cap_mask(c->permitted, err, &r);
-	ret->ambient = cap_mask(c->ambient, err, &r);
+		return;
+	sets->bounding = cap_mask("bounding", c->bounding);
+	sets->effective = cap_mask("effective", c->effective);
+	sets->inheritable = cap_mask("inheritable", c->inheritable);
+	sets->permitted = cap_mask("permitted", c->permitted);
+	sets->ambient = cap_mask("ambient", c->ambient);
+
+	refused = (sets->effective | sets->inheritable | sets->permitted) & ~can;
+	for (int cap = 0; cap < CAP_COUNT_MAX; cap++)
+		if (refused & (UINT64_C(1) << cap))
+			log_warn("process.capabilities: %s can't be granted: this %s does not have "
+				 "it",
+				 cap_name(cap), in->userns ? "kernel" : "process");
+	sets->effective &= can;
+	sets->inheritable &= can;
+	sets->permitted &= can;
 	/* The kernel makes ambient only what is permitted and inheritable. runc's example asks for
 	 * more, and runc and crun let it pass: so it has no effect here either. */
-	usable = ret->permitted & ret->inheritable;
-	if (ret->ambient & ~usable)
+	usable = sets->permitted & sets->inheritable;
+	if (sets->ambient & ~usable)
 		log_debug("process.capabilities.ambient: what is not inheritable is left out");
-	ret->ambient &= usable;
-	return r;
+	sets->ambient &= usable;
 }
 
 static int set_groups(const struct init *in, struct err *err)
@@ -219,12 +241,9 @@ static int raise_effective(struct err *err)
 int process_user(struct init *in, struct err *err)
 {
 	const struct spec_user *u = &in->spec->process->user;
-	struct cap_sets sets;
 	int r;
 
-	r = wanted_caps(in, &sets, err);
-	if (r >= 0)
-		r = cap_drop_bounding(sets.bounding, err);
+	r = cap_drop_bounding(in->caps.bounding, err);
 	if (r < 0)
 		return r;
 	r = prctl_keep_caps(true);
@@ -244,11 +263,7 @@ int process_user(struct init *in, struct err *err)
 
 int process_final_caps(struct init *in, struct err *err)
 {
-	struct cap_sets sets;
-	int r;
+	int r = cap_apply(&in->caps, err);
 
-	r = wanted_caps(in, &sets, err);
-	if (r >= 0)
-		r = cap_apply(&sets, err);
 	return r < 0 ? err_wrap(err, r, "setting capabilities") : 0;
 }

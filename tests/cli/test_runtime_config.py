@@ -206,6 +206,19 @@ def test_capabilities_of_a_user(root):
     assert status_field(out, "Uid").split() == ["1000"] * 4
 
 
+def test_capabilities_that_cannot_be_granted(anyone):
+    b = sh(anyone, "cat /proc/self/status")
+    caps = b.process["capabilities"]
+    for name in caps:
+        caps[name] = [*caps[name], "CAP_FLY", "CAP_SYS_RESOURCE"]
+    # what root lacks on some machines; a user namespace has all of them
+    without = ["setpriv", "--bounding-set", "-sys_resource"] if not anyone.rootless else []
+    r = anyone.run(*without, *anyone.runtime_argv("run", "--bundle", b.save().path, "c1")).ok()
+    assert "unknown capability CAP_FLY is left out" in r.err
+    assert ("CAP_SYS_RESOURCE can't be granted" in r.err) == (not anyone.rootless)
+    assert bool(int(status_field(r.out, "CapEff"), 16) >> 24 & 1) == anyone.rootless
+
+
 def test_no_capabilities_at_all(anyone):
     b = sh(anyone, "cat /proc/self/status")
     del b.process["capabilities"]
