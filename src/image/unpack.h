@@ -8,8 +8,9 @@ struct unpack_layer {
 	const char *digest;  /* the blob, in staging or in the store */
 	const char *diff_id; /* what it must unpack to; borrowed */
 };
-/* A blob that the store's layer came from, or that is plain and so has the diff id as its own digest,
- * is not unpacked again. Another blob for the same diff id is, to see that it really unpacks to it.
+/* A blob that the store's layer came from, or that is plain and so has the diff id as its own
+ * digest, is not unpacked again. Another blob for the same diff id is, to see that it really
+ * unpacks to it.
  */
 int unpack_layers(struct image_store *store, const struct staging *st,
 		  const struct unpack_layer *layers, size_t n, struct err *err);
