@@ -12,6 +12,9 @@
 #include "oci/user.h"
 #include "runtime/init.h"
 
+/* For configurations without PATH in process.env, as crun has it. The program does not get it. */
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 /* With the runtime's rights, which may pass where the user's don't: a working directory in a
  * private home, say. What is wrong with it is found out by the second attempt. */
 int process_cwd_early(struct init *in, struct err *err)
@@ -110,7 +113,7 @@ static int program_error(const char *arg, int errnum, struct err *err)
 static int search_program(struct init *in, const char *arg, struct err *err)
 {
 	const char *path = strv_env_get(in->env, "PATH");
-	cleanup_strv char **dirs = strv_split(path ? path : "", ':');
+	cleanup_strv char **dirs = strv_split(path ? path : DEFAULT_PATH, ':');
 	bool denied = false;
 
 	for (size_t i = 0; dirs[i]; i++) {

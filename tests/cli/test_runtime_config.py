@@ -163,6 +163,12 @@ def test_environment_cwd_and_home(anyone):
     assert "XDG_RUNTIME_DIR" not in out and "INRO" not in out
 
 
+def test_program_is_found_without_path(anyone):
+    b = anyone.bundle("env")
+    b.process["env"] = ["A=1"]
+    assert b.run().ok().out.splitlines() == ["A=1", "HOME=/root"]
+
+
 def test_umask_and_groups(root):
     b = sh(root, "umask; id")
     b.process["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [5, 6], "umask": 0o027}
