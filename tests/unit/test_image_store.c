@@ -153,9 +153,9 @@ static void test_blobs_are_verified(void **state)
 	assert_int_equal(err.kind, ERR_CORRUPT);
 	assert_non_null(strstr(err.msg, digest));
 
-	/* upper case; a path; an algorithm that nobody has */
+	static const char upper_case[] = "sha256:" UPPER32 UPPER32;
 	static const char *const bad[] = { "", "sha256:", "sha256:../../etc/passwd", "md5:00",
-					   "sha256:" UPPER32 UPPER32 };
+					   upper_case };
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_true(blob_read(&fx->store, bad[i], &got, &err) < 0);
 }
