@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "base/str.h"
+
 static const struct {
 	int errnum;
 	int exit_status;
@@ -42,7 +44,7 @@ static PRINTF_LIKE(3, 0) size_t format_cut(char *out, size_t size, const char *f
 	}
 	if ((size_t)n >= size)
 		mark_cut(out, size);
-	return strlen(out);
+	return strlen(str_mask_controls(out, "\n\t"));
 }
 
 static void append_cut(char *out, size_t size, size_t at, const char *more)
@@ -152,6 +154,8 @@ void err_sanitize(struct err *err)
 {
 	err->msg[sizeof(err->msg) - 1] = '\0';
 	err->hint[sizeof(err->hint) - 1] = '\0';
+	str_mask_controls(err->msg, "\n\t");
+	str_mask_controls(err->hint, "\n\t");
 	if ((unsigned int)err->kind >= ERR_KINDS)
 		err->kind = ERR_SYSTEM;
 	if (err->errnum < 0 || err->errnum > 4095)

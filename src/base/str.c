@@ -275,3 +275,15 @@ char *str_escape(const char *s)
 	}
 	return buf_take(&b);
 }
+
+char *str_mask_controls(char *s, const char *keep)
+{
+	for (unsigned char *p = (unsigned char *)s; *p; p++) {
+		if ((*p < ' ' || *p == 0x7f) && !strchr(keep, *p))
+			*p = '?';
+		/* U+0080 to U+009F, which terminals take for ESC and a letter */
+		if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+	return s;
+}

@@ -29,3 +29,6 @@ size_t str_utf8_len(const char *s);
 /* Printable form with C escapes for control bytes and non-UTF-8, for messages; never NULL. Frees:
  * caller. */
 char *str_escape(const char *s);
+/* For a terminal: control characters become "?" in place, but for those in keep ("\n\t"). Returns
+ * s. Text of images and configurations goes into messages and tables; it must not steer them. */
+char *str_mask_controls(char *s, const char *keep);

@@ -26,7 +26,7 @@ void table_row(struct table *t, const char *const *cells)
 		t->cells = xrealloc(t->cells, t->cap * t->columns * sizeof(char *));
 	}
 	for (size_t i = 0; i < t->columns; i++)
-		t->cells[t->rows * t->columns + i] = xstrdup(cells[i]);
+		t->cells[t->rows * t->columns + i] = str_mask_controls(xstrdup(cells[i]), "");
 	t->rows++;
 }
 

@@ -147,13 +147,22 @@ static void test_escape(void **state)
 	escapes("\xc2\x9b", "\\xc2\\x9b");
 }
 
+static void test_mask_controls(void **state)
+{
+	char text[] = "a\x1b[2J\n\x07\x7f\xc2\x9b"
+		      "2J \xc3\x9b \xc2";
+
+	assert_string_equal(str_mask_controls(text, "\n"), "a?[2J\n????2J \xc3\x9b \xc2");
+	assert_string_equal(str_mask_controls(text, ""), "a?[2J?????2J \xc3\x9b \xc2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compare), cmocka_unit_test(test_u64),
-		cmocka_unit_test(test_signed),  cmocka_unit_test(test_mode_bool),
-		cmocka_unit_test(test_bytes),   cmocka_unit_test(test_nano),
-		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_mask_controls), cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_u64),           cmocka_unit_test(test_signed),
+		cmocka_unit_test(test_mode_bool),     cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_nano),          cmocka_unit_test(test_escape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
