@@ -35,6 +35,7 @@ struct spec_input {
 	const struct idmap *uids, *gids; /* NULL: no user namespace */
 	bool rootless;
 	bool host_mqueue;  /* this machine has a /dev/mqueue to share */
+	bool swap_limits;  /* this machine can limit memory and swap together */
 	uint64_t own_caps; /* what this process may hand on, when there is no user namespace */
 	struct spec_seccomp *seccomp_file; /* --security-opt seccomp=FILE; taken over */
 };

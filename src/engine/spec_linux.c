@@ -123,8 +123,9 @@ int spec_gen_namespaces(const struct spec_input *in, struct spec *spec, struct e
 	return 0;
 }
 
-static int gen_memory(const struct run_options *o, struct spec_resources *res, struct err *err)
+static int gen_memory(const struct spec_input *in, struct spec_resources *res, struct err *err)
 {
+	const struct run_options *o = in->opts;
 	struct spec_memory *m;
 	int64_t swap = 0;
 
@@ -164,6 +165,9 @@ static int gen_memory(const struct run_options *o, struct spec_resources *res, s
 		return err_fail(err, ERR_USAGE,
 				"minimum memory swap limit should be larger than memory limit, see "
 				"usage");
+	/* docker's default: as much swap as memory. */
+	if (!swap && m->limit.set && in->swap_limits)
+		swap = 2 * m->limit.value;
 	if (swap)
 		m->swap = (struct opt_i64){ true, swap };
 	return 0;
@@ -261,6 +265,6 @@ int spec_gen_resources(const struct spec_input *in, struct spec_linux *l, struct
 		res->pids = xcalloc(1, sizeof(*res->pids));
 		res->pids->limit = o->pids_limit;
 	}
-	r = gen_memory(o, res, err);
+	r = gen_memory(in, res, err);
 	return r < 0 ? r : gen_cpu(o, res, err);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -37,6 +38,8 @@ static int monitor_run(struct monitor *m, struct err *err)
 	r = monitor_create(m, err);
 	if (r < 0)
 		return 1; /* the client has been told why */
+	/* What creating took is not needed for the long wait. */
+	malloc_trim(0);
 	status = monitor_supervise(m, err);
 	if (status < 0)
 		return status;

@@ -246,6 +246,16 @@ static void test_limits(void **state)
 	assert_int_equal(res->memory->limit.value, 64 << 20);
 	assert_int_equal(res->memory->reservation.value, 32 << 20);
 	assert_int_equal(res->memory->swap.value, 128 << 20);
+	spec_free(&f.spec);
+	f.opts.memory_swap = NULL;
+	f.in.swap_limits = true;
+	generate(&f);
+	assert_int_equal(f.spec.linux_->resources->memory->swap.value, 128 << 20);
+	spec_free(&f.spec);
+	f.in.swap_limits = false;
+	generate(&f);
+	res = f.spec.linux_->resources;
+	assert_false(res->memory->swap.set);
 	assert_int_equal(res->cpu->period.value, 100000);
 	assert_int_equal(res->cpu->quota.value, 150000);
 	assert_int_equal(res->cpu->shares.value, 512);
