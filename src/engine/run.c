@@ -87,12 +87,22 @@ static bool container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid
 	       idmap_to_outside(&run->gids, 0, ret_gid) == 0;
 }
 
-static int give_to_root(const struct run *run, int fd, struct err *err)
+/* The upper directory has the owner that the image gives to "/". */
+static int step_owner(struct run *run, struct err *err)
 {
-	uid_t uid;
-	gid_t gid;
+	uid_t root_uid, uid;
+	gid_t root_gid, gid;
+	struct stat st;
 
-	if (container_root(run, &uid, &gid) && fchown(fd, uid, gid) < 0)
+	if (!container_root(run, &root_uid, &root_gid))
+		return 0;
+	if (fstat(run->upper, &st) < 0)
+		return err_errno(err, errno, "looking at %s/upper", run->bundle);
+	if (idmap_to_outside(&run->uids, st.st_uid, &uid) < 0)
+		uid = root_uid;
+	if (idmap_to_outside(&run->gids, st.st_gid, &gid) < 0)
+		gid = root_gid;
+	if (fchown(run->upper, uid, gid) < 0 || fchown(run->work, root_uid, root_gid) < 0)
 		return err_errno(err, errno, "giving %s to the container's root", run->bundle);
 	return 0;
 }
@@ -117,8 +127,6 @@ static int step_etc(struct run *run, const char *hostname, struct err *err)
 
 static int step_bundle(struct run *run, struct err *err)
 {
-	int r;
-
 	run->bundle_fd = make_dir(run->eng->containers_fd, run->rec.id, 0700, run->bundle, err);
 	if (run->bundle_fd < 0)
 		return run->bundle_fd;
@@ -127,10 +135,7 @@ static int step_bundle(struct run *run, struct err *err)
 	if (run->upper < 0)
 		return run->upper;
 	run->work = make_dir(run->bundle_fd, "work", 0700, run->bundle, err);
-	if (run->work < 0)
-		return run->work;
-	r = give_to_root(run, run->upper, err);
-	return r < 0 ? r : give_to_root(run, run->work, err);
+	return run->work < 0 ? run->work : 0;
 }
 
 static int step_layers(struct run *run, struct err *err)
@@ -240,7 +245,8 @@ static int step_send(struct run *run, struct err *err)
 typedef int (*run_step)(struct run *run, struct err *err);
 
 static const run_step steps[] = {
-	run_parse, step_command, step_reserve, step_bundle, step_layers, step_spec, step_send,
+	run_parse,   step_command, step_reserve, step_bundle,
+	step_layers, step_owner,   step_spec,    step_send,
 };
 
 /* The container has not come to life: no directory and no record stays. */
