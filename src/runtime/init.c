@@ -26,6 +26,23 @@ int init_run_steps(struct init *in, const struct init_step *steps, size_t n, str
 	return 0;
 }
 
+/*
+ * clone has reset handlers, not ignored signals. The system call itself, because libc's refuses the
+ * two signals that it keeps for threads, and its posix_spawn(3) ignores them for the child: all
+ * that make(1) starts, say.
+ */
+static void reset_ignored_signals(void)
+{
+	/* The kernel's struct: handler, flags, restorer, mask of 64 signals. */
+	static const unsigned long by_default[4];
+	unsigned long now[4] = { 0 };
+
+	for (int signo = 1; signo <= 64; signo++)
+		if (syscall(SYS_rt_sigaction, signo, NULL, now, 8) == 0 &&
+		    now[0] == (unsigned long)SIG_IGN)
+			syscall(SYS_rt_sigaction, signo, by_default, NULL, 8);
+}
+
 static int reset_process(struct init *in, struct err *err)
 {
 	sigset_t none;
@@ -36,14 +53,7 @@ static int reset_process(struct init *in, struct err *err)
 	in->sync_parent = fd_close(in->sync_parent);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int signo = 1; signo < 32; signo++) {
-		/* CLONE_CLEAR_SIGHAND has reset handlers, not ignored signals. Nobody ignores
-		 * real-time signals for others. */
-		struct sigaction sa;
-
-		if (sigaction(signo, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
-			signal(signo, SIG_DFL);
-	}
+	reset_ignored_signals();
 	setsid();
 	return 0;
 }

@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import harness
@@ -38,12 +39,12 @@ def test_run_gives_output_and_status(anyone):
 
 
 def test_signal_death_is_128_plus_n(root):
-    b = root.bundle("sleep", "60")
-    p = root.popen(*root.runtime_argv("run", "--bundle", b.path, "c1"))
-    harness.wait_for(lambda: root.runtime("state", "c1").code == 0 and state(root)["status"]
-                     == "running", what="running")
+    b = root.bundle("sh", "-c", "echo up; sleep 60")
+    p = root.popen(*root.runtime_argv("run", "--bundle", b.path, "c1"), stdout=subprocess.PIPE)
+    assert p.stdout.read(3) == b"up\n"
     root.runtime("kill", "c1", "KILL").ok()
     assert p.wait(10) == 137
+    p.stdout.close()
 
 
 def test_create_start_delete(anyone):
