@@ -217,6 +217,7 @@ static int fill_start(const struct run *run, struct monitor_start *s, struct err
 	s->options = (run->opts->tty ? MONITOR_OPT_TTY : 0) |
 		     (run->opts->interactive ? MONITOR_OPT_STDIN : 0) |
 		     (eng->rootless ? MONITOR_OPT_ROOTLESS | MONITOR_OPT_USERXATTR : 0) |
+		     (run->opts->rm ? MONITOR_OPT_THROW_AWAY : 0) |
 		     (eng->debug ? MONITOR_OPT_DEBUG : 0);
 	if (run->opts->tty &&
 	    (tty_get_size(STDIN_FILENO, &ws) == 0 || tty_get_size(STDOUT_FILENO, &ws) == 0)) {

@@ -86,6 +86,7 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.upper_fd = m->fds[MONITOR_FD_UPPER],
 		.work_fd = m->fds[MONITOR_FD_WORK],
 		.userxattr = m->start.options & MONITOR_OPT_USERXATTR,
+		.throw_away = m->start.options & MONITOR_OPT_THROW_AWAY,
 	};
 	bool tty = m->start.options & MONITOR_OPT_TTY;
 	struct create_args args = {

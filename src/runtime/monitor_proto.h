@@ -58,6 +58,7 @@ enum {
 	MONITOR_OPT_USERXATTR = 1 << 3,
 	MONITOR_OPT_DEBUG = 1 << 4,
 	MONITOR_OPT_SYSTEMD_CGROUP = 1 << 5,
+	MONITOR_OPT_THROW_AWAY = 1 << 6, /* --rm: the upper directory goes at the end */
 };
 
 struct monitor_start {

@@ -59,9 +59,13 @@ static int overlay_here(const struct mount_layers *o, struct err *err)
 	cleanup_fd int upper = o->upper_fd < 0 ? -EBADF : mount_reopen(o->upper_fd, err);
 	cleanup_fd int work = o->work_fd < 0 ? -EBADF : mount_reopen(o->work_fd, err);
 	int *lower = xcalloc(o->n_lower + 1, sizeof(*lower));
-	struct mount_layers here = { lower, 0, upper, work, o->userxattr };
+	struct mount_layers here = *o;
 	int r = 0;
 
+	here.lower_fds = lower;
+	here.n_lower = 0;
+	here.upper_fd = upper;
+	here.work_fd = work;
 	if ((o->upper_fd >= 0 && upper < 0) || (o->work_fd >= 0 && work < 0))
 		r = upper < 0 ? upper : work;
 	for (; here.n_lower < o->n_lower && r >= 0; here.n_lower++) {

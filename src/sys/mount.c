@@ -173,6 +173,8 @@ static int overlay_new(const struct mount_layers *l, unsigned int attrs, struct 
 		r = overlay_set_dir(fsfd, "workdir", l->work_fd, &by_name, err);
 	if (r == 0 && l->userxattr)
 		r = context_set(fsfd, "overlay", "userxattr", NULL, err);
+	if (r == 0 && l->throw_away && l->upper_fd >= 0)
+		r = context_set(fsfd, "overlay", "volatile", NULL, err);
 	return r < 0 ? r : context_mount(fsfd, "overlay", attrs, err);
 }
 

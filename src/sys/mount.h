@@ -27,6 +27,9 @@ struct mount_layers {
 	size_t n_lower;
 	int upper_fd, work_fd; /* both negative: read-only */
 	bool userxattr;
+	/* The upper directory is thrown away: nothing is synced, which unmounting an overlay else
+	 * does for the whole filesystem below it (kernel >= 5.10). */
+	bool throw_away;
 };
 
 /* An overlay of directories, given as fds where the kernel takes them (>= 6.13), else as

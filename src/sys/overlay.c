@@ -114,8 +114,8 @@ static void write_data(char data[DATA_MAX + 1], const struct mount_layers *l, in
 		len += (size_t)snprintf(data + len, DATA_MAX - len, ",workdir=%s",
 					fd_proc_path(work, path));
 	}
-	if (l->userxattr)
-		snprintf(data + len, DATA_MAX - len, ",userxattr");
+	snprintf(data + len, DATA_MAX - len, "%s%s", l->userxattr ? ",userxattr" : "",
+		 l->throw_away && l->upper_fd >= 0 ? ",volatile" : "");
 }
 
 static int mount_here(const struct apart *a, struct err *err)

@@ -172,3 +172,12 @@ def test_ignored_signals_are_not_inherited(anyone):
                                               "/proc/self/status")))
     r = anyone.run("sh", "-c", f"trap '' HUP PIPE USR1; {inro}", stdin=subprocess.DEVNULL).ok()
     assert int(r.out.split()[1], 16) == 0
+
+
+def test_only_what_is_kept_is_synced(anyone):
+    # Unmounting an overlay syncs the whole filesystem below it, unless it is "volatile".
+    box = engine.box(anyone)
+    root_of = ["sh", "-c", "grep ' / overlay ' /proc/mounts"]
+    assert "volatile" in anyone.inro("run", "--rm", box, *root_of).ok().out
+    assert "volatile" not in anyone.inro("run", "--name", "kept", box, *root_of).ok().out
+    anyone.inro("rm", "kept").ok()
