@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -363,7 +364,9 @@ static void kill_process(struct container *p)
 {
 	if (p->pidfd < 0)
 		return;
-	pidfd_kill(p->pidfd, SIGKILL);
+	/* Our child, not reaped yet: where pidfds can't signal, its pid is as sure. */
+	if (pidfd_kill(p->pidfd, SIGKILL) < 0)
+		kill(p->pid, SIGKILL);
 	pidfd_wait(p->pidfd, NULL);
 	p->pidfd = fd_close(p->pidfd);
 }

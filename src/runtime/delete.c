@@ -88,9 +88,9 @@ static int kill_init(const struct state *st, struct err *err)
 	cleanup_fd int pidfd = state_pidfd(st);
 	int r;
 
-	if (pidfd < 0)
+	if (pidfd == -ESRCH)
 		return 0;
-	r = pidfd_kill(pidfd, SIGKILL);
+	r = pidfd < 0 ? pidfd : pidfd_kill(pidfd, SIGKILL);
 	if (r < 0 && r != -ESRCH)
 		return err_errno(err, -r, "killing container %s", st->pub.id);
 	/* Also right when it is our own child: it counts as exited before it is reaped. */

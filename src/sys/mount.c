@@ -27,6 +27,17 @@ static const char *context_log(int fsfd, char *out, size_t size)
 	return out;
 }
 
+/* Adds, to what a kernel or sandbox without the call says, what to do. */
+static int needs_kernel(struct err *err, int r, const char *call)
+{
+	if (r != -ENOSYS)
+		return r;
+	return err_hint(err, r,
+			"%s(2) is missing here: inro needs Linux 5.12 or later, and a sandbox "
+			"around it that lets its mount calls through",
+			call);
+}
+
 static int context_fail(int fsfd, int errnum, const char *doing, const char *fstype,
 			struct err *err)
 {
@@ -46,7 +57,8 @@ static int context_open(const char *fstype, struct err *err)
 		return err_set_kind(err,
 				    err_errno(err, errno, "opening filesystem type %s", fstype),
 				    ERR_UNSUPPORTED);
-	return err_errno(err, errno, "opening filesystem type %s (fsopen)", fstype);
+	return needs_kernel(
+	    err, err_errno(err, errno, "opening filesystem type %s (fsopen)", fstype), "fsopen");
 }
 
 static int context_set(int fsfd, const char *fstype, const char *key, const char *value,
@@ -60,8 +72,9 @@ static int context_set(int fsfd, const char *fstype, const char *key, const char
 		return 0;
 	int errnum = errno;
 	context_log(fsfd, log, sizeof(log));
-	return err_errno(err, errnum, "setting option %s%s%s of %s%s", key, value ? "=" : "",
-			 value ? value : "", fstype, log);
+	r = err_errno(err, errnum, "setting option %s%s%s of %s%s", key, value ? "=" : "",
+		      value ? value : "", fstype, log);
+	return needs_kernel(err, r, "fsconfig");
 }
 
 /* Makes the superblock and a detached mount of it. */
@@ -71,7 +84,8 @@ static int context_mount(int fsfd, const char *fstype, unsigned int attrs, struc
 		return context_fail(fsfd, errno, "creating", fstype, err);
 	int fd = fsmount(fsfd, FSMOUNT_CLOEXEC, attrs);
 	if (fd < 0)
-		return context_fail(fsfd, errno, "mounting", fstype, err);
+		return needs_kernel(err, context_fail(fsfd, errno, "mounting", fstype, err),
+				    "fsmount");
 	return fd;
 }
 
@@ -207,8 +221,10 @@ int mount_clone(int dirfd, const char *path, bool recursive, struct err *err)
 	int fd = open_tree(dirfd, path, flags | (recursive ? AT_RECURSIVE : 0));
 
 	if (fd < 0)
-		return err_errno(err, errno, "cloning mount%s%s (open_tree)", *path ? " " : "",
-				 path);
+		return needs_kernel(
+		    err,
+		    err_errno(err, errno, "cloning mount%s%s (open_tree)", *path ? " " : "", path),
+		    "open_tree");
 	return fd;
 }
 
@@ -216,7 +232,8 @@ int mount_attach(int mount_fd, int target_fd, struct err *err)
 {
 	if (move_mount(mount_fd, "", target_fd, "",
 		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return err_errno(err, errno, "attaching mount (move_mount)");
+		return needs_kernel(err, err_errno(err, errno, "attaching mount (move_mount)"),
+				    "move_mount");
 	return 0;
 }
 
@@ -238,8 +255,11 @@ int mount_set(int dirfd, const char *path, bool recursive, uint64_t set, uint64_
 		attr.userns_fd = (uint64_t)userns_fd;
 	}
 	if (mount_setattr(dirfd, path, flags, &attr, sizeof(attr)) < 0)
-		return err_errno(err, errno, "setting mount attributes%s%s (mount_setattr)",
-				 *path ? " of " : "", path);
+		return needs_kernel(err,
+				    err_errno(err, errno,
+					      "setting mount attributes%s%s (mount_setattr)",
+					      *path ? " of " : "", path),
+				    "mount_setattr");
 	return 0;
 }
 
