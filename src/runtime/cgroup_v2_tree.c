@@ -44,19 +44,23 @@ static char **ancestors(const struct cgroup_dir *dir)
 	return down;
 }
 
-/* Gives the children of this cgroup all the controllers that it has itself. */
-static void give_to_children(char *path)
+/* Gives the children of this cgroup all the controllers that it has itself, or those that it can.
+ * -EBUSY, without any: it has processes of its own. The kernel would let it give the threaded
+ * controllers (cpu, pids), but then the cgroups below could hold no processes any more. */
+static int give_to_children(char *path)
 {
 	const struct cgroup_dir dir = { .fd = -EBADF, .path = path, .v2 = true };
 	cleanup_strv char **has = NULL;
 	cleanup_buf struct buf all = BUF_INIT;
+	int r = controllers_of(&dir, "cgroup.controllers", &has);
 
-	if (controllers_of(&dir, "cgroup.controllers", &has) < 0 || !has)
-		return;
+	if (r < 0 || !has)
+		return r;
 	for (char **c = has; *c; c++)
 		buf_addf(&all, "%s+%s", all.len ? " " : "", *c);
-	if (cgroup_file_write(&dir, "cgroup.subtree_control", buf_str(&all), NULL) == 0)
-		return;
+	r = cgroup_file_write(&dir, "cgroup.subtree_control", buf_str(&all), NULL);
+	if (r == 0 || r == -EBUSY)
+		return r;
 	/* One that can't be given is no reason to go without the others. */
 	for (char **c = has; *c; c++) {
 		cleanup_free char *one = xasprintf("+%s", *c);
@@ -64,6 +68,7 @@ static void give_to_children(char *path)
 		if (cgroup_file_write(&dir, "cgroup.subtree_control", one, &err) < 0)
 			log_debug("enabling a controller: %s", err.msg);
 	}
+	return r;
 }
 
 static void enable_all(struct cgroup_dir *dir)
@@ -71,7 +76,7 @@ static void enable_all(struct cgroup_dir *dir)
 	cleanup_strv char **paths = ancestors(dir);
 
 	for (char **p = paths; p && *p; p++)
-		give_to_children(*p);
+		(void)give_to_children(*p);
 	controllers_load(dir);
 }
 
@@ -135,8 +140,7 @@ static int explain_ancestor(char *path, const char *controller, struct err *err)
 				"the kernel or the cgroups above %s have no controller %s", path,
 				controller);
 
-	cleanup_free char *one = xasprintf("+%s", controller);
-	r = cgroup_file_write(&dir, "cgroup.subtree_control", one, NULL);
+	r = give_to_children(path);
 	if (r == -EBUSY) {
 		r = err_fail(err, ERR_CONFLICT,
 			     "cgroup %s has processes of its own, so the kernel lets it give no "
@@ -144,6 +148,8 @@ static int explain_ancestor(char *path, const char *controller, struct err *err)
 			     path, controller);
 		return err_hint(err, r, "move its processes into a cgroup below it");
 	}
+	cleanup_free char *one = xasprintf("+%s", controller);
+	r = cgroup_file_write(&dir, "cgroup.subtree_control", one, NULL);
 	if (r < 0) {
 		err_errno(err, -r, "enabling the controller %s in cgroup %s", controller, path);
 		return err_hint(err, r, "delegate the controller %s to this user, or run as root",

@@ -483,6 +483,26 @@ static void test_in_use(struct cgroup *cg)
 	cgroup_done(&again);
 }
 
+/* As in a container whose init is in the root of its cgroup namespace. */
+static void test_below_processes(struct cgroup *cg)
+{
+	struct err err = ERR_INIT;
+	struct cgroup inner;
+	pid_t pid = spawn(cg, sleep_long, NULL);
+
+	if (!CHECK_OK(cgroup_create(test_path("box/inner"), "x", false, &inner, &err)))
+		return;
+	CHECK(run_in(&inner, print_own, &inner) == 0);
+	if (inner.n == 1 && inner.dirs[0].v2) {
+		CHECK_FAILS(apply(&inner, "{\"pids\":{\"limit\":55}}", &err));
+		CHECK(strstr(err.msg, "has processes of its own"));
+	}
+	CHECK_OK(cgroup_delete(&inner, &err));
+	cgroup_done(&inner);
+	kill(pid, SIGKILL);
+	wait_status(pid);
+}
+
 static void test_open(struct cgroup *cg)
 {
 	struct err err = ERR_INIT;
@@ -534,13 +554,21 @@ static const struct {
 	const char *name;
 	void (*fn)(struct cgroup *cg);
 } tests[] = {
-	{ "join", test_join },       { "memory", test_memory },
-	{ "cpu", test_cpu },         { "pids", test_pids },
-	{ "cpuset", test_cpuset },   { "errors", test_errors },
-	{ "devices", test_devices }, { "one device denied", test_device_denied_alone },
-	{ "freeze", test_freeze },   { "kill", test_kill },
-	{ "delete", test_delete },   { "in use", test_in_use },
-	{ "open", test_open },       { "failure leaves nothing", test_failure_leaves_nothing },
+	{ "join", test_join },
+	{ "memory", test_memory },
+	{ "cpu", test_cpu },
+	{ "pids", test_pids },
+	{ "cpuset", test_cpuset },
+	{ "errors", test_errors },
+	{ "devices", test_devices },
+	{ "one device denied", test_device_denied_alone },
+	{ "freeze", test_freeze },
+	{ "kill", test_kill },
+	{ "delete", test_delete },
+	{ "in use", test_in_use },
+	{ "open", test_open },
+	{ "failure leaves nothing", test_failure_leaves_nothing },
+	{ "below processes", test_below_processes },
 };
 
 static void run_one(const char *name, void (*fn)(struct cgroup *cg))
