@@ -10,7 +10,7 @@
 #define RELEASE_TIMEOUT_MS 1000
 
 /* The monitor outlives us and must not keep a pipe or terminal of ours open. */
-static int spawn(const struct engine *eng, const char *path, int sock, struct proc *ret,
+static int spawn(const struct engine *eng, const char *path, int sock, struct supervisor *ret,
 		 struct err *err)
 {
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -22,16 +22,15 @@ static int spawn(const struct engine *eng, const char *path, int sock, struct pr
 		{ sock, MONITOR_SOCKET_FD },
 	};
 	struct proc_spawn spec = PROC_SPAWN_INIT;
-	cleanup_fd int exe = -EBADF;
 
 	if (null < 0)
 		return err_errno(err, errno, "opening /dev/null");
 	/* The container's root may be able to write what this user can (runtime/selfexe.h). */
 	if (!selfexe_path_is_safe(path)) {
-		exe = selfexe_open(path, err);
-		if (exe < 0)
-			return exe;
-		spec.exec_fd = exe;
+		ret->exe = selfexe_open(path, err);
+		if (ret->exe < 0)
+			return ret->exe;
+		spec.exec_fd = ret->exe;
 	} else {
 		spec.path = path;
 	}
@@ -39,7 +38,7 @@ static int spawn(const struct engine *eng, const char *path, int sock, struct pr
 	spec.fds = fds;
 	spec.n_fds = ARRAY_SIZE(fds);
 	spec.new_session = true;
-	return proc_spawn(&spec, ret, err);
+	return proc_spawn(&spec, &ret->proc, err);
 }
 
 int supervisor_spawn(const struct engine *eng, struct supervisor *ret, struct err *err)
@@ -52,7 +51,7 @@ int supervisor_spawn(const struct engine *eng, struct supervisor *ret, struct er
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_errno(err, errno, "making a socket pair for the monitor");
-	r = spawn(eng, path, pair[1], &ret->proc, err);
+	r = spawn(eng, path, pair[1], ret, err);
 	fd_close(pair[1]);
 	if (r < 0) {
 		fd_close(pair[0]);
@@ -90,6 +89,8 @@ int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n,
 	} in = { 0 };
 	ssize_t len;
 
+	/* Taking a mount apart waits for the kernel; here there is time. */
+	s->exe = fd_close(s->exe);
 	*ret_n = 3;
 	len = fd_recv(s->sock, &in, sizeof(in), ret_fds, ret_n);
 	if (len < 0)
@@ -120,5 +121,6 @@ void supervisor_release(struct supervisor *s)
 void supervisor_done(struct supervisor *s)
 {
 	s->sock = fd_close(s->sock);
+	s->exe = fd_close(s->exe);
 	s->proc.pidfd = fd_close(s->proc.pidfd);
 }

@@ -9,10 +9,11 @@
 struct supervisor {
 	struct proc proc;
 	int sock; /* owned */
+	int exe;  /* the detached mount that the monitor runs from; owned */
 };
 #define SUPERVISOR_INIT                                                                            \
 	{                                                                                          \
-		.proc = PROC_INIT, .sock = -EBADF                                                  \
+		.proc = PROC_INIT, .sock = -EBADF, .exe = -EBADF                                   \
 	}
 
 /* Spawns the monitor, which waits for its orders. */
