@@ -285,8 +285,12 @@ static void on_exit_event(struct attach *a)
 
 	/* The monitor removes cgroups and runtime state at the same time. */
 	if (life_finish(run->eng, run->rec.id, run->rec.auto_remove, a->status, a->finished_ns,
-			&err) < 0)
+			&err) < 0) {
 		log_warn("%s", err.msg);
+		return; /* and leave another try to the monitor */
+	}
+	supervisor_release(&run->monitor);
+	run->released = true;
 }
 
 static int run_attached(struct run *run, struct err *err)
@@ -311,7 +315,8 @@ static int run_attached(struct run *run, struct err *err)
 			log_warn("container %s could not be cleaned up", run->rec.name);
 		return r;
 	}
-	supervisor_release(&run->monitor);
+	if (run->released)
+		supervisor_reap(&run->monitor);
 	return attach.status;
 }
 

@@ -40,6 +40,7 @@ struct run {
 
 	bool begun;    /* run directory exists */
 	bool recorded; /* the record exists */
+	bool released; /* its end is recorded, the monitor knows */
 };
 
 /* Everything that can be checked before the container has an id. */

@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "runtime/selfexe.h"
 
-#define RELEASE_TIMEOUT_MS 1000
+#define REAP_TIMEOUT_MS 1000
 
 /* The monitor outlives us and must not keep a pipe or terminal of ours open. */
 static int spawn(const struct engine *eng, const char *path, int sock, struct supervisor *ret,
@@ -111,11 +111,15 @@ int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n,
 void supervisor_release(struct supervisor *s)
 {
 	struct monitor_msg msg = { .type = MONITOR_DONE };
-	int status;
 
 	fd_send(s->sock, &msg, sizeof(msg), NULL, 0);
-	/* It has nothing left to do: reap it, there may be no init here that would. */
-	proc_wait(&s->proc, RELEASE_TIMEOUT_MS, &status);
+}
+
+void supervisor_reap(struct supervisor *s)
+{
+	int status;
+
+	proc_wait(&s->proc, REAP_TIMEOUT_MS, &status);
 }
 
 void supervisor_done(struct supervisor *s)

@@ -24,6 +24,9 @@ int supervisor_send(struct supervisor *s, struct monitor_start *start, const int
 /* Waits for STARTED; the fds go to ret_fds (up to 3), which the caller closes. -errno with the
  * monitor's own error when it FAILED. */
 int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n, struct err *err);
-/* The container is recorded or removed: the monitor may go. */
+/* The container is recorded or removed: the monitor may go when it has done its part. */
 void supervisor_release(struct supervisor *s);
+/* After GONE and a release: the monitor ends at once. There may be no init here that would reap it.
+ */
+void supervisor_reap(struct supervisor *s);
 void supervisor_done(struct supervisor *s);
