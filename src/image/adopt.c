@@ -7,6 +7,8 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/strv.h"
+#include "image/layer_run.h"
 #include "oci/digest.h"
 #include "sys/xattr.h"
 
@@ -37,8 +39,8 @@ static int attributes_copy(struct image_store *store, int from, int to, const ch
 
 	if (fstat(from, &st) < 0)
 		return err_errno(err, errno, "examining %s", path);
-	/* Through /proc because the fds are O_PATH. Rootless, another owner's directory stays
-	 * root's: only the user namespace could give it away. */
+	/* Through /proc because the fds are O_PATH. Rootless, only root of the user namespace can
+	 * give it away: owner_copy(), as the last thing. */
 	fd_proc_path(to, name);
 	if ((fchownat(to, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 && !store->rootless) ||
 	    chmod(name, st.st_mode & 07777) < 0)
@@ -48,6 +50,17 @@ static int attributes_copy(struct image_store *store, int from, int to, const ch
 	if (r == 0 && utimensat(AT_FDCWD, name, times, 0) < 0)
 		r = -errno;
 	return r < 0 ? err_errno(err, -r, "setting attributes of %s", path) : 0;
+}
+
+static int owner_copy(struct image_store *store, int from, int to, int layer, const char *path,
+		      struct err *err)
+{
+	struct stat want, have;
+
+	if (!store->rootless || fstat(from, &want) < 0 || fstat(to, &have) < 0 ||
+	    (want.st_uid == have.st_uid && want.st_gid == have.st_gid))
+		return 0;
+	return layer_own(store, from, layer, path, err);
 }
 
 int image_init_upper(struct image_store *store, int top_layer_fd, int upper_fd, struct err *err)
@@ -85,7 +98,8 @@ static int layer_adopt(struct image_store *store, const struct staging *st, char
 	if (!staged)
 		return 0;
 	r = layer_info_staged(st, diff_ids[k], &info, err);
-	for (size_t i = 0; r == 0 && info.implied && info.implied[i]; i++) {
+	/* Children first: a parent that was given away may be closed to this process. */
+	for (size_t i = strv_len(info.implied); r == 0 && i-- > 0;) {
 		const char *path = info.implied[i];
 		cleanup_fd int from = lower_find(store, st, diff_ids, k, path);
 		cleanup_fd int to =
@@ -94,6 +108,8 @@ static int layer_adopt(struct image_store *store, const struct staging *st, char
 			: path_open_in(layer, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, NULL);
 		if (to >= 0)
 			r = attributes_copy(store, from, to, path, err);
+		if (to >= 0 && r == 0)
+			r = owner_copy(store, from, to, layer, path, err);
 	}
 	json_free(&apply_result_desc, &info);
 	return r;

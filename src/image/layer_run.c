@@ -249,3 +249,14 @@ int layer_apply_finish(struct layer_job *job, struct apply_result *ret, struct e
 	return json_parse(&apply_result_desc, ret, buf_str(&doc), doc.len, "answer of " PROGRAM,
 			  err);
 }
+
+int layer_own(struct image_store *store, int like_fd, int dir_fd, const char *path, struct err *err)
+{
+	cleanup_free char *relative = xasprintf("./%s", path);
+	const char *args[] = { "own", relative, NULL };
+	struct layer_job job;
+	cleanup_buf struct buf doc = BUF_INIT;
+
+	int r = layer_start(store, args, like_fd, dir_fd, true, &job, err);
+	return r < 0 ? r : layer_finish(&job, &doc, err);
+}

@@ -26,10 +26,14 @@ int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err);
 /* Kills and reaps it. */
 void layer_abort(struct layer_job *job);
 
-/* The three modes, as far as the caller needs just one of them at a time. */
+/* The modes, as far as the caller needs just one of them at a time. */
 int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_result *ret,
 		struct err *err);
 /* Starts unpacking the blob in_fd into the directory dir_fd; hash_input: also name the blob. */
 int layer_apply_start(struct image_store *store, int in_fd, int dir_fd, bool hash_input,
 		      struct layer_job *ret, struct err *err);
 int layer_apply_finish(struct layer_job *job, struct apply_result *ret, struct err *err);
+/* Gives the directory path below dir_fd the owner of the directory like_fd; rootless, where this
+ * process may not. */
+int layer_own(struct image_store *store, int like_fd, int dir_fd, const char *path,
+	      struct err *err);

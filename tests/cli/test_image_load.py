@@ -331,6 +331,21 @@ def test_rootless_owners_are_mapped(user):
     assert tree[b"d"]["xattrs"]["user.overlay.opaque"] == b"y"
 
 
+def test_rootless_directories_without_entries_keep_their_owner(user):
+    """The upper layer has only a file below directories of others."""
+    base = tar(entry("home/"), entry("home/a/", uid=1000, gid=50, mode=0o750), entry("home/a/-b/", uid=7, gid=7))
+    upper = tar(entry("home/a/-b/new", "x"))
+    load(user, docker_archive([base, upper])).ok()
+    uid_start, _ = harness.sub_ids(user.name, "/etc/subuid")
+    gid_start, _ = harness.sub_ids(user.name, "/etc/subgid")
+    tree = layer_tree(user, upper)
+    assert tree[b"home/a"]["perm"] == 0o750
+    assert tree[b"home"]["owner"] == (user.uid, user.gid)
+    assert tree[b"home/a"]["owner"] == (uid_start + 999, gid_start + 49)
+    assert tree[b"home/a/-b"]["owner"] == (uid_start + 6, gid_start + 6)
+    assert tree[b"home/a"]["mtime"] == layer_tree(user, base)[b"home/a"]["mtime"]
+
+
 def test_rootless_owner_outside_of_the_subordinate_ids(user):
     data = tar(entry("f", "x", uid=3_000_000_000))
     load(user, docker_archive([data])).fails("giving f to 3000000000:0", "more subordinate ids")

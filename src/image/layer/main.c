@@ -5,6 +5,7 @@
  *   inro-layer split  [--max-bytes=N]               an outer archive into a staging directory
  *   inro-layer apply  [--userns] [--digest] [...]   a layer into a directory
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
+ *   inro-layer own    --userns PATH                 a directory, to whom stdin's directory belongs
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -65,6 +66,20 @@ static int mode_remove(const struct args *args, int dir, struct buf *out, struct
 	return path_remove_tree(dir, args->name, err);
 }
 
+static int mode_own(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	struct stat st;
+
+	if (!args->name || fstat(STDIN_FILENO, &st) < 0)
+		return err_fail(err, ERR_USAGE, "own needs a path, and a directory as stdin");
+	cleanup_fd int fd =
+	    path_open_in(dir, args->name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	if (fd >= 0 && fchownat(fd, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0)
+		return err_errno(err, errno, "giving %s to %u:%u", args->name, st.st_uid,
+				 st.st_gid);
+	return fd < 0 ? fd : 0;
+}
+
 static const struct mode {
 	const char *name;
 	int (*run)(const struct args *args, int dir, struct buf *out, struct err *err);
@@ -73,6 +88,7 @@ static const struct mode {
 	{ "split", mode_split, 0 },
 	{ "apply", mode_apply, CONFINE_UNPACK },
 	{ "remove", mode_remove, CONFINE_UNPACK },
+	{ "own", mode_own, CONFINE_UNPACK },
 };
 
 static int arg_parse(const char *arg, struct args *args, struct err *err)
