@@ -10,25 +10,39 @@
 
 /* The monitor, and a client in the foreground, finish within this after the container's end. */
 #define END_TIMEOUT_MS 10000
+#define KILL_EVERY_MS  100
 
+static int kill_once(struct engine *eng, const struct record *rec, struct err *err)
+{
+	struct err kill_err = ERR_INIT;
+	int r = container_kill(&eng->runtime, rec->id, SIGKILL, false, &kill_err);
+
+	/* Just starting, or just ended. */
+	if (r >= 0 || kill_err.kind == ERR_NOT_FOUND || kill_err.kind == ERR_CONFLICT)
+		return 0;
+	if (err)
+		*err = kill_err;
+	return err_wrap(err, r, "killing container %s", rec->name);
+}
+
+/* Until the monitor lets go of the lock: a container that is just being made gets its first process
+ * later. */
 static int kill_running(struct engine *eng, const struct record *rec, struct err *err)
 {
-	cleanup_fd int lock = -EBADF;
-	struct err kill_err = ERR_INIT;
-	int r;
+	cleanup_fd int lock = -EBUSY;
+	int r = 0;
 
-	r = container_kill(&eng->runtime, rec->id, SIGKILL, false, &kill_err);
-	/* Just starting, or just ended: then the wait below decides. */
-	if (r < 0 && kill_err.kind != ERR_NOT_FOUND && kill_err.kind != ERR_CONFLICT) {
-		if (err)
-			*err = kill_err;
-		return err_wrap(err, r, "killing container %s", rec->name);
+	for (int waited = 0; lock == -EBUSY && waited < END_TIMEOUT_MS; waited += KILL_EVERY_MS) {
+		r = kill_once(eng, rec, err);
+		if (r < 0)
+			return r;
+		lock = life_lock(eng, rec->id, KILL_EVERY_MS);
 	}
-	lock = life_lock(eng, rec->id, END_TIMEOUT_MS);
 	if (lock == -EBUSY)
 		return err_fail(err, ERR_CONFLICT, "container %s was killed but does not end",
 				rec->name);
-	return 0;
+	/* The monitor may have been killed as well, and have left cgroups and state. */
+	return container_delete(&eng->runtime, rec->id, true, err);
 }
 
 int engine_remove(struct engine *eng, const char *word, bool force, struct err *err)

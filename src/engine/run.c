@@ -272,6 +272,9 @@ static void start_failed(struct run *run, const struct err *why)
 	int r;
 
 	supervisor_done(&run->monitor);
+	/* Nothing to do, unless the monitor was killed on the way. */
+	if (container_delete(&run->eng->runtime, run->rec.id, true, &err) < 0)
+		log_warn("%s", err.msg);
 	r = life_finish(run->eng, run->rec.id, run->rec.auto_remove, err_exit_status(why),
 			time_now_ns(), &err);
 	if (r < 0)
