@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import engine
+from layers import docker_archive, entry, tar
 
 
 @pytest.mark.parametrize("command, code", [
@@ -181,3 +182,17 @@ def test_only_what_is_kept_is_synced(anyone):
     assert "volatile" in anyone.inro("run", "--rm", box, *root_of).ok().out
     assert "volatile" not in anyone.inro("run", "--name", "kept", box, *root_of).ok().out
     anyone.inro("rm", "kept").ok()
+
+
+@pytest.mark.parametrize("count", [20, 120])
+def test_image_of_many_layers(anyone, count):
+    """Overlayfs takes few layers the simple way before Linux 6.7."""
+    layers = [engine.rootfs_tar(anyone).read_bytes()]
+    layers += [tar(entry(f"layer{i}", "x"), entry("top", f"{i}\n")) for i in range(1, count)]
+    archive = anyone.dir / "deep.tar"
+    archive.write_bytes(docker_archive(layers, tags=["deep:1"]))
+    anyone.own(archive)
+    anyone.inro("load", "-i", archive).ok()
+    done = anyone.inro("run", "--rm", "deep:1", "sh", "-c",
+                       "cat top; ls / | grep -c layer; echo new >>layer1; cat layer1").ok()
+    assert done.out == f"{count - 1}\n{count - 1}\nxnew\n"
