@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -40,7 +41,7 @@ static int attributes_copy(struct image_store *store, int from, int to, const ch
 	if (fstat(from, &st) < 0)
 		return err_errno(err, errno, "examining %s", path);
 	/* Through /proc because the fds are O_PATH. Rootless, only root of the user namespace can
-	 * give it away: owner_copy(), as the last thing. */
+	 * give it away: adopt_mapped(). */
 	fd_proc_path(to, name);
 	if ((fchownat(to, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 && !store->rootless) ||
 	    chmod(name, st.st_mode & 07777) < 0)
@@ -52,23 +53,15 @@ static int attributes_copy(struct image_store *store, int from, int to, const ch
 	return r < 0 ? err_errno(err, -r, "setting attributes of %s", path) : 0;
 }
 
-static int owner_copy(struct image_store *store, int from, int to, int layer, const char *path,
-		      struct err *err)
-{
-	struct stat want, have;
-
-	if (!store->rootless || fstat(from, &want) < 0 || fstat(to, &have) < 0 ||
-	    (want.st_uid == have.st_uid && want.st_gid == have.st_gid))
-		return 0;
-	return layer_own(store, from, layer, path, err);
-}
-
 int image_init_upper(struct image_store *store, int top_layer_fd, int upper_fd, struct err *err)
 {
 	return attributes_copy(store, top_layer_fd, upper_fd, "upper directory", err);
 }
 
-/* Finds the directory path in the layers below k, nearest first. fd or -ENOENT. */
+/*
+ * Finds the directory path in the layers below k, nearest first. fd, -EACCES where only root of the
+ * user namespace can look, or -ENOENT.
+ */
 static int lower_find(struct image_store *store, const struct staging *st, char *const *diff_ids,
 		      size_t k, const char *path)
 {
@@ -80,9 +73,46 @@ static int lower_find(struct image_store *store, const struct staging *st, char 
 						  NULL);
 		/* Something else of that name hides what is below. */
 		if (fd != -ENOENT)
-			return fd < 0 ? -ENOENT : fd;
+			return fd < 0 && fd != -EACCES ? -ENOENT : fd;
 	}
 	return -ENOENT;
+}
+
+/* Rootless, in the user namespace: for what belongs to others or is below what does. */
+static int adopt_mapped(struct image_store *store, const struct staging *st, char *const *diff_ids,
+			size_t k, int to, const char *path, struct err *err)
+{
+	int r = -ENOENT;
+
+	while (r == -ENOENT && k-- > 0) {
+		bool staged;
+		cleanup_fd int layer = layer_open_any(store, st, diff_ids[k], &staged);
+
+		r = layer < 0 ? layer : layer_own(store, layer, to, path, err);
+	}
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP ? 0 : r;
+}
+
+static int adopt_path(struct image_store *store, const struct staging *st, char *const *diff_ids,
+		      size_t k, int layer, const char *path, struct err *err)
+{
+	cleanup_fd int from = lower_find(store, st, diff_ids, k, path);
+	struct stat want = { 0 };
+	int r = 0;
+
+	if (from >= 0) {
+		cleanup_fd int to =
+		    path_open_in(layer, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, NULL);
+
+		if (to >= 0)
+			r = attributes_copy(store, from, to, path, err);
+		if (r < 0 || fstat(from, &want) < 0)
+			return r;
+	}
+	if (!store->rootless || from == -ENOENT ||
+	    (from >= 0 && want.st_uid == geteuid() && want.st_gid == getegid()))
+		return 0;
+	return adopt_mapped(store, st, diff_ids, k, layer, path, err);
 }
 
 static int layer_adopt(struct image_store *store, const struct staging *st, char *const *diff_ids,
@@ -99,18 +129,8 @@ static int layer_adopt(struct image_store *store, const struct staging *st, char
 		return 0;
 	r = layer_info_staged(st, diff_ids[k], &info, err);
 	/* Children first: a parent that was given away may be closed to this process. */
-	for (size_t i = strv_len(info.implied); r == 0 && i-- > 0;) {
-		const char *path = info.implied[i];
-		cleanup_fd int from = lower_find(store, st, diff_ids, k, path);
-		cleanup_fd int to =
-		    from < 0
-			? -ENOENT
-			: path_open_in(layer, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, NULL);
-		if (to >= 0)
-			r = attributes_copy(store, from, to, path, err);
-		if (to >= 0 && r == 0)
-			r = owner_copy(store, from, to, layer, path, err);
-	}
+	for (size_t i = strv_len(info.implied); r == 0 && i-- > 0;)
+		r = adopt_path(store, st, diff_ids, k, layer, info.implied[i], err);
 	json_free(&apply_result_desc, &info);
 	return r;
 }

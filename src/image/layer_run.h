@@ -33,7 +33,7 @@ int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_r
 int layer_apply_start(struct image_store *store, int in_fd, int dir_fd, bool hash_input,
 		      struct layer_job *ret, struct err *err);
 int layer_apply_finish(struct layer_job *job, struct apply_result *ret, struct err *err);
-/* Gives the directory path below dir_fd the owner of the directory like_fd; rootless, where this
- * process may not. */
+/* Gives the directory path below dir_fd the owner, mode and times that it has below like_fd, where
+ * a rootless process itself may not. -ENOENT when like_fd has none. */
 int layer_own(struct image_store *store, int like_fd, int dir_fd, const char *path,
 	      struct err *err);

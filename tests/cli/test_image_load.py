@@ -333,7 +333,8 @@ def test_rootless_owners_are_mapped(user):
 
 def test_rootless_directories_without_entries_keep_their_owner(user):
     """The upper layer has only a file below directories of others."""
-    base = tar(entry("home/"), entry("home/a/", uid=1000, gid=50, mode=0o750), entry("home/a/-b/", uid=7, gid=7))
+    base = tar(entry("home/"), entry("home/a/", uid=1000, gid=50, mode=0o750),
+               entry("home/a/-b/", uid=7, gid=7))
     upper = tar(entry("home/a/-b/new", "x"))
     load(user, docker_archive([base, upper])).ok()
     uid_start, _ = harness.sub_ids(user.name, "/etc/subuid")

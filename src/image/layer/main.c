@@ -5,7 +5,7 @@
  *   inro-layer split  [--max-bytes=N]               an outer archive into a staging directory
  *   inro-layer apply  [--userns] [--digest] [...]   a layer into a directory
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
- *   inro-layer own    --userns PATH                 a directory, to whom stdin's directory belongs
+ *   inro-layer own    --userns PATH                 a directory is as it is below stdin's
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -68,16 +68,23 @@ static int mode_remove(const struct args *args, int dir, struct buf *out, struct
 
 static int mode_own(const struct args *args, int dir, struct buf *out, struct err *err)
 {
+	const int flags = O_DIRECTORY | O_NOFOLLOW;
 	struct stat st;
 
-	if (!args->name || fstat(STDIN_FILENO, &st) < 0)
+	if (!args->name)
 		return err_fail(err, ERR_USAGE, "own needs a path, and a directory as stdin");
-	cleanup_fd int fd =
-	    path_open_in(dir, args->name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, err);
-	if (fd >= 0 && fchownat(fd, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0)
-		return err_errno(err, errno, "giving %s to %u:%u", args->name, st.st_uid,
-				 st.st_gid);
-	return fd < 0 ? fd : 0;
+	cleanup_fd int from = path_open_in(STDIN_FILENO, args->name, O_PATH | flags, 0, err);
+	if (from < 0)
+		return from;
+	cleanup_fd int to = path_open_in(dir, args->name, O_RDONLY | flags, 0, err);
+	if (to < 0)
+		return to;
+	if (fstat(from, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0 ||
+	    fchmod(to, st.st_mode & 07777) < 0)
+		return err_errno(err, errno, "setting owner and mode of %s", args->name);
+	const struct timespec times[2] = { st.st_atim, st.st_mtim };
+	return futimens(to, times) < 0 ? err_errno(err, errno, "setting times of %s", args->name)
+				       : 0;
 }
 
 static const struct mode {
