@@ -73,7 +73,23 @@ static int apply_idmap(const struct init *in, const struct spec_mount *m,
 				   : container_userns(in, err);
 	if (userns < 0)
 		return userns;
-	return mount_set(fd, "", o->rec_idmap, 0, 0, 0, userns, err);
+	int r = mount_set(fd, "", o->rec_idmap, 0, 0, 0, userns, err);
+	if (r == -EINVAL)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"this kernel can't do that on its filesystem");
+	return r;
+}
+
+/* Clones made out here are peers of the host's mounts. They become slaves as the init's own do, so
+ * that nothing mounted in the container arrives here; with "shared" that is what was asked for, but
+ * a user namespace never gets it. */
+static int leave_host(const struct init *in, int fd, struct err *err)
+{
+	const char *word = in->spec->linux_->rootfs_propagation;
+
+	if (!in->userns && (str_eq(word, "shared") || str_eq(word, "rshared")))
+		return 0;
+	return mount_set(fd, "", true, 0, 0, MS_SLAVE, -EBADF, err);
 }
 
 static int prepare_bind(const struct init *in, const struct spec_mount *m, struct init_mount *im,
@@ -90,8 +106,11 @@ static int prepare_bind(const struct init *in, const struct spec_mount *m, struc
 	if (source < 0)
 		return err_errno(err, errno, "opening %s", path);
 	im->fd = mount_clone(source, "", im->opts.rec_bind, err);
-	if (im->fd < 0 || !wants_idmap(m, &im->opts))
-		return im->fd < 0 ? im->fd : 0;
+	if (im->fd < 0)
+		return im->fd;
+	r = leave_host(in, im->fd, err);
+	if (r < 0 || !wants_idmap(m, &im->opts))
+		return r;
 	r = apply_idmap(in, m, &im->opts, im->fd, err);
 	return r < 0 ? err_wrap(err, r, "mapping the ids") : 0;
 }
@@ -145,7 +164,7 @@ static int prepare_rootfs(struct init *in, struct err *err)
 	if (fd < 0)
 		return err_errno(err, errno, "opening %s", in->rootfs);
 	in->rootfs_fd = mount_clone(fd, "", true, err);
-	return in->rootfs_fd < 0 ? in->rootfs_fd : 0;
+	return in->rootfs_fd < 0 ? in->rootfs_fd : leave_host(in, in->rootfs_fd, err);
 }
 
 int prepare_mounts(struct init *in, struct err *err)

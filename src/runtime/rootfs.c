@@ -119,6 +119,10 @@ int rootfs_mount(struct init *in, struct err *err)
 		place = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (place < 0)
 			return err_errno(err, errno, "opening /");
+		/* pivot_root(2) takes no shared mount, which the clone of one is. */
+		r = mount_set(fd, "", false, 0, 0, MS_PRIVATE, -EBADF, err);
+		if (r < 0)
+			return r;
 	}
 	r = mount_attach(fd, place, err);
 	if (r < 0)

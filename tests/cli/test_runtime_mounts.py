@@ -241,6 +241,32 @@ def test_shared_root_leaves_the_hosts_mounts(root):
     root.run("unshare", "-m", "sh", "-c", script).ok()
 
 
+@pytest.mark.parametrize("propagation", ["", "rshared"])
+def test_mounts_in_a_user_namespace_stay_there(root, propagation):
+    """Where the host's mounts are shared, as systemd makes them."""
+    src = root.dir / "src"
+    src.mkdir()
+    src.chmod(0o777)
+    b = sh(root, "mount -t tmpfs tmpfs /data && mount -t tmpfs tmpfs /src/a && "
+                 "cp /proc/self/mountinfo /src/ready && while ! test -e /src/end; do sleep 0.02; done")
+    b.linux["namespaces"].append({"type": "user"})
+    maps = [{"containerID": 0, "hostID": 200000, "size": 1000}]
+    b.linux.update(uidMappings=maps, gidMappings=maps)
+    if propagation:
+        b.linux["rootfsPropagation"] = propagation
+    b.process["capabilities"] = {k: ["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"]
+                                 for k in ("bounding", "effective", "permitted")}
+    for d in (b.rootfs / "data", b.rootfs / "src", src / "a"):
+        d.mkdir()
+    b.mount("/src", "bind", src, "rbind")
+    run = " ".join(map(str, root.runtime_argv("run", "--bundle", b.path, "c1")))
+    script = (f"mount --make-rshared / && mount --bind {root.dir} {root.dir} && "
+              "cp /proc/self/mountinfo before && "
+              f"{{ {run} & }}; while ! test -e {src}/ready && kill -0 $!; do sleep 0.02; done; "
+              f"diff before /proc/self/mountinfo; touch {src}/end; wait $!")
+    assert root.run("unshare", "-m", "bash", "-c", script, timeout=20).ok().out == ""
+
+
 def test_shared_bind_passes_mounts_both_ways(root):
     src = root.dir / "src"
     (src / "a").mkdir(parents=True)
