@@ -256,8 +256,8 @@ int spec_gen_resources(const struct spec_input *in, struct spec_linux *l, struct
 	l->resources = res;
 	if (o->cgroup_parent)
 		l->cgroups_path = path_join(o->cgroup_parent, in->id);
-	else
-		l->cgroups_path = path_join("/inro", in->id);
+	else /* an unprivileged user's is beside the own cgroup, where it may have been delegated */
+		l->cgroups_path = path_join(in->rootless ? "inro" : "/inro", in->id);
 	/* An unprivileged user has no device controller, and cannot make nodes to begin with. */
 	if (!in->rootless)
 		gen_device_rules(in, res);

@@ -332,6 +332,8 @@ static void test_namespaces(void **state)
 	assert_string_equal(mount_at(&f, "/sys")->type, "bind");
 	assert_string_equal(f.spec.hostname, "machine");
 	assert_int_equal(f.spec.linux_->resources->devices.n, 0);
+	/* Beside the own cgroup, which may be delegated: the root of the hierarchy never is. */
+	assert_string_equal(f.spec.linux_->cgroups_path, "inro/" ID);
 	spec_free(&f.spec);
 	idmap_done(&map);
 }
