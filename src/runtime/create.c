@@ -33,6 +33,7 @@ struct creation {
 	int sync; /* our end */
 	int console_sock;
 	struct container stage, init;
+	int netns_helper; /* pidfd */
 	bool dir_made, cgroup_made, pid_file_made, hooks_ran, exec_seen;
 };
 
@@ -156,6 +157,7 @@ static int clone_init(struct creation *c, struct err *err)
 	c->sync = c->in.sync_parent = pair[0];
 	c->in.sync = c->in.conn = pair[1];
 	c->in.dir_fd = c->dir;
+	c->in.netns_by_helper = !staged && netns_needs_helper(&c->in);
 	if (!staged)
 		spec.flags |= c->in.new_ns & (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME);
 	p->pid = clone_first(c, &spec, &p->pidfd, &joined);
@@ -168,6 +170,11 @@ static int clone_init(struct creation *c, struct err *err)
 	c->in.listen_fd = fd_close(c->in.listen_fd);
 	if (p->pid < 0)
 		return err_errno(err, -p->pid, "making the container's first process");
+	if (c->in.netns_by_helper) {
+		r = netns_helper_start(&c->in, &c->netns_helper, err);
+		if (r < 0)
+			return r;
+	}
 	if (joined)
 		return 0;
 	r = cgroup_create_finish(&c->cg, err);
@@ -254,7 +261,7 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 	sync_send(c->sync, SYNC_CGROUP, c->init.pid, fds, (size_t)n);
 	while (n > 0)
 		fd_close(fds[--n]);
-	return 0;
+	return netns_helper_done(&c->netns_helper, err);
 }
 
 static int run_hooks(struct creation *c, struct err *err)
@@ -375,6 +382,7 @@ static void undo(struct creation *c)
 {
 	struct err err = ERR_INIT;
 
+	netns_helper_done(&c->netns_helper, NULL);
 	kill_process(&c->stage);
 	kill_process(&c->init);
 	if (c->cgroup_made && cgroup_delete(&c->cg, &err) < 0)
@@ -424,6 +432,7 @@ int container_create(const struct runtime *rt, const struct create_args *args,
 		.dir = -EBADF,
 		.sync = -EBADF,
 		.console_sock = -EBADF,
+		.netns_helper = -EBADF,
 		.stage = { .pidfd = -EBADF },
 		.init = { .pidfd = -EBADF },
 	};

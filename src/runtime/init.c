@@ -11,7 +11,6 @@
 #include "runtime/hooks.h"
 #include "runtime/init.h"
 #include "runtime/sync.h"
-#include "sys/netlink.h"
 #include "sys/prctl.h"
 #include "sys/seccomp.h"
 
@@ -76,11 +75,6 @@ static int join_keyring(struct init *in, struct err *err)
 	return 0;
 }
 
-static int loopback_up(struct init *in, struct err *err)
-{
-	return in->new_ns & CLONE_NEWNET ? netlink_loopback_up(err) : 0;
-}
-
 static int set_names(struct init *in, struct err *err)
 {
 	const struct spec *s = in->spec;
@@ -138,10 +132,10 @@ static const struct init_step set_up[] = {
 	{ NULL, join_keyring },
 	{ "entering the user namespace", init_enter_userns },
 	{ NULL, init_make_namespaces },
-	{ "bringing up the loopback interface", loopback_up },
 	{ "isolating the mount namespace", rootfs_isolate },
 	{ "mounting the root filesystem", rootfs_mount },
-	{ NULL, mounts_make },
+	{ NULL, mounts_make }, /* sysfs waits for the network namespace, cgroup for the limits */
+	{ NULL, init_join_netns },
 	{ NULL, devices_make },
 	{ "setting up the console", devices_console },
 	{ NULL, process_stdio },
@@ -149,7 +143,7 @@ static const struct init_step set_up[] = {
 	{ NULL, sysctl_apply }, /* before /proc/sys is made read-only */
 	{ NULL, process_limits },
 	{ NULL, process_sched },
-	{ "joining the cgroup", init_join_cgroup },
+	{ NULL, init_join_cgroup },
 	{ NULL, create_hooks },
 	{ NULL, protect_paths },
 	{ NULL, rootfs_finish_mounts },

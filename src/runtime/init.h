@@ -47,7 +47,8 @@ struct init {
 	int procfs;  /* private handle on the container's proc */
 	int console; /* pty slave */
 	int conn;    /* who is told about success or failure: sync, later the start connection */
-	bool cgroup_joined, in_cwd;
+	bool netns_by_helper; /* decided by the runtime */
+	bool cgroup_joined, netns_joined, in_cwd;
 	char **env;    /* the program's, complete */
 	char *program; /* absolute path inside the root, or as given with a slash */
 };
@@ -68,6 +69,18 @@ int init_enter_userns(struct init *in, struct err *err); /* ids 0:0 in the new u
 int init_make_namespaces(struct init *in, struct err *err);
 /* Waits for the limits and joins the cgroups, once; then makes the cgroup namespace. */
 int init_join_cgroup(struct init *in, struct err *err);
+/* Makes or waits for the network namespace, once, and brings its loopback up. */
+int init_join_netns(struct init *in, struct err *err);
+
+/*
+ * netns.c. A network namespace takes the kernel 0.5 ms, as long as half of all mounts: where there
+ * is a second CPU, a helper process makes it and sends it to the init, which mounts meanwhile.
+ * Not for user namespaces, which must own theirs.
+ */
+bool netns_needs_helper(const struct init *in);
+/* In the runtime, after the init was made. *ret_pidfd: netns_helper_done(). */
+int netns_helper_start(const struct init *in, int *ret_pidfd, struct err *err);
+int netns_helper_done(int *pidfd, struct err *err); /* waits for it */
 
 /* rootfs.c */
 int rootfs_isolate(struct init *in, struct err *err); /* propagation of the new namespace */

@@ -9,6 +9,7 @@
 #include "runtime/init.h"
 #include "runtime/sync.h"
 #include "sys/clone.h"
+#include "sys/netlink.h"
 #include "sys/ns.h"
 #include "sys/procfs.h"
 #include "sys/prctl.h"
@@ -86,6 +87,9 @@ int init_make_namespaces(struct init *in, struct err *err)
 	uint64_t flags = in->new_ns & UNSHARE_FLAGS;
 	int r;
 
+	if (in->netns_by_helper)
+		flags &= ~(uint64_t)CLONE_NEWNET;
+
 	if (!init_needs_stage(in) && in->joined_ns) {
 		r = join_paths(in, true, err);
 		if (r < 0)
@@ -100,28 +104,72 @@ int init_make_namespaces(struct init *in, struct err *err)
 	return 0;
 }
 
-int init_join_cgroup(struct init *in, struct err *err)
+static int join_cgroup(struct init *in, struct sync_msg *msg, struct err *err)
 {
-	struct sync_msg msg;
-	int r;
-
-	if (in->cgroup_joined)
-		return 0;
+	in->state->pid = (pid_t)msg->number;
 	in->cgroup_joined = true;
-	r = sync_expect(in->sync, SYNC_CGROUP, &msg, err);
-	if (r < 0)
-		return r;
-	in->state->pid = (pid_t)msg.number;
-	for (size_t i = 0; i < msg.n_fds && r >= 0; i++)
-		if (write(msg.fds[i], "0", 1) < 0)
-			r = err_errno(err, errno, "moving the process into its cgroup");
-	sync_msg_done(&msg);
-	if (r < 0)
-		return r;
+	for (size_t i = 0; i < msg->n_fds; i++)
+		if (write(msg->fds[i], "0", 1) < 0)
+			return err_errno(err, errno, "moving the process into its cgroup");
 	/* The cgroup namespace's root is the cgroup that its maker is in. */
 	if ((in->new_ns & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
 		return err_errno(err, errno, "making the cgroup namespace");
 	return 0;
+}
+
+static int join_netns(struct init *in, struct sync_msg *msg, struct err *err)
+{
+	int r;
+
+	in->netns_joined = true;
+	r = msg->n_fds == 1 ? ns_join(msg->fds[0], CLONE_NEWNET, err) : -EPROTO;
+	return r < 0 ? r : netlink_loopback_up(err);
+}
+
+/* The runtime and its helper for the network namespace send when they are ready, in any order. */
+static int join_until(struct init *in, const bool *done, struct err *err)
+{
+	while (!*done) {
+		struct sync_msg msg;
+		int r = sync_recv(in->sync, &msg, err);
+
+		if (r == 0)
+			return err_errno(err, EPIPE, "waiting for the runtime");
+		if (r < 0)
+			return r;
+		if (msg.type == SYNC_CGROUP)
+			r = join_cgroup(in, &msg, err);
+		else if (msg.type == SYNC_NETNS)
+			r = join_netns(in, &msg, err);
+		else
+			r = err_errno(err, EPROTO, "unexpected message %d", (int)msg.type);
+		sync_msg_done(&msg);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int init_join_cgroup(struct init *in, struct err *err)
+{
+	int r = join_until(in, &in->cgroup_joined, err);
+
+	return r < 0 ? err_wrap(err, r, "joining the cgroup") : 0;
+}
+
+int init_join_netns(struct init *in, struct err *err)
+{
+	int r = 0;
+
+	if (!(in->new_ns & CLONE_NEWNET) || in->netns_joined)
+		return 0;
+	if (in->netns_by_helper) {
+		r = join_until(in, &in->netns_joined, err);
+	} else {
+		in->netns_joined = true;
+		r = netlink_loopback_up(err);
+	}
+	return r < 0 ? err_wrap(err, r, "setting up the network namespace") : 0;
 }
 
 static int stage_userns(struct init *in, struct err *err)

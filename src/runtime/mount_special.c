@@ -61,7 +61,10 @@ static int new_or_host(struct init *in, const struct spec_mount *m, struct mount
 
 int mount_sysfs(struct init *in, const struct spec_mount *m, struct mount_opts *o, struct err *err)
 {
-	return new_or_host(in, m, o, "/sys", err);
+	int r = init_join_netns(in, err);
+
+	/* It shows the network devices of the namespace that it is mounted in. */
+	return r < 0 ? r : new_or_host(in, m, o, "/sys", err);
 }
 
 int mount_mqueue(struct init *in, const struct spec_mount *m, struct mount_opts *o, struct err *err)

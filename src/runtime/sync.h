@@ -21,6 +21,7 @@ enum sync_type {
 	SYNC_EXEC,        /* about to execute the program */
 	/* runtime -> init */
 	SYNC_MAPS_DONE,
+	SYNC_NETNS,  /* the network namespace that was made for it */
 	SYNC_CGROUP, /* limits are set; fds to write "0" to; number: the init's pid out here */
 	SYNC_GO,
 };
