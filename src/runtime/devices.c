@@ -67,7 +67,7 @@ static int make_node(const struct init *in, const struct node *n, struct err *er
 	struct err first = ERR_INIT;
 	int r;
 
-	if (in->userns && n->type != S_IFIFO)
+	if (in->mapped && n->type != S_IFIFO)
 		return bind_node(in, n, err);
 	dir = path_parent_in(in->root, n->path, true, &name, err);
 	if (dir < 0)

@@ -28,6 +28,7 @@ struct init {
 	uint64_t joined_ns;        /* CLONE_NEW* that are joined by path */
 	int ns_fds[NS_COUNT];      /* by enum spec_ns; -EBADF */
 	bool userns;               /* the container is in another user namespace than the runtime */
+	bool mapped;               /* the container is not in the initial user namespace */
 	int rootfs_fd;             /* detached mount made by the runtime, or -EBADF */
 	struct init_mount *mounts; /* one per spec->mounts */
 	const void *bpf;

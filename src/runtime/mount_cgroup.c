@@ -73,8 +73,8 @@ static int hierarchy_mount(const struct init *in, const struct cgroup_hierarchy 
 	int fd;
 
 	if (in->new_ns & CLONE_NEWCGROUP) {
-		fd = hierarchy_new(h, o, in->userns ? NULL : err);
-		if (fd >= 0 || !in->userns)
+		fd = hierarchy_new(h, o, in->mapped ? NULL : err);
+		if (fd >= 0 || !in->mapped)
 			return fd;
 		/* Not permitted in this user namespace. */
 	}

@@ -49,7 +49,7 @@ static int new_or_host(struct init *in, const struct spec_mount *m, struct mount
 	cleanup_fd int fd = mount_new(m->type, m->source ? m->source : m->type, o->data, o->n_data,
 				      (unsigned int)o->set, &first);
 
-	if (fd == -EPERM && in->userns)
+	if (fd == -EPERM && in->mapped)
 		return bind_host(in, m, o, host_path, err);
 	if (fd < 0) {
 		if (err)
@@ -79,7 +79,7 @@ int mount_devpts(struct init *in, const struct spec_mount *m, struct mount_opts 
 	    mount_new("devpts", "devpts", o->data, o->n_data, (unsigned int)o->set, &first);
 
 	/* The usual gid=5 (tty) does not exist where only one group is mapped. */
-	if (fd == -EINVAL && in->userns && mount_opts_data(o, "gid")) {
+	if (fd == -EINVAL && in->mapped && mount_opts_data(o, "gid")) {
 		mount_opts_remove_data(o, "gid");
 		fd =
 		    mount_new("devpts", "devpts", o->data, o->n_data, (unsigned int)o->set, &first);

@@ -139,7 +139,7 @@ static int mount_proc(struct init *in, const struct spec_mount *m, struct mount_
 	fd = mount_new("proc", "proc", o->data, o->n_data, (unsigned int)o->set, &first);
 	/* Without a pid namespace of its own a user namespace may not mount procfs, but may see the
 	 * one that is there. */
-	if (fd == -EPERM && in->userns && !(in->new_ns & CLONE_NEWPID))
+	if (fd == -EPERM && in->mapped && !(in->new_ns & CLONE_NEWPID))
 		fd = mount_clone(AT_FDCWD, "/proc", true, &first);
 	if (fd < 0) {
 		if (err)

@@ -62,7 +62,7 @@ static int check_namespaces(const struct init *in, struct err *err)
 		return err_fail(err, ERR_INVALID,
 				"linux.uidMappings: given without a user namespace in "
 				"linux.namespaces");
-	if (in->rt->rootless && !(all & CLONE_NEWUSER))
+	if (geteuid() != 0 && !(all & CLONE_NEWUSER))
 		return err_fail(
 		    err, ERR_INVALID,
 		    "linux.namespaces: an unprivileged container needs a user namespace");
@@ -91,6 +91,8 @@ static int open_namespaces(struct init *in, struct err *err)
 	if (in->ns_fds[NS_USER] >= 0 && ns_is_own(in->ns_fds[NS_USER], CLONE_NEWUSER) == 1)
 		in->ns_fds[NS_USER] = fd_close(in->ns_fds[NS_USER]);
 	in->userns = in->ns_fds[NS_USER] >= 0 || (in->new_ns & CLONE_NEWUSER);
+	/* As podman runs it: root of a user namespace that the container shares. */
+	in->mapped = in->userns || in->rt->rootless;
 	return check_namespaces(in, err);
 }
 

@@ -217,7 +217,7 @@ static int set_groups(const struct init *in, struct err *err)
 	if (setgroups(more->n, groups) == 0)
 		return 0;
 	/* setgroups is denied in a user namespace with an unprivileged mapping. */
-	if (errno == EPERM && in->userns && more->n == 0)
+	if (errno == EPERM && in->mapped && more->n == 0)
 		return 0;
 	return err_errno(err, errno, "setting supplementary groups");
 }

@@ -23,6 +23,7 @@ default_ulimits=["nofile=1024:1024","nproc=1024:1024"]
 events_logger="none"
 cgroup_manager="cgroupfs"
 """
+CACHE = pathlib.Path(__file__).resolve().parents[2] / "build/test-cache"
 NAME = "example.com/real/{}:1"
 DOCKER = "/usr/bin/docker"  # Debian's, not a newer one in /usr/local
 
@@ -43,9 +44,9 @@ def mirror():
             if (code, origin) == ("bookworm", "Debian")][:1]
 
 
-def debian_tar(build, scratch):
+def debian_tar(scratch):
     """A minimal Debian as a tarball, in the build directory: it takes a minute to make."""
-    path = build / "test-cache/debian-bookworm.tar"
+    path = CACHE / "debian-bookworm.tar"
     if not path.exists():
         tree = scratch / "debootstrap"
         tool("debootstrap", "--variant=minbase", "bookworm", tree, *mirror())
@@ -54,7 +55,7 @@ def debian_tar(build, scratch):
                         "usr/share/zoneinfo"):
             for entry in tree.glob(pattern):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")
         tool("tar", "-C", tree, "--numeric-owner", "-cf", part, ".")
         part.rename(path)
@@ -160,7 +161,7 @@ class Workshop:
         return self._umoci("busybox", [first, busybox_second, busybox_third], BUSYBOX_CONFIG)
 
     def _make_debian(self):
-        base = debian_tar(self.build, self.dir)
+        base = debian_tar(self.dir)
         return self._umoci(
             "debian", [lambda root: self.tool("tar", "-C", root, "-xf", base), debian_second],
             {"cmd": "bash", "env": harness.SHELL_PATH})

@@ -212,6 +212,17 @@ def test_capabilities_of_a_user(root):
     assert status_field(out, "Uid").split() == ["1000"] * 4
 
 
+def test_root_of_a_user_namespace_needs_no_other(user):
+    """As podman runs it for unprivileged users."""
+    b = sh(user, "id -u; cat /proc/self/uid_map; ls -l /dev/null; echo > /dev/null")
+    b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] != "user"]
+    del b.linux["uidMappings"], b.linux["gidMappings"]
+    r = user.run("unshare", "--map-root-user", "--mount",
+                 *user.runtime_argv("run", "--bundle", b.save().path, "c1")).ok()
+    assert r.out.split()[:4] == ["0", "0", str(user.uid), "1"] and " 1,   3 " in r.out
+    b.run().fails("an unprivileged container needs a user namespace")
+
+
 def test_capabilities_that_cannot_be_granted(anyone):
     b = sh(anyone, "cat /proc/self/status")
     caps = b.process["capabilities"]

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other people's engines with inro-runtime under them: podman, buildah, docker, containerd. Runs as
+tests/cli does, whose fixtures these are; in a network namespace of its own, with plain cgroup v1
+where the machine's layout is hybrid, which these engines and their own runtimes refuse.
+
+    scripts/test-env pytest-3 tests/peers -k docker
+"""
+
+import ctypes
+import fcntl
+import importlib.util
+import os
+import pathlib
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+CLI = pathlib.Path(__file__).resolve().parents[1] / "cli"
+sys.path.insert(0, str(CLI))
+_spec = importlib.util.spec_from_file_location("cli_conftest", CLI / "conftest.py")
+_cli = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_cli)
+BUILD, build = _cli.BUILD, _cli.build
+pytest_runtest_makereport = _cli.pytest_runtest_makereport
+
+import engines  # noqa: E402  (after sys.path)
+import harness  # noqa: E402
+
+CLONE_NEWNS, CLONE_NEWNET, IFF_UP = 0x20000, 0x40000000, 1
+SIOCSIFFLAGS = 0x8914
+
+
+def pytest_configure():
+    _cli.pytest_configure()
+    if os.geteuid() != 0:
+        pytest.exit("the other engines' tests need root", 2)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+    subprocess.run(["umount", "/sys/fs/cgroup/unified"], stderr=subprocess.DEVNULL, check=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """As in tests/cli, but podman mounts and unmounts its storage's directory as it likes."""
+    leftovers = harness.Leftovers()
+    yield
+    leftovers.before |= {m for m in leftovers.look() if m.endswith(("/r/overlay", "/b/overlay"))}
+    leftovers.check()
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    # short and in memory: podman refuses long paths, and much is written
+    path = pathlib.Path(tempfile.mkdtemp(prefix="p", dir="/run"))
+    path.chmod(0o755)
+    harness.make_rootfs(path / "rootfs")
+    (path / "rootfs/etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n"
+                                            "alice:x:1000:1000::/:/bin/sh\n")
+    subprocess.run(["tar", "-C", path / "rootfs", "-cf", path / "box.tar", "."], check=True)
+    yield path
+    subprocess.run(["umount", "-R", "-q", "-l", path], check=False)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def podman(scratch):
+    yield from engines.podman(BUILD, scratch, "root")
+
+
+@pytest.fixture(scope="session")
+def users_podman(scratch):
+    name = os.environ["INRO_TEST_USER"].split(":", maxsplit=1)[0]
+    yield from engines.podman(BUILD, scratch, name)
+
+
+@pytest.fixture(scope="session")
+def docker(scratch):
+    yield from engines.docker(BUILD, scratch)
+
+
+@pytest.fixture(scope="session")
+def ctr(scratch):
+    yield from engines.containerd(BUILD, scratch)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The other engines, each with a state of its own and an image "box" of busybox. Every one has run a
+container before the first test looks at the machine, so that what stays there for good (parent
+cgroups, bridges) is not taken for a leftover."""
+
+import pathlib
+import shlex
+import subprocess
+import tempfile
+import time
+
+import harness
+
+DOCKER = "/usr/bin/docker"  # Debian's, not a newer one in /usr/local
+CONTAINERS_CONF = """[containers]
+default_ulimits=["nofile=1024:1024","nproc=1024:1024"]
+[engine]
+events_logger="none"
+cgroup_manager="cgroupfs"
+"""
+
+
+class Engine:
+    """A command line up to its verb; run_options go behind `run`."""
+
+    def __init__(self, who, argv, run_options=()):
+        self.who, self.argv, self.run_options = who, list(map(str, argv)), list(run_options)
+
+    def __call__(self, *args, **kw):
+        return self.who.run(*self.argv, *args, **kw)
+
+    def run(self, *args, **kw):
+        return self("run", *self.run_options, *args, **kw)
+
+    def on_terminal(self, *args):
+        """`run` with a terminal that script(1) makes; what it printed."""
+        command = shlex.join(map(str, [*self.argv, "run", *self.run_options, *args]))
+        done = self.who.run("script", "-qec", "stty rows 33 cols 101; " + command, "/dev/null")
+        done.out = done.out.replace("^@", "").replace("\0", "")  # how script passes an end of file
+        return done
+
+
+def _who(build, name):
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="w", dir="/run"))
+    scratch.chmod(0o755)
+    return harness.Who(build, name, scratch)
+
+
+def podman(build, scratch, name):
+    who = _who(build, name)
+    conf = who.dir / "containers.conf"
+    conf.write_text(CONTAINERS_CONF)
+    who.env["CONTAINERS_CONF"] = str(conf)
+    engine = Engine(who, ["podman", "--root", who.dir / "r", "--runroot", who.dir / "rr", "--tmpdir",
+                          who.dir / "t", "--runtime", build / "inro-runtime"])
+    engine("import", "-q", scratch / "box.tar", "box").ok()
+    engine.run("--rm", "--network", "none", "box", "true").ok()
+    yield engine
+    engine("rm", "-fa", "-t", "0")
+    if who.rootless:
+        engine("system", "migrate")  # ends the process that holds the user namespace
+    _remove(who)
+
+
+def _remove(who):
+    subprocess.run(["umount", "-R", "-q", "-l", who.dir / "r/overlay"], check=False)
+    subprocess.run(["rm", "-rf", who.dir], check=False)
+
+
+def _daemon(who, argv, answers):
+    """Runs a daemon until the engine's command line gets an answer from it."""
+    with open(who.dir / "log", "wb") as log:
+        process = who.popen(*argv, stdout=log, stderr=log)
+    harness.wait_for(lambda: process.poll() is not None or answers(), 60, argv[0])
+    assert process.poll() is None, (who.dir / "log").read_text()
+    return process
+
+
+def docker(build, scratch):
+    who = _who(build, "root")
+    sock = f"unix://{who.dir}/s"
+    engine = Engine(who, [DOCKER, "-H", sock], ["--runtime", "inro"])
+    process = _daemon(
+        who, ["dockerd", "--data-root", who.dir / "r", "--exec-root", who.dir / "e", "-H", sock,
+              "--pidfile", who.dir / "pid", "--add-runtime", f"inro={build}/inro-runtime"],
+        lambda: engine("version").code == 0)
+    engine("import", scratch / "box.tar", "box").ok()
+    engine.run("--rm", "box", "true").ok()
+    yield engine
+    process.terminate()
+    process.wait(30)
+    _remove(who)
+
+
+def containerd(build, scratch):
+    who = _who(build, "root")
+    conf = who.dir / "config.toml"
+    conf.write_text(f'version = 2\nroot = "{who.dir}/r"\nstate = "{who.dir}/s"\n'
+                    'disabled_plugins = ["io.containerd.grpc.v1.cri", '
+                    '"io.containerd.internal.v1.opt"]\n'
+                    f'[grpc]\naddress = "{who.dir}/c.sock"\n')
+    engine = Engine(who, ["ctr", "-a", who.dir / "c.sock"],
+                    ["--runc-binary", str(build / "inro-runtime"), "--env", "PATH=/bin", "--rootfs"])
+    process = _daemon(who, ["containerd", "-c", conf], lambda: engine("version").code == 0)
+    engine.run("--rm", scratch / "rootfs", "first", "true").ok()
+    time.sleep(0.5)  # the shim of the first one ends
+    yield engine
+    process.terminate()
+    process.wait(30)
+    _remove(who)
