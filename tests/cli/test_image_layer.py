@@ -318,6 +318,14 @@ def test_whiteouts_through_symlinks_hide_nothing(unpack, bait):
     unpack.ok(entry("s", link=str(bait.parent)), entry("s/.wh.bait"))
 
 
+def test_whiteouts_below_a_file_hide_nothing(unpack):
+    for members in ([entry("f", "new"), entry("f/.wh.x"), entry("f/d/.wh.y"), entry("g", "x")],
+                    [entry("f/.wh.x"), entry("f", "new"), entry("g", "x")]):
+        tree = unpack.ok(*members)
+        assert tree.keys() == {b".", b"f", b"g"} and tree[b"f"]["data"] == b"new"
+    unpack.fails(tar(entry("f", "new"), entry("f/x", "x")), "f/x")
+
+
 # ---- broken and oversized archives (CVE-2021-20291: the puller hung on a cut layer) ----
 
 @pytest.mark.parametrize("compress", COMPRESSORS)

@@ -225,12 +225,15 @@ static int member_apply(struct apply *ap, struct archive_entry *entry, struct er
 	if (!*path)
 		return root_apply(ap, entry, err);
 	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
 	int r = parent_open(ap, path, slash ? (size_t)(slash - path) : 0, err);
+	/* Below a file of this layer nothing of lower ones shows; umoci writes such whiteouts, too.
+	 */
+	if (r == -ENOTDIR && str_starts(base, WHITEOUT))
+		return 0;
 	if (r < 0)
 		return r;
-	struct member m = {
-		.entry = entry, .path = path, .base = slash ? slash + 1 : path, .dir = ap->parent_fd
-	};
+	struct member m = { .entry = entry, .path = path, .base = base, .dir = ap->parent_fd };
 	if (str_starts(m.base, WHITEOUT) && parent_is_linked(ap))
 		return 0;
 	if (str_eq(m.base, WHITEOUT_OPQ))
