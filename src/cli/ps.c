@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/log.h"
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "cli/cli.h"
@@ -72,29 +71,6 @@ static void add_row(struct cli_list *list, const struct record *rec, bool no_tru
 	cli_list_row(list, cells);
 }
 
-/* Brings each record up to date with the truth, and drops those that are gone. */
-static int list_true(struct engine *eng, struct record_list *list, struct err *err)
-{
-	size_t i, k = 0;
-	int r;
-
-	r = record_list(eng, NULL, list, err);
-	for (i = 0; r == 0 && i < list->n; i++) {
-		struct err repair_err = ERR_INIT;
-
-		r = life_repair(eng, &list->items[i], &repair_err);
-		if (r < 0)
-			log_warn("%s", repair_err.msg);
-		if (r == 1)
-			record_done(&list->items[i]);
-		else
-			list->items[k++] = list->items[i];
-		r = 0;
-	}
-	list->n = k;
-	return r;
-}
-
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct ps_options *o = options;
@@ -110,7 +86,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		return r;
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
-		r = list_true(&eng, &records, err);
+		r = life_list(&eng, &records, err);
 	for (i = 0; r == 0 && i < records.n; i++) {
 		const struct record *rec = &records.items[i];
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/life.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,8 @@
 #include "runtime/monitor_proto.h"
 
 #define LOCK_POLL_MS 2
+/* Between its directory and its record a start needs milliseconds. */
+#define ORPHAN_AGE_NS (60 * INT64_C(1000000000))
 
 static int lock_try(int fd)
 {
@@ -166,4 +169,66 @@ int life_repair(struct engine *eng, struct record *rec, struct err *err)
 	if (lock < 0 && lock != -ENOENT)
 		return err_errno(err, -lock, "locking container %s", rec->id);
 	return life_bury(eng, rec, err);
+}
+
+static bool is_orphan(struct engine *eng, const char *id, const struct record_list *known)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < known->n; i++)
+		if (str_eq(known->items[i].id, id))
+			return false;
+	return container_id_valid(id) && fstatat(eng->run_fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode) &&
+	       time_now_ns() - st.st_mtim.tv_sec * INT64_C(1000000000) > ORPHAN_AGE_NS;
+}
+
+/* What can't be removed now waits for the next time. */
+static void remove_orphans(struct engine *eng, const struct record_list *known)
+{
+	int fd = openat(eng->run_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		fd_close(fd);
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		cleanup_fd int lock = -EBADF;
+		struct err err = ERR_INIT;
+
+		if (!is_orphan(eng, entry->d_name, known))
+			continue;
+		lock = life_lock(eng, entry->d_name, 0);
+		if (lock != -EBUSY && life_remove_dirs(eng, entry->d_name, &err) < 0)
+			log_debug("%s", err.msg);
+	}
+	closedir(dir);
+}
+
+int life_list(struct engine *eng, struct record_list *ret, struct err *err)
+{
+	size_t k = 0;
+	int r;
+
+	r = engine_dirs(eng, err);
+	if (r == 0)
+		r = record_list(eng, NULL, ret, err);
+	if (r < 0)
+		return r;
+	remove_orphans(eng, ret);
+	for (size_t i = 0; i < ret->n; i++) {
+		struct err repair_err = ERR_INIT;
+
+		r = life_repair(eng, &ret->items[i], &repair_err);
+		if (r < 0)
+			log_warn("%s", repair_err.msg);
+		if (r == 1)
+			record_done(&ret->items[i]);
+		else
+			ret->items[k++] = ret->items[i];
+	}
+	ret->n = k;
+	return 0;
 }

@@ -24,6 +24,9 @@ int life_lock(struct engine *eng, const char *id, int timeout_ms);
 /* If the record says running and nobody lives: finishes it (status from the lock file) or, with
  * auto_remove, removes it. rec is brought up to date. 1: the record is gone; 0; or -errno. */
 int life_repair(struct engine *eng, struct record *rec, struct err *err);
+/* All containers, newest first, as they truly are: each record repaired, and run directories that a
+ * killed inro left before it had made a record removed. */
+int life_list(struct engine *eng, struct record_list *ret, struct err *err);
 /* The exit record that the monitor wrote into the lock file. 0, or -ENOENT: none. */
 int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *ret_ns);
 /* Removes directories, then the record. Idempotent. */

@@ -296,6 +296,17 @@ static void on_exit_event(struct attach *a)
 	run->released = true;
 }
 
+/* The runtime knows the container by its id, the user by its name. */
+static int wrap_with_name(const struct run *run, int r, struct err *err)
+{
+	cleanup_free char *by_id = xasprintf("creating container %s: ", run->rec.id);
+	const char *rest = err ? str_after(err->msg, by_id) : NULL;
+
+	if (rest)
+		memmove(err->msg, rest, strlen(rest) + 1);
+	return err_wrap(err, r, "starting container %s", run->rec.name);
+}
+
 static int run_attached(struct run *run, struct err *err)
 {
 	struct attach attach;
@@ -305,7 +316,7 @@ static int run_attached(struct run *run, struct err *err)
 	r = supervisor_wait_started(&run->monitor, fds, &n, err);
 	if (r < 0) {
 		start_failed(run, err);
-		return r;
+		return wrap_with_name(run, r, err);
 	}
 	attach_init(&attach, run->monitor.sock, run->signal_fd, fds, n, run->opts->tty,
 		    run->opts->interactive);

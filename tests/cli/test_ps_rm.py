@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Listing and removing containers, and what happens when somebody is killed."""
 
+import fcntl
 import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import time
 
@@ -13,6 +15,7 @@ import pytest
 import engine
 import harness
 
+F_OFD_SETLK = 37  # fcntl(2)
 READY = "echo ready; exec sleep 1000"
 # pid 1 gets no signal that it has no handler for
 HANDLER = "trap 'exit 42' INT TERM; echo ready; while :; do sleep 0.05; done"
@@ -186,6 +189,27 @@ def test_lost_run_directory(anyone):
     for path in sorted((anyone.run_dir / "inro").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     assert "Exited (137)" in anyone.inro("ps", "-a").ok().out
+
+
+def test_run_directory_without_a_record(anyone):
+    """What an inro leaves that is killed before it has made the record."""
+    anyone.inro("ps").ok()
+    runs = anyone.run_dir / "inro/containers"
+    left, held, young = (runs / (letter * 64) for letter in "abc")
+    for path in (left, held, young):
+        path.mkdir(mode=0o700)
+        (path / "lock").touch()
+        anyone.own(path / "lock")
+        anyone.own(path)
+    for path in (left, held):
+        os.utime(path, (0, 0))
+    with open(held / "lock", "r+b") as lock:
+        fcntl.fcntl(lock, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+        anyone.inro("ps").ok()
+        assert sorted(runs.iterdir()) == [held, young]
+    for path in (held, young):
+        (path / "lock").unlink()
+        path.rmdir()
 
 
 def test_full_disk(root):

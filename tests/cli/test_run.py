@@ -196,3 +196,9 @@ def test_image_of_many_layers(anyone, count):
     done = anyone.inro("run", "--rm", "deep:1", "sh", "-c",
                        "cat top; ls / | grep -c layer; echo new >>layer1; cat layer1").ok()
     assert done.out == f"{count - 1}\n{count - 1}\nxnew\n"
+
+
+def test_a_failed_start_names_the_container(anyone):
+    r = anyone.inro("run", "--rm", "--name", "web", engine.box(anyone), "no-such-command")
+    r.fails('inro: starting container web: exec: "no-such-command": executable file not found',
+            code=127)
