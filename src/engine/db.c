@@ -7,6 +7,7 @@
 #include "base/util.h"
 
 #define BUSY_TIMEOUT_MS 10000
+#define BUSY_PAUSE_MS   2
 /* Pages in the log before a commit copies them back: the next opener reads the whole log, so a
  * small one keeps `inro run` quick. */
 #define CHECKPOINT_PAGES "32"
@@ -60,6 +61,21 @@ static int user_version(struct db *db, int *ret, struct err *err)
 	return 0;
 }
 
+/* Two processes that make a database at the same time get in each other's way here, where SQLite
+ * does not wait by itself. */
+static int choose_journal(struct db *db, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_MS * 1000000L };
+	int rc = SQLITE_BUSY;
+
+	for (int ms = 0; ms < BUSY_TIMEOUT_MS && (rc & 0xff) == SQLITE_BUSY; ms += BUSY_PAUSE_MS) {
+		if (ms)
+			nanosleep(&pause, NULL);
+		rc = sqlite3_exec(db->handle, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+	}
+	return rc == SQLITE_OK ? 0 : db_fail(db, err, "choosing the journal");
+}
+
 /* Another process may migrate at the same time: the version is read again under the lock. */
 static int migrate(struct db *db, struct err *err)
 {
@@ -67,9 +83,9 @@ static int migrate(struct db *db, struct err *err)
 	char sql[64];
 	int version, r;
 
-	if (sqlite3_exec(db->handle, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) != SQLITE_OK)
-		return db_fail(db, err, "choosing the journal");
-	r = db_begin(db, err);
+	r = choose_journal(db, err);
+	if (r == 0)
+		r = db_begin(db, err);
 	if (r < 0)
 		return r;
 	r = user_version(db, &version, err);

@@ -31,7 +31,9 @@ static int make_and_send(const struct init *in, struct err *err)
 		return fd;
 	r = sync_send(in->sync_parent, SYNC_NETNS, 0, &fd, 1);
 	/* An init that has failed meanwhile has told the runtime why. */
-	return r == -EPIPE ? 0 : r;
+	if (r == -EPIPE || r == -ECONNRESET)
+		return 0;
+	return r < 0 ? err_errno(err, -r, "handing on the network namespace") : 0;
 }
 
 int netns_helper_start(const struct init *in, int *ret_pidfd, struct err *err)

@@ -273,3 +273,10 @@ def test_time_stays_right(anyone):
     time.sleep(1.1)
     assert "1 second ago" in anyone.inro("ps", "-a").ok().out \
         or "2 seconds ago" in anyone.inro("ps", "-a").ok().out
+
+
+def test_first_use_by_many_at_once(anyone):
+    for n in range(5):
+        clients = [anyone.popen(anyone.program("inro"), "--root", anyone.state / f"new{n}", "ps", "-q")
+                   for _ in range(6)]
+        assert [c.wait(60) for c in clients] == [0] * 6
