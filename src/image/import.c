@@ -34,9 +34,12 @@ static int import_layer(struct import *im, int fd, struct err *err)
 		return err_errno(err, (int)-im->size, "copying tarball");
 	if (im->size == 0)
 		return err_fail(err, ERR_INVALID, "the tarball is empty");
-	if (lseek(blob, 0, SEEK_SET) < 0)
-		return err_errno(err, errno, "rewinding blob");
-	int r = unpack_unknown(im->store, &im->staging, blob, &im->layer, err);
+	/* What reads it must not be able to change it. */
+	cleanup_fd int reading =
+	    openat(im->staging.fd, INPUT_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (reading < 0)
+		return err_errno(err, errno, "opening blob");
+	int r = unpack_unknown(im->store, &im->staging, reading, &im->layer, err);
 	if (r < 0)
 		return r;
 	if (renameat(im->staging.fd, INPUT_NAME, im->staging.fd, digest_hex(im->layer.digest)) < 0)

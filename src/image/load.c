@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/load.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -39,6 +43,32 @@ static int archive_check(struct load *ld, struct err *err)
 		return err_fail(err, ERR_CORRUPT, "inro-layer gave no digest for %s", e->name);
 	}
 	return 0;
+}
+
+/* It could write to the staging directory as it liked: what later steps find there must be blobs
+ * alone, no links, no layers. It has ended and left no process behind. */
+static int staging_check(struct load *ld, struct err *err)
+{
+	struct dirent *entry;
+	cleanup_fd int fd = openat(ld->staging.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int r = 0;
+
+	if (!dir)
+		return err_errno(err, errno, "reading staging directory");
+	fd = -EBADF; /* the stream has it */
+	while (r == 0 && (entry = readdir(dir))) {
+		cleanup_free char *digest = xasprintf("sha256:%s", entry->d_name);
+		struct stat st;
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+			continue;
+		if (!digest_valid(digest) ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode) || st.st_nlink != 1)
+			r = err_fail(err, ERR_CORRUPT, "inro-layer left something that is no blob");
+	}
+	closedir(dir);
+	return r;
 }
 
 static int images_find(struct load *ld, struct err *err)
@@ -150,7 +180,8 @@ static int images_report(struct load *ld, struct image_list *ret, struct err *er
 static int load_run(struct load *ld, int fd, struct image_list *ret, struct err *err)
 {
 	static int (*const steps[])(struct load * ld, struct err * err) = {
-		archive_check, images_find, layers_unpack, layers_adopt, images_commit,
+		archive_check, staging_check, images_find,
+		layers_unpack, layers_adopt,  images_commit,
 	};
 
 	int r = store_lock_shared(ld->store, err);

@@ -4,6 +4,7 @@
 import gzip
 import json
 import os
+import stat
 import subprocess
 import tarfile
 
@@ -396,9 +397,14 @@ def test_confinement(root):
         assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
         mounts = open(f"/proc/{proc.pid}/mountinfo", encoding="ascii").read().splitlines()
         assert len(mounts) == 1
+        assert {"nodev", "nosuid", "noexec"} <= set(mounts[0].split()[5].split(","))
         for ns in ("mnt", "net", "ipc", "uts"):
             assert os.readlink(f"/proc/{proc.pid}/ns/{ns}") != os.readlink(f"/proc/self/ns/{ns}")
         assert sorted(os.listdir(f"/proc/{proc.pid}/root")) == []
+        # A device that it made, as it may, is closed to it.
+        os.mknod(root.dir / "fs/zero", 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+        with pytest.raises(PermissionError):
+            os.close(os.open(f"/proc/{proc.pid}/root/zero", os.O_RDWR))
     finally:
         proc.stdin.close()
         proc.wait(10)

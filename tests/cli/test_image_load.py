@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -378,3 +379,42 @@ def test_import_of_no_tarball(root):
     for data in (b"", b"no tarball" * 500):
         root.inro("import", "-", "made:5", input=data).fails()
         assert_nothing_stays(root)
+
+
+# ---- an inro-layer that an archive has taken over ----
+
+def taken_over(who, mode, deed):
+    """The path of an inro whose inro-layer does its work in that mode, and then the deed."""
+    programs = who.dir / "programs"
+    programs.mkdir()
+    shutil.copy(who.program("inro"), programs)
+    script = programs / "inro-layer"
+    script.write_text(f"""#!/usr/bin/python3
+import fcntl, os, subprocess, sys
+code = subprocess.run([{who.program("inro-layer")!r}] + sys.argv[1:], pass_fds=(3, 4)).returncode
+os.chdir(4)
+if sys.argv[1] == {mode!r}:
+    {deed}
+sys.exit(code)
+""")
+    script.chmod(0o755)
+    return [programs / "inro", "--root", store(who)]
+
+
+@pytest.mark.parametrize("deed", (
+    "os.makedirs('layer-HEX/fs/forged')",
+    "os.symlink('/', 'layer-HEX')",
+    "os.mkfifo('0' * 64)",
+    "os.link([n for n in os.listdir('.') if len(n) == 64][0], '0' * 64)",
+    "open('more', 'w')",
+))
+def test_split_leaves_nothing_but_blobs(root, deed):
+    inro = taken_over(root, "split", deed.replace("HEX", sha(BASE)[7:]))
+    root.run(*inro, "load", input=docker_archive([BASE])).fails("no blob")
+    assert_nothing_stays(root)
+
+
+def test_unpacking_cannot_change_the_blob(root):
+    deed = "code = code or 9 * (fcntl.fcntl(0, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY)"
+    root.run(*taken_over(root, "apply", deed), "import", "-", "made:6", input=BASE).ok()
+    assert sha(BASE) in blobs(root)

@@ -88,6 +88,10 @@ static int confine_root(int *dir_fd, struct err *err)
 		r = mount_pivot(mnt, err);
 	if (r < 0)
 		return r;
+	/* Unpacking makes device nodes as root: nothing in here may open one. */
+	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_NODEV | MS_NOSUID | MS_NOEXEC, NULL) <
+	    0)
+		return err_errno(err, errno, "closing the new root to devices and programs");
 	int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_errno(err, errno, "opening the new root");

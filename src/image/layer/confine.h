@@ -3,7 +3,8 @@
  * The fence around inro-layer, put up before the first byte of an archive is looked at: what a bug
  * in libarchive or a decompressor could reach is the one directory it works in. In order: a user
  * namespace when rootless; own mount, network, IPC and UTS namespaces with that directory as the
- * whole file system; resource limits; capabilities; no_new_privs; Landlock; a seccomp allow-list.
+ * whole file system, whose device nodes can't be opened; resource limits; capabilities;
+ * no_new_privs; Landlock; a seccomp allow-list.
  */
 #pragma once
 
