@@ -249,6 +249,13 @@ def test_later_members_replace_earlier_ones(unpack):
     assert tree[b"twice"]["perm"] == 0o711 and b"twice/in" in tree
 
 
+@pytest.mark.parametrize("depth", (40, 300))
+def test_a_file_replaces_a_deep_directory(unpack, depth):
+    deep = [entry("d/" * level) for level in range(1, depth)]
+    tree = unpack.ok(*deep, entry("d/" * (depth - 1) + "f", "x"), entry("d", "file"))
+    assert list(tree) == [b".", b"d"] and tree[b"d"]["data"] == b"file"
+
+
 def test_replacing_a_hard_link_leaves_the_other(unpack):
     tree = unpack.ok(entry("a", "one"), hardlink("b", "a"), hardlink("c", "/./a"),
                      hardlink("a", "a"), entry("b", "two"))

@@ -362,6 +362,13 @@ def test_rootless_capabilities(user):
     assert layer_tree(user, data)[b"f"]["xattrs"]["security.capability"][3] == 3
 
 
+def test_rootless_removes_deep_directories_of_subordinate_ids(user):
+    data = tar(*[entry("d/" * level, uid=5, gid=5) for level in range(1, 100)])
+    load(user, docker_archive([data])).ok()
+    user.inro("rmi", "example.com/made:1").ok()
+    assert_nothing_stays(user)
+
+
 # ---- import ----
 
 @pytest.mark.parametrize("compress", COMPRESSORS)

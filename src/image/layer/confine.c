@@ -22,7 +22,7 @@
 #include "sys/rlimit.h"
 
 #define MEMORY_MAX (1024u << 20) /* address space; a zstd window may take 128 MiB */
-#define FILES_MAX  64
+#define FILES_MAX  256           /* removing a tree takes two for each of its levels, up to 64 */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
