@@ -163,6 +163,14 @@ def test_acls(unpack):
                          "10000700ffffffff" "20000000ffffffff")
 
 
+def test_acl_of_a_name_without_an_id_is_left_out(unpack):
+    info, data = entry("f", "x", mode=0o640)
+    info.pax_headers = {"SCHILY.acl.access": "user::rw-,user:eve:r--,group::r--,mask::r--,other::---"}
+    tree, _, done = unpack(tar((info, data)))
+    assert 'f: ACL left out: it has no id for "eve"' in done.ok().err
+    assert tree[b"f"]["data"] == b"x" and not tree[b"f"]["xattrs"]
+
+
 def test_archives_cannot_bring_overlay_marks(unpack):
     tree, _, done = unpack(tar(xattr("d/", trusted__overlay__opaque="y", user__overlay__opaque="y"),
                                xattr("f", trusted__overlay__redirect="/etc")))

@@ -5,6 +5,9 @@
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 
+#include "base/log.h"
+#include "base/str.h"
+
 static const struct {
 	int archive_tag;
 	uint16_t tag;
@@ -34,6 +37,16 @@ static int entry_compare(const void *a, const void *b)
 	return 0;
 }
 
+/* GNU tar writes names of users alone, and whom they meant only its machine knew. */
+static bool unknown_name(struct archive_entry *entry, const char *name)
+{
+	cleanup_free char *shown = str_escape(archive_entry_pathname(entry) ?: "");
+	cleanup_free char *who = str_escape(name ?: "");
+
+	log_warn("%s: ACL left out: it has no id for \"%s\"", shown, who);
+	return false;
+}
+
 bool acl_encode(struct archive_entry *entry, int type, struct buf *out)
 {
 	struct posix_acl_xattr_header head = { .a_version = htole32(POSIX_ACL_XATTR_VERSION) };
@@ -55,8 +68,12 @@ bool acl_encode(struct archive_entry *entry, int type, struct buf *out)
 		};
 		if (e.e_tag == 0)
 			continue;
-		if (archive_tag == ARCHIVE_ENTRY_ACL_USER || archive_tag == ARCHIVE_ENTRY_ACL_GROUP)
+		if (archive_tag == ARCHIVE_ENTRY_ACL_USER ||
+		    archive_tag == ARCHIVE_ENTRY_ACL_GROUP) {
+			if (qual == -1)
+				return unknown_name(entry, name);
 			e.e_id = htole32((uint32_t)qual);
+		}
 		buf_add(out, &e, sizeof(e));
 	}
 	qsort(out->data + sizeof(head),

@@ -11,5 +11,6 @@
 
 #include "base/buf.h"
 
-/* type: ARCHIVE_ENTRY_ACL_TYPE_ACCESS or _DEFAULT. False when the entry has none. */
+/* type: ARCHIVE_ENTRY_ACL_TYPE_ACCESS or _DEFAULT. False when the entry has none,
+ * or one that names users without their ids. */
 bool acl_encode(struct archive_entry *entry, int type, struct buf *out);
