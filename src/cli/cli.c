@@ -32,6 +32,29 @@ void cli_report(const struct err *err)
 		fprintf(stderr, "hint: %s\n", err->hint);
 }
 
+int cli_each(const void *globals, char **words, bool force,
+	     int (*fn)(struct engine *eng, const char *word, bool force, struct err *err),
+	     struct err *err)
+{
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	int status = 0;
+	int r;
+
+	r = cli_engine(globals, &eng, err);
+	if (r < 0)
+		return r;
+	for (; *words; words++) {
+		struct err one = ERR_INIT;
+
+		if (fn(&eng, *words, force, &one) == 0)
+			continue;
+		cli_report(&one);
+		if (!force || one.kind != ERR_NOT_FOUND)
+			status = 1;
+	}
+	return status;
+}
+
 struct cli_list {
 	const struct cli_column *columns;
 	size_t n;

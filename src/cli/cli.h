@@ -27,6 +27,13 @@ int cli_print(const struct buf *out, struct err *err);
 /* "inro: <message>" and the hint on stderr, for commands that go on after an error. */
 void cli_report(const struct err *err);
 
+/* Does fn with each word; a failure is reported and the next word's turn comes. With force, what is
+ * not there is as wished. Returns the exit status 0 or 1, or -errno when the engine can't be had.
+ */
+int cli_each(const void *globals, char **words, bool force,
+	     int (*fn)(struct engine *eng, const char *word, bool force, struct err *err),
+	     struct err *err);
+
 /* Rows of a listing in the form that --format asks for: "table" (the default), or "json", one
  * object per line with docker's member names. */
 struct cli_column {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "base/str.h"
 #include "cli/cli.h"
 #include "engine/remove.h"
 
@@ -22,31 +21,22 @@ static const struct opt opts[] = {
 	  .help = "remove anonymous volumes as well (there are none yet)" },
 };
 
+static int remove_one(struct engine *eng, const char *word, bool force, struct err *err)
+{
+	int r = engine_remove(eng, word[0] == '/' ? word + 1 : word, force, err);
+
+	if (r == 0) {
+		printf("%s\n", word);
+		fflush(stdout);
+	}
+	return r;
+}
+
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct rm_options *o = options;
-	cleanup_engine struct engine eng = ENGINE_INIT;
-	int i, r, status = 0;
 
-	r = cli_engine(globals, &eng, err);
-	if (r < 0)
-		return r;
-	for (i = 0; args[i]; i++) {
-		struct err one = ERR_INIT;
-		const char *word = args[i][0] == '/' ? args[i] + 1 : args[i];
-
-		r = engine_remove(&eng, word, o->force, &one);
-		if (r == 0) {
-			printf("%s\n", args[i]);
-			continue;
-		}
-		cli_report(&one);
-		/* With --force what is gone already is as wished. */
-		if (!o->force || one.kind != ERR_NOT_FOUND)
-			status = 1;
-	}
-	fflush(stdout);
-	return status;
+	return cli_each(globals, args, o->force, remove_one, err);
 }
 
 const struct cmd cmd_rm = {

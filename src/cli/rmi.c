@@ -15,33 +15,22 @@ static const struct opt opts[] = {
 	  .help = "remove names of images that have containers, and all names of an id" },
 };
 
+static int remove_one(struct engine *eng, const char *word, bool force, struct err *err)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	cleanup_strv char **lines = NULL;
+	int r = images_remove(eng, word, force, &lines, err);
+
+	for (size_t i = 0; r == 0 && lines && lines[i]; i++)
+		buf_addf(&out, "%s\n", lines[i]);
+	return r == 0 ? cli_print(&out, err) : r;
+}
+
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct rmi_options *o = options;
-	cleanup_engine struct engine eng = ENGINE_INIT;
-	int i, r, status = 0;
 
-	r = cli_engine(globals, &eng, err);
-	if (r < 0)
-		return r;
-	for (i = 0; args[i]; i++) {
-		cleanup_buf struct buf out = BUF_INIT;
-		cleanup_strv char **lines = NULL;
-		struct err one = ERR_INIT;
-		size_t k;
-
-		r = images_remove(&eng, args[i], o->force, &lines, &one);
-		for (k = 0; r == 0 && lines && lines[k]; k++)
-			buf_addf(&out, "%s\n", lines[k]);
-		if (r == 0)
-			r = cli_print(&out, &one);
-		if (r == 0)
-			continue;
-		cli_report(&one);
-		if (!o->force || one.kind != ERR_NOT_FOUND)
-			status = 1;
-	}
-	return status;
+	return cli_each(globals, args, o->force, remove_one, err);
 }
 
 const struct cmd cmd_rmi = {
