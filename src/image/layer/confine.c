@@ -67,14 +67,14 @@ int confine_userns(int sync_fd, struct err *err)
 	return 0;
 }
 
-/* A mount namespace whose only mount is the directory. */
+/* A mount namespace whose only mount is the directory. 0, or 1 where that is not permitted. */
 static int confine_root(int *dir_fd, struct err *err)
 {
 	/* The fd stays in the old mount namespace; the working directory goes along. */
 	if (fchdir(*dir_fd) < 0)
 		return err_errno(err, errno, "entering directory");
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
-		return errno == EPERM ? 0 : err_errno(err, errno, "making namespaces");
+		return errno == EPERM ? 1 : err_errno(err, errno, "making namespaces");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_errno(err, errno, "making mounts private");
 	cleanup_fd int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -123,7 +123,7 @@ static int confine_limits(struct err *err)
 	return 0;
 }
 
-static int confine_caps(unsigned int flags, struct err *err)
+static int confine_caps(unsigned int flags, bool apart, struct err *err)
 {
 	/* SYS_ADMIN is for trusted.overlay.opaque alone; the calls that make it dangerous are not
 	 * in the seccomp list. */
@@ -136,6 +136,9 @@ static int confine_caps(unsigned int flags, struct err *err)
 	if (r < 0)
 		return err_errno(err, -r, "reading capabilities");
 	uint64_t keep = have.permitted & (flags & CONFINE_UNPACK ? unpack : 0);
+	/* A device node that is made on a mount which lets it be opened is the whole machine. */
+	if (!apart)
+		keep &= ~(1ull << CAP_MKNOD);
 	if (have.permitted & 1ull << CAP_SETPCAP)
 		r = cap_drop_bounding(keep, err);
 	struct cap_sets sets = { .bounding = keep, .effective = keep, .permitted = keep };
@@ -145,18 +148,52 @@ static int confine_caps(unsigned int flags, struct err *err)
 /* What reading an archive and writing a tree takes. All else fails with EPERM: no sockets, no
  * processes, no mounts, no opening of devices' ioctls. */
 static const int calls[] = {
-	SYS_read,      SYS_write,           SYS_pwrite64,      SYS_pread64,
-	SYS_openat,    SYS_openat2,         SYS_close,         SYS_newfstatat,
-	SYS_fstat,     SYS_statx,           SYS_fchown,        SYS_fchownat,
-	SYS_fchmod,    SYS_fchmodat,        SYS_utimensat,     SYS_fsetxattr,
-	SYS_lsetxattr, SYS_mkdirat,         SYS_symlinkat,     SYS_linkat,
-	SYS_mknodat,   SYS_unlinkat,        SYS_renameat2,     SYS_ftruncate,
-	SYS_fchdir,    SYS_getdents64,      SYS_lseek,         SYS_readlinkat,
-	SYS_faccessat, SYS_fcntl,           SYS_mmap,          SYS_munmap,
-	SYS_mremap,    SYS_mprotect,        SYS_madvise,       SYS_brk,
-	SYS_futex,     SYS_getrandom,       SYS_clock_gettime, SYS_gettid,
-	SYS_getpid,    SYS_rt_sigreturn,    SYS_rt_sigaction,  SYS_rt_sigprocmask,
-	SYS_tgkill,    SYS_restart_syscall, SYS_exit,          SYS_exit_group,
+	SYS_read,
+	SYS_write,
+	SYS_pwrite64,
+	SYS_pread64,
+	SYS_openat,
+	SYS_openat2,
+	SYS_close,
+	SYS_newfstatat,
+	SYS_fstat,
+	SYS_statx,
+	SYS_fchown,
+	SYS_fchownat,
+	SYS_fchmod,
+	SYS_fchmodat,
+	SYS_utimensat,
+	SYS_fsetxattr,
+	SYS_lsetxattr,
+	SYS_mkdirat,
+	SYS_symlinkat,
+	SYS_linkat,
+	SYS_mknodat,
+	SYS_unlinkat,
+	SYS_renameat2,
+	SYS_ftruncate,
+	SYS_fchdir,
+	SYS_getdents64,
+	SYS_lseek,
+	SYS_readlinkat,
+	SYS_faccessat,
+	SYS_mmap,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_mprotect,
+	SYS_madvise,
+	SYS_brk,
+	SYS_futex,
+	SYS_getrandom,
+	SYS_clock_gettime,
+	SYS_gettid,
+	SYS_getpid,
+	SYS_rt_sigreturn,
+	SYS_rt_sigaction,
+	SYS_rt_sigprocmask,
+	SYS_exit,
+	SYS_exit_group,
+	SYS_restart_syscall,
 #ifdef SYS_renameat
 	SYS_renameat,
 #endif
@@ -165,9 +202,30 @@ static const int calls[] = {
 #endif
 };
 
+/* These make the kernel signal any process, and Landlock keeps that inside from Linux 6.12 on only.
+ */
+static const unsigned int signalling[] = { F_SETOWN, F_SETOWN_EX, F_SETSIG };
+
+/* fcntl but for these commands; what is no fcntl jumps over it. */
+static size_t filter_fcntl(struct sock_filter *prog)
+{
+	const uint8_t last = ARRAY_SIZE(signalling);
+	size_t n = 0;
+
+	prog[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, last + 3);
+	prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						 offsetof(struct seccomp_data, args[1]));
+	for (uint8_t i = 0; i < last; i++)
+		prog[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, signalling[i],
+							 (uint8_t)(last - i), 0);
+	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+	return n;
+}
+
 static int confine_calls(struct err *err)
 {
-	struct sock_filter prog[ARRAY_SIZE(calls) + 6];
+	struct sock_filter prog[ARRAY_SIZE(calls) + ARRAY_SIZE(signalling) + 10];
 	size_t n = 0;
 	const size_t last = ARRAY_SIZE(calls);
 
@@ -177,6 +235,7 @@ static int confine_calls(struct err *err)
 	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						 offsetof(struct seccomp_data, nr));
+	n += filter_fcntl(prog + n);
 	/* A match jumps over the rest and the refusal. */
 	for (size_t i = 0; i < last; i++)
 		prog[n++] = (struct sock_filter)BPF_JUMP(
@@ -192,13 +251,14 @@ static int confine_calls(struct err *err)
 int confine(int *dir_fd, unsigned int flags, struct err *err)
 {
 	int r = confine_root(dir_fd, err);
+	bool apart = r == 0;
 
 	if (r < 0)
 		return err_wrap(err, r, "confining inro-layer");
 	umask(0);
 	r = confine_limits(err);
 	if (r == 0)
-		r = confine_caps(flags, err);
+		r = confine_caps(flags, apart, err);
 	if (r == 0 && (r = prctl_no_new_privs()) < 0)
 		r = err_errno(err, -r, "setting no_new_privs");
 	if (r == 0) {
