@@ -12,12 +12,17 @@
 #include "engine/record.h"
 #include "oci/reference.h"
 
-/* Files are written before their row and collected after it: while one process does the first,
- * another must not do the second. Loading shares the lock, collecting takes it alone. */
+/* Opens the store, locked. Files are written before their row and collected after it: while one
+ * process does the first, another must not do the second. Loading shares the lock, collecting takes
+ * it alone. */
 static int store_lock(struct engine *eng, int how, struct err *err)
 {
-	cleanup_fd int fd = openat(eng->root_fd, "images.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	cleanup_fd int fd = -EBADF;
+	int r = engine_store(eng, err);
 
+	if (r < 0)
+		return r;
+	fd = openat(eng->root_fd, "images.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || NO_EINTR(flock(fd, how)) < 0)
 		return err_errno(err, errno, "locking the image store %s", eng->root);
 	return take_fd(fd);
@@ -74,8 +79,6 @@ int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *
 	int r;
 
 	r = engine_db(eng, err);
-	if (r == 0)
-		r = engine_store(eng, err);
 	if (r < 0)
 		return r;
 	lock = store_lock(eng, LOCK_SH, err);
@@ -105,8 +108,6 @@ int images_import(struct engine *eng, int fd, const struct oci_image_config *con
 		r = reference_normalize(name, &full, err);
 	if (r == 0)
 		r = engine_db(eng, err);
-	if (r == 0)
-		r = engine_store(eng, err);
 	if (r < 0)
 		return r;
 	lock = store_lock(eng, LOCK_SH, err);
@@ -137,9 +138,6 @@ static int collect(struct engine *eng, struct err *err)
 	uint64_t freed = 0;
 	int r;
 
-	r = engine_store(eng, err);
-	if (r < 0)
-		return r;
 	lock = store_lock(eng, LOCK_EX, err);
 	if (lock < 0)
 		return lock;
