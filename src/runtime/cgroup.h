@@ -77,6 +77,9 @@ int cgroup_open(char *const *paths, struct cgroup *ret, struct err *err);
 int cgroup_kill(const struct cgroup *cg, int signo, struct err *err);
 /* Returns when all processes have stopped. ERR_UNSUPPORTED: no freezer. */
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err);
+/* Whether the cgroup with these paths (state.json) was frozen by itself, not through a parent: one
+ * file is read. */
+bool cgroup_paths_frozen(char *const *paths);
 /* Removes the cgroup, child cgroups first; missing is fine. Processes that are still in it are
  * killed and waited for, up to a few seconds: no cgroup_kill is needed before. */
 int cgroup_delete(struct cgroup *cg, struct err *err);

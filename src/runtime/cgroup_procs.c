@@ -86,6 +86,31 @@ bool cgroup_is_frozen(const struct cgroup_dir *dir)
 	       str_eq(text, "FROZEN");
 }
 
+/* "0" or "1" of the file that says so of the cgroup alone; -ENOENT: no such file there. */
+static int self_frozen(const char *path, const char *file)
+{
+	const struct cgroup_dir dir = { .fd = -EBADF, .path = (char *)(uintptr_t)path };
+	char text[8];
+	ssize_t n = cgroup_file_read(&dir, file, text, sizeof(text));
+
+	return n < 0 ? (int)n : str_eq(text, "1");
+}
+
+bool cgroup_paths_frozen(char *const *paths)
+{
+	int r = -ENOENT;
+
+	/* Mostly the first look hits; the others are for freezers mounted in unusual places. */
+	for (size_t i = 0; paths && paths[i] && r == -ENOENT; i++)
+		if (strstr(paths[i], "/freezer"))
+			r = self_frozen(paths[i], "freezer.self_freezing");
+	for (size_t i = 0; paths && paths[i] && r == -ENOENT; i++)
+		r = self_frozen(paths[i], "freezer.self_freezing");
+	for (size_t i = 0; paths && paths[i] && r == -ENOENT; i++)
+		r = self_frozen(paths[i], "cgroup.freeze");
+	return r > 0;
+}
+
 static int freeze(const struct cgroup_dir *dir, const char *file, struct err *err)
 {
 	int64_t deadline = time_monotonic_ns() + FREEZE_TIMEOUT_NS;

@@ -45,9 +45,15 @@ struct container {
 int container_create(const struct runtime *rt, const struct create_args *args,
 		     struct container *ret, struct err *err);
 int container_start(const struct runtime *rt, const char *id, struct err *err);
-/* signo to init, or to all processes of the cgroup. */
+/* signo to init, or to all processes of the cgroup: with all, and with SIGKILL when the container
+ * has no pid namespace of its own, in which the kernel would do it. SIGKILL ends a pause. */
 int container_kill(const struct runtime *rt, const char *id, int signo, bool all, struct err *err);
 int container_delete(const struct runtime *rt, const char *id, bool force, struct err *err);
+
+/* Stops all processes with the freezer, a created container's too, and lets them go on. No lock is
+ * taken: a hook may call these. ERR_CONFLICT: not running; not paused. */
+int container_pause(const struct runtime *rt, const char *id, struct err *err);
+int container_resume(const struct runtime *rt, const char *id, struct err *err);
 
 enum container_status {
 	CONTAINER_CREATING,

@@ -95,6 +95,7 @@ static void fill_state(struct creation *c)
 	if (s->linux_->cgroups_path)
 		st->cgroups_path = xstrdup(s->linux_->cgroups_path);
 	st->cgroups_planned = true;
+	st->shares_pid_ns = !(c->in.new_ns & CLONE_NEWPID);
 	st->hooks = hooks_save(s->hooks);
 	c->in.state = &st->pub;
 }

@@ -10,6 +10,7 @@
 #include "sys/pidfd.h"
 
 #define KILL_TIMEOUT_MS   10000
+#define KILL_EVERY_MS     100
 #define ORPHAN_TIMEOUT_MS 5000
 
 /* A runtime was killed while it made them: the same call takes what there is over. An init that it
@@ -43,11 +44,38 @@ static int open_cgroup(const struct runtime *rt, const struct state *st, struct 
 	return 0;
 }
 
+static int kill_first(const struct state *st, int signo)
+{
+	cleanup_fd int pidfd = state_pidfd(st);
+
+	return pidfd < 0 ? pidfd : pidfd_kill(pidfd, signo);
+}
+
+/* Also when the first process is gone: others may be left without a pid namespace. 1: there is no
+ * cgroup that knows the processes. */
+static int kill_all(const struct runtime *rt, const struct state *st, int signo, struct err *err)
+{
+	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+	int r = st->pub.cgroup_paths ? open_cgroup(rt, st, &cg, err) : 0;
+
+	if (r < 0)
+		return r;
+	return cg.n ? cgroup_kill(&cg, signo, err) : 1;
+}
+
+/* A signal that a v1 freezer holds back, SIGKILL too, would not arrive. */
+static int thaw(const struct state *st, struct err *err)
+{
+	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+	int r = cgroup_open(st->pub.cgroup_paths, &cg, err);
+
+	return r < 0 ? r : cgroup_freeze(&cg, false, err);
+}
+
 int container_kill(const struct runtime *rt, const char *id, int signo, bool all, struct err *err)
 {
 	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
 	cleanup_state struct state st = { 0 };
-	cleanup_fd int pidfd = -EBADF;
 	int r;
 
 	if (dir < 0)
@@ -55,24 +83,21 @@ int container_kill(const struct runtime *rt, const char *id, int signo, bool all
 	r = state_read(dir, id, &st, err);
 	if (r < 0)
 		return r;
-	if (all && st.pub.cgroup_paths) {
-		CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+	if (all || (signo == SIGKILL && st.shares_pid_ns)) {
+		bool gone = st.pub.status == CONTAINER_STOPPED && !all;
 
-		/* Also when the first process is gone: others may be left without a pid namespace.
-		 */
-		r = open_cgroup(rt, &st, &cg, err);
-		if (r >= 0 && cg.n)
-			return cgroup_kill(&cg, signo, err);
-		if (r < 0)
+		r = gone ? 1 : kill_all(rt, &st, signo, err);
+		if (r <= 0)
 			return r;
 	}
-	pidfd = state_pidfd(&st);
-	r = pidfd < 0 ? pidfd : pidfd_kill(pidfd, signo);
+	r = kill_first(&st, signo);
 	if (r == -ESRCH && all)
 		return 0;
 	if (r == -ESRCH)
 		return err_fail(err, ERR_CONFLICT, "container not running");
-	return r < 0 ? err_errno(err, -r, "sending signal %d to container %s", signo, id) : 0;
+	if (r < 0)
+		return err_errno(err, -r, "sending signal %d to container %s", signo, id);
+	return signo == SIGKILL && st.pub.status == CONTAINER_PAUSED ? thaw(&st, err) : 0;
 }
 
 static int check_deletable(const struct state *st, bool force, struct err *err)
@@ -83,7 +108,7 @@ static int check_deletable(const struct state *st, bool force, struct err *err)
 			st->pub.id, container_status_names[st->pub.status]);
 }
 
-static int kill_init(const struct state *st, struct err *err)
+static int kill_init(const struct state *st, const struct cgroup *cg, struct err *err)
 {
 	cleanup_fd int pidfd = state_pidfd(st);
 	int r;
@@ -93,12 +118,17 @@ static int kill_init(const struct state *st, struct err *err)
 	r = pidfd < 0 ? pidfd : pidfd_kill(pidfd, SIGKILL);
 	if (r < 0 && r != -ESRCH)
 		return err_errno(err, -r, "killing container %s", st->pub.id);
-	/* Also right when it is our own child: it counts as exited before it is reaped. */
-	r = pidfd_poll(pidfd, KILL_TIMEOUT_MS);
-	if (r == 0)
-		return err_fail(err, ERR_SYSTEM, "container %s: the first process does not end",
-				st->pub.id);
-	return 0;
+	for (int waited = 0; waited < KILL_TIMEOUT_MS; waited += KILL_EVERY_MS) {
+		/* Also right when it is our own child: it counts as exited before it is reaped. */
+		r = pidfd_poll(pidfd, KILL_EVERY_MS);
+		if (r != 0)
+			return 0;
+		/* A pause at the same moment may have frozen it again. */
+		if (cg->n)
+			cgroup_kill(cg, SIGKILL, NULL);
+	}
+	return err_fail(err, ERR_SYSTEM, "container %s: the first process does not end",
+			st->pub.id);
 }
 
 static void run_poststop(const struct state *st)
@@ -123,7 +153,7 @@ static int destroy(const struct runtime *rt, const struct state *st, struct err 
 	/* Before the first process: a frozen one would not die, others must not outlive it. */
 	if (cg.n && st->pub.status != CONTAINER_STOPPED)
 		cgroup_kill(&cg, SIGKILL, NULL);
-	r = kill_init(st, err);
+	r = kill_init(st, &cg, err);
 	if (r < 0)
 		return r;
 	/* Kills what is left, or was made meanwhile, without a pid namespace. */

@@ -50,9 +50,10 @@ static const struct opt global_opts[] = {
 	  .choices = rootless_words },
 };
 
-static const struct cmd *const cmds[] = { &cmd_create, &cmd_delete, &cmd_features, &cmd_kill,
-					  &cmd_list,   &cmd_run,    &cmd_spec,     &cmd_start,
-					  &cmd_state,  NULL };
+static const struct cmd *const cmds[] = {
+	&cmd_create, &cmd_delete, &cmd_features, &cmd_kill,  &cmd_list,  &cmd_pause,
+	&cmd_resume, &cmd_run,    &cmd_spec,     &cmd_start, &cmd_state, NULL,
+};
 
 /* Root of the initial user namespace, or of one that maps all ids. */
 static bool has_full_root(void)

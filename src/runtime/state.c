@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "oci/user.h"
+#include "runtime/cgroup.h"
 #include "runtime/state.h"
 #include "sys/pidfd.h"
 #include "sys/procfs.h"
@@ -50,6 +51,7 @@ static const struct json_field state_fields[] = {
 	PRIV(pub.cgroup_paths, "cgroupPaths", JSON_STRV),
 	PRIV(cgroups_path, "cgroupsPath", JSON_STR),
 	PRIV(cgroups_planned, "cgroupsPlanned", JSON_BOOL),
+	PRIV(shares_pid_ns, "sharesPidNs", JSON_BOOL),
 	PRIV(hooks, "hooks", JSON_RAW),
 };
 static const struct json_desc state_desc = JSON_DESC(struct state, state_fields);
@@ -194,6 +196,8 @@ static void look_at_process(int dirfd, struct state *st)
 		st->pub.pid = 0;
 	} else if (faccessat(dirfd, STATE_CREATING, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		st->pub.status = CONTAINER_CREATING;
+	} else if (cgroup_paths_frozen(st->pub.cgroup_paths)) {
+		st->pub.status = CONTAINER_PAUSED;
 	} else if (faccessat(dirfd, STATE_CREATED, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		st->pub.status = CONTAINER_CREATED;
 	} else {

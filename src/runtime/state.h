@@ -16,6 +16,7 @@ struct state {
 	struct container_state pub;
 	char *cgroups_path;   /* linux.cgroupsPath as configured; NULL: the default */
 	bool cgroups_planned; /* cgroup_create() may have begun; pub.cgroup_paths may be missing */
+	bool shares_pid_ns;   /* the first process's end does not end the others */
 	char *hooks;          /* hooks_save(), NULL: none */
 };
 
