@@ -52,8 +52,15 @@ int spec_check_time_offset(const void *object, struct err *err)
 int spec_check_net_device(const void *object, struct err *err)
 {
 	const struct spec_net_device *d = object;
+	const char *percent;
 
-	return d->name && *d->name ? spec_check_ifname(err, "name", d->name) : 0;
+	if (!d->name || !*d->name)
+		return 0;
+	/* One "%d" makes it a template, in which the kernel puts a number. */
+	percent = strchr(d->name, '%');
+	if (percent && (percent[1] != 'd' || strchr(percent + 1, '%')))
+		return spec_fail_value(err, "name", d->name, "at most one %, in \"%d\"");
+	return spec_check_ifname(err, "name", d->name);
 }
 
 int spec_check_personality(const void *object, struct err *err)
@@ -286,6 +293,8 @@ static int check_net_devices(const struct spec_linux *linux_, struct err *err)
 			return r;
 		for (j = 0; j < i; j++) {
 			b = &linux_->net_devices.items[j];
+			if (a->name && strchr(a->name, '%'))
+				continue;
 			if (strcmp(a->name && *a->name ? a->name : a->host_name,
 				   b->name && *b->name ? b->name : b->host_name) == 0)
 				return spec_fail_value(err, "netDevices", a->host_name,

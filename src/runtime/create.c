@@ -280,6 +280,16 @@ static int run_hooks(struct creation *c, struct err *err)
 	return r;
 }
 
+static int give_netdevs(struct creation *c, struct sync_msg *msg, struct err *err)
+{
+	int r = msg->n_fds == 1 ? netdev_move(&c->in, c->init.pid, msg->fds[0], err)
+				: err_errno(err, EPROTO, "receiving the rtnetlink socket");
+
+	if (r >= 0)
+		sync_send(c->sync, SYNC_GO, 0, NULL, 0);
+	return r;
+}
+
 static int give_console(struct creation *c, struct sync_msg *msg, struct err *err)
 {
 	static const char name[] = "/dev/ptmx";
@@ -321,6 +331,8 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 		if (err)
 			*err = msg->err;
 		return msg->err.errnum > 0 ? -msg->err.errnum : -EINVAL;
+	case SYNC_NETDEV:
+		return give_netdevs(c, msg, err);
 	case SYNC_HOOKS:
 		return run_hooks(c, err);
 	case SYNC_CONSOLE:

@@ -140,10 +140,12 @@ static const struct init_step set_up[] = {
 	{ "setting up the console", devices_console },
 	{ NULL, process_stdio },
 	{ NULL, set_names },
-	{ NULL, sysctl_apply }, /* before /proc/sys is made read-only */
 	{ NULL, process_limits },
 	{ NULL, process_sched },
 	{ NULL, init_join_cgroup },
+	{ NULL, process_memory_policy },
+	{ NULL, netdev_wait },
+	{ NULL, sysctl_apply }, /* before /proc/sys is made read-only; some are an interface's */
 	{ NULL, create_hooks },
 	{ NULL, protect_paths },
 	{ NULL, rootfs_finish_mounts },

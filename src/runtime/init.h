@@ -83,6 +83,11 @@ bool netns_needs_helper(const struct init *in);
 int netns_helper_start(const struct init *in, int *ret_pidfd, struct err *err);
 int netns_helper_done(int *pidfd, struct err *err); /* waits for it */
 
+/* netdev.c: linux.netDevices. */
+int netdev_wait(struct init *in, struct err *err); /* the init asks for them */
+/* In the runtime, for the asking init: sock is an rtnetlink socket of its network namespace. */
+int netdev_move(const struct init *in, pid_t pid, int sock, struct err *err);
+
 /* rootfs.c */
 int rootfs_isolate(struct init *in, struct err *err); /* propagation of the new namespace */
 int rootfs_mount(struct init *in, struct err *err);
@@ -119,6 +124,7 @@ int sysctl_apply(struct init *in, struct err *err);
 int process_stdio(struct init *in, struct err *err);
 int process_limits(struct init *in, struct err *err);
 int process_sched(struct init *in, struct err *err);
+int process_memory_policy(struct init *in, struct err *err); /* in its cgroups */
 int process_labels(struct init *in, struct err *err);
 void process_plan_caps(struct init *in); /* by the runtime, which logs what can't be granted */
 int process_user(struct init *in, struct err *err);

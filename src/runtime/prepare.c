@@ -22,8 +22,6 @@ static int check_supported(const struct spec *s, struct err *err)
 		const char *where;
 	} missing[] = {
 		{ l->intel_rdt != NULL, "linux.intelRdt" },
-		{ l->memory_policy != NULL, "linux.memoryPolicy" },
-		{ l->net_devices.n > 0, "linux.netDevices" },
 		{ l->mount_label && l->mount_label[0] &&
 		      access("/sys/fs/selinux/enforce", F_OK) < 0,
 		  "linux.mountLabel (SELinux is not enabled)" },

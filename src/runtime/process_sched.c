@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process.scheduler, process.ioPriority, linux.personality. */
+/* process.scheduler, process.ioPriority, linux.personality,
+ * linux.memoryPolicy. */
 #include <linux/ioprio.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
@@ -8,6 +9,7 @@
 
 #include "base/str.h"
 #include "runtime/init.h"
+#include "runtime/mempolicy.h"
 
 struct word {
 	const char *name;
@@ -112,6 +114,13 @@ static int set_personality(const struct spec_personality *p, struct err *err)
 	if (personality(domain) < 0)
 		return err_errno(err, errno, "setting linux.personality");
 	return 0;
+}
+
+int process_memory_policy(struct init *in, struct err *err)
+{
+	const struct spec_memory_policy *p = in->spec->linux_->memory_policy;
+
+	return p ? memory_policy_set(p, err) : 0;
 }
 
 int process_sched(struct init *in, struct err *err)

@@ -14,6 +14,7 @@ enum sync_type {
 	SYNC_ERROR,       /* err; the sender exits */
 	SYNC_USERNS_MADE, /* the intermediate process waits for its mappings */
 	SYNC_INIT_PID,    /* pid and pidfd of the init that the intermediate process made */
+	SYNC_NETDEV,      /* an rtnetlink socket in its network namespace: move the interfaces */
 	SYNC_HOOKS,       /* everything is mounted: run prestart and createRuntime hooks */
 	SYNC_CONSOLE,     /* the pty's master */
 	SYNC_LISTENER,    /* number is the seccomp notify fd, to be taken with pidfd_getfd(2) */

@@ -63,6 +63,13 @@ struct pidfd_info {
 #define CLONE_INTO_CGROUP 0x200000000ULL /* 5.7 */
 #endif
 
+/* --- memory --- */
+
+#define MPOL_WEIGHTED_INTERLEAVE_NR 6 /* 6.9; an enumerator in newer headers */
+#ifndef MPOL_F_NUMA_BALANCING
+#define MPOL_F_NUMA_BALANCING (1 << 13) /* 5.12 */
+#endif
+
 /* --- seccomp --- */
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV

@@ -277,6 +277,31 @@ def test_scheduler_and_personality(anyone):
     assert out[1 + 18] == "15" and out[1 + 40] == "3"
 
 
+@pytest.mark.parametrize("policy,shown", [
+    ({"mode": "MPOL_BIND", "nodes": "0"}, "bind:0"),
+    ({"mode": "MPOL_INTERLEAVE", "nodes": "0-0"}, "interleave:0"),
+    ({"mode": "MPOL_INTERLEAVE", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]},
+     "interleave=static:0"),
+    ({"mode": "MPOL_PREFERRED", "nodes": "0", "flags": ["MPOL_F_RELATIVE_NODES"]},
+     "prefer=relative:0"),
+    ({"mode": "MPOL_PREFERRED"}, "local"), ({"mode": "MPOL_LOCAL"}, "local"),
+    ({"mode": "MPOL_DEFAULT"}, "default")])
+def test_memory_policy(anyone, policy, shown):
+    b = sh(anyone, "cat /proc/self/numa_maps")
+    b.linux["memoryPolicy"] = policy
+    r = b.run()
+    if "Function not implemented" in r.err:
+        harness.machine_cannot("its kernel has no NUMA")
+    assert {line.split()[1] for line in r.ok().out.splitlines()} == {shown}
+
+
+def test_memory_policy_of_a_node_that_is_not_there(anyone):
+    b = sh(anyone, "true")
+    b.linux["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "1000"}
+    r = b.run().fails("linux.memoryPolicy", code=1)
+    assert "Function not implemented" in r.err or "lack one of the nodes" in r.err
+
+
 def test_sysctl(anyone):
     b = sh(anyone, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmax")
     b.linux["sysctl"] = {"net.ipv4.ip_unprivileged_port_start": "80",
