@@ -21,8 +21,7 @@ void cgroup_dir_done(struct cgroup_dir *dir)
 
 /* --- an existing one --- */
 
-/* state.json keeps paths only; which controllers are where is needed for new limits alone. */
-static int controllers_read(struct cgroup *cg, struct err *err)
+int cgroup_controllers_read(struct cgroup *cg, struct err *err)
 {
 	struct cgroup_system sys;
 	int r = cgroup_system_read(&sys, err);
@@ -82,16 +81,21 @@ struct cgroup_dir *cgroup_dir_find(struct cgroup *cg, const char *controller)
 	return NULL;
 }
 
+int cgroup_limits_apply(struct cgroup *cg, const struct spec_resources *resources, struct err *err)
+{
+	int r = cg->layout == CGROUP_V2 ? 0 : cgroup_v1_apply(cg, resources, err);
+
+	return r < 0 ? r : cgroup_v2_apply(cg, resources, err);
+}
+
 int cgroup_apply(struct cgroup *cg, const struct spec_resources *resources, struct err *err)
 {
 	int r = 0;
 
 	if (cg->opened)
-		r = controllers_read(cg, err);
-	if (r == 0 && resources && cg->layout != CGROUP_V2)
-		r = cgroup_v1_apply(cg, resources, err);
+		r = cgroup_controllers_read(cg, err);
 	if (r == 0 && resources)
-		r = cgroup_v2_apply(cg, resources, err);
+		r = cgroup_limits_apply(cg, resources, err);
 	if (r == 0)
 		r = cgroup_devices_apply(cg, resources, err);
 	return r;

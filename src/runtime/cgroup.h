@@ -33,8 +33,9 @@ struct cgroup {
 	size_t n;
 	char *rel_path; /* "/inro/abc", as in linux.cgroupsPath; NULL after cgroup_open */
 	bool rootless;
-	bool opened;                   /* by cgroup_open: it has its device rules already */
-	struct cgroup_system *pending; /* between cgroup_create_begin and _finish */
+	bool opened;                    /* by cgroup_open: it has its device rules already */
+	struct cgroup_system *pending;  /* between cgroup_create_begin and _finish */
+	struct cgroup_journal *journal; /* what cgroup_update would have to take back */
 };
 
 /* Makes the directories: below every mounted v1 controller, name=systemd and cgroup2. cgroups_path
@@ -61,6 +62,13 @@ char *cgroup_path_in(const struct cgroup_hierarchy *h, const char *rel_path);
  * rules that can't be applied are left out: the user namespace keeps devices away. After
  * cgroup_open device rules are applied only when resources has some. */
 int cgroup_apply(struct cgroup *cg, const struct spec_resources *resources, struct err *err);
+
+/* New limits for a cgroup that is in use; only what is set changes. The one way for all callers,
+ * whatever made the cgroup. What v2 writes together and resources have a half of (cpu.max; swap,
+ * which counts memory too) is completed from the files. Device rules are left alone, as runc does:
+ * others may have added theirs. All or nothing: after a failure what was written is written back.
+ */
+int cgroup_update(struct cgroup *cg, const struct spec_resources *resources, struct err *err);
 
 /* fds that the init writes "0" to in order to join (v1 `tasks`); none for v2 where clone_fd is
  * used. Up to n (CGROUP_HIERARCHIES_MAX is enough). Returns the count. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* v1 values, which config.json is made of, to those of v2. The same formulas as runc and crun. */
+#include <string.h>
+
+#include "base/str.h"
 #include "runtime/cgroup_priv.h"
 
 /* libm would come into the static programs for these two alone. Both are exact to 1e-14. */
@@ -72,4 +75,20 @@ int cgroup_swap_max(int64_t memory, int64_t memory_and_swap, int64_t *ret)
 		return -EINVAL;
 	*ret = memory_and_swap - memory;
 	return 1;
+}
+
+int cgroup_cpu_max_parse(const char *text, int64_t *ret_quota, uint64_t *ret_period)
+{
+	const char *space = strchr(text, ' ');
+	int64_t quota = -1;
+	uint64_t period;
+
+	if (!space || str_parse_u64(space + 1, &period) < 0)
+		return -EINVAL;
+	cleanup_free char *first = xstrndup(text, (size_t)(space - text));
+	if (!str_eq(first, "max") && (str_parse_i64(first, &quota) < 0 || quota < 0))
+		return -EINVAL;
+	*ret_quota = quota;
+	*ret_period = period;
+	return 0;
 }

@@ -149,10 +149,12 @@ static int no_file(const struct limit_row *row, const struct cgroup_dir *dir, st
 	return row->hint ? err_hint(err, r, "%s", row->hint) : r;
 }
 
-static int write_in(const struct cgroup_dir *dir, const struct limit_row *row, const char *text,
-		    struct err *err)
+static int write_in(struct cgroup *cg, const struct cgroup_dir *dir, const struct limit_row *row,
+		    const char *text, struct err *err)
 {
 	const char *file = row->file;
+	char *old;
+	int r;
 
 	if (!file)
 		return err_fail(err, ERR_UNSUPPORTED, "cgroup v2 has no such limit");
@@ -169,7 +171,13 @@ static int write_in(const struct cgroup_dir *dir, const struct limit_row *row, c
 	}
 	if (fd < 0)
 		return err_errno(err, -fd, "opening %s of cgroup %s", file, dir->path);
-	return cgroup_fd_write(fd, dir, file, text, err);
+	old = cgroup_journal_read(cg, dir, file);
+	r = cgroup_fd_write(fd, dir, file, text, err);
+	if (r < 0)
+		free(old);
+	else
+		cgroup_journal_add(cg, dir, file, text, old);
+	return r;
 }
 
 int limit_write(struct cgroup *cg, const struct limit_row *row, const char *text,
@@ -180,7 +188,8 @@ int limit_write(struct cgroup *cg, const struct limit_row *row, const char *text
 
 	if (skip)
 		return 0;
-	int r = dir ? write_in(dir, row, text, err) : limit_no_controller(cg, row->controller, err);
+	int r =
+	    dir ? write_in(cg, dir, row, text, err) : limit_no_controller(cg, row->controller, err);
 	return r < 0 ? err_wrap(err, r, "setting %s", row->name) : 0;
 }
 

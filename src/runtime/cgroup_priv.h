@@ -48,6 +48,24 @@ static inline const struct cgroup_dir *cgroup_dir_find_const(const struct cgroup
 	return cgroup_dir_find((struct cgroup *)(uintptr_t)cg, controller);
 }
 
+/* After cgroup_open: state.json keeps paths only; which controllers are where is needed for new
+ * limits and statistics alone. */
+int cgroup_controllers_read(struct cgroup *cg, struct err *err);
+/* The limits without the device rules. */
+int cgroup_limits_apply(struct cgroup *cg, const struct spec_resources *resources, struct err *err);
+
+/* --- cgroup_update.c --- */
+
+/* Before a write: what the file says now; NULL when nothing is recorded. The caller hands it to
+ * cgroup_journal_add after the write, or frees it. */
+char *cgroup_journal_read(const struct cgroup *cg, const struct cgroup_dir *dir, const char *file);
+/* Takes old. */
+void cgroup_journal_add(struct cgroup *cg, const struct cgroup_dir *dir, const char *file,
+			const char *text, char *old);
+/* Pure. What to write to file so that it says old again after text was written: old itself, or the
+ * line of it for the device, interface or first word that text begins with. The caller frees. */
+char *cgroup_undo_text(const char *file, const char *old, const char *text);
+
 /* --- cgroup_procs.c --- */
 
 bool cgroup_is_frozen(const struct cgroup_dir *dir); /* by itself or through a parent; v1, v2 */
@@ -116,6 +134,8 @@ uint64_t cgroup_io_weight(uint32_t blkio_weight);  /* 10..1000 -> 1..10000; 0 ->
 /* memory.swap.max for limits of memory and of memory+swap, both 0: unset, -1: unlimited. 1 and
  * *ret (-1: "max"), 0: nothing to write, -EINVAL: they contradict. */
 int cgroup_swap_max(int64_t memory, int64_t memory_and_swap, int64_t *ret);
+/* "max 100000" or "50000 100000" of cpu.max: quota -1 for max. 0 or -EINVAL. */
+int cgroup_cpu_max_parse(const char *text, int64_t *ret_quota, uint64_t *ret_period);
 
 /* --- cgroup_v1.c, cgroup_v2.c --- */
 

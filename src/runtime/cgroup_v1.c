@@ -222,6 +222,25 @@ void cgroup_kernel_memory_warn(const struct spec_memory *m)
 			 "have no such limits");
 }
 
+/* The kernel's reasons for refusing memory limits. */
+static int hint_memory(struct cgroup *cg, const struct spec_memory *m, int r, struct err *err)
+{
+	const struct cgroup_dir *dir = cgroup_dir_find(cg, "memory");
+	char used[32];
+
+	if (!m || !dir)
+		return r;
+	if (r == -EBUSY && m->limit.set &&
+	    cgroup_file_read(dir, "memory.usage_in_bytes", used, sizeof(used)) > 0)
+		return err_hint(err, r, "%s bytes are in use, and could not all be reclaimed",
+				used);
+	if (r == -EINVAL && m->limit.set && m->limit.value > 0 && !m->swap.set)
+		return err_hint(err, r,
+				"the limit of memory and swap together (memory.swap) may "
+				"not be less: set both");
+	return r;
+}
+
 int cgroup_v1_apply(struct cgroup *cg, const struct spec_resources *res, struct err *err)
 {
 	if (res->unified.n > 0 && cg->layout == CGROUP_NONE)
@@ -234,6 +253,8 @@ int cgroup_v1_apply(struct cgroup *cg, const struct spec_resources *res, struct 
 	}
 	cgroup_kernel_memory_warn(res->memory);
 	int r = limits_write(cg, res, rows, ARRAY_SIZE(rows), find, err);
+	if (r < 0)
+		return hint_memory(cg, res->memory, r, err);
 	if (r == 0 && res->block_io)
 		r = apply_weight_devices(cg, res->block_io, err);
 	if (r == 0 && res->block_io)

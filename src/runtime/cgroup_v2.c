@@ -205,7 +205,7 @@ static int check_usage(struct cgroup *cg, const struct spec_memory *m, struct er
 			m->limit.value, used);
 }
 
-static int apply_unified_key(const struct cgroup *cg, struct cgroup_dir *dir,
+static int apply_unified_key(struct cgroup *cg, struct cgroup_dir *dir,
 			     const struct json_pair *pair, struct err *err)
 {
 	const char *dot = strchr(pair->key, '.');
@@ -222,9 +222,13 @@ static int apply_unified_key(const struct cgroup *cg, struct cgroup_dir *dir,
 	for (char **line = lines; *line; line++) {
 		if (!**line && lines[1])
 			continue;
+		char *old = cgroup_journal_read(cg, dir, pair->key);
 		int r = cgroup_file_write(dir, pair->key, *line, err);
-		if (r < 0)
+		if (r < 0) {
+			free(old);
 			return r;
+		}
+		cgroup_journal_add(cg, dir, pair->key, *line, old);
 	}
 	return 0;
 }

@@ -55,6 +55,12 @@ int container_delete(const struct runtime *rt, const char *id, bool force, struc
 int container_pause(const struct runtime *rt, const char *id, struct err *err);
 int container_resume(const struct runtime *rt, const char *id, struct err *err);
 
+/* New limits for a container that has not stopped: only what is set in resources changes, and
+ * nothing when one of them can't be set (cgroup_update). A memory limit without memory.swap leaves
+ * the sum of memory and swap as it was configured last. No lock, as above. */
+int container_update(const struct runtime *rt, const char *id,
+		     const struct spec_resources *resources, struct err *err);
+
 enum container_status {
 	CONTAINER_CREATING,
 	CONTAINER_CREATED,

@@ -96,6 +96,8 @@ static void fill_state(struct creation *c)
 		st->cgroups_path = xstrdup(s->linux_->cgroups_path);
 	st->cgroups_planned = true;
 	st->shares_pid_ns = !(c->in.new_ns & CLONE_NEWPID);
+	if (s->linux_->resources && s->linux_->resources->memory)
+		st->memory_swap = s->linux_->resources->memory->swap.value;
 	st->hooks = hooks_save(s->hooks);
 	c->in.state = &st->pub;
 }

@@ -52,6 +52,7 @@ static const struct json_field state_fields[] = {
 	PRIV(cgroups_path, "cgroupsPath", JSON_STR),
 	PRIV(cgroups_planned, "cgroupsPlanned", JSON_BOOL),
 	PRIV(shares_pid_ns, "sharesPidNs", JSON_BOOL),
+	PRIV(memory_swap, "memorySwap", JSON_I64),
 	PRIV(hooks, "hooks", JSON_RAW),
 };
 static const struct json_desc state_desc = JSON_DESC(struct state, state_fields);

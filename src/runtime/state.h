@@ -17,6 +17,7 @@ struct state {
 	char *cgroups_path;   /* linux.cgroupsPath as configured; NULL: the default */
 	bool cgroups_planned; /* cgroup_create() may have begun; pub.cgroup_paths may be missing */
 	bool shares_pid_ns;   /* the first process's end does not end the others */
+	int64_t memory_swap;  /* linux.resources.memory.swap as configured last; 0: unset */
 	char *hooks;          /* hooks_save(), NULL: none */
 };
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fd.h"
+#include "runtime/cgroup.h"
+#include "runtime/state.h"
+
+static bool has_value(const struct opt_i64 *v)
+{
+	return v->set && v->value != 0;
+}
+
+/* Memory and swap are limited together. Who changes memory alone wants the sum to stay. */
+static int keep_sum(const struct state *st, struct spec_memory *m, struct err *err)
+{
+	if (!has_value(&m->limit) || has_value(&m->swap) || st->memory_swap <= 0 ||
+	    m->limit.value == -1)
+		return 0;
+	if (m->limit.value > st->memory_swap) {
+		int r = err_fail(err, ERR_INVALID,
+				 "setting memory.limit: %lld is more than memory and swap together "
+				 "may be (%lld)",
+				 (long long)m->limit.value, (long long)st->memory_swap);
+		return err_hint(err, r, "change memory.swap (--memory-swap) at the same time");
+	}
+	m->swap = (struct opt_i64){ .set = true, .value = st->memory_swap };
+	return 0;
+}
+
+/* The sum as it is configured now. */
+static int64_t sum_after(const struct state *st, const struct spec_memory *m)
+{
+	if (m && has_value(&m->swap))
+		return m->swap.value;
+	return m && m->limit.set && m->limit.value == -1 ? 0 : st->memory_swap;
+}
+
+static int update(const struct runtime *rt, int dir, struct state *st,
+		  const struct spec_resources *resources, struct err *err)
+{
+	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+	struct spec_resources res = *resources;
+	struct spec_memory memory;
+	int r = cgroup_open(st->pub.cgroup_paths, &cg, err);
+
+	if (r < 0)
+		return r;
+	cg.rootless = rt->rootless;
+	if (res.memory) {
+		memory = *res.memory;
+		r = keep_sum(st, &memory, err);
+		res.memory = &memory;
+	}
+	if (r >= 0)
+		r = cgroup_update(&cg, &res, err);
+	if (r < 0 || sum_after(st, res.memory) == st->memory_swap)
+		return r;
+	st->memory_swap = sum_after(st, res.memory);
+	return state_write(dir, st, err);
+}
+
+int container_update(const struct runtime *rt, const char *id,
+		     const struct spec_resources *resources, struct err *err)
+{
+	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
+	cleanup_state struct state st = { 0 };
+	int r;
+
+	if (dir < 0)
+		return dir;
+	r = state_read(dir, id, &st, err);
+	if (r < 0)
+		return r;
+	if (st.pub.status == CONTAINER_STOPPED)
+		return err_fail(err, ERR_CONFLICT, "container not running");
+	r = update(rt, dir, &st, resources, err);
+	return r < 0 ? err_wrap(err, r, "updating container %s", id) : 0;
+}
