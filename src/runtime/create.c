@@ -34,7 +34,7 @@ struct creation {
 	int console_sock;
 	struct container stage, init;
 	int netns_helper; /* pidfd */
-	bool dir_made, cgroup_made, pid_file_made, hooks_ran, exec_seen;
+	bool dir_made, cgroup_made, rdt_made, pid_file_made, hooks_ran, exec_seen;
 };
 
 static int connect_console(struct creation *c, struct err *err)
@@ -130,6 +130,16 @@ static int finish_cgroup(struct creation *c, struct err *err)
 	for (size_t i = 0; i < c->cg.n; i++)
 		strv_add(&c->st.pub.cgroup_paths, c->cg.dirs[i].path);
 	return 0;
+}
+
+static int set_up_rdt(struct creation *c, struct err *err)
+{
+	const struct spec_intel_rdt *spec = c->args->spec->linux_->intel_rdt;
+	int r = rdt_make(&c->st.rdt, &c->rdt_made, err);
+
+	if (r >= 0)
+		r = rdt_configure(&c->st.rdt, spec, c->rdt_made, err);
+	return r < 0 ? r : rdt_join(&c->st.rdt, c->init.pid, err);
 }
 
 static pid_t clone_first(struct creation *c, struct clone_spec *spec, int *ret_pidfd, bool *joined)
@@ -253,6 +263,8 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 	r = state_write(c->dir, &c->st, err);
 	if (r >= 0)
 		r = cgroup_apply(&c->cg, c->args->spec->linux_->resources, err);
+	if (r >= 0)
+		r = set_up_rdt(c, err);
 	if (r >= 0)
 		r = write_pid_file(c, err);
 	if (r < 0)
@@ -402,6 +414,8 @@ static void undo(struct creation *c)
 	kill_process(&c->init);
 	if (c->cgroup_made && cgroup_delete(&c->cg, &err) < 0)
 		log_warn("%s", err.msg);
+	if (rdt_remove(&c->st.rdt, c->rdt_made, &err) < 0)
+		log_warn("%s", err.msg);
 	if (c->pid_file_made)
 		unlink(c->args->pid_file);
 	if (c->dir_made && state_dir_remove(c->rt, c->args->id, &err) < 0)
@@ -418,6 +432,8 @@ static int create(struct creation *c, struct err *err)
 	r = prepare_init(c->rt, c->args, &c->in, &c->bpf, err);
 	if (r >= 0)
 		r = connect_console(c, err);
+	if (r >= 0)
+		r = rdt_plan(c->args->spec->linux_->intel_rdt, c->args->id, NULL, &c->st.rdt, err);
 	if (r < 0)
 		return r;
 	c->dir = state_dir_create(c->rt, c->args->id, err);

@@ -159,6 +159,8 @@ static int destroy(const struct runtime *rt, const struct state *st, struct err 
 	/* Kills what is left, or was made meanwhile, without a pid namespace. */
 	r = cg.n ? cgroup_delete(&cg, err) : 0;
 	if (r >= 0)
+		r = rdt_remove(&st->rdt, false, err);
+	if (r >= 0)
 		r = state_dir_remove(rt, st->pub.id, err);
 	if (r >= 0)
 		run_poststop(st);

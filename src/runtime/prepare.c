@@ -21,7 +21,6 @@ static int check_supported(const struct spec *s, struct err *err)
 		bool given;
 		const char *where;
 	} missing[] = {
-		{ l->intel_rdt != NULL, "linux.intelRdt" },
 		{ l->mount_label && l->mount_label[0] &&
 		      access("/sys/fs/selinux/enforce", F_OK) < 0,
 		  "linux.mountLabel (SELinux is not enabled)" },

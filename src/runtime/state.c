@@ -53,6 +53,9 @@ static const struct json_field state_fields[] = {
 	PRIV(cgroups_planned, "cgroupsPlanned", JSON_BOOL),
 	PRIV(shares_pid_ns, "sharesPidNs", JSON_BOOL),
 	PRIV(memory_swap, "memorySwap", JSON_I64),
+	PRIV(rdt.group, "rdtGroup", JSON_STR),
+	PRIV(rdt.mon, "rdtMonGroup", JSON_STR),
+	PRIV(rdt.ours, "rdtGroupOurs", JSON_BOOL),
 	PRIV(hooks, "hooks", JSON_RAW),
 };
 static const struct json_desc state_desc = JSON_DESC(struct state, state_fields);
@@ -252,6 +255,7 @@ void state_done(struct state *st)
 {
 	container_state_free(&st->pub);
 	free(st->cgroups_path);
+	rdt_done(&st->rdt);
 	free(st->hooks);
 	*st = (struct state){ 0 };
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "runtime/container.h"
+#include "runtime/rdt.h"
 
 #define STATE_FILE     "state.json"
 #define STATE_CREATING "init.sock"
@@ -18,6 +19,7 @@ struct state {
 	bool cgroups_planned; /* cgroup_create() may have begun; pub.cgroup_paths may be missing */
 	bool shares_pid_ns;   /* the first process's end does not end the others */
 	int64_t memory_swap;  /* linux.resources.memory.swap as configured last; 0: unset */
+	struct rdt rdt;       /* processes that join the container go there, too */
 	char *hooks;          /* hooks_save(), NULL: none */
 };
 

@@ -302,6 +302,14 @@ def test_memory_policy_of_a_node_that_is_not_there(anyone):
     assert "Function not implemented" in r.err or "lack one of the nodes" in r.err
 
 
+def test_intel_rdt_needs_resctrl(root):
+    if "resctrl" in pathlib.Path("/proc/self/mountinfo").read_text():
+        harness.machine_cannot("it has resctrl")
+    b = sh(root, "true")
+    b.linux["intelRdt"] = {"schemata": ["MB:0=20"]}
+    b.run().fails("linux.intelRdt: no resctrl filesystem is mounted", code=1)
+
+
 def test_sysctl(anyone):
     b = sh(anyone, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmax")
     b.linux["sysctl"] = {"net.ipv4.ip_unprivileged_port_start": "80",
