@@ -105,6 +105,13 @@ static int lock_dir(int fd, int lock, const char *id, struct err *err)
 	return 0;
 }
 
+static bool dir_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
 int state_dir_create(const struct runtime *rt, const char *id, struct err *err)
 {
 	cleanup_fd int root = -EBADF;
@@ -123,17 +130,23 @@ int state_dir_create(const struct runtime *rt, const char *id, struct err *err)
 		return err_errno(err, errno, "making %s/%s", rt->root, id);
 	}
 	fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, errno, "opening %s/%s", rt->root, id);
-	r = lock_dir(fd, LOCK_EX, id, err);
-	return r < 0 ? r : take_fd(fd);
+	r = fd < 0 ? err_errno(err, errno, "opening %s/%s", rt->root, id)
+		   : lock_dir(fd, LOCK_EX, id, err);
+	if (r < 0) {
+		unlinkat(root, id, AT_REMOVEDIR);
+		return r;
+	}
+	/* Somebody's delete --force was faster to lock it, and took it for a killed create's. */
+	if (dir_removed(fd))
+		return err_fail(err, ERR_CONFLICT, "container %s was deleted while it was created",
+				id);
+	return take_fd(fd);
 }
 
 int state_dir_open(const struct runtime *rt, const char *id, int lock, struct err *err)
 {
 	cleanup_fd int root = -EBADF;
 	cleanup_fd int fd = -EBADF;
-	struct stat st;
 	int r;
 
 	r = check_id(id, err);
@@ -150,7 +163,7 @@ int state_dir_open(const struct runtime *rt, const char *id, int lock, struct er
 	if (r < 0)
 		return r;
 	/* Removed while this process waited for the lock. */
-	if (lock && fstat(fd, &st) == 0 && st.st_nlink == 0)
+	if (lock && dir_removed(fd))
 		return err_fail(err, ERR_NOT_FOUND, "container \"%s\" does not exist", id);
 	return take_fd(fd);
 }
@@ -179,7 +192,7 @@ int state_write(int dirfd, const struct state *st, struct err *err)
 {
 	CLEANUP(buf_done) struct buf b = BUF_INIT;
 
-	json_write(&state_desc, st, JSON_NEWLINE, &b);
+	state_format(st, &b);
 	return io_replace_file(dirfd, STATE_FILE, b.data, b.len, 0600, false, err);
 }
 
@@ -232,6 +245,43 @@ static char *owner_name(int dirfd)
 	return xasprintf("#%s", uid);
 }
 
+/* What the pid and the paths of a state are used for makes strange ones dangerous. */
+static int check_state(const struct state *st, struct err *err)
+{
+	char *const *paths = st->pub.cgroup_paths;
+
+	if (!container_id_valid(st->pub.id))
+		return err_fail(err, ERR_CORRUPT, "%s: id is invalid", STATE_FILE);
+	if (st->pub.pid < 0 || st->pub.pid == 1)
+		return err_fail(err, ERR_CORRUPT, "%s: pid is invalid", STATE_FILE);
+	for (size_t i = 0; paths && paths[i]; i++) {
+		cleanup_free char *clean = path_clean(paths[i]);
+
+		if (paths[i][0] != '/' || !str_eq(clean, paths[i]))
+			return err_fail(err, ERR_CORRUPT, "%s: cgroupPaths[%zu] is invalid",
+					STATE_FILE, i);
+	}
+	return 0;
+}
+
+int state_parse(const char *text, size_t len, struct state *ret, struct err *err)
+{
+	int r;
+
+	*ret = (struct state){ 0 };
+	r = json_parse(&state_desc, ret, text, len, STATE_FILE, err);
+	if (r >= 0)
+		r = check_state(ret, err);
+	if (r < 0)
+		state_done(ret);
+	return r;
+}
+
+void state_format(const struct state *st, struct buf *out)
+{
+	json_write(&state_desc, st, JSON_NEWLINE, out);
+}
+
 int state_read(int dirfd, const char *id, struct state *ret, struct err *err)
 {
 	CLEANUP(buf_done) struct buf b = BUF_INIT;
@@ -243,7 +293,7 @@ int state_read(int dirfd, const char *id, struct state *ret, struct err *err)
 		return err_fail(err, ERR_NOT_FOUND, "container \"%s\" does not exist", id);
 	if (r < 0)
 		return err_wrap(err, r, "container %s", id);
-	r = json_parse(&state_desc, ret, buf_str(&b), b.len, STATE_FILE, err);
+	r = state_parse(buf_str(&b), b.len, ret, err);
 	if (r < 0)
 		return err_wrap(err, r, "container %s", id);
 	ret->pub.owner = owner_name(dirfd);

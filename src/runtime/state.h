@@ -33,6 +33,10 @@ int state_write(int dirfd, const struct state *st, struct err *err);
 /* Reads state.json; then looks at the process and sets pub.status and pub.pid. *ret is zeroed.
  * ERR_NOT_FOUND when there is no state.json: a create that was killed early. */
 int state_read(int dirfd, const char *id, struct state *ret, struct err *err);
+/* The file's text, checked whole: what is accepted is safe to act upon. Pure. *ret is zeroed when
+ * it fails. */
+int state_parse(const char *text, size_t len, struct state *ret, struct err *err);
+void state_format(const struct state *st, struct buf *out);
 void state_done(struct state *st);
 #define cleanup_state CLEANUP(state_done)
 /* The pidfd of the container's process, which is verified to be the one recorded; -ESRCH. */

@@ -161,10 +161,12 @@ int procfs_parse_stat(const char *text, size_t len, char *ret_state, uint64_t *r
 	if (!p || p[1] != ' ' || !p[2] || p[3] != ' ')
 		return -EINVAL;
 	char state = p[2];
+	if ((state < 'A' || state > 'Z') && (state < 'a' || state > 'z'))
+		return -EINVAL;
 	p += 2;
 	for (int field = 3; field < 22; field++) {
 		p = strchr(p, ' ');
-		if (!p)
+		if (!p || p[1] == ' ')
 			return -EINVAL;
 		p++;
 	}
