@@ -136,6 +136,15 @@ char *path_clean(const char *path)
 	return buf_take(&b);
 }
 
+const char *path_below(const char *path, const char *dir)
+{
+	const char *rest = str_after(path, dir);
+
+	if (!rest || str_eq(dir, "/"))
+		return rest;
+	return *rest == '/' ? rest + 1 : *rest ? NULL : rest;
+}
+
 char *path_join(const char *dir, const char *name)
 {
 	size_t n = strlen(dir);

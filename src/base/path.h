@@ -36,5 +36,8 @@ int path_mkdirs(const char *path, mode_t mode, struct err *err);
 /* Lexical clean-up of an absolute or relative path ("//", ".", ".." removed; ".." never above "/").
  * For comparing and showing only, never for access. The caller frees. */
 char *path_clean(const char *path);
+/* For two cleaned paths: what is left of path below dir, without a slash in front, "" when they are
+ * the same; NULL: it is somewhere else. */
+const char *path_below(const char *path, const char *dir);
 /* Joins with exactly one slash. The caller frees. */
 char *path_join(const char *dir, const char *name);

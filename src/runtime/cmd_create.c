@@ -65,15 +65,28 @@ int load_config(const char *bundle, struct spec *ret, struct err *err)
 	return r < 0 ? r : spec_parse(buf_str(&text), text.len, ret, err);
 }
 
+#define PRESERVE_MAX 65536
+
+/* sd_listen_fds(3): the variables are for the process that they name. What others were given and
+ * have passed on says nothing about our descriptors. */
+static int listen_fds(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	int for_pid, n;
+
+	if (!pid || str_parse_int(pid, &for_pid) < 0 || for_pid != getpid())
+		return 0;
+	return count && str_parse_int(count, &n) == 0 && n > 0 && n <= PRESERVE_MAX ? n : 0;
+}
+
 /* systemd's socket activation: its fds go on to the container with their variables. */
-static int add_listen_fds(struct spec *spec, struct create_args *args, struct err *err)
+static void add_listen_fds(struct spec *spec, struct create_args *args)
 {
 	static const char *const names[] = { "LISTEN_FDS", "LISTEN_FDNAMES" };
-	const char *count = getenv("LISTEN_FDS");
-	int n = 0;
+	int n = listen_fds();
 
-	if (!count || str_parse_int(count, &n) < 0 || n <= 0 || !spec->process)
-		return 0;
+	if (n == 0 || !spec->process)
+		return;
 	args->preserve_fds += n;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *value = getenv(names[i]);
@@ -83,7 +96,14 @@ static int add_listen_fds(struct spec *spec, struct create_args *args, struct er
 			strv_env_set(&spec->process->env, line);
 	}
 	strv_env_set(&spec->process->env, "LISTEN_PID=1");
-	return 0;
+}
+
+/* All that the runtime has opened by now, its log say, is CLOEXEC: never to be passed. */
+static bool fd_is_callers(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC);
 }
 
 int fill_create_args(const struct create_opts *o, const char *id, struct spec *spec,
@@ -100,12 +120,12 @@ int fill_create_args(const struct create_opts *o, const char *id, struct spec *s
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 	};
-	if (o->preserve_fds < 0 || o->preserve_fds > 65536)
+	if (o->preserve_fds < 0 || o->preserve_fds > PRESERVE_MAX)
 		return err_fail(err, ERR_USAGE,
 				"--preserve-fds: expected a number from 0 to 65536");
-	add_listen_fds(spec, args, err);
+	add_listen_fds(spec, args);
 	for (int fd = 3; fd < 3 + args->preserve_fds; fd++)
-		if (fcntl(fd, F_GETFD) < 0)
+		if (!fd_is_callers(fd))
 			return err_fail(err, ERR_USAGE,
 					"--preserve-fds: file descriptor %d is not open", fd);
 	if (o->console_socket && spec->process && !spec->process->terminal)

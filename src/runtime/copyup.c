@@ -25,14 +25,31 @@ static int copy_attrs(int to_dir, const char *name, const struct stat *st, struc
 	return 0;
 }
 
+/* Who shares the directory may put a device of the host in the file's place at any time, which the
+ * devices cgroup does not keep from us yet: so what is opened is what was looked at. */
+static int open_regular(int dir, const char *name)
+{
+	cleanup_fd int handle = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[FD_PATH_MAX];
+	struct stat st;
+	int fd;
+
+	if (handle < 0 || fstat(handle, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -ESTALE;
+	fd = openat(-1, fd_proc_path(handle, path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int copy_file(int from_dir, int to_dir, const char *name, struct err *err)
 {
-	cleanup_fd int in = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_fd int in = open_regular(from_dir, name);
 	cleanup_fd int out = -EBADF;
 	int64_t n;
 
 	if (in < 0)
-		return err_errno(err, errno, "opening %s", name);
+		return err_errno(err, -in, "opening %s", name);
 	out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out < 0)
 		return err_errno(err, errno, "making %s", name);

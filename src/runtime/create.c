@@ -259,7 +259,11 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 	if (r < 0)
 		return r;
 	c->st.pub.pid = c->init.pid;
-	procfs_stat(c->init.pid, NULL, &c->st.pub.pid_start_time);
+	/* Without it no later command would take the process for the container's. One that has
+	 * ended already has left its error to be read. */
+	r = procfs_stat(c->init.pid, NULL, &c->st.pub.pid_start_time);
+	if (r < 0 && r != -ESRCH)
+		return err_errno(err, -r, "reading /proc/%d/stat", c->init.pid);
 	r = state_write(c->dir, &c->st, err);
 	if (r >= 0)
 		r = cgroup_apply(&c->cg, c->args->spec->linux_->resources, err);

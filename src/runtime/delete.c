@@ -13,10 +13,13 @@
 #define KILL_EVERY_MS     100
 #define ORPHAN_TIMEOUT_MS 5000
 
-/* A runtime was killed while it made them: the same call takes what there is over. An init that it
- * left ends by itself, as nobody answers it; until then the cgroup is in use. */
-static int take_cgroup_over(const struct runtime *rt, const struct state *st, struct cgroup *cg,
-			    struct err *err)
+/*
+ * A runtime was killed while it made them: the same call takes what there is over. An init that it
+ * left ends by itself, as nobody answers it; until then the cgroup is in use. One that stays in use
+ * is another container's, and where none can be made none was: the container has no cgroup then,
+ * and must not stay for that.
+ */
+static void take_cgroup_over(const struct runtime *rt, const struct state *st, struct cgroup *cg)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
 	struct err last = ERR_INIT;
@@ -28,9 +31,10 @@ static int take_cgroup_over(const struct runtime *rt, const struct state *st, st
 			break;
 		nanosleep(&pause, NULL);
 	}
-	if (r < 0 && err)
-		*err = last;
-	return r;
+	if (r < 0) {
+		*cg = (struct cgroup){ 0 };
+		log_warn("leaving the cgroup of container %s alone: %s", st->pub.id, last.msg);
+	}
 }
 
 static int open_cgroup(const struct runtime *rt, const struct state *st, struct cgroup *cg,
@@ -38,9 +42,9 @@ static int open_cgroup(const struct runtime *rt, const struct state *st, struct 
 {
 	if (st->pub.cgroup_paths)
 		return cgroup_open(st->pub.cgroup_paths, cg, err);
-	if (st->cgroups_planned)
-		return take_cgroup_over(rt, st, cg, err);
 	*cg = (struct cgroup){ 0 };
+	if (st->cgroups_planned)
+		take_cgroup_over(rt, st, cg);
 	return 0;
 }
 

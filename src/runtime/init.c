@@ -50,6 +50,10 @@ static int reset_process(struct init *in, struct err *err)
 	 * runtime in this process. */
 	in->dir_fd = fd_close(in->dir_fd);
 	in->sync_parent = fd_close(in->sync_parent);
+	/* Who is in a pid or user namespace that is joined sees this process from now on, and with
+	 * CAP_SYS_PTRACE there would see what it has open of the host (CVE-2016-9962). */
+	if (in->joined_ns & (CLONE_NEWPID | CLONE_NEWUSER))
+		prctl_dumpable(false);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	reset_ignored_signals();

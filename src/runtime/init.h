@@ -17,6 +17,12 @@ struct init_mount {
 	int late_fd; /* made read-only once everything below it is mounted; or -EBADF */
 };
 
+/* A mount that was attached: its destination, cleaned, and its root. */
+struct init_placed {
+	char *destination;
+	int fd;
+};
+
 struct init {
 	/* set by the runtime before clone */
 	const struct runtime *rt;
@@ -48,6 +54,8 @@ struct init {
 	int procfs;  /* private handle on the container's proc */
 	int console; /* pty slave */
 	int conn;    /* who is told about success or failure: sync, later the start connection */
+	struct init_placed *placed; /* those that protected paths lead through */
+	size_t n_placed;
 	bool netns_by_helper; /* decided by the runtime */
 	bool cgroup_joined, netns_joined, in_cwd;
 	char **env;    /* the program's, complete */
@@ -97,8 +105,16 @@ int rootfs_enter(struct init *in, struct err *err);         /* pivot_root or chr
 int mounts_make(struct init *in, struct err *err);
 /* An O_PATH fd of the mount's target below the root, made when missing: directory or file. */
 int mount_target(const struct init *in, const char *destination, bool dir, struct err *err);
+/* The same for a directory right below the root that must not be a link: /proc and /sys. */
+int mount_target_plain(const struct init *in, const char *destination, struct err *err);
 /* Attaches a mount, unless it would cover something in /proc. */
 int mount_place(const char *destination, int mount_fd, int target, struct err *err);
+/* The same for one of spec->mounts, which protect_paths() then finds again. */
+int mount_place_spec(struct init *in, const struct spec_mount *m, int mount_fd, int target,
+		     struct err *err);
+/* Opens a path for protect_paths(): below the mount that it is in, whatever name leads to that by
+ * now. 0 with *ret_fd -EBADF: the container has no such path. */
+int mount_open_path(const struct init *in, const char *path, int *ret_fd, struct err *err);
 /* Attributes and propagation on a mount (detached or attached). */
 int mount_apply_opts(int mount_fd, const struct mount_opts *o, bool with_attrs, struct err *err);
 /* mount_special.c: filesystems with rules of their own */

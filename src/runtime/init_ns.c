@@ -206,9 +206,10 @@ static int stage_time(struct init *in, struct err *err)
 	if (t->boottime)
 		offsets[n++] = (struct ns_time_offset){ CLOCK_BOOTTIME, t->boottime->secs,
 							t->boottime->nanosecs };
-	procfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* In a mount namespace that was joined, /proc is whatever its owner made it. */
+	procfd = procfs_open(0, err);
 	if (procfd < 0)
-		return err_errno(err, errno, "opening /proc");
+		return procfd;
 	return ns_unshare_time(procfd, offsets, n, err);
 }
 

@@ -140,7 +140,7 @@ static int mount_v1(struct init *in, const struct spec_mount *m, struct mount_op
 	fd = mount_new("tmpfs", "tmpfs", &mode, 1, (unsigned int)attrs, err);
 	if (fd < 0)
 		return fd;
-	r = mount_place(m->destination, fd, target, err);
+	r = mount_place_spec(in, m, fd, target, err);
 	if (r >= 0)
 		r = place_v1(in, sys, fd, o, err);
 	if (r >= 0 && o->readonly)
@@ -172,5 +172,5 @@ int mount_cgroup(struct init *in, const struct spec_mount *m, struct mount_opts 
 	if (fd < 0)
 		return fd;
 	target = mount_target(in, m->destination, true, err);
-	return target < 0 ? target : mount_place(m->destination, fd, target, err);
+	return target < 0 ? target : mount_place_spec(in, m, fd, target, err);
 }

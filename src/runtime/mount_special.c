@@ -11,21 +11,23 @@
 #include "sys/mount.h"
 #include "sys/uapi.h"
 
-static int finish(const struct init *in, const struct spec_mount *m, const struct mount_opts *o,
-		  int fd, struct err *err)
+static int finish(struct init *in, const struct spec_mount *m, const struct mount_opts *o, int fd,
+		  struct err *err)
 {
-	cleanup_fd int target = mount_target(in, m->destination, true, err);
+	cleanup_fd int target = str_eq(m->type, "sysfs")
+				    ? mount_target_plain(in, m->destination, err)
+				    : mount_target(in, m->destination, true, err);
 	int r;
 
 	if (target < 0)
 		return target;
 	r = mount_apply_opts(fd, o, false, err);
-	return r < 0 ? r : mount_place(m->destination, fd, target, err);
+	return r < 0 ? r : mount_place_spec(in, m, fd, target, err);
 }
 
 /* The host's own mount, where a user namespace may not make one: it shows nothing that the
  * container's processes, which share that namespace of the host, could not see anyway. */
-static int bind_host(const struct init *in, const struct spec_mount *m, const struct mount_opts *o,
+static int bind_host(struct init *in, const struct spec_mount *m, const struct mount_opts *o,
 		     const char *path, struct err *err)
 {
 	cleanup_fd int fd = mount_clone(AT_FDCWD, path, true, err);
@@ -130,7 +132,7 @@ int mount_tmpfs(struct init *in, const struct spec_mount *m, struct mount_opts *
 	}
 	r = mount_apply_opts(fd, o, false, err);
 	if (r >= 0)
-		r = mount_place(m->destination, fd, target, err);
+		r = mount_place_spec(in, m, fd, target, err);
 	/* Directories for what is mounted below it are still to be made. */
 	if (r >= 0 && o->readonly)
 		in->mounts[i].late_fd = take_fd(fd);

@@ -17,6 +17,23 @@ int mount_target(const struct init *in, const char *destination, bool dir, struc
 	return path_mkfile_in(in->root, destination, 0644, err);
 }
 
+/* A symlink there would make a container whose /proc is somewhere else than programs, and the rest
+ * of this runtime, believe. One open decides: what is checked first can be exchanged. */
+int mount_target_plain(const struct init *in, const char *destination, struct err *err)
+{
+	const char *name = destination + strspn(destination, "/");
+	int fd;
+
+	if (!*name || strchr(name, '/'))
+		return mount_target(in, destination, true, err);
+	if (mkdirat(in->root, name, 0755) < 0 && errno != EEXIST)
+		return err_errno(err, errno, "creating directory %s", destination);
+	fd = openat(in->root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+		return err_fail(err, ERR_INVALID, "it must be an ordinary directory");
+	return fd < 0 ? err_errno(err, errno, "opening %s", destination) : fd;
+}
+
 int mount_apply_opts(int mount_fd, const struct mount_opts *o, bool with_attrs, struct err *err)
 {
 	int r = 0;
@@ -76,6 +93,62 @@ int mount_place(const char *destination, int mount_fd, int target, struct err *e
 	return r < 0 ? r : mount_attach(mount_fd, target, err);
 }
 
+/* Whether a masked or read-only path is the mount's root or below it. */
+static bool leads_through(char *const *paths, const char *destination)
+{
+	for (; paths && *paths; paths++) {
+		bool plain = !strstr(*paths, "/.") && !strstr(*paths, "//");
+		cleanup_free char *clean = plain ? NULL : path_clean(*paths);
+
+		if (path_below(plain ? *paths : clean, destination))
+			return true;
+	}
+	return false;
+}
+
+int mount_place_spec(struct init *in, const struct spec_mount *m, int mount_fd, int target,
+		     struct err *err)
+{
+	const struct spec_linux *l = in->spec->linux_;
+	cleanup_free char *clean = path_clean(m->destination);
+	int fd, r = mount_place(m->destination, mount_fd, target, err);
+
+	if (r < 0 ||
+	    (!leads_through(l->masked_paths, clean) && !leads_through(l->readonly_paths, clean)))
+		return r;
+	fd = fd_dup(mount_fd, 3);
+	if (fd < 0)
+		return err_errno(err, -fd, "keeping the mount");
+	in->placed = xrealloc(in->placed, (in->n_placed + 1) * sizeof(*in->placed));
+	in->placed[in->n_placed++] =
+	    (struct init_placed){ .destination = take_ptr(clean), .fd = fd };
+	return 0;
+}
+
+/*
+ * Who shares the root filesystem can rename the directory below a mount at any time: the mount goes
+ * with it, and another /proc, whose files nobody has to fear, would be protected in its place
+ * (CVE-2023-27561).
+ */
+int mount_open_path(const struct init *in, const char *path, int *ret_fd, struct err *err)
+{
+	cleanup_free char *clean = path_clean(path);
+	const char *rest = path;
+	int fd, root = in->root;
+
+	for (size_t i = in->n_placed; i > 0 && root == in->root; i--) {
+		const char *below = path_below(clean, in->placed[i - 1].destination);
+
+		if (!below)
+			continue;
+		root = in->placed[i - 1].fd;
+		rest = *below ? below : ".";
+	}
+	fd = path_open_in(root, rest, O_PATH, 0, err);
+	*ret_fd = fd < 0 ? -EBADF : fd;
+	return fd >= 0 || fd == -ENOENT || fd == -ENOTDIR ? 0 : fd;
+}
+
 /* Opens what is to be bound as the host sees it: relative to the bundle, once. */
 static int bind_open_source(const struct init *in, const char *source, struct err *err)
 {
@@ -112,7 +185,7 @@ static int mount_bind(struct init *in, const struct spec_mount *m, struct init_m
 		return target;
 	/* Complete before it becomes visible. */
 	r = mount_apply_opts(fd, &im->opts, true, err);
-	return r < 0 ? r : mount_place(m->destination, fd, target, err);
+	return r < 0 ? r : mount_place_spec(in, m, fd, target, err);
 }
 
 static int mount_remount(struct init *in, const struct spec_mount *m, struct mount_opts *o,
@@ -146,42 +219,27 @@ static int mount_proc(struct init *in, const struct spec_mount *m, struct mount_
 			*err = first;
 		return fd;
 	}
-	target = mount_target(in, m->destination, true, err);
+	target = mount_target_plain(in, m->destination, err);
 	if (target < 0)
 		return target;
 	r = mount_apply_opts(fd, o, false, err);
 	if (r >= 0)
-		r = mount_place(m->destination, fd, target, err);
+		r = mount_place_spec(in, m, fd, target, err);
 	if (r >= 0 && in->procfs < 0 && !o->n_data)
 		in->procfs = take_fd(fd);
 	return r;
-}
-
-/* A symlink here would make a container whose /proc is somewhere else than programs believe. */
-static int check_plain_dir(const struct init *in, const struct spec_mount *m, struct err *err)
-{
-	const char *name = m->destination + strspn(m->destination, "/");
-	struct stat st;
-
-	if (strchr(name, '/') || fstatat(in->root, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	if (S_ISDIR(st.st_mode))
-		return 0;
-	return err_fail(err, ERR_INVALID, "it must be an ordinary directory");
 }
 
 struct mount_type {
 	const char *name;
 	int (*fn)(struct init *in, const struct spec_mount *m, struct mount_opts *o,
 		  struct err *err);
-	bool plain_dir;
 };
 
 static const struct mount_type types[] = {
-	{ "proc", mount_proc, true },       { "sysfs", mount_sysfs, true },
-	{ "tmpfs", mount_tmpfs, false },    { "devpts", mount_devpts, false },
-	{ "mqueue", mount_mqueue, false },  { "cgroup", mount_cgroup, false },
-	{ "cgroup2", mount_cgroup, false },
+	{ "proc", mount_proc },      { "sysfs", mount_sysfs },   { "tmpfs", mount_tmpfs },
+	{ "devpts", mount_devpts },  { "mqueue", mount_mqueue }, { "cgroup", mount_cgroup },
+	{ "cgroup2", mount_cgroup },
 };
 
 static int mount_one(struct init *in, const struct spec_mount *m, struct init_mount *im,
@@ -194,12 +252,8 @@ static int mount_one(struct init *in, const struct spec_mount *m, struct init_mo
 	if (!m->type || str_eq(m->type, "none"))
 		return err_fail(err, ERR_INVALID, "it has neither a type nor the bind option");
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		int r;
-
-		if (!str_eq(types[i].name, m->type))
-			continue;
-		r = types[i].plain_dir ? check_plain_dir(in, m, err) : 0;
-		return r < 0 ? r : types[i].fn(in, m, &im->opts, err);
+		if (str_eq(types[i].name, m->type))
+			return types[i].fn(in, m, &im->opts, err);
 	}
 	return mount_plain(in, m, &im->opts, err);
 }

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/personality.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -69,6 +70,12 @@ static int set_oom_score(struct init *in, int value, struct err *err)
 	if (in->procfs < 0)
 		return in->procfs;
 	r = procfs_write_oom_score_adj(in->procfs, value, err);
+	if (r == -EACCES && in->rt->rootless && (in->joined_ns & (CLONE_NEWPID | CLONE_NEWUSER))) {
+		/* The file is root's while this process shows itself to nobody. */
+		prctl_dumpable(true);
+		r = procfs_write_oom_score_adj(in->procfs, value, err);
+		prctl_dumpable(false);
+	}
 	if (r == -EACCES || r == -EPERM)
 		err_hint(err, r,
 			 "lowering it needs CAP_SYS_RESOURCE, which this machine does not "

@@ -74,22 +74,13 @@ static int cover_dir(struct covers *c, int target, struct err *err)
 	return r;
 }
 
-/* 0 with *ret_fd -EBADF: the container has no such path. */
-static int open_path(const struct init *in, const char *path, int *ret_fd, struct err *err)
-{
-	int fd = path_open_in(in->root, path, O_PATH, 0, err);
-
-	*ret_fd = fd < 0 ? -EBADF : fd;
-	return fd >= 0 || fd == -ENOENT || fd == -ENOTDIR ? 0 : fd;
-}
-
 static int mask_path(const struct init *in, struct covers *c, const char *path, struct err *err)
 {
 	cleanup_fd int target = -EBADF;
 	struct stat st;
 	int r;
 
-	r = open_path(in, path, &target, err);
+	r = mount_open_path(in, path, &target, err);
 	if (r < 0 || target < 0)
 		return r;
 	if (fstat(target, &st) < 0)
@@ -103,7 +94,7 @@ static int readonly_path(const struct init *in, const char *path, struct err *er
 	cleanup_fd int fd = -EBADF;
 	int r;
 
-	r = open_path(in, path, &target, err);
+	r = mount_open_path(in, path, &target, err);
 	if (r < 0 || target < 0)
 		return r;
 	fd = mount_clone(target, "", true, err);

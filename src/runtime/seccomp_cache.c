@@ -36,14 +36,17 @@ static uint64_t hash(const struct buf *b)
 static void write_key(const struct spec_seccomp *s, struct buf *key)
 {
 	const struct scmp_version *v = seccomp_version();
+	struct spec_seccomp filter = *s;
 	struct utsname uts = { 0 };
 
+	/* Who is notified makes no other filter, and the metadata may differ for each container. */
+	filter.listener_path = filter.listener_metadata = NULL;
 	/* Actions that the kernel lacks are compiled differently: its release is part of the key.
 	 */
 	uname(&uts);
 	buf_addf(key, "%s libseccomp %u.%u.%u linux %s %s\n", INRO_VERSION, v->major, v->minor,
 		 v->micro, uts.release, uts.machine);
-	json_write(&spec_seccomp_desc, s, 0, key);
+	json_write(&spec_seccomp_desc, &filter, 0, key);
 }
 
 /* The directory, which must be ours alone: what is in it becomes a filter. */
