@@ -26,6 +26,7 @@ struct proc_spawn {
 	int cwd_fd; /* directory to start in, or negative */
 	bool new_session;
 	int pdeath_signal; /* 0: none */
+	int cancel_fd;     /* proc_run() gives up when it becomes readable; <= 0: none */
 };
 #define PROC_SPAWN_INIT                                                                            \
 	{                                                                                          \
@@ -51,6 +52,6 @@ int proc_wait(struct proc *p, int timeout_ms, int *ret_status);
 int proc_exit_code(int wait_status);
 /* Runs, feeds in (may be NULL), collects stdout into out (may be NULL) up to limit, waits. Returns
  * the exit code >= 0, or -errno. stderr is inherited. timeout_ms as proc_wait; the child is killed
- * after it. */
+ * after it, and with -ECANCELED once cancel_fd is readable. */
 int proc_run(const struct proc_spawn *spec, const struct buf *in, struct buf *out, size_t limit,
 	     int timeout_ms, struct err *err);

@@ -61,21 +61,28 @@ static int wait_polling(const struct proc *p, int64_t until)
 	}
 }
 
-static int wait_until(struct proc *p, int64_t until, int *ret_status)
+static struct pollfd poll_cancel(int cancel_fd)
 {
+	return (struct pollfd){ .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN };
+}
+
+static int wait_until(struct proc *p, int64_t until, int cancel_fd, int *ret_status)
+{
+	bool plain = until < 0 && cancel_fd <= 0;
 	int r = 0;
 
 	if (p->pid <= 0)
 		return -ESRCH;
 	if (until >= 0 && p->pidfd < 0)
 		r = wait_polling(p, until);
-	while (until >= 0 && p->pidfd >= 0) {
-		struct pollfd pfd = { .fd = p->pidfd, .events = POLLIN };
+	while (!plain && p->pidfd >= 0) {
+		struct pollfd pfds[] = { { .fd = p->pidfd, .events = POLLIN },
+					 poll_cancel(cancel_fd) };
 
-		r = poll(&pfd, 1, left_ms(until));
+		r = poll(pfds, ARRAY_SIZE(pfds), left_ms(until));
 		if (r < 0 && errno == EINTR)
 			continue;
-		r = r < 0 ? -errno : r == 0 ? -ETIME : 0;
+		r = r < 0 ? -errno : r == 0 ? -ETIME : pfds[0].revents ? 0 : -ECANCELED;
 		break;
 	}
 	return r < 0 ? r : reap(p, ret_status);
@@ -83,7 +90,7 @@ static int wait_until(struct proc *p, int64_t until, int *ret_status)
 
 int proc_wait(struct proc *p, int timeout_ms, int *ret_status)
 {
-	return wait_until(p, deadline(timeout_ms), ret_status);
+	return wait_until(p, deadline(timeout_ms), -1, ret_status);
 }
 
 int proc_exit_code(int wait_status)
@@ -111,10 +118,12 @@ static int read_some(int fd, struct buf *out, size_t limit)
  * Collects output until its end. A grandchild may hold the pipe open for long, so the program's
  * own end is the end too, once the pipe is empty.
  */
-static int collect(const struct proc *p, int fd, struct buf *out, size_t limit, int64_t until)
+static int collect(const struct proc *p, int fd, int cancel_fd, struct buf *out, size_t limit,
+		   int64_t until)
 {
 	struct pollfd pfds[] = { { .fd = fd, .events = POLLIN },
-				 { .fd = p->pidfd, .events = POLLIN } };
+				 { .fd = p->pidfd, .events = POLLIN },
+				 poll_cancel(cancel_fd) };
 
 	limit = limit > SIZE_MAX - out->len ? SIZE_MAX : limit + out->len;
 	for (;;) {
@@ -126,6 +135,8 @@ static int collect(const struct proc *p, int fd, struct buf *out, size_t limit, 
 			return -errno;
 		if (r == 0)
 			return -ETIME;
+		if (pfds[2].revents)
+			return -ECANCELED;
 		if (pfds[0].revents) {
 			r = read_some(fd, out, limit);
 			if (r)
@@ -209,9 +220,9 @@ int proc_run(const struct proc_spawn *spec, const struct buf *in, struct buf *ou
 		return r;
 	pipes.out_write = fd_close(pipes.out_write);
 	if (out)
-		r = collect(&p, pipes.out_read, out, limit, until);
+		r = collect(&p, pipes.out_read, spec->cancel_fd, out, limit, until);
 	if (r == 0)
-		r = wait_until(&p, until, &status);
+		r = wait_until(&p, until, spec->cancel_fd, &status);
 	if (r < 0) {
 		kill(p.pid, SIGKILL);
 		reap(&p, &status);

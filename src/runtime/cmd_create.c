@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "runtime/cancel.h"
 #include "runtime/cli.h"
 
 const struct opt create_opt_table[] = {
@@ -145,6 +146,8 @@ static int run_create(const void *globals, void *opts, char **args, struct err *
 	r = load_config(o->bundle ? o->bundle : ".", &spec, err);
 	if (r >= 0)
 		r = fill_create_args(o, args[0], &spec, &create, err);
+	if (r >= 0)
+		r = create.cancel_fd = cancel_begin(err);
 	if (r >= 0)
 		r = container_create(globals_runtime(globals), &create, &c, err);
 	fd_close(c.pidfd);

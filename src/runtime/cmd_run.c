@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
+#include "runtime/cancel.h"
 #include "runtime/cli.h"
 
 static int run_run(const void *globals, void *opts, char **args, struct err *err)
@@ -19,7 +20,9 @@ static int run_run(const void *globals, void *opts, char **args, struct err *err
 	create.start = true;
 	if (!o->detach)
 		return run_foreground(rt, &create, !o->no_subreaper, o->keep, err);
-	r = container_create(rt, &create, &c, err);
+	r = create.cancel_fd = cancel_begin(err);
+	if (r >= 0)
+		r = container_create(rt, &create, &c, err);
 	fd_close(c.pidfd);
 	return r < 0 ? r : 0;
 }

@@ -33,6 +33,7 @@ struct create_args {
 	int preserve_fds; /* fds 3 .. 3+n-1 are passed */
 	bool start;       /* run: do not wait for container_start */
 	bool no_pivot;
+	int cancel_fd;       /* runtime/cancel.h: readable when the creation is to be given up */
 	bool no_new_keyring; /* keep the caller's session keyring */
 };
 
@@ -44,7 +45,8 @@ struct container {
 /* create (and start when args->start). On failure nothing is left behind. */
 int container_create(const struct runtime *rt, const struct create_args *args,
 		     struct container *ret, struct err *err);
-int container_start(const struct runtime *rt, const char *id, struct err *err);
+/* Interrupted at cancel_fd, as by a failing hook, the container is stopped. */
+int container_start(const struct runtime *rt, const char *id, int cancel_fd, struct err *err);
 /* signo to init, or to all processes of the cgroup: with all, and with SIGKILL when the container
  * has no pid namespace of its own, in which the kernel would do it. SIGKILL ends a pause. */
 int container_kill(const struct runtime *rt, const char *id, int signo, bool all, struct err *err);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "runtime/cancel.h"
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
@@ -34,7 +35,7 @@ struct creation {
 	int console_sock;
 	struct container stage, init;
 	int netns_helper; /* pidfd */
-	bool dir_made, cgroup_made, rdt_made, pid_file_made, hooks_ran, exec_seen;
+	bool dir_made, cgroup_made, rdt_made, pid_file_made, exec_seen;
 };
 
 static int connect_console(struct creation *c, struct err *err)
@@ -99,6 +100,12 @@ static void fill_state(struct creation *c)
 	if (s->linux_->resources && s->linux_->resources->memory)
 		st->memory_swap = s->linux_->resources->memory->swap.value;
 	st->hooks = hooks_save(s->hooks);
+	if (s->linux_->seccomp && s->linux_->seccomp->listener_path) {
+		st->listener_path = xstrdup(s->linux_->seccomp->listener_path);
+		st->listener_metadata = s->linux_->seccomp->listener_metadata
+					    ? xstrdup(s->linux_->seccomp->listener_metadata)
+					    : NULL;
+	}
 	c->in.state = &st->pub;
 }
 
@@ -211,7 +218,9 @@ static int follow_stage(struct creation *c, struct err *err)
 	int r;
 
 	if (c->in.new_ns & CLONE_NEWUSER) {
-		r = sync_expect(c->sync, SYNC_USERNS_MADE, NULL, err);
+		r = cancel_wait(c->args->cancel_fd, c->sync, err);
+		if (r >= 0)
+			r = sync_expect(c->sync, SYNC_USERNS_MADE, NULL, err);
 		if (r >= 0)
 			r = give_maps(c, c->stage.pid, err);
 		if (r < 0)
@@ -288,11 +297,11 @@ static int run_hooks(struct creation *c, struct err *err)
 	const struct spec_hooks *h = c->args->spec->hooks;
 	int r;
 
-	c->hooks_ran = true;
-	r = hooks_run("prestart", &h->prestart, &c->st.pub, CONTAINER_CREATING, err);
+	r = hooks_run("prestart", &h->prestart, &c->st.pub, CONTAINER_CREATING, c->args->cancel_fd,
+		      err);
 	if (r >= 0)
 		r = hooks_run("createRuntime", &h->create_runtime, &c->st.pub, CONTAINER_CREATING,
-			      err);
+			      c->args->cancel_fd, err);
 	if (r >= 0)
 		sync_send(c->sync, SYNC_GO, 0, NULL, 0);
 	return r;
@@ -326,8 +335,7 @@ static int give_console(struct creation *c, struct sync_msg *msg, struct err *er
 
 static int give_listener(struct creation *c, int fd, struct err *err)
 {
-	int r =
-	    listener_deliver(c->init.pidfd, fd, c->args->spec->linux_->seccomp, &c->st.pub, err);
+	int r = listener_deliver(c->init.pidfd, fd, &c->st, err);
 
 	if (r >= 0)
 		sync_send(c->sync, SYNC_GO, 0, NULL, 0);
@@ -371,8 +379,10 @@ static int follow_init(struct creation *c, struct err *err)
 {
 	for (;;) {
 		struct sync_msg msg;
-		int r = sync_recv(c->sync, &msg, err);
+		int r = cancel_wait(c->args->cancel_fd, c->sync, err);
 
+		if (r >= 0)
+			r = sync_recv(c->sync, &msg, err);
 		if (r < 0)
 			return r;
 		if (r == 0 && c->exec_seen)
@@ -394,8 +404,8 @@ static int poststart(struct creation *c, struct err *err)
 
 	if (!c->args->start || !h)
 		return 0;
-	c->hooks_ran = true;
-	return hooks_run("poststart", &h->poststart, &c->st.pub, CONTAINER_RUNNING, err);
+	return hooks_run("poststart", &h->poststart, &c->st.pub, CONTAINER_RUNNING,
+			 c->args->cancel_fd, err);
 }
 
 static void kill_process(struct container *p)
@@ -424,9 +434,10 @@ static void undo(struct creation *c)
 		unlink(c->args->pid_file);
 	if (c->dir_made && state_dir_remove(c->rt, c->args->id, &err) < 0)
 		log_warn("%s", err.msg);
-	if (c->hooks_ran && c->args->spec->hooks)
+	/* runtime-spec runtime.md, "Lifecycle": also after a failure, when there was something. */
+	if (c->init.pid > 0 && c->args->spec->hooks)
 		hooks_run_all("poststop", &c->args->spec->hooks->poststop, &c->st.pub,
-			      CONTAINER_STOPPED);
+			      CONTAINER_STOPPED, c->args->cancel_fd);
 }
 
 static int create(struct creation *c, struct err *err)

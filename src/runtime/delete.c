@@ -143,7 +143,7 @@ static void run_poststop(const struct state *st)
 	if (hooks_load(st->hooks, &hooks, &err) < 0)
 		log_warn("%s", err.msg);
 	else
-		hooks_run_all("poststop", &hooks.poststop, &st->pub, CONTAINER_STOPPED);
+		hooks_run_all("poststop", &hooks.poststop, &st->pub, CONTAINER_STOPPED, -EBADF);
 }
 
 static int destroy(const struct runtime *rt, const struct state *st, struct err *err)

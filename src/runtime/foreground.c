@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "runtime/cancel.h"
 #include "runtime/cli.h"
 #include "runtime/pump.h"
 #include "sys/pidfd.h"
@@ -131,7 +132,11 @@ int run_foreground(const struct runtime *rt, struct create_args *args, bool subr
 		prctl_subreaper(true);
 	if (args->spec->process && args->spec->process->terminal && !args->console_socket)
 		args->console_fd_out = &f.master;
-	r = container_create(rt, args, &f.c, err);
+	/* Until then a signal is for this process, later ones are for the container's. */
+	r = args->cancel_fd = cancel_begin(err);
+	if (r >= 0)
+		r = container_create(rt, args, &f.c, err);
+	args->cancel_fd = fd_close(args->cancel_fd);
 	if (r >= 0) {
 		set_up_terminal(&f);
 		/* Its end may have come while hooks waited for their own children. */

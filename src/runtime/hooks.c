@@ -5,8 +5,9 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "runtime/cancel.h"
 
-static int run_one(const struct spec_hook *hook, const char *state, struct err *err)
+static int run_one(const struct spec_hook *hook, const char *state, int cancel_fd, struct err *err)
 {
 	char *no_env[] = { NULL };
 	char *default_args[] = { hook->path, NULL };
@@ -16,6 +17,7 @@ static int run_one(const struct spec_hook *hook, const char *state, struct err *
 	int r;
 
 	spawn.path = hook->path;
+	spawn.cancel_fd = cancel_fd;
 	spawn.argv = hook->args && hook->args[0] ? hook->args : default_args;
 	/* Only what the configuration gives: nothing of the runtime's environment leaks. */
 	spawn.envp = hook->env ? hook->env : no_env;
@@ -24,6 +26,10 @@ static int run_one(const struct spec_hook *hook, const char *state, struct err *
 	if (timeout_ms > INT32_MAX)
 		timeout_ms = INT32_MAX;
 	r = proc_run(&spawn, &in, NULL, 0, (int)timeout_ms, err);
+	if (r == -ECANCELED) {
+		cancel_error(cancel_fd, err);
+		return err_wrap(err, r, "%s", hook->path);
+	}
 	if (r == -ETIME || r == -ETIMEDOUT)
 		return err_fail(err, ERR_INVALID, "%s: no end after %d s", hook->path,
 				hook->timeout.value);
@@ -45,12 +51,12 @@ static char *state_text(const struct container_state *state, enum container_stat
 }
 
 int hooks_run(const char *kind, const spec_hook_list *hooks, const struct container_state *state,
-	      enum container_status status, struct err *err)
+	      enum container_status status, int cancel_fd, struct err *err)
 {
 	cleanup_free char *text = hooks->n ? state_text(state, status) : NULL;
 
 	for (size_t i = 0; i < hooks->n; i++) {
-		int r = run_one(&hooks->items[i], text, err);
+		int r = run_one(&hooks->items[i], text, cancel_fd, err);
 
 		if (r < 0)
 			return err_wrap(err, r, "running %s hook #%zu", kind, i);
@@ -59,14 +65,14 @@ int hooks_run(const char *kind, const spec_hook_list *hooks, const struct contai
 }
 
 void hooks_run_all(const char *kind, const spec_hook_list *hooks,
-		   const struct container_state *state, enum container_status status)
+		   const struct container_state *state, enum container_status status, int cancel_fd)
 {
 	cleanup_free char *text = hooks->n ? state_text(state, status) : NULL;
 
 	for (size_t i = 0; i < hooks->n; i++) {
 		struct err err = ERR_INIT;
 
-		if (run_one(&hooks->items[i], text, &err) < 0)
+		if (run_one(&hooks->items[i], text, cancel_fd, &err) < 0)
 			log_warn("running %s hook #%zu: %s", kind, i, err.msg);
 	}
 }

@@ -6,12 +6,13 @@
 #include "runtime/container.h"
 
 /* The first failure ends the list and is the error: kind names the list ("createRuntime"). The
- * state is passed with this status. */
+ * state is passed with this status. A signal at cancel_fd (runtime/cancel.h) kills the hook. */
 int hooks_run(const char *kind, const spec_hook_list *hooks, const struct container_state *state,
-	      enum container_status status, struct err *err);
+	      enum container_status status, int cancel_fd, struct err *err);
 /* Runs all; failures are warnings (poststop). */
 void hooks_run_all(const char *kind, const spec_hook_list *hooks,
-		   const struct container_state *state, enum container_status status);
+		   const struct container_state *state, enum container_status status,
+		   int cancel_fd);
 
 /* Those that run after create, kept in state.json: a later change of the bundle has no effect. */
 struct hooks_saved {

@@ -109,7 +109,7 @@ static int create_hooks(struct init *in, struct err *err)
 			return r;
 	}
 	return hooks_run("createContainer", &h->create_container, in->state, CONTAINER_CREATING,
-			 err);
+			 -EBADF, err);
 }
 
 /*
@@ -205,7 +205,7 @@ static int start_hooks(struct init *in, struct err *err)
 	if (!in->spec->hooks)
 		return 0;
 	return hooks_run("startContainer", &in->spec->hooks->start_container, in->state,
-			 CONTAINER_CREATED, err);
+			 CONTAINER_CREATED, -EBADF, err);
 }
 
 static int load_filter(struct init *in, struct err *err)

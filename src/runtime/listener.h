@@ -2,8 +2,8 @@
 /* The seccomp notify fd on its way from a container's init to the agent. */
 #pragma once
 
-#include "runtime/container.h"
+#include "runtime/state.h"
 
-/* Takes fd number fd out of the process and sends it to s->listener_path. */
-int listener_deliver(int pidfd, int fd, const struct spec_seccomp *s,
-		     const struct container_state *state, struct err *err);
+/* Takes fd number fd out of the process and sends it to the listener path that the container was
+ * created with, beside the container process state that the specification defines. */
+int listener_deliver(int pidfd, int fd, const struct state *st, struct err *err);

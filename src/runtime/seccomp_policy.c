@@ -3,10 +3,7 @@
 
 #include <linux/seccomp.h>
 #include <seccomp.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
-#include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "sys/uapi.h"
@@ -184,31 +181,4 @@ int seccomp_flags_make(const struct spec_seccomp *s, unsigned int *ret, struct e
 	}
 	*ret = value;
 	return 0;
-}
-
-int seccomp_send_listener(const struct spec_seccomp *s, const struct container_state *state, int fd,
-			  struct err *err)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	CLEANUP(buf_done) struct buf state_text = BUF_INIT;
-	CLEANUP(buf_done) struct buf text = BUF_INIT;
-	cleanup_fd int sock = -EBADF;
-	ssize_t n;
-
-	if (strlen(s->listener_path) >= sizeof(addr.sun_path))
-		return err_fail(err, ERR_INVALID,
-				"linux.seccomp.listenerPath: longer than %zu bytes",
-				sizeof(addr.sun_path) - 1);
-	memcpy(addr.sun_path, s->listener_path, strlen(s->listener_path) + 1);
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (sock < 0 || connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return err_errno(err, errno, "connecting to linux.seccomp.listenerPath %s",
-				 s->listener_path);
-	container_state_write(state, &state_text);
-	buf_addf(&text, "{\"ociVersion\":\"%s\",\"fds\":[\"seccompFd\"],\"pid\":%d,\"metadata\":",
-		 state->oci_version, state->pid);
-	json_write_string(&text, s->listener_metadata ? s->listener_metadata : "");
-	buf_addf(&text, ",\"state\":%s}", buf_str(&state_text));
-	n = fd_send(sock, text.data, text.len, &fd, 1);
-	return n < 0 ? err_errno(err, (int)-n, "sending to %s", s->listener_path) : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The words of linux.seccomp (runtime-spec config-linux.md, "Seccomp") resolved to the kernel's
- * numbers. Pure, but for seccomp_send_listener(). */
+ * numbers. Pure. */
 #pragma once
 
 #include "runtime/container.h"
@@ -21,8 +21,3 @@ int seccomp_flags_make(const struct spec_seccomp *s, unsigned int *ret, struct e
 const char *seccomp_action_word(size_t i);
 const char *seccomp_op_word(size_t i);
 const char *seccomp_flag_word(size_t i);
-
-/* Sends the notify fd of the container to the agent at s->listener_path with the container process
- * state that the specification defines. */
-int seccomp_send_listener(const struct spec_seccomp *s, const struct container_state *state, int fd,
-			  struct err *err);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "base/fd.h"
-#include "base/io.h"
-#include "base/path.h"
+#include "runtime/cancel.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
 #include "runtime/state.h"
@@ -46,34 +44,23 @@ static int connect_init(int dir, struct err *err)
 	return take_fd(fd);
 }
 
-/* linux.seccomp.listenerPath of the bundle: only for filters that notify. */
 static int deliver_listener(const struct state *st, int number, struct err *err)
 {
 	cleanup_fd int pidfd = state_pidfd(st);
-	cleanup_free char *path = path_join(st->pub.bundle, "config.json");
-	CLEANUP(buf_done) struct buf text = BUF_INIT;
-	CLEANUP(spec_free) struct spec spec = { 0 };
-	int r;
 
-	r = io_read_file(AT_FDCWD, path, &text, SPEC_BYTES_MAX, err);
-	if (r >= 0)
-		r = spec_parse(buf_str(&text), text.len, &spec, err);
-	if (r < 0)
-		return r;
-	if (!spec.linux_ || !spec.linux_->seccomp || !spec.linux_->seccomp->listener_path)
-		return err_fail(err, ERR_INVALID, "linux.seccomp.listenerPath: missing in %s",
-				path);
-	return listener_deliver(pidfd, number, spec.linux_->seccomp, &st->pub, err);
+	return listener_deliver(pidfd, number, st, err);
 }
 
-static int follow(int conn, const struct state *st, struct err *err)
+static int follow(int conn, const struct state *st, int cancel_fd, struct err *err)
 {
 	bool exec_seen = false;
 
 	for (;;) {
 		struct sync_msg msg;
-		int r = sync_recv(conn, &msg, err);
+		int r = cancel_wait(cancel_fd, conn, err);
 
+		if (r >= 0)
+			r = sync_recv(conn, &msg, err);
 		if (r < 0)
 			return r;
 		if (r == 0)
@@ -97,22 +84,25 @@ static int follow(int conn, const struct state *st, struct err *err)
 	}
 }
 
-static int run_poststart(const struct state *st, struct err *err)
+static int run_poststart(const struct state *st, int cancel_fd, struct err *err)
 {
 	CLEANUP(hooks_saved_done) struct hooks_saved hooks = { 0 };
 	int r = hooks_load(st->hooks, &hooks, err);
 
 	if (r >= 0)
-		r = hooks_run("poststart", &hooks.poststart, &st->pub, CONTAINER_RUNNING, err);
-	if (r < 0) {
-		cleanup_fd int pidfd = state_pidfd(st);
-
-		pidfd_kill(pidfd, SIGKILL);
-	}
+		r = hooks_run("poststart", &hooks.poststart, &st->pub, CONTAINER_RUNNING, cancel_fd,
+			      err);
 	return r;
 }
 
-static int start(const struct runtime *rt, const char *id, struct err *err)
+static void kill_init(const struct state *st)
+{
+	cleanup_fd int pidfd = state_pidfd(st);
+
+	pidfd_kill(pidfd, SIGKILL);
+}
+
+static int start(const struct runtime *rt, const char *id, int cancel_fd, struct err *err)
 {
 	cleanup_fd int dir = state_dir_open(rt, id, LOCK_EX, err);
 	cleanup_state struct state st = { 0 };
@@ -132,13 +122,18 @@ static int start(const struct runtime *rt, const char *id, struct err *err)
 	r = sync_send(conn, SYNC_GO, 0, NULL, 0);
 	if (r < 0)
 		return err_errno(err, -r, "starting the container's first process");
-	r = follow(conn, &st, err);
-	return r < 0 ? r : run_poststart(&st, err);
+	r = follow(conn, &st, cancel_fd, err);
+	if (r >= 0)
+		r = run_poststart(&st, cancel_fd, err);
+	/* runtime-spec runtime.md: a hook that fails stops the container. */
+	if (r < 0)
+		kill_init(&st);
+	return r;
 }
 
-int container_start(const struct runtime *rt, const char *id, struct err *err)
+int container_start(const struct runtime *rt, const char *id, int cancel_fd, struct err *err)
 {
-	int r = start(rt, id, err);
+	int r = start(rt, id, cancel_fd, err);
 
 	return r < 0 ? err_wrap(err, r, "starting container %s", id) : 0;
 }

@@ -56,6 +56,8 @@ static const struct json_field state_fields[] = {
 	PRIV(rdt.group, "rdtGroup", JSON_STR),
 	PRIV(rdt.mon, "rdtMonGroup", JSON_STR),
 	PRIV(rdt.ours, "rdtGroupOurs", JSON_BOOL),
+	PRIV(listener_path, "seccompListenerPath", JSON_STR),
+	PRIV(listener_metadata, "seccompListenerMetadata", JSON_STR),
 	PRIV(hooks, "hooks", JSON_RAW),
 };
 static const struct json_desc state_desc = JSON_DESC(struct state, state_fields);
@@ -306,6 +308,8 @@ void state_done(struct state *st)
 	container_state_free(&st->pub);
 	free(st->cgroups_path);
 	rdt_done(&st->rdt);
+	free(st->listener_path);
+	free(st->listener_metadata);
 	free(st->hooks);
 	*st = (struct state){ 0 };
 }

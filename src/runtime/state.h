@@ -20,7 +20,8 @@ struct state {
 	bool shares_pid_ns;   /* the first process's end does not end the others */
 	int64_t memory_swap;  /* linux.resources.memory.swap as configured last; 0: unset */
 	struct rdt rdt;       /* processes that join the container go there, too */
-	char *hooks;          /* hooks_save(), NULL: none */
+	char *listener_path, *listener_metadata; /* of linux.seccomp; NULL: none */
+	char *hooks;                             /* hooks_save(), NULL: none */
 };
 
 /* Makes the directory (and root), locked. dirfd or -errno; ERR_EXISTS when the id is in use. */

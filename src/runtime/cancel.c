@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/cancel.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+
+int cancel_begin(struct err *err)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction now;
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&set, signals[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return err_errno(err, errno, "blocking signals");
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? err_errno(err, errno, "making a signalfd") : fd;
+}
+
+int cancel_wait(int cancel_fd, int fd, struct err *err)
+{
+	struct pollfd p[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN },
+	};
+
+	if (cancel_fd <= 0)
+		return 0;
+	if (NO_EINTR(poll(p, ARRAY_SIZE(p), -1)) < 0)
+		return err_errno(err, errno, "waiting for the container's first process");
+	return p[1].revents ? cancel_error(cancel_fd, err) : 0;
+}
+
+int cancel_error(int cancel_fd, struct err *err)
+{
+	struct signalfd_siginfo info = { 0 };
+	const char *name = NULL;
+
+	if (read(cancel_fd, &info, sizeof(info)) == sizeof(info))
+		name = sigabbrev_np((int)info.ssi_signo);
+	err_fail(err, ERR_SYSTEM, "interrupted by signal %u (%s)", info.ssi_signo,
+		 name ? name : "unknown");
+	return -ECANCELED;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Giving a creation up: SIGINT, SIGTERM, SIGHUP and SIGQUIT end a runtime that makes a container
+ * only after it has undone what there is. The fd of cancel_begin() is readable when one has come;
+ * 0 or a negative one means that nothing interrupts.
+ */
+#pragma once
+
+#include "base/err.h"
+
+/* Blocks them, but for those that the caller's caller ignores (nohup), for the rest of this
+ * process's life. A signalfd or -errno. */
+int cancel_begin(struct err *err);
+/* Waits until there is something to read from fd: 0. -ECANCELED when the signal comes first. */
+int cancel_wait(int cancel_fd, int fd, struct err *err);
+/* "interrupted by signal 15 (TERM)". Takes the signal, so that a second one interrupts what
+ * undoes. -ECANCELED. */
+int cancel_error(int cancel_fd, struct err *err);
