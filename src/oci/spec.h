@@ -244,6 +244,10 @@ struct spec {
 #define SPEC_VERSION_WRITTEN "1.0.2"
 #define SPEC_BYTES_MAX       (16u << 20)
 
+/* What `features` lists: names of hooks (i counts from 0, NULL at the end), architectures. */
+const char *spec_hook_word(size_t i);
+extern const char *const spec_seccomp_archs[]; /* NULL-terminated */
+
 extern const struct json_desc spec_desc;
 extern const struct json_desc spec_process_desc;   /* exec --process */
 extern const struct json_desc spec_resources_desc; /* update -r */

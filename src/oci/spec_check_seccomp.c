@@ -14,7 +14,7 @@ static const char *const actions[] = {
 	"SCMP_ACT_TRAP",        NULL,
 };
 
-static const char *const architectures[] = {
+const char *const spec_seccomp_archs[] = {
 	"SCMP_ARCH_X86",     "SCMP_ARCH_X86_64",   "SCMP_ARCH_X32",         "SCMP_ARCH_ARM",
 	"SCMP_ARCH_AARCH64", "SCMP_ARCH_MIPS",     "SCMP_ARCH_MIPS64",      "SCMP_ARCH_MIPS64N32",
 	"SCMP_ARCH_MIPSEL",  "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",
@@ -119,7 +119,7 @@ int spec_check_seccomp(const void *object, struct err *err)
 	r = check_errno(err, "defaultErrnoRet", &sc->default_errno_ret, sc->default_action);
 	if (r < 0)
 		return r;
-	r = spec_check_words(err, "architectures", sc->architectures, architectures);
+	r = spec_check_words(err, "architectures", sc->architectures, spec_seccomp_archs);
 	if (r < 0)
 		return r;
 	r = spec_check_words(err, "flags", sc->flags, flags);

@@ -147,6 +147,11 @@ static const struct json_field hooks_fields[] = {
 };
 const struct json_desc spec_hooks_desc = JSON_DESC(struct spec_hooks, hooks_fields);
 
+const char *spec_hook_word(size_t i)
+{
+	return i < ARRAY_SIZE(hooks_fields) ? hooks_fields[i].name : NULL;
+}
+
 static const struct json_field spec_fields[] = {
 	JSON_FIELD(struct spec, oci_version, "ociVersion", JSON_STR, .flags = JSON_REQUIRED),
 	JSON_FIELD(struct spec, process, "process", JSON_OBJ, .desc = &spec_process_desc),

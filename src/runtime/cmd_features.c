@@ -1,32 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `features`: runtime-spec features.md. What this program was built to do, not what the machine it
- * runs on can. */
+ * runs on can; each list is that of the table which is worked by. */
 #include <seccomp.h>
 
 #include "base/io.h"
 #include "runtime/cli.h"
+#include "runtime/mempolicy.h"
 #include "runtime/mount_opts.h"
 #include "runtime/seccomp_policy.h"
 #include "sys/cap.h"
 
-static const char *const hooks[] = { "prestart",       "createRuntime", "createContainer",
-				     "startContainer", "poststart",     "poststop" };
-static const char *const arches[] = {
-	"SCMP_ARCH_AARCH64",   "SCMP_ARCH_ARM",    "SCMP_ARCH_MIPS",     "SCMP_ARCH_MIPS64",
-	"SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32",
-	"SCMP_ARCH_PPC",       "SCMP_ARCH_PPC64",  "SCMP_ARCH_PPC64LE",  "SCMP_ARCH_RISCV64",
-	"SCMP_ARCH_S390",      "SCMP_ARCH_S390X",  "SCMP_ARCH_X32",      "SCMP_ARCH_X86",
-	"SCMP_ARCH_X86_64",
-};
-
-static const char *hook_word(size_t i)
-{
-	return i < ARRAY_SIZE(hooks) ? hooks[i] : NULL;
-}
-
 static const char *arch_word(size_t i)
 {
-	return i < ARRAY_SIZE(arches) ? arches[i] : NULL;
+	return spec_seccomp_archs[i];
+}
+
+/* As the kernel that runs now has them. */
+static const char *supported_flag_word(size_t wanted)
+{
+	const char *word;
+
+	for (size_t i = 0; (word = seccomp_flag_word(i)); i++)
+		if (seccomp_flag_supported(word) && wanted-- == 0)
+			return word;
+	return NULL;
 }
 
 static const char *namespace_word(size_t i)
@@ -64,12 +61,18 @@ static void add_linux(struct buf *b)
 	buf_adds(b, ",\n      ");
 	add_list(b, "knownFlags", seccomp_flag_word);
 	buf_adds(b, ",\n      ");
-	add_list(b, "supportedFlags", seccomp_flag_word);
+	add_list(b, "supportedFlags", supported_flag_word);
 	buf_adds(b, "\n    },\n"
 		    "    \"apparmor\": {\"enabled\": true},\n"
 		    "    \"selinux\": {\"enabled\": true},\n"
-		    "    \"intelRdt\": {\"enabled\": false},\n"
-		    "    \"netDevices\": {\"enabled\": false},\n"
+		    "    \"intelRdt\": {\"enabled\": true, \"schemata\": true, "
+		    "\"monitoring\": true},\n"
+		    "    \"memoryPolicy\": {\n      ");
+	add_list(b, "modes", memory_policy_mode_word);
+	buf_adds(b, ",\n      ");
+	add_list(b, "flags", memory_policy_flag_word);
+	buf_adds(b, "\n    },\n"
+		    "    \"netDevices\": {\"enabled\": true},\n"
 		    "    \"mountExtensions\": {\"idmap\": {\"enabled\": true}}\n  },\n");
 }
 
@@ -79,8 +82,9 @@ static int run_features(const void *globals, void *opts, char **args, struct err
 	CLEANUP(buf_done) struct buf b = BUF_INIT;
 	int r;
 
-	buf_adds(&b, "{\n  \"ociVersionMin\": \"1.0.0\",\n  \"ociVersionMax\": \"1.3.0\",\n  ");
-	add_list(&b, "hooks", hook_word);
+	buf_adds(&b, "{\n  \"ociVersionMin\": \"1.0.0\",\n  \"ociVersionMax\": \"" SPEC_VERSION
+		     "\",\n  ");
+	add_list(&b, "hooks", spec_hook_word);
 	buf_adds(&b, ",\n  ");
 	add_list(&b, "mountOptions", mount_opts_word);
 	buf_adds(&b, ",\n");

@@ -125,6 +125,14 @@ const char *mount_opts_data(const struct mount_opts *o, const char *key)
 	return NULL;
 }
 
+const char *mount_opts_unknown(const struct mount_opts *o)
+{
+	for (size_t i = 0; i < o->n_data; i++)
+		if (o->data[i].value || !find_word(o->data[i].key))
+			return o->data[i].key;
+	return NULL;
+}
+
 void mount_opts_remove_data(struct mount_opts *o, const char *key)
 {
 	size_t kept = 0;

@@ -26,6 +26,8 @@ void mount_opts_done(struct mount_opts *o);
 /* The value of a filesystem's option, "" for a flag, NULL when not given. */
 const char *mount_opts_data(const struct mount_opts *o, const char *key);
 void mount_opts_add_data(struct mount_opts *o, const char *key, const char *value);
+/* An option that only a filesystem could know, NULL: there is none. */
+const char *mount_opts_unknown(const struct mount_opts *o);
 void mount_opts_remove_data(struct mount_opts *o, const char *key);
 
 /* All words of the table, for `features`. i counts from 0; NULL at the end. */

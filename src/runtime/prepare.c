@@ -140,6 +140,20 @@ static void add_label(const struct init *in, const struct spec_mount *m, struct 
 			mount_opts_add_data(o, "context", label);
 }
 
+/* The kernel would not look at them, and "nosiud" would go unnoticed. Those of the table that are a
+ * filesystem's have no effect on a bind mount, as by mount(8). */
+static int check_bind_options(const struct spec_mount *m, const struct mount_opts *o,
+			      struct err *err)
+{
+	const char *word = mount_opts_unknown(o);
+	cleanup_free char *shown = NULL;
+
+	if (!word || !(o->bind || str_eq(m->type, "bind")))
+		return 0;
+	shown = str_escape(word);
+	return err_fail(err, ERR_INVALID, "\"%s\" is no option of a bind mount", shown);
+}
+
 static int parse_mounts(struct init *in, struct err *err)
 {
 	size_t n = in->spec->mounts.n;
@@ -151,6 +165,9 @@ static int parse_mounts(struct init *in, struct err *err)
 		int r =
 		    mount_opts_parse(in->spec->mounts.items[i].options, &in->mounts[i].opts, err);
 
+		if (r < 0)
+			return err_wrap(err, r, "mounts[%zu].options", i);
+		r = check_bind_options(&in->spec->mounts.items[i], &in->mounts[i].opts, err);
 		if (r < 0)
 			return err_wrap(err, r, "mounts[%zu].options", i);
 		add_label(in, &in->spec->mounts.items[i], &in->mounts[i].opts);

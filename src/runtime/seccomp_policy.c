@@ -182,3 +182,15 @@ int seccomp_flags_make(const struct spec_seccomp *s, unsigned int *ret, struct e
 	*ret = value;
 	return 0;
 }
+
+bool seccomp_flag_supported(const char *word)
+{
+	uint32_t flag = 0;
+
+	if (find(flags, ARRAY_SIZE(flags), word, "flags", &flag, NULL) < 0)
+		return false;
+	/* It is about the listener, so the kernel takes it together with one only. */
+	if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+		flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	return seccomp_flags_available(flag);
+}

@@ -21,3 +21,4 @@ int seccomp_flags_make(const struct spec_seccomp *s, unsigned int *ret, struct e
 const char *seccomp_action_word(size_t i);
 const char *seccomp_op_word(size_t i);
 const char *seccomp_flag_word(size_t i);
+bool seccomp_flag_supported(const char *word); /* by this kernel */

@@ -54,6 +54,8 @@ static int add_arches(struct compiler *c, struct err *err)
 		int r = seccomp_arch_add(c->ctx, token);
 		if (r == 0)
 			c->arches[c->n_arches++] = token;
+		else if (r == -EDOM)
+			continue; /* of the other byte order: this kernel knows none of its calls */
 		else if (r != -EEXIST)
 			return err_errno(err, -r, "adding seccomp architecture %s", *word);
 	}

@@ -42,3 +42,4 @@ int seccomp_compile(const struct seccomp_policy *policy, struct buf *out, struct
  * listener fd when NEW_LISTENER is in flags, or -errno. */
 int seccomp_install(const void *bpf, size_t len, unsigned int flags, struct err *err);
 bool seccomp_action_available(uint32_t action);
+bool seccomp_flags_available(unsigned int flags); /* SECCOMP_FILTER_FLAG_* */

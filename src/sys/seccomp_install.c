@@ -40,3 +40,9 @@ bool seccomp_action_available(uint32_t action)
 	action &= SECCOMP_RET_ACTION_FULL;
 	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
+
+bool seccomp_flags_available(unsigned int flags)
+{
+	/* Flags are looked at before the filter, which is nowhere. */
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT;
+}

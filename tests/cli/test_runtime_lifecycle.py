@@ -233,6 +233,41 @@ def test_version_and_features(anyone):
         ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"])
     assert "CAP_SYS_ADMIN" in f["linux"]["capabilities"]
     assert "SCMP_ACT_NOTIFY" in f["linux"]["seccomp"]["actions"]
+    assert f["linux"]["seccomp"]["supportedFlags"]
+    assert set(f["linux"]["seccomp"]["supportedFlags"]) <= set(f["linux"]["seccomp"]["knownFlags"])
+    assert f["linux"]["intelRdt"] == {"enabled": True, "schemata": True, "monitoring": True}
+    assert f["linux"]["netDevices"] == {"enabled": True}
+
+
+def test_features_are_recognized(root):
+    """features.md: "The runtime MUST recognize the elements" in config.json. All of them at once,
+    but for those that exclude each other."""
+    f = json.loads(root.runtime("features").ok().out)
+    seccomp, policy = f["linux"]["seccomp"], f["linux"]["memoryPolicy"]
+    b = root.bundle("sh", "-c", "echo ran")
+    b.config["hooks"] = {name: [] for name in f["hooks"]}
+    b.process["capabilities"]["bounding"] = f["linux"]["capabilities"]
+    b.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ALLOW", "architectures": seccomp["archs"],
+        "flags": [w for w in seccomp["supportedFlags"] if not w.endswith("_RECV")],
+        "listenerPath": "/nowhere",
+        "syscalls": [{"names": ["acct"], "action": action} for action in seccomp["actions"]
+                     if action not in ("SCMP_ACT_ALLOW", "SCMP_ACT_NOTIFY")] +
+                    [{"names": ["swapon"], "action": "SCMP_ACT_ERRNO",
+                      "args": [{"index": 0, "value": 1, "valueTwo": 1, "op": op}]}
+                     for op in seccomp["operators"]]}
+    b.linux["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0",
+                               "flags": [w for w in policy["flags"] if "RELATIVE" not in w]}
+    plain = [w for w in f["mountOptions"] if w not in ("remount", "idmap", "ridmap", "iversion",
+                                                       "mand", "lazytime", "dirsync", "sync")]
+    for i, word in enumerate(plain):
+        bound = ["bind"] if word != "tmpcopyup" else []
+        b.mount(f"/tmp/m{i}", "tmpfs", root.dir / "state", word, *bound)
+    r = b.run()
+    if "linux.memoryPolicy" in r.err:
+        del b.linux["memoryPolicy"]
+        r = b.run()
+    assert r.ok().out == "ran\n"
 
 
 def test_spec(anyone):
