@@ -186,3 +186,84 @@ const char *time_human(int64_t duration_ns, char out[TIME_HUMAN_MAX])
 	}
 	return out;
 }
+
+static const struct {
+	const char *name;
+	int64_t ns;
+} duration_units[] = {
+	{ "ns", 1 },       { "us", 1000 },         { "\xc2\xb5s", 1000 },    { "ms", 1000000 },
+	{ "s", NS_PER_S }, { "m", 60 * NS_PER_S }, { "h", 3600 * NS_PER_S },
+};
+
+/* The unit that the letters up to the next digit are. */
+static int64_t duration_unit(const char **s)
+{
+	size_t len = strcspn(*s, "0123456789.");
+
+	for (size_t i = 0; i < ARRAY_SIZE(duration_units); i++) {
+		const char *name = duration_units[i].name;
+
+		if (strlen(name) == len && strncmp(name, *s, len) == 0) {
+			*s += len;
+			return duration_units[i].ns;
+		}
+	}
+	return -EINVAL;
+}
+
+/* Digits, perhaps a fraction, a unit. */
+static int duration_part(const char **s, int64_t *total)
+{
+	size_t len = strspn(*s, "0123456789");
+	char digits[20] = "";
+	const char *frac = NULL;
+	int64_t whole = 0, unit;
+
+	if (len >= sizeof(digits))
+		return -ERANGE;
+	memcpy(digits, *s, len);
+	for (const char *p = digits; *p; p++)
+		if (__builtin_mul_overflow(whole, 10, &whole) ||
+		    __builtin_add_overflow(whole, *p - '0', &whole))
+			return -ERANGE;
+	*s += len;
+	if (**s == '.') {
+		frac = ++*s;
+		*s += strspn(*s, "0123456789");
+	}
+	if (len == 0 && (!frac || *s == frac))
+		return -EINVAL;
+	const char *frac_end = *s;
+	unit = duration_unit(s);
+	if (unit < 0)
+		return -EINVAL;
+	if (__builtin_mul_overflow(whole, unit, &whole) ||
+	    __builtin_add_overflow(*total, whole, total))
+		return -ERANGE;
+	for (; frac && frac < frac_end; frac++) {
+		unit /= 10;
+		if (__builtin_add_overflow(*total, (*frac - '0') * unit, total))
+			return -ERANGE;
+	}
+	return 0;
+}
+
+int time_parse_duration(const char *s, int64_t *ret_ns)
+{
+	int64_t total = 0;
+
+	if (strcmp(s, "0") == 0) {
+		*ret_ns = 0;
+		return 0;
+	}
+	if (!*s)
+		return -EINVAL;
+	while (*s) {
+		int r = duration_part(&s, &total);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_ns = total;
+	return 0;
+}

@@ -63,6 +63,21 @@ int container_resume(const struct runtime *rt, const char *id, struct err *err);
 int container_update(const struct runtime *rt, const char *id,
 		     const struct spec_resources *resources, struct err *err);
 
+/* What the container uses now (runtime/cgroup_stats.h). *ret: cgroup_stats_done(). ERR_CONFLICT:
+ * not running. */
+struct cgroup_stats;
+int container_stats(const struct runtime *rt, const char *id, struct cgroup_stats *ret,
+		    struct err *err);
+/* Waits for what happens to a container that has not stopped. */
+struct container_watch;
+int container_watch_new(const struct runtime *rt, const char *id, struct container_watch **ret,
+			struct err *err);
+enum container_event { CONTAINER_NOTHING, CONTAINER_OOM, CONTAINER_ENDED };
+/* timeout_ms -1: as long as it takes. An out-of-memory kill is told before the end that it may be.
+ * enum container_event or -errno. */
+int container_watch_wait(struct container_watch *w, int timeout_ms);
+void container_watch_free(struct container_watch *w);
+
 enum container_status {
 	CONTAINER_CREATING,
 	CONTAINER_CREATED,

@@ -51,8 +51,8 @@ static const struct opt global_opts[] = {
 };
 
 static const struct cmd *const cmds[] = {
-	&cmd_create, &cmd_delete, &cmd_features, &cmd_kill,  &cmd_list,   &cmd_pause, &cmd_resume,
-	&cmd_run,    &cmd_spec,   &cmd_start,    &cmd_state, &cmd_update, NULL,
+	&cmd_create, &cmd_delete, &cmd_events, &cmd_features, &cmd_kill,  &cmd_list,   &cmd_pause,
+	&cmd_resume, &cmd_run,    &cmd_spec,   &cmd_start,    &cmd_state, &cmd_update, NULL,
 };
 
 /* Root of the initial user namespace, or of one that maps all ids. */

@@ -27,6 +27,7 @@ _cli = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_cli)
 BUILD, build = _cli.BUILD, _cli.build
 pytest_runtest_makereport = _cli.pytest_runtest_makereport
+root = _cli.root
 
 import engines  # noqa: E402  (after sys.path)
 import harness  # noqa: E402

@@ -130,7 +130,7 @@ static struct spec_resources parse(const char *json)
 	return res;
 }
 
-static int apply(struct tree *t, const char *json, struct err *err)
+UNUSED static int apply(struct tree *t, const char *json, struct err *err)
 {
 	struct spec_resources res = parse(json);
 
@@ -140,7 +140,7 @@ static int apply(struct tree *t, const char *json, struct err *err)
 	return r;
 }
 
-static void apply_ok(struct tree *t, const char *json)
+UNUSED static void apply_ok(struct tree *t, const char *json)
 {
 	struct err err;
 

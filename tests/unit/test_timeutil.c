@@ -93,10 +93,58 @@ static void test_clocks(void **state)
 	assert_true(time_now_ns() > 1767366245 * S);
 }
 
+static void test_durations(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} good[] = {
+		{ "0", 0 },
+		{ "5s", 5000000000 },
+		{ "0s", 0 },
+		{ "100ms", 100000000 },
+		{ "1m30s", 90000000000 },
+		{ "1.5h", 5400000000000 },
+		{ ".5s", 500000000 },
+		{ "1.s", 1000000000 },
+		{ "250us", 250000 },
+		{ "250\xc2\xb5s", 250000 },
+		{ "7ns", 7 },
+		{ "1h2m3s4ms", 3723004000000 },
+		{ "0.0000000019s", 1 },
+		{ "9223372036854775807ns", INT64_MAX },
+	};
+	static const struct {
+		const char *text;
+		int r;
+	} bad[] = {
+		{ "", -EINVAL },         { "5", -EINVAL },
+		{ "s", -EINVAL },        { "-5s", -EINVAL },
+		{ "5 s", -EINVAL },      { "5S", -EINVAL },
+		{ ".s", -EINVAL },       { "5s5", -EINVAL },
+		{ "1d", -EINVAL },       { "1..5s", -EINVAL },
+		{ "5sec", -EINVAL },     { "9223372036854775808ns", -ERANGE },
+		{ "2562048h", -ERANGE }, { "99999999999999999999s", -ERANGE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		int64_t ns = -1;
+		assert_int_equal(time_parse_duration(good[i].text, &ns), 0);
+		assert_int_equal(ns, good[i].ns);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		int64_t ns = -7;
+		if (time_parse_duration(bad[i].text, &ns) != bad[i].r)
+			fail_msg("%s", bad[i].text);
+		assert_int_equal(ns, -7);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rfc3339),
 					    cmocka_unit_test(test_human),
+					    cmocka_unit_test(test_durations),
 					    cmocka_unit_test(test_clocks) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
