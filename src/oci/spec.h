@@ -269,7 +269,11 @@ const struct spec_namespace *spec_namespace_find(const struct spec *spec, enum s
  * (eth0/1). No component is empty, "." or "..". NULL for a malformed name; the caller frees. */
 char *spec_sysctl_path(const char *key) MUST_CHECK;
 
+struct spec_example_args {
+	bool rootless;     /* a user namespace with these ids as root's, no network of its own */
+	uint32_t uid, gid; /* rootless only */
+	bool cgroup2;      /* the machine has cgroup v2: with a cgroup namespace */
+};
 /* The example configuration that `inro-runtime spec` writes (the same defaults as runc's), into
- * *ret. rootless: user namespace mapping uid/gid to 0, no network namespace changes that need
- * privileges. */
-void spec_example(bool rootless, uint32_t uid, uint32_t gid, struct spec *ret);
+ * *ret. */
+void spec_example(const struct spec_example_args *args, struct spec *ret);

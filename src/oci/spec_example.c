@@ -100,7 +100,6 @@ static struct spec_process *example_process(void)
 	caps->bounding = strv_from(capabilities, ARRAY_SIZE(capabilities));
 	caps->effective = strv_copy(caps->bounding);
 	caps->permitted = strv_copy(caps->bounding);
-	caps->ambient = strv_copy(caps->bounding);
 	p->capabilities = caps;
 	p->rlimits.items = xcalloc(1, sizeof(*p->rlimits.items));
 	p->rlimits.n = 1;
@@ -117,23 +116,35 @@ static void example_id_map(spec_id_maps *maps, uint32_t host_id)
 	maps->items[0] = (struct spec_id_map){ .container_id = 0, .host_id = host_id, .size = 1 };
 }
 
-static struct spec_linux *example_linux(bool rootless, uint32_t uid, uint32_t gid)
+static void add_namespace(struct spec_linux *l, enum spec_ns type)
+{
+	l->namespaces.items =
+	    xrealloc(l->namespaces.items, (l->namespaces.n + 1) * sizeof(*l->namespaces.items));
+	l->namespaces.items[l->namespaces.n++] = (struct spec_namespace){ .type = (int)type };
+}
+
+static struct spec_linux *example_linux(const struct spec_example_args *args)
 {
 	static const enum spec_ns with_root[] = { NS_PID, NS_NETWORK, NS_IPC, NS_UTS, NS_MOUNT };
-	static const enum spec_ns without_root[] = { NS_PID, NS_IPC, NS_UTS, NS_MOUNT, NS_USER };
+	static const enum spec_ns without_root[] = { NS_PID, NS_IPC, NS_UTS, NS_MOUNT };
 	struct spec_linux *l = xcalloc(1, sizeof(*l));
 	struct spec_device_rule *deny;
 	size_t i;
 
-	l->namespaces.n = ARRAY_SIZE(with_root);
-	l->namespaces.items = xcalloc(l->namespaces.n, sizeof(*l->namespaces.items));
-	for (i = 0; i < l->namespaces.n; i++)
-		l->namespaces.items[i].type = rootless ? without_root[i] : with_root[i];
+	for (i = 0; i < ARRAY_SIZE(with_root) && !args->rootless; i++)
+		add_namespace(l, with_root[i]);
+	for (i = 0; i < ARRAY_SIZE(without_root) && args->rootless; i++)
+		add_namespace(l, without_root[i]);
+	/* On v1 its container could not mount the cgroups of older runtimes. */
+	if (args->cgroup2)
+		add_namespace(l, NS_CGROUP);
+	if (args->rootless)
+		add_namespace(l, NS_USER);
 	l->masked_paths = strv_from(masked, ARRAY_SIZE(masked));
 	l->readonly_paths = strv_from(readonly, ARRAY_SIZE(readonly));
-	if (rootless) {
-		example_id_map(&l->uid_mappings, uid);
-		example_id_map(&l->gid_mappings, gid);
+	if (args->rootless) {
+		example_id_map(&l->uid_mappings, args->uid);
+		example_id_map(&l->gid_mappings, args->gid);
 		return l;
 	}
 	deny = xcalloc(1, sizeof(*deny));
@@ -144,16 +155,16 @@ static struct spec_linux *example_linux(bool rootless, uint32_t uid, uint32_t gi
 	return l;
 }
 
-void spec_example(bool rootless, uint32_t uid, uint32_t gid, struct spec *ret)
+void spec_example(const struct spec_example_args *args, struct spec *ret)
 {
 	*ret = (struct spec){
 		.oci_version = xstrdup(SPEC_VERSION_WRITTEN),
 		.process = example_process(),
 		.root = xcalloc(1, sizeof(*ret->root)),
 		.hostname = xstrdup("inro"),
-		.linux_ = example_linux(rootless, uid, gid),
+		.linux_ = example_linux(args),
 	};
 	ret->root->path = xstrdup("rootfs");
 	ret->root->readonly = true;
-	add_mounts(ret, rootless);
+	add_mounts(ret, args->rootless);
 }

@@ -52,7 +52,7 @@ static int run_list(const void *globals, void *opts, char **args, struct err *er
 			buf_addf(&out, "%s\n", ids[i]);
 		} else if (json) {
 			buf_addc(&out, out.len ? ',' : '[');
-			container_state_write(&st, &out);
+			container_state_write_line(&st, &out);
 		} else {
 			add_row(t, &st);
 		}

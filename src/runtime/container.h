@@ -101,6 +101,7 @@ int container_state_read(const struct runtime *rt, const char *id, struct contai
 void container_state_free(struct container_state *st);
 /* The state as the specification's JSON (hooks' stdin, `state`). */
 void container_state_write(const struct container_state *st, struct buf *out);
+void container_state_write_line(const struct container_state *st, struct buf *out); /* compact */
 /* All ids below root, sorted. */
 int container_list(const struct runtime *rt, char ***ret_ids, struct err *err);
 bool container_id_valid(const char *id); /* [a-zA-Z0-9][a-zA-Z0-9_.+-]*, at most 255 */

@@ -373,6 +373,11 @@ void container_state_write(const struct container_state *st, struct buf *out)
 	json_write(&public_desc, st, JSON_PRETTY, out);
 }
 
+void container_state_write_line(const struct container_state *st, struct buf *out)
+{
+	json_write(&public_desc, st, 0, out);
+}
+
 static int compare_ids(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

@@ -585,17 +585,18 @@ static void test_round_trip(void **state)
 /* What `runc spec` and `runc spec --rootless` of runc 1.1.5 write, hostname and version apart. */
 static const char runc_process[] =
     "\"process\":{\"terminal\":true,\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"sh\"],\"env\":["
-    "\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\",\"TERM=xterm\"],"
-    "\"cwd\":\"/\",\"capabilities\":{\"bounding\":[\"CAP_AUDIT_WRITE\",\"CAP_KILL\","
-    "\"CAP_NET_BIND_SERVICE\"],\"effective\":[\"CAP_AUDIT_WRITE\",\"CAP_KILL\","
-    "\"CAP_NET_BIND_SERVICE\"],\"permitted\":[\"CAP_AUDIT_WRITE\",\"CAP_KILL\","
-    "\"CAP_NET_BIND_SERVICE\"],\"ambient\":[\"CAP_AUDIT_WRITE\",\"CAP_KILL\","
-    "\"CAP_NET_BIND_SERVICE\"]},\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"hard\":1024,\"soft\":"
-    "1024}"
-    "],\"noNewPrivileges\":true},\"root\":{\"path\":\"rootfs\",\"readonly\":true},\"hostname\":"
-    "\"inro\",\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},{"
-    "\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\","
-    "\"strictatime\",\"mode=755\",\"size=65536k\"]},";
+    "\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\","
+    "\"TERM=xterm\"],\"cwd\":\"/"
+    "\",\"capabilities\":{\"bounding\":[\"CAP_AUDIT_WRITE\",\"CAP_KILL\","
+    "\"CAP_NET_BIND_SERVICE\"],\"effective\":[\"CAP_AUDIT_WRITE\",\"CAP_KILL\",\"CAP_NET_BIND_"
+    "SERVICE\"],"
+    "\"permitted\":[\"CAP_AUDIT_WRITE\",\"CAP_KILL\",\"CAP_NET_BIND_SERVICE\"]},\"rlimits\":[{"
+    "\"type\":\"RLIMIT_NOFILE\","
+    "\"hard\":1024,\"soft\":1024}],\"noNewPrivileges\":true},\"root\":{\"path\":\"rootfs\","
+    "\"readonly\":true},\"hostname\":\"inro\",\"mounts\":[{\"destination\":\"/"
+    "proc\",\"type\":\"proc\","
+    "\"source\":\"proc\"},{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\","
+    "\"options\":[\"nosuid\",\"strictatime\",\"mode=755\",\"size=65536k\"]},";
 static const char runc_ipc_mounts[] =
     "{\"destination\":\"/dev/shm\",\"type\":\"tmpfs\",\"source\":\"shm\",\"options\":[\"nosuid\","
     "\"noexec\",\"nodev\",\"mode=1777\",\"size=65536k\"]},{\"destination\":\"/dev/"
@@ -610,12 +611,12 @@ static const char runc_paths[] =
     "\"/sys/firmware\",\"/proc/scsi\"],\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\","
     "\"/proc/sys\",\"/proc/sysrq-trigger\"]}}";
 
-static void check_example(bool rootless, uint32_t uid, uint32_t gid, const char *expected)
+static void check_example(const struct spec_example_args *args, const char *expected)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	struct spec spec = { 0 };
 
-	spec_example(rootless, uid, gid, &spec);
+	spec_example(args, &spec);
 	json_write(&spec_desc, &spec, 0, &text);
 	spec_free(&spec);
 	assert_string_equal(buf_str(&text), expected);
@@ -636,7 +637,21 @@ static void test_example_is_runcs(void **state)
 	    "\"type\":\"network\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}],%s",
 	    SPEC_VERSION_WRITTEN, runc_process, runc_ipc_mounts, runc_cgroup_mount, runc_paths);
 
-	check_example(false, 1000, 1000, expected);
+	check_example(&(struct spec_example_args){ .uid = 1000, .gid = 1000 }, expected);
+}
+
+static void test_example_for_cgroup2(void **state)
+{
+	static const enum spec_ns expected[] = { NS_PID,   NS_IPC,    NS_UTS,
+						 NS_MOUNT, NS_CGROUP, NS_USER };
+	const struct spec_example_args args = { .rootless = true, .cgroup2 = true };
+	struct spec spec = { 0 };
+
+	spec_example(&args, &spec);
+	assert_int_equal(spec.linux_->namespaces.n, ARRAY_SIZE(expected));
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		assert_int_equal(spec.linux_->namespaces.items[i].type, expected[i]);
+	spec_free(&spec);
 }
 
 static void test_rootless_example_is_runcs(void **state)
@@ -651,7 +666,8 @@ static void test_rootless_example_is_runcs(void **state)
 	    "\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"},{\"type\":\"user\"}],%s",
 	    SPEC_VERSION_WRITTEN, runc_process, runc_ipc_mounts, runc_cgroup_mount, runc_paths);
 
-	check_example(true, 1000, 1001, expected);
+	check_example(&(struct spec_example_args){ .rootless = true, .uid = 1000, .gid = 1001 },
+		      expected);
 }
 
 static void test_limits(void **state)
@@ -682,6 +698,7 @@ int main(void)
 		cmocka_unit_test(test_sysctl_path),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_example_is_runcs),
+		cmocka_unit_test(test_example_for_cgroup2),
 		cmocka_unit_test(test_rootless_example_is_runcs),
 		cmocka_unit_test(test_limits),
 	};
