@@ -83,6 +83,8 @@ int cgroup_open(char *const *paths, struct cgroup *ret, struct err *err);
 /* All processes, those of child cgroups too. After SIGKILL a frozen cgroup is thawed: on v1 frozen
  * tasks ignore even that. Returns when the signals are sent, not when the processes are gone. */
 int cgroup_kill(const struct cgroup *cg, int signo, struct err *err);
+/* The ids of all processes, those of child cgroups too. The caller frees *ret. */
+int cgroup_pids(const struct cgroup *cg, pid_t **ret, size_t *ret_n, struct err *err);
 /* Returns when all processes have stopped. ERR_UNSUPPORTED: no freezer. */
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err);
 /* Whether the cgroup with these paths (state.json) was frozen by itself, not through a parent: one

@@ -39,6 +39,8 @@ int cgroup_create_begin_on(struct cgroup_system *sys, const char *cgroups_path, 
 void cgroup_pending_done(struct cgroup *cg);
 /* Removes up to n parents of path as long as nobody uses them. */
 void cgroup_parents_remove(const char *path, int n);
+/* Of one that cgroup_open opened. */
+int cgroup_controllers_read(struct cgroup *cg, struct err *err);
 void cgroup_dir_done(struct cgroup_dir *dir);
 /* The v1 directory of a controller, or the cgroup2 one when controller is NULL; NULL: none. */
 struct cgroup_dir *cgroup_dir_find(struct cgroup *cg, const char *controller);

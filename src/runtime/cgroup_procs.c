@@ -156,6 +156,21 @@ static const struct cgroup_dir *procs_dir(const struct cgroup *cg)
 	return cg->n ? &cg->dirs[0] : NULL;
 }
 
+int cgroup_pids(const struct cgroup *cg, pid_t **ret, size_t *ret_n, struct err *err)
+{
+	const struct cgroup_dir *dir = procs_dir(cg);
+	int r;
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (!dir)
+		return 0;
+	r = cgroup_pids_read(dir, ret, ret_n);
+	return r < 0 && r != -ENOENT && r != -ENODEV
+		   ? err_errno(err, -r, "reading the processes of cgroup %s", dir->path)
+		   : 0;
+}
+
 static int signal_all(const struct cgroup_dir *dir, int signo, size_t *ret_n, struct err *err)
 {
 	cleanup_free pid_t *pids = NULL;

@@ -13,8 +13,8 @@ struct globals {
 	int log_fd;
 };
 
-extern const struct cmd cmd_create, cmd_delete, cmd_events, cmd_features, cmd_kill, cmd_list,
-    cmd_pause, cmd_resume, cmd_run, cmd_spec, cmd_start, cmd_state, cmd_update;
+extern const struct cmd cmd_create, cmd_delete, cmd_events, cmd_exec, cmd_features, cmd_kill,
+    cmd_list, cmd_pause, cmd_ps, cmd_resume, cmd_run, cmd_spec, cmd_start, cmd_state, cmd_update;
 
 static inline const struct runtime *globals_runtime(const void *globals)
 {
@@ -32,6 +32,8 @@ struct create_opts {
 extern const struct opt create_opt_table[];
 extern const size_t create_opt_table_len;
 
+/* Logs a failed command's error. The exit status, 1. */
+int cli_report(const void *globals, const struct err *err);
 /* Reads <bundle>/config.json. ret: spec_free(). */
 int load_config(const char *bundle, struct spec *ret, struct err *err);
 /* Fills args from the options, LISTEN_FDS included. */

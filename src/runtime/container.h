@@ -47,6 +47,36 @@ int container_create(const struct runtime *rt, const struct create_args *args,
 		     struct container *ret, struct err *err);
 /* Interrupted at cancel_fd, as by a failing hook, the container is stopped. */
 int container_start(const struct runtime *rt, const char *id, int cancel_fd, struct err *err);
+
+/* A process in a container that runs or is created (runc-exec(8)). Without process_text it is the
+ * container's own process of config.json with the changes of the members behind it. */
+struct exec_args {
+	const char *id;
+	const char *process_text; /* JSON of a process object, or NULL */
+	size_t process_len;
+	char *const *argv;
+	char *const *env; /* added to the container's */
+	const char *cwd;
+	const char *user; /* "uid[:gid]", or names of the container's /etc/passwd and group */
+	const struct json_u32s *additional_gids;
+	char *const *caps; /* added to bounding, effective, permitted */
+	const char *apparmor, *process_label;
+	struct opt_bool no_new_privs;
+	bool tty;
+
+	char *const *cgroups; /* --cgroup: "path", or "controller[,controller]:path" of each */
+	const char *pid_file, *pidfd_socket, *console_socket;
+	int *console_fd_out; /* as in struct create_args */
+	struct container_stdio stdio;
+	int preserve_fds;
+	bool ignore_paused; /* it waits until the container is resumed */
+	bool no_new_keyring;
+};
+/* Returns when the program runs; it is a child of the caller. Whoever waits for it is not needed by
+ * the container: a caller that is killed before leaves no process, one killed later leaves it. */
+int container_exec(const struct runtime *rt, const struct exec_args *args, struct container *ret,
+		   struct err *err);
+
 /* signo to init, or to all processes of the cgroup: with all, and with SIGKILL when the container
  * has no pid namespace of its own, in which the kernel would do it. SIGKILL ends a pause. */
 int container_kill(const struct runtime *rt, const char *id, int signo, bool all, struct err *err);

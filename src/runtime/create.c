@@ -11,6 +11,7 @@
 #include "base/timeutil.h"
 #include "runtime/cancel.h"
 #include "runtime/cgroup.h"
+#include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
 #include "runtime/prepare.h"
@@ -40,7 +41,6 @@ struct creation {
 
 static int connect_console(struct creation *c, struct err *err)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	const char *path = c->args->console_socket;
 
 	if (!c->args->spec->process->terminal || c->args->console_fd_out)
@@ -49,16 +49,8 @@ static int connect_console(struct creation *c, struct err *err)
 		return err_fail(err, ERR_USAGE,
 				"process.terminal needs --console-socket when the runtime does not "
 				"stay");
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_fail(err, ERR_USAGE,
-				"path of the console socket is longer than %zu bytes",
-				sizeof(addr.sun_path) - 1);
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	c->console_sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->console_sock < 0 ||
-	    connect(c->console_sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return err_errno(err, errno, "connecting to console socket %s", path);
-	return 0;
+	c->console_sock = console_connect(path, err);
+	return c->console_sock < 0 ? c->console_sock : 0;
 }
 
 /* Where the init will wait for start. It gets its final name when the container is created. */
@@ -106,6 +98,7 @@ static void fill_state(struct creation *c)
 					    ? xstrdup(s->linux_->seccomp->listener_metadata)
 					    : NULL;
 	}
+	st->chrooted = rootfs_is_chroot(&c->in);
 	c->in.state = &st->pub;
 }
 
@@ -319,9 +312,6 @@ static int give_netdevs(struct creation *c, struct sync_msg *msg, struct err *er
 
 static int give_console(struct creation *c, struct sync_msg *msg, struct err *err)
 {
-	static const char name[] = "/dev/ptmx";
-	ssize_t n;
-
 	if (msg->n_fds != 1)
 		return err_errno(err, EPROTO, "receiving the terminal");
 	if (c->args->console_fd_out) {
@@ -329,13 +319,12 @@ static int give_console(struct creation *c, struct sync_msg *msg, struct err *er
 		msg->n_fds = 0;
 		return 0;
 	}
-	n = fd_send(c->console_sock, name, sizeof(name) - 1, msg->fds, 1);
-	return n < 0 ? err_errno(err, (int)-n, "sending the terminal to the console socket") : 0;
+	return console_send(c->console_sock, msg->fds[0], err);
 }
 
 static int give_listener(struct creation *c, int fd, struct err *err)
 {
-	int r = listener_deliver(c->init.pidfd, fd, &c->st, err);
+	int r = listener_deliver(&c->init, fd, &c->st, err);
 
 	if (r >= 0)
 		sync_send(c->sync, SYNC_GO, 0, NULL, 0);

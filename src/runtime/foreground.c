@@ -9,20 +9,10 @@
 #include "base/proc.h"
 #include "runtime/cancel.h"
 #include "runtime/cli.h"
-#include "runtime/pump.h"
+#include "runtime/foreground.h"
 #include "sys/pidfd.h"
 #include "sys/prctl.h"
 #include "sys/tty.h"
-
-struct foreground {
-	struct container c;
-	int signals; /* signalfd */
-	int master;  /* pty, or -EBADF */
-	struct termios saved;
-	bool raw, ended;
-	int status; /* wait status */
-	struct pump to_container, from_container;
-};
 
 /* Everything that can be caught is caught before the container exists: none is lost. */
 static int block_signals(struct foreground *f, struct err *err)
@@ -80,16 +70,15 @@ static void take_signals(struct foreground *f)
 	}
 }
 
-static int set_up_terminal(struct foreground *f)
+static void set_up_terminal(struct foreground *f)
 {
 	if (f->master < 0)
-		return 0;
+		return;
 	copy_size(f);
 	f->raw = isatty(0) && tty_make_raw(0, &f->saved) >= 0;
 	fd_set_nonblock(f->master, true);
 	pump_init(&f->to_container, 0, f->master);
 	pump_init(&f->from_container, f->master, 1);
-	return 0;
 }
 
 static void stay(struct foreground *f)
@@ -118,36 +107,54 @@ static void stay(struct foreground *f)
 		tty_restore(0, &f->saved);
 }
 
+int foreground_begin(struct foreground *f, bool subreaper, struct err *err)
+{
+	*f = (struct foreground){
+		.c = { .pidfd = -EBADF },
+		.signals = -EBADF,
+		.master = -EBADF,
+	};
+	if (subreaper)
+		prctl_subreaper(true);
+	return block_signals(f, err);
+}
+
+int foreground_stay(struct foreground *f)
+{
+	set_up_terminal(f);
+	/* Its end may have come while hooks waited for their own children. */
+	reap(f);
+	stay(f);
+	return proc_exit_code(f->status);
+}
+
+void foreground_done(struct foreground *f)
+{
+	f->c.pidfd = fd_close(f->c.pidfd);
+	f->signals = fd_close(f->signals);
+	f->master = fd_close(f->master);
+}
+
 int run_foreground(const struct runtime *rt, struct create_args *args, bool subreaper, bool keep,
 		   struct err *err)
 {
-	struct foreground f = { .c = { .pidfd = -EBADF }, .signals = -EBADF, .master = -EBADF };
 	struct err warning = ERR_INIT;
-	int r;
+	struct foreground f;
+	int r = foreground_begin(&f, subreaper, err);
 
-	r = block_signals(&f, err);
-	if (r < 0)
-		return r;
-	if (subreaper)
-		prctl_subreaper(true);
-	if (args->spec->process && args->spec->process->terminal && !args->console_socket)
+	if (r >= 0 && args->spec->process && args->spec->process->terminal && !args->console_socket)
 		args->console_fd_out = &f.master;
 	/* Until then a signal is for this process, later ones are for the container's. */
-	r = args->cancel_fd = cancel_begin(err);
+	if (r >= 0)
+		r = args->cancel_fd = cancel_begin(err);
 	if (r >= 0)
 		r = container_create(rt, args, &f.c, err);
 	args->cancel_fd = fd_close(args->cancel_fd);
 	if (r >= 0) {
-		set_up_terminal(&f);
-		/* Its end may have come while hooks waited for their own children. */
-		reap(&f);
-		stay(&f);
-		r = proc_exit_code(f.status);
+		r = foreground_stay(&f);
 		if (!keep && container_delete(rt, args->id, true, &warning) < 0)
 			log_warn("deleting container %s: %s", args->id, warning.msg);
 	}
-	fd_close(f.c.pidfd);
-	fd_close(f.signals);
-	fd_close(f.master);
+	foreground_done(&f);
 	return r;
 }

@@ -42,7 +42,7 @@ static void reset_ignored_signals(void)
 			syscall(SYS_rt_sigaction, signo, by_default, NULL, 8);
 }
 
-static int reset_process(struct init *in, struct err *err)
+int init_reset_process(struct init *in, struct err *err)
 {
 	sigset_t none;
 
@@ -61,7 +61,7 @@ static int reset_process(struct init *in, struct err *err)
 	return 0;
 }
 
-static int join_keyring(struct init *in, struct err *err)
+int init_join_keyring(struct init *in, struct err *err)
 {
 	char name[300];
 
@@ -132,8 +132,8 @@ static int close_fds(struct init *in, struct err *err)
 }
 
 static const struct init_step set_up[] = {
-	{ NULL, reset_process },
-	{ NULL, join_keyring },
+	{ NULL, init_reset_process },
+	{ NULL, init_join_keyring },
 	{ "entering the user namespace", init_enter_userns },
 	{ NULL, init_make_namespaces },
 	{ "isolating the mount namespace", rootfs_isolate },
@@ -143,6 +143,7 @@ static const struct init_step set_up[] = {
 	{ NULL, devices_make },
 	{ "setting up the console", devices_console },
 	{ NULL, process_stdio },
+	{ NULL, process_ctty },
 	{ NULL, set_names },
 	{ NULL, process_limits },
 	{ NULL, process_sched },
@@ -227,7 +228,7 @@ static int load_filter(struct init *in, struct err *err)
 
 /* Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so the capabilities go after it. With
  * it, nothing but exec comes after the filter. */
-static int drop_privileges(struct init *in, struct err *err)
+int init_give_up(struct init *in, struct err *err)
 {
 	int r;
 
@@ -244,7 +245,7 @@ static int drop_privileges(struct init *in, struct err *err)
 	return 0;
 }
 
-static int execute(struct init *in, struct err *err)
+int init_execute(struct init *in, struct err *err)
 {
 	int r, e;
 
@@ -267,8 +268,8 @@ static int execute(struct init *in, struct err *err)
 static const struct init_step start_program[] = {
 	{ "waiting for start", wait_for_start },
 	{ NULL, start_hooks },
-	{ NULL, drop_privileges },
-	{ NULL, execute },
+	{ NULL, init_give_up },
+	{ NULL, init_execute },
 };
 
 _Noreturn void init_main(struct init *in)

@@ -66,13 +66,24 @@ struct init_step {
 	const char *what; /* context of an error; NULL: the function says it all */
 	int (*fn)(struct init *in, struct err *err);
 };
+/* Everything that is an fd is -EBADF. */
+void init_blank(struct init *in, const struct runtime *rt, const struct create_args *args);
 int init_run_steps(struct init *in, const struct init_step *steps, size_t n, struct err *err);
 
 /* The child's main: never returns. */
 _Noreturn void init_main(struct init *in);
 
+/* What a process that enters a running container (exec_child.c) does in the same way. */
+int init_reset_process(struct init *in, struct err *err); /* signals; a session of its own */
+int init_join_keyring(struct init *in, struct err *err);
+int init_give_up(struct init *in, struct err *err); /* capabilities, no_new_privs, seccomp */
+int init_execute(struct init *in, struct err *err); /* returns only on failure */
+
 /* runtime/init_ns.c: the intermediate process, where user, pid or time namespaces ask for one. */
 bool init_needs_stage(const struct init *in);
+/* All of ns_fds, a user namespace at the right moment, in which ids become 0:0. */
+int init_join_all(struct init *in, struct err *err);
+int init_become_root(struct err *err);
 _Noreturn void stage_main(struct init *in);
 int init_enter_userns(struct init *in, struct err *err); /* ids 0:0 in the new user namespace */
 int init_make_namespaces(struct init *in, struct err *err);
@@ -101,6 +112,7 @@ int rootfs_isolate(struct init *in, struct err *err); /* propagation of the new 
 int rootfs_mount(struct init *in, struct err *err);
 int rootfs_finish_mounts(struct init *in, struct err *err); /* cwd, read-only root */
 int rootfs_enter(struct init *in, struct err *err);         /* pivot_root or chroot */
+bool rootfs_is_chroot(const struct init *in);
 /* mounts.c */
 int mounts_make(struct init *in, struct err *err);
 /* An O_PATH fd of the mount's target below the root, made when missing: directory or file. */
@@ -138,7 +150,10 @@ int sysctl_check(const struct init *in, struct err *err);
 int sysctl_apply(struct init *in, struct err *err);
 /* process.c, process_user.c */
 int process_stdio(struct init *in, struct err *err);
+int process_ctty(struct init *in, struct err *err); /* stdin is made the controlling terminal */
 int process_limits(struct init *in, struct err *err);
+int process_rlimit(const struct spec_rlimit *l, struct err *err);
+int process_oom_score(struct init *in, struct err *err);
 int process_sched(struct init *in, struct err *err);
 int process_memory_policy(struct init *in, struct err *err); /* in its cgroups */
 int process_labels(struct init *in, struct err *err);

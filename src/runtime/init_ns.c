@@ -36,7 +36,7 @@ bool init_needs_stage(const struct init *in)
 	return (in->new_ns & CLONE_NEWUSER) && in->joined_ns;
 }
 
-static int become_root(struct init *in, struct err *err)
+int init_become_root(struct err *err)
 {
 	/* An unprivileged mapping denies setgroups(2): the groups then stay what they are. */
 	if (setgroups(0, NULL) < 0 && errno != EPERM)
@@ -55,7 +55,7 @@ int init_enter_userns(struct init *in, struct err *err)
 	if (!(in->new_ns & CLONE_NEWUSER) || init_needs_stage(in))
 		return 0;
 	r = sync_expect(in->sync, SYNC_MAPS_DONE, NULL, err);
-	return r < 0 ? r : become_root(in, err);
+	return r < 0 ? r : init_become_root(err);
 }
 
 /* Joins what can be joined now; with must set, everything that is left. */
@@ -178,7 +178,7 @@ static int stage_userns(struct init *in, struct err *err)
 
 	if (in->ns_fds[NS_USER] >= 0) {
 		r = ns_join(in->ns_fds[NS_USER], CLONE_NEWUSER, err);
-		return r < 0 ? r : become_root(in, err);
+		return r < 0 ? r : init_become_root(err);
 	}
 	if (!(in->new_ns & CLONE_NEWUSER))
 		return 0;
@@ -188,7 +188,20 @@ static int stage_userns(struct init *in, struct err *err)
 	if (r < 0)
 		return err_errno(err, -r, "asking for the id mappings");
 	r = sync_expect(in->sync, SYNC_MAPS_DONE, NULL, err);
-	return r < 0 ? r : become_root(in, err);
+	return r < 0 ? r : init_become_root(err);
+}
+
+int init_join_all(struct init *in, struct err *err)
+{
+	int r = join_paths(in, false, err);
+
+	if (r >= 0 && in->ns_fds[NS_USER] >= 0) {
+		r = ns_join(in->ns_fds[NS_USER], CLONE_NEWUSER, err);
+		in->ns_fds[NS_USER] = fd_close(in->ns_fds[NS_USER]);
+		if (r >= 0)
+			r = init_become_root(err);
+	}
+	return r < 0 ? r : join_paths(in, true, err);
 }
 
 static int stage_time(struct init *in, struct err *err)

@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "sys/pidfd.h"
 
-static int send_fd(const struct state *st, int fd, struct err *err)
+static int send_fd(const struct state *st, pid_t pid, int fd, struct err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	CLEANUP(buf_done) struct buf state_text = BUF_INIT;
@@ -26,22 +26,23 @@ static int send_fd(const struct state *st, int fd, struct err *err)
 		return err_errno(err, errno, "connecting to linux.seccomp.listenerPath %s", path);
 	container_state_write(&st->pub, &state_text);
 	buf_addf(&text, "{\"ociVersion\":\"%s\",\"fds\":[\"seccompFd\"],\"pid\":%d,\"metadata\":",
-		 st->pub.oci_version, st->pub.pid);
+		 st->pub.oci_version, pid);
 	json_write_string(&text, st->listener_metadata ? st->listener_metadata : "");
 	buf_addf(&text, ",\"state\":%s}", buf_str(&state_text));
 	n = fd_send(sock, text.data, text.len, &fd, 1);
 	return n < 0 ? err_errno(err, (int)-n, "sending to %s", path) : 0;
 }
 
-int listener_deliver(int pidfd, int fd, const struct state *st, struct err *err)
+int listener_deliver(const struct container *process, int fd, const struct state *st,
+		     struct err *err)
 {
 	cleanup_fd int taken = -EBADF;
 
 	/* The specification's check of the configuration lets none through. */
 	if (!st->listener_path)
 		return err_fail(err, ERR_INVALID, "linux.seccomp.listenerPath: needed");
-	taken = pidfd_steal_fd(pidfd, fd);
+	taken = pidfd_steal_fd(process->pidfd, fd);
 	if (taken < 0)
 		return err_errno(err, -taken, "taking the seccomp notify fd");
-	return send_fd(st, taken, err);
+	return send_fd(st, process->pid, taken, err);
 }

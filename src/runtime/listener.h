@@ -6,4 +6,5 @@
 
 /* Takes fd number fd out of the process and sends it to the listener path that the container was
  * created with, beside the container process state that the specification defines. */
-int listener_deliver(int pidfd, int fd, const struct state *st, struct err *err);
+int listener_deliver(const struct container *process, int fd, const struct state *st,
+		     struct err *err);

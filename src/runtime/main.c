@@ -51,8 +51,9 @@ static const struct opt global_opts[] = {
 };
 
 static const struct cmd *const cmds[] = {
-	&cmd_create, &cmd_delete, &cmd_events, &cmd_features, &cmd_kill,  &cmd_list,   &cmd_pause,
-	&cmd_resume, &cmd_run,    &cmd_spec,   &cmd_start,    &cmd_state, &cmd_update, NULL,
+	&cmd_create, &cmd_delete, &cmd_events, &cmd_exec,   &cmd_features, &cmd_kill,
+	&cmd_list,   &cmd_pause,  &cmd_ps,     &cmd_resume, &cmd_run,      &cmd_spec,
+	&cmd_start,  &cmd_state,  &cmd_update, NULL,
 };
 
 /* Root of the initial user namespace, or of one that maps all ids. */
@@ -114,7 +115,7 @@ static int set_up(void *globals, struct err *err)
 }
 
 /* As runc: to the log, and to stderr as text when the log is elsewhere. */
-static int report(const void *globals, const struct err *err)
+int cli_report(const void *globals, const struct err *err)
 {
 	const struct globals *g = globals;
 
@@ -136,14 +137,14 @@ static const struct program program = {
 	.setup = set_up,
 	.usage_status = 1,
 	.version = "inro-runtime version " INRO_VERSION "\nspec: 1.3.0",
-	.report = report,
+	.report = cli_report,
 };
 
 /* A word that only looks like the verb costs a needless exec and nothing else. */
 static bool enters_container(char **argv)
 {
 	for (size_t i = 1; argv[i]; i++)
-		if (str_eq(argv[i], "create") || str_eq(argv[i], "run"))
+		if (str_eq(argv[i], "create") || str_eq(argv[i], "run") || str_eq(argv[i], "exec"))
 			return true;
 	return false;
 }
@@ -156,7 +157,7 @@ int main(int argc, char **argv)
 	log_setup("inro-runtime", 2, LOG_PLAIN, LOG_INFO);
 	if (enters_container(argv)) {
 		if (selfexe_protect(argv, &err) < 0)
-			return report(NULL, &err);
+			return cli_report(NULL, &err);
 		prctl_name("inro-runtime");
 	}
 	return program_main(&program, argc, argv);

@@ -175,7 +175,7 @@ static int parse_mounts(struct init *in, struct err *err)
 	return 0;
 }
 
-static int prepare_seccomp(struct init *in, struct buf *bpf, struct err *err)
+int prepare_seccomp(struct init *in, struct buf *bpf, struct err *err)
 {
 	int r;
 
@@ -189,11 +189,8 @@ static int prepare_seccomp(struct init *in, struct buf *bpf, struct err *err)
 	return 0;
 }
 
-int prepare_init(const struct runtime *rt, const struct create_args *args, struct init *in,
-		 struct buf *bpf, struct err *err)
+void init_blank(struct init *in, const struct runtime *rt, const struct create_args *args)
 {
-	int r;
-
 	*in = (struct init){
 		.rt = rt,
 		.args = args,
@@ -211,6 +208,14 @@ int prepare_init(const struct runtime *rt, const struct create_args *args, struc
 	};
 	for (size_t i = 0; i < NS_COUNT; i++)
 		in->ns_fds[i] = -EBADF;
+}
+
+int prepare_init(const struct runtime *rt, const struct create_args *args, struct init *in,
+		 struct buf *bpf, struct err *err)
+{
+	int r;
+
+	init_blank(in, rt, args);
 	if (!args->spec->linux_)
 		return err_fail(err, ERR_INVALID, "linux: needed");
 	if (!args->spec->process || !strv_len(args->spec->process->args))

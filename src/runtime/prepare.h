@@ -9,6 +9,8 @@
 /* Fills *in; bpf holds the filter that in->bpf points to. Also on failure: prepare_done(). */
 int prepare_init(const struct runtime *rt, const struct create_args *args, struct init *in,
 		 struct buf *bpf, struct err *err);
+/* Of linux.seccomp, from the cache. bpf must live as long as *in. */
+int prepare_seccomp(struct init *in, struct buf *bpf, struct err *err);
 /* Detached mounts of what the init in a user namespace has no right to mount itself, and those
  * that are id-mapped. prepare.c calls it; see prepare_mounts.c. */
 int prepare_mounts(struct init *in, struct err *err);

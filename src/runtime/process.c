@@ -38,14 +38,9 @@ int process_stdio(struct init *in, struct err *err)
 {
 	const struct container_stdio *io = &in->args->stdio;
 	int fds[3] = { io->in, io->out, io->err };
-	int r;
 
-	if (in->console >= 0) {
-		r = tty_make_controlling(in->console, err);
-		if (r < 0)
-			return r;
+	if (in->console >= 0)
 		fds[0] = fds[1] = fds[2] = in->console;
-	}
 	/* Out of the way of the numbers that are about to be replaced. */
 	for (int i = 0; i < 3; i++) {
 		if (fds[i] >= 0 && fds[i] < 3 && fds[i] != i)
@@ -59,6 +54,11 @@ int process_stdio(struct init *in, struct err *err)
 		give_to_user(in, i);
 	}
 	return 0;
+}
+
+int process_ctty(struct init *in, struct err *err)
+{
+	return in->spec->process->terminal ? tty_make_controlling(0, err) : 0;
 }
 
 static int set_oom_score(struct init *in, int value, struct err *err)
@@ -83,31 +83,40 @@ static int set_oom_score(struct init *in, int value, struct err *err)
 	return r;
 }
 
+int process_rlimit(const struct spec_rlimit *l, struct err *err)
+{
+	int resource = rlimit_from_name(l->type);
+	int r;
+
+	if (resource < 0)
+		return err_fail(err, ERR_INVALID, "process.rlimits: unknown type %s", l->type);
+	r = rlimit_set(0, resource, l->soft, l->hard, err);
+	if (r < 0) {
+		err_wrap(err, r, "setting %s", l->type);
+		return err_hint(err, r, "raising a hard limit needs CAP_SYS_RESOURCE");
+	}
+	return 0;
+}
+
+int process_oom_score(struct init *in, struct err *err)
+{
+	const struct opt_i32 *score = &in->spec->process->oom_score_adj;
+	int r = score->set ? set_oom_score(in, score->value, err) : 0;
+
+	return r < 0 ? err_wrap(err, r, "setting process.oomScoreAdj") : 0;
+}
+
 int process_limits(struct init *in, struct err *err)
 {
 	const struct spec_process *p = in->spec->process;
 
 	for (size_t i = 0; i < p->rlimits.n; i++) {
-		const struct spec_rlimit *l = &p->rlimits.items[i];
-		int resource = rlimit_from_name(l->type);
-		int r;
-
-		if (resource < 0)
-			return err_fail(err, ERR_INVALID, "process.rlimits: unknown type %s",
-					l->type);
-		r = rlimit_set(0, resource, l->soft, l->hard, err);
-		if (r < 0) {
-			err_wrap(err, r, "setting %s", l->type);
-			return err_hint(err, r, "raising a hard limit needs CAP_SYS_RESOURCE");
-		}
-	}
-	if (p->oom_score_adj.set) {
-		int r = set_oom_score(in, p->oom_score_adj.value, err);
+		int r = process_rlimit(&p->rlimits.items[i], err);
 
 		if (r < 0)
-			return err_wrap(err, r, "setting process.oomScoreAdj");
+			return r;
 	}
-	return 0;
+	return process_oom_score(in, err);
 }
 
 /* Labels for the next exec. The modules' files are missing where they are not in the kernel. */

@@ -164,13 +164,18 @@ int rootfs_finish_mounts(struct init *in, struct err *err)
 	return r < 0 ? err_wrap(err, r, "making the root filesystem read-only") : 0;
 }
 
+bool rootfs_is_chroot(const struct init *in)
+{
+	return in->args->no_pivot || joined_mount_ns(in);
+}
+
 int rootfs_enter(struct init *in, struct err *err)
 {
 	bool recursive;
 	uint64_t flag = wanted_propagation(in, &recursive);
 	int r;
 
-	if (in->args->no_pivot || joined_mount_ns(in)) {
+	if (rootfs_is_chroot(in)) {
 		if (fchdir(in->root) < 0 || chroot(".") < 0)
 			return err_errno(err, errno, "changing root (chroot)");
 	} else {

@@ -80,7 +80,8 @@ static int is_second(const long *end_of_env)
 static int starts_containers(char **argv)
 {
 	for (char **arg = argv; *arg; arg++)
-		if (arg != argv && (same(*arg, "run") || same(*arg, "create")))
+		if (arg != argv &&
+		    (same(*arg, "run") || same(*arg, "create") || same(*arg, "exec")))
 			return 1;
 	return 0;
 }

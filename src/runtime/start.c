@@ -47,8 +47,9 @@ static int connect_init(int dir, struct err *err)
 static int deliver_listener(const struct state *st, int number, struct err *err)
 {
 	cleanup_fd int pidfd = state_pidfd(st);
+	const struct container process = { .pid = st->pub.pid, .pidfd = pidfd };
 
-	return listener_deliver(pidfd, number, st, err);
+	return listener_deliver(&process, number, st, err);
 }
 
 static int follow(int conn, const struct state *st, int cancel_fd, struct err *err)

@@ -59,6 +59,7 @@ static const struct json_field state_fields[] = {
 	PRIV(listener_path, "seccompListenerPath", JSON_STR),
 	PRIV(listener_metadata, "seccompListenerMetadata", JSON_STR),
 	PRIV(hooks, "hooks", JSON_RAW),
+	PRIV(chrooted, "chrooted", JSON_BOOL),
 };
 static const struct json_desc state_desc = JSON_DESC(struct state, state_fields);
 

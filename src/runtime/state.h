@@ -22,6 +22,7 @@ struct state {
 	struct rdt rdt;       /* processes that join the container go there, too */
 	char *listener_path, *listener_metadata; /* of linux.seccomp; NULL: none */
 	char *hooks;                             /* hooks_save(), NULL: none */
+	bool chrooted; /* "/" is not the root of the container's mount namespace */
 };
 
 /* Makes the directory (and root), locked. dirfd or -errno; ERR_EXISTS when the id is in use. */

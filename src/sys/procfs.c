@@ -27,7 +27,7 @@ int procfs_open(unsigned int flags, struct err *err)
 {
 	struct statfs sfs;
 	struct stat st;
-	int priv = open_private(flags);
+	int priv = flags & PROCFS_MOUNTED ? -EBADF : open_private(flags);
 
 	if (priv >= 0)
 		return priv;

@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 enum {
+	PROCFS_MOUNTED = 1 << 1,    /* the one at /proc: the mounts here are the host's */
 	PROCFS_SUBSET_PID = 1 << 0, /* processes only, no sysctl; fits user namespaces */
 };
 /* A new instance, mounted nowhere (fsopen, kernel >= 5.2, needs rights over the pid namespace), or

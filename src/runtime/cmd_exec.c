@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "oci/user.h"
+#include "runtime/cli.h"
+#include "runtime/foreground.h"
+
+/* What a runtime that could not execute the process ends with, as runc. */
+#define EXIT_NOT_EXECUTED 255
+
+struct exec_opts {
+	char *process, *console_socket, *pidfd_socket, *cwd, *user, *apparmor, *label, *pid_file;
+	char **env, **caps, **cgroups;
+	struct json_u32s gids;
+	struct opt_bool no_new_privs;
+	int preserve_fds;
+	bool tty, detach, ignore_paused, no_subreaper;
+};
+
+static int parse_gids(void *field, const char *value, struct err *err)
+{
+	struct json_u32s *gids = field;
+	cleanup_strv char **words = strv_split(value, ',');
+
+	for (size_t i = 0; words[i]; i++) {
+		uint32_t gid;
+
+		if (user_parse_id(words[i], &gid) < 0)
+			return err_fail(err, ERR_USAGE,
+					"--additional-gids: expected a number, got \"%s\"",
+					words[i]);
+		gids->items = xrealloc(gids->items, (gids->n + 1) * sizeof(*gids->items));
+		gids->items[gids->n++] = gid;
+	}
+	return 0;
+}
+
+static const struct opt opts[] = {
+	{ .name = "process",
+	  .short_name = 'p',
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct exec_opts, process),
+	  .arg = "FILE",
+	  .help = "JSON file with the process to execute, as in config.json; COMMAND and the "
+		  "options that change the process are ignored then" },
+	{ .name = "tty",
+	  .short_name = 't',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct exec_opts, tty),
+	  .help = "Give the process a terminal" },
+	{ .name = "console-socket",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct exec_opts, console_socket),
+	  .arg = "PATH",
+	  .help = "Unix socket that receives the terminal's master" },
+	{ .name = "pidfd-socket",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct exec_opts, pidfd_socket),
+	  .arg = "PATH",
+	  .help = "Unix socket that receives a pidfd of the process" },
+	{ .name = "cwd",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct exec_opts, cwd),
+	  .arg = "DIR",
+	  .help = "Working directory in the container" },
+	{ .name = "env",
+	  .short_name = 'e',
+	  .kind = OPT_STRV,
+	  OPT_FIELD(struct exec_opts, env),
+	  .arg = "NAME=VALUE",
+	  .help = "Set an environment variable" },
+	{ .name = "user",
+	  .short_name = 'u',
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct exec_opts, user),
+	  .arg = "USER[:GROUP]",
+	  .help = "User and group, as ids or as names of the container's /etc/passwd and "
+		  "/etc/group" },
+	{ .name = "additional-gids",
+	  .short_name = 'g',
+	  .kind = OPT_FN,
+	  OPT_FIELD(struct exec_opts, gids),
+	  .arg = "GID",
+	  .help = "Add a supplementary group",
+	  .parse = parse_gids },
+	{ .name = "cap",
+	  .short_name = 'c',
+	  .kind = OPT_STRV,
+	  OPT_FIELD(struct exec_opts, caps),
+	  .arg = "CAPABILITY",
+	  .help = "Add a capability" },
+	{ .name = "apparmor",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct exec_opts, apparmor),
+	  .arg = "PROFILE",
+	  .help = "AppArmor profile of the process" },
+	{ .name = "process-label",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct exec_opts, label),
+	  .arg = "LABEL",
+	  .help = "SELinux label of the process" },
+	{ .name = "no-new-privs",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct exec_opts, no_new_privs.value),
+	  .help = "Let the process gain no privileges" },
+	{ .name = "preserve-fds",
+	  .kind = OPT_INT,
+	  OPT_FIELD(struct exec_opts, preserve_fds),
+	  .arg = "N",
+	  .help = "Pass N file descriptors from 3 on to the process" },
+	{ .name = "ignore-paused",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct exec_opts, ignore_paused),
+	  .help = "Also in a paused container, in which the process waits to be resumed" },
+	{ .name = "cgroup",
+	  .kind = OPT_STRV,
+	  OPT_FIELD(struct exec_opts, cgroups),
+	  .arg = "[CONTROLLER,...:]PATH",
+	  .help = "Run the process in a cgroup below the container's that is there already" },
+	{ .name = "pid-file",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct exec_opts, pid_file),
+	  .arg = "FILE",
+	  .help = "Write the id of the process to this file" },
+	{ .name = "detach",
+	  .short_name = 'd',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct exec_opts, detach),
+	  .help = "Return when the process runs" },
+	{ .name = "no-subreaper",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct exec_opts, no_subreaper),
+	  .help = "Accepted for runc's callers: exec never adopts processes" },
+};
+
+static int check_opts(const struct exec_opts *o, char **command, struct err *err)
+{
+	if (!o->process && !command[0])
+		return err_fail(err, ERR_USAGE, "exec args cannot be empty");
+	if (o->preserve_fds < 0 || o->preserve_fds > 65536)
+		return err_fail(err, ERR_USAGE,
+				"--preserve-fds: expected a number from 0 to 65536");
+	for (int fd = 3; fd < 3 + o->preserve_fds; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+
+		if (flags < 0 || (flags & FD_CLOEXEC))
+			return err_fail(err, ERR_USAGE,
+					"--preserve-fds: file descriptor %d is not open", fd);
+	}
+	return 0;
+}
+
+static void fill_args(const struct exec_opts *o, char **args, const struct buf *process,
+		      struct exec_args *a)
+{
+	*a = (struct exec_args){
+		.id = args[0],
+		.process_text = o->process ? buf_str(process) : NULL,
+		.process_len = process->len,
+		.argv = args + 1,
+		.env = o->env,
+		.cwd = o->cwd,
+		.user = o->user,
+		.additional_gids = &o->gids,
+		.caps = o->caps,
+		.apparmor = o->apparmor,
+		.process_label = o->label,
+		.no_new_privs = { .set = o->no_new_privs.value, .value = true },
+		.tty = o->tty,
+		.cgroups = o->cgroups,
+		.pid_file = o->pid_file,
+		.pidfd_socket = o->pidfd_socket,
+		.console_socket = o->console_socket,
+		.stdio = { -EBADF, -EBADF, -EBADF },
+		.preserve_fds = o->preserve_fds,
+		.ignore_paused = o->ignore_paused,
+	};
+}
+
+static int execute(const struct runtime *rt, const struct exec_opts *o, char **args,
+		   struct err *err)
+{
+	CLEANUP(buf_done) struct buf process = BUF_INIT;
+	struct container c = { .pidfd = -EBADF };
+	struct foreground f;
+	struct exec_args a;
+	int r = check_opts(o, args + 1, err);
+
+	if (r >= 0 && o->process)
+		r = io_read_file(AT_FDCWD, o->process, &process, SPEC_BYTES_MAX, err);
+	if (r < 0)
+		return r;
+	fill_args(o, args, &process, &a);
+	if (o->detach) {
+		r = container_exec(rt, &a, &c, err);
+		fd_close(c.pidfd);
+		return r;
+	}
+	r = foreground_begin(&f, false, err);
+	if (!a.console_socket)
+		a.console_fd_out = &f.master;
+	if (r >= 0)
+		r = container_exec(rt, &a, &f.c, err);
+	if (r >= 0)
+		r = foreground_stay(&f);
+	foreground_done(&f);
+	return r;
+}
+
+static int run_exec(const void *globals, void *opts_, char **args, struct err *err)
+{
+	struct exec_opts *o = opts_;
+	int r = execute(globals_runtime(globals), o, args, err);
+
+	free(o->gids.items);
+	if (r >= 0)
+		return r;
+	cli_report(globals, err);
+	return EXIT_NOT_EXECUTED;
+}
+
+const struct cmd cmd_exec = {
+	.name = "exec",
+	.args = "[OPTIONS] ID COMMAND [ARG...]",
+	.summary = "Execute a process in a container",
+	.details =
+	    "The process is like the container's own, as its config.json has it, with the changes "
+	    "that options ask for.\n\nThe exit status is the process's, 128 and the number of the "
+	    "signal that ended it, 0 with --detach, or 255 when it could not be executed.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct exec_opts),
+	.min_args = 1,
+	.max_args = -1,
+	.run = run_exec,
+	.flags = CMD_STOP_AT_ARG,
+};

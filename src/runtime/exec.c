@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "base/strv.h"
+#include "runtime/cgroup_priv.h"
+#include "runtime/console.h"
+#include "runtime/exec.h"
+#include "runtime/listener.h"
+#include "runtime/prepare.h"
+#include "sys/clone.h"
+#include "sys/ns.h"
+#include "sys/pidfd.h"
+#include "sys/uapi.h"
+
+/* What the runtime's side holds besides struct exec. */
+struct running {
+	struct exec e;
+	struct container stage, process;
+	int sync; /* our end */
+	int console_sock, pidfd_sock;
+	int64_t listener; /* seccomp notify fd in the process, which waits; or -1 */
+	bool pid_file_made, exec_seen;
+};
+
+static int check_state(struct running *x, struct err *err)
+{
+	const struct state *st = &x->e.st;
+
+	if (st->pub.status == CONTAINER_STOPPED)
+		return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
+	if (st->pub.status == CONTAINER_CREATING)
+		return err_fail(err, ERR_CONFLICT,
+				"cannot exec in a container in the creating state");
+	if (st->pub.status == CONTAINER_PAUSED && !x->e.args->ignore_paused)
+		return err_fail(err, ERR_CONFLICT,
+				"cannot exec in a paused container (use --ignore-paused to "
+				"override)");
+	x->e.pidfd = state_pidfd(st);
+	if (x->e.pidfd == -ESRCH)
+		return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
+	if (x->e.pidfd < 0)
+		return err_errno(err, -x->e.pidfd, "opening the container's process");
+	return cgroup_open(st->pub.cgroup_paths, &x->e.cg, err);
+}
+
+static int read_config(struct exec *e, struct err *err)
+{
+	cleanup_free char *path = path_join(e->st.pub.bundle, "config.json");
+	CLEANUP(buf_done) struct buf text = BUF_INIT;
+	int r = io_read_file(AT_FDCWD, path, &text, SPEC_BYTES_MAX, err);
+
+	if (r >= 0)
+		r = spec_parse(buf_str(&text), text.len, &e->spec, err);
+	if (r < 0)
+		return r;
+	if (!e->spec.linux_)
+		return err_fail(err, ERR_INVALID, "linux: needed in %s", path);
+	return exec_process_make(e, err);
+}
+
+/* The namespaces that the configuration asks for, as the container's first process has them now. */
+static int find_namespaces(struct exec *e, struct err *err)
+{
+	const struct spec_linux *l = e->spec.linux_;
+
+	for (size_t i = 0; i < l->namespaces.n; i++)
+		e->ns_flags |= ns_by_name(spec_ns_names[l->namespaces.items[i].type])->flag;
+	if (e->ns_flags & CLONE_NEWUSER) {
+		cleanup_fd int fd = ns_open_of(e->st.pub.pid, CLONE_NEWUSER, err);
+
+		/* Its first process is still the runtime, which shows itself to root only. */
+		if (fd == -EACCES && e->st.pub.status == CONTAINER_CREATED)
+			err_hint(err, fd,
+				 "before start only root can enter a container with a "
+				 "user namespace of its own");
+		if (fd < 0)
+			return fd;
+		/* The kernel refuses to join the own one. */
+		if (ns_is_own(fd, CLONE_NEWUSER) == 1)
+			e->ns_flags &= ~(uint64_t)CLONE_NEWUSER;
+	}
+	e->in.userns = e->ns_flags & CLONE_NEWUSER;
+	e->in.mapped = e->in.userns || e->in.rt->rootless;
+	return 0;
+}
+
+/* What the steps that are shared with the init look at. */
+static void fill_init(struct exec *e, const struct runtime *rt)
+{
+	e->create = (struct create_args){
+		.id = e->args->id,
+		.bundle = e->st.pub.bundle,
+		.spec = &e->spec,
+		.stdio = e->args->stdio,
+		.preserve_fds = e->args->preserve_fds,
+		.no_new_keyring = e->args->no_new_keyring,
+	};
+	init_blank(&e->in, rt, &e->create);
+	e->in.state = &e->st.pub;
+}
+
+static int connect_sockets(struct running *x, struct err *err)
+{
+	const struct exec_args *a = x->e.args;
+
+	if (a->pidfd_socket) {
+		x->pidfd_sock = console_connect(a->pidfd_socket, err);
+		if (x->pidfd_sock < 0)
+			return x->pidfd_sock;
+	}
+	if (!x->e.spec.process->terminal || a->console_fd_out)
+		return 0;
+	if (!a->console_socket)
+		return err_fail(err, ERR_USAGE,
+				"a terminal needs --console-socket when the runtime does not stay");
+	x->console_sock = console_connect(a->console_socket, err);
+	return x->console_sock < 0 ? x->console_sock : 0;
+}
+
+static int open_root(struct exec *e, struct err *err)
+{
+	char path[32];
+
+	if (!e->st.chrooted)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/root", e->st.pub.pid);
+	e->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (e->root_fd < 0)
+		return err_errno(err, errno, "opening the container's root");
+	/* Still the process that the pidfd is of, so the root was its. */
+	return pidfd_poll(e->pidfd, 0) == 0
+		   ? 0
+		   : err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
+}
+
+static int prepare(struct running *x, const struct runtime *rt, struct err *err)
+{
+	struct exec *e = &x->e;
+	cleanup_fd int dir = state_dir_open(rt, e->args->id, 0, err);
+	int r;
+
+	if (dir < 0)
+		return dir;
+	r = state_read(dir, e->args->id, &e->st, err);
+	if (r < 0)
+		return r;
+	fill_init(e, rt);
+	r = check_state(x, err);
+	if (r >= 0)
+		r = read_config(e, err);
+	if (r >= 0)
+		r = find_namespaces(e, err);
+	if (r >= 0)
+		r = open_root(e, err);
+	if (r >= 0)
+		r = connect_sockets(x, err);
+	if (r >= 0)
+		r = prepare_seccomp(&e->in, &x->e.bpf, err);
+	if (r >= 0)
+		r = exec_cgroup_open(e, err);
+	if (r < 0)
+		return r;
+	process_plan_caps(&e->in);
+	return 0;
+}
+
+/* Only what this process may do itself, so that it can go back. */
+static int initial_affinity(const struct exec *e, cpu_set_t *saved, bool *ret_changed,
+			    struct err *err)
+{
+	const struct spec_exec_cpu_affinity *a = e->spec.process->exec_cpu_affinity;
+
+	*ret_changed = false;
+	if (!a || !a->initial || !a->initial[0])
+		return 0;
+	if (sched_getaffinity(0, sizeof(*saved), saved) < 0)
+		return err_errno(err, errno, "reading the CPU affinity");
+	*ret_changed = true;
+	return exec_affinity_set(a->initial, err);
+}
+
+static int clone_stage(struct running *x, struct err *err)
+{
+	struct exec *e = &x->e;
+	struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = e->clone_cgroup };
+	int pair[2], r;
+
+	r = sync_pair(pair, err);
+	if (r < 0)
+		return r;
+	x->sync = e->in.sync_parent = pair[0];
+	e->in.sync = e->in.conn = pair[1];
+	x->stage.pid = clone_process(&spec, &x->stage.pidfd);
+	if (x->stage.pid < 0 && spec.cgroup_fd >= 0) {
+		r = exec_cgroup_retry(e, x->stage.pid, err);
+		spec.cgroup_fd = e->clone_cgroup;
+		if (r >= 0)
+			x->stage.pid = clone_process(&spec, &x->stage.pidfd);
+	}
+	if (x->stage.pid == 0)
+		exec_stage_main(e);
+	e->in.sync = e->in.conn = fd_close(pair[1]);
+	if (r >= 0 && x->stage.pid < 0)
+		r = err_errno(err, -x->stage.pid, "making a process");
+	return r;
+}
+
+static int start(struct running *x, struct err *err)
+{
+	cpu_set_t saved;
+	bool changed;
+	int r = initial_affinity(&x->e, &saved, &changed, err);
+
+	if (r >= 0)
+		r = clone_stage(x, err);
+	if (changed)
+		sched_setaffinity(0, sizeof(saved), &saved);
+	return r;
+}
+
+static int give_console(struct running *x, struct sync_msg *msg, struct err *err)
+{
+	if (msg->n_fds != 1)
+		return err_errno(err, EPROTO, "receiving the terminal");
+	if (!x->e.args->console_fd_out)
+		return console_send(x->console_sock, msg->fds[0], err);
+	*x->e.args->console_fd_out = msg->fds[0];
+	msg->n_fds = 0;
+	return 0;
+}
+
+static int give_listener(struct running *x, struct err *err)
+{
+	int r;
+
+	if (x->listener < 0 || x->process.pidfd < 0)
+		return 0;
+	r = listener_deliver(&x->process, (int)x->listener, &x->e.st, err);
+	x->listener = -1;
+	if (r >= 0)
+		sync_send(x->sync, SYNC_GO, 0, NULL, 0);
+	return r;
+}
+
+static int take_process(struct running *x, struct sync_msg *msg, struct err *err)
+{
+	const struct exec_args *a = x->e.args;
+	char text[16];
+	int n, r;
+
+	if (msg->n_fds != 1)
+		return err_errno(err, EPROTO, "receiving the process");
+	x->process = (struct container){ .pid = (pid_t)msg->number, .pidfd = msg->fds[0] };
+	msg->n_fds = 0;
+	if (x->pidfd_sock >= 0) {
+		r = console_send(x->pidfd_sock, x->process.pidfd, err);
+		if (r < 0)
+			return r;
+	}
+	if (a->pid_file) {
+		n = snprintf(text, sizeof(text), "%d", x->process.pid);
+		r = io_replace_file(AT_FDCWD, a->pid_file, text, (size_t)n, 0644, false, err);
+		if (r < 0)
+			return r;
+		x->pid_file_made = true;
+	}
+	return give_listener(x, err);
+}
+
+static int handle(struct running *x, struct sync_msg *msg, struct err *err)
+{
+	switch (msg->type) {
+	case SYNC_ERROR:
+		if (err)
+			*err = msg->err;
+		return msg->err.errnum > 0 ? -msg->err.errnum : -EINVAL;
+	case SYNC_CONSOLE:
+		return give_console(x, msg, err);
+	case SYNC_INIT_PID:
+		return take_process(x, msg, err);
+	case SYNC_LISTENER:
+		x->listener = msg->number;
+		return give_listener(x, err);
+	case SYNC_EXEC:
+		x->exec_seen = true;
+		return 0;
+	default:
+		return err_errno(err, EPROTO, "unexpected message %d", (int)msg->type);
+	}
+}
+
+static int follow(struct running *x, struct err *err)
+{
+	for (;;) {
+		struct sync_msg msg;
+		int r = sync_recv(x->sync, &msg, err);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return x->exec_seen && x->process.pidfd >= 0
+				   ? 0
+				   : err_fail(err, ERR_SYSTEM,
+					      "the process was killed before it could report (is "
+					      "the memory limit too low, or has the container "
+					      "ended?)");
+		r = handle(x, &msg, err);
+		sync_msg_done(&msg);
+		if (r < 0)
+			return r;
+	}
+}
+
+static void kill_process(struct container *p)
+{
+	if (p->pidfd < 0)
+		return;
+	if (pidfd_kill(p->pidfd, SIGKILL) < 0)
+		kill(p->pid, SIGKILL);
+	pidfd_wait(p->pidfd, NULL);
+	p->pidfd = fd_close(p->pidfd);
+}
+
+static void done(struct running *x)
+{
+	struct exec *e = &x->e;
+
+	fd_close(x->sync);
+	fd_close(x->console_sock);
+	fd_close(x->pidfd_sock);
+	fd_close(x->stage.pidfd);
+	fd_close(x->process.pidfd);
+	fd_close(e->pidfd);
+	fd_close(e->root_fd);
+	fd_close(e->clone_cgroup);
+	for (size_t i = 0; i < e->n_join; i++)
+		fd_close(e->join_fds[i]);
+	for (size_t i = 0; i < NS_COUNT; i++)
+		fd_close(e->in.ns_fds[i]);
+	cgroup_done(&e->cg);
+	buf_done(&e->bpf);
+	free(e->user);
+	spec_free(&e->spec);
+	state_done(&e->st);
+}
+
+int container_exec(const struct runtime *rt, const struct exec_args *args, struct container *ret,
+		   struct err *err)
+{
+	struct running x = {
+		.e = { .args = args,
+		       .bpf = BUF_INIT,
+		       .pidfd = -EBADF,
+		       .root_fd = -EBADF,
+		       .clone_cgroup = -EBADF },
+		.stage = { .pidfd = -EBADF },
+		.process = { .pidfd = -EBADF },
+		.sync = -EBADF,
+		.console_sock = -EBADF,
+		.pidfd_sock = -EBADF,
+		.listener = -1,
+	};
+	int r;
+
+	init_blank(&x.e.in, rt, &x.e.create);
+	r = prepare(&x, rt, err);
+	if (r >= 0)
+		r = start(&x, err);
+	if (r >= 0)
+		r = follow(&x, err);
+	if (r < 0) {
+		kill_process(&x.process);
+		kill_process(&x.stage);
+		if (x.pid_file_made)
+			unlink(args->pid_file);
+		err_wrap(err, r, "exec failed");
+	} else {
+		pidfd_wait(x.stage.pidfd, NULL);
+		*ret =
+		    (struct container){ .pid = x.process.pid, .pidfd = take_fd(x.process.pidfd) };
+	}
+	done(&x);
+	return r < 0 ? r : 0;
+}
