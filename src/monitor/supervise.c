@@ -97,6 +97,7 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.console_fd_out = tty ? &m->io.pty : NULL,
 		.overlay = &overlay,
 		.start = true,
+		.need_limits = true, /* the user asked for them by name */
 	};
 	int r;
 

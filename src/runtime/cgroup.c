@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
@@ -96,6 +97,13 @@ int cgroup_apply(struct cgroup *cg, const struct spec_resources *resources, stru
 		r = cgroup_controllers_read(cg, err);
 	if (r == 0 && resources)
 		r = cgroup_limits_apply(cg, resources, err);
+	if (r == 0 && cg->left_out) {
+		cleanup_free char *names = strv_join(cg->left_out, ", ");
+		log_warn(
+		    "this user has no cgroup for some limits, the container runs without them: "
+		    "%s",
+		    names);
+	}
 	if (r == 0)
 		r = cgroup_devices_apply(cg, resources, err);
 	return r;
@@ -172,5 +180,6 @@ void cgroup_done(struct cgroup *cg)
 		cgroup_dir_done(&cg->dirs[i]);
 	cgroup_pending_done(cg);
 	free(cg->rel_path);
+	strv_free(cg->left_out);
 	*cg = (struct cgroup){ .layout = CGROUP_NONE };
 }

@@ -33,7 +33,9 @@ struct cgroup {
 	size_t n;
 	char *rel_path; /* "/inro/abc", as in linux.cgroupsPath; NULL after cgroup_open */
 	bool rootless;
-	bool opened;                    /* by cgroup_open: it has its device rules already */
+	bool lenient;    /* cgroup_apply leaves out limits that no cgroup is there for */
+	char **left_out; /* their names */
+	bool opened;     /* by cgroup_open: it has its device rules already */
 	struct cgroup_system *pending;  /* between cgroup_create_begin and _finish */
 	struct cgroup_journal *journal; /* what cgroup_update would have to take back */
 };
@@ -60,7 +62,8 @@ char *cgroup_path_in(const struct cgroup_hierarchy *h, const char *rel_path);
  * rules: those of resources and, behind them, the devices that runc always allows (v1 files, v2
  * BPF); without any rule the rest is denied. Rules that allow everything write nothing. Rootless,
  * rules that can't be applied are left out: the user namespace keeps devices away. After
- * cgroup_open device rules are applied only when resources has some. */
+ * cgroup_open device rules are applied only when resources has some. Lenient, an unprivileged
+ * user's limits for controllers without a cgroup are left out with one warning that names them. */
 int cgroup_apply(struct cgroup *cg, const struct spec_resources *resources, struct err *err);
 
 /* New limits for a cgroup that is in use; only what is set changes. The one way for all callers,

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "runtime/cgroup_priv.h"
 
 /* The struct in resources that the row is about ("memory"), or NULL. */
@@ -141,6 +142,17 @@ int limit_no_controller(const struct cgroup *cg, const char *controller, struct 
 			controller);
 }
 
+bool limit_leave_out(struct cgroup *cg, const char *name)
+{
+	/* On v2 there is one cgroup for all. Where it is, somebody manages cgroups for this user,
+	 * and can be told which controller is missing. */
+	if (!cg->lenient || (cg->layout == CGROUP_V2 && cg->n > 0))
+		return false;
+	if (!strv_has(cg->left_out, name))
+		strv_add(&cg->left_out, name);
+	return true;
+}
+
 static int no_file(const struct limit_row *row, const struct cgroup_dir *dir, struct err *err)
 {
 	int r = err_fail(err, ERR_UNSUPPORTED, "this kernel has no %s%s%s (cgroup %s)", row->file,
@@ -186,7 +198,7 @@ int limit_write(struct cgroup *cg, const struct limit_row *row, const char *text
 	bool skip = false;
 	const struct cgroup_dir *dir = find(cg, row->controller, &skip, err);
 
-	if (skip)
+	if (skip || (!dir && limit_leave_out(cg, row->name)))
 		return 0;
 	int r =
 	    dir ? write_in(cg, dir, row, text, err) : limit_no_controller(cg, row->controller, err);

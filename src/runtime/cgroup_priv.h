@@ -126,6 +126,8 @@ int limits_write(struct cgroup *cg, const struct spec_resources *res, const stru
 int limit_write(struct cgroup *cg, const struct limit_row *row, const char *text,
 		limit_find_fn find, struct err *err);
 
+/* Whether the limit is to be left out, for lack of a cgroup; then the warning will name it. */
+bool limit_leave_out(struct cgroup *cg, const char *name);
 /* Sets the error for a controller that this cgroup does not have. Returns -errno. */
 int limit_no_controller(const struct cgroup *cg, const char *controller, struct err *err);
 

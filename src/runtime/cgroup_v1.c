@@ -243,9 +243,12 @@ static int hint_memory(struct cgroup *cg, const struct spec_memory *m, int r, st
 
 int cgroup_v1_apply(struct cgroup *cg, const struct spec_resources *res, struct err *err)
 {
-	if (res->unified.n > 0 && cg->layout == CGROUP_NONE)
+	bool left_out = cg->layout == CGROUP_NONE || cg->n == 0;
+	for (size_t i = 0; i < res->unified.n && left_out; i++)
+		left_out = limit_leave_out(cg, res->unified.items[i].key);
+	if (res->unified.n > 0 && !left_out && cg->layout == CGROUP_NONE)
 		return limit_no_controller(cg, res->unified.items[0].key, err);
-	if (res->unified.n > 0) {
+	if (res->unified.n > 0 && !left_out) {
 		int r = err_fail(err, ERR_UNSUPPORTED,
 				 "linux.resources.unified is for cgroup v2, and this machine has "
 				 "its controllers on v1");

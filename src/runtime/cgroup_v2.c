@@ -239,6 +239,8 @@ static int apply_unified(struct cgroup *cg, const struct json_map *unified, stru
 
 	for (size_t i = 0; i < unified->n; i++) {
 		const struct json_pair *pair = &unified->items[i];
+		if (!dir && limit_leave_out(cg, pair->key))
+			continue;
 		int r = dir ? apply_unified_key(cg, dir, pair, err)
 			    : limit_no_controller(cg, pair->key, err);
 		if (r < 0)
@@ -262,7 +264,8 @@ int cgroup_v2_apply(struct cgroup *cg, const struct spec_resources *res, struct 
 		r = apply_io_max(cg, res->block_io, err);
 	if (r == 0)
 		r = apply_hugepages(cg, res, err);
-	if (r == 0 && cg->layout == CGROUP_V2 && res->network && res->network->priorities.n > 0)
+	if (r == 0 && cg->layout == CGROUP_V2 && res->network && res->network->priorities.n > 0 &&
+	    !limit_leave_out(cg, "network.priorities"))
 		r = err_wrap(err, limit_no_controller(cg, "net_prio", err),
 			     "setting network.priorities");
 	if (r == 0)

@@ -31,6 +31,7 @@ struct create_args {
 	const struct mount_layers *overlay; /* instead of root.path; mounted detached; or NULL */
 	struct container_stdio stdio;
 	int preserve_fds; /* fds 3 .. 3+n-1 are passed */
+	bool need_limits; /* unprivileged too: one that can't be set is an error, not a warning */
 	bool start;       /* run: do not wait for container_start */
 	bool no_pivot;
 	int cancel_fd;       /* runtime/cancel.h: readable when the creation is to be given up */

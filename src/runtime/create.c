@@ -115,6 +115,7 @@ static int make_cgroup(struct creation *c, struct err *err)
 				&c->cg, err);
 	if (r < 0)
 		return err_wrap(err, r, "making the cgroup");
+	c->cg.lenient = c->rt->rootless && !c->args->need_limits;
 	c->cgroup_made = true;
 	c->in.cgroup_fd = cgroup_clone_fd(&c->cg);
 	c->in.cgroup = &c->cg;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <sys/file.h>
 #include <time.h>
 
@@ -7,7 +8,6 @@
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/state.h"
-#include "sys/pidfd.h"
 
 #define KILL_TIMEOUT_MS   10000
 #define KILL_EVERY_MS     100
@@ -46,13 +46,6 @@ static int open_cgroup(const struct runtime *rt, const struct state *st, struct 
 	if (st->cgroups_planned)
 		take_cgroup_over(rt, st, cg);
 	return 0;
-}
-
-static int kill_first(const struct state *st, int signo)
-{
-	cleanup_fd int pidfd = state_pidfd(st);
-
-	return pidfd < 0 ? pidfd : pidfd_kill(pidfd, signo);
 }
 
 /* Also when the first process is gone: others may be left without a pid namespace. 1: there is no
@@ -94,7 +87,7 @@ int container_kill(const struct runtime *rt, const char *id, int signo, bool all
 		if (r <= 0)
 			return r;
 	}
-	r = kill_first(&st, signo);
+	r = state_kill(&st, signo);
 	if (r == -ESRCH && all)
 		return 0;
 	if (r == -ESRCH)
@@ -114,19 +107,19 @@ static int check_deletable(const struct state *st, bool force, struct err *err)
 
 static int kill_init(const struct state *st, const struct cgroup *cg, struct err *err)
 {
-	cleanup_fd int pidfd = state_pidfd(st);
-	int r;
+	int r = state_kill(st, SIGKILL);
 
-	if (pidfd == -ESRCH)
+	if (r == -ESRCH)
 		return 0;
-	r = pidfd < 0 ? pidfd : pidfd_kill(pidfd, SIGKILL);
-	if (r < 0 && r != -ESRCH)
+	if (r < 0)
 		return err_errno(err, -r, "killing container %s", st->pub.id);
 	for (int waited = 0; waited < KILL_TIMEOUT_MS; waited += KILL_EVERY_MS) {
-		/* Also right when it is our own child: it counts as exited before it is reaped. */
-		r = pidfd_poll(pidfd, KILL_EVERY_MS);
-		if (r != 0)
+		r = state_wait_end(st, KILL_EVERY_MS);
+		if (r > 0)
 			return 0;
+		if (r < 0)
+			return err_errno(err, -r, "waiting for the end of container %s",
+					 st->pub.id);
 		/* A pause at the same moment may have frozen it again. */
 		if (cg->n)
 			cgroup_kill(cg, SIGKILL, NULL);

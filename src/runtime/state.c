@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -331,6 +333,32 @@ int state_pidfd(const struct state *st)
 		return -ESRCH;
 	}
 	return fd;
+}
+
+int state_kill(const struct state *st, int signo)
+{
+	cleanup_fd int pidfd = state_pidfd(st);
+	int r = pidfd < 0 ? pidfd : pidfd_kill(pidfd, signo);
+
+	if (r != -ENOSYS)
+		return r;
+	if (!state_alive(st))
+		return -ESRCH;
+	return kill(st->pub.pid, signo) < 0 ? -errno : 0;
+}
+
+int state_wait_end(const struct state *st, int timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	cleanup_fd int pidfd = state_pidfd(st);
+
+	if (pidfd >= 0)
+		return pidfd_poll(pidfd, timeout_ms);
+	if (pidfd != -ENOSYS)
+		return pidfd == -ESRCH ? 1 : pidfd;
+	for (int waited = 0; waited < timeout_ms && state_alive(st); waited += 10)
+		nanosleep(&pause, NULL);
+	return !state_alive(st);
 }
 
 int container_state_read(const struct runtime *rt, const char *id, struct container_state *ret,

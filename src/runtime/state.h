@@ -43,3 +43,9 @@ void state_done(struct state *st);
 #define cleanup_state CLEANUP(state_done)
 /* The pidfd of the container's process, which is verified to be the one recorded; -ESRCH. */
 int state_pidfd(const struct state *st);
+/* Signals the container's process. Where a sandbox has no pidfds, by its pid right after a look
+ * that it is the one recorded. -ESRCH: gone. */
+int state_kill(const struct state *st, int signo);
+/* Waits until the process has ended, also when it is our own child that nobody has reaped. 1: it
+ * has, 0: not in this time, or -errno. */
+int state_wait_end(const struct state *st, int timeout_ms);

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kernels, and sandboxes around inro, that lack system calls (tests/faults/enosys.c)."""
 
+import json
+import os
 import subprocess
 
 import pytest
 
 import engine
+import harness
 
 REPLACED = ["openat2", "clone3", "close_range", "pidfd_open", "pidfd_send_signal", "statx",
             "faccessat2", "copy_file_range", "landlock_create_ruleset"]
@@ -36,7 +39,23 @@ def test_create_start_delete_without(anyone):
     assert list(anyone.runtime_root.glob("c*")) == []
 
 
-@pytest.mark.parametrize("call", ["pidfd_open", "pidfd_send_signal"])
+@pytest.mark.parametrize("calls", ["pidfd_open", "pidfd_send_signal"])
+def test_killed_and_deleted_without_pidfds(user, calls):
+    """Without a cgroup, which could do it too."""
+    b = user.bundle("sleep", "60")
+    b.run("--detach", stdout=None, stderr=None).ok()
+    without(user, calls, user.runtime_argv("kill", "c1", "KILL")).ok()
+    harness.wait_for(lambda: '"stopped"' in user.runtime("state", "c1").out, what="the end")
+    without(user, calls, user.runtime_argv("kill", "c1")).fails("container not running", code=1)
+    without(user, calls, user.runtime_argv("delete", "c1")).ok()
+    b.run("--detach", stdout=None, stderr=None).ok()
+    pid = json.loads(user.runtime("state", "c1").ok().out)["pid"]
+    without(user, calls, user.runtime_argv("delete", "--force", "c1")).ok()
+    assert not os.path.exists(f"/proc/{pid}") or \
+        open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1][0] in "ZX"
+
+
+@pytest.mark.parametrize("call", ["pidfd_open,kill", "pidfd_send_signal,kill"])
 def test_a_container_that_cannot_be_killed_is_not_forgotten(user, call):
     """Without a cgroup, which could kill it too."""
     b = user.bundle("sleep", "60").save()

@@ -251,3 +251,18 @@ def test_unprivileged_without_cgroups(user):
         assert memory(cgroups.Files(pid)) == str(64 * MIB)
     else:
         result.fails("updating container c1: setting memory.limit", "hint:", code=1)
+
+
+def test_unprivileged_start_names_the_limits_that_are_left_out(user):
+    b = user.bundle("sleep", "60")
+    b.linux["resources"] = {"memory": {"limit": 64 * MIB}, "pids": {"limit": 20},
+                            "cpu": {"shares": 512}}
+    with open(user.dir / "err", "wb") as err:
+        b.run("--detach", stdout=None, stderr=err).ok()
+    said = (user.dir / "err").read_text()
+    pid = json.loads(user.runtime("state", "c1").ok().out)["pid"]
+    if "/c1" in open(f"/proc/{pid}/cgroup").read():
+        assert said == "" and memory(cgroups.Files(pid)) == str(64 * MIB)
+    else:
+        assert said.count("\n") == 1
+        assert said.endswith("without them: memory.limit, cpu.shares, pids.limit\n")

@@ -46,6 +46,7 @@ static const struct {
 	{ "process_madvise", 440 },
 	{ "mount_setattr", 442 },
 	{ "landlock_create_ruleset", 444 },
+	{ "kill", SYS_kill },
 	{ "statx", SYS_statx },
 	{ "copy_file_range", SYS_copy_file_range },
 };

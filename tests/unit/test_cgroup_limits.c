@@ -208,6 +208,26 @@ static void test_v2_missing_controller_is_explained(void **state)
 	tree_free(&t);
 }
 
+/* The one cgroup that there is has no such controller: not the same as no cgroup. */
+static void test_v2_missing_controller_of_a_user(void **state)
+{
+	struct tree t;
+
+	v2_tree(&t, "pids\n");
+	t.cg.lenient = true;
+	apply_fails(&t, "{\"memory\":{\"limit\":4096}}", "no controller memory");
+	tree_free(&t);
+
+	v2_tree(&t, V2_CONTROLLERS);
+	cgroup_done(&t.cg);
+	t.cg = (struct cgroup){ .layout = CGROUP_V2, .rootless = true, .lenient = true };
+	apply_ok(&t, "{\"memory\":{\"limit\":4096},\"network\":{\"priorities\":[{\"name\":\"eth0\","
+		     "\"priority\":1}]},\"unified\":{\"memory.high\":\"1\"}}");
+	cleanup_free char *names = strv_join(t.cg.left_out, " ");
+	assert_string_equal(names, "memory.limit network.priorities memory.high");
+	tree_free(&t);
+}
+
 static void test_v2_in_use_is_refused(void **state)
 {
 	struct tree t;
@@ -328,6 +348,13 @@ static void test_no_cgroups_at_all(void **state)
 	apply_fails(&t, "{\"memory\":{\"limit\":4096}}", "setting memory.limit: no permission");
 	assert_true(apply(&t, "{\"pids\":{\"limit\":4}}", &err) < 0);
 	assert_string_equal(err.hint, "delegate the controller pids to this user, or run as root");
+	/* an unprivileged user's container runs without them, and they are named */
+	t.cg.lenient = true;
+	apply_ok(&t, "{\"memory\":{\"limit\":4096},\"pids\":{\"limit\":4},\"blockIO\":{\"weight\":9"
+		     "9},\"unified\":{\"memory.high\":\"1\"}}");
+	cleanup_free char *names = strv_join(t.cg.left_out, " ");
+	assert_string_equal(names, "memory.high memory.limit pids.limit blockIO.weight");
+	apply_fails(&t, "{\"cpu\":{\"shares\":1}}", "expected 2 to 262144");
 	assert_int_equal(cgroup_kill(&t.cg, 9, &err), 0);
 	assert_int_equal(cgroup_delete(&t.cg, &err), 0);
 	cgroup_done(&t.cg);
@@ -403,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_v2_check_before_update),
 		cmocka_unit_test(test_v2_enables_controllers_from_the_top),
 		cmocka_unit_test(test_v2_missing_controller_is_explained),
+		cmocka_unit_test(test_v2_missing_controller_of_a_user),
 		cmocka_unit_test(test_v2_in_use_is_refused),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_bad_paths),
