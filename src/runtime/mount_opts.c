@@ -133,6 +133,20 @@ const char *mount_opts_unknown(const struct mount_opts *o)
 	return NULL;
 }
 
+void mount_opts_add_label(struct mount_opts *o, const char *type, const char *label)
+{
+	/* Those of the kernel's have rules of their own in the policy. */
+	static const char *const without[] = { "proc",    "sysfs", "mqueue", "cgroup",
+					       "cgroup2", "bind",  "none",   NULL };
+
+	if (!label || !label[0] || !type || o->bind || o->remount || mount_opts_data(o, "context"))
+		return;
+	for (size_t i = 0; without[i]; i++)
+		if (str_eq(type, without[i]))
+			return;
+	mount_opts_add_data(o, "context", label);
+}
+
 void mount_opts_remove_data(struct mount_opts *o, const char *key)
 {
 	size_t kept = 0;

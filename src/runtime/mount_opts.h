@@ -28,6 +28,9 @@ const char *mount_opts_data(const struct mount_opts *o, const char *key);
 void mount_opts_add_data(struct mount_opts *o, const char *key, const char *value);
 /* An option that only a filesystem could know, NULL: there is none. */
 const char *mount_opts_unknown(const struct mount_opts *o);
+/* SELinux: a new filesystem without labels of its own gets the container's (linux.mountLabel, may
+ * be NULL) for all files in it, as runc does it. */
+void mount_opts_add_label(struct mount_opts *o, const char *type, const char *label);
 void mount_opts_remove_data(struct mount_opts *o, const char *key);
 
 /* All words of the table, for `features`. i counts from 0; NULL at the end. */

@@ -10,27 +10,19 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "runtime/seccomp_cache.h"
+#include "sys/lsm.h"
 #include "sys/ns.h"
 #include "sys/uapi.h"
 
-/* What this version does not do is refused, never left out silently. */
-static int check_supported(const struct spec *s, struct err *err)
+/* The kernel would call it a bad option of the filesystem. */
+static int check_mount_label(const struct spec *s, struct err *err)
 {
-	const struct spec_linux *l = s->linux_;
-	const struct {
-		bool given;
-		const char *where;
-	} missing[] = {
-		{ l->mount_label && l->mount_label[0] &&
-		      access("/sys/fs/selinux/enforce", F_OK) < 0,
-		  "linux.mountLabel (SELinux is not enabled)" },
-	};
+	const char *label = s->linux_->mount_label;
 
-	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
-		if (missing[i].given)
-			return err_fail(err, ERR_UNSUPPORTED, "%s is not supported",
-					missing[i].where);
-	return 0;
+	if (!label || !label[0] || lsm_selinux_enabled())
+		return 0;
+	return err_fail(err, ERR_UNSUPPORTED,
+			"linux.mountLabel: SELinux is not enabled on this machine");
 }
 
 static int check_namespaces(const struct init *in, struct err *err)
@@ -129,17 +121,6 @@ static int open_paths(struct init *in, struct err *err)
 	return r < 0 ? err_wrap(err, r, "root.path") : 0;
 }
 
-/* SELinux: filesystems without labels of their own get the container's. */
-static void add_label(const struct init *in, const struct spec_mount *m, struct mount_opts *o)
-{
-	static const char *const types[] = { "tmpfs", "devpts", "overlay" };
-	const char *label = in->spec->linux_->mount_label;
-
-	for (size_t i = 0; i < ARRAY_SIZE(types) && label && label[0]; i++)
-		if (str_eq(m->type, types[i]) && !o->bind && !o->remount)
-			mount_opts_add_data(o, "context", label);
-}
-
 /* The kernel would not look at them, and "nosiud" would go unnoticed. Those of the table that are a
  * filesystem's have no effect on a bind mount, as by mount(8). */
 static int check_bind_options(const struct spec_mount *m, const struct mount_opts *o,
@@ -170,7 +151,8 @@ static int parse_mounts(struct init *in, struct err *err)
 		r = check_bind_options(&in->spec->mounts.items[i], &in->mounts[i].opts, err);
 		if (r < 0)
 			return err_wrap(err, r, "mounts[%zu].options", i);
-		add_label(in, &in->spec->mounts.items[i], &in->mounts[i].opts);
+		mount_opts_add_label(&in->mounts[i].opts, in->spec->mounts.items[i].type,
+				     in->spec->linux_->mount_label);
 	}
 	return 0;
 }
@@ -223,7 +205,7 @@ int prepare_init(const struct runtime *rt, const struct create_args *args, struc
 	if (rt->systemd_cgroup)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"cgroups made by systemd (--systemd-cgroup) are not supported");
-	r = check_supported(args->spec, err);
+	r = check_mount_label(args->spec, err);
 	if (r >= 0)
 		r = open_paths(in, err);
 	if (r >= 0)

@@ -13,6 +13,7 @@
 #include "base/strv.h"
 #include "runtime/init.h"
 #include "sys/cap.h"
+#include "sys/lsm.h"
 #include "sys/prctl.h"
 #include "sys/procfs.h"
 #include "sys/rlimit.h"
@@ -138,25 +139,42 @@ static int write_label(struct init *in, const char *attr, const char *fallback, 
 	return r;
 }
 
+/* Asked for what the kernel does not have: as runc, an error, but for what changes nothing. */
+static int set_apparmor(struct init *in, const char *profile, struct err *err)
+{
+	cleanup_free char *value = xasprintf("exec %s", profile);
+	int r = write_label(in, "apparmor/exec", "exec", value, err);
+
+	if (r >= 0 || (str_eq(profile, "unconfined") && !lsm_apparmor_enabled()))
+		return 0;
+	if (!lsm_apparmor_enabled())
+		return err_fail(err, ERR_UNSUPPORTED,
+				"process.apparmorProfile: AppArmor is not enabled on this machine");
+	err_wrap(err, r, "applying AppArmor profile %s", profile);
+	return r == -ENOENT ? err_hint(err, r, "the profile has to be loaded: apparmor_parser(8)")
+			    : r;
+}
+
+static int set_selinux(struct init *in, const char *label, struct err *err)
+{
+	int r = write_label(in, "exec", NULL, label, err);
+
+	if (r < 0 && !lsm_selinux_enabled())
+		return err_fail(err, ERR_UNSUPPORTED,
+				"process.selinuxLabel: SELinux is not enabled on this machine");
+	return r < 0 ? err_wrap(err, r, "applying SELinux label %s", label) : 0;
+}
+
 int process_labels(struct init *in, struct err *err)
 {
 	const struct spec_process *p = in->spec->process;
 	int r = 0;
 
-	if (p->apparmor_profile && p->apparmor_profile[0]) {
-		cleanup_free char *value = xasprintf("exec %s", p->apparmor_profile);
-
-		r = write_label(in, "apparmor/exec", "exec", value, err);
-		if (r < 0)
-			return err_wrap(err, r, "applying AppArmor profile %s",
-					p->apparmor_profile);
-	}
-	if (p->selinux_label && p->selinux_label[0]) {
-		r = write_label(in, "exec", NULL, p->selinux_label, err);
-		if (r < 0)
-			return err_wrap(err, r, "applying SELinux label %s", p->selinux_label);
-	}
-	return 0;
+	if (p->apparmor_profile && p->apparmor_profile[0])
+		r = set_apparmor(in, p->apparmor_profile, err);
+	if (r >= 0 && p->selinux_label && p->selinux_label[0])
+		r = set_selinux(in, p->selinux_label, err);
+	return r;
 }
 
 static uint64_t cap_mask(const char *set, char *const *names)
