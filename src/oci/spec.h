@@ -252,7 +252,7 @@ extern const struct json_desc spec_desc;
 extern const struct json_desc spec_process_desc;   /* exec --process */
 extern const struct json_desc spec_resources_desc; /* update -r */
 extern const struct json_desc
-    spec_seccomp_desc; /* --security-opt seccomp=FILE after expansion, cache key */
+    spec_seccomp_desc; /* --security-opt seccomp=FILE after expansion */
 
 /* Parses and validates all that the specification asks and that needs no machine: required members,
  * enums, ranges, absolute paths, no "..", duplicate namespaces, mappings without overlap,

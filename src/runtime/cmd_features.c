@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `features`: runtime-spec features.md. What this program was built to do, not what the machine it
  * runs on can; each list is that of the table which is worked by. */
-#include <seccomp.h>
-
 #include "base/io.h"
 #include "runtime/cli.h"
 #include "runtime/mempolicy.h"
@@ -78,7 +76,6 @@ static void add_linux(struct buf *b)
 
 static int run_features(const void *globals, void *opts, char **args, struct err *err)
 {
-	const struct scmp_version *v = seccomp_version();
 	CLEANUP(buf_done) struct buf b = BUF_INIT;
 	int r;
 
@@ -89,10 +86,7 @@ static int run_features(const void *globals, void *opts, char **args, struct err
 	add_list(&b, "mountOptions", mount_opts_word);
 	buf_adds(&b, ",\n");
 	add_linux(&b);
-	buf_addf(&b,
-		 "  \"annotations\": {\"io.github.seccomp.libseccomp.version\": \"%u.%u.%u\"},\n"
-		 "  \"potentiallyUnsafeConfigAnnotations\": []\n}\n",
-		 v->major, v->minor, v->micro);
+	buf_adds(&b, "  \"potentiallyUnsafeConfigAnnotations\": []\n}\n");
 	r = io_write(1, b.data, b.len);
 	return r < 0 ? err_errno(err, -r, "writing the features") : 0;
 }

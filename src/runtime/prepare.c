@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
-#include "runtime/seccomp_cache.h"
+#include "runtime/seccomp_policy.h"
 #include "sys/lsm.h"
 #include "sys/ns.h"
 #include "sys/uapi.h"
@@ -163,7 +163,7 @@ int prepare_seccomp(struct init *in, struct buf *bpf, struct err *err)
 
 	if (!in->spec->linux_->seccomp)
 		return 0;
-	r = seccomp_prepare(in->rt, in->spec->linux_->seccomp, bpf, &in->bpf_flags, err);
+	r = seccomp_prepare(in->spec->linux_->seccomp, bpf, &in->bpf_flags, err);
 	if (r < 0)
 		return r;
 	in->bpf = bpf->data;

@@ -2,7 +2,6 @@
 #include "runtime/seccomp_policy.h"
 
 #include <linux/seccomp.h>
-#include <seccomp.h>
 
 #include "base/str.h"
 #include "base/strv.h"
@@ -25,10 +24,10 @@ static const struct word actions[] = {
 	{ "SCMP_ACT_TRAP", SECCOMP_RET_TRAP },
 };
 static const struct word ops[] = {
-	{ "SCMP_CMP_EQ", SCMP_CMP_EQ }, { "SCMP_CMP_GE", SCMP_CMP_GE },
-	{ "SCMP_CMP_GT", SCMP_CMP_GT }, { "SCMP_CMP_LE", SCMP_CMP_LE },
-	{ "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
-	{ "SCMP_CMP_NE", SCMP_CMP_NE },
+	{ "SCMP_CMP_EQ", SECCOMP_OP_EQ }, { "SCMP_CMP_GE", SECCOMP_OP_GE },
+	{ "SCMP_CMP_GT", SECCOMP_OP_GT }, { "SCMP_CMP_LE", SECCOMP_OP_LE },
+	{ "SCMP_CMP_LT", SECCOMP_OP_LT }, { "SCMP_CMP_MASKED_EQ", SECCOMP_OP_MASKED_EQ },
+	{ "SCMP_CMP_NE", SECCOMP_OP_NE },
 };
 static const struct word flags[] = {
 	{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
@@ -86,9 +85,10 @@ static int make_args(const struct spec_seccomp_rule *from, struct seccomp_arg *t
 
 		if (r < 0)
 			return r;
-		to[i] = (struct seccomp_arg){
-			.index = a->index, .op = (int)op, .a = a->value, .b = a->value_two
-		};
+		to[i] = (struct seccomp_arg){ .index = a->index,
+					      .op = (enum seccomp_op)op,
+					      .a = a->value,
+					      .b = a->value_two };
 	}
 	return 0;
 }
@@ -181,6 +181,21 @@ int seccomp_flags_make(const struct spec_seccomp *s, unsigned int *ret, struct e
 	}
 	*ret = value;
 	return 0;
+}
+
+int seccomp_prepare(const struct spec_seccomp *s, struct buf *bpf, unsigned int *ret_flags,
+		    struct err *err)
+{
+	struct seccomp_policy_holder holder;
+	int r = seccomp_flags_make(s, ret_flags, err);
+
+	if (r < 0)
+		return r;
+	r = seccomp_policy_make(s, &holder, err);
+	if (r == 0)
+		r = seccomp_compile(&holder.policy, bpf, err);
+	seccomp_policy_done(&holder);
+	return r < 0 ? err_wrap(err, r, "compiling linux.seccomp") : 0;
 }
 
 bool seccomp_flag_supported(const char *word)

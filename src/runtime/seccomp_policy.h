@@ -16,6 +16,10 @@ int seccomp_policy_make(const struct spec_seccomp *s, struct seccomp_policy_hold
 			struct err *err);
 void seccomp_policy_done(struct seccomp_policy_holder *holder);
 int seccomp_flags_make(const struct spec_seccomp *s, unsigned int *ret, struct err *err);
+/* Both: bpf gets the program (struct sock_filter), *ret_flags what seccomp(2) takes. 0 or -errno.
+ */
+int seccomp_prepare(const struct spec_seccomp *s, struct buf *bpf, unsigned int *ret_flags,
+		    struct err *err);
 
 /* The words known, for `features`; NULL at the end. */
 const char *seccomp_action_word(size_t i);

@@ -423,7 +423,7 @@ int container_list(const struct runtime *rt, char ***ret_ids, struct err *err)
 	if (!d)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "opening %s", rt->root);
 	while ((e = readdir(d))) {
-		/* ".cache" and strangers' files are no containers. */
+		/* Strangers' files are no containers. */
 		if (container_id_valid(e->d_name) &&
 		    (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN))
 			strv_add(&ids, e->d_name);

@@ -1,148 +1,230 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/seccomp.h"
 
-#include <ctype.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
-#include <sys/mman.h>
 
-#include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "sys/seccomp_internal.h"
+#include "sys/seccomp_table.h"
 
-#define ARCHES_MAX    32
-#define ARGS_MAX      6
-#define BPF_BYTES_MAX (BPF_MAXINSNS * sizeof(struct sock_filter))
-#define MANY_SYSCALLS 32          /* from here on a binary tree beats a list */
-#define X32_SYSCALL   0x40000000U /* numbers of x32 have this bit, under x86-64's AUDIT_ARCH */
-#define ENOSYS_HEAD   5           /* instructions per architecture of the ENOSYS stub */
+#define NUMBER_SKIP UINT32_MAX /* -1: a tracer skips the call */
+#define BAD_ARCH    SECCOMP_RET_KILL_THREAD
+
+/* A clause that some call has, in the order of the policy. */
+struct link {
+	uint32_t clause;
+	int32_t next; /* -1: last */
+};
+/* All rules on one call. */
+struct slot {
+	int32_t first, last; /* -1: none */
+	bool fixed;          /* a rule without conditions decides */
+	uint32_t action;
+};
 
 struct compiler {
-	scmp_filter_ctx ctx;
 	const struct seccomp_policy *policy;
-	uint32_t arches[ARCHES_MAX];
-	size_t n_arches;
+	size_t *names; /* of all rules, one after the other; seccomp_n_names: unknown */
+	struct seccomp_section section;
+	/* of the architecture at work: */
+	const struct seccomp_arch *arch;
+	size_t arch_index;
+	struct slot *slots; /* by rank */
+	struct link *links;
+	size_t n_links, cap_links;
 };
+
+/* Room for one more; lists double. */
+#define GROW(list, n, cap)                                                                         \
+	do {                                                                                       \
+		if ((n) == (cap)) {                                                                \
+			(cap) = (cap) ? 2 * (cap) : 64;                                            \
+			(list) = xrealloc((list), (cap) * sizeof(*(list)));                        \
+		}                                                                                  \
+	} while (0)
+
+static void section_reset(struct seccomp_section *s)
+{
+	for (size_t i = 0; i < s->n_blocks; i++)
+		free(s->blocks[i].clauses);
+	s->n_ranges = s->n_blocks = s->n_clauses = 0;
+}
 
 static void compiler_done(struct compiler *c)
 {
-	if (c->ctx)
-		seccomp_release(c->ctx);
+	section_reset(&c->section);
+	free(c->section.ranges);
+	free(c->section.blocks);
+	free(c->section.clauses);
+	free(c->names);
+	free(c->slots);
+	free(c->links);
 }
 
-/* "SCMP_ARCH_X86_64" -> libseccomp's token; 0: this libseccomp does not know it. */
-static uint32_t arch_token(const char *word)
+static size_t find_name(const char *name)
 {
-	const char *name = str_after(word, "SCMP_ARCH_");
-	char lower[32];
+	size_t from = 0, to = seccomp_n_names;
+
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+		int order = strcmp(seccomp_text + seccomp_names[middle].text, name);
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return seccomp_n_names;
+}
+
+static int rank_of(const struct compiler *c, size_t name)
+{
+	return name < seccomp_n_names ? seccomp_ranks[name * seccomp_n_arches + c->arch_index] : -1;
+}
+
+/* Of the call by which this architecture multiplexes the named one, or -1. */
+static int mux_rank_of(const struct compiler *c, size_t name)
+{
+	uint8_t mux = name < seccomp_n_names ? seccomp_names[name].mux : 0;
+
+	if (mux == 0)
+		return -1;
+	return mux & SECCOMP_MUX_IPC ? c->arch->ipc : c->arch->socketcall;
+}
+
+static void find_names(struct compiler *c)
+{
+	const struct seccomp_policy *p = c->policy;
 	size_t n = 0;
 
-	for (; name && name[n] && n < sizeof(lower) - 1; n++)
-		lower[n] = (char)tolower((unsigned char)name[n]);
-	lower[n] = '\0';
-	return n ? seccomp_arch_resolve_name(lower) : 0;
+	for (size_t i = 0; i < p->n_rules; i++)
+		n += strv_len(p->rules[i].names);
+	c->names = xcalloc(n + 1, sizeof(*c->names));
+	n = 0;
+	for (size_t i = 0; i < p->n_rules; i++)
+		for (char *const *name = p->rules[i].names; name && *name; name++)
+			c->names[n++] = find_name(*name);
 }
 
-static int add_arches(struct compiler *c, struct err *err)
+static int check_rules(const struct seccomp_policy *p, struct err *err)
 {
-	c->arches[c->n_arches++] = seccomp_arch_native();
-	for (char *const *word = c->policy->architectures; word && *word; word++) {
-		uint32_t token = arch_token(*word);
-		/* An architecture that can't be named can't be let in: its calls kill. */
-		if (token == 0 || c->n_arches == ARCHES_MAX)
-			continue;
-		int r = seccomp_arch_add(c->ctx, token);
-		if (r == 0)
-			c->arches[c->n_arches++] = token;
-		else if (r == -EDOM)
-			continue; /* of the other byte order: this kernel knows none of its calls */
-		else if (r != -EEXIST)
-			return err_errno(err, -r, "adding seccomp architecture %s", *word);
+	for (size_t i = 0; i < p->n_rules; i++) {
+		const struct seccomp_rule *rule = &p->rules[i];
+		for (size_t k = 0; k < rule->n_args; k++)
+			if (rule->args[k].index >= SECCOMP_ARGS_MAX ||
+			    (unsigned int)rule->args[k].op >= SECCOMP_OPS)
+				return err_fail(err, ERR_INVALID,
+						"seccomp rule %zu for %s: argument index %u", i,
+						rule->names && *rule->names ? *rule->names : "",
+						rule->args[k].index);
 	}
-	return 0;
-}
-
-static int add_syscall(struct compiler *c, const char *name, uint32_t action,
-		       const struct scmp_arg_cmp *args, unsigned int n, struct err *err)
-{
-	int nr = seccomp_syscall_resolve_name(name);
-
-	if (nr == __NR_SCMP_ERROR)
-		return 0;
-	/* Not the "exact" variant, which takes one architecture only. */
-	int r = seccomp_rule_add_array(c->ctx, action, nr, n, args);
-	if (r < 0 && r != -EEXIST)
-		return err_errno(err, -r, "adding seccomp rule for %s", name);
 	return 0;
 }
 
 static bool args_repeat(const struct seccomp_rule *rule)
 {
-	for (size_t i = 0; i < rule->n_args; i++)
-		for (size_t k = i + 1; k < rule->n_args; k++)
-			if (rule->args[i].index == rule->args[k].index)
-				return true;
+	unsigned int seen = 0;
+
+	for (size_t i = 0; i < rule->n_args; i++) {
+		if (seen & 1u << rule->args[i].index)
+			return true;
+		seen |= 1u << rule->args[i].index;
+	}
 	return false;
 }
 
-/* Conditions of one rule are joined by "and", but libseccomp takes one for each argument only: with
- * more the rule means "or", as runc and crun read it, and becomes several. */
-static int add_name(struct compiler *c, const struct seccomp_rule *rule, const char *name,
-		    struct err *err)
+static struct seccomp_clause *new_clause(struct compiler *c, uint32_t action)
 {
-	struct scmp_arg_cmp args[ARGS_MAX];
-	bool alone = args_repeat(rule);
-	unsigned int n = 0;
+	struct seccomp_section *s = &c->section;
 
-	for (size_t i = 0; i < rule->n_args; i++) {
-		const struct seccomp_arg *a = &rule->args[i];
-		if (a->index >= ARGS_MAX)
-			return err_fail(err, ERR_INVALID, "seccomp rule for %s: argument index %u",
-					name, a->index);
-		args[n++] = SCMP_CMP64(a->index, (enum scmp_compare)a->op, a->a, a->b);
-		if (!alone)
-			continue;
-		int r = add_syscall(c, name, rule->action, args, 1, err);
-		if (r < 0)
-			return r;
-		n = 0;
-	}
-	return alone ? 0 : add_syscall(c, name, rule->action, args, n, err);
+	GROW(s->clauses, s->n_clauses, s->cap_clauses);
+	s->clauses[s->n_clauses] =
+	    (struct seccomp_clause){ .action = action, .narrow = c->arch->narrow };
+	return &s->clauses[s->n_clauses++];
 }
 
-static int add_rules(struct compiler *c, struct err *err)
+/* Conditions of one rule are joined by "and". One index twice would never hold, or be a range: the
+ * rule means "or" then, as runc and crun read it, and becomes several clauses. Returns how many. */
+static size_t add_clauses(struct compiler *c, const struct seccomp_rule *rule)
 {
-	size_t total = 0;
-
-	for (size_t i = 0; i < c->policy->n_rules; i++) {
-		const struct seccomp_rule *rule = &c->policy->rules[i];
-		total += strv_len(rule->names);
-		/* libseccomp refuses rules that say what happens anyway. */
-		if (rule->action == c->policy->default_action)
-			continue;
-		for (char *const *name = rule->names; name && *name; name++) {
-			int r = add_name(c, rule, *name, err);
-			if (r < 0)
-				return err_wrap(err, r, "seccomp rule %zu", i);
-		}
+	if (args_repeat(rule)) {
+		for (size_t i = 0; i < rule->n_args; i++)
+			seccomp_clause_add(new_clause(c, rule->action), &rule->args[i]);
+		return rule->n_args;
 	}
-	if (total >= MANY_SYSCALLS) /* best effort: libseccomp 2.5 */
-		seccomp_attr_set(c->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	return 0;
+	struct seccomp_clause *clause = new_clause(c, rule->action);
+	for (size_t i = 0; i < rule->n_args; i++)
+		seccomp_clause_add(clause, &rule->args[i]);
+	return 1;
 }
 
-/* The highest number that any rule names on this architecture, whatever its action. */
-static uint32_t highest_named(const struct seccomp_policy *p, uint32_t arch)
+/* The same for a call of socketcall(2) or ipc(2), whose number is the first argument. */
+static size_t add_mux_clause(struct compiler *c, size_t clause, uint8_t mux)
 {
-	int highest = -1;
+	const struct seccomp_arg which = { .op = SECCOMP_OP_EQ,
+					   .a = mux & ~(unsigned int)SECCOMP_MUX_IPC };
+	size_t n = c->section.n_clauses;
+	struct seccomp_clause *to = new_clause(c, c->section.clauses[clause].action);
+	const struct seccomp_clause *from = &c->section.clauses[clause];
 
-	for (size_t i = 0; i < p->n_rules; i++)
-		for (char *const *name = p->rules[i].names; name && *name; name++) {
-			int nr = seccomp_syscall_resolve_name_arch(arch, *name);
-			if (nr > highest && (uint32_t)nr < X32_SYSCALL)
-				highest = nr;
+	seccomp_clause_add(to, &which);
+	for (unsigned int i = 0; i < from->n; i++)
+		if (from->conds[i].index != 0)
+			seccomp_clause_add(to, &from->conds[i]);
+	return n;
+}
+
+static void link_clause(struct compiler *c, int rank, size_t clause)
+{
+	struct slot *slot = &c->slots[rank];
+
+	if (slot->fixed)
+		return;
+	if (c->section.clauses[clause].n == 0) {
+		slot->fixed = true;
+		slot->action = c->section.clauses[clause].action;
+		return;
+	}
+	GROW(c->links, c->n_links, c->cap_links);
+	c->links[c->n_links] = (struct link){ .clause = (uint32_t)clause, .next = -1 };
+	if (slot->first < 0)
+		slot->first = (int32_t)c->n_links;
+	else
+		c->links[slot->last].next = (int32_t)c->n_links;
+	slot->last = (int32_t)c->n_links++;
+}
+
+static void add_name(struct compiler *c, size_t name, size_t clause, size_t n)
+{
+	int rank = rank_of(c, name);
+	int mux_rank = mux_rank_of(c, name);
+
+	for (size_t i = 0; i < n; i++) {
+		if (mux_rank >= 0)
+			link_clause(c, mux_rank,
+				    add_mux_clause(c, clause + i, seccomp_names[name].mux));
+		if (rank >= 0)
+			link_clause(c, rank, clause + i);
+	}
+}
+
+static void add_rules(struct compiler *c)
+{
+	const struct seccomp_policy *p = c->policy;
+	const size_t *names = c->names;
+
+	for (size_t i = 0; i < p->n_rules; i++) {
+		size_t n_names = strv_len(p->rules[i].names);
+		if (p->rules[i].action != p->default_action && n_names > 0) {
+			size_t clause = c->section.n_clauses;
+			size_t n = add_clauses(c, &p->rules[i]);
+			for (size_t k = 0; k < n_names; k++)
+				add_name(c, names[k], clause, n);
 		}
-	return highest < 0 ? X32_SYSCALL - 1 : (uint32_t)highest;
+		names += n_names;
+	}
 }
 
 static bool wants_enosys(uint32_t default_action)
@@ -151,66 +233,202 @@ static bool wants_enosys(uint32_t default_action)
 	       (default_action & SECCOMP_RET_DATA) != ENOSYS;
 }
 
-/* See seccomp_compile(). In front of the filter, for each architecture, falling through to it:
- *	if (arch == A && nr > highest && nr < X32_SYSCALL) return ERRNO(ENOSYS);
- * Nothing else than what the kernel's cache of always-allowed calls (5.11) can follow. */
-static void add_enosys_stub(const struct compiler *c, struct buf *out)
+/* The number behind that of a rank, if it is higher and no private one. */
+static uint32_t behind(const struct compiler *c, int rank, uint32_t first)
 {
-	const struct sock_filter load_arch =
-	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	uint32_t nr = rank < 0 ? 0 : c->arch->numbers[rank];
 
-	for (size_t i = 0; i < c->n_arches; i++) {
-		if (c->arches[i] == SCMP_ARCH_X32)
-			continue;
-		const struct sock_filter head[ENOSYS_HEAD] = {
-			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, c->arches[i], 0, ENOSYS_HEAD - 1),
-			BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-			BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_SYSCALL, 2, 0),
-			BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, highest_named(c->policy, c->arches[i]),
-				 0, 1),
-			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-		};
-		buf_add(out, &load_arch, sizeof(load_arch));
-		buf_add(out, head, sizeof(head));
+	return rank >= 0 && nr < c->arch->private && nr >= first ? nr + 1 : first;
+}
+
+/* From here on calls are newer than the policy: behind the highest number that any rule names,
+ * whatever its action. NUMBER_SKIP: it does not matter. */
+static uint32_t first_unnamed(const struct compiler *c)
+{
+	const struct seccomp_policy *p = c->policy;
+	const size_t *name = c->names;
+	uint32_t first = 0;
+
+	if (!wants_enosys(p->default_action))
+		return NUMBER_SKIP;
+	for (size_t i = 0; i < p->n_rules; i++)
+		for (size_t n = strv_len(p->rules[i].names); n > 0; n--, name++) {
+			first = behind(c, rank_of(c, *name), first);
+			first = behind(c, mux_rank_of(c, *name), first);
+		}
+	return first > 0 ? first : NUMBER_SKIP;
+}
+
+static void block_fill(const struct compiler *c, const struct slot *slot, struct seccomp_block *b)
+{
+	const struct seccomp_clause *clauses = c->section.clauses;
+
+	for (int32_t l = slot->first; l >= 0; l = c->links[l].next) {
+		uint32_t clause = c->links[l].clause;
+		size_t i = b->n++;
+		for (; i > 0; i--) {
+			const struct seccomp_clause *before = &clauses[b->clauses[i - 1]];
+			if (seccomp_clause_compare(&clauses[clause], before) <= 0)
+				break;
+			b->clauses[i] = b->clauses[i - 1];
+		}
+		b->clauses[i] = clause;
 	}
 }
 
-static int export_bpf(const struct compiler *c, struct buf *out, struct err *err)
+/* The same rules on several calls become one block. */
+static int add_block(struct compiler *c, const struct slot *slot)
 {
-	cleanup_fd int fd = memfd_create("seccomp", MFD_CLOEXEC);
+	struct seccomp_section *s = &c->section;
+	struct seccomp_block block = { 0 };
+	size_t n = 0;
 
-	if (fd < 0)
-		return err_errno(err, errno, "making memory file for seccomp filter");
-	int r = seccomp_export_bpf(c->ctx, fd);
-	if (r < 0)
-		return err_errno(err, -r, "generating seccomp filter");
-	off_t len = lseek(fd, 0, SEEK_END);
-	if (len <= 0 || (size_t)len > BPF_BYTES_MAX - out->len)
-		return err_fail(err, ERR_LIMIT,
-				"seccomp filter is too long: the kernel takes %d instructions",
-				BPF_MAXINSNS);
-	buf_reserve(out, (size_t)len);
-	ssize_t n = pread(fd, out->data + out->len, (size_t)len, 0);
-	if (n != len)
-		return err_errno(err, n < 0 ? errno : EIO, "reading seccomp filter");
-	out->len += (size_t)len;
-	out->data[out->len] = '\0';
-	return 0;
+	for (int32_t l = slot->first; l >= 0; l = c->links[l].next)
+		n++;
+	block.clauses = xcalloc(n, sizeof(*block.clauses));
+	block_fill(c, slot, &block);
+	for (size_t i = 0; i < s->n_blocks; i++)
+		if (s->blocks[i].n == n &&
+		    memcmp(s->blocks[i].clauses, block.clauses, n * sizeof(*block.clauses)) == 0) {
+			free(block.clauses);
+			return (int)i;
+		}
+	GROW(s->blocks, s->n_blocks, s->cap_blocks);
+	s->blocks[s->n_blocks] = block;
+	return (int)s->n_blocks++;
+}
+
+static struct seccomp_answer fixed(uint32_t action)
+{
+	return (struct seccomp_answer){ .action = action, .block = -1 };
+}
+
+static void add_range(struct seccomp_section *s, uint32_t start, struct seccomp_answer answer)
+{
+	struct seccomp_range *last = s->n_ranges ? &s->ranges[s->n_ranges - 1] : NULL;
+
+	if (last && last->start == start) {
+		s->n_ranges--;
+		last = s->n_ranges ? last - 1 : NULL;
+	}
+	if (last && last->answer.block == answer.block && last->answer.action == answer.action)
+		return;
+	GROW(s->ranges, s->n_ranges, s->cap_ranges);
+	s->ranges[s->n_ranges++] = (struct seccomp_range){ .start = start, .answer = answer };
+}
+
+/* The ranges of the numbers of c->arch from base on. */
+static void add_ranges(struct compiler *c, uint32_t base)
+{
+	const struct seccomp_arch *arch = c->arch;
+	struct seccomp_section *s = &c->section;
+	const struct seccomp_answer deny = fixed(s->default_action);
+	const struct seccomp_answer newer = fixed(SECCOMP_RET_ERRNO | ENOSYS);
+	uint32_t unnamed = first_unnamed(c);
+
+	add_range(s, base, deny);
+	for (size_t rank = 0; rank < arch->n_numbers; rank++) {
+		const struct slot *slot = &c->slots[rank];
+		uint32_t nr = arch->numbers[rank];
+		/* behind the sequence */
+		if (nr >= arch->private && unnamed < arch->private) {
+			add_range(s, unnamed, newer);
+			add_range(s, arch->private, deny);
+			unnamed = NUMBER_SKIP;
+		}
+		if (!slot->fixed && slot->first < 0)
+			continue;
+		add_range(s, nr,
+			  slot->fixed ? fixed(slot->action)
+				      : (struct seccomp_answer){ 0, add_block(c, slot) });
+		add_range(s, nr + 1, deny);
+	}
+	if (unnamed != NUMBER_SKIP)
+		add_range(s, unnamed, newer);
+}
+
+static void add_arch(struct compiler *c, size_t index)
+{
+	const struct seccomp_arch *arch = &seccomp_arches[index];
+
+	c->arch = arch;
+	c->arch_index = index;
+	c->n_links = 0;
+	c->slots = xrealloc(c->slots, (arch->n_numbers + 1u) * sizeof(*c->slots));
+	for (size_t i = 0; i < arch->n_numbers; i++)
+		c->slots[i] = (struct slot){ .first = -1, .last = -1 };
+	add_rules(c);
+	add_ranges(c, arch->numbers[0] & SECCOMP_X32_BIT);
+}
+
+static bool is_x32(size_t index)
+{
+	return seccomp_arches[index].numbers[0] & SECCOMP_X32_BIT;
+}
+
+/* Whether the architecture belongs in the filter. */
+static bool is_wanted(const struct seccomp_policy *p, size_t index)
+{
+	if (index == 0)
+		return true;
+	for (char *const *word = p->architectures; word && *word; word++) {
+		const char *name = str_after(*word, "SCMP_ARCH_");
+		if (name && str_eq(name, seccomp_arches[index].word))
+			return true;
+	}
+	return false;
+}
+
+/* One AUDIT_ARCH: that of the architecture, and x32 beside x86-64. */
+static void add_section(struct compiler *c, size_t index, struct buf *out)
+{
+	struct seccomp_section *s = &c->section;
+	size_t x32 = seccomp_n_arches;
+
+	for (size_t i = 0; i < seccomp_n_arches; i++)
+		if (is_x32(i) && seccomp_arches[i].audit == seccomp_arches[index].audit)
+			x32 = i;
+	section_reset(s);
+	s->audit = seccomp_arches[index].audit;
+	s->default_action = c->policy->default_action;
+	if (index != x32)
+		add_arch(c, index);
+	else
+		add_range(s, 0, fixed(BAD_ARCH));
+	if (x32 < seccomp_n_arches && is_wanted(c->policy, x32))
+		add_arch(c, x32);
+	else if (x32 < seccomp_n_arches)
+		add_range(s, SECCOMP_X32_BIT, fixed(BAD_ARCH));
+	add_range(s, NUMBER_SKIP, fixed(s->default_action));
+	seccomp_bpf_section(out, s);
+}
+
+/* Whether an architecture with the same AUDIT_ARCH has its section already. */
+static bool is_done(const struct seccomp_policy *p, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (is_wanted(p, i) && seccomp_arches[i].audit == seccomp_arches[index].audit)
+			return true;
+	return false;
 }
 
 int seccomp_compile(const struct seccomp_policy *policy, struct buf *out, struct err *err)
 {
-	CLEANUP(compiler_done)
-	struct compiler c = { .ctx = seccomp_init(policy->default_action), .policy = policy };
+	CLEANUP(compiler_done) struct compiler c = { .policy = policy };
+	int r = check_rules(policy, err);
 
 	buf_reset(out);
-	if (!c.ctx)
-		return err_fail(err, ERR_INVALID, "invalid default action %#x of seccomp filter",
-				policy->default_action);
-	int r = add_arches(&c, err);
-	if (r == 0)
-		r = add_rules(&c, err);
-	if (r == 0 && wants_enosys(policy->default_action))
-		add_enosys_stub(&c, out);
-	return r < 0 ? r : export_bpf(&c, out, err);
+	if (r < 0)
+		return r;
+	find_names(&c);
+	seccomp_bpf_begin(out);
+	for (size_t i = 0; i < seccomp_n_arches; i++)
+		if (is_wanted(policy, i) && !is_done(policy, i))
+			add_section(&c, i, out);
+	seccomp_bpf_end(out, BAD_ARCH);
+	if (out->len / sizeof(struct sock_filter) > BPF_MAXINSNS)
+		return err_fail(err, ERR_LIMIT,
+				"the seccomp filter has %zu instructions: the kernel takes %d",
+				out->len / sizeof(struct sock_filter), BPF_MAXINSNS);
+	return 0;
 }

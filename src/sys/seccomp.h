@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Seccomp filters: compiled by libseccomp to BPF once, cached by content, loaded with seccomp(2).
- * Input is a neutral description so that sys/ does not depend on the OCI structs.
+ * Seccomp filters: compiled to classic BPF, loaded with seccomp(2). Input is a neutral description,
+ * so that sys/ does not depend on the OCI structs.
  */
 #pragma once
 
@@ -10,13 +10,27 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#define SECCOMP_ARGS_MAX 6
+
+/* How an argument is compared with a (and b), all without sign. */
+enum seccomp_op {
+	SECCOMP_OP_NE,
+	SECCOMP_OP_LT,
+	SECCOMP_OP_LE,
+	SECCOMP_OP_EQ,
+	SECCOMP_OP_GE,
+	SECCOMP_OP_GT,
+	SECCOMP_OP_MASKED_EQ, /* (argument & a) == (b & a) */
+	SECCOMP_OPS
+};
+
 struct seccomp_arg {
 	unsigned int index;
-	int op; /* enum scmp_compare */
+	enum seccomp_op op;
 	uint64_t a, b;
 };
 struct seccomp_rule {
-	char *const *names;             /* unknown to libseccomp: skipped */
+	char *const *names;             /* unknown ones: skipped */
 	uint32_t action;                /* SECCOMP_RET_* | data */
 	const struct seccomp_arg *args; /* all must hold; with one index twice: one of them */
 	size_t n_args;
@@ -28,18 +42,25 @@ struct seccomp_policy {
 	size_t n_rules;
 };
 /*
- * Compiles into BPF: an array of struct sock_filter in out (what it held is replaced). The native
- * architecture is always part of it; words of architectures that libseccomp does not know are
- * skipped. Where the default action is ERRNO, calls with a higher number than any that the policy
- * names fail with ENOSYS instead: they are newer than the policy, and libc takes its older way only
- * after ENOSYS.
+ * Compiles into BPF: an array of struct sock_filter in out (what it held is replaced). Answers as
+ * libseccomp's filters do when runc feeds it the same policy:
  *
- * On 32-bit x86 (and other machines with socketcall(2) and ipc(2)) rules with arguments on
- * "socket" and its like can't hold: the multiplexed call passes them in memory, and is let through.
+ * - The native architecture is always part of it. Words of architectures whose calls this machine
+ *   can't make are skipped. Calls of an architecture that is not in the filter kill the thread.
+ * - Rules with the default action, and names that no architecture has, count for nothing.
+ * - Of the rules on one call, one without conditions decides, the first if there are several. Else
+ *   the first that holds does, the more special ones being asked first: those on later arguments,
+ *   then "equal" before "less" before "greater", then the tighter limit, then more conditions.
+ * - 32-bit architectures, x32 among them, are asked about the lower halves of arguments.
+ * - Where socketcall(2) and ipc(2) exist, a rule on "socket" is one on socketcall(SYS_SOCKET) too.
+ *   There its condition on the first argument is left out: what the call is given is in memory.
+ * - Where the default action is ERRNO, calls with a higher number than any that the policy names
+ *   fail with ENOSYS instead: they are newer than the policy, and libc takes its older way only
+ *   after ENOSYS. The number -1, by which tracers skip a call, is no such call.
  */
 int seccomp_compile(const struct seccomp_policy *policy, struct buf *out, struct err *err);
-/* Loads with SECCOMP_FILTER_FLAG_* (libseccomp owns the name seccomp_load); returns 0, or the
- * listener fd when NEW_LISTENER is in flags, or -errno. */
+/* Loads with SECCOMP_FILTER_FLAG_*; returns 0, or the listener fd when NEW_LISTENER is in flags, or
+ * -errno. */
 int seccomp_install(const void *bpf, size_t len, unsigned int flags, struct err *err);
 bool seccomp_action_available(uint32_t action);
 bool seccomp_flags_available(unsigned int flags); /* SECCOMP_FILTER_FLAG_* */

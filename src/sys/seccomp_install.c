@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* seccomp(2). Apart from the compiler, so that who loads a cached filter needs no libseccomp. */
+/* seccomp(2). */
 #include "sys/seccomp.h"
 
 #include <linux/seccomp.h>

@@ -278,15 +278,3 @@ class TestFds:
         r = root.run("sh", "-c", f"exec 3<{root.dir}/in; export LISTEN_FDS=1 LISTEN_PID=$$; "
                                  f"exec {argv}")
         assert r.ok().out == "1 1\ngiven\n"
-
-
-def test_seccomp_cache_does_not_grow_with_each_container(root):
-    """Metadata for the agent may differ for each container: it makes no other filter."""
-    b = root.bundle("true")
-    cache = root.runtime_root / ".cache/seccomp"
-    for n in range(4):
-        b.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": f"/run/{n}",
-                              "listenerMetadata": f"container {n}", "syscalls": [
-                                  {"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}]}
-        b.run().ok()
-    assert len(list(cache.iterdir())) == 1

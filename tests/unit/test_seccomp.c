@@ -92,15 +92,15 @@ static void test_newer_than_the_policy(void **state)
 
 static void test_arguments(void **state)
 {
-	const struct seccomp_arg unix_only[] = { { .index = 0, .op = SCMP_CMP_EQ, .a = 1 } };
+	const struct seccomp_arg unix_only[] = { { .index = 0, .op = SECCOMP_OP_EQ, .a = 1 } };
 	const struct seccomp_arg both[] = {
-		{ .index = 0, .op = SCMP_CMP_EQ, .a = 5 },
-		{ .index = 1, .op = SCMP_CMP_MASKED_EQ, .a = 06000, .b = 0 }
+		{ .index = 0, .op = SECCOMP_OP_EQ, .a = 5 },
+		{ .index = 1, .op = SECCOMP_OP_MASKED_EQ, .a = 06000, .b = 0 }
 	};
 	/* One index twice: either will do. */
 	const struct seccomp_arg either[] = {
-		{ .index = 0, .op = SCMP_CMP_EQ, .a = 0 },
-		{ .index = 0, .op = SCMP_CMP_EQ, .a = 0xffffffffffffffff },
+		{ .index = 0, .op = SECCOMP_OP_EQ, .a = 0 },
+		{ .index = 0, .op = SECCOMP_OP_EQ, .a = 0xffffffffffffffff },
 	};
 	const struct seccomp_rule rules[] = {
 		{ just_socket, SECCOMP_RET_ALLOW, unix_only, 1 },
@@ -125,7 +125,7 @@ static void test_arguments(void **state)
 
 static void test_bad_argument(void **state)
 {
-	const struct seccomp_arg far[] = { { .index = 6, .op = SCMP_CMP_EQ, .a = 1 } };
+	const struct seccomp_arg far[] = { { .index = 6, .op = SECCOMP_OP_EQ, .a = 1 } };
 	const struct seccomp_rule rules[] = { { just_socket, SECCOMP_RET_ALLOW, far, 1 } };
 	const struct seccomp_policy p = { .default_action = DENY, .rules = rules, .n_rules = 1 };
 	cleanup_buf struct buf b = BUF_INIT;

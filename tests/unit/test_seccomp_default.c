@@ -54,7 +54,7 @@ static void compile(uint64_t caps, struct buf *out)
 			continue;
 		assert_int_equal(from->args.n, 1);
 		assert_string_equal(from->args.items[0].op, "SCMP_CMP_MASKED_EQ");
-		args[i] = (struct seccomp_arg){ from->args.items[0].index, SCMP_CMP_MASKED_EQ,
+		args[i] = (struct seccomp_arg){ from->args.items[0].index, SECCOMP_OP_MASKED_EQ,
 						from->args.items[0].value,
 						from->args.items[0].value_two };
 		rules[i].args = &args[i];
