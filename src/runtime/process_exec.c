@@ -101,10 +101,14 @@ static int program_error(const char *arg, int errnum, struct err *err)
 	};
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (known[i].errnum == errnum)
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (known[i].errnum != errnum)
+			continue;
+		if (known[i].kind == ERR_CMD_NOT_FOUND)
 			return err_fail(err, known[i].kind, "exec: \"%s\": stat %s: %s", arg, arg,
 					known[i].words);
+		return err_fail(err, known[i].kind, "exec: \"%s\": %s", arg, known[i].words);
+	}
 	r = err_errno(err, errnum, "exec: \"%s\"", arg);
 	return err_set_kind(err, r, ERR_NOT_EXECUTABLE);
 }
