@@ -3,6 +3,7 @@
 container before the first test looks at the machine, so that what stays there for good (parent
 cgroups, bridges) is not taken for a leftover."""
 
+import json
 import pathlib
 import shlex
 import subprocess
@@ -17,14 +18,18 @@ default_ulimits=["nofile=1024:1024","nproc=1024:1024"]
 [engine]
 events_logger="none"
 cgroup_manager="cgroupfs"
+[engine.runtimes]
+inro=["{build}/inro-runtime"]
 """
 
 
 class Engine:
-    """A command line up to its verb; run_options go behind `run`."""
+    """A command line up to its verb; run_options go behind `run`. The peer is the same engine with
+    its usual runtime in the place of inro-runtime."""
 
-    def __init__(self, who, argv, run_options=()):
+    def __init__(self, who, argv, run_options=(), peer=None):
         self.who, self.argv, self.run_options = who, list(map(str, argv)), list(run_options)
+        self.peer = peer
 
     def __call__(self, *args, **kw):
         return self.who.run(*self.argv, *args, **kw)
@@ -32,9 +37,17 @@ class Engine:
     def run(self, *args, **kw):
         return self("run", *self.run_options, *args, **kw)
 
-    def on_terminal(self, *args):
-        """`run` with a terminal that script(1) makes; what it printed."""
-        command = shlex.join(map(str, [*self.argv, "run", *self.run_options, *args]))
+    def both(self, scenario):
+        """What the scenario, a function of an engine, returns with inro-runtime, after it has
+        returned the same with the peer's runtime."""
+        ours, theirs = scenario(self), scenario(self.peer)
+        assert ours == theirs, f"\n{ours}\nis not what the usual runtime gives:\n{theirs}"
+        return ours
+
+    def on_terminal(self, *args, verb="run"):
+        """The verb with a terminal that script(1) makes; what it printed."""
+        options = self.run_options if verb == "run" else []
+        command = shlex.join(map(str, [*self.argv, verb, *options, *args]))
         done = self.who.run("script", "-qec", "stty rows 33 cols 101; " + command, "/dev/null")
         done.out = done.out.replace("^@", "").replace("\0", "")  # how script passes an end of file
         return done
@@ -49,12 +62,14 @@ def _who(build, name):
 def podman(build, scratch, name):
     who = _who(build, name)
     conf = who.dir / "containers.conf"
-    conf.write_text(CONTAINERS_CONF)
+    conf.write_text(CONTAINERS_CONF.format(build=build))
     who.env["CONTAINERS_CONF"] = str(conf)
-    engine = Engine(who, ["podman", "--root", who.dir / "r", "--runroot", who.dir / "rr", "--tmpdir",
-                          who.dir / "t", "--runtime", build / "inro-runtime"])
+    argv = ["podman", "--root", who.dir / "r", "--runroot", who.dir / "rr", "--tmpdir",
+            who.dir / "t", "--runtime"]
+    engine = Engine(who, [*argv, "inro"], peer=Engine(who, [*argv, "crun"]))
     engine("import", "-q", scratch / "box.tar", "box").ok()
-    engine.run("--rm", "--network", "none", "box", "true").ok()
+    for each in (engine, engine.peer):
+        each.run("--rm", "--network", "none", "box", "true").ok()
     yield engine
     engine("rm", "-fa", "-t", "0")
     if who.rootless:
@@ -79,13 +94,17 @@ def _daemon(who, argv, answers):
 def docker(build, scratch):
     who = _who(build, "root")
     sock = f"unix://{who.dir}/s"
-    engine = Engine(who, [DOCKER, "-H", sock], ["--runtime", "inro"])
+    engine = Engine(who, [DOCKER, "-H", sock], ["--runtime", "inro"],
+                    Engine(who, [DOCKER, "-H", sock], ["--runtime", "runc"]))
+    conf = who.dir / "daemon.json"
+    conf.write_text(json.dumps({"runtimes": {"inro": {"path": f"{build}/inro-runtime"}}}))
     process = _daemon(
-        who, ["dockerd", "--data-root", who.dir / "r", "--exec-root", who.dir / "e", "-H", sock,
-              "--pidfile", who.dir / "pid", "--add-runtime", f"inro={build}/inro-runtime"],
+        who, ["dockerd", "--config-file", conf, "--data-root", who.dir / "r", "--exec-root",
+              who.dir / "e", "-H", sock, "--pidfile", who.dir / "pid"],
         lambda: engine("version").code == 0)
     engine("import", scratch / "box.tar", "box").ok()
-    engine.run("--rm", "box", "true").ok()
+    for each in (engine, engine.peer):
+        each.run("--rm", "box", "true").ok()
     yield engine
     process.terminate()
     process.wait(30)
@@ -99,8 +118,9 @@ def containerd(build, scratch):
                     'disabled_plugins = ["io.containerd.grpc.v1.cri", '
                     '"io.containerd.internal.v1.opt"]\n'
                     f'[grpc]\naddress = "{who.dir}/c.sock"\n')
-    engine = Engine(who, ["ctr", "-a", who.dir / "c.sock"],
-                    ["--runc-binary", str(build / "inro-runtime"), "--env", "PATH=/bin", "--rootfs"])
+    argv, options = ["ctr", "-a", who.dir / "c.sock"], ["--env", "PATH=/bin", "--rootfs"]
+    engine = Engine(who, argv, ["--runc-binary", str(build / "inro-runtime"), *options],
+                    Engine(who, argv, ["--runc-binary", "runc", *options]))
     process = _daemon(who, ["containerd", "-c", conf], lambda: engine("version").code == 0)
     engine.run("--rm", scratch / "rootfs", "first", "true").ok()
     time.sleep(0.5)  # the shim of the first one ends

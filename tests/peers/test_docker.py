@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """docker with inro-runtime, by containerd's shim."""
 
+import re
+import time
+
 import pytest
 
 import harness
@@ -58,3 +61,89 @@ def test_restart_policy(docker):
     harness.wait_for(lambda: docker("inspect", "-f", "{{.RestartCount}} {{.State.Status}}",
                                     "again").out.split() == ["2", "exited"], 20)
     docker("rm", "again").ok()
+
+
+@pytest.fixture
+def box(docker):
+    yield lambda engine, *args: engine.run("-d", "--name", "box1", *args).ok()
+    docker("rm", "-f", "box1")
+
+
+def test_exec(docker, box):
+    def scenario(engine):
+        box(engine, "--network", "none", "-e", "A=1", "--user", "alice", "box", "sleep", "100")
+        seen = []
+        for args in (["box1", "sh", "-c", "id -un; pwd; echo $A $HOME; exit 4"],
+                     ["--user", "root", "-w", "/tmp", "-e", "A=2", "box1", "sh", "-c",
+                      "id -un; pwd; echo $A $HOME"],
+                     ["box1", "sh", "-c", "grep -e Cap -e Seccomp: -e NoNew /proc/self/status; "
+                      "cat /proc/self/cgroup"],
+                     ["box1", "no-such-command"], ["box1", "/no/such"], ["box1", "/etc/passwd"],
+                     ["--user", "nobody-here", "box1", "true"],
+                     ["box1", "sh", "-c", "sh -c 'kill -9 $$'; exit $?"]):
+            done = engine("exec", *args)
+            out = re.sub("[0-9a-f]{64}", "ID", done.out)
+            seen.append((done.code, out.replace("unable to start container process: ", "")))
+        done = engine.who.run(*engine.argv, "exec", "-i", "box1", "cat", input="over the pipe\n")
+        seen.append((done.code, done.out))
+        engine("exec", "-d", "box1", "sh", "-c", "echo here > /tmp/detached").ok()
+        harness.wait_for(lambda: engine("exec", "box1", "cat", "/tmp/detached").out == "here\n")
+        done = engine.on_terminal("-it", "box1", "sh", "-c",
+                                  "tty; until stty size | grep 101; do usleep 20000; done 2>/dev/null; "
+                                  "exit 3", verb="exec")
+        seen.append((done.code, done.out.split()))
+        engine("rm", "-f", "box1").ok()
+        return seen
+    seen = docker.both(scenario)
+    assert seen[0] == (4, "alice\n/\n1 /\n") and seen[1] == (0, "root\n/tmp\n2 /root\n")
+    assert seen[-1] == (3, ["/dev/pts/0", "33", "101"])
+
+
+def test_pause_top_and_stats(docker, box):
+    def scenario(engine):
+        box(engine, "--network", "none", "--memory", "64m", "box", "sh", "-c",
+            "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done")
+        top = engine("top", "box1", "-eo", "pid,comm").ok().out.split()
+        engine("pause", "box1").ok()
+        status = engine("inspect", "-f", "{{.State.Status}}", "box1").out
+        refused = engine("exec", "box1", "true").code
+        before = engine("logs", "box1").out
+        time.sleep(0.2)
+        assert engine("logs", "box1").out == before
+        stats = engine("stats", "--no-stream", "--format", "{{.PIDs}} {{.MemUsage}}", "box1").ok().out
+        engine("unpause", "box1").ok()
+        harness.wait_for(lambda: len(engine("logs", "box1").out) > len(before))
+        engine("rm", "-f", "box1").ok()
+        return "sh" in top, status, refused, stats.split()[0], stats.split()[-1]
+    assert docker.both(scenario) == (True, "paused\n", 1, "2", "64MiB")
+
+
+def test_update(docker, box):
+    def scenario(engine):
+        box(engine, "--network", "none", "--memory", "64m", "--memory-swap", "64m", "box", "sleep",
+            "100")
+        engine("update", "--memory", "128m", "--memory-swap", "128m", "--cpus", "0.25",
+               "--pids-limit", "33", "--cpu-shares", "300", "--cpuset-cpus", "1", "box1").ok()
+        seen = engine("exec", "box1", "sh", "-c",
+                      "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us "
+                      "pids/pids.max cpu/cpu.shares cpuset/cpuset.cpus").ok().out.split()
+        seen.append(engine("update", "--memory", "4m", "--memory-swap", "4m", "box1").code)
+        engine("rm", "-f", "box1").ok()
+        return seen
+    assert docker.both(scenario)[:5] == ["134217728", "25000", "33", "300", "1"]
+
+
+def test_copy_and_commit(docker, box, scratch):
+    there, back = scratch / "dthere", scratch / "dback"
+    there.write_text("carried\n")
+
+    def scenario(engine):
+        back.unlink(missing_ok=True)
+        box(engine, "--network", "none", "box", "sleep", "100")
+        engine("cp", there, "box1:/tmp/x").ok()
+        engine("exec", "box1", "sh", "-c", "cat /tmp/x /tmp/x > /tmp/y").ok()
+        engine("cp", "box1:/tmp/y", back).ok()
+        changes = sorted(engine("diff", "box1").ok().out.split("\n"))
+        engine("rm", "-f", "box1").ok()
+        return back.read_text(), changes
+    assert docker.both(scenario)[0] == "carried\ncarried\n"
