@@ -97,7 +97,8 @@ def docker(build, scratch):
     engine = Engine(who, [DOCKER, "-H", sock], ["--runtime", "inro"],
                     Engine(who, [DOCKER, "-H", sock], ["--runtime", "runc"]))
     conf = who.dir / "daemon.json"
-    conf.write_text(json.dumps({"runtimes": {"inro": {"path": f"{build}/inro-runtime"}}}))
+    conf.write_text(json.dumps({"runtimes": {"inro": {"path": f"{build}/inro-runtime"}},
+                                "default-runtime": "inro"}))
     process = _daemon(
         who, ["dockerd", "--config-file", conf, "--data-root", who.dir / "r", "--exec-root",
               who.dir / "e", "-H", sock, "--pidfile", who.dir / "pid"],

@@ -147,3 +147,39 @@ def test_copy_and_commit(docker, box, scratch):
         engine("rm", "-f", "box1").ok()
         return back.read_text(), changes
     assert docker.both(scenario)[0] == "carried\ncarried\n"
+
+
+def test_build(docker, scratch):
+    """docker builds with its default runtime, which is inro-runtime here."""
+    where = scratch / "build"
+    where.mkdir()
+    (where / "Dockerfile").write_text(
+        "FROM box\nENV A=b\nWORKDIR /opt/d\nCOPY Dockerfile .\n"
+        'RUN echo "one $A" > /one && chown alice /opt/d\nUSER alice\n'
+        'RUN id -un > who && pwd >> who\nUSER root\nRUN rm /one\nCMD ["cat", "who"]\n')
+    docker("build", "--network", "none", "-t", "built", where).ok()
+    assert docker.run("--rm", "--network", "none", "built").ok().out == "alice\n/opt/d\n"
+    (where / "Dockerfile").write_text("FROM box\nRUN exit 9\n")
+    docker("build", where).fails("exit 9", "returned a non-zero code: 9")
+    docker("rmi", "built").ok()
+
+
+def test_compose(docker, scratch):
+    where = scratch / "compose"
+    where.mkdir()
+    (where / "docker-compose.yml").write_text(
+        'version: "2.4"\nservices:\n'
+        "  web:\n    image: box\n    runtime: inro\n    mem_limit: 64m\n"
+        '    command: sh -c "echo up > /www/index; exec httpd -f -h /www -p 80"\n'
+        "    tmpfs: /www\n"
+        "  client:\n    image: box\n    runtime: inro\n    depends_on: [web]\n"
+        '    command: sh -c "until wget -q -O- http://web/index; do sleep 0.1; done"\n')
+    compose = ["docker-compose", "-H", docker.argv[-1], "-p", "comp", "-f",
+               where / "docker-compose.yml"]
+    try:
+        r = docker.who.run(*compose, "run", "--rm", "client").ok()
+        assert "up" in r.out.split()
+        r = docker.who.run(*compose, "exec", "-T", "web", "cat", "/www/index").ok()
+        assert r.out == "up\n"
+    finally:
+        docker.who.run(*compose, "down", "-t", "0")
