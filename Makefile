@@ -6,7 +6,8 @@ FUZZ_SECONDS ?= 60
 NINJA = ninja -C
 export FUZZ_SECONDS
 
-.PHONY: all help demo check bench lint format fuzz asan install clean
+COMMAND ?= bash -c 'uname -a; systemctl --version'
+.PHONY: all help demo check check-vm vm bench lint format fuzz asan install clean
 
 all: build/build.ninja ## build the programs into build/
 	$(NINJA) build
@@ -23,6 +24,16 @@ demo: ## install what is missing, build, run a first container (as root)
 check: ## install what is missing, build, run all tests (as root)
 	scripts/deps build test
 	scripts/check
+
+check-vm: ## tests in a VM: Debian's kernel, systemd, cgroup v2 (TESTS="tests/cli/test_x.py -k y": some)
+	scripts/deps build test vm
+	scripts/build build
+	tests/vm/vm test $(TESTS)
+
+vm: ## run COMMAND in such a VM, in a copy of the built tree
+	@scripts/deps build test vm
+	@scripts/build build
+	@tests/vm/vm run $(COMMAND)
 
 lint: ## formatting, static analysis, spelling, layering, sizes
 	scripts/deps build lint
@@ -53,4 +64,4 @@ clean: ## remove all that was built
 	rm -rf build build-*
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' Makefile | column -t -s@
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1@\2/p' Makefile | column -t -s@
