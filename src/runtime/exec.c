@@ -45,7 +45,7 @@ static int check_state(struct running *x, struct err *err)
 		return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
 	if (x->e.pidfd < 0)
 		return err_errno(err, -x->e.pidfd, "opening the container's process");
-	return cgroup_open(st->pub.cgroup_paths, &x->e.cg, err);
+	return 0;
 }
 
 static int read_config(struct exec *e, struct err *err)
@@ -342,7 +342,6 @@ static void done(struct running *x)
 		fd_close(e->join_fds[i]);
 	for (size_t i = 0; i < NS_COUNT; i++)
 		fd_close(e->in.ns_fds[i]);
-	cgroup_done(&e->cg);
 	buf_done(&e->bpf);
 	free(e->user);
 	spec_free(&e->spec);

@@ -19,7 +19,6 @@ struct exec {
 	struct spec spec;          /* of the container, with the new process in place of its own */
 	struct state st;
 	struct buf bpf;
-	struct cgroup cg;
 	int pidfd;         /* the container's first process */
 	uint64_t ns_flags; /* of its namespaces */
 	int root_fd;       /* of its first process, when the container is chrooted; or -EBADF */
@@ -40,7 +39,7 @@ int exec_affinity_set(const char *list, struct err *err); /* "0-3,7" */
 /* Reads user and groups from the files of the root that this process is in. */
 int exec_user_find(struct exec *e, struct err *err);
 
-/* exec_cgroup.c: fills join_fds and clone_cgroup, e->cg being open. */
+/* exec_cgroup.c: fills join_fds and clone_cgroup. */
 int exec_cgroup_open(struct exec *e, struct err *err);
 /* After clone3(2) has refused clone_cgroup with r: another way, or the error. */
 int exec_cgroup_retry(struct exec *e, int r, struct err *err);

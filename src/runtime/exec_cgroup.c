@@ -32,7 +32,7 @@ static int append(struct cgroup_dir *dir, const char *sub, struct err *err)
 }
 
 /* "controller[,controller]:path" */
-static int enter_named(struct exec *e, const char *arg, char ***seen, struct err *err)
+static int enter_named(struct cgroup *cg, const char *arg, char ***seen, struct err *err)
 {
 	const char *colon = strchr(arg, ':');
 	cleanup_free char *words = xstrndup(arg, (size_t)(colon - arg));
@@ -52,12 +52,12 @@ static int enter_named(struct exec *e, const char *arg, char ***seen, struct err
 					"multiple times",
 					names[i]);
 		strv_add(seen, names[i]);
-		dir = cgroup_dir_find(&e->cg, names[i]);
+		dir = cgroup_dir_find(cg, names[i]);
 		if (!dir)
 			return err_fail(err, ERR_USAGE, "--cgroup: unknown controller %s",
 					names[i]);
 		/* Of a hierarchy of two, both may be named: they are one directory. */
-		if (i > 0 && dir == cgroup_dir_find(&e->cg, names[0]))
+		if (i > 0 && dir == cgroup_dir_find(cg, names[0]))
 			continue;
 		r = append(dir, colon + 1, err);
 		if (r < 0)
@@ -66,46 +66,67 @@ static int enter_named(struct exec *e, const char *arg, char ***seen, struct err
 	return 0;
 }
 
-static int enter_sub_cgroups(struct exec *e, struct err *err)
+static int enter_sub_cgroups(struct cgroup *cg, char *const *args, struct err *err)
 {
-	char *const *args = e->args->cgroups;
 	cleanup_strv char **seen = NULL;
 	size_t n = strv_len(args);
 	int r = 0;
 
 	if (n == 1 && !strchr(args[0], ':')) {
-		for (size_t i = 0; r >= 0 && i < e->cg.n; i++)
-			r = append(&e->cg.dirs[i], args[0], err);
+		for (size_t i = 0; r >= 0 && i < cg->n; i++)
+			r = append(&cg->dirs[i], args[0], err);
 		return r;
 	}
-	r = cgroup_controllers_read(&e->cg, err);
+	r = cgroup_controllers_read(cg, err);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		if (!strchr(args[i], ':'))
 			return err_fail(err, ERR_USAGE,
 					"invalid --cgroup argument: %s (missing <controller>: "
 					"prefix)",
 					args[i]);
-		r = enter_named(e, args[i], &seen, err);
+		r = enter_named(cg, args[i], &seen, err);
 	}
 	return r;
 }
 
-int exec_cgroup_open(struct exec *e, struct err *err)
+static int open_sub_cgroups(struct exec *e, struct err *err)
 {
-	int fd, r;
+	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+	int fd, r = cgroup_open(e->st.pub.cgroup_paths, &cg, err);
 
-	if (strv_len(e->args->cgroups)) {
-		r = enter_sub_cgroups(e, err);
-		if (r < 0)
-			return r;
-	}
-	r = cgroup_open_join(&e->cg, e->join_fds, ARRAY_SIZE(e->join_fds), err);
+	if (r >= 0)
+		r = enter_sub_cgroups(&cg, e->args->cgroups, err);
+	if (r >= 0)
+		r = cgroup_open_join(&cg, e->join_fds, ARRAY_SIZE(e->join_fds) - 1, err);
 	if (r < 0)
 		return r;
 	e->n_join = (size_t)r;
-	fd = cgroup_clone_fd(&e->cg);
+	fd = cgroup_clone_fd(&cg);
 	if (fd >= 0)
 		e->clone_cgroup = fd_dup(fd, 3);
+	return 0;
+}
+
+/* Without a look at what kind each is, which takes as long as opening it: v2 has no "tasks". What
+ * is missing was removed meanwhile. */
+int exec_cgroup_open(struct exec *e, struct err *err)
+{
+	char *const *paths = e->st.pub.cgroup_paths;
+
+	if (strv_len(e->args->cgroups))
+		return open_sub_cgroups(e, err);
+	for (; paths && *paths && e->n_join < CGROUP_HIERARCHIES_MAX; paths++) {
+		const struct cgroup_dir dir = { .fd = -EBADF, .path = *paths };
+		int fd = cgroup_file_open(&dir, "tasks", O_WRONLY);
+		bool v2;
+
+		if (fd >= 0)
+			e->join_fds[e->n_join++] = fd;
+		else if (fd != -ENOENT)
+			return err_errno(err, -fd, "opening tasks of cgroup %s", *paths);
+		else if (e->clone_cgroup < 0 && cgroup_path_is_cgroupfs(*paths, &v2) && v2)
+			e->clone_cgroup = cgroup_path_open(*paths);
+	}
 	return 0;
 }
 

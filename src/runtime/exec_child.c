@@ -184,7 +184,7 @@ static int reduce_caps(struct init *in, struct err *err)
 {
 	const struct spec_process *p = in->spec->process;
 	struct cap_sets sets = { 0 }, own;
-	int r = cap_get(&own);
+	int r = cap_get_three(&own);
 
 	if (r < 0)
 		return err_errno(err, -r, "reading own capabilities");

@@ -197,10 +197,11 @@ static uint64_t cap_mask(const char *set, char *const *names)
 static uint64_t grantable_caps(const struct init *in)
 {
 	struct cap_sets own;
-	int last = cap_last();
+	int last;
 
-	if (!in->userns && cap_get(&own) == 0)
+	if (!in->userns && cap_get_three(&own) == 0)
 		return own.permitted;
+	last = cap_last();
 	return last < CAP_COUNT_MAX - 1 ? (UINT64_C(1) << (last + 1)) - 1 : UINT64_MAX;
 }
 
@@ -261,7 +262,7 @@ static int set_groups(const struct init *in, struct err *err)
 static int raise_effective(struct err *err)
 {
 	struct cap_sets own;
-	int r = cap_get(&own);
+	int r = cap_get_three(&own);
 
 	if (r < 0)
 		return err_errno(err, -r, "reading own capabilities");

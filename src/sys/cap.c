@@ -101,13 +101,14 @@ static int first_in(uint64_t set)
 	return __builtin_ctzll(set);
 }
 
-static int get_three(struct cap_sets *ret)
+int cap_get_three(struct cap_sets *ret)
 {
 	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
 
 	if (syscall(SYS_capget, &hdr, d) < 0)
 		return -errno;
+	*ret = (struct cap_sets){ 0 };
 	ret->effective = d[0].effective | (uint64_t)d[1].effective << 32;
 	ret->permitted = d[0].permitted | (uint64_t)d[1].permitted << 32;
 	ret->inheritable = d[0].inheritable | (uint64_t)d[1].inheritable << 32;
@@ -129,7 +130,7 @@ static int set_three(const struct cap_sets *sets)
 int cap_get(struct cap_sets *ret)
 {
 	struct cap_sets s = { 0 };
-	int r = get_three(&s);
+	int r = cap_get_three(&s);
 
 	if (r < 0)
 		return r;
@@ -171,15 +172,22 @@ int cap_drop_bounding(uint64_t keep, struct err *err)
 /* Says which capability of the wanted sets is the one that this kernel or process can't have. */
 static int check_possible(const struct cap_sets *want, struct err *err)
 {
-	int last = cap_last();
-	uint64_t known = last == CAP_COUNT_MAX - 1 ? UINT64_MAX : bit(last + 1) - 1;
 	uint64_t all = want->effective | want->permitted | want->inheritable | want->ambient;
 	struct cap_sets now = { 0 };
 	char what[32];
+	int r = cap_get_three(&now);
 
-	if (all & ~known)
-		return err_fail(err, ERR_UNSUPPORTED, "%s is not known to this kernel",
-				describe(first_in(all & ~known), what));
+	if (r < 0)
+		return err_errno(err, -r, "reading capabilities");
+	/* What this process has the kernel knows. */
+	if (all & ~now.permitted) {
+		int last = cap_last();
+		uint64_t known = last == CAP_COUNT_MAX - 1 ? UINT64_MAX : bit(last + 1) - 1;
+
+		if (all & ~known)
+			return err_fail(err, ERR_UNSUPPORTED, "%s is not known to this kernel",
+					describe(first_in(all & ~known), what));
+	}
 	if (want->effective & ~want->permitted)
 		return err_fail(err, ERR_INVALID, "%s can't be effective: it is not permitted",
 				describe(first_in(want->effective & ~want->permitted), what));
@@ -188,9 +196,6 @@ static int check_possible(const struct cap_sets *want, struct err *err)
 		    err, ERR_INVALID, "%s can't be ambient: it is not permitted and inheritable",
 		    describe(first_in(want->ambient & ~(want->permitted & want->inheritable)),
 			     what));
-	int r = get_three(&now);
-	if (r < 0)
-		return err_errno(err, -r, "reading capabilities");
 	if (want->permitted & ~now.permitted)
 		return err_errno(err, EPERM, "%s can't be given: this process does not have it",
 				 describe(first_in(want->permitted & ~now.permitted), what));

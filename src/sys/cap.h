@@ -12,7 +12,9 @@ int cap_last(void);                  /* the kernel's last one, from prctl probin
 struct cap_sets {
 	uint64_t bounding, effective, inheritable, permitted, ambient;
 };
-int cap_get(struct cap_sets *ret);                     /* of this process */
+int cap_get(struct cap_sets *ret); /* of this process */
+/* The same without bounding and ambient, which take a system call for each capability. */
+int cap_get_three(struct cap_sets *ret);
 int cap_drop_bounding(uint64_t keep, struct err *err); /* before the uid changes */
 /* capset + ambient, after the uid changed (with PR_SET_KEEPCAPS before it). A capability that the
  * kernel does not know or this process may not have is an error that names it. */
