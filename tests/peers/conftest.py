@@ -95,3 +95,8 @@ def docker(scratch):
 @pytest.fixture(scope="session")
 def ctr(scratch):
     yield from engines.containerd(BUILD, scratch)
+
+
+@pytest.fixture(scope="session")
+def kubelet(scratch, docker):
+    yield from engines.kubelet(BUILD, scratch, docker)

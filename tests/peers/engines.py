@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import cri
 import harness
 
 DOCKER = "/usr/bin/docker"  # Debian's, not a newer one in /usr/local
@@ -107,6 +108,36 @@ def docker(build, scratch):
     for each in (engine, engine.peer):
         each.run("--rm", "box", "true").ok()
     yield engine
+    process.terminate()
+    process.wait(30)
+    _remove(who)
+
+
+def kubelet(build, scratch, docker_engine):
+    """containerd with its interface for kubelets, and the image "box" in it."""
+    who = _who(build, "root")
+    cri_plugin = 'plugins."io.containerd.grpc.v1.cri"'
+    conf = who.dir / "config.toml"
+    text = (f'version = 2\nroot = "{who.dir}/r"\nstate = "{who.dir}/s"\n'
+            f'[grpc]\naddress = "{who.dir}/c.sock"\n[ttrpc]\naddress = "{who.dir}/t.sock"\n'
+            f'[{cri_plugin}]\nsandbox_image = "docker.io/library/idle:latest"\n'
+            f'restrict_oom_score_adj = true\n')
+    for name, binary in (("inro", f"{build}/inro-runtime"), ("runc", "runc")):
+        text += (f'[{cri_plugin}.containerd.runtimes.{name}]\n'
+                 'runtime_type = "io.containerd.runc.v2"\n'
+                 f'[{cri_plugin}.containerd.runtimes.{name}.options]\nBinaryName = "{binary}"\n')
+    conf.write_text(text)
+    ctr = Engine(who, ["ctr", "-a", who.dir / "c.sock", "-n", "k8s.io"])
+    process = _daemon(who, ["containerd", "-c", conf], lambda: ctr("version").code == 0)
+    docker_engine("import", "--change", 'CMD ["/bin/sleep", "1000"]', scratch / "box.tar", "idle").ok()
+    docker_engine("save", "-o", who.dir / "box.tar", "box", "idle").ok()
+    ctr("images", "import", who.dir / "box.tar").ok()
+    made = cri.Kubelet(who.dir / "c.sock")
+    made.logs = who.dir / "logs"
+    made.logs.mkdir()
+    made.daemon_log = who.dir / "log"
+    yield made
+    made.channel.close()
     process.terminate()
     process.wait(30)
     _remove(who)
