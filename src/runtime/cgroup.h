@@ -66,6 +66,11 @@ char *cgroup_path_in(const struct cgroup_hierarchy *h, const char *rel_path);
  * user's limits for controllers without a cgroup are left out with one warning that names them. */
 int cgroup_apply(struct cgroup *cg, const struct spec_resources *resources, struct err *err);
 
+/* On v2, when the configuration has a cgroup namespace of its own and mounts cgroups writable:
+ * makes the container's user the owner of the directory and of the files that the kernel lists for
+ * this. init: a process with the container's id mappings. */
+int cgroup_give(struct cgroup *cg, const struct spec *spec, pid_t init, struct err *err);
+
 /* New limits for a cgroup that is in use; only what is set changes. The one way for all callers,
  * whatever made the cgroup. What v2 writes together and resources have a half of (cpu.max; swap,
  * which counts memory too) is completed from the files. Device rules are left alone, as runc does:

@@ -114,8 +114,12 @@ static int pids_of(int dirfd, struct pids *pids)
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	int r = io_read_all(fd, &text, PROCS_BYTES_MAX);
-	if (r == -EOPNOTSUPP || r == -ENODEV)
-		return 0; /* a threaded cgroup: its domain lists them; or removed meanwhile */
+	if (r == -EOPNOTSUPP) { /* threaded: a thread's id serves for signals as well */
+		cleanup_fd int threads = openat(dirfd, "cgroup.threads", O_RDONLY | O_CLOEXEC);
+		r = threads < 0 ? -errno : io_read_all(threads, &text, PROCS_BYTES_MAX);
+	}
+	if (r == -ENODEV || r == -ENOENT)
+		return 0; /* removed meanwhile */
 	if (r < 0)
 		return r;
 

@@ -68,6 +68,13 @@ void cgroup_journal_add(struct cgroup *cg, const struct cgroup_dir *dir, const c
  * line of it for the device, interface or first word that text begins with. The caller frees. */
 char *cgroup_undo_text(const char *file, const char *old, const char *text);
 
+/* --- cgroup_owner.c: pure --- */
+
+bool cgroup_is_given(
+    const struct spec *spec); /* what the specification asks of the configuration */
+/* The names in the text of /sys/kernel/cgroup/delegate, NULL: what cgroups(7) lists. */
+char **cgroup_delegate_files(const char *text);
+
 /* --- cgroup_procs.c --- */
 
 bool cgroup_is_frozen(const struct cgroup_dir *dir); /* by itself or through a parent; v1, v2 */

@@ -88,15 +88,45 @@ static bool has_all(char *const *have, char *const *wanted)
 	return true;
 }
 
+/* Below a threaded cgroup only threaded ones can hold processes. They have no controller that
+ * belongs to whole processes; a limit for one is an error that says so (cgroup_v2_explain). */
+static int join_threads(const struct cgroup_dir *dir, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	char type[32];
+	int r = 0;
+
+	if (cgroup_file_read(dir, "cgroup.type", type, sizeof(type)) < 0 ||
+	    !str_eq(type, "domain invalid"))
+		return 0;
+	/* Each level joins the one above it, from the highest that was just made. */
+	for (int up = dir->n_created > 0 ? dir->n_created - 1 : 0; up >= 0 && r == 0; up--) {
+		free(path);
+		path = xstrdup(dir->path);
+		for (int i = 0; i < up; i++)
+			*strrchr(path, '/') = '\0';
+		const struct cgroup_dir level = { .fd = -EBADF, .path = path, .v2 = true };
+		r = cgroup_file_write(&level, "cgroup.type", "threaded", NULL);
+	}
+	if (r < 0)
+		return err_fail(err, ERR_CONFLICT,
+				"cgroup %s can't hold processes: a cgroup above it is threaded",
+				dir->path);
+	log_debug("cgroup %s is threaded, as is one above it", dir->path);
+	return 0;
+}
+
 int cgroup_v2_init(struct cgroup_dir *dir, struct err *err)
 {
 	cleanup_free char *path = xstrdup(dir->path);
 	const struct cgroup_dir parent = { .fd = -EBADF, .path = path, .v2 = true };
 	cleanup_strv char **parent_has = NULL;
-	char type[32];
 
 	*strrchr(path, '/') = '\0';
-	int r = controllers_load(dir);
+	int r = join_threads(dir, err);
+	if (r < 0)
+		return r;
+	r = controllers_load(dir);
 	if (r == 0)
 		r = controllers_of(&parent, "cgroup.controllers", &parent_has);
 	if (r < 0)
@@ -105,12 +135,6 @@ int cgroup_v2_init(struct cgroup_dir *dir, struct err *err)
 	if (dir->n_created <= 1 && has_all(dir->controllers, parent_has))
 		return 0;
 	enable_all(dir);
-	if (!has_all(dir->controllers, parent_has) &&
-	    cgroup_file_read(dir, "cgroup.type", type, sizeof(type)) > 0 &&
-	    str_eq(type, "domain invalid"))
-		return err_fail(err, ERR_CONFLICT,
-				"cgroup %s can't hold processes: a cgroup above it is threaded",
-				dir->path);
 	return 0;
 }
 
@@ -161,7 +185,14 @@ static int explain_ancestor(char *path, const char *controller, struct err *err)
 int cgroup_v2_explain(const struct cgroup_dir *dir, const char *controller, struct err *err)
 {
 	cleanup_strv char **paths = ancestors(dir);
+	char type[32];
 
+	if (cgroup_file_read(dir, "cgroup.type", type, sizeof(type)) > 0 &&
+	    str_eq(type, "threaded"))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"cgroup %s is threaded, as is one above it, and the controller %s "
+				"does not work for threads",
+				dir->path, controller);
 	for (char **p = paths; p && *p; p++) {
 		int r = explain_ancestor(*p, controller, err);
 		if (r < 0)

@@ -271,6 +271,8 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = cgroup_apply(&c->cg, c->args->spec->linux_->resources, err);
 	if (r >= 0)
+		r = cgroup_give(&c->cg, c->args->spec, c->init.pid, err);
+	if (r >= 0)
 		r = set_up_rdt(c, err);
 	if (r >= 0)
 		r = write_pid_file(c, err);
