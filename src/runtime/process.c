@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "runtime/init.h"
@@ -35,6 +36,28 @@ static void give_to_user(const struct init *in, int fd)
 	}
 }
 
+static bool is_null(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/* The host's /dev/null becomes the container's, as with runc: an open file on a mount that the
+ * container does not have can't be checkpointed. Where it has none it keeps what it was given. */
+static void take_own_null(const struct init *in, int fd)
+{
+	cleanup_fd int own = -EBADF;
+	int mode;
+
+	if (!is_null(fd) || (mode = fcntl(fd, F_GETFL)) < 0)
+		return;
+	own = path_open_in(in->root, "/dev/null", (mode & O_ACCMODE) | O_NOCTTY | O_NONBLOCK, 0,
+			   NULL);
+	if (own >= 0 && is_null(own) && fcntl(own, F_SETFL, mode) == 0)
+		dup2(own, fd);
+}
+
 int process_stdio(struct init *in, struct err *err)
 {
 	const struct container_stdio *io = &in->args->stdio;
@@ -52,6 +75,7 @@ int process_stdio(struct init *in, struct err *err)
 			return err_errno(err, errno, "setting up standard streams");
 		if (fds[i] == i)
 			fd_set_cloexec(i, false);
+		take_own_null(in, i);
 		give_to_user(in, i);
 	}
 	return 0;
