@@ -71,37 +71,6 @@ static int listen_start(struct creation *c, struct err *err)
 	return 0;
 }
 
-static void fill_state(struct creation *c)
-{
-	const struct spec *s = c->args->spec;
-	char created[TIME_RFC3339_MAX];
-	struct state *st = &c->st;
-
-	st->pub.oci_version = xstrdup(s->oci_version);
-	st->pub.id = xstrdup(c->args->id);
-	st->pub.bundle = xstrdup(c->in.bundle);
-	st->pub.rootfs = xstrdup(c->in.rootfs);
-	st->pub.created = xstrdup(time_rfc3339(time_now_ns(), created));
-	for (size_t i = 0; i < s->annotations.n; i++)
-		json_map_set(&st->pub.annotations, s->annotations.items[i].key,
-			     s->annotations.items[i].value);
-	if (s->linux_->cgroups_path)
-		st->cgroups_path = xstrdup(s->linux_->cgroups_path);
-	st->cgroups_planned = true;
-	st->shares_pid_ns = !(c->in.new_ns & CLONE_NEWPID);
-	if (s->linux_->resources && s->linux_->resources->memory)
-		st->memory_swap = s->linux_->resources->memory->swap.value;
-	st->hooks = hooks_save(s->hooks);
-	if (s->linux_->seccomp && s->linux_->seccomp->listener_path) {
-		st->listener_path = xstrdup(s->linux_->seccomp->listener_path);
-		st->listener_metadata = s->linux_->seccomp->listener_metadata
-					    ? xstrdup(s->linux_->seccomp->listener_metadata)
-					    : NULL;
-	}
-	st->chrooted = rootfs_is_chroot(&c->in);
-	c->in.state = &st->pub;
-}
-
 /* The state says where the cgroups will be before they are made: a killed runtime's delete --force
  * finds them. Only what clone3(2) needs is made before the init is. */
 static int make_cgroup(struct creation *c, struct err *err)
@@ -447,7 +416,9 @@ static int create(struct creation *c, struct err *err)
 	if (c->dir < 0)
 		return c->dir;
 	c->dir_made = true;
-	fill_state(c);
+	state_fill(&c->st, c->args->id, c->args->spec, c->in.bundle, c->in.rootfs);
+	c->st.chrooted = rootfs_is_chroot(&c->in);
+	c->in.state = &c->st.pub;
 	r = listen_start(c, err);
 	if (r >= 0)
 		r = make_cgroup(c, err);

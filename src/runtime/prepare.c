@@ -85,8 +85,7 @@ static int open_namespaces(struct init *in, struct err *err)
 	return check_namespaces(in, err);
 }
 
-/* The absolute path of a directory that the caller trusts. */
-static int absolute_dir(const char *base, const char *path, char **ret, struct err *err)
+int prepare_directory(const char *base, const char *path, char **ret, struct err *err)
 {
 	char target[PATH_MAX], link[FD_PATH_MAX];
 	cleanup_free char *joined = NULL;
@@ -107,7 +106,7 @@ static int absolute_dir(const char *base, const char *path, char **ret, struct e
 
 static int open_paths(struct init *in, struct err *err)
 {
-	int r = absolute_dir(NULL, in->args->bundle, &in->bundle, err);
+	int r = prepare_directory(NULL, in->args->bundle, &in->bundle, err);
 
 	if (r < 0)
 		return err_wrap(err, r, "bundle");
@@ -117,7 +116,7 @@ static int open_paths(struct init *in, struct err *err)
 	}
 	if (!in->spec->root || !in->spec->root->path)
 		return err_fail(err, ERR_INVALID, "root.path: needed");
-	r = absolute_dir(in->bundle, in->spec->root->path, &in->rootfs, err);
+	r = prepare_directory(in->bundle, in->spec->root->path, &in->rootfs, err);
 	return r < 0 ? err_wrap(err, r, "root.path") : 0;
 }
 

@@ -17,3 +17,5 @@ int prepare_mounts(struct init *in, struct err *err);
 void prepare_done(struct init *in, struct buf *bpf);
 /* Writes the container's id mappings for process pid. */
 int prepare_write_maps(const struct init *in, pid_t pid, struct err *err);
+/* The absolute path, without links, of a directory that the caller trusts; base may be NULL. */
+int prepare_directory(const char *base, const char *path, char **ret, struct err *err);

@@ -11,8 +11,10 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
 #include "oci/user.h"
 #include "runtime/cgroup.h"
+#include "runtime/hooks.h"
 #include "runtime/state.h"
 #include "sys/pidfd.h"
 #include "sys/procfs.h"
@@ -191,6 +193,35 @@ int state_dir_remove(const struct runtime *rt, const char *id, struct err *err)
 		return 0;
 	/* Something of a killed runtime is left: a temporary file. */
 	return path_remove_tree(root, id, err);
+}
+
+void state_fill(struct state *st, const char *id, const struct spec *spec, const char *bundle,
+		const char *rootfs)
+{
+	const struct spec_linux *l = spec->linux_;
+	const struct spec_namespace *pid_ns = spec_namespace_find(spec, NS_PID);
+	char created[TIME_RFC3339_MAX];
+
+	st->pub.oci_version = xstrdup(spec->oci_version);
+	st->pub.id = xstrdup(id);
+	st->pub.bundle = xstrdup(bundle);
+	st->pub.rootfs = xstrdup(rootfs);
+	st->pub.created = xstrdup(time_rfc3339(time_now_ns(), created));
+	for (size_t i = 0; i < spec->annotations.n; i++)
+		json_map_set(&st->pub.annotations, spec->annotations.items[i].key,
+			     spec->annotations.items[i].value);
+	if (l->cgroups_path)
+		st->cgroups_path = xstrdup(l->cgroups_path);
+	st->cgroups_planned = true;
+	st->shares_pid_ns = !pid_ns || (pid_ns->path && pid_ns->path[0]);
+	if (l->resources && l->resources->memory)
+		st->memory_swap = l->resources->memory->swap.value;
+	st->hooks = hooks_save(spec->hooks);
+	if (l->seccomp && l->seccomp->listener_path) {
+		st->listener_path = xstrdup(l->seccomp->listener_path);
+		if (l->seccomp->listener_metadata)
+			st->listener_metadata = xstrdup(l->seccomp->listener_metadata);
+	}
 }
 
 int state_write(int dirfd, const struct state *st, struct err *err)

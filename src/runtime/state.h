@@ -31,6 +31,9 @@ int state_dir_create(const struct runtime *rt, const char *id, struct err *err);
 int state_dir_open(const struct runtime *rt, const char *id, int lock, struct err *err);
 int state_dir_remove(const struct runtime *rt, const char *id, struct err *err);
 
+/* What is known of a container before it is made. *st is zeroed before. */
+void state_fill(struct state *st, const char *id, const struct spec *spec, const char *bundle,
+		const char *rootfs);
 int state_write(int dirfd, const struct state *st, struct err *err);
 /* Reads state.json; then looks at the process and sets pub.status and pub.pid. *ret is zeroed.
  * ERR_NOT_FOUND when there is no state.json: a create that was killed early. */

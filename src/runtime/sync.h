@@ -20,6 +20,7 @@ enum sync_type {
 	SYNC_LISTENER,    /* number is the seccomp notify fd, to be taken with pidfd_getfd(2) */
 	SYNC_READY,       /* created; waits for start */
 	SYNC_EXEC,        /* about to execute the program */
+	SYNC_CRIU,        /* our end of the connection to what becomes criu */
 	/* runtime -> init */
 	SYNC_MAPS_DONE,
 	SYNC_NETNS,  /* the network namespace that was made for it */

@@ -237,6 +237,15 @@ int mount_attach(int mount_fd, int target_fd, struct err *err)
 	return 0;
 }
 
+int mount_detach(int fd, struct err *err)
+{
+	char path[FD_PATH_MAX];
+
+	if (umount2(fd_proc_path(fd, path), MNT_DETACH) < 0)
+		return err_errno(err, errno, "detaching mount");
+	return 0;
+}
+
 int mount_set(int dirfd, const char *path, bool recursive, uint64_t set, uint64_t clear,
 	      uint64_t propagation, int userns_fd, struct err *err)
 {

@@ -46,6 +46,8 @@ int mount_reopen(int fd, struct err *err);
 int mount_clone(int dirfd, const char *path, bool recursive, struct err *err);
 /* move_mount to the object target_fd refers to (O_PATH, directory or file as the mount's root). */
 int mount_attach(int mount_fd, int target_fd, struct err *err);
+/* Unmounts the mount that fd is the root of, with all that is mounted below it. */
+int mount_detach(int fd, struct err *err);
 /* mount_setattr: MOUNT_ATTR_* to set and clear, propagation MS_SHARED/PRIVATE/SLAVE/UNBINDABLE or
  * 0, userns_fd >= 0 adds MOUNT_ATTR_IDMAP. dirfd + path "" works on the fd itself. */
 int mount_set(int dirfd, const char *path, bool recursive, uint64_t set, uint64_t clear,

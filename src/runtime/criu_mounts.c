@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mounts whose filesystems are outside of the container: criu saves their names only ("external"
+ * mounts), and gets their sources by name when it restores. Names are those of runc: the place in
+ * the container, /dev/null for masked files.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/cgroup.h"
+#include "runtime/checkpoint.h"
+#include "runtime/mount_opts.h"
+
+/* Bound from the host where the container may make no devices. */
+static const char *const devices[] = { "/dev/null",   "/dev/zero",    "/dev/full",
+				       "/dev/random", "/dev/urandom", "/dev/tty" };
+
+struct walk {
+	struct criu_opts *opts;
+	const struct spec *spec;
+	int root;           /* dump: of the container */
+	const char *bundle; /* restore */
+	const char *cgroup; /* restore: the path that the cgroup has in every hierarchy */
+};
+
+/* Dump: only what is a mount there now. The container may have changed links and mounts since. */
+static int add_mount(struct walk *w, const char *path, const char *name, struct err *err)
+{
+	cleanup_fd int fd = path_open_in(w->root, path, O_PATH, 0, NULL);
+	char link[FD_PATH_MAX], place[PATH_MAX];
+	struct statx st;
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) < 0)
+		return err_errno(err, errno, "reading %s of the container", path);
+	if (!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return 0;
+	n = readlink(fd_proc_path(fd, link), place, sizeof(place) - 1);
+	if (n < 0)
+		return err_errno(err, errno, "finding %s of the container", path);
+	place[n] = '\0';
+	json_map_set(&w->opts->ext_mnt, place, name);
+	return 0;
+}
+
+static int add_bind(struct walk *w, const struct spec_mount *m, struct err *err)
+{
+	cleanup_free char *name = path_clean(m->destination);
+	cleanup_free char *source = NULL;
+
+	if (!w->bundle)
+		return add_mount(w, name, name, err);
+	if (!m->source)
+		return 0;
+	source = m->source[0] == '/' ? xstrdup(m->source) : path_join(w->bundle, m->source);
+	json_map_set(&w->opts->ext_mnt, name, source);
+	return 0;
+}
+
+static int add_hierarchies(struct walk *w, const struct cgroup_system *sys,
+			   const struct spec_mount *m, struct err *err)
+{
+	for (size_t i = 0; i < sys->n; i++) {
+		const char *last = strrchr(sys->h[i].mount_point, '/');
+		cleanup_free char *place = NULL;
+		int r;
+
+		if (sys->h[i].v2 || !last)
+			continue;
+		place = path_join(m->destination, last + 1);
+		if (w->bundle) {
+			cleanup_free char *source = cgroup_path_in(&sys->h[i], w->cgroup);
+
+			json_map_set(&w->opts->ext_mnt, place, source);
+			continue;
+		}
+		r = add_mount(w, place, place, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* With a cgroup namespace the mounts are of the container's own, and criu knows them. */
+static int add_cgroup(struct walk *w, const struct spec_mount *m, struct err *err)
+{
+	CLEANUP(cgroup_system_done) struct cgroup_system sys = { 0 };
+	int r;
+
+	if (spec_namespace_find(w->spec, NS_CGROUP))
+		return 0;
+	r = cgroup_system_read(&sys, err);
+	if (r < 0)
+		return r;
+	if (sys.layout != CGROUP_V2)
+		return add_hierarchies(w, &sys, m, err);
+	if (w->bundle) {
+		cleanup_free char *source = cgroup_path_in(&sys.h[0], w->cgroup);
+
+		json_map_set(&w->opts->ext_mnt, m->destination, source);
+		return 0;
+	}
+	return add_mount(w, m->destination, m->destination, err);
+}
+
+static int add_configured(struct walk *w, const struct spec_mount *m, struct err *err)
+{
+	CLEANUP(mount_opts_done) struct mount_opts opts = { 0 };
+	int r = mount_opts_parse(m->options, &opts, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "mount at %s", m->destination);
+	if (m->uid_mappings.n || opts.idmap || opts.rec_idmap)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"the mount at %s is id-mapped, which criu can't restore",
+				m->destination);
+	if (opts.remount)
+		return 0;
+	if (opts.bind || str_eq(m->type, "bind"))
+		return add_bind(w, m, err);
+	return str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2") ? add_cgroup(w, m, err) : 0;
+}
+
+static int add_device(struct walk *w, const char *path, struct err *err)
+{
+	if (!w->bundle)
+		return add_mount(w, path, path, err);
+	json_map_set(&w->opts->ext_mnt, path, path);
+	return 0;
+}
+
+/* Files are covered by the container's /dev/null. Mostly that is a file of its own, else the
+ * host's; directories by a filesystem of its own. */
+static int add_masked(struct walk *w, const char *path, struct err *err)
+{
+	cleanup_fd int fd = -EBADF;
+	cleanup_fd int dev = -EBADF;
+	struct stat st, dev_st;
+
+	if (w->bundle) {
+		json_map_set(&w->opts->ext_mnt, path, "/dev/null");
+		return 0;
+	}
+	fd = path_open_in(w->root, path, O_PATH, 0, NULL);
+	dev = path_open_in(w->root, "/dev", O_PATH, 0, NULL);
+	if (fd < 0 || fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
+		return 0;
+	if (dev >= 0 && fstat(dev, &dev_st) == 0 && dev_st.st_dev == st.st_dev)
+		return 0;
+	return add_mount(w, path, path, err);
+}
+
+static int add_all(struct walk *w, struct err *err)
+{
+	const struct spec_linux *l = w->spec->linux_;
+	int r = 0;
+
+	for (size_t i = 0; i < w->spec->mounts.n && r >= 0; i++)
+		r = add_configured(w, &w->spec->mounts.items[i], err);
+	for (size_t i = 0; l->masked_paths && l->masked_paths[i] && r >= 0; i++)
+		r = add_masked(w, l->masked_paths[i], err);
+	for (size_t i = 0; i < ARRAY_SIZE(devices) && r >= 0; i++)
+		r = add_device(w, devices[i], err);
+	for (size_t i = 0; i < l->devices.n && r >= 0; i++)
+		r = add_device(w, l->devices.items[i].path, err);
+	return r;
+}
+
+int criu_mounts_dump(struct criu_opts *o, const struct spec *spec, pid_t pid, struct err *err)
+{
+	struct walk w = { .opts = o, .spec = spec, .root = -EBADF };
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	w.root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (w.root < 0)
+		return err_errno(err, errno, "opening the container's root");
+	r = add_all(&w, err);
+	fd_close(w.root);
+	return r;
+}
+
+int criu_mounts_restore(struct criu_opts *o, const struct spec *spec, const char *bundle,
+			const char *cgroup_rel_path, struct err *err)
+{
+	struct walk w = {
+		.opts = o,
+		.spec = spec,
+		.root = -EBADF,
+		.bundle = bundle,
+		.cgroup = cgroup_rel_path,
+	};
+
+	return add_all(&w, err);
+}

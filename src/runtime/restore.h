@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between restore.c and its parts. */
+#pragma once
+
+#include "runtime/cgroup.h"
+#include "runtime/checkpoint.h"
+#include "runtime/state.h"
+
+/* A restoration under way; everything that has to be undone is visible here. */
+struct restoration {
+	const struct runtime *rt;
+	const struct create_args *create;
+	const struct criu_args *args;
+	const struct spec *spec;
+	char *bundle, *rootfs, *root;
+	struct state st;
+	struct cgroup cg;
+	struct criu_dirs dirs;
+	struct criu_opts opts;
+	struct criu criu;
+	struct restore_child child;
+	char *program;
+	int dir; /* state directory, locked */
+	int console_sock;
+	struct container init;
+	bool dir_made, cgroup_made, rdt_made, pid_file_made, hooks_ran;
+};
+
+/* restore_notify.c: what is done when criu says how far it is; data is the restoration. */
+int restore_notify(void *data, const struct criu_resp *resp, const int *fds, size_t n_fds,
+		   struct err *err);

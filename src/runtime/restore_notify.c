@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sched.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "runtime/console.h"
+#include "runtime/hooks.h"
+#include "runtime/restore.h"
+#include "sys/netlink.h"
+#include "sys/ns.h"
+#include "sys/pidfd.h"
+#include "sys/procfs.h"
+
+/* The new network namespace is empty: what create does in one is done in it. */
+static int set_up_network(struct restoration *r, pid_t pid, struct err *err)
+{
+	const struct spec_namespace *ns = spec_namespace_find(r->spec, NS_NETWORK);
+	const struct json_map *sysctls = &r->spec->linux_->sysctl;
+	cleanup_fd int own = -EBADF;
+	cleanup_fd int fd = -EBADF;
+	cleanup_fd int procfs = -EBADF;
+	int e, back;
+
+	if (!ns || (ns->path && ns->path[0]))
+		return 0;
+	own = ns_open("/proc/self/ns/net", CLONE_NEWNET, err);
+	fd = own < 0 ? own : ns_open_of(pid, CLONE_NEWNET, err);
+	procfs = fd < 0 ? fd : procfs_open(0, err);
+	e = procfs < 0 ? procfs : ns_join(fd, CLONE_NEWNET, err);
+	if (e < 0)
+		return e;
+	e = netlink_loopback_up(err);
+	for (size_t i = 0; i < sysctls->n && e >= 0; i++)
+		if (str_starts(sysctls->items[i].key, "net"))
+			e = procfs_write_sysctl(procfs, sysctls->items[i].key,
+						sysctls->items[i].value, err);
+	back = ns_join(own, CLONE_NEWNET, e < 0 ? NULL : err);
+	return e < 0 ? e : back;
+}
+
+static int on_namespaces(struct restoration *r, pid_t pid, struct err *err)
+{
+	const struct spec_hooks *h = r->spec->hooks;
+	int e = set_up_network(r, pid, err);
+
+	if (e < 0)
+		return err_wrap(err, e, "setting up the network namespace");
+	if (!h)
+		return 0;
+	r->hooks_ran = true;
+	r->st.pub.pid = pid;
+	e = hooks_run("prestart", &h->prestart, &r->st.pub, CONTAINER_CREATING,
+		      r->create->cancel_fd, err);
+	return e < 0 ? e
+		     : hooks_run("createRuntime", &h->create_runtime, &r->st.pub,
+				 CONTAINER_CREATING, r->create->cancel_fd, err);
+}
+
+static int write_pid_file(struct restoration *r, struct err *err)
+{
+	char text[16];
+	int n, e;
+
+	if (!r->create->pid_file)
+		return 0;
+	n = snprintf(text, sizeof(text), "%d", r->init.pid);
+	e = io_replace_file(AT_FDCWD, r->create->pid_file, text, (size_t)n, 0644, false, err);
+	r->pid_file_made = e >= 0;
+	return e;
+}
+
+/* The processes are complete and wait for the answer. */
+static int on_restored(struct restoration *r, pid_t pid, struct err *err)
+{
+	int e;
+
+	r->init.pid = pid;
+	r->init.pidfd = pidfd_of(pid);
+	if (r->init.pidfd < 0)
+		return err_errno(err, -r->init.pidfd, "opening the restored process %d", pid);
+	r->st.pub.pid = pid;
+	procfs_stat(pid, NULL, &r->st.pub.pid_start_time);
+	e = state_write(r->dir, &r->st, err);
+	return e < 0 ? e : write_pid_file(r, err);
+}
+
+static int on_terminal(struct restoration *r, const int *fds, size_t n_fds, struct err *err)
+{
+	int fd;
+
+	if (n_fds != 1)
+		return err_errno(err, EPROTO, "receiving the terminal from criu");
+	if (r->console_sock >= 0)
+		return console_send(r->console_sock, fds[0], err);
+	if (!r->create->console_fd_out || *r->create->console_fd_out >= 0)
+		return 0;
+	fd = fd_dup(fds[0], 3);
+	if (fd < 0)
+		return err_errno(err, -fd, "keeping the terminal");
+	*r->create->console_fd_out = fd;
+	return 0;
+}
+
+int restore_notify(void *data, const struct criu_resp *resp, const int *fds, size_t n_fds,
+		   struct err *err)
+{
+	struct restoration *r = data;
+	const char *script = resp->notify.script;
+
+	if (str_eq(script, "setup-namespaces"))
+		return on_namespaces(r, resp->notify.pid, err);
+	if (str_eq(script, "post-restore"))
+		return on_restored(r, resp->notify.pid, err);
+	if (str_eq(script, "orphan-pts-master"))
+		return on_terminal(r, fds, n_fds, err);
+	return 0;
+}
