@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JSON <-> struct through one table of field descriptors per struct: the table parses, checks,
- * writes, and frees. Over json-c, strict (RFC 8259: no comments, no trailing commas, no NaN, no
- * duplicate keys, no integers over 64 bits, valid UTF-8 without NUL), with limits on bytes and
- * depth. Errors name the place: "linux.resources.memory.limit: expected an integer, got a string".
+ * writes, and frees. Strict (RFC 8259: no comments, no trailing commas, no NaN, no duplicate
+ * keys, no integers over 64 bits, valid UTF-8 without NUL), with limits on bytes and depth. Errors name the place: "linux.resources.memory.limit: expected an integer, got a string".
  * Unknown members are ignored. null counts as absent; an element of an array can't be null.
  *
  * Memory: strings, arrays and sub-objects that parsing made belong to the struct; json_free() frees

@@ -6,8 +6,6 @@
 
 #define JSON_SHOWN_MAX 80 /* bytes of a wrong value that an error repeats */
 
-struct json_object;
-
 /* How an integer kind lies in the struct, and its range. */
 struct json_int {
 	size_t size; /* of the value in bytes; 0: not an integer kind */
@@ -24,22 +22,64 @@ struct json_items {
 	size_t n;
 };
 
-/* Where a text breaks RFC 8259, and how; why is NULL while it does not. */
+/* json_lex.c: tokens of RFC 8259, without what these formats can't hold (integers over 64 bits,
+ * NUL). */
+struct json_lexer {
+	const char *p, *end;
+	const char *token; /* start of the last one */
+	const char *why;   /* p is at a fault; NULL: there is none */
+};
+/* The next token's first byte, or 0 at the end or at a fault. Leaves p behind the token. */
+char json_lex(struct json_lexer *l);
+
+enum json_type {
+	JSON_TYPE_NULL,
+	JSON_TYPE_BOOL,
+	JSON_TYPE_INT,
+	JSON_TYPE_FLOAT,
+	JSON_TYPE_STRING,
+	JSON_TYPE_ARRAY,
+	JSON_TYPE_OBJECT,
+	JSON_TYPES
+};
+/* A value; those inside an array or object follow it, so the next one beside it is at v + v->size.
+ */
+struct json_value {
+	enum json_type type;
+	const char *key;  /* of a member, decoded; NULL: an element, or the top */
+	const char *text; /* a string: decoded, terminated; else as written, not terminated */
+	uint32_t len;     /* of text */
+	uint32_t n;       /* members or elements */
+	uint32_t size;    /* in values, itself included */
+	uint32_t key_at;  /* where the key's token is in the document */
+};
+struct json_tree {
+	struct json_value *values; /* the first is the document */
+	size_t n, cap;
+	char *strings; /* what key and text of strings point to */
+	size_t strings_len;
+};
+enum json_problem {
+	JSON_NO_PROBLEM,
+	JSON_SYNTAX,    /* at, why */
+	JSON_DUPLICATE, /* the key whose token is at */
+	JSON_TOO_DEEP
+};
 struct json_fault {
+	enum json_problem problem;
 	size_t at;
 	const char *why;
 };
-
-/*
- * Checks all that json-c's strict mode lets through: token by token, strings (quotes, control
- * bytes, UTF-8, no NUL), numbers (form, integers within 64 bits) and words. The order of tokens is
- * left to json-c. Returns the number of members of all objects together, by which duplicate names
- * show, or -EINVAL.
- */
-ssize_t json_check_tokens(const char *text, size_t len, struct json_fault *fault);
-/* In a valid text: the first name that its object has had before, as text with escapes; NULL when
- * there is none. The caller frees. */
-char *json_find_duplicate(const char *text, size_t len);
+/* json_tree.c: parses the text, which must stay while the tree is used. false: *fault says why;
+ * also then json_tree_done(). */
+bool json_tree_parse(struct json_tree *t, const char *text, size_t len, struct json_fault *fault);
+void json_tree_done(struct json_tree *t);
+/* The member of an object, NULL when it is absent or null. */
+const struct json_value *json_tree_member(const struct json_value *object, const char *name);
+/* Appends the value as JSON text without spaces. */
+void json_tree_write(const struct json_value *v, struct buf *out);
+#define json_tree_foreach(item, v)                                                                 \
+	for (const struct json_value *item = (v) + 1; item < (v) + (v)->size; item += item->size)
 
 /* Where we are in the document: a chain on the stack that becomes text only in an error. */
 struct json_place {
@@ -57,13 +97,14 @@ struct json_parser {
 int json_fail_at(struct json_parser *ps, const struct json_place *at, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 /* v is an object. Parses its members, then checks it. */
-int json_parse_object(struct json_parser *ps, const struct json_desc *desc, struct json_object *v,
-		      void *to, const struct json_place *at);
+int json_parse_object(struct json_parser *ps, const struct json_desc *desc,
+		      const struct json_value *v, void *to, const struct json_place *at);
 
 /* json_kinds.c: v is not null. Fails unless it is an object. */
-int json_expect_object(struct json_parser *ps, struct json_object *v, const struct json_place *at);
+int json_expect_object(struct json_parser *ps, const struct json_value *v,
+		       const struct json_place *at);
 /* Parses v, which is not null, into the field at to. */
-int json_parse_value(struct json_parser *ps, const struct json_field *f, struct json_object *v,
+int json_parse_value(struct json_parser *ps, const struct json_field *f, const struct json_value *v,
 		     void *to, const struct json_place *at);
 /* "a string": what the kind is in JSON. */
 const char *json_kind_noun(enum json_kind kind);

@@ -1,91 +1,96 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of the tree that json-c made, into the field kinds of base/json.h. */
+/* Values of the tree into the field kinds of base/json.h. */
 #include "base/json.h"
 
 #include <inttypes.h>
-#include <json-c/json.h>
 
 #include "base/json_internal.h"
 #include "base/str.h"
 
-static const char *type_name(json_object *v)
+static const char *type_name(const struct json_value *v)
 {
 	static const char *const names[] = {
-		[json_type_null] = "null",
-		[json_type_boolean] = "a boolean",
-		[json_type_double] = "a number that is no integer",
-		[json_type_int] = "an integer",
-		[json_type_object] = "an object",
-		[json_type_array] = "an array",
-		[json_type_string] = "a string",
+		[JSON_TYPE_NULL] = "null",
+		[JSON_TYPE_BOOL] = "a boolean",
+		[JSON_TYPE_FLOAT] = "a number that is no integer",
+		[JSON_TYPE_INT] = "an integer",
+		[JSON_TYPE_OBJECT] = "an object",
+		[JSON_TYPE_ARRAY] = "an array",
+		[JSON_TYPE_STRING] = "a string",
 	};
 
-	return names[json_object_get_type(v)];
+	return names[v->type];
 }
 
-static int expect(struct json_parser *ps, const struct json_place *at, json_object *v,
-		  json_type type, const char *expected)
+static int expect(struct json_parser *ps, const struct json_place *at, const struct json_value *v,
+		  enum json_type type, const char *expected)
 {
-	if (json_object_get_type(v) == type)
+	if (v->type == type)
 		return 0;
 	return json_fail_at(ps, at, "expected %s, got %s", expected, type_name(v));
 }
 
-static char *dup_string(json_object *v)
+static char *dup_string(const struct json_value *v)
 {
-	return xstrndup(json_object_get_string(v), (size_t)json_object_get_string_len(v));
+	return xstrndup(v->text, v->len);
 }
 
-static int parse_str(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		     const struct json_place *at)
+static int parse_str(struct json_parser *ps, const struct json_field *f, const struct json_value *v,
+		     void *to, const struct json_place *at)
 {
-	int r = expect(ps, at, v, json_type_string, "a string");
+	int r = expect(ps, at, v, JSON_TYPE_STRING, "a string");
 
 	if (r < 0)
 		return r;
-	if ((f->flags & JSON_NOT_EMPTY) && json_object_get_string_len(v) == 0)
+	if ((f->flags & JSON_NOT_EMPTY) && v->len == 0)
 		return json_fail_at(ps, at, "expected a string that is not empty");
 	*(char **)to = dup_string(v);
 	return 0;
 }
 
-static int parse_bool(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		      const struct json_place *at)
+static int parse_bool(struct json_parser *ps, const struct json_field *f,
+		      const struct json_value *v, void *to, const struct json_place *at)
 {
-	int r = expect(ps, at, v, json_type_boolean, "a boolean");
+	int r = expect(ps, at, v, JSON_TYPE_BOOL, "a boolean");
 
 	if (r < 0)
 		return r;
 	if (f->kind == JSON_OPT_BOOL)
-		*(struct opt_bool *)to = (struct opt_bool){ true, json_object_get_boolean(v) };
+		*(struct opt_bool *)to = (struct opt_bool){ true, *v->text == 't' };
 	else
-		*(bool *)to = json_object_get_boolean(v);
+		*(bool *)to = *v->text == 't';
 	return 0;
 }
 
 /* Reads an integer in the range of its kind. As text said, the value's bits are in *ret. */
-static int get_int(struct json_parser *ps, const struct json_int *k, json_object *v, uint64_t *ret,
-		   const struct json_place *at)
+static int get_int(struct json_parser *ps, const struct json_int *k, const struct json_value *v,
+		   uint64_t *ret, const struct json_place *at)
 {
-	int r = expect(ps, at, v, json_type_int, "an integer");
-	int64_t i;
+	int r = expect(ps, at, v, JSON_TYPE_INT, "an integer");
+	char text[24]; /* the lexer lets in what has 64 bits */
+	int64_t i = 0;
 	bool ok;
 
 	if (r < 0)
 		return r;
-	/* json-c keeps what is over INT64_MAX as unsigned and clamps in the other getter */
-	i = json_object_get_int64(v);
-	*ret = i < 0 ? (uint64_t)i : json_object_get_uint64(v);
-	ok = i < 0 ? i >= k->min : *ret <= k->max;
+	snprintf(text, sizeof(text), "%.*s", (int)v->len, v->text);
+	if (*text == '-') {
+		/* str_parse_i64() takes no "-0", and *ret 0 is right for it */
+		ok = str_eq(text, "-0") || str_parse_i64(text, &i) == 0;
+		*ret = (uint64_t)i;
+		ok = ok && i >= k->min;
+	} else {
+		ok = str_parse_u64(text, ret) == 0 && *ret <= k->max;
+	}
 	if (!ok)
 		return json_fail_at(ps, at,
 				    "expected an integer from %" PRId64 " to %" PRIu64 ", got %s",
-				    k->min, k->max, json_object_get_string(v));
+				    k->min, k->max, text);
 	return 0;
 }
 
-static int parse_int(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		     const struct json_place *at)
+static int parse_int(struct json_parser *ps, const struct json_field *f, const struct json_value *v,
+		     void *to, const struct json_place *at)
 {
 	const struct json_int *k = &json_ints[f->kind];
 	uint64_t value;
@@ -102,42 +107,42 @@ static int parse_int(struct json_parser *ps, const struct json_field *f, json_ob
 	return 0;
 }
 
-static int parse_enum(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		      const struct json_place *at)
+static int parse_enum(struct json_parser *ps, const struct json_field *f,
+		      const struct json_value *v, void *to, const struct json_place *at)
 {
 	cleanup_buf struct buf words = BUF_INIT;
 	cleanup_free char *shown = NULL;
-	int r = expect(ps, at, v, json_type_string, "a string");
+	int r = expect(ps, at, v, JSON_TYPE_STRING, "a string");
 
 	if (r < 0)
 		return r;
 	for (int i = 0; f->names[i]; i++) {
-		if (strcmp(f->names[i], json_object_get_string(v)) == 0) {
+		if (strcmp(f->names[i], v->text) == 0) {
 			*(int *)to = i;
 			return 0;
 		}
 		buf_addf(&words, "%s\"%s\"", i ? ", " : "", f->names[i]);
 	}
-	shown = str_escape(json_object_get_string(v));
+	shown = str_escape(v->text);
 	return json_fail_at(ps, at, "expected one of %s, got \"%.*s\"", buf_str(&words),
 			    JSON_SHOWN_MAX, shown);
 }
 
-static int expect_array(struct json_parser *ps, const struct json_field *f, json_object *v,
-			const struct json_place *at, size_t *ret_n)
+static int expect_array(struct json_parser *ps, const struct json_field *f,
+			const struct json_value *v, const struct json_place *at, size_t *ret_n)
 {
-	int r = expect(ps, at, v, json_type_array, "an array");
+	int r = expect(ps, at, v, JSON_TYPE_ARRAY, "an array");
 
 	if (r < 0)
 		return r;
-	*ret_n = json_object_array_length(v);
+	*ret_n = v->n;
 	if ((f->flags & JSON_NOT_EMPTY) && *ret_n == 0)
 		return json_fail_at(ps, at, "expected an array that is not empty");
 	return 0;
 }
 
-static int parse_strv(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		      const struct json_place *at)
+static int parse_strv(struct json_parser *ps, const struct json_field *f,
+		      const struct json_value *v, void *to, const struct json_place *at)
 {
 	char **list;
 	size_t n;
@@ -146,20 +151,21 @@ static int parse_strv(struct json_parser *ps, const struct json_field *f, json_o
 	if (r < 0)
 		return r;
 	*(char ***)to = list = xcalloc(n + 1, sizeof(char *));
-	for (size_t i = 0; i < n; i++) {
-		const struct json_place here = { .up = at, .index = i };
-		json_object *item = json_object_array_get_idx(v, i);
+	n = 0;
+	json_tree_foreach(item, v)
+	{
+		const struct json_place here = { .up = at, .index = n };
 
-		r = expect(ps, &here, item, json_type_string, "a string");
+		r = expect(ps, &here, item, JSON_TYPE_STRING, "a string");
 		if (r < 0)
 			return r;
-		list[i] = dup_string(item);
+		list[n++] = dup_string(item);
 	}
 	return 0;
 }
 
-static int parse_u32s(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		      const struct json_place *at)
+static int parse_u32s(struct json_parser *ps, const struct json_field *f,
+		      const struct json_value *v, void *to, const struct json_place *at)
 {
 	struct json_u32s *list = to;
 	size_t n;
@@ -168,55 +174,55 @@ static int parse_u32s(struct json_parser *ps, const struct json_field *f, json_o
 	if (r < 0 || n == 0)
 		return r;
 	list->items = xcalloc(n, sizeof(*list->items));
-	for (; list->n < n; list->n++) {
+	json_tree_foreach(item, v)
+	{
 		const struct json_place here = { .up = at, .index = list->n };
 		uint64_t value;
 
-		r = get_int(ps, &json_ints[JSON_U32], json_object_array_get_idx(v, list->n), &value,
-			    &here);
+		r = get_int(ps, &json_ints[JSON_U32], item, &value, &here);
 		if (r < 0)
 			return r;
-		list->items[list->n] = (uint32_t)value;
+		list->items[list->n++] = (uint32_t)value;
 	}
 	return 0;
 }
 
-static int expect_object(struct json_parser *ps, const struct json_field *f, json_object *v,
-			 const struct json_place *at)
+static int expect_object(struct json_parser *ps, const struct json_field *f,
+			 const struct json_value *v, const struct json_place *at)
 {
-	int r = expect(ps, at, v, json_type_object, "an object");
+	int r = expect(ps, at, v, JSON_TYPE_OBJECT, "an object");
 
-	if (r == 0 && (f->flags & JSON_NOT_EMPTY) && json_object_object_length(v) == 0)
+	if (r == 0 && (f->flags & JSON_NOT_EMPTY) && v->n == 0)
 		return json_fail_at(ps, at, "expected an object that is not empty");
 	return r;
 }
 
-static int parse_map(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		     const struct json_place *at)
+static int parse_map(struct json_parser *ps, const struct json_field *f, const struct json_value *v,
+		     void *to, const struct json_place *at)
 {
 	struct json_map *map = to;
 	int r = expect_object(ps, f, v, at);
 
-	if (r < 0 || json_object_object_length(v) == 0)
+	if (r < 0 || v->n == 0)
 		return r;
-	map->items = xcalloc((size_t)json_object_object_length(v), sizeof(*map->items));
-	json_object_object_foreach(v, name, value)
+	map->items = xcalloc(v->n, sizeof(*map->items));
+	json_tree_foreach(value, v)
 	{
-		const struct json_place here = { .up = at, .name = name };
+		const struct json_place here = { .up = at, .name = value->key };
 
-		if (!value)
+		if (value->type == JSON_TYPE_NULL)
 			continue;
-		r = expect(ps, &here, value, json_type_string, "a string");
+		r = expect(ps, &here, value, JSON_TYPE_STRING, "a string");
 		if (r < 0)
 			return r;
-		map->items[map->n].key = xstrdup(name);
+		map->items[map->n].key = xstrdup(value->key);
 		map->items[map->n++].value = dup_string(value);
 	}
 	return 0;
 }
 
-static int parse_obj(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		     const struct json_place *at)
+static int parse_obj(struct json_parser *ps, const struct json_field *f, const struct json_value *v,
+		     void *to, const struct json_place *at)
 {
 	int r = expect_object(ps, f, v, at);
 
@@ -228,8 +234,8 @@ static int parse_obj(struct json_parser *ps, const struct json_field *f, json_ob
 	return json_parse_object(ps, f->desc, v, *(void **)to, at);
 }
 
-static int parse_array(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		       const struct json_place *at)
+static int parse_array(struct json_parser *ps, const struct json_field *f,
+		       const struct json_value *v, void *to, const struct json_place *at)
 {
 	struct json_items *list = to;
 	size_t n;
@@ -238,12 +244,12 @@ static int parse_array(struct json_parser *ps, const struct json_field *f, json_
 	if (r < 0 || n == 0)
 		return r;
 	list->items = xcalloc(n, f->desc->size);
-	while (list->n < n) {
+	json_tree_foreach(item, v)
+	{
 		const struct json_place here = { .up = at, .index = list->n };
-		json_object *item = json_object_array_get_idx(v, list->n);
 		char *to_item = list->items + list->n * f->desc->size;
 
-		r = expect(ps, &here, item, json_type_object, "an object");
+		r = expect(ps, &here, item, JSON_TYPE_OBJECT, "an object");
 		if (r < 0)
 			return r;
 		list->n++; /* from here on json_free() looks at it */
@@ -254,26 +260,26 @@ static int parse_array(struct json_parser *ps, const struct json_field *f, json_
 	return 0;
 }
 
-static int parse_obj_map(struct json_parser *ps, const struct json_field *f, json_object *v,
-			 void *to, const struct json_place *at)
+static int parse_obj_map(struct json_parser *ps, const struct json_field *f,
+			 const struct json_value *v, void *to, const struct json_place *at)
 {
 	struct json_items *list = to;
 	int r = expect_object(ps, f, v, at);
 
-	if (r < 0 || json_object_object_length(v) == 0)
+	if (r < 0 || v->n == 0)
 		return r;
-	list->items = xcalloc((size_t)json_object_object_length(v), f->desc->size);
-	json_object_object_foreach(v, name, value)
+	list->items = xcalloc(v->n, f->desc->size);
+	json_tree_foreach(value, v)
 	{
-		const struct json_place here = { .up = at, .name = name };
+		const struct json_place here = { .up = at, .name = value->key };
 		char *item = list->items + list->n * f->desc->size;
 
-		if (!value)
+		if (value->type == JSON_TYPE_NULL)
 			continue;
-		r = expect(ps, &here, value, json_type_object, "an object");
+		r = expect(ps, &here, value, JSON_TYPE_OBJECT, "an object");
 		if (r < 0)
 			return r;
-		*(char **)item = xstrdup(name);
+		*(char **)item = xstrdup(value->key);
 		list->n++;
 		r = json_parse_object(ps, f->desc, value, item, &here);
 		if (r < 0)
@@ -282,17 +288,19 @@ static int parse_obj_map(struct json_parser *ps, const struct json_field *f, jso
 	return 0;
 }
 
-static int parse_raw(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		     const struct json_place *at)
+static int parse_raw(struct json_parser *ps, const struct json_field *f, const struct json_value *v,
+		     void *to, const struct json_place *at)
 {
-	*(char **)to = xstrdup(json_object_to_json_string_ext(
-	    v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	cleanup_buf struct buf text = BUF_INIT;
+
+	json_tree_write(v, &text);
+	*(char **)to = buf_take(&text);
 	return 0;
 }
 
 static const struct {
-	int (*parse)(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		     const struct json_place *at);
+	int (*parse)(struct json_parser *ps, const struct json_field *f, const struct json_value *v,
+		     void *to, const struct json_place *at);
 	const char *noun;
 } kinds[JSON_KINDS] = {
 	[JSON_STR] = { parse_str, "a string" },
@@ -317,13 +325,14 @@ static const struct {
 	[JSON_RAW] = { parse_raw, "a value" },
 };
 
-int json_expect_object(struct json_parser *ps, json_object *v, const struct json_place *at)
+int json_expect_object(struct json_parser *ps, const struct json_value *v,
+		       const struct json_place *at)
 {
-	return expect(ps, at, v, json_type_object, "an object");
+	return expect(ps, at, v, JSON_TYPE_OBJECT, "an object");
 }
 
-int json_parse_value(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		     const struct json_place *at)
+int json_parse_value(struct json_parser *ps, const struct json_field *f, const struct json_value *v,
+		     void *to, const struct json_place *at)
 {
 	return kinds[f->kind].parse(ps, f, v, to, at);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
-#include <json-c/json.h>
 #include <stdarg.h>
 
 #include "base/json_internal.h"
@@ -56,8 +55,8 @@ static int run_check(struct json_parser *ps, const struct json_desc *desc, const
 	return r;
 }
 
-static int parse_field(struct json_parser *ps, const struct json_field *f, json_object *v, void *to,
-		       const struct json_place *at)
+static int parse_field(struct json_parser *ps, const struct json_field *f,
+		       const struct json_value *v, void *to, const struct json_place *at)
 {
 	if (v)
 		return json_parse_value(ps, f, v, to, at);
@@ -79,8 +78,8 @@ static void init_enums(const struct json_desc *desc, void *to)
 	}
 }
 
-int json_parse_object(struct json_parser *ps, const struct json_desc *desc, json_object *v,
-		      void *to, const struct json_place *at)
+int json_parse_object(struct json_parser *ps, const struct json_desc *desc,
+		      const struct json_value *v, void *to, const struct json_place *at)
 {
 	int r;
 
@@ -88,23 +87,23 @@ int json_parse_object(struct json_parser *ps, const struct json_desc *desc, json
 	for (size_t i = 0; i < desc->n_fields; i++) {
 		const struct json_field *f = &desc->fields[i];
 		const struct json_place here = { .up = at, .name = f->name };
-		json_object *member = NULL;
 
-		json_object_object_get_ex(v, f->name, &member);
-		r = parse_field(ps, f, member, (char *)to + f->offset, &here);
+		r = parse_field(ps, f, json_tree_member(v, f->name), (char *)to + f->offset, &here);
 		if (r < 0)
 			return r;
 	}
 	return run_check(ps, desc, to, at);
 }
 
-static int parse_top(struct json_parser *ps, const struct json_desc *desc, json_object *v, void *to)
+static int parse_top(struct json_parser *ps, const struct json_desc *desc,
+		     const struct json_value *v, void *to)
 {
 	const struct json_field *f = desc->fields;
 	int r;
 
 	if (desc->n_fields == 1 && !f->name) {
-		r = parse_field(ps, f, v, (char *)to + f->offset, NULL);
+		r = parse_field(ps, f, v->type == JSON_TYPE_NULL ? NULL : v, (char *)to + f->offset,
+				NULL);
 		return r < 0 ? r : run_check(ps, desc, to, NULL);
 	}
 	r = json_expect_object(ps, v, NULL);
@@ -123,81 +122,45 @@ static int fail_syntax(struct json_parser *ps, const char *text, size_t at, cons
 			column, why);
 }
 
-static ssize_t count_members(json_object *v)
+/* The name's token as it stands there, without its quotes. */
+static int fail_duplicate(struct json_parser *ps, const char *text, size_t len, size_t at)
 {
-	ssize_t n = 0;
+	struct json_lexer l = { .p = text + at, .end = text + len };
 
-	if (json_object_get_type(v) == json_type_object) {
-		n = json_object_object_length(v);
-		json_object_object_foreach(v, name, member)
-		{
-			(void)name;
-			n += count_members(member);
-		}
-	} else if (json_object_get_type(v) == json_type_array) {
-		for (size_t i = 0; i < json_object_array_length(v); i++)
-			n += count_members(json_object_array_get_idx(v, i));
-	}
-	return n;
-}
-
-/* json-c keeps the last of several members of one name: then it has fewer than the text. */
-static int check_duplicates(struct json_parser *ps, json_object *v, ssize_t members,
-			    const char *text, size_t len)
-{
-	cleanup_free char *name = NULL;
-
-	if (count_members(v) == members)
-		return 0;
-	name = json_find_duplicate(text, len);
+	json_lex(&l);
+	size_t n = (size_t)(l.p - l.token) - 2;
 	return err_fail(ps->err, ERR_INVALID, "%s: member \"%.*s\" twice in one object", ps->what,
-			JSON_SHOWN_MAX, name ? name : "");
+			n < JSON_SHOWN_MAX ? (int)n : JSON_SHOWN_MAX, l.token + 1);
 }
 
-static int read_tree(struct json_parser *ps, json_tokener *tok, const char *text, size_t len,
-		     json_object **ret)
+static int fail_tree(struct json_parser *ps, const char *text, size_t len,
+		     const struct json_fault *fault)
 {
-	enum json_tokener_error e;
-
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
-	*ret = json_tokener_parse_ex(tok, text, (int)len);
-	e = json_tokener_get_error(tok);
-	if (e == json_tokener_success)
-		return 0;
-	if (e == json_tokener_error_depth)
+	switch (fault->problem) {
+	case JSON_DUPLICATE:
+		return fail_duplicate(ps, text, len, fault->at);
+	case JSON_TOO_DEEP:
 		return err_fail(ps->err, ERR_LIMIT, "%s: nested more than %d levels deep", ps->what,
 				JSON_DEPTH_MAX);
-	if (e == json_tokener_continue)
-		return fail_syntax(ps, text, len, "unexpected end");
-	return fail_syntax(ps, text, json_tokener_get_parse_end(tok), json_tokener_error_desc(e));
+	default:
+		return fail_syntax(ps, text, fault->at, fault->why);
+	}
 }
 
 int json_parse(const struct json_desc *desc, void *object, const char *text, size_t len,
 	       const char *what, struct err *err)
 {
+	CLEANUP(json_tree_done) struct json_tree tree = { .n = 0 };
 	struct err ignored;
 	struct json_parser ps = { .what = what, .err = err ? err : &ignored };
 	struct json_fault fault;
-	json_object *v = NULL;
-	json_tokener *tok;
-	ssize_t members;
 	int r;
 
 	if (len > JSON_BYTES_MAX)
 		return err_fail(err, ERR_LIMIT, "%s: larger than %d bytes", what, JSON_BYTES_MAX);
-	members = json_check_tokens(text, len, &fault);
-	if (members < 0)
-		return fail_syntax(&ps, text, fault.at, fault.why);
-	tok = json_tokener_new_ex(JSON_DEPTH_MAX);
-	if (!tok)
-		return err_errno(err, ENOMEM, "parsing %s", what);
-	r = read_tree(&ps, tok, text, len, &v);
-	if (r == 0)
-		r = check_duplicates(&ps, v, members, text, len);
-	if (r == 0)
-		r = parse_top(&ps, desc, v, object);
-	json_object_put(v);
-	json_tokener_free(tok);
+	if (!json_tree_parse(&tree, text, len, &fault))
+		return fail_tree(&ps, text, len, &fault);
+	r = parse_top(&ps, desc, tree.values, object);
 	if (r < 0)
 		json_free(desc, object);
 	return r;

@@ -243,6 +243,19 @@ static void test_syntax(void **state)
 	refuses("{\"x\":\"\\u0000\"}", "doc: line 1, column 8: NUL character in a string");
 	refuses("{\"x\":\"\\u12", "doc: line 1, column 8: invalid escape in a string");
 	refuses("{\"x\":\"\\", "doc: line 1, column 8: invalid escape in a string");
+	refuses("{\"x\":\"\\ud83d\\u12", "doc: line 1, column 14: invalid escape in a string");
+	refuses("{\"x\" 1}", "doc: line 1, column 6: unexpected character");
+	refuses("{\"x\":1 \"y\":2}", "doc: line 1, column 8: unexpected character");
+	refuses("{\"x\":}", "doc: line 1, column 6: unexpected character");
+	refuses("{\"x\":1]", "doc: line 1, column 7: unexpected character");
+	refuses("{1:1}", "doc: line 1, column 2: unexpected character");
+	refuses("{\"x\":[,1]}", "doc: line 1, column 7: unexpected character");
+	refuses("{\"x\":[1 2]}", "doc: line 1, column 9: unexpected character");
+	refuses("{\"x\":[1,]}", "doc: line 1, column 9: unexpected character");
+	refuses("{\"x\":[1", "doc: line 1, column 8: unexpected end");
+	refuses("{\"x\":", "doc: line 1, column 6: unexpected end");
+	refuses("{\"x\"", "doc: line 1, column 5: unexpected end");
+	refuses(",", "doc: line 1, column 1: unexpected character");
 	refuses("{\"x\":{\"b\":1,\"a\":{},\"\\u0062\":2}}",
 		"doc: member \"\\u0062\" twice in one object");
 }
@@ -259,6 +272,58 @@ static void test_depth(void **state)
 	buf_addc(&b, '}');
 	refuses(buf_str(&b), "doc: nested more than 32 levels deep");
 	buf_done(&b);
+}
+
+/* As deep as it goes, and in a member that nobody reads. */
+static void test_allowed_depth(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct sample d = { 0 };
+	struct err err = ERR_INIT;
+
+	buf_adds(&b, "{\"x\":");
+	for (int i = 0; i < JSON_DEPTH_MAX - 1; i++)
+		buf_addc(&b, '[');
+	buf_addc(&b, '1');
+	for (int i = 0; i < JSON_DEPTH_MAX - 1; i++)
+		buf_addc(&b, ']');
+	buf_addc(&b, '}');
+	assert_ok(json_parse(&sample_desc, &d, b.data, b.len, "doc", &err));
+	json_free(&sample_desc, &d);
+	buf_done(&b);
+}
+
+/* An object of so many members that names are sorted to be compared. */
+static void test_many_members(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct sample d = { 0 };
+	struct err err = ERR_INIT;
+
+	buf_adds(&b, "{\"i64\":7");
+	for (int i = 0; i < 500; i++)
+		buf_addf(&b, ",\"m%d\":[%d,{}]", i, i);
+	buf_addc(&b, '}');
+	assert_ok(json_parse(&sample_desc, &d, b.data, b.len, "doc", &err));
+	assert_int_equal(d.i64, 7);
+	json_free(&sample_desc, &d);
+	b.len--;
+	buf_adds(&b, ",\"m77\":null}");
+	refuses(buf_str(&b), "doc: member \"m77\" twice in one object");
+	buf_done(&b);
+}
+
+static void test_escapes(void **state)
+{
+	static const char text[] = "{\"str\":\"\\b\\f\\n\\r\\t\\/"
+				   "\\\\\\\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\\ud83dx\\udc00\"}";
+	struct sample d = { 0 };
+	struct err err = ERR_INIT;
+
+	assert_ok(json_parse(&sample_desc, &d, text, strlen(text), "doc", &err));
+	assert_string_equal(
+	    d.str, "\b\f\n\r\t/\\\"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbdx\xef\xbf\xbd");
+	json_free(&sample_desc, &d);
 }
 
 struct top {
@@ -313,8 +378,9 @@ int main(void)
 		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_pretty),       cmocka_unit_test(test_values),
 		cmocka_unit_test(test_checks),       cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_depth),        cmocka_unit_test(test_top_array),
-		cmocka_unit_test(test_write_string),
+		cmocka_unit_test(test_depth),        cmocka_unit_test(test_allowed_depth),
+		cmocka_unit_test(test_many_members), cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_top_array),    cmocka_unit_test(test_write_string),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

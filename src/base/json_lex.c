@@ -2,34 +2,27 @@
 #include "base/json_internal.h"
 
 #include <ctype.h>
-#include <json-c/json.h>
 
 #include "base/str.h"
 
-struct lexer {
-	const char *p, *end;
-	const char *token; /* start of the last one */
-	const char *why;
-};
-
-static bool fault(struct lexer *l, const char *why)
+static bool fault(struct json_lexer *l, const char *why)
 {
 	l->why = why;
 	return false;
 }
 
-static bool is_digit(const struct lexer *l)
+static bool is_digit(const struct json_lexer *l)
 {
 	return l->p < l->end && *l->p >= '0' && *l->p <= '9';
 }
 
-static bool is_char(const struct lexer *l, char c)
+static bool is_char(const struct json_lexer *l, char c)
 {
 	return l->p < l->end && *l->p == c;
 }
 
 /* The text need not be terminated, so its last bytes are looked at in a copy. */
-static size_t utf8_len(const struct lexer *l)
+static size_t utf8_len(const struct json_lexer *l)
 {
 	size_t left = (size_t)(l->end - l->p);
 	char tail[5] = { 0 };
@@ -40,7 +33,7 @@ static size_t utf8_len(const struct lexer *l)
 	return str_utf8_len(tail);
 }
 
-static bool lex_escape(struct lexer *l)
+static bool lex_escape(struct json_lexer *l)
 {
 	size_t left = (size_t)(l->end - ++l->p);
 
@@ -61,7 +54,7 @@ static bool lex_escape(struct lexer *l)
 	return true;
 }
 
-static bool lex_string(struct lexer *l)
+static bool lex_string(struct json_lexer *l)
 {
 	for (l->p++; l->p < l->end;) {
 		unsigned char c = (unsigned char)*l->p;
@@ -87,7 +80,7 @@ static bool lex_string(struct lexer *l)
 	return fault(l, "unexpected end inside a string");
 }
 
-static bool lex_digits(struct lexer *l)
+static bool lex_digits(struct json_lexer *l)
 {
 	if (!is_digit(l))
 		return fault(l, "invalid number");
@@ -96,7 +89,6 @@ static bool lex_digits(struct lexer *l)
 	return true;
 }
 
-/* json-c clamps what does not fit. */
 static bool fits(const char *s, size_t len)
 {
 	char copy[24];
@@ -112,7 +104,7 @@ static bool fits(const char *s, size_t len)
 	return copy[0] == '-' ? str_parse_i64(copy, &i) == 0 : str_parse_u64(copy, &u) == 0;
 }
 
-static bool lex_number(struct lexer *l)
+static bool lex_number(struct json_lexer *l)
 {
 	const char *start = l->p;
 	bool integer = true;
@@ -147,7 +139,7 @@ static bool lex_number(struct lexer *l)
 	return true;
 }
 
-static bool lex_word(struct lexer *l)
+static bool lex_word(struct json_lexer *l)
 {
 	static const char *const words[] = { "true", "false", "null" };
 
@@ -162,8 +154,7 @@ static bool lex_word(struct lexer *l)
 	return fault(l, "unexpected character");
 }
 
-/* The next token's first byte, or 0 at the end or at a fault. Leaves p behind the token. */
-static char lex(struct lexer *l)
+char json_lex(struct json_lexer *l)
 {
 	char c;
 	bool ok = true;
@@ -194,59 +185,4 @@ static char lex(struct lexer *l)
 		ok = lex_word(l);
 	}
 	return ok ? c : '\0';
-}
-
-ssize_t json_check_tokens(const char *text, size_t len, struct json_fault *fault)
-{
-	struct lexer l = { .p = text, .end = text + len };
-	ssize_t members = 0;
-	char c;
-
-	while ((c = lex(&l)))
-		members += c == ':';
-	fault->why = l.why;
-	fault->at = (size_t)(l.p - text);
-	return l.why ? -EINVAL : members;
-}
-
-/* Adds the name, a string token, to the set. True when it was there. */
-static bool add_name(struct json_object *set, const char *token, size_t len)
-{
-	struct json_tokener *tok = json_tokener_new();
-	struct json_object *name = tok ? json_tokener_parse_ex(tok, token, (int)len) : NULL;
-	const char *s = json_object_get_string(name);
-	bool had = s && json_object_object_get_ex(set, s, NULL);
-
-	if (s && !had)
-		json_object_object_add(set, s, NULL);
-	json_object_put(name);
-	json_tokener_free(tok);
-	return had;
-}
-
-char *json_find_duplicate(const char *text, size_t len)
-{
-	struct lexer l = { .p = text, .end = text + len };
-	struct json_object *sets[JSON_DEPTH_MAX + 1] = { NULL };
-	const char *token = NULL;
-	size_t token_len = 0;
-	char *found = NULL;
-	int depth = 0;
-	char c;
-
-	while (!found && (c = lex(&l))) {
-		if ((c == '{' || c == '[') && depth < JSON_DEPTH_MAX) {
-			sets[++depth] = json_object_new_object();
-		} else if ((c == '}' || c == ']') && depth > 0) {
-			json_object_put(sets[depth--]);
-		} else if (c == '"') {
-			token = l.token;
-			token_len = (size_t)(l.p - token);
-		} else if (c == ':' && token && add_name(sets[depth], token, token_len)) {
-			found = xstrndup(token + 1, token_len - 2);
-		}
-	}
-	while (depth > 0)
-		json_object_put(sets[depth--]);
-	return found;
 }
