@@ -120,7 +120,9 @@ static int create_hooks(struct init *in, struct err *err)
  */
 static int close_fds(struct init *in, struct err *err)
 {
-	const int keep[] = { in->sync, in->conn, in->listen_fd, in->root, log_fd() };
+	const int keep[] = {
+		in->sync, in->conn, in->listen_fd, in->root, in->host_mnt_fd, log_fd()
+	};
 	int passed = in->args->preserve_fds;
 	int r;
 

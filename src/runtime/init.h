@@ -32,6 +32,7 @@ struct init {
 	char *rootfs;              /* absolute; "" with an overlay */
 	uint64_t new_ns;           /* CLONE_NEW* to make */
 	uint64_t joined_ns;        /* CLONE_NEW* that are joined by path */
+	int host_mnt_fd;           /* the runtime's, where the container has none; or -EBADF */
 	int ns_fds[NS_COUNT];      /* by enum spec_ns; -EBADF */
 	bool userns;               /* the container is in another user namespace than the runtime */
 	bool mapped;               /* the container is not in the initial user namespace */

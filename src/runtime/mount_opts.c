@@ -125,12 +125,9 @@ const char *mount_opts_data(const struct mount_opts *o, const char *key)
 	return NULL;
 }
 
-const char *mount_opts_unknown(const struct mount_opts *o)
+bool mount_opts_known(const char *word)
 {
-	for (size_t i = 0; i < o->n_data; i++)
-		if (o->data[i].value || !find_word(o->data[i].key))
-			return o->data[i].key;
-	return NULL;
+	return find_word(word) != NULL;
 }
 
 void mount_opts_add_label(struct mount_opts *o, const char *type, const char *label)

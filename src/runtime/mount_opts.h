@@ -26,8 +26,7 @@ void mount_opts_done(struct mount_opts *o);
 /* The value of a filesystem's option, "" for a flag, NULL when not given. */
 const char *mount_opts_data(const struct mount_opts *o, const char *key);
 void mount_opts_add_data(struct mount_opts *o, const char *key, const char *value);
-/* An option that only a filesystem could know, NULL: there is none. */
-const char *mount_opts_unknown(const struct mount_opts *o);
+bool mount_opts_known(const char *word); /* else it is a filesystem's own */
 /* SELinux: a new filesystem without labels of its own gets the container's (linux.mountLabel, may
  * be NULL) for all files in it, as runc does it. */
 void mount_opts_add_label(struct mount_opts *o, const char *type, const char *label);

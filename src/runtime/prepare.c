@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -30,10 +31,6 @@ static int check_namespaces(const struct init *in, struct err *err)
 	uint64_t all = in->new_ns | in->joined_ns;
 	const struct spec *s = in->spec;
 
-	if (!(all & CLONE_NEWNS))
-		return err_fail(err, ERR_INVALID,
-				"linux.namespaces: a mount namespace is needed for the root "
-				"filesystem");
 	if (s->hostname && s->hostname[0] && !(all & CLONE_NEWUTS))
 		return err_fail(err, ERR_INVALID,
 				"hostname: can't be set without a uts namespace in "
@@ -56,6 +53,21 @@ static int check_namespaces(const struct init *in, struct err *err)
 		    err, ERR_INVALID,
 		    "linux.namespaces: an unprivileged container needs a user namespace");
 	return sysctl_check(in, err);
+}
+
+/* The container's processes end up in the runtime's mount namespace (rootfs.c), but its mounts are
+ * made in one that is thrown away then. Another user namespace has no right to go back. */
+static int share_mount_ns(struct init *in, struct err *err)
+{
+	if (in->mapped)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"linux.namespaces: with a user namespace a mount namespace is "
+				"needed, too");
+	in->host_mnt_fd = ns_open("/proc/self/ns/mnt", CLONE_NEWNS, err);
+	if (in->host_mnt_fd < 0)
+		return in->host_mnt_fd;
+	in->new_ns |= CLONE_NEWNS;
+	return 0;
 }
 
 static int open_namespaces(struct init *in, struct err *err)
@@ -82,6 +94,12 @@ static int open_namespaces(struct init *in, struct err *err)
 	in->userns = in->ns_fds[NS_USER] >= 0 || (in->new_ns & CLONE_NEWUSER);
 	/* As podman runs it: root of a user namespace that the container shares. */
 	in->mapped = in->userns || in->rt->rootless;
+	if (!((in->new_ns | in->joined_ns) & CLONE_NEWNS)) {
+		int r = share_mount_ns(in, err);
+
+		if (r < 0)
+			return r;
+	}
 	return check_namespaces(in, err);
 }
 
@@ -120,18 +138,24 @@ static int open_paths(struct init *in, struct err *err)
 	return r < 0 ? err_wrap(err, r, "root.path") : 0;
 }
 
-/* The kernel would not look at them, and "nosiud" would go unnoticed. Those of the table that are a
- * filesystem's have no effect on a bind mount, as by mount(8). */
+/* The kernel would not look at them, and "nosiud" would go unnoticed. What can only be a
+ * filesystem's, "mode=0755", has no effect on a bind mount, as by mount(8). */
 static int check_bind_options(const struct spec_mount *m, const struct mount_opts *o,
 			      struct err *err)
 {
-	const char *word = mount_opts_unknown(o);
-	cleanup_free char *shown = NULL;
-
-	if (!word || !(o->bind || str_eq(m->type, "bind")))
+	if (!o->bind && !str_eq(m->type, "bind"))
 		return 0;
-	shown = str_escape(word);
-	return err_fail(err, ERR_INVALID, "\"%s\" is no option of a bind mount", shown);
+	for (size_t i = 0; i < o->n_data; i++) {
+		cleanup_free char *shown = str_escape(o->data[i].key);
+
+		if (o->data[i].value)
+			log_warn("mounting %s: %s=... has no effect on a bind mount",
+				 m->destination, shown);
+		else if (!mount_opts_known(o->data[i].key))
+			return err_fail(err, ERR_INVALID, "\"%s\" is no option of a bind mount",
+					shown);
+	}
+	return 0;
 }
 
 static int parse_mounts(struct init *in, struct err *err)
@@ -177,6 +201,7 @@ void init_blank(struct init *in, const struct runtime *rt, const struct create_a
 		.args = args,
 		.spec = args->spec,
 		.rootfs_fd = -EBADF,
+		.host_mnt_fd = -EBADF,
 		.cgroup_fd = -EBADF,
 		.sync = -EBADF,
 		.sync_parent = -EBADF,
@@ -228,6 +253,7 @@ void prepare_done(struct init *in, struct buf *bpf)
 	for (size_t i = 0; i < NS_COUNT; i++)
 		fd_close(in->ns_fds[i]);
 	fd_close(in->rootfs_fd);
+	fd_close(in->host_mnt_fd);
 	free(in->mounts);
 	free(in->bundle);
 	free(in->rootfs);

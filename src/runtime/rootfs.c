@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "runtime/init.h"
 #include "sys/mount.h"
+#include "sys/ns.h"
 #include "sys/uapi.h"
 
 static bool joined_mount_ns(const struct init *in)
@@ -166,7 +167,32 @@ int rootfs_finish_mounts(struct init *in, struct err *err)
 
 bool rootfs_is_chroot(const struct init *in)
 {
-	return in->args->no_pivot || joined_mount_ns(in);
+	return in->args->no_pivot || joined_mount_ns(in) || in->host_mnt_fd >= 0;
+}
+
+/*
+ * The container shares the runtime's mount namespace, where nothing may be mounted. So its tree was
+ * made in a namespace that only this process has; a copy of it that is attached nowhere goes along
+ * to the shared one as the root directory, with no way up from it. Propagation means nothing there,
+ * and what is unbindable could not be copied.
+ */
+static int enter_shared(struct init *in, struct err *err)
+{
+	cleanup_fd int tree = -EBADF;
+	int r = mount_set(in->root, "", true, 0, 0, MS_PRIVATE, -EBADF, err);
+
+	if (r < 0)
+		return r;
+	tree = mount_clone(in->root, "", true, err);
+	if (tree < 0)
+		return tree;
+	r = ns_join(in->host_mnt_fd, CLONE_NEWNS, err);
+	in->host_mnt_fd = fd_close(in->host_mnt_fd);
+	if (r < 0)
+		return r;
+	if (fchdir(tree) < 0 || chroot(".") < 0)
+		return err_errno(err, errno, "changing root (chroot)");
+	return 0;
 }
 
 int rootfs_enter(struct init *in, struct err *err)
@@ -175,7 +201,12 @@ int rootfs_enter(struct init *in, struct err *err)
 	uint64_t flag = wanted_propagation(in, &recursive);
 	int r;
 
-	if (rootfs_is_chroot(in)) {
+	if (in->host_mnt_fd >= 0) {
+		flag = 0;
+		r = enter_shared(in, err);
+		if (r < 0)
+			return r;
+	} else if (rootfs_is_chroot(in)) {
 		if (fchdir(in->root) < 0 || chroot(".") < 0)
 			return err_errno(err, errno, "changing root (chroot)");
 	} else {

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import socket
+import subprocess
 import threading
 import time
 
@@ -47,6 +48,38 @@ def test_absent_namespaces_are_shared(root):
     del b.config["hostname"]
     assert b.run().ok().out.split() == [os.readlink(f"/proc/self/ns/{f}")
                                         for f in ("net", "ipc", "uts")]
+
+
+def test_shared_mount_namespace(root):
+    """The container's processes are in it, with mounts that nobody else sees."""
+    b = sh(root, "readlink /proc/self/ns/mnt; cat /proc/self/mountinfo; mount; cd /; "
+                 "echo *; test -c /dev/null && echo null; cat /proc/kcore /secret; "
+                 "echo x > /proc/sys/kernel/domainname; sh -c 'cd ../..; echo *'; mount -t tmpfs t /tmp")
+    (b.rootfs / "secret").write_text("no\n")
+    b.linux["maskedPaths"] = ["/secret", "/proc/kcore"]
+    without_ns(b, "mount")
+    b.mount("/extra/dir", "tmpfs", "tmpfs")
+    before = pathlib.Path("/proc/self/mountinfo").read_text()
+    r = b.run()
+    assert pathlib.Path("/proc/self/mountinfo").read_text() == before
+    lines = r.out.splitlines()
+    assert lines[0] == os.readlink("/proc/self/ns/mnt")
+    assert lines[1] == lines[3] and {"bin", "extra", "dev", "proc"} <= set(lines[1].split())
+    assert lines[2] == "null" and "no" not in lines
+    assert "Read-only file system" in r.err
+
+
+def test_exec_in_a_shared_mount_namespace(root):
+    b = root.bundle("sleep", "60")
+    without_ns(b, "mount")
+    b.save()
+    root.runtime("run", "-d", "--bundle", b.path, "c1", stdout=subprocess.DEVNULL,
+                 stderr=subprocess.DEVNULL).ok()
+    r = root.runtime("exec", "c1", "sh", "-c", "readlink /proc/self/ns/mnt; echo /*; ls /dev/pts")
+    own, tree, pts = r.ok().out.splitlines()[:3]
+    assert own == os.readlink("/proc/self/ns/mnt")
+    assert set(tree.split()) == {f"/{p.name}" for p in b.rootfs.iterdir()}
+    assert pts == "ptmx"
 
 
 def test_join_namespaces_by_path(root):
@@ -293,6 +326,18 @@ def test_memory_policy(anyone, policy, shown):
     if "Function not implemented" in r.err:
         harness.machine_cannot("its kernel has no NUMA")
     assert {line.split()[1] for line in r.ok().out.splitlines()} == {shown}
+
+
+def test_memory_policy_of_an_exec(root):
+    b = root.bundle("sleep", "60")
+    b.linux["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0"}
+    b.save()
+    if not os.path.exists("/proc/self/numa_maps"):
+        harness.machine_cannot("its kernel has no NUMA")
+    root.runtime("run", "-d", "--bundle", b.path, "c1", stdout=subprocess.DEVNULL,
+                 stderr=subprocess.DEVNULL).ok()
+    out = root.runtime("exec", "c1", "cat", "/proc/self/numa_maps").ok().out
+    assert {line.split()[1] for line in out.splitlines()} == {"bind:0"}
 
 
 def test_memory_policy_of_a_node_that_is_not_there(anyone):
@@ -563,7 +608,10 @@ def test_seccomp_listener(root):
     (lambda c: c["process"].update(cwd="relative"), ["process.cwd"]),
     (lambda c: c["process"].update(cwd=5), ["process.cwd", "string"]),
     (lambda c: c["linux"].update(namespaces=[{"type": "bogus"}]), ["linux.namespaces", "bogus"]),
-    (lambda c: (c.pop("hostname"), c["linux"].update(namespaces=[{"type": "pid"}])), ["mount"]),
+    (lambda c: c["linux"].update(
+        namespaces=[{"type": t} for t in ("user", "pid", "uts")],
+        uidMappings=[{"containerID": 0, "hostID": 1000, "size": 1}],
+        gidMappings=[{"containerID": 0, "hostID": 1000, "size": 1}]), ["mount namespace"]),
     (lambda c: c["root"].update(path="/no/such/dir"), ["root.path", "/no/such/dir"]),
     (lambda c: c.update(mounts=[{"destination": "/x", "type": "nosuchfs"}]), ["/x", "nosuchfs"]),
     (lambda c: c.update(mounts=[{"destination": "/x"}]), ["/x"]),
