@@ -55,13 +55,24 @@ int cgroup_open(char *const *paths, struct cgroup *ret, struct err *err)
 			return err_fail(err, ERR_CORRUPT, "more than %zu cgroup paths",
 					ARRAY_SIZE(cg.dirs));
 		}
-		if (!cgroup_path_is_cgroupfs(*paths, &is_v2))
+		int r = cgroup_path_is_cgroupfs(*paths, &is_v2);
+		/* What can't be seen now may still hold processes: never to be forgotten. */
+		if (r < 0 && r != -ENOENT && r != -ENODEV) {
+			cgroup_done(&cg);
+			return err_errno(err, -r, "looking at cgroup %s", *paths);
+		}
+		if (r <= 0)
 			continue;
 		*dir = (struct cgroup_dir){ .fd = -EBADF, .v2 = is_v2 };
 		if (is_v2) {
 			dir->fd = cgroup_path_open(*paths);
-			if (dir->fd < 0)
+			if (dir->fd == -ENOENT || dir->fd == -ENODEV)
 				continue; /* removed meanwhile */
+			if (dir->fd < 0) {
+				r = dir->fd;
+				cgroup_done(&cg);
+				return err_errno(err, -r, "opening cgroup %s", *paths);
+			}
 		}
 		dir->path = xstrdup(*paths);
 		cg.n++;

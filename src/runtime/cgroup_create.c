@@ -89,7 +89,7 @@ static int make_parents(const char *mount_point, char *path, int *n_made)
 	bool v2;
 
 	/* Without this a hierarchy that another mount hides would be made as plain directories. */
-	if (!cgroup_path_is_cgroupfs(mount_point, &v2))
+	if (cgroup_path_is_cgroupfs(mount_point, &v2) <= 0)
 		return -ENODEV;
 	for (char *slash = path + strlen(mount_point); (slash = strchr(slash + 1, '/'));) {
 		*slash = '\0';

@@ -91,12 +91,12 @@ int cgroup_path_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-bool cgroup_path_is_cgroupfs(const char *path, bool *ret_v2)
+int cgroup_path_is_cgroupfs(const char *path, bool *ret_v2)
 {
 	struct statfs st;
 
 	if (statfs(path, &st) < 0)
-		return false;
+		return -errno;
 	*ret_v2 = st.f_type == CGROUP2_SUPER_MAGIC;
 	return *ret_v2 || st.f_type == CGROUP_SUPER_MAGIC;
 }

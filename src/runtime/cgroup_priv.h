@@ -22,7 +22,8 @@ bool cgroup_file_exists(const struct cgroup_dir *dir, const char *name);
 int cgroup_path_mkdir(const char *path);
 int cgroup_path_rmdir(const char *path);
 int cgroup_path_open(const char *path); /* O_PATH | O_DIRECTORY */
-bool cgroup_path_is_cgroupfs(const char *path, bool *ret_v2);
+/* 1 or 0, -errno (-ENOENT: it is gone). */
+int cgroup_path_is_cgroupfs(const char *path, bool *ret_v2);
 /* All pids in cgroup.procs and those of child cgroups. 0 or -errno; the caller frees *ret. */
 int cgroup_pids_read(const struct cgroup_dir *dir, pid_t **ret, size_t *ret_n);
 /* Removes all child cgroups, deepest first. 0 or -errno (-EBUSY: one has processes). */

@@ -164,14 +164,23 @@ static int clone_init(struct creation *c, struct err *err)
 	return r < 0 ? r : cgroup_join_pid(&c->cg, p->pid, err);
 }
 
+/* That the other side is gone is for who reads next: it has left its error there. Anything else
+ * would leave both sides waiting for each other. */
+static int tell(struct creation *c, enum sync_type type, int64_t number, const int *fds, size_t n,
+		struct err *err)
+{
+	int r = sync_send(c->sync, type, number, fds, n);
+
+	if (r == 0 || r == -EPIPE || r == -ECONNRESET)
+		return 0;
+	return err_errno(err, -r, "talking to the container's first process");
+}
+
 static int give_maps(struct creation *c, pid_t pid, struct err *err)
 {
 	int r = prepare_write_maps(&c->in, pid, err);
 
-	if (r < 0)
-		return r;
-	sync_send(c->sync, SYNC_MAPS_DONE, 0, NULL, 0);
-	return 0;
+	return r < 0 ? r : tell(c, SYNC_MAPS_DONE, 0, NULL, 0, err);
 }
 
 /* Follows the intermediate process until it has made the init and is gone. */
@@ -250,11 +259,10 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 	n = cgroup_open_join(&c->cg, fds, ARRAY_SIZE(fds), err);
 	if (n < 0)
 		return n;
-	/* An init that has failed meanwhile has left its error to be read. */
-	sync_send(c->sync, SYNC_CGROUP, c->init.pid, fds, (size_t)n);
+	r = tell(c, SYNC_CGROUP, c->init.pid, fds, (size_t)n, err);
 	while (n > 0)
 		fd_close(fds[--n]);
-	return netns_helper_done(&c->netns_helper, err);
+	return r < 0 ? r : netns_helper_done(&c->netns_helper, err);
 }
 
 static int run_hooks(struct creation *c, struct err *err)
@@ -267,9 +275,7 @@ static int run_hooks(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = hooks_run("createRuntime", &h->create_runtime, &c->st.pub, CONTAINER_CREATING,
 			      c->args->cancel_fd, err);
-	if (r >= 0)
-		sync_send(c->sync, SYNC_GO, 0, NULL, 0);
-	return r;
+	return r < 0 ? r : tell(c, SYNC_GO, 0, NULL, 0, err);
 }
 
 static int give_netdevs(struct creation *c, struct sync_msg *msg, struct err *err)
@@ -277,9 +283,7 @@ static int give_netdevs(struct creation *c, struct sync_msg *msg, struct err *er
 	int r = msg->n_fds == 1 ? netdev_move(&c->in, c->init.pid, msg->fds[0], err)
 				: err_errno(err, EPROTO, "receiving the rtnetlink socket");
 
-	if (r >= 0)
-		sync_send(c->sync, SYNC_GO, 0, NULL, 0);
-	return r;
+	return r < 0 ? r : tell(c, SYNC_GO, 0, NULL, 0, err);
 }
 
 static int give_console(struct creation *c, struct sync_msg *msg, struct err *err)
@@ -298,9 +302,7 @@ static int give_listener(struct creation *c, int fd, struct err *err)
 {
 	int r = listener_deliver(&c->init, fd, &c->st, err);
 
-	if (r >= 0)
-		sync_send(c->sync, SYNC_GO, 0, NULL, 0);
-	return r;
+	return r < 0 ? r : tell(c, SYNC_GO, 0, NULL, 0, err);
 }
 
 static int created(struct creation *c, struct err *err)

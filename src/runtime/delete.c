@@ -8,10 +8,12 @@
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/state.h"
+#include "sys/pidfd.h"
 
 #define KILL_TIMEOUT_MS   10000
 #define KILL_EVERY_MS     100
 #define ORPHAN_TIMEOUT_MS 5000
+#define BUSY_TIMEOUT_MS   8000
 
 /*
  * A runtime was killed while it made them: the same call takes what there is over. An init that it
@@ -164,9 +166,41 @@ static int destroy(const struct runtime *rt, const struct state *st, struct err 
 	return r;
 }
 
+/* What a create or start that holds the lock waits for, mostly. */
+static void kill_unlocked(const struct runtime *rt, const char *id)
+{
+	cleanup_fd int dir = state_dir_open(rt, id, 0, NULL);
+	cleanup_state struct state st = { 0 };
+	cleanup_fd int pidfd = -EBADF;
+
+	if (dir < 0 || state_read(dir, id, &st, NULL) < 0)
+		return;
+	pidfd = state_pidfd(&st);
+	if (pidfd >= 0)
+		pidfd_kill(pidfd, SIGKILL);
+}
+
+/* A command that hangs, in a hook or on a dead filesystem, must not make this one hang as well. */
+static int lock_by_force(const struct runtime *rt, const char *id, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	int dir = -EAGAIN;
+
+	for (int i = 0; i < BUSY_TIMEOUT_MS / 10; i++) {
+		dir = state_dir_open(rt, id, LOCK_EX | LOCK_NB, err);
+		if (dir != -EAGAIN)
+			return dir;
+		kill_unlocked(rt, id);
+		nanosleep(&pause, NULL);
+	}
+	dir = err_fail(err, ERR_CONFLICT, "container %s is busy: another command works on it", id);
+	return err_hint(err, dir, "it may wait for a hook: end that command first");
+}
+
 int container_delete(const struct runtime *rt, const char *id, bool force, struct err *err)
 {
-	cleanup_fd int dir = state_dir_open(rt, id, LOCK_EX, err);
+	cleanup_fd int dir =
+	    force ? lock_by_force(rt, id, err) : state_dir_open(rt, id, LOCK_EX, err);
 	cleanup_state struct state st = { 0 };
 	struct err first = ERR_INIT;
 	int r;

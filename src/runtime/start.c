@@ -80,7 +80,9 @@ static int follow(int conn, const struct state *st, int cancel_fd, struct err *e
 			r = deliver_listener(st, (int)msg.number, err);
 			if (r < 0)
 				return r;
-			sync_send(conn, SYNC_GO, 0, NULL, 0);
+			r = sync_send(conn, SYNC_GO, 0, NULL, 0);
+			if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+				return err_errno(err, -r, "answering the first process");
 		}
 	}
 }
