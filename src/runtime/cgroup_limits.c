@@ -128,7 +128,8 @@ int limit_no_controller(const struct cgroup *cg, const char *controller, struct 
 {
 	const struct cgroup_dir *v2 = cgroup_dir_find_const(cg, NULL);
 
-	if (v2 && cg->layout == CGROUP_V2)
+	/* Of a hybrid machine too, when that is where the controller is. */
+	if (v2 && (cg->layout == CGROUP_V2 || cgroup_v2_offers(v2, controller)))
 		return cgroup_v2_explain(v2, controller, err);
 	if (cg->rootless) {
 		int r = err_fail(err, ERR_UNSUPPORTED,

@@ -164,6 +164,8 @@ int cgroup_v2_apply(struct cgroup *cg, const struct spec_resources *res, struct 
 int cgroup_v2_init(struct cgroup_dir *dir, struct err *err);
 /* Whether the controller is there, after an attempt to enable it. */
 bool cgroup_v2_has(struct cgroup_dir *dir, const char *controller);
+/* Whether the highest cgroup that can be seen has it. */
+bool cgroup_v2_offers(const struct cgroup_dir *dir, const char *controller);
 /* Sets the error that says which cgroup above does not give the controller, and why. -errno. */
 int cgroup_v2_explain(const struct cgroup_dir *dir, const char *controller, struct err *err);
 

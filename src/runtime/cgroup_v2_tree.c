@@ -148,6 +148,17 @@ bool cgroup_v2_has(struct cgroup_dir *dir, const char *controller)
 	return strv_has(dir->controllers, controller);
 }
 
+bool cgroup_v2_offers(const struct cgroup_dir *dir, const char *controller)
+{
+	cleanup_strv char **paths = ancestors(dir);
+	cleanup_strv char **has = NULL;
+
+	if (!paths || !paths[0])
+		return false;
+	const struct cgroup_dir top = { .fd = -EBADF, .path = paths[0], .v2 = true };
+	return controllers_of(&top, "cgroup.controllers", &has) == 0 && strv_has(has, controller);
+}
+
 /* Why the children of this cgroup don't have the controller. */
 static int explain_ancestor(char *path, const char *controller, struct err *err)
 {

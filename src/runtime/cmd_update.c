@@ -74,11 +74,11 @@ static int run_update(const void *globals, void *opts, char **args, struct err *
 	CLEANUP(buf_done) struct buf text = BUF_INIT;
 	struct spec_resources res = { 0 };
 	const char *what = o->resources ? o->resources : "options";
+	const struct spec_intel_rdt rdt = { .l3_cache_schema = o->l3_cache_schema,
+					    .mem_bw_schema = o->mem_bw_schema };
+	bool has_rdt = o->l3_cache_schema || o->mem_bw_schema;
 	int r = 0;
 
-	if (o->l3_cache_schema || o->mem_bw_schema)
-		return err_fail(err, ERR_UNSUPPORTED, "Intel RDT (--%s-schema) is not supported",
-				o->l3_cache_schema ? "l3-cache" : "mem-bw");
 	if (o->resources)
 		r = read_resources(o->resources, &text, err);
 	else
@@ -88,7 +88,7 @@ static int run_update(const void *globals, void *opts, char **args, struct err *
 			       str_eq(what, "-") ? "resources" : what, err);
 	if (r < 0)
 		return r;
-	r = container_update(globals_runtime(globals), args[0], &res, err);
+	r = container_update(globals_runtime(globals), args[0], &res, has_rdt ? &rdt : NULL, err);
 	json_free(&spec_resources_desc, &res);
 	return r;
 }

@@ -90,9 +90,11 @@ int container_resume(const struct runtime *rt, const char *id, struct err *err);
 
 /* New limits for a container that has not stopped: only what is set in resources changes, and
  * nothing when one of them can't be set (cgroup_update). A memory limit without memory.swap leaves
- * the sum of memory and swap as it was configured last. No lock, as above. */
+ * the sum of memory and swap as it was configured last. rdt: new schemata, or NULL. No lock, as
+ * above. */
 int container_update(const struct runtime *rt, const char *id,
-		     const struct spec_resources *resources, struct err *err);
+		     const struct spec_resources *resources, const struct spec_intel_rdt *rdt,
+		     struct err *err);
 
 /* What the container uses now (runtime/cgroup_stats.h). *ret: cgroup_stats_done(). ERR_CONFLICT:
  * not running. */

@@ -269,6 +269,36 @@ int rdt_configure(const struct rdt *rdt, const struct spec_intel_rdt *spec, bool
 	return r < 0 ? err_wrap(err, r, "linux.intelRdt") : 0;
 }
 
+int rdt_update(const struct rdt *rdt, const struct spec_intel_rdt *spec, char **ret_old,
+	       struct err *err)
+{
+	CLEANUP(buf_done) struct buf old = BUF_INIT;
+	cleanup_free char *path = NULL;
+	int r;
+
+	if (!rdt->group)
+		return err_fail(
+		    err, ERR_UNSUPPORTED,
+		    "changing Intel RDT: the container was made without linux.intelRdt");
+	path = path_join(rdt->group, "schemata");
+	r = io_read_file(AT_FDCWD, path, &old, SCHEMATA_MAX, err);
+	if (r >= 0)
+		r = configure(rdt, spec, true, err);
+	if (r < 0)
+		return err_wrap(err, r, "changing Intel RDT");
+	*ret_old = buf_take(&old);
+	return 0;
+}
+
+void rdt_restore(const struct rdt *rdt, const char *old)
+{
+	cleanup_free char *path = path_join(rdt->group, "schemata");
+	struct err err = ERR_INIT;
+
+	if (io_write_file(AT_FDCWD, path, old, &err) < 0)
+		log_warn("taking back a schema: %s", err.msg);
+}
+
 int rdt_join(const struct rdt *rdt, pid_t pid, struct err *err)
 {
 	const char *const groups[] = { rdt->group, rdt->mon };

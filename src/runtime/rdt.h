@@ -28,6 +28,10 @@ int rdt_make(const struct rdt *rdt, bool *ret_made, struct err *err);
 /* Checks a group that existed against the configuration, writes the schemata. */
 int rdt_configure(const struct rdt *rdt, const struct spec_intel_rdt *spec, bool made,
 		  struct err *err);
+/* New schemata for a group that is there. *ret_old: what rdt_restore() takes; the caller frees. */
+int rdt_update(const struct rdt *rdt, const struct spec_intel_rdt *spec, char **ret_old,
+	       struct err *err);
+void rdt_restore(const struct rdt *rdt, const char *old);
 /* A process without children: they would stay where they are. */
 int rdt_join(const struct rdt *rdt, pid_t pid, struct err *err);
 /* Removes what goes away with the container. all: the group, too, whosever it is. */

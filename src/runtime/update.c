@@ -34,8 +34,10 @@ static int64_t sum_after(const struct state *st, const struct spec_memory *m)
 }
 
 static int update(const struct runtime *rt, int dir, struct state *st,
-		  const struct spec_resources *resources, struct err *err)
+		  const struct spec_resources *resources, const struct spec_intel_rdt *rdt,
+		  struct err *err)
 {
+	cleanup_free char *old_schemata = NULL;
 	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
 	struct spec_resources res = *resources;
 	struct spec_memory memory;
@@ -49,8 +51,12 @@ static int update(const struct runtime *rt, int dir, struct state *st,
 		r = keep_sum(st, &memory, err);
 		res.memory = &memory;
 	}
+	if (r >= 0 && rdt)
+		r = rdt_update(&st->rdt, rdt, &old_schemata, err);
 	if (r >= 0)
 		r = cgroup_update(&cg, &res, err);
+	if (r < 0 && old_schemata)
+		rdt_restore(&st->rdt, old_schemata);
 	if (r < 0 || sum_after(st, res.memory) == st->memory_swap)
 		return r;
 	st->memory_swap = sum_after(st, res.memory);
@@ -58,7 +64,8 @@ static int update(const struct runtime *rt, int dir, struct state *st,
 }
 
 int container_update(const struct runtime *rt, const char *id,
-		     const struct spec_resources *resources, struct err *err)
+		     const struct spec_resources *resources, const struct spec_intel_rdt *rdt,
+		     struct err *err)
 {
 	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
 	cleanup_state struct state st = { 0 };
@@ -71,6 +78,6 @@ int container_update(const struct runtime *rt, const char *id,
 		return r;
 	if (st.pub.status == CONTAINER_STOPPED)
 		return err_fail(err, ERR_CONFLICT, "container not running");
-	r = update(rt, dir, &st, resources, err);
+	r = update(rt, dir, &st, resources, rdt, err);
 	return r < 0 ? err_wrap(err, r, "updating container %s", id) : 0;
 }

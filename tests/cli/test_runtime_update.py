@@ -107,7 +107,7 @@ def test_wrong_values(root):
             (("--cpuset-cpus", "0-"), "cpu.cpus"),
             (("--memory", "64m", "--memory-swap", "32m"), "memory.swap"),
             (("--cpu-idle", "2"), "cpu.idle"),
-            (("--l3-cache-schema", "L3:0=f"), "Intel RDT"),
+            (("--l3-cache-schema", "L3:0=f"), "Intel RDT: the container was made without linux.intelRdt"),
             (("--resources", "/no/such/file"), "/no/such/file")):
         root.runtime("update", *words, "c1").fails(message, code=1)
     root.runtime("update", "-r", "-", "c1", input="{").fails("resources", code=1)

@@ -229,6 +229,33 @@ static void test_the_kernels_words(void **state)
 	rdt_done(&rdt);
 }
 
+static void test_update_and_back(void **state)
+{
+	static const char before[] = "    L3:0=fff;1=fff\n    MB:0=100;1=100\n";
+	const struct spec_intel_rdt spec = { .l3_cache_schema = schema_l3 };
+	struct rdt none = { 0 }, rdt = { .group = path_join(root, "updated") };
+	struct err err = ERR_INIT;
+	char *old = NULL;
+
+	mkdir(rdt.group, 0755);
+	fill_group(rdt.group);
+	put(rdt.group, "schemata", before);
+	assert_ok(rdt_update(&rdt, &spec, &old, &err));
+	assert_string_equal(old, before);
+	assert_file(rdt.group, "schemata",
+		    "L3:0=7f0;1=1f\n=fff\n    MB:0=100;1=100\n"); /* no tail cut */
+	rdt_restore(&rdt, old);
+	assert_file(rdt.group, "schemata", before);
+	free(old);
+	rdt_done(&rdt);
+
+	old = NULL;
+	assert_true(rdt_update(&none, &spec, &old, &err) < 0);
+	assert_int_equal(err.kind, ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.msg, "without linux.intelRdt"));
+	assert_null(old);
+}
+
 static void test_nothing_asked(void **state)
 {
 	struct err err = ERR_INIT;
@@ -252,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_existing_class),
 		cmocka_unit_test(test_class_without_a_schema),
 		cmocka_unit_test(test_the_kernels_words),
+		cmocka_unit_test(test_update_and_back),
 		cmocka_unit_test(test_nothing_asked),
 	};
 
