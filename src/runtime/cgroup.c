@@ -102,10 +102,13 @@ int cgroup_limits_apply(struct cgroup *cg, const struct spec_resources *resource
 
 int cgroup_apply(struct cgroup *cg, const struct spec_resources *resources, struct err *err)
 {
+	struct cgroup_rounded space;
 	int r = 0;
 
 	if (cg->opened)
 		r = cgroup_controllers_read(cg, err);
+	if (r == 0 && cg->unit)
+		resources = cgroup_unit_round(resources, &space);
 	if (r == 0 && resources)
 		r = cgroup_limits_apply(cg, resources, err);
 	if (r == 0 && cg->left_out) {
@@ -167,6 +170,8 @@ int cgroup_delete(struct cgroup *cg, struct err *err)
 	int64_t deadline = 0;
 	int first = 0;
 
+	if (cg->unit)
+		cgroup_unit_stop(cg);
 	/* All at once where nothing is in the way; waiting starts after that. */
 	for (size_t i = 0; i < cg->n; i++) {
 		struct cgroup_dir *dir = &cg->dirs[i];
@@ -190,6 +195,7 @@ void cgroup_done(struct cgroup *cg)
 	for (size_t i = 0; i < cg->n; i++)
 		cgroup_dir_done(&cg->dirs[i]);
 	cgroup_pending_done(cg);
+	cgroup_unit_done(cg);
 	free(cg->rel_path);
 	strv_free(cg->left_out);
 	*cg = (struct cgroup){ .layout = CGROUP_NONE };

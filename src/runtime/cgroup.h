@@ -38,6 +38,7 @@ struct cgroup {
 	bool opened;     /* by cgroup_open: it has its device rules already */
 	struct cgroup_system *pending;  /* between cgroup_create_begin and _finish */
 	struct cgroup_journal *journal; /* what cgroup_update would have to take back */
+	struct cgroup_unit *unit;       /* the systemd driver's; NULL: cgroupfs */
 };
 
 /* Makes the directories: below every mounted v1 controller, name=systemd and cgroup2. cgroups_path
@@ -51,9 +52,30 @@ int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struc
 /* The same in two parts: first what clone3(2) needs, cgroup2; then the v1 hierarchies, nine or so,
  * while the container's init is at its root filesystem already. When _finish fails it
  * leaves nothing of its own; the caller deletes what _begin made. */
-int cgroup_create_begin(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
-			struct err *err);
+struct cgroup_request {
+	const char *cgroups_path;
+	const char *id;
+	bool rootless;
+	/* A transient scope of systemd's: cgroups_path is "slice:prefix:name". _begin only looks
+	 * for systemd and makes nothing; cgroup_enter_unit() does, with a process to put in it. */
+	bool systemd;
+	const struct json_map *annotations;     /* org.systemd.property.*; may be NULL */
+	const struct spec_resources *resources; /* as properties of the unit; may be NULL */
+};
+int cgroup_create_begin(const struct cgroup_request *req, struct cgroup *ret, struct err *err);
 int cgroup_create_finish(struct cgroup *cg, struct err *err);
+
+/* Between _begin and _finish: starts the unit with this process and waits until the process is in
+ * it: the init, or one that will be its parent, before it takes the ids of a user namespace (a
+ * user's systemd moves processes of its user only). Nothing without a unit. */
+int cgroup_enter_unit(struct cgroup *cg, pid_t pid, struct err *err);
+/* What state.json keeps: the unit's name (NULL: none), and whether the user's instance has it. */
+const char *cgroup_unit_name(const struct cgroup *cg, bool *ret_user);
+/* After cgroup_open(): it is this unit's. cgroup_apply() and cgroup_delete() then ask systemd. */
+void cgroup_set_unit(struct cgroup *cg, const char *unit, bool user);
+/* For a creation that was killed before the state had cgroup paths, when its processes are gone:
+ * the unit, if there was one, goes with them. Takes back what else there may be of it. */
+void cgroup_unit_forget(const char *cgroups_path, const char *id, bool user);
 
 /* The host path in hierarchy h of a cgroup with this rel_path. The caller frees. */
 char *cgroup_path_in(const struct cgroup_hierarchy *h, const char *rel_path);

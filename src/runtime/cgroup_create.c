@@ -28,12 +28,12 @@ static int path_wanted(const char *cgroups_path, const char *id, bool rootless, 
 		return 0;
 	}
 	if (is_systemd_form(cgroups_path)) {
-		int r =
-		    err_fail(err, ERR_UNSUPPORTED,
-			     "linux.cgroupsPath: \"%s\" is for systemd (slice:prefix:name), and "
-			     "the systemd driver is not there yet",
-			     cgroups_path);
-		return err_hint(err, r, "use the cgroupfs driver of the engine above");
+		int r = err_fail(err, ERR_UNSUPPORTED,
+				 "linux.cgroupsPath: \"%s\" is for systemd (slice:prefix:name)",
+				 cgroups_path);
+		return err_hint(err, r,
+				"give --systemd-cgroup, or set the engine's cgroup driver to "
+				"cgroupfs");
 	}
 	/* ".." goes no higher than the place that the path counts from */
 	cleanup_free char *rooted = path_join("/", cgroups_path);
@@ -50,9 +50,9 @@ static int path_wanted(const char *cgroups_path, const char *id, bool rootless, 
 	return 0;
 }
 
-/* The own cgroup as seen below the mount point, "/" or "/a/b". Inside a container whose mounts show
- * a part of the hierarchy, /proc/self/cgroup may still count from the host's root. */
-static char *own_below_mount(const struct cgroup_hierarchy *h)
+/* Inside a container whose mounts show a part of the hierarchy, /proc/self/cgroup may still count
+ * from the host's root. */
+char *cgroup_own_below_mount(const struct cgroup_hierarchy *h)
 {
 	const char *own = h->own_path;
 
@@ -72,7 +72,7 @@ char *cgroup_path_in(const struct cgroup_hierarchy *h, const char *wanted)
 	if (wanted[0] == '/')
 		return path_join(h->mount_point, wanted + 1);
 
-	cleanup_free char *own = own_below_mount(h);
+	cleanup_free char *own = cgroup_own_below_mount(h);
 	if (h->v2) { /* a cgroup with processes can't give controllers to children: beside it */
 		char *slash = strrchr(own, '/');
 		slash[slash == own ? 1 : 0] = '\0';
@@ -144,9 +144,10 @@ static int check_unused(const struct cgroup_dir *dir, struct err *err)
 	return 0;
 }
 
-static int dir_init(struct cgroup_dir *dir, bool pure_v2, struct err *err)
+/* unit: systemd has made it and put the process in. */
+static int dir_init(struct cgroup_dir *dir, bool pure_v2, bool unit, struct err *err)
 {
-	if (dir->n_created == 0) {
+	if (dir->n_created == 0 && !unit) {
 		int r = check_unused(dir, err);
 		if (r < 0)
 			return r;
@@ -185,7 +186,7 @@ static int create_dir(struct cgroup *cg, const struct cgroup_hierarchy *h, const
 	if (r < 0)
 		r = err_errno(err, -r, "making cgroup %s", dir.path);
 	else
-		r = dir_init(&dir, cg->layout == CGROUP_V2, err);
+		r = dir_init(&dir, cg->layout == CGROUP_V2, cg->unit, err);
 	if (r < 0) {
 		if (dir.n_created > 0 && cgroup_path_rmdir(dir.path) == 0)
 			cgroup_parents_remove(dir.path, dir.n_created - 1);
@@ -226,6 +227,8 @@ static int create_all(struct cgroup *cg, bool v2, struct err *err)
 	for (size_t i = 0; i < sys->n; i++) {
 		if (sys->h[i].v2 != v2 || !hierarchy_used(&sys->h[i], sys->layout))
 			continue;
+		if (cg->unit && v2 && !cgroup_unit_has(cg, &sys->h[i]))
+			continue;
 		int r = create_dir(cg, &sys->h[i], cg->rel_path, err);
 		if (r < 0) {
 			undo(cg, first);
@@ -264,22 +267,29 @@ int cgroup_create_begin_on(struct cgroup_system *sys, const char *cgroups_path, 
 	return 0;
 }
 
-int cgroup_create_begin(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
-			struct err *err)
+int cgroup_create_begin(const struct cgroup_request *req, struct cgroup *ret, struct err *err)
 {
 	struct cgroup_system sys;
-	int r = cgroup_system_read(&sys, err);
+	int r;
 
+	if (req->systemd)
+		return cgroup_unit_begin(req, ret, err);
+	r = cgroup_system_read(&sys, err);
 	if (r < 0)
 		return err_wrap(err, r, "looking for cgroups");
-	r = cgroup_create_begin_on(&sys, cgroups_path, id, rootless, ret, err);
+	r = cgroup_create_begin_on(&sys, req->cgroups_path, req->id, req->rootless, ret, err);
 	cgroup_system_done(&sys);
 	return r;
 }
 
 int cgroup_create_finish(struct cgroup *cg, struct err *err)
 {
-	int r = cg->pending ? create_all(cg, false, err) : 0;
+	int r = 0;
+
+	if (cg->pending && cg->unit)
+		r = create_all(cg, true, err);
+	if (cg->pending && r >= 0)
+		r = create_all(cg, false, err);
 
 	cgroup_pending_done(cg);
 	return r;
@@ -288,8 +298,11 @@ int cgroup_create_finish(struct cgroup *cg, struct err *err)
 int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
 		  struct err *err)
 {
+	const struct cgroup_request req = { .cgroups_path = cgroups_path,
+					    .id = id,
+					    .rootless = rootless };
 	struct cgroup cg;
-	int r = cgroup_create_begin(cgroups_path, id, rootless, &cg, err);
+	int r = cgroup_create_begin(&req, &cg, err);
 
 	if (r < 0)
 		return r;

@@ -68,6 +68,28 @@ void cgroup_journal_add(struct cgroup *cg, const struct cgroup_dir *dir, const c
 /* Pure. What to write to file so that it says old again after text was written: old itself, or the
  * line of it for the device, interface or first word that text begins with. The caller frees. */
 char *cgroup_undo_text(const char *file, const char *old, const char *text);
+/* The own cgroup as seen below the mount point, "/" or "/a/b". */
+char *cgroup_own_below_mount(const struct cgroup_hierarchy *h);
+
+/* --- cgroup_systemd.c --- */
+
+void cgroup_unit_done(struct cgroup *cg);
+/* Whether systemd has put the process into the unit's place in this hierarchy. */
+bool cgroup_unit_has(const struct cgroup *cg, const struct cgroup_hierarchy *h);
+int cgroup_unit_begin(const struct cgroup_request *req, struct cgroup *cg, struct err *err);
+/* What to write to cgroupfs: res, or a copy in which the CPU quota is as systemd keeps it. */
+struct cgroup_rounded {
+	struct spec_resources res;
+	struct spec_cpu cpu;
+};
+const struct spec_resources *cgroup_unit_round(const struct spec_resources *res,
+					       struct cgroup_rounded *space);
+/* The limits that have a property, for a unit that runs: systemd writes the same to cgroupfs. */
+int cgroup_unit_update(struct cgroup *cg, const struct spec_resources *res, struct err *err);
+/* Moves the process by systemd's rights. */
+int cgroup_unit_attach(const struct cgroup *cg, pid_t pid, struct err *err);
+/* Stops the unit with what is in it. When systemd can't be asked, that is only logged. */
+void cgroup_unit_stop(struct cgroup *cg);
 
 /* --- cgroup_owner.c: pure --- */
 

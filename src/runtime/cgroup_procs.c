@@ -46,6 +46,8 @@ int cgroup_join_pid(const struct cgroup *cg, pid_t pid, struct err *err)
 	snprintf(text, sizeof(text), "%d", pid);
 	for (size_t i = 0; i < cg->n; i++) {
 		int r = cgroup_file_write(&cg->dirs[i], "cgroup.procs", text, err);
+		if ((r == -EACCES || r == -EPERM) && cg->unit && cg->dirs[i].v2)
+			r = cgroup_unit_attach(cg, pid, err);
 		if (r < 0)
 			return r;
 	}

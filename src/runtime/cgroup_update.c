@@ -158,8 +158,10 @@ static void complete_memory(const struct cgroup_dir *v2, struct spec_memory *m)
 static int update(struct cgroup *cg, struct spec_resources *res, struct err *err)
 {
 	const struct cgroup_dir *v2 = cgroup_dir_find_const(cg, NULL);
+	struct cgroup_rounded space;
 	struct spec_cpu cpu;
 	struct spec_memory memory;
+	int r;
 
 	if (v2 && res->cpu && !cgroup_dir_find(cg, "cpu")) {
 		cpu = *res->cpu;
@@ -171,7 +173,11 @@ static int update(struct cgroup *cg, struct spec_resources *res, struct err *err
 		complete_memory(v2, &memory);
 		res->memory = &memory;
 	}
-	return cgroup_limits_apply(cg, res, err);
+	if (!cg->unit)
+		return cgroup_limits_apply(cg, res, err);
+	/* The files first: what was written there can be taken back. */
+	r = cgroup_limits_apply(cg, cgroup_unit_round(res, &space), err);
+	return r < 0 ? r : cgroup_unit_update(cg, res, err);
 }
 
 int cgroup_update(struct cgroup *cg, const struct spec_resources *resources, struct err *err)

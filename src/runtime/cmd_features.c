@@ -48,8 +48,8 @@ static void add_linux(struct buf *b)
 	add_list(b, "namespaces", namespace_word);
 	buf_adds(b, ",\n    ");
 	add_list(b, "capabilities", capability_word);
-	buf_adds(b, ",\n    \"cgroup\": {\"v1\": true, \"v2\": true, \"systemd\": false, "
-		    "\"systemdUser\": false, \"rdma\": true},\n"
+	buf_adds(b, ",\n    \"cgroup\": {\"v1\": true, \"v2\": true, \"systemd\": true, "
+		    "\"systemdUser\": true, \"rdma\": true},\n"
 		    "    \"seccomp\": {\"enabled\": true,\n      ");
 	add_list(b, "actions", seccomp_action_word);
 	buf_adds(b, ",\n      ");
@@ -86,7 +86,7 @@ static int run_features(const void *globals, void *opts, char **args, struct err
 	add_list(&b, "mountOptions", mount_opts_word);
 	buf_adds(&b, ",\n");
 	add_linux(&b);
-	buf_adds(&b, "  \"potentiallyUnsafeConfigAnnotations\": []\n}\n");
+	buf_adds(&b, "  \"potentiallyUnsafeConfigAnnotations\": [\"org.systemd.property.\"]\n}\n");
 	r = io_write(1, b.data, b.len);
 	return r < 0 ? err_errno(err, -r, "writing the features") : 0;
 }

@@ -72,16 +72,24 @@ static int listen_start(struct creation *c, struct err *err)
 }
 
 /* The state says where the cgroups will be before they are made: a killed runtime's delete --force
- * finds them. Only what clone3(2) needs is made before the init is. */
+ * finds them. Only what clone3(2) needs is made before the init is; a unit of systemd's, nothing.
+ */
 static int make_cgroup(struct creation *c, struct err *err)
 {
-	int r;
+	const struct spec_linux *l = c->args->spec->linux_;
+	const struct cgroup_request req = {
+		.cgroups_path = l->cgroups_path,
+		.id = c->args->id,
+		.rootless = c->rt->rootless,
+		.systemd = c->rt->systemd_cgroup,
+		.annotations = &c->args->spec->annotations,
+		.resources = l->resources,
+	};
+	int r = req.systemd ? 0 : state_write(c->dir, &c->st, err);
 
-	r = state_write(c->dir, &c->st, err);
 	if (r < 0)
 		return r;
-	r = cgroup_create_begin(c->args->spec->linux_->cgroups_path, c->args->id, c->rt->rootless,
-				&c->cg, err);
+	r = cgroup_create_begin(&req, &c->cg, err);
 	if (r < 0)
 		return err_wrap(err, r, "making the cgroup");
 	c->cg.lenient = c->rt->rootless && !c->args->need_limits;
@@ -89,6 +97,24 @@ static int make_cgroup(struct creation *c, struct err *err)
 	c->in.cgroup_fd = cgroup_clone_fd(&c->cg);
 	c->in.cgroup = &c->cg;
 	return 0;
+}
+
+/* The record of the process comes first: it goes, and the unit with it, when the runtime dies. */
+static int enter_unit(struct creation *c, pid_t pid, struct err *err)
+{
+	const char *unit = cgroup_unit_name(&c->cg, &c->st.systemd_user);
+	int r;
+
+	if (!unit)
+		return 0;
+	free(c->st.systemd_unit);
+	c->st.systemd_unit = xstrdup(unit);
+	c->st.pub.pid = pid;
+	procfs_stat(pid, NULL, &c->st.pub.pid_start_time);
+	r = state_write(c->dir, &c->st, err);
+	if (r >= 0)
+		r = cgroup_enter_unit(&c->cg, pid, err);
+	return r < 0 ? err_wrap(err, r, "making the cgroup") : 0;
 }
 
 static int finish_cgroup(struct creation *c, struct err *err)
@@ -231,10 +257,16 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 	int fds[SYNC_FDS_MAX];
 	int n, r;
 
-	if (init_needs_stage(&c->in))
+	bool staged = init_needs_stage(&c->in), userns = c->in.new_ns & CLONE_NEWUSER;
+
+	/* Before it has other ids: a user's systemd moves processes of its user only. */
+	r = userns ? enter_unit(c, staged ? c->stage.pid : c->init.pid, err) : 0;
+	if (r >= 0 && staged)
 		r = follow_stage(c, err);
-	else
-		r = c->in.new_ns & CLONE_NEWUSER ? give_maps(c, c->init.pid, err) : 0;
+	else if (r >= 0 && userns)
+		r = give_maps(c, c->init.pid, err);
+	if (r >= 0 && !userns)
+		r = enter_unit(c, c->init.pid, err);
 	if (r >= 0)
 		r = finish_cgroup(c, err);
 	if (r < 0)

@@ -42,10 +42,14 @@ static void take_cgroup_over(const struct runtime *rt, const struct state *st, s
 static int open_cgroup(const struct runtime *rt, const struct state *st, struct cgroup *cg,
 		       struct err *err)
 {
-	if (st->pub.cgroup_paths)
-		return cgroup_open(st->pub.cgroup_paths, cg, err);
+	if (st->pub.cgroup_paths) {
+		int r = cgroup_open(st->pub.cgroup_paths, cg, err);
+		if (r >= 0 && st->systemd_unit)
+			cgroup_set_unit(cg, st->systemd_unit, st->systemd_user);
+		return r;
+	}
 	*cg = (struct cgroup){ 0 };
-	if (st->cgroups_planned)
+	if (st->cgroups_planned && !st->systemd_unit)
 		take_cgroup_over(rt, st, cg);
 	return 0;
 }
@@ -156,7 +160,9 @@ static int destroy(const struct runtime *rt, const struct state *st, struct err 
 	if (r < 0)
 		return r;
 	/* Kills what is left, or was made meanwhile, without a pid namespace. */
-	r = cg.n ? cgroup_delete(&cg, err) : 0;
+	r = cg.n || cg.unit ? cgroup_delete(&cg, err) : 0;
+	if (st->systemd_unit && !st->pub.cgroup_paths)
+		cgroup_unit_forget(st->cgroups_path, st->pub.id, st->systemd_user);
 	if (r >= 0)
 		r = rdt_remove(&st->rdt, false, err);
 	if (r >= 0)

@@ -41,7 +41,7 @@ static const struct opt global_opts[] = {
 	{ .name = "systemd-cgroup",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct globals, systemd_cgroup),
-	  .help = "Let systemd make the cgroups (not supported: creating a container fails)" },
+	  .help = "Let systemd make the cgroups: linux.cgroupsPath is SLICE:PREFIX:NAME" },
 	{ .name = "rootless",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct globals, rootless),

@@ -12,10 +12,11 @@
 #include "sys/cgroup.h"
 #include "sys/mount.h"
 
-/* The runtime has made the container's cgroup in all hierarchies that it has read. */
+/* The runtime has made the container's cgroup in all hierarchies that it has read. A unit's was not
+ * there yet when the init was made. */
 static bool place_known(const struct init *in)
 {
-	return in->cgroup && in->cgroup->pending && !in->rt->rootless;
+	return in->cgroup && in->cgroup->pending && in->cgroup->rel_path && !in->rt->rootless;
 }
 
 /* A new mount shows the cgroup namespace's root. attrs are set in both cases. */

@@ -226,9 +226,6 @@ int prepare_init(const struct runtime *rt, const struct create_args *args, struc
 		return err_fail(err, ERR_INVALID, "linux: needed");
 	if (!args->spec->process || !strv_len(args->spec->process->args))
 		return err_fail(err, ERR_INVALID, "process.args: needed");
-	if (rt->systemd_cgroup)
-		return err_fail(err, ERR_UNSUPPORTED,
-				"cgroups made by systemd (--systemd-cgroup) are not supported");
 	r = check_mount_label(args->spec, err);
 	if (r >= 0)
 		r = open_paths(in, err);

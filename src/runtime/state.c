@@ -62,6 +62,8 @@ static const struct json_field state_fields[] = {
 	PRIV(rdt.ours, "rdtGroupOurs", JSON_BOOL),
 	PRIV(listener_path, "seccompListenerPath", JSON_STR),
 	PRIV(listener_metadata, "seccompListenerMetadata", JSON_STR),
+	PRIV(systemd_unit, "systemdUnit", JSON_STR),
+	PRIV(systemd_user, "systemdUser", JSON_BOOL),
 	PRIV(hooks, "hooks", JSON_RAW),
 	PRIV(chrooted, "chrooted", JSON_BOOL),
 };
@@ -344,6 +346,7 @@ void state_done(struct state *st)
 	rdt_done(&st->rdt);
 	free(st->listener_path);
 	free(st->listener_metadata);
+	free(st->systemd_unit);
 	free(st->hooks);
 	*st = (struct state){ 0 };
 }

@@ -20,6 +20,8 @@ struct state {
 	bool shares_pid_ns;   /* the first process's end does not end the others */
 	int64_t memory_swap;  /* linux.resources.memory.swap as configured last; 0: unset */
 	struct rdt rdt;       /* processes that join the container go there, too */
+	char *systemd_unit;   /* NULL: cgroupfs. Started, perhaps, when there are no paths yet */
+	bool systemd_user;    /* by the user's instance */
 	char *listener_path, *listener_metadata; /* of linux.seccomp; NULL: none */
 	char *hooks;                             /* hooks_save(), NULL: none */
 	bool chrooted; /* "/" is not the root of the container's mount namespace */

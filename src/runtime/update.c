@@ -46,6 +46,8 @@ static int update(const struct runtime *rt, int dir, struct state *st,
 	if (r < 0)
 		return r;
 	cg.rootless = rt->rootless;
+	if (st->systemd_unit)
+		cgroup_set_unit(&cg, st->systemd_unit, st->systemd_user);
 	if (res.memory) {
 		memory = *res.memory;
 		r = keep_sum(st, &memory, err);

@@ -194,13 +194,13 @@ int cgroup_system_parse(const char *mountinfo, size_t mountinfo_len, const char 
 	return 0;
 }
 
-int cgroup_system_read(struct cgroup_system *ret, struct err *err)
+static int system_read(const char *file, struct cgroup_system *ret, struct err *err)
 {
 	cleanup_buf struct buf mounts = BUF_INIT, self = BUF_INIT;
 	int r;
 
 	*ret = (struct cgroup_system){ .layout = CGROUP_NONE };
-	r = io_read_file(AT_FDCWD, "/proc/self/cgroup", &self, SELF_BYTES_MAX, err);
+	r = io_read_file(AT_FDCWD, file, &self, SELF_BYTES_MAX, err);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
@@ -210,6 +210,19 @@ int cgroup_system_read(struct cgroup_system *ret, struct err *err)
 		return r;
 	return cgroup_system_parse(buf_str(&mounts), mounts.len, buf_str(&self), self.len, ret,
 				   err);
+}
+
+int cgroup_system_read(struct cgroup_system *ret, struct err *err)
+{
+	return system_read("/proc/self/cgroup", ret, err);
+}
+
+int cgroup_system_read_of(pid_t pid, struct cgroup_system *ret, struct err *err)
+{
+	char file[64];
+
+	snprintf(file, sizeof(file), "/proc/%d/cgroup", pid);
+	return system_read(file, ret, err);
 }
 
 void cgroup_system_done(struct cgroup_system *s)

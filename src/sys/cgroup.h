@@ -29,6 +29,8 @@ struct cgroup_system {
 /* Reads /proc/self/mountinfo and /proc/self/cgroup, each once. A kernel without cgroups is
  * CGROUP_NONE, not an error. The caller calls cgroup_system_done() in any case. */
 int cgroup_system_read(struct cgroup_system *ret, struct err *err);
+/* The same for another process: own_path is where that one is. */
+int cgroup_system_read_of(pid_t pid, struct cgroup_system *ret, struct err *err);
 void cgroup_system_done(struct cgroup_system *s);
 
 /* Pure part of it, for tests and fuzzing. Each hierarchy is listed once: of several mounts of it
