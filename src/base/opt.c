@@ -133,9 +133,9 @@ static int set(struct parse *p, const struct opt *o, const char *value)
 	return err_set_kind(p->err, r, ERR_USAGE);
 }
 
-static int parse_long(struct parse *p)
+static int parse_long(struct parse *p, const char *name)
 {
-	const char *name = *p->argv + 2, *eq = strchrnul(name, '=');
+	const char *eq = strchrnul(name, '=');
 	const struct opt *o = opt_find(p->opts, p->n, name, (size_t)(eq - name));
 
 	if (!o && str_eq(name, "help"))
@@ -193,6 +193,14 @@ static int parse_bundle(struct parse *p)
 	return 0;
 }
 
+static bool is_long_by_one_dash(const struct parse *p)
+{
+	const char *name = *p->argv + 1;
+
+	return (p->flags & CMD_ONE_DASH) && name[1] &&
+	       opt_find(p->opts, p->n, name, strcspn(name, "="));
+}
+
 int opt_parse(const struct opt *opts, size_t n, void *dst, char **argv, unsigned int cmd_flags,
 	      char ***ret_args, struct err *err)
 {
@@ -219,7 +227,10 @@ int opt_parse(const struct opt *opts, size_t n, void *dst, char **argv, unsigned
 			*++args = arg;
 			continue;
 		}
-		r = arg[1] == '-' ? parse_long(&p) : parse_bundle(&p);
+		if (arg[1] == '-')
+			r = parse_long(&p, arg + 2);
+		else
+			r = is_long_by_one_dash(&p) ? parse_long(&p, arg + 1) : parse_bundle(&p);
 		if (r < 0 || p.asked)
 			return r < 0 ? r : p.asked;
 	}

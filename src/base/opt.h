@@ -36,7 +36,13 @@ struct opt {
 	unsigned int flags;
 };
 
-enum { CMD_STOP_AT_ARG = 1 << 0, CMD_HIDDEN = 1 << 1, CMD_ROOT_NOT_NEEDED = 1 << 2 };
+enum {
+	CMD_STOP_AT_ARG = 1 << 0,
+	CMD_HIDDEN = 1 << 1,
+	CMD_ROOT_NOT_NEEDED = 1 << 2,
+	CMD_ONE_DASH =
+	    1 << 3, /* "-name", as Go programs take it, is the long option of that name */
+};
 
 struct cmd {
 	const char *name;

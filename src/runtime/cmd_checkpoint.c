@@ -124,4 +124,5 @@ const struct cmd cmd_checkpoint = {
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_checkpoint,
+	.flags = CMD_ONE_DASH, /* containerd's "-no-subreaper" */
 };

@@ -127,4 +127,5 @@ const struct cmd cmd_restore = {
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_restore,
+	.flags = CMD_ONE_DASH, /* containerd's "-no-subreaper" */
 };

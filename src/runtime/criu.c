@@ -20,22 +20,38 @@
 #define ANSWER_TIMEOUT_MS 20000 /* of what takes no work */
 #define END_TIMEOUT_MS    30000 /* of what is only to be taken back */
 
-int criu_find(char **ret_path, struct err *err)
+/* Directories that are relative are left out. */
+static char *find_program(const char *name)
 {
 	const char *path = getenv("PATH");
 	cleanup_strv char **dirs = strv_split(path && *path ? path : DEFAULT_PATH, ':');
-	int r;
 
 	for (char **dir = dirs; *dir; dir++) {
-		cleanup_free char *program = path_join(*dir, "criu");
+		char *program = path_join(*dir, name);
 
-		if (**dir != '/' || access(program, X_OK) < 0)
-			continue;
-		*ret_path = take_ptr(program);
-		return 0;
+		if (**dir == '/' && access(program, X_OK) == 0)
+			return program;
+		free(program);
 	}
+	return NULL;
+}
+
+int criu_find(char **ret_path, struct err *err)
+{
+	int r;
+
+	*ret_path = find_program("criu");
+	if (*ret_path)
+		return 0;
 	r = err_fail(err, ERR_UNSUPPORTED, "criu is not installed: no such program in $PATH");
 	return err_hint(err, r, "install criu 3.15 or newer");
+}
+
+bool criu_has_iptables(void)
+{
+	cleanup_free char *program = find_program("iptables-restore");
+
+	return program != NULL;
 }
 
 int criu_connection(int ret[2], struct err *err)

@@ -26,6 +26,8 @@ struct criu {
 /* The program: the first executable `criu` of $PATH, which relative directories are left out of.
  * ERR_UNSUPPORTED: there is none. */
 int criu_find(char **ret_path, struct err *err);
+/* criu executes it to keep a network namespace quiet; else it is asked to use nftables itself. */
+bool criu_has_iptables(void);
 /* The two ends of a new connection. Numbers of fds that criu is told are those of the process that
  * calls this: criu opens them in /proc/PID/fd. */
 int criu_connection(int ret[2], struct err *err);

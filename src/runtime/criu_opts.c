@@ -95,6 +95,7 @@ void criu_opts_init(struct criu_opts *o, const struct criu_args *args, const str
 		/* What is in the network namespace is the engine's to make again: it has names and
 		 * addresses on the host. */
 		.empty_ns = I32(CLONE_NEWNET),
+		.network_lock = I32(criu_has_iptables() ? CRIU_LOCK_IPTABLES : CRIU_LOCK_NFTABLES),
 		.config_file = config_file(spec),
 		.leave_running = args->leave_running,
 		.ext_unix_sk = args->ext_unix_sk,

@@ -93,6 +93,7 @@ static const struct pb_field opts_fields[] = {
 	O(51, config_file, PB_STR),
 	O(53, lsm_profile, PB_STR),
 	O(63, lsm_mount_context, PB_STR),
+	O(64, network_lock, PB_OPT_I32),
 	END,
 };
 

@@ -24,6 +24,8 @@ enum criu_cgroup_mode {
 	CRIU_CG_DEFAULT = 6
 };
 
+enum criu_network_lock { CRIU_LOCK_IPTABLES = 1, CRIU_LOCK_NFTABLES = 2 };
+
 struct criu_inherit_fd {
 	char *key;
 	int32_t fd; /* criu's number of it */
@@ -37,7 +39,7 @@ struct criu_page_server {
 /* message criu_opts. Strings are borrowed but for those in the maps and lists. */
 struct criu_opts {
 	struct opt_i32 images_dir_fd, work_dir_fd; /* the requester's numbers */
-	struct opt_i32 pid, log_level, cgroup_mode, empty_ns, status_fd;
+	struct opt_i32 pid, log_level, cgroup_mode, empty_ns, status_fd, network_lock;
 	bool leave_running, ext_unix_sk, tcp_established, tcp_skip_in_flight, evasive_devices;
 	bool shell_job, file_locks, notify_scripts, track_mem, auto_dedup, link_remap;
 	bool manage_cgroups, rst_sibling, lazy_pages, orphan_pts_master;

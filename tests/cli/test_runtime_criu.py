@@ -74,6 +74,7 @@ def test_a_dump(fake):
     assert opts[13] == [str(fake.bundle.rootfs)]
     assert opts[12] == [1] and opts[50] == [1]  # notifications, the terminal's master
     assert opts[34] == [3]  # cgroups: soft
+    assert opts[64] == [1 if shutil.which("iptables-restore") else 2]
     assert opts[38] == [0x40000000]  # the network namespace's contents are not saved
     for flag in (3, 4, 5, 7, 8, 11, 14, 15, 16, 18, 46, 48):
         assert flag not in opts
@@ -271,6 +272,14 @@ def test_broken_descriptors(fake, text):
     (fake.images / "descriptors.json").write_text(text)
     fake.restore().fails("descriptors.json")
     fake.who.runtime("state", "c1").fails("does not exist")
+
+
+def test_options_by_one_dash(fake):
+    """containerd says "restore -no-subreaper"."""
+    fake.start().dump("-leave-running", "-manage-cgroups-mode=full").ok()
+    opts = fake.options()
+    assert (opts[3], opts[34]) == ([1], [4])
+    fake.dump("-leave").fails("unknown shorthand flag")
 
 
 def test_what_podman_looks_for(root):

@@ -99,7 +99,7 @@ def docker(build, scratch):
                     Engine(who, [DOCKER, "-H", sock], ["--runtime", "runc"]))
     conf = who.dir / "daemon.json"
     conf.write_text(json.dumps({"runtimes": {"inro": {"path": f"{build}/inro-runtime"}},
-                                "default-runtime": "inro"}))
+                                "default-runtime": "inro", "experimental": True}))
     process = _daemon(
         who, ["dockerd", "--config-file", conf, "--data-root", who.dir / "r", "--exec-root",
               who.dir / "e", "-H", sock, "--pidfile", who.dir / "pid"],
