@@ -12,6 +12,7 @@
 
 /* A process that holds gigabytes takes its time to die. */
 #define DELETE_TIMEOUT_NS (5 * 1000 * 1000 * 1000LL)
+#define KILL_AGAIN_NS     (100 * 1000 * 1000LL)
 
 void cgroup_dir_done(struct cgroup_dir *dir)
 {
@@ -125,9 +126,11 @@ int cgroup_apply(struct cgroup *cg, const struct spec_resources *resources, stru
 
 /* --- the end --- */
 
-static int delete_dir(struct cgroup_dir *dir, int64_t deadline, struct err *err)
+static int delete_dir(const struct cgroup *cg, struct cgroup_dir *dir, int64_t deadline,
+		      struct err *err)
 {
 	unsigned int us = 50;
+	int64_t kill_at = time_monotonic_ns() + KILL_AGAIN_NS;
 	int r;
 
 	for (;;) {
@@ -142,6 +145,11 @@ static int delete_dir(struct cgroup_dir *dir, int64_t deadline, struct err *err)
 			return 0;
 		if (!cgroup_backoff(deadline, &us))
 			break;
+		/* Frozen again meanwhile, or joined by a process that was on its way. */
+		if (time_monotonic_ns() > kill_at) {
+			cgroup_kill(cg, SIGKILL, NULL);
+			kill_at += KILL_AGAIN_NS;
+		}
 	}
 
 	cleanup_free pid_t *pids = NULL;
@@ -181,7 +189,7 @@ int cgroup_delete(struct cgroup *cg, struct err *err)
 				cgroup_kill(cg, SIGKILL, NULL);
 				deadline = time_monotonic_ns() + DELETE_TIMEOUT_NS;
 			}
-			r = delete_dir(dir, deadline, first == 0 ? err : NULL);
+			r = delete_dir(cg, dir, deadline, first == 0 ? err : NULL);
 			if (r < 0 && first == 0)
 				first = r;
 		}

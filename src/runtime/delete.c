@@ -92,6 +92,10 @@ int container_kill(const struct runtime *rt, const char *id, int signo, bool all
 		r = gone ? 1 : kill_all(rt, &st, signo, err);
 		if (r <= 0)
 			return r;
+		if (!gone && (st.shares_pid_ns || signo != SIGKILL))
+			log_warn(
+			    "container %s has no cgroup: only its first process gets the signal",
+			    id);
 	}
 	r = state_kill(&st, signo);
 	if (r == -ESRCH && all)

@@ -2,6 +2,7 @@
 """update: new limits for a container that runs."""
 
 import json
+import os
 
 import pytest
 
@@ -232,6 +233,35 @@ def test_device_rules_stay(root):
     (b.rootfs / "go").touch()
     harness.wait_for((b.rootfs / "result").exists, what="the result")
     harness.wait_for(lambda: (b.rootfs / "result").read_text() == "yes\n", what="yes")
+
+
+def test_block_devices(root):
+    """One line for each device, and back to what it was after a failure."""
+    devices = [d for d in os.listdir("/sys/block") if d.startswith("loop")] or os.listdir("/sys/block")
+    major, minor = map(int, open(f"/sys/block/{sorted(devices)[0]}/dev").read().split(":"))
+    f = running(root)
+    path = f.path("blkio", "blkio.throttle.read_bps_device", "io.max")
+    if cgroups.is_v2("blkio"):
+        path = f.path("io", "", "io.max")
+    if not path.exists():
+        harness.machine_cannot("limit block I/O")
+
+    def update(rate, **more):
+        device = {"major": major, "minor": minor, "rate": rate}
+        return root.runtime("update", "-r", "-", "c1", input=json.dumps(
+            {"blockIO": {"throttleReadBpsDevice": [device]}, **more}))
+
+    before = path.read_text()
+    bad = {"hugepageLimits": [{"pageSize": "12345KB", "limit": 0}]}
+    update(1 << 20, **bad).fails("hugepageLimits", code=1)
+    assert path.read_text() == before
+    update(1 << 20).ok()
+    after = path.read_text()
+    assert f"{major}:{minor} " in after and str(1 << 20) in after
+    update(2 << 20, **bad).fails("hugepageLimits", code=1)
+    assert path.read_text() == after
+    update(0).ok()
+    assert path.read_text() == before
 
 
 def test_kernel_memory_is_ignored(root):
