@@ -148,8 +148,8 @@ static const struct init_step set_up[] = {
 	{ NULL, process_ctty },
 	{ NULL, set_names },
 	{ NULL, process_limits },
-	{ NULL, process_sched },
 	{ NULL, init_join_cgroup },
+	{ NULL, process_sched }, /* realtime policies need the time that the cgroup gives */
 	{ NULL, process_memory_policy },
 	{ NULL, netdev_wait },
 	{ NULL, sysctl_apply }, /* before /proc/sys is made read-only; some are an interface's */

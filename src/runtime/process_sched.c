@@ -77,9 +77,14 @@ static int set_scheduler(const struct spec_scheduler *s, struct err *err)
 			return r;
 		attr.sched_flags |= flag;
 	}
-	if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0)
-		return err_errno(err, errno, "setting process.scheduler");
-	return 0;
+	if (syscall(SYS_sched_setattr, 0, &attr, 0) == 0)
+		return 0;
+	r = err_errno(err, errno, "setting process.scheduler");
+	if (r == -EPERM)
+		err_hint(err, r,
+			 "it takes CAP_SYS_NICE; realtime policies on cgroup v1 also "
+			 "linux.resources.cpu.realtimeRuntime");
+	return r;
 }
 
 static int set_io_priority(const struct spec_io_priority *p, struct err *err)

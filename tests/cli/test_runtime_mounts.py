@@ -69,6 +69,63 @@ def test_recursive_attributes_reach_submounts(root):
         subprocess.run(["umount", src / "sub"], check=True)
 
 
+@pytest.mark.parametrize("word,first,expected,absent", [
+    ("rro", "rw", "ro", "rw"), ("rrw", "ro", "rw", "ro"), ("rnosuid", "rw", "nosuid", "-"),
+    ("rsuid", "nosuid", "rw", "nosuid"), ("rnodev", "rw", "nodev", "-"),
+    ("rdev", "nodev", "rw", "nodev"), ("rnoexec", "rw", "noexec", "-"),
+    ("rexec", "noexec", "rw", "noexec"), ("rnodiratime", "rw", "nodiratime", "-"),
+    ("rdiratime", "nodiratime", "rw", "nodiratime"), ("rnoatime", "rw", "noatime", "relatime"),
+    ("ratime", "noatime", "relatime", "noatime"), ("rrelatime", "noatime", "relatime", "noatime"),
+    ("rstrictatime", "rw", "rw", "relatime"), ("rnosymfollow", "rw", "nosymfollow", "-"),
+    ("rsymfollow", "nosymfollow", "rw", "nosymfollow")])
+def test_each_recursive_attribute(root, word, first, expected, absent):
+    """config.md, "Linux mount options": set and taken away below the mount itself."""
+    src = root.dir / "src"
+    (src / "sub").mkdir(parents=True)
+    b = sh(root, "cat /proc/self/mountinfo")
+    b.mount("/data", "bind", src, "rbind", word)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", first, "tmpfs", src / "sub"], check=True)
+    try:
+        fields = options_of(b.run().ok().out, "/data/sub")[5].split(",")
+    finally:
+        subprocess.run(["umount", src / "sub"], check=True)
+    assert expected in fields and absent not in fields, fields
+
+
+def test_recursive_idmap(root):
+    src = root.dir / "src"
+    (src / "sub").mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", src / "sub"], check=True)
+    try:
+        for path in (src / "f", src / "sub/f"):
+            path.touch()
+            os.chown(path, 1000, 1000)
+        maps = [{"containerID": 1000, "hostID": 0, "size": 1},
+                {"containerID": 0, "hostID": 1000, "size": 1}]
+        owners = {}
+        for word in ("ridmap", "idmap"):
+            b = root.bundle("stat", "-c", "%u", "/data/f", "/data/sub/f", name=word)
+            b.mount("/data", "bind", src, "rbind", word)
+            b.config["mounts"][-1].update(uidMappings=maps, gidMappings=maps)
+            r = b.run()
+            if "can't do that on its filesystem" in r.err:
+                harness.machine_cannot("its tmpfs takes no id mappings")
+            owners[word] = r.ok().out.split()
+        assert owners == {"ridmap": ["0", "0"], "idmap": ["0", "1000"]}
+    finally:
+        subprocess.run(["umount", src / "sub"], check=True)
+
+
+@pytest.mark.parametrize("maps,word", [
+    ({"uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}, "gidMappings"),
+    ({}, "id-mapped mount")])
+def test_idmap_without_what_it_needs(root, maps, word):
+    b = sh(root, "true")
+    b.mount("/data", "bind", root.dir, "bind", "idmap")
+    b.config["mounts"][-1].update(maps)
+    b.run().fails(word, code=1)
+
+
 @pytest.mark.parametrize("word,field", [("shared", "shared:"), ("rshared", "shared:"),
                                         ("unbindable", "unbindable"), ("private", "-")])
 def test_propagation(root, word, field):
