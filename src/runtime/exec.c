@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -247,14 +248,29 @@ static int give_listener(struct running *x, struct err *err)
 	return r;
 }
 
+/* A container that may trace processes could send in the place of the one that it sees: which
+ * process it is, to be signalled and written to the pid file, is not to be believed. */
+static int check_process(pid_t pid, int pidfd, struct err *err)
+{
+	siginfo_t info = { 0 };
+
+	if (pidfd_pid(pidfd) != pid ||
+	    waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return err_fail(err, ERR_DENIED, "the process is not a child of this one");
+	return 0;
+}
+
 static int take_process(struct running *x, struct sync_msg *msg, struct err *err)
 {
 	const struct exec_args *a = x->e.args;
 	char text[16];
 	int n, r;
 
-	if (msg->n_fds != 1)
+	if (msg->n_fds != 1 || x->process.pidfd >= 0)
 		return err_errno(err, EPROTO, "receiving the process");
+	r = check_process((pid_t)msg->number, msg->fds[0], err);
+	if (r < 0)
+		return r;
 	x->process = (struct container){ .pid = (pid_t)msg->number, .pidfd = msg->fds[0] };
 	msg->n_fds = 0;
 	if (x->pidfd_sock >= 0) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside runtime/exec*.c. A process enters a container that belongs to somebody else, so it is made
- * in two steps. The first, the stage, joins the cgroups and namespaces, finds the user, the program
- * and the terminal, and gives up what it can, all without being in the container's pid namespace:
- * nobody in there sees it, can trace it or look at what it has open. Only then it makes the process
- * that executes the program, as a child of the runtime (CLONE_PARENT).
+ * in two steps. The first, the stage, joins the cgroups and namespaces, finds the user, opens the
+ * terminal, and gives up what it can, all without being in the container's pid namespace: nobody in
+ * there sees it, can trace it or look at what it has open. Only then it makes the process that finds
+ * and executes the program, as a child of the runtime (CLONE_PARENT).
  */
 #pragma once
 

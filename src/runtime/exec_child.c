@@ -208,7 +208,7 @@ static const struct init_step stage_steps[] = {
 	{ NULL, final_affinity },
 	{ NULL, set_limits },
 	{ NULL, stage_sched },
-	{ NULL, join_namespaces },
+	{ NULL, join_namespaces }, /* names are the container's from here on */
 	{ NULL, enter_root },
 	{ NULL, init_join_keyring },
 	{ "setting up the console", open_console },
@@ -218,8 +218,6 @@ static const struct init_step stage_steps[] = {
 	{ NULL, close_fds },
 	{ NULL, process_cwd_early },
 	{ NULL, process_user },
-	{ NULL, process_cwd },
-	{ NULL, process_program },
 	{ NULL, reduce_caps },
 };
 
@@ -249,6 +247,9 @@ static int last_limits(struct init *in, struct err *err)
 static const struct init_step last_steps[] = {
 	{ NULL, own_session },
 	{ NULL, last_limits },
+	/* Here /proc/self is this process; for the stage it is nobody. */
+	{ NULL, process_cwd },
+	{ NULL, process_program },
 	{ NULL, init_give_up },
 	{ NULL, init_execute },
 };

@@ -2,26 +2,39 @@
 #include "sys/tty.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "base/fd.h"
 
 /* The ptmx device's number, Documentation/admin-guide/devices.txt. */
 #define PTMX_DEV makedev(5, 2)
 
+/* Nobody can make files in one, so what is on it is what the kernel put there. */
+static bool is_on_devpts(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == DEVPTS_SUPER_MAGIC;
+}
+
 int tty_open_pair(int dirfd, int *ret_master, int *ret_slave, struct err *err)
 {
-	cleanup_fd int master =
-	    openat(dirfd, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	cleanup_fd int master = -EBADF;
 	int unlock = 0;
 	struct stat st;
 
+	/* Before the open, which would have an effect on some devices. */
+	if (!is_on_devpts(dirfd))
+		return err_fail(err, ERR_DENIED, "what holds ptmx is no devpts filesystem");
+	master = openat(dirfd, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (master < 0)
 		return err_errno(err, errno, "opening ptmx");
 	if (fstat(master, &st) < 0)
 		return err_errno(err, errno, "checking ptmx");
-	if (!S_ISCHR(st.st_mode) || st.st_rdev != PTMX_DEV)
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != PTMX_DEV || !is_on_devpts(master))
 		return err_fail(err, ERR_DENIED, "ptmx is not the pseudoterminal device");
 	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
 		return err_errno(err, errno, "unlocking pseudoterminal");

@@ -99,14 +99,17 @@ static int tty_fake(const void *data)
 
 	CHECK(mount("tmpfs", "/tmp", "tmpfs", 0, NULL) == 0 && chdir("/tmp") == 0);
 	int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CHECK(tty_open_pair(dir, &master, &slave, &err) == -ENOENT);
-	CHECK(symlink("/dev/ptmx", "ptmx") == 0);
-	CHECK(tty_open_pair(dir, &master, &slave, &err) == -ELOOP);
-	CHECK(unlink("ptmx") == 0 && mkfifo("ptmx", 0666) == 0);
 	CHECK(tty_open_pair(dir, &master, &slave, &err) < 0 && err.kind == ERR_DENIED);
-	/* A device, but another one. */
-	CHECK(mount("/dev/null", "ptmx", NULL, MS_BIND, NULL) == 0);
+	/* The real one, but not in a devpts. */
+	CHECK(mkfifo("ptmx", 0666) == 0 && mount("/dev/ptmx", "ptmx", NULL, MS_BIND, NULL) == 0);
 	CHECK(tty_open_pair(dir, &master, &slave, &err) < 0 && err.kind == ERR_DENIED);
+	CHECK(mkdir("pts", 0755) == 0 &&
+	      mount("devpts", "pts", "devpts", 0, "newinstance,ptmxmode=0666") == 0);
+	int pts = open("pts", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK_OK(tty_open_pair(pts, &master, &slave, &err), &err);
+	/* A devpts, but something else above its ptmx. */
+	CHECK(mount("/dev/null", "pts/ptmx", NULL, MS_BIND, NULL) == 0);
+	CHECK(tty_open_pair(pts, &master, &slave, &err) < 0 && err.kind == ERR_DENIED);
 	return 0;
 }
 

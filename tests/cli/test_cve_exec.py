@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers that do evil to processes which enter them: what exec must withstand."""
+
+import os
+import shutil
+import stat
+import subprocess
+import time
+
+import pytest
+
+import harness
+from test_cve_fds import bait, open_dirs
+
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def start(who, b, cid="c1", **kw):
+    b.save()
+    who.runtime("run", "--detach", "--bundle", b.path, cid, **{**QUIET, **kw}).ok()
+    return b
+
+
+def give_caps(b, *names):
+    for caps in b.process["capabilities"].values():
+        caps.extend(names)
+
+
+class Lurker:
+    """A container whose first process looks into all that enter it."""
+
+    def __init__(self, who, mode, prepare):
+        self.who = who
+        self.b = who.bundle("/lurker", "/bin/busybox", *mode)
+        shutil.copy(who.build / "tests/faults/lurker", self.b.rootfs / "lurker")
+        prepare(self.b)
+        self.b.give()
+        self.found = who.dir / "found"
+        with open(self.found, "wb") as f:
+            start(who, self.b, stdout=f)
+        harness.wait_for(lambda: "ready" in self.found.read_text(), what="the lurker")
+
+    def watch(self):
+        """Enters until it has looked at a process of the runtime, and then some more."""
+        for n in range(1000):
+            self.who.runtime("exec", "c1", "true").ok()
+            if n >= 60 and "first" in self.found.read_text():
+                break
+
+    def finish(self):
+        """Its findings, and how often it looked at a process of the runtime."""
+        self.who.runtime("kill", "c1", "TERM").ok()
+        harness.wait_for(lambda: "seen" in self.found.read_text(), what="the lurker's end")
+        lines = self.found.read_text().splitlines()[1:]
+        return sorted(set(lines[:-1]) - {"first"}), int(lines[-1].split()[1])
+
+
+def no_change(b):
+    pass
+
+
+def privileged_for_long(b):
+    """Without no_new_privs loading a filter takes CAP_SYS_ADMIN, in there."""
+    b.process["noNewPrivileges"] = False
+    b.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["acct"], "action": "SCMP_ACT_ERRNO"}]}
+
+
+@pytest.mark.parametrize("prepare", [no_change, privileged_for_long])
+def test_cve_2016_9962_nobody_looks_into_a_process_that_enters(anyone, prepare):
+    lurker = Lurker(anyone, [], prepare)
+    lurker.watch()
+    found, seen = lurker.finish()
+    assert found == []
+    assert seen > 0
+
+
+@pytest.mark.parametrize("prepare", [no_change, privileged_for_long])
+def test_cve_2016_9962_and_2019_5736_whoever_may_trace_finds_nothing_of_the_host(root, prepare):
+    """With CAP_SYS_PTRACE: no descriptor, no directory, and no program that could be written."""
+    def prepare_all(b):
+        prepare(b)
+        give_caps(b, "CAP_SYS_PTRACE")
+    lurker = Lurker(root, ["--no-ptrace"], prepare_all)
+    lurker.watch()
+    found, seen = lurker.finish()
+    assert found == []
+    assert seen > 0
+
+
+def sleeper(who, prepare=no_change):
+    b = who.bundle("sleep", "1000")
+    prepare(b)
+    return start(who, b)
+
+
+def test_cve_2019_5736_program_is_the_runtime(root):
+    """The image's program is a link to whoever executes it: inro-runtime, at the mercy of the
+    container. Its file must not be the one that the host executes, or not be writable."""
+    b = sleeper(root)
+    (b.rootfs / "evil").symlink_to("/proc/self/exe")
+    os.mkfifo(b.rootfs / "fifo")  # opening it for the log waits for a reader
+    pidfile = root.dir / "pid"
+    root.runtime("exec", "--detach", "--pid-file", pidfile, "c1", "/evil", "--log=/fifo", "list",
+                 **QUIET).ok()
+    exe = f"/proc/{int(pidfile.read_text())}/exe"
+    harness.wait_for(lambda: os.path.exists(exe))
+    sealed = os.readlink(exe).startswith("/memfd:")
+    assert sealed or os.statvfs(exe).f_flag & os.ST_RDONLY
+    with open(root.program("inro-runtime"), "rb") as f, open(exe, "rb") as g:
+        assert f.read(64) == g.read(64)
+
+
+def test_cve_2022_29162_no_inheritable_capabilities(anyone):
+    sleeper(anyone)
+    out = anyone.runtime("exec", "c1", "grep", "-E", "CapInh|CapAmb", "/proc/self/status").ok().out
+    assert out.split() == ["CapInh:", "0" * 16, "CapAmb:", "0" * 16]
+
+
+def test_cve_2024_21626_working_directory_of_exec(anyone):
+    sleeper(anyone)
+    host = bait(anyone)
+    with open_dirs(host / "a/b"):
+        for n in range(3, 31):
+            r = anyone.runtime("exec", "--cwd", f"/proc/self/fd/{n}", "c1", "sh", "-c",
+                               "pwd; ls .. ../../../..", close_fds=False)
+            assert r.code != 0 and r.out == "", r
+
+
+@pytest.mark.parametrize("kind", ["program", "search path"])
+def test_cve_2024_21626_program_of_exec_through_a_leaked_fd(anyone, kind):
+    b = sleeper(anyone)
+    (b.rootfs / "bin/echo").unlink()
+    host = bait(anyone)
+    with open_dirs(host / "a/b"):
+        for n in range(3, 24):
+            path = f"/proc/self/fd/{n}/../.."
+            if kind == "program":
+                r = anyone.runtime("exec", "c1", f"{path}/echo", "host program", close_fds=False)
+            else:
+                r = anyone.runtime("exec", "--env", f"PATH={path}", "c1", "echo", "host program",
+                                   close_fds=False)
+            assert r.code != 0 and "host program" not in r.out, r
+
+
+def test_fds_of_the_caller_are_closed(anyone):
+    sleeper(anyone)
+    with open_dirs(anyone.dir):
+        out = anyone.runtime("exec", "c1", "ls", "-l", "/proc/self/fd", close_fds=False).ok().out
+    assert str(anyone.dir) not in out
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "device", "loop", "huge", "terminal"])
+def test_passwd_of_the_container_is_hostile(root, kind):
+    b = sleeper(root)
+    passwd = b.rootfs / "etc/passwd"
+    passwd.unlink()
+    if kind == "fifo":
+        os.mkfifo(passwd)
+    elif kind == "directory":
+        passwd.mkdir()
+    elif kind == "device":
+        os.mknod(passwd, stat.S_IFCHR | 0o666, os.makedev(1, 5))  # zero: without an end
+    elif kind == "loop":
+        passwd.symlink_to("passwd")
+    elif kind == "huge":
+        with open(passwd, "w", encoding="ascii") as f:
+            f.truncate(1 << 40)
+    else:
+        passwd.symlink_to("/dev/tty")
+    began = time.monotonic()
+    assert root.runtime("exec", "c1", "sh", "-c", "echo $HOME").ok().out == "/\n"
+    root.runtime("exec", "--user", "joe", "c1", "true").fails("joe", code=255)
+    assert time.monotonic() - began < 10
+
+
+FAKE_PTS = {
+    "no devpts": "umount /dev/pts",
+    "a fifo": "umount /dev/pts; mkfifo /dev/pts/ptmx",
+    "a link": "umount /dev/pts; ln -s /proc/sysrq-trigger /dev/pts/ptmx",
+    "another device": "umount /dev/pts; mknod /dev/pts/ptmx c 1 3",
+    "a device above it": "mount --bind /dev/zero /dev/pts/ptmx",
+    "a file above it": "touch /tmp/f; mount --bind /tmp/f /dev/pts/ptmx",
+    "elsewhere": "umount /dev/pts; rmdir /dev/pts; ln -s /proc/1/root/tmp /dev/pts; "
+                 "mkfifo /tmp/ptmx",
+}
+
+
+@pytest.mark.parametrize("how", FAKE_PTS)
+def test_cve_2025_52565_terminal_of_a_container_that_replaced_devpts(root, how):
+    sleeper(root, lambda b: give_caps(b, "CAP_SYS_ADMIN"))
+    root.runtime("exec", "c1", "sh", "-c", FAKE_PTS[how]).ok()
+    root.runtime("exec", "-t", "c1", "true", timeout=10).fails("setting up the console", code=255)
+    root.runtime("exec", "c1", "true").ok()
+
+
+@pytest.mark.parametrize("how", ["no proc", "tmpfs", "covered files"])
+def test_cve_2019_16884_and_2025_52881_labels_of_exec_go_to_procfs(root, how):
+    """Whatever the container has at /proc, the label is written to the kernel's own, which knows
+    no such profile here; a file at its place would take it."""
+    fake = "for f in attr/exec attr/apparmor/exec; do for s in self thread-self; do " \
+           "mkdir -p /proc/$s/attr/apparmor; echo > /proc/$s/$f; done; done"
+    script = {
+        "no proc": "umount /proc",
+        "tmpfs": "mount -t tmpfs none /proc; " + fake,
+        "covered files": "mkdir -p /tmp/p; mount --bind /tmp/p /proc/1/attr; mount --bind /tmp/p "
+                         "/proc/self/attr || true",
+    }[how]
+    sleeper(root, lambda b: (give_caps(b, "CAP_SYS_ADMIN"), b.linux.pop("maskedPaths"),
+                             b.linux.pop("readonlyPaths")))
+    root.runtime("exec", "c1", "sh", "-c", script).ok()
+    root.runtime("exec", "--apparmor", "nosuch", "c1", "true").fails("AppArmor", code=255)
+    root.runtime("exec", "--process-label", "nosuch_t", "c1", "true").fails("SELinux", code=255)
+    root.runtime("exec", "c1", "true").ok()

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lurker FILE: waits inside a container for processes that enter it, and tries everything on them
+ * before they execute their program: their program file, descriptors, memory, root and working
+ * directory, ptrace(2). FILE is the program that they are going to execute; what is found after
+ * that is the container's own and does not count. One finding a line; at its end (SIGTERM) the
+ * line "seen N": how many times it looked at one, "first" when it did so first.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop;
+static struct stat program, root, passwd;
+static unsigned int seen;
+
+static void on_signal(int signo)
+{
+	stop = 1;
+}
+
+static int same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Only what is read while this holds before and after belongs to the runtime. */
+static int is_runtime(const char *pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%s/exe", pid);
+	if (stat(path, &st) < 0)
+		return errno != ENOENT;
+	return !same_file(&st, &program);
+}
+
+static void try_file(const char *pid, const char *name, int flags)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/%s", pid, name);
+	fd = openat(AT_FDCWD, path, flags | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (is_runtime(pid))
+		printf("%s: opened, flags %#x\n", name, (unsigned int)flags);
+	close(fd);
+}
+
+/* Once nobody executes it any more, only a read-only mount or a seal keeps it from being written.
+ */
+static void try_program(const char *pid)
+{
+	struct statvfs fs;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/exe", pid);
+	fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (is_runtime(pid) && fstatvfs(fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY) &&
+	    !(fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE))
+		printf("exe: can be written later\n");
+	close(fd);
+}
+
+static void try_directory(const char *pid, const char *name)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%s/%s", pid, name);
+	if (stat(path, &st) == 0 && is_runtime(pid) && !same_file(&st, &root))
+		printf("%s: is not the container's root\n", name);
+}
+
+static int is_own(const char *link)
+{
+	struct stat st;
+
+	return stat(link, &st) < 0 || same_file(&st, &root) || same_file(&st, &passwd);
+}
+
+/* Standard streams and the socket to the runtime are there until the program runs; the container's
+ * root and its passwd are, for $HOME. */
+static void try_fds(const char *pid)
+{
+	char path[64], link[512], target[256];
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		ssize_t n;
+
+		if (atoi(e->d_name) < 3)
+			continue;
+		snprintf(link, sizeof(link), "%s/%s", path, e->d_name);
+		n = readlink(link, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		if (strncmp(target, "socket:", 7) != 0 && !is_own(link) && is_runtime(pid))
+			printf("fd %s: %s\n", e->d_name, target);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void try_ptrace(const char *pid)
+{
+	pid_t p = atoi(pid);
+
+	/* No SIGSTOP, which would be left to a program that is executed meanwhile. */
+	if (ptrace(PTRACE_SEIZE, p, NULL, NULL) < 0)
+		return;
+	ptrace(PTRACE_INTERRUPT, p, NULL, NULL);
+	waitpid(p, NULL, __WALL);
+	if (is_runtime(pid))
+		printf("ptrace: seized\n");
+	ptrace(PTRACE_DETACH, p, NULL, NULL);
+}
+
+static void try_all(const char *pid, int with_ptrace)
+{
+	if (!is_runtime(pid))
+		return;
+	if (seen++ == 0)
+		printf("first\n");
+	try_file(pid, "exe", O_WRONLY);
+	try_file(pid, "exe", O_RDWR);
+	try_program(pid);
+	try_fds(pid);
+	try_directory(pid, "root");
+	try_directory(pid, "cwd");
+	if (with_ptrace) {
+		try_file(pid, "exe", O_RDONLY);
+		try_file(pid, "mem", O_RDWR);
+		try_file(pid, "environ", O_RDONLY);
+		try_file(pid, "maps", O_RDONLY);
+		try_ptrace(pid);
+	}
+}
+
+/* The pid that was given out last in this namespace ends the line of /proc/loadavg. */
+static int newest(int fd, char *pid, size_t size)
+{
+	char text[128];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	char *last;
+
+	if (n < 2)
+		return -1;
+	text[n - 1] = '\0';
+	last = strrchr(text, ' ');
+	return last ? snprintf(pid, size, "%s", last + 1) : -1;
+}
+
+int main(int argc, char **argv)
+{
+	int fd = openat(AT_FDCWD, "/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	int with_ptrace = argc < 3;
+	char pid[16];
+
+	setlinebuf(stdout);
+	signal(SIGTERM, on_signal);
+	if (argc < 2 || stat(argv[1], &program) < 0 || stat("/", &root) < 0 ||
+	    stat("/etc/passwd", &passwd) < 0 || fd < 0)
+		return 2;
+	printf("ready\n");
+	while (!stop)
+		if (newest(fd, pid, sizeof(pid)) > 0 && strcmp(pid, "1") != 0)
+			try_all(pid, with_ptrace);
+	printf("seen %u\n", seen);
+	return 0;
+}
