@@ -124,7 +124,7 @@ int exec_cgroup_open(struct exec *e, struct err *err)
 			e->join_fds[e->n_join++] = fd;
 		else if (fd != -ENOENT)
 			return err_errno(err, -fd, "opening tasks of cgroup %s", *paths);
-		else if (e->clone_cgroup < 0 && cgroup_path_is_cgroupfs(*paths, &v2) && v2)
+		else if (e->clone_cgroup < 0 && cgroup_path_is_cgroupfs(*paths, &v2) == 1 && v2)
 			e->clone_cgroup = cgroup_path_open(*paths);
 	}
 	return 0;

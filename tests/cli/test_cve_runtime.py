@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Regressions of vulnerabilities of runc, crun and youki that have no place in another test."""
 
+import errno
 import json
 import os
 import pathlib
@@ -246,6 +247,56 @@ def test_cve_2022_0185_no_new_namespaces_under_a_filter_that_refuses_them(anyone
     del b.linux["seccomp"]
     b.process["noNewPrivileges"] = False
     assert "made" in b.run().out  # else the filter proved nothing
+
+
+@pytest.mark.parametrize("entry", ["/proc/self/exe", "/proc/1/exe", "/link", "/script", "/script2"])
+def test_cve_2019_5736_entrypoint_is_the_runtime(root, entry):
+    """The runtime, executed by the image's choice with all capabilities in the container, loads
+    nothing of the image and is not written to by whoever gets hold of its file."""
+    b = root.bundle(entry, "list")
+    caps = harness.DEFAULT_CAPS + ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"]
+    b.process["capabilities"] = {k: caps for k in ("bounding", "effective", "permitted")}
+    b.process["env"] += ["LD_PRELOAD=/evil.so", "LD_LIBRARY_PATH=/", "GCONV_PATH=/",
+                         "_INRO_SELFEXE=1"]
+    (b.rootfs / "link").symlink_to("/proc/self/exe")
+    for name, line in (("script", "#!/proc/self/exe"), ("script2", "#!/link --debug")):
+        (b.rootfs / name).write_text(line + "\n")
+        (b.rootfs / name).chmod(0o755)
+    for name in ("evil.so", "libc.so.6", "libjson-c.so.5", "libseccomp.so.2"):
+        (b.rootfs / name).write_bytes(b"\x7fELF no library")
+    program = pathlib.Path(root.program("inro-runtime"))
+    before = (program.read_bytes(), program.stat().st_mtime_ns, program.stat().st_ino)
+    r = b.run()
+    assert r.code != 127 and "evil.so" not in r.err and "shared" not in r.err, r
+    assert (program.read_bytes(), program.stat().st_mtime_ns, program.stat().st_ino) == before
+
+
+@pytest.mark.parametrize("flags", ["O_WRONLY", "O_RDWR", "O_WRONLY | os.O_TRUNC", "O_WRONLY | os.O_APPEND"])
+def test_cve_2019_5736_no_way_of_opening_writes(root, flags):
+    """Of a process that waits for start: by its link, and again by a handle, also when it is gone."""
+    b = root.bundle("true").save()
+    program = pathlib.Path(root.program("inro-runtime"))
+    before = program.read_bytes()
+    root.runtime("create", "--bundle", b.path, "c1", **QUIET).ok()
+    pid = json.loads(root.runtime("state", "c1").ok().out)["pid"]
+    handle = os.open(f"/proc/{pid}/exe", os.O_PATH)
+    flags = {"O_WRONLY": os.O_WRONLY, "O_RDWR": os.O_RDWR}.get(flags) or (
+        os.O_WRONLY | (os.O_TRUNC if "TRUNC" in flags else os.O_APPEND))
+    try:
+        for path in (f"/proc/{pid}/exe", f"/proc/self/fd/{handle}"):
+            with pytest.raises(OSError):
+                os.close(os.open(path, flags))
+        root.runtime("delete", "--force", "c1").ok()
+        with pytest.raises(OSError) as error:
+            os.close(os.open(f"/proc/self/fd/{handle}", flags))
+        assert error.value.errno in (errno.EROFS, errno.EPERM)  # and not ETXTBSY
+        with pytest.raises(OSError):
+            os.chmod(f"/proc/self/fd/{handle}", 0o777)
+        with pytest.raises(OSError):
+            os.truncate(f"/proc/self/fd/{handle}", 0)
+    finally:
+        os.close(handle)
+    assert program.read_bytes() == before
 
 
 class TestFds:

@@ -26,7 +26,7 @@ class Points:
 
     def __init__(self, who, *options):
         self.who, self.options = who, list(options)
-        self.report = who.dir / "report"
+        self.report, self.errors = who.dir / "report", who.dir / "errors"
         self.before = harness.Leftovers.look()
         self.files = self.tree()
 
@@ -36,7 +36,8 @@ class Points:
         for top, dirs, files in os.walk(self.who.dir):
             if "state" in dirs and top == str(self.who.dir):
                 dirs.remove("state")
-            found.update(os.path.join(top, name) for name in dirs + files if name != "report")
+            found.update(os.path.join(top, name) for name in dirs + files 
+                         if name not in ("report", "errors"))
         return found
 
     def run(self, n, *args, **kw):
@@ -91,6 +92,10 @@ KILLED = {
     "create": ([], ["create", "--bundle", "{b}", "c1"]),
     "run": ([], ["run", "--detach", "--bundle", "{b}", "c1"]),
     "start": ([["create", "--bundle", "{b}", "c1"]], ["start", "c1"]),
+    "exec": ([["run", "--detach", "--bundle", "{b}", "c1"]],
+             ["exec", "--detach", "--cwd", "/tmp", "c1", "sleep", "60"]),
+    "exec in the foreground": ([["run", "--detach", "--bundle", "{b}", "c1"]],
+                               ["exec", "--user", "nobody", "c1", "true"]),
     "kill": ([["run", "--detach", "--bundle", "{b}", "c1"]], ["kill", "--all", "c1", "KILL"]),
     "delete": ([["run", "--detach", "--bundle", "{b}", "c1"]], ["delete", "--force", "c1"]),
     "delete of a stopped one": ([["run", "--detach", "--bundle", "{b}", "c1"],
@@ -103,8 +108,10 @@ KILLED = {
 def test_killed_at_any_system_call(anyone, verb, child):
     """Then delete --force cleans up, and nothing else was touched. child: the container's first
     process is killed instead, and the runtime itself cleans up or finds it ended."""
-    if child and verb not in ("create", "run"):
+    if child and verb not in ("create", "run", "exec"):
         return
+    if "nobody" in KILLED[verb][1] and anyone.rootless:
+        return  # the user is not mapped
     first, command = KILLED[verb]
     b = bundle(anyone)
     steps = [[w.format(b=b.path) for w in step] for step in [*first, command]]
@@ -158,7 +165,8 @@ def test_a_system_call_fails(anyone, error, child):
 
 
 @pytest.mark.parametrize("error", ["EIO", "ENOMEM"])
-@pytest.mark.parametrize("verb", ["start", "delete", "delete of a stopped one"])
+@pytest.mark.parametrize("verb", ["start", "exec", "exec in the foreground", "delete",
+                                  "delete of a stopped one"])
 def test_a_system_call_of_a_later_verb_fails(root, verb, error):
     first, command = KILLED[verb]
     b = bundle(root)
@@ -168,7 +176,9 @@ def test_a_system_call_of_a_later_verb_fails(root, verb, error):
     def once(n):
         for step in steps[:-1]:
             root.runtime(*step, **QUIET).ok()
-        r = p.run(n, *steps[-1], stdout=subprocess.DEVNULL)
+        with open(p.errors, "wb") as f:  # no pipe, which the container would hold open
+            r = p.run(n, *steps[-1], stdout=subprocess.DEVNULL, stderr=f)
+        r.err = p.errors.read_text()
         clean(root)
         p.nothing_left(n)
         return r

@@ -221,6 +221,7 @@ def drive(who, swapper, victim, once):
             result = once(len(results))
             results.append(result)
             victim.check(result)
+    assert swapper.total >= SWAPS
     print(f"swapper: {swapper.total} exchanges, {len(results)} operations, "
           f"{sum(r.code == 0 for r in results)} successful")
     return results
@@ -271,6 +272,36 @@ def shared_mount(path):
         subprocess.run(["umount", "-l", path], check=True)
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_escapes_while_a_process_enters_a_container(root, terminal):
+    """A running container exchanges what exec looks at: the working directory, the users, the
+    program, the devices of the terminal."""
+    victim = Victim(root, root.dir / "victim")
+    b = root.bundle("sleep", "600")
+    pairs = pairs_below(root, b.rootfs, victim)
+    for name, target in (("etc/passwd", "data/passwd"), ("etc/group", "data/passwd")):
+        (b.rootfs / (name + ".x")).symlink_to(victim.top / target)
+        pairs.append((b.rootfs / name, b.rootfs / (name + ".x")))
+    b.config["mounts"] = [m for m in b.config["mounts"] if not m["destination"].startswith("/dev")]
+    b.mount("/pts", "devpts", "devpts", "newinstance", "ptmxmode=0666", "mode=0620")
+    (b.rootfs / "dev/pts").symlink_to("/pts")
+    (b.rootfs / "dev/pts.x").symlink_to(victim.top / "dev/sub/pts")
+    (b.rootfs / "dev/shm").mkdir()
+    (b.rootfs / "prog").symlink_to("/bin/echo")
+    (b.rootfs / "prog.x").symlink_to(victim.top / "file")
+    pairs += [(b.rootfs / "dev/pts", b.rootfs / "dev/pts.x"), (b.rootfs / "prog",
+                                                               b.rootfs / "prog.x")]
+    b.save()
+    root.runtime("run", "--detach", "--bundle", b.path, "c1", **QUIET).ok()
+    asks = [["--cwd", "/data/sub", "c1", "sh", "-c", "pwd; ls -l; echo $HOME"],
+            ["--user", "nobody", "c1", "sh", "-c", "echo $HOME; id"],
+            ["--cwd", "/nest/sub/inner", "c1", "/prog", "ran"],
+            ["--user", "root:nogroup", "--cwd", "/deep", "c1", "sh", "-c", LOOK]]
+    options = ["--tty"] if terminal else []
+    enough(drive(root, Swapper(root, pairs), victim, lambda n: root.runtime(
+        "exec", *options, *asks[n % len(asks)], timeout=20)))
+
+
 def test_escapes_through_mounts_that_come_and_go(root):
     """Somebody else's directory, with links to the victim in it, is mounted over the destination
     and taken away while the container is made."""
@@ -293,8 +324,7 @@ def test_escapes_through_mounts_that_come_and_go(root):
         b.linux["maskedPaths"].append("/steady/sub/file")
         b.save()
         swapper = Swapper(root, pairs, [(evil, b.rootfs / "steady"), (evil, b.rootfs / "steady2")])
-        rs = drive(root, swapper, victim, lambda n: b.run(cid=f"c{n}", timeout=20))
-        print({r.err for r in rs})
+        drive(root, swapper, victim, lambda n: b.run(cid=f"c{n}", timeout=20))
 
 
 def test_escapes_while_a_container_is_deleted(root):
