@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "runtime/cgroup_stats.h"
 
-#define ENTRIES_MAX 65536
+#define ENTRIES_MAX 16384 /* twice the CPUs that Linux knows */
 
 struct span {
 	const char *p, *end;
@@ -51,11 +51,15 @@ static bool next_u64(struct span *line, const char *seps, uint64_t *ret)
 	return next_word(line, seps, word, sizeof(word)) && str_parse_u64(word, ret) == 0;
 }
 
+/* Room doubles: it is what the next power of two says. */
 #define APPEND(list, ...)                                                                          \
 	do {                                                                                       \
-		if ((list)->n == ENTRIES_MAX)                                                      \
+		size_t n_ = (list)->n;                                                             \
+		if (n_ == ENTRIES_MAX)                                                             \
 			return;                                                                    \
-		(list)->items = xrealloc((list)->items, ((list)->n + 1) * sizeof(*(list)->items)); \
+		if ((n_ & (n_ - 1)) == 0)                                                          \
+			(list)->items =                                                            \
+			    xrealloc((list)->items, (n_ ? 2 * n_ : 1) * sizeof(*(list)->items));   \
 		(list)->items[(list)->n++] = __VA_ARGS__;                                          \
 	} while (0)
 

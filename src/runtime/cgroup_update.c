@@ -155,41 +155,41 @@ static void complete_memory(const struct cgroup_dir *v2, struct spec_memory *m)
 	m->limit = (struct opt_i64){ .set = true, .value = limit };
 }
 
-static int update(struct cgroup *cg, struct spec_resources *res, struct err *err)
+static int update(struct cgroup *cg, const struct spec_resources *resources, struct err *err)
 {
 	const struct cgroup_dir *v2 = cgroup_dir_find_const(cg, NULL);
+	struct spec_resources res = *resources;
 	struct cgroup_rounded space;
 	struct spec_cpu cpu;
 	struct spec_memory memory;
 	int r;
 
-	if (v2 && res->cpu && !cgroup_dir_find(cg, "cpu")) {
-		cpu = *res->cpu;
+	if (v2 && res.cpu && !cgroup_dir_find(cg, "cpu")) {
+		cpu = *res.cpu;
 		complete_cpu(v2, &cpu);
-		res->cpu = &cpu;
+		res.cpu = &cpu;
 	}
-	if (v2 && res->memory && !cgroup_dir_find(cg, "memory")) {
-		memory = *res->memory;
+	if (v2 && res.memory && !cgroup_dir_find(cg, "memory")) {
+		memory = *res.memory;
 		complete_memory(v2, &memory);
-		res->memory = &memory;
+		res.memory = &memory;
 	}
 	if (!cg->unit)
-		return cgroup_limits_apply(cg, res, err);
+		return cgroup_limits_apply(cg, &res, err);
 	/* The files first: what was written there can be taken back. */
-	r = cgroup_limits_apply(cg, cgroup_unit_round(res, &space), err);
-	return r < 0 ? r : cgroup_unit_update(cg, res, err);
+	r = cgroup_limits_apply(cg, cgroup_unit_round(&res, &space), err);
+	return r < 0 ? r : cgroup_unit_update(cg, &res, err);
 }
 
 int cgroup_update(struct cgroup *cg, const struct spec_resources *resources, struct err *err)
 {
-	struct spec_resources res = *resources;
 	struct cgroup_journal journal = { 0 };
 	int r = cg->opened ? cgroup_controllers_read(cg, err) : 0;
 
 	if (r < 0)
 		return r;
 	cg->journal = &journal;
-	r = update(cg, &res, err);
+	r = update(cg, resources, err);
 	cg->journal = NULL;
 	if (r < 0)
 		take_back(&journal);
