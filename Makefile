@@ -7,7 +7,7 @@ NINJA = ninja -C
 export FUZZ_SECONDS
 
 COMMAND ?= bash -c 'uname -a; systemctl --version'
-.PHONY: all help demo check check-vm vm bench lint format fuzz asan install clean
+.PHONY: all help demo check check-vm vm bench lint format fuzz faults asan install clean
 
 all: build/build.ninja ## build the programs into build/
 	$(NINJA) build
@@ -45,6 +45,12 @@ format: ## reformat the C sources
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	scripts/deps build fuzz
 	scripts/fuzz
+
+faults: ## the tests of races and failures at full length: about an hour, as root
+	scripts/deps build test
+	scripts/build build
+	INRO_TEST_LONG=1 scripts/test-env /usr/bin/python3 -m pytest -q -s -p no:cacheprovider \
+		tests/cli/test_swapper.py tests/cli/test_faults_points.py tests/cli/test_faults_limits.py
 
 asan: ## all tests on an ASan+UBSan build in build-asan/
 	scripts/deps build test

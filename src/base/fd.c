@@ -225,7 +225,8 @@ ssize_t fd_recv(int sock, void *data, size_t len, int *ret_fds, size_t *inout_n)
 		while (n > 0)
 			fd_close(ret_fds[--n]);
 		*inout_n = 0;
-		return -EMSGSIZE;
+		/* There is room for all that can be sent: what is cut could not be opened. */
+		return over || (msg.msg_flags & MSG_TRUNC) ? -EMSGSIZE : -EMFILE;
 	}
 	*inout_n = n;
 	return r;

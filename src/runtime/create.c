@@ -418,6 +418,11 @@ static void undo(struct creation *c)
 {
 	struct err err = ERR_INIT;
 
+	/* If it failed for want of descriptors, cleaning up must not. */
+	c->sync = fd_close(c->sync);
+	c->console_sock = fd_close(c->console_sock);
+	c->in.listen_fd = fd_close(c->in.listen_fd);
+
 	netns_helper_done(&c->netns_helper, NULL);
 	kill_process(&c->stage);
 	kill_process(&c->init);
@@ -425,6 +430,7 @@ static void undo(struct creation *c)
 		log_warn("%s", err.msg);
 	if (rdt_remove(&c->st.rdt, c->rdt_made, &err) < 0)
 		log_warn("%s", err.msg);
+	cgroup_done(&c->cg);
 	if (c->pid_file_made)
 		unlink(c->args->pid_file);
 	if (c->dir_made && state_dir_remove(c->rt, c->args->id, &err) < 0)
