@@ -2,8 +2,9 @@
 /*
  * JSON <-> struct through one table of field descriptors per struct: the table parses, checks,
  * writes, and frees. Strict (RFC 8259: no comments, no trailing commas, no NaN, no duplicate
- * keys, no integers over 64 bits, valid UTF-8 without NUL), with limits on bytes and depth. Errors name the place: "linux.resources.memory.limit: expected an integer, got a string".
- * Unknown members are ignored. null counts as absent; an element of an array can't be null.
+ * keys, no integers over 64 bits, valid UTF-8 without NUL), with limits on bytes and depth. Errors
+ * name the place: "linux.resources.memory.limit: expected an integer, got a string". Unknown
+ * members are ignored. null counts as absent; an element of an array can't be null.
  *
  * Memory: strings, arrays and sub-objects that parsing made belong to the struct; json_free() frees
  * all of them and zeroes the struct. A struct filled by hand must use heap memory the same way.

@@ -106,6 +106,18 @@ static bool leads_through(char *const *paths, const char *destination)
 	return false;
 }
 
+/* What is mounted on "/" covers what was to be the root, so it is the root from here on. */
+static int take_root(struct init *in, int mount_fd, struct err *err)
+{
+	int fd = fd_dup(mount_fd, 3);
+
+	if (fd < 0)
+		return err_errno(err, -fd, "keeping the mount");
+	fd_close(in->root);
+	in->root = fd;
+	return 0;
+}
+
 int mount_place_spec(struct init *in, const struct spec_mount *m, int mount_fd, int target,
 		     struct err *err)
 {
@@ -113,6 +125,8 @@ int mount_place_spec(struct init *in, const struct spec_mount *m, int mount_fd, 
 	cleanup_free char *clean = path_clean(m->destination);
 	int fd, r = mount_place(m->destination, mount_fd, target, err);
 
+	if (r >= 0 && str_eq(clean, "/"))
+		return take_root(in, mount_fd, err);
 	if (r < 0 ||
 	    (!leads_through(l->masked_paths, clean) && !leads_through(l->readonly_paths, clean)))
 		return r;

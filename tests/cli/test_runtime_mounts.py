@@ -186,6 +186,17 @@ def test_read_only_tmpfs_with_mounts_below(anyone):
     b.run().fails("/ro/x: Read-only file system")
 
 
+@pytest.mark.parametrize("fstype,options", [("tmpfs", ["tmpcopyup"]), ("bind", ["rbind", "ro"])])
+def test_mount_on_the_root(root, fstype, options):
+    b = sh(root, "ls -d /bin /proc/self; cat /proc/kcore | wc -c; touch /here && echo wrote")
+    b.config["mounts"].insert(0, {"destination": "/", "type": fstype, "options": options,
+                                  "source": "tmpfs" if fstype == "tmpfs" else str(b.rootfs)})
+    r = b.run()
+    assert r.out.split()[:3] == ["/bin", "/proc/self", "0"]
+    assert ("wrote" in r.out) == (fstype == "tmpfs")
+    assert not (b.rootfs / "here").exists()
+
+
 def test_remount(root):
     b = sh(root, "touch /data/x")
     (root.dir / "src").mkdir()
