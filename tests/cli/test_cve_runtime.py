@@ -110,6 +110,27 @@ def test_cve_2023_27561_and_2023_28642_proc_is_renamed_while_it_is_protected(roo
     assert "kept\n" in outs and exchanging.count > 500
 
 
+def test_cve_2024_45310_directories_and_files_in_an_exchanged_volume(root):
+    """Mount points that are missing are made in the volume, never where its names lead to."""
+    victim, volume = root.dir / "victim", root.dir / "volume"
+    for d in (victim, volume / "dir"):
+        d.mkdir(parents=True)
+    (volume / "link").symlink_to(victim)
+    b = root.bundle("true")
+    b.mount("/vol", "bind", volume, "bind")
+    b.mount("/vol/dir/a/b/c", "tmpfs", "tmpfs")
+    b.mount("/vol/dir/x/file", "bind", b.path / "config.json", "bind")
+    swapper = subprocess.Popen([root.program("tests/faults/swapper"), volume / "dir",
+                                volume / "link"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert swapper.stdout.readline() == b"ready\n"
+    try:
+        codes = [b.run(cid=f"c{n}").code for n in range(40)]
+    finally:
+        out, _ = swapper.communicate()
+    assert int(out) > 500 and 0 in codes
+    assert not list(victim.iterdir())
+
+
 def test_tmpcopyup_reads_no_device_put_in_place_of_a_file(root):
     """The sharer of a volume exchanges a file for a node of a device that only the runtime, which
     is not in the container's cgroup yet, could open: its content would land in the container."""

@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 
 	for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
 		if (strcmp(argv[i], "-j") == 0) {
-			n_threads = atoi(argv[i + 1]);
+			n_threads = (int)strtol(argv[i + 1], NULL, 10);
 		} else if (strcmp(argv[i], "-m") == 0 && i + 2 < argc && n_mounts < THREADS_MAX) {
 			mounts[n_mounts].source = argv[i + 1];
 			mounts[n_mounts++].target = argv[i + 2];
