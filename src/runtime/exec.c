@@ -243,9 +243,13 @@ static int give_listener(struct running *x, struct err *err)
 		return 0;
 	r = listener_deliver(&x->process, (int)x->listener, &x->e.st, err);
 	x->listener = -1;
-	if (r >= 0)
-		sync_send(x->sync, SYNC_GO, 0, NULL, 0);
-	return r;
+	if (r < 0)
+		return r;
+	r = sync_send(x->sync, SYNC_GO, 0, NULL, 0);
+	/* That it is gone is seen by who reads next; without an answer both would wait. */
+	if (r == 0 || r == -EPIPE || r == -ECONNRESET)
+		return 0;
+	return err_errno(err, -r, "answering the process");
 }
 
 /* A container that may trace processes could send in the place of the one that it sees: which

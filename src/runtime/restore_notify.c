@@ -81,7 +81,10 @@ static int on_restored(struct restoration *r, pid_t pid, struct err *err)
 	if (r->init.pidfd < 0)
 		return err_errno(err, -r->init.pidfd, "opening the restored process %d", pid);
 	r->st.pub.pid = pid;
-	procfs_stat(pid, NULL, &r->st.pub.pid_start_time);
+	/* Without it no later command would take the process for the container's. */
+	e = procfs_stat(pid, NULL, &r->st.pub.pid_start_time);
+	if (e < 0)
+		return err_errno(err, -e, "reading /proc/%d/stat", pid);
 	e = state_write(r->dir, &r->st, err);
 	return e < 0 ? e : write_pid_file(r, err);
 }
