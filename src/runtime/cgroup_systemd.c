@@ -41,6 +41,14 @@ static struct cgroup_unit *unit_new(bool user)
 	return u;
 }
 
+static int connect_again(struct cgroup_unit *u, struct err *err)
+{
+	if (u->systemd.conn.fd >= 0)
+		return 0;
+	systemd_disconnect(&u->systemd);
+	return systemd_connect(u->user, &u->systemd, err);
+}
+
 const char *cgroup_unit_name(const struct cgroup *cg, bool *ret_user)
 {
 	*ret_user = cg->unit && cg->unit->user;
@@ -70,6 +78,9 @@ static int fill_properties(struct cgroup *cg, const struct cgroup_request *req, 
 	unit_properties_add(p, "Description", dbus_text('s', description), false);
 	unit_properties_add(p, "Slice", dbus_text('s', u->name.slice), false);
 	unit_properties_add(p, "DefaultDependencies", dbus_number('b', false), false);
+	/* Nobody has to tell systemd to forget a unit whose runtime was killed while it was made.
+	 */
+	unit_properties_add(p, "CollectMode", dbus_text('s', "inactive-or-failed"), true);
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
 		unit_properties_add(p, yes[i], dbus_number('b', true), i > 0);
 	r = unit_properties_annotated(req->annotations, p, err);
@@ -173,8 +184,10 @@ int cgroup_enter_unit(struct cgroup *cg, pid_t pid, struct err *err)
 	if (!u)
 		return 0;
 	r = systemd_start(&u->systemd, &u->name, &u->props, pid, &broken);
-	/* Without a clear no there may be a unit now. */
-	u->started = r >= 0 || r == -EIO || r == -ETIMEDOUT || r == -ECONNRESET;
+	/* When it was asked and there was no clear no, there may be a unit now. */
+	u->started =
+	    u->systemd.conn.authenticated && (r >= 0 || r == -EIO || r == -ETIMEDOUT ||
+					      r == -EBADMSG || r == -EFBIG || r == -ECONNRESET);
 	if (r < 0 && r != -ECONNRESET) {
 		if (err)
 			*err = broken;
@@ -213,15 +226,15 @@ int cgroup_unit_update(struct cgroup *cg, const struct spec_resources *res, stru
 	CLEANUP(unit_properties_done) struct unit_properties props = { 0 };
 	int r = unit_properties_limits(res, cg->layout == CGROUP_V2, false, &props, err);
 
-	if (r == 0 && props.n && u->systemd.conn.fd < 0)
-		r = systemd_connect(u->user, &u->systemd, err);
+	if (r == 0 && props.n)
+		r = connect_again(u, err);
 	return r == 0 && props.n ? systemd_set(&u->systemd, u->name.unit, &props, err) : r;
 }
 
 int cgroup_unit_attach(const struct cgroup *cg, pid_t pid, struct err *err)
 {
 	struct cgroup_unit *u = cg->unit;
-	int r = u->systemd.conn.fd < 0 ? systemd_connect(u->user, &u->systemd, err) : 0;
+	int r = connect_again(u, err);
 
 	return r < 0 ? r : systemd_attach(&u->systemd, u->name.unit, pid, err);
 }
@@ -232,14 +245,13 @@ void cgroup_unit_stop(struct cgroup *cg)
 {
 	struct cgroup_unit *u = cg->unit;
 	struct err err = ERR_INIT;
-	int r = 0;
+	int r;
 
 	if (!u->started)
 		return;
 	/* systemd would ask politely, and wait for the answer 90 seconds. */
 	cgroup_kill(cg, SIGKILL, NULL);
-	if (u->systemd.conn.fd < 0)
-		r = systemd_connect(u->user, &u->systemd, &err);
+	r = connect_again(u, &err);
 	if (r >= 0)
 		r = systemd_stop(&u->systemd, u->name.unit, &err);
 	if (r < 0)
@@ -247,17 +259,34 @@ void cgroup_unit_stop(struct cgroup *cg)
 	u->started = false;
 }
 
-/* Only what is empty: a unit that lives may be another container's. */
-static void remove_empty(const char *path)
+static bool is_empty(const char *path)
+{
+	const struct cgroup_dir dir = { .fd = -EBADF, .path = (char *)(uintptr_t)path };
+	cleanup_free pid_t *pids = NULL;
+	size_t n = 0;
+
+	return cgroup_pids_read(&dir, &pids, &n) < 0 || n == 0;
+}
+
+/* Whether nothing is in the unit's cgroups: one that lives may be another container's. Removes
+ * those that systemd does not manage. Its own it must remove itself, or it would wait for ever to
+ * hear that they are empty. */
+static bool remove_empty(const char *path)
 {
 	CLEANUP(cgroup_system_done) struct cgroup_system sys = { 0 };
+	const struct cgroup_hierarchy *own;
+	bool empty = true;
 
 	if (cgroup_system_read(&sys, NULL) < 0)
-		return;
+		return false;
+	own = main_hierarchy(&sys);
 	for (size_t i = 0; i < sys.n; i++) {
 		cleanup_free char *dir = cgroup_path_in(&sys.h[i], path);
-		cgroup_path_rmdir(dir);
+		empty = empty && is_empty(dir);
+		if (empty && &sys.h[i] != own)
+			cgroup_path_rmdir(dir);
 	}
+	return empty;
 }
 
 void cgroup_unit_forget(const char *cgroups_path, const char *id, bool user)
@@ -267,12 +296,13 @@ void cgroup_unit_forget(const char *cgroups_path, const char *id, bool user)
 	struct err err = ERR_INIT;
 	int r = unit_name_parse(cgroups_path, id, user, &name, &err);
 
-	if (r >= 0 && !user)
-		remove_empty(name.path);
+	/* Where a user's instance has its units it would have to be asked: it sees to them itself.
+	 */
+	bool empty = r >= 0 && !user && remove_empty(name.path);
 	if (r >= 0)
 		r = systemd_connect(user, &s, &err);
 	if (r >= 0)
-		r = systemd_forget(&s, name.unit, &err);
+		r = empty ? systemd_stop(&s, name.unit, &err) : systemd_forget(&s, name.unit, &err);
 	if (r < 0)
 		log_debug("%s", err.msg);
 }

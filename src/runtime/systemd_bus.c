@@ -244,7 +244,7 @@ static int report(const struct dbus_msg *m, struct err *err)
 		return known_errors[i].r;
 	}
 	err_fail(err, ERR_SYSTEM, "%.600s", shown);
-	return -EIO;
+	return -EREMOTEIO;
 }
 
 /* Waits for the reply to a call. Signals that end the job are remembered; j may be NULL. */

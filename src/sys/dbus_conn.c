@@ -307,7 +307,7 @@ static int take_message(struct dbus_conn *c, struct dbus_msg *ret, struct err *e
 	return 1;
 }
 
-int dbus_next(struct dbus_conn *c, int64_t deadline, struct dbus_msg *ret, struct err *err)
+static int next(struct dbus_conn *c, int64_t deadline, struct dbus_msg *ret, struct err *err)
 {
 	int r = authenticate(c, deadline, err);
 
@@ -332,4 +332,15 @@ int dbus_next(struct dbus_conn *c, int64_t deadline, struct dbus_msg *ret, struc
 			return err_fail(err, ERR_DENIED, "%s refuses the connection: %s", c->path,
 					ret->error_name);
 	}
+}
+
+int dbus_next(struct dbus_conn *c, int64_t deadline, struct dbus_msg *ret, struct err *err)
+{
+	int r = c->fd < 0 ? err_errno(err, ENOTCONN, "reading from %s", c->path)
+			  : next(c, deadline, ret, err);
+
+	/* Nobody knows where the next message would begin, or which call it would answer. */
+	if (r < 0)
+		c->fd = fd_close(c->fd);
+	return r;
 }

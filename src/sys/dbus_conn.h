@@ -36,6 +36,7 @@ int dbus_connect(const char *path, bool bus, int64_t deadline, struct dbus_conn 
 void dbus_queue(struct dbus_conn *c, const struct dbus_call *call, const struct buf *body,
 		uint32_t *ret_serial);
 /* Sends what is queued and waits for the next message. *ret is valid until the next call.
- * -ETIMEDOUT after the deadline, -ECONNRESET: the other side has hung up. */
+ * -ETIMEDOUT after the deadline, -ECONNRESET: the other side has hung up. After any error the
+ * connection is closed. */
 int dbus_next(struct dbus_conn *c, int64_t deadline, struct dbus_msg *ret, struct err *err);
 void dbus_disconnect(struct dbus_conn *c);
