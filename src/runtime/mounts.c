@@ -115,6 +115,7 @@ static int take_root(struct init *in, int mount_fd, struct err *err)
 		return err_errno(err, -fd, "keeping the mount");
 	fd_close(in->root);
 	in->root = fd;
+	in->n_placed = 0; /* all that was placed before is below it, and seen by nobody */
 	return 0;
 }
 

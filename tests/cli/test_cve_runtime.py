@@ -131,6 +131,19 @@ def test_cve_2024_45310_directories_and_files_in_an_exchanged_volume(root):
     assert not list(victim.iterdir())
 
 
+def test_masks_are_on_what_is_seen_when_the_root_is_covered(root):
+    """A later mount on "/" hides the /proc that was mounted before it, not what it brings itself."""
+    b = sh(root, "cat /proc/secret; echo ran")
+    cover = root.dir / "cover"
+    harness.make_rootfs(cover)
+    (cover / "proc/secret").write_text("secret\n")
+    b.mount("/", "bind", cover, "rbind")
+    b.mount("/dev", "tmpfs", "tmpfs")
+    b.linux["maskedPaths"] = ["/proc/secret"]
+    b.linux["readonlyPaths"] = []
+    assert b.run().ok().out == "ran\n"
+
+
 def test_tmpcopyup_reads_no_device_put_in_place_of_a_file(root):
     """The sharer of a volume exchanges a file for a node of a device that only the runtime, which
     is not in the container's cgroup yet, could open: its content would land in the container."""
