@@ -318,7 +318,8 @@ int main(int argc, char **argv)
 	const struct scmp_version *v = seccomp_version();
 
 	if (argc < 2 || !choose_arches(argv[1], argc > 2 && strcmp(argv[2], "all") == 0)) {
-		fprintf(stderr, "usage: seccomp_gen CPU [all]\nknown:");
+		fprintf(stderr, "usage: seccomp_gen CPU [all]\n"
+				"known:");
 		for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 			fprintf(stderr, "%s", known[i].families);
 		fprintf(stderr, "\n");

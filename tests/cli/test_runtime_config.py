@@ -54,7 +54,8 @@ def test_shared_mount_namespace(root):
     """The container's processes are in it, with mounts that nobody else sees."""
     b = sh(root, "readlink /proc/self/ns/mnt; cat /proc/self/mountinfo; mount; cd /; "
                  "echo *; test -c /dev/null && echo null; cat /proc/kcore /secret; "
-                 "echo x > /proc/sys/kernel/domainname; sh -c 'cd ../..; echo *'; mount -t tmpfs t /tmp")
+                 "echo x > /proc/sys/kernel/domainname; sh -c 'cd ../..; echo *'; "
+                 "mount -t tmpfs t /tmp")
     (b.rootfs / "secret").write_text("no\n")
     b.linux["maskedPaths"] = ["/secret", "/proc/kcore"]
     without_ns(b, "mount")

@@ -97,8 +97,8 @@ def test_path_of_another_kind(root, kind):
     root.runtime("state", "c1").fails("does not exist")
 
 
-@pytest.mark.parametrize("path,word", [("/no/such/ns", "No such file"), ("/dev/null", "not a nam"),
-                                       ("/", "not a nam"), ("relative", "absolute")])
+@pytest.mark.parametrize("path,word", [("/no/such/ns", "No such file"), ("/dev/null", "not a namespace"),
+                                       ("/", "not a namespace"), ("relative", "absolute")])
 def test_path_of_no_namespace(root, path, word):
     b = root.bundle("true")
     set_path(b, "network", path)

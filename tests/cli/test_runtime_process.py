@@ -71,8 +71,9 @@ def test_io_priority_that_cannot_be(anyone, value, word):
     b.run().fails(f"process.ioPriority.{word}", code=1)
 
 
-@pytest.mark.parametrize("value,word", [({"initial": "a"}, "initial"), ({"final": "0-"}, "final"),
-                                        ({"final": "3-1"}, "final"), ({"initial": ",1"}, "initial")])
+@pytest.mark.parametrize("value,word", [
+    ({"initial": "a"}, "initial"), ({"final": "0-"}, "final"), ({"final": "3-1"}, "final"),
+    ({"initial": ",1"}, "initial")])
 def test_exec_cpu_affinity_that_cannot_be(anyone, value, word):
     b = anyone.bundle("true")
     b.process["execCPUAffinity"] = value
