@@ -5,6 +5,7 @@ in a mount namespace of the test."""
 
 import json
 import os
+import pathlib
 import shlex
 
 import cgroups
@@ -49,7 +50,8 @@ def with_controllers(root, controllers, script):
 
 def test_network(root):
     b = root.bundle("sleep", "60")
-    b.linux["cgroupsPath"] = "/inro/c1"
+    name = root.dir.name  # another run of this test sees the same hierarchies
+    b.linux["cgroupsPath"] = f"/inro/{name}"
     b.linux["resources"] = {"network": {"classID": 0x100001,
                                         "priorities": [{"name": "lo", "priority": 5}]}}
     b.save()
@@ -58,17 +60,18 @@ def test_network(root):
     bad = json.dumps({"network": {"classID": 0x100003,
                                   "priorities": [{"name": "lo", "priority": 7},
                                                  {"name": "nosuch0", "priority": 1}]}})
-    show = "cat net_cls/inro/c1/net_cls.classid; grep lo net_prio/inro/c1/net_prio.ifpriomap"
+    show = f"cat net_cls/inro/{name}/net_cls.classid; grep lo net_prio/inro/{name}/net_prio.ifpriomap"
     r = with_controllers(root, "net_cls net_prio perf_event", f"""
         $RT run --detach --bundle {b.path} c1 >/dev/null 2>&1 </dev/null
         pid=$($RT state c1 | sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p')
-        grep -c '\\(net_cls\\|net_prio\\|perf_event\\):/inro/c1$' /proc/$pid/cgroup
+        grep -c '\\(net_cls\\|net_prio\\|perf_event\\):/inro/{name}$' /proc/$pid/cgroup
         {show}
         echo {shlex.quote(new)} | $RT update -r - c1
         {show}
         ! echo {shlex.quote(bad)} | $RT update -r - c1
         {show}""").fails("nosuch0", code=0)
-    assert ":net_" not in open("/proc/self/cgroup").read()
+    harness.wait_for(lambda: ":net_" not in pathlib.Path("/proc/self/cgroup").read_text(), 10,
+                     "the end of the hierarchies")
     assert r.out == f"3\n{0x100001}\nlo 5\n" + f"{0x100002}\nlo 6\n" * 2
 
 
