@@ -70,10 +70,9 @@ struct restore_child {
 	const char *bundle, *rootfs;
 	const char *root; /* an empty directory */
 	struct criu_dirs dirs;
-	int sync; /* our end of the connection to criu; the error, or the end at exec */
-	int join_fds[CGROUP_HIERARCHIES_MAX];
-	size_t n_join;
-	int ns_fds[2]; /* passed on, from RESTORE_NS_FD on */
+	int sync,
+	    sync_parent; /* our end of the connection to criu; the error, or the end at exec */
+	int ns_fds[2];   /* passed on, from RESTORE_NS_FD on */
 	size_t n_ns;
 };
 /* Numbers that the directories and namespaces have in criu. */

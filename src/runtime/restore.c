@@ -126,113 +126,10 @@ static int make_state(struct restoration *r, struct err *err)
 		return err_errno(err, errno, "making the directory for the root filesystem");
 	path[n] = '\0';
 	r->root = path_join(path, ROOT_DIR);
-	return state_write(r->dir, &r->st, err);
-}
-
-/* The paths are on record before a process is in them: what a killed runtime leaves is found. */
-static int make_cgroup(struct restoration *r, struct err *err)
-{
-	int e = cgroup_create(r->spec->linux_->cgroups_path, r->create->id, r->rt->rootless, &r->cg,
-			      err);
-
-	if (e < 0)
-		return err_wrap(err, e, "making the cgroup");
-	r->cgroup_made = true;
-	for (size_t i = 0; i < r->cg.n; i++)
-		strv_add(&r->st.pub.cgroup_paths, r->cg.dirs[i].path);
-	e = state_write(r->dir, &r->st, err);
-	return e < 0 ? e : cgroup_apply(&r->cg, r->spec->linux_->resources, err);
+	return 0;
 }
 
 /* --- criu --- */
-
-static pid_t clone_child(struct restoration *r, int *ret_pidfd, struct err *err)
-{
-	struct clone_spec spec = { .flags = CLONE_NEWNS | CLONE_CLEAR_SIGHAND,
-				   .cgroup_fd = cgroup_clone_fd(&r->cg) };
-	pid_t pid = clone_process(&spec, ret_pidfd);
-	int e;
-
-	if (pid == -ENOSYS && spec.cgroup_fd >= 0) {
-		/* It can't write to cgroup.procs itself, as it is to come from the parent. */
-		spec.cgroup_fd = -EBADF;
-		pid = clone_process(&spec, ret_pidfd);
-		e = pid > 0 ? cgroup_join_pid(&r->cg, pid, err) : 0;
-		if (e < 0)
-			return e;
-	}
-	if (pid == 0)
-		restore_child_main(&r->child);
-	return pid < 0 ? err_errno(err, -pid, "making a process for criu") : pid;
-}
-
-/* Up to the moment when criu runs. */
-static int follow_child(struct restoration *r, int sync, struct err *err)
-{
-	for (;;) {
-		struct sync_msg msg;
-		int e = sync_recv(sync, &msg, err);
-
-		if (e < 0)
-			return e;
-		if (e == 0 && r->criu.sock < 0)
-			return err_fail(err, ERR_SYSTEM, "the process for criu was killed");
-		if (e == 0)
-			return 0;
-		if (msg.type == SYNC_CRIU && msg.n_fds == 1) {
-			r->criu.sock = msg.fds[0];
-			msg.n_fds = 0;
-		}
-		sync_msg_done(&msg);
-		if (msg.type == SYNC_ERROR) {
-			if (err)
-				*err = msg.err;
-			return msg.err.errnum > 0 ? -msg.err.errnum : -EINVAL;
-		}
-	}
-}
-
-/* Its children will be in the group, too. */
-static int set_up_rdt(struct restoration *r, struct err *err)
-{
-	int e = rdt_make(&r->st.rdt, &r->rdt_made, err);
-
-	if (e >= 0)
-		e = rdt_configure(&r->st.rdt, r->spec->linux_->intel_rdt, r->rdt_made, err);
-	return e < 0 ? e : rdt_join(&r->st.rdt, r->criu.pid, err);
-}
-
-static int start_criu(struct restoration *r, struct err *err)
-{
-	struct restore_child *c = &r->child;
-	int sync[2], e;
-	pid_t pid;
-
-	c->program = r->program;
-	c->spec = r->spec;
-	c->bundle = r->bundle;
-	c->rootfs = r->rootfs;
-	c->root = r->root;
-	c->dirs = r->dirs;
-	e = cgroup_open_join(&r->cg, c->join_fds, ARRAY_SIZE(c->join_fds), err);
-	if (e < 0)
-		return e;
-	c->n_join = (size_t)e;
-	e = sync_pair(sync, err);
-	if (e < 0)
-		return e;
-	c->sync = sync[1];
-	pid = clone_child(r, &r->criu.pidfd, err);
-	fd_close(sync[1]);
-	if (pid > 0) {
-		r->criu.pid = pid;
-		e = set_up_rdt(r, err);
-		if (e >= 0)
-			e = follow_child(r, sync[0], err);
-	}
-	fd_close(sync[0]);
-	return pid < 0 ? pid : e;
-}
 
 /* The container's cgroups, where criu is now, take the place of those that were dumped. */
 static int add_cgroup_roots(struct restoration *r, struct err *err)
@@ -304,13 +201,11 @@ static int restore(struct restoration *r, struct err *err)
 	if (e >= 0)
 		e = make_state(r, err);
 	if (e >= 0)
-		e = make_cgroup(r, err);
+		e = restore_start(r, err);
 	if (e < 0)
 		return e;
 	r->opts.root = r->root;
 	e = criu_mounts_restore(&r->opts, r->spec, r->bundle, r->cg.rel_path, err);
-	if (e >= 0)
-		e = start_criu(r, err);
 	if (e >= 0)
 		e = add_cgroup_roots(r, err);
 	if (e >= 0)
@@ -344,8 +239,6 @@ static void undo(struct restoration *r)
 
 static void done(struct restoration *r)
 {
-	for (size_t i = 0; i < r->child.n_join; i++)
-		fd_close(r->child.join_fds[i]);
 	for (size_t i = 0; i < r->child.n_ns; i++)
 		fd_close(r->child.ns_fds[i]);
 	fd_close(r->console_sock);

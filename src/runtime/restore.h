@@ -26,6 +26,8 @@ struct restoration {
 	bool dir_made, cgroup_made, rdt_made, pid_file_made, hooks_ran;
 };
 
+/* restore_start.c: the cgroup, and the process in it that becomes criu. */
+int restore_start(struct restoration *r, struct err *err);
 /* restore_notify.c: what is done when criu says how far it is; data is the restoration. */
 int restore_notify(void *data, const struct criu_resp *resp, const int *fds, size_t n_fds,
 		   struct err *err);

@@ -118,10 +118,16 @@ static int set_up_mounts(const struct restore_child *c, struct err *err)
 
 static int join_cgroups(const struct restore_child *c, struct err *err)
 {
-	for (size_t i = 0; i < c->n_join; i++)
-		if (write(c->join_fds[i], "0", 1) < 0)
-			return err_errno(err, errno, "joining the cgroup");
-	return 0;
+	struct sync_msg msg;
+	int r = sync_expect(c->sync, SYNC_CGROUP, &msg, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < msg.n_fds && r >= 0; i++)
+		if (write(msg.fds[i], "0", 1) < 0)
+			r = err_errno(err, errno, "joining the cgroup");
+	sync_msg_done(&msg);
+	return r;
 }
 
 /*
@@ -196,6 +202,7 @@ static int become_criu(struct restore_child *c, struct err *err)
 	sigset_t none;
 	int r;
 
+	fd_close(c->sync_parent);
 	r = set_up_mounts(c, err);
 	if (r >= 0)
 		r = join_cgroups(c, err);

@@ -8,10 +8,13 @@
 #include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/restore.h"
+#include "sys/clone.h"
+#include "sys/mount.h"
 #include "sys/netlink.h"
 #include "sys/ns.h"
 #include "sys/pidfd.h"
 #include "sys/procfs.h"
+#include "sys/uapi.h"
 
 /* The new network namespace is empty: what create does in one is done in it. */
 static int set_up_network(struct restoration *r, pid_t pid, struct err *err)
@@ -71,6 +74,38 @@ static int write_pid_file(struct restoration *r, struct err *err)
 	return e;
 }
 
+/* In the container's mount namespace, for which it takes a process of its own. */
+static int set_readonly(pid_t pid, struct err *err)
+{
+	cleanup_fd int fd = ns_open_of(pid, CLONE_NEWNS, err);
+	int e = fd < 0 ? fd : ns_join(fd, CLONE_NEWNS, err);
+
+	return e < 0 ? e : mount_set(AT_FDCWD, "/", false, MOUNT_ATTR_RDONLY, 0, 0, -EBADF, err);
+}
+
+/* criu before 4 restores the attributes of all mounts but the root's. */
+static int restore_readonly(const struct restoration *r, pid_t pid, struct err *err)
+{
+	struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = -EBADF };
+	cleanup_fd int pidfd = -EBADF;
+	siginfo_t info = { 0 };
+	struct err own = ERR_INIT;
+	pid_t child;
+
+	if (!r->spec->root->readonly)
+		return 0;
+	child = clone_process(&spec, &pidfd);
+	if (child == 0)
+		_exit(set_readonly(pid, &own) < 0 ? (own.errnum ? own.errnum : EIO) : 0);
+	if (child < 0)
+		return err_errno(err, -child, "making the root filesystem read-only");
+	pidfd_wait(pidfd, &info);
+	if (info.si_code == CLD_EXITED && info.si_status == 0)
+		return 0;
+	return err_errno(err, info.si_code == CLD_EXITED ? info.si_status : EIO,
+			 "making the root filesystem read-only");
+}
+
 /* The processes are complete and wait for the answer. */
 static int on_restored(struct restoration *r, pid_t pid, struct err *err)
 {
@@ -85,8 +120,14 @@ static int on_restored(struct restoration *r, pid_t pid, struct err *err)
 	e = procfs_stat(pid, NULL, &r->st.pub.pid_start_time);
 	if (e < 0)
 		return err_errno(err, -e, "reading /proc/%d/stat", pid);
-	e = state_write(r->dir, &r->st, err);
-	return e < 0 ? e : write_pid_file(r, err);
+	e = restore_readonly(r, pid, err);
+	if (e >= 0)
+		e = state_write(r->dir, &r->st, err);
+	if (e >= 0)
+		e = write_pid_file(r, err);
+	if (e >= 0 && unlinkat(r->dir, STATE_CREATING, 0) < 0)
+		e = err_errno(err, errno, "recording the container as running");
+	return e;
 }
 
 static int on_terminal(struct restoration *r, const int *fds, size_t n_fds, struct err *err)
