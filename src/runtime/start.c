@@ -11,6 +11,8 @@
 #include "runtime/sync.h"
 #include "sys/pidfd.h"
 
+#define KILL_TIMEOUT_MS 10000
+
 static int check_created(const struct state *st, struct err *err)
 {
 	switch (st->pub.status) {
@@ -102,7 +104,9 @@ static void kill_init(const struct state *st)
 {
 	cleanup_fd int pidfd = state_pidfd(st);
 
-	pidfd_kill(pidfd, SIGKILL);
+	/* Whoever looks next shall see it stopped. */
+	if (pidfd_kill(pidfd, SIGKILL) >= 0)
+		pidfd_poll(pidfd, KILL_TIMEOUT_MS);
 }
 
 static int start(const struct runtime *rt, const char *id, int cancel_fd, struct err *err)
