@@ -37,6 +37,9 @@ extern const size_t create_opt_table_len;
 int cli_report(const void *globals, const struct err *err);
 /* Reads <bundle>/config.json. ret: spec_free(). */
 int load_config(const char *bundle, struct spec *ret, struct err *err);
+/* How many fds from 3 on a container gets by --preserve-fds and by LISTEN_FDS, whose variables are
+ * added to *env. */
+int passed_fds(int preserve, char ***env, struct err *err);
 /* Fills args from the options, LISTEN_FDS included. */
 int fill_create_args(const struct create_opts *o, const char *id, struct spec *spec,
 		     struct create_args *args, struct err *err);

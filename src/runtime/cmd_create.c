@@ -81,22 +81,22 @@ static int listen_fds(void)
 }
 
 /* systemd's socket activation: its fds go on to the container with their variables. */
-static void add_listen_fds(struct spec *spec, struct create_args *args)
+static int add_listen_fds(char ***env)
 {
 	static const char *const names[] = { "LISTEN_FDS", "LISTEN_FDNAMES" };
 	int n = listen_fds();
 
-	if (n == 0 || !spec->process)
-		return;
-	args->preserve_fds += n;
+	if (n == 0)
+		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *value = getenv(names[i]);
 		cleanup_free char *line = value ? xasprintf("%s=%s", names[i], value) : NULL;
 
 		if (line)
-			strv_env_set(&spec->process->env, line);
+			strv_env_set(env, line);
 	}
-	strv_env_set(&spec->process->env, "LISTEN_PID=1");
+	strv_env_set(env, "LISTEN_PID=1");
+	return n;
 }
 
 /* All that the runtime has opened by now, its log say, is CLOEXEC: never to be passed. */
@@ -107,9 +107,24 @@ static bool fd_is_callers(int fd)
 	return flags >= 0 && !(flags & FD_CLOEXEC);
 }
 
+int passed_fds(int preserve, char ***env, struct err *err)
+{
+	if (preserve < 0 || preserve > PRESERVE_MAX)
+		return err_fail(err, ERR_USAGE,
+				"--preserve-fds: expected a number from 0 to 65536");
+	preserve += add_listen_fds(env);
+	for (int fd = 3; fd < 3 + preserve; fd++)
+		if (!fd_is_callers(fd))
+			return err_fail(err, ERR_USAGE,
+					"--preserve-fds: file descriptor %d is not open", fd);
+	return preserve;
+}
+
 int fill_create_args(const struct create_opts *o, const char *id, struct spec *spec,
 		     struct create_args *args, struct err *err)
 {
+	cleanup_strv char **none = NULL;
+
 	*args = (struct create_args){
 		.id = id,
 		.bundle = o->bundle ? o->bundle : ".",
@@ -117,18 +132,13 @@ int fill_create_args(const struct create_opts *o, const char *id, struct spec *s
 		.pid_file = o->pid_file,
 		.console_socket = o->console_socket,
 		.stdio = { -EBADF, -EBADF, -EBADF },
-		.preserve_fds = o->preserve_fds,
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 	};
-	if (o->preserve_fds < 0 || o->preserve_fds > PRESERVE_MAX)
-		return err_fail(err, ERR_USAGE,
-				"--preserve-fds: expected a number from 0 to 65536");
-	add_listen_fds(spec, args);
-	for (int fd = 3; fd < 3 + args->preserve_fds; fd++)
-		if (!fd_is_callers(fd))
-			return err_fail(err, ERR_USAGE,
-					"--preserve-fds: file descriptor %d is not open", fd);
+	args->preserve_fds =
+	    passed_fds(o->preserve_fds, spec->process ? &spec->process->env : &none, err);
+	if (args->preserve_fds < 0)
+		return args->preserve_fds;
 	if (o->console_socket && spec->process && !spec->process->terminal)
 		return err_fail(err, ERR_USAGE,
 				"--console-socket is given, but process.terminal is not true");

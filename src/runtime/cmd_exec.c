@@ -137,23 +137,6 @@ static const struct opt opts[] = {
 	  .help = "Accepted for runc's callers: exec never adopts processes" },
 };
 
-static int check_opts(const struct exec_opts *o, char **command, struct err *err)
-{
-	if (!o->process && !command[0])
-		return err_fail(err, ERR_USAGE, "exec args cannot be empty");
-	if (o->preserve_fds < 0 || o->preserve_fds > 65536)
-		return err_fail(err, ERR_USAGE,
-				"--preserve-fds: expected a number from 0 to 65536");
-	for (int fd = 3; fd < 3 + o->preserve_fds; fd++) {
-		int flags = fcntl(fd, F_GETFD);
-
-		if (flags < 0 || (flags & FD_CLOEXEC))
-			return err_fail(err, ERR_USAGE,
-					"--preserve-fds: file descriptor %d is not open", fd);
-	}
-	return 0;
-}
-
 static void fill_args(const struct exec_opts *o, char **args, const struct buf *process,
 		      struct exec_args *a)
 {
@@ -162,7 +145,6 @@ static void fill_args(const struct exec_opts *o, char **args, const struct buf *
 		.process_text = o->process ? buf_str(process) : NULL,
 		.process_len = process->len,
 		.argv = args + 1,
-		.env = o->env,
 		.cwd = o->cwd,
 		.user = o->user,
 		.additional_gids = &o->gids,
@@ -176,7 +158,6 @@ static void fill_args(const struct exec_opts *o, char **args, const struct buf *
 		.pidfd_socket = o->pidfd_socket,
 		.console_socket = o->console_socket,
 		.stdio = { -EBADF, -EBADF, -EBADF },
-		.preserve_fds = o->preserve_fds,
 		.ignore_paused = o->ignore_paused,
 	};
 }
@@ -188,13 +169,22 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, char **a
 	struct container c = { .pidfd = -EBADF };
 	struct foreground f;
 	struct exec_args a;
-	int r = check_opts(o, args + 1, err);
+	cleanup_strv char **env = NULL;
+	int r = 0;
 
-	if (r >= 0 && o->process)
+	if (!o->process && !args[1])
+		return err_fail(err, ERR_USAGE, "exec args cannot be empty");
+	if (o->process)
 		r = io_read_file(AT_FDCWD, o->process, &process, SPEC_BYTES_MAX, err);
+	else
+		env = strv_copy(o->env);
 	if (r < 0)
 		return r;
 	fill_args(o, args, &process, &a);
+	a.preserve_fds = passed_fds(o->preserve_fds, &env, err);
+	if (a.preserve_fds < 0)
+		return a.preserve_fds;
+	a.env = env;
 	if (o->detach) {
 		r = container_exec(rt, &a, &c, err);
 		fd_close(c.pidfd);

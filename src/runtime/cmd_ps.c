@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
+#include <dirent.h>
+#include <sys/stat.h>
 
 #include "base/io.h"
 #include "base/proc.h"
@@ -26,6 +27,41 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void add_pid(struct pids *pids, pid_t pid)
+{
+	pids->items = xrealloc(pids->items, (pids->n + 1) * sizeof(*pids->items));
+	pids->items[pids->n++] = pid;
+}
+
+/* Whose pid namespace is the one of path, as far as this user may look. */
+static int find_in_namespace(pid_t first, struct pids *ret, struct err *err)
+{
+	char path[64];
+	struct stat own, st;
+	struct dirent *e;
+	DIR *dir;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", first);
+	if (stat(path, &own) < 0)
+		return err_errno(err, errno, "looking at the container's pid namespace");
+	if (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == own.st_ino)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"the container has no cgroup and no pid namespace of its own");
+	dir = opendir("/proc");
+	if (!dir)
+		return err_errno(err, errno, "opening /proc");
+	while ((e = readdir(dir))) {
+		if (str_parse_int(e->d_name, &pid) < 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+		if (stat(path, &st) == 0 && st.st_ino == own.st_ino)
+			add_pid(ret, pid);
+	}
+	closedir(dir);
+	return 0;
+}
+
 static int find_pids(const struct runtime *rt, const char *id, struct pids *ret, struct err *err)
 {
 	CLEANUP(container_state_free) struct container_state st = { 0 };
@@ -36,7 +72,10 @@ static int find_pids(const struct runtime *rt, const char *id, struct pids *ret,
 		r = cgroup_open(st.cgroup_paths, &cg, err);
 	if (r < 0)
 		return r;
-	r = cgroup_pids(&cg, &ret->items, &ret->n, err);
+	if (cg.n)
+		r = cgroup_pids(&cg, &ret->items, &ret->n, err);
+	else if (st.pid)
+		r = find_in_namespace(st.pid, ret, err);
 	if (r >= 0 && ret->n)
 		qsort(ret->items, ret->n, sizeof(*ret->items), compare);
 	return r;

@@ -56,7 +56,7 @@ struct exec_args {
 	const char *process_text; /* JSON of a process object, or NULL */
 	size_t process_len;
 	char *const *argv;
-	char *const *env; /* added to the container's */
+	char *const *env; /* added to the process's, also to that of process_text */
 	const char *cwd;
 	const char *user; /* "uid[:gid]", or names of the container's /etc/passwd and group */
 	const struct json_u32s *additional_gids;

@@ -13,7 +13,6 @@
 #include "runtime/exec.h"
 #include "sys/clone.h"
 #include "sys/ns.h"
-#include "sys/pidfd.h"
 #include "sys/prctl.h"
 #include "sys/procfs.h"
 #include "sys/tty.h"
@@ -82,8 +81,8 @@ static int stage_sched(struct init *in, struct err *err)
 	return in->spec->process->scheduler ? 0 : process_sched(in, err);
 }
 
-/* Kernels before 5.8. The files of /proc belong to whoever has the pid when they are opened: so the
- * process is looked at again behind that. */
+/* Kernels before 5.8, and sandboxes without pidfds. The files of /proc belong to whoever has the
+ * pid when they are opened: so the process is looked at again behind that. */
 static int join_one_by_one(struct exec *e, struct err *err)
 {
 	for (size_t i = 0; i < NS_COUNT; i++) {
@@ -95,8 +94,8 @@ static int join_one_by_one(struct exec *e, struct err *err)
 		if (e->in.ns_fds[i] < 0)
 			return e->in.ns_fds[i];
 	}
-	if (pidfd_poll(e->pidfd, 0) != 0)
-		return err_fail(err, ERR_CONFLICT, "the container has stopped");
+	if (state_wait_end(&e->st, 0) != 0)
+		return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
 	return init_join_all(&e->in, err);
 }
 
@@ -110,9 +109,13 @@ static int join_namespaces(struct init *in, struct err *err)
 	prctl_dumpable(false);
 	if (!e->ns_flags)
 		return 0;
+	if (e->pidfd < 0)
+		return join_one_by_one(e, err);
 	r = ns_join_pidfd(e->pidfd, (unsigned int)e->ns_flags, err);
 	if (r == -EINVAL || r == -ENOSYS)
 		return join_one_by_one(e, err);
+	if (r == -ESRCH)
+		return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
 	if (r >= 0 && (e->ns_flags & CLONE_NEWUSER))
 		r = init_become_root(err);
 	return r;
@@ -155,16 +158,40 @@ static int open_console(struct init *in, struct err *err)
 	return r < 0 ? err_errno(err, -r, "handing out the terminal") : 0;
 }
 
-/* Before any name of the container is resolved (CVE-2024-21626). */
+/* Before the container is joined: what is needed later is all that is left. */
+static int close_host_fds(struct init *in, struct err *err)
+{
+	const struct exec *e = exec_of(in);
+	const struct container_stdio *io = &in->args->stdio;
+	const int keep[] = { in->sync, e->pidfd, e->root_fd, in->procfs, io->in, io->out, io->err };
+	int r;
+
+	log_setup("inro-runtime", -EBADF, LOG_PLAIN, LOG_ERROR);
+	r = fd_close_from(3 + (unsigned int)in->args->preserve_fds, keep, ARRAY_SIZE(keep));
+	return r < 0 ? err_errno(err, -r, "closing what the host has open") : 0;
+}
+
+/* Before any name of the container is resolved with /proc/self being this process
+ * (CVE-2024-21626). */
 static int close_fds(struct init *in, struct err *err)
 {
+	struct exec *e = exec_of(in);
+	const struct container_stdio *io = &in->args->stdio;
+	int *const rest[] = { &e->pidfd, &e->root_fd, &in->procfs, &in->console };
+	const int given[] = { io->in, io->out, io->err };
 	const int keep[] = { in->sync };
 	int passed = in->args->preserve_fds;
 	int r;
 
-	in->console = in->procfs = -EBADF;
-	log_setup("inro-runtime", -EBADF, LOG_PLAIN, LOG_ERROR);
+	for (size_t i = 0; i < ARRAY_SIZE(rest); i++)
+		*rest[i] = fd_close(*rest[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++)
+		if (given[i] >= 3 + passed)
+			fd_close(given[i]);
+	/* That was all. Without close_range(2) and without a /proc/self it can't be said again. */
 	r = fd_close_from(3 + (unsigned int)passed, keep, ARRAY_SIZE(keep));
+	if (r == -ENOENT)
+		r = 0;
 	for (int fd = 3; r >= 0 && fd < 3 + passed; fd++)
 		r = fd_set_cloexec(fd, false);
 	return r < 0 ? err_errno(err, -r, "closing what the host has open") : 0;
@@ -208,6 +235,7 @@ static const struct init_step stage_steps[] = {
 	{ NULL, final_affinity },
 	{ NULL, set_limits },
 	{ NULL, stage_sched },
+	{ NULL, close_host_fds },
 	{ NULL, join_namespaces }, /* names are the container's from here on */
 	{ NULL, enter_root },
 	{ NULL, init_join_keyring },

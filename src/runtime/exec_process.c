@@ -122,9 +122,6 @@ static int from_options(struct exec *e, struct err *err)
 	replace(&p->apparmor_profile, a->apparmor);
 	replace(&p->selinux_label, a->process_label);
 	add_caps(p, a->caps);
-	for (size_t i = 0; a->env && a->env[i]; i++)
-		if (strchr(a->env[i], '='))
-			strv_env_set(&p->env, a->env[i]);
 	p->terminal = a->tty;
 	if (a->no_new_privs.set)
 		p->no_new_privileges = a->no_new_privs.value;
@@ -137,9 +134,16 @@ static int from_options(struct exec *e, struct err *err)
 
 int exec_process_make(struct exec *e, struct err *err)
 {
+	char *const *env = e->args->env;
+	int r;
+
 	if (!e->spec.process)
 		e->spec.process = xcalloc(1, sizeof(*e->spec.process));
-	return e->args->process_text ? from_text(e, err) : from_options(e, err);
+	r = e->args->process_text ? from_text(e, err) : from_options(e, err);
+	for (size_t i = 0; r >= 0 && env && env[i]; i++)
+		if (strchr(env[i], '='))
+			strv_env_set(&e->spec.process->env, env[i]);
+	return r;
 }
 
 /* A list that oci/ has checked: numbers up to 65535 and ranges. */
