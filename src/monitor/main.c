@@ -39,7 +39,9 @@ static int monitor_run(struct monitor *m, struct err *err)
 	if (r < 0)
 		return 1; /* the client has been told why */
 	/* What creating took is not needed for the long wait. */
+#ifdef __GLIBC__ /* musl gives back what is free by itself */
 	malloc_trim(0);
+#endif
 	status = monitor_supervise(m, err);
 	if (status < 0)
 		return status;

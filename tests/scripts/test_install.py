@@ -4,6 +4,7 @@
 import os
 import pathlib
 import subprocess
+import time
 
 import pytest
 
@@ -44,6 +45,31 @@ def test_static_programs_need_no_loader(installed):
         headers = subprocess.run(["readelf", "-ldW", program], capture_output=True, text=True,
                                  check=True).stdout
         assert "INTERP" not in headers and "(NEEDED)" not in headers, program
+
+
+def test_static_programs_are_small(installed):
+    """With musl, which scripts/deps installs: an empty program with glibc is larger than that."""
+    for program, limit in (("bin/inro-runtime", 700_000), ("libexec/inro/inro-monitor", 600_000),
+                           ("libexec/inro/inro-init", 60_000)):
+        assert (installed / program).stat().st_size < limit, program
+
+
+def test_relocated_data_is_read_only(installed, tmp_path):
+    """glibc's start sees to it, musl's does not: src/musl/musl.c does."""
+    program = installed / "bin/inro-runtime"
+    headers = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True,
+                             check=True).stdout
+    relro = next(int(line.split()[5], 16) for line in headers.splitlines() if "GNU_RELRO" in line)
+    os.mkfifo(tmp_path / "log")  # nobody reads: the program waits there
+    with subprocess.Popen([program, "--log", tmp_path / "log", "list"]) as waiting:
+        try:
+            time.sleep(0.3)
+            maps = pathlib.Path(f"/proc/{waiting.pid}/maps").read_text().splitlines()
+        finally:
+            waiting.kill()
+    sizes = [[int(x, 16) for x in line.split()[0].split("-")] for line in maps
+             if str(program) in line and line.split()[1] == "rw-p"]
+    assert maps and sum(end - start for start, end in sizes) < relro
 
 
 @pytest.mark.parametrize("file", [
