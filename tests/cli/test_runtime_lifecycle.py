@@ -58,7 +58,8 @@ def test_create_start_delete(anyone):
     assert st["annotations"] == {"com.example.key": "value"}
     assert st["owner"] == ("root" if not anyone.rootless else anyone.name)
     assert st["pid"] == int((anyone.dir / "pid").read_text())
-    assert os.readlink(f"/proc/{st['pid']}/ns/mnt") != os.readlink("/proc/self/ns/mnt")
+    if os.geteuid() == 0:  # the process hides from others until it executes the command
+        assert os.readlink(f"/proc/{st['pid']}/ns/mnt") != os.readlink("/proc/self/ns/mnt")
     assert output(b) == ""
     anyone.runtime("start", "c1").ok()
     harness.wait_for(lambda: output(b) == "started\n", what="output")
@@ -81,7 +82,7 @@ def test_delete_of_a_created_container(anyone):
     create(b).ok()
     pid = state(anyone)["pid"]
     anyone.runtime("delete", "c1").ok()
-    assert not os.path.exists(f"/proc/{pid}")
+    assert harness.is_dead(pid)
 
 
 def test_delete_force(anyone):
