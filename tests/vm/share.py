@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plugin of pytest for the VM.
+
+Several runs of pytest share one list of tests: INRO_VM_SHARE is a directory of theirs; each run
+collects the same tests, claims a few at a time by making a file there, and runs these. What
+tests/vm/left-out names is not run, and counted.
+
+An unprivileged run leaves out what needs root.
+"""
+
+import itertools
+import os
+import pathlib
+import re
+
+import pytest
+
+CHUNK = 8  # tests: few enough that the runs end at about the same time
+LEFT_OUT = pathlib.Path(__file__).with_name("left-out")
+
+
+def read_left_out():
+    """[(pattern, reason)]: a regular expression for the beginning of a test's name."""
+    entries = []
+    for line in LEFT_OUT.read_text().splitlines():
+        if line and not line.startswith("#"):
+            pattern, reason = line.split(None, 1)
+            entries.append((pattern, reason))
+    return entries
+
+
+def needs_root(item):
+    callspec = getattr(item, "callspec", None)
+    return "root" in item.fixturenames or (callspec and callspec.params.get("anyone") == "root")
+
+
+def pytest_collection_modifyitems(config, items):
+    if os.geteuid() != 0:
+        config.hook.pytest_deselected(items=[item for item in items if needs_root(item)])
+        items[:] = [item for item in items if not needs_root(item)]
+    if not os.environ.get("INRO_VM_SHARE"):
+        return
+    gone = {}
+    for pattern, reason in read_left_out():
+        found = [item for item in items if re.match(pattern, item.nodeid)]
+        if not found:
+            raise pytest.UsageError(f"{LEFT_OUT}: no test is called {pattern}")
+        for item in found:
+            gone.setdefault(item, reason)
+    config.hook.pytest_deselected(items=list(gone))
+    items[:] = [item for item in items if item not in gone]
+    config.stash_left_out = gone
+
+
+def pytest_runtest_logreport(report):
+    """A run that hangs or is cut off has said what failed before."""
+    if report.failed:
+        print(f"\n{report.nodeid} ({report.when}): {str(report.longrepr).splitlines()[-1]}", flush=True)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    gone = getattr(config, "stash_left_out", {})
+    # one of the runs says it
+    if gone and claim("left-out"):
+        terminalreporter.section("left out: nothing of them depends on the kernel, or it can't be here")
+        for reason in dict.fromkeys(gone.values()):
+            count = sum(r == reason for r in gone.values())
+            terminalreporter.write_line(f"{count:4} {reason}")
+
+
+def claim(name):
+    try:
+        path = os.path.join(os.environ["INRO_VM_SHARE"], name)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC))
+        return True
+    except FileExistsError:
+        return False
+
+
+def chunks(items):
+    """Of neighbours in one file, for the sake of its fixtures; [(name, [item])]."""
+    for path, group in itertools.groupby(items, lambda item: item.nodeid.split("::")[0]):
+        group = list(group)
+        for i in range(0, len(group), CHUNK):
+            yield f"{path.replace('/', '_')}.{i}", group[i:i + CHUNK]
+
+
+def mine(items):
+    for name, group in chunks(items):
+        if claim(name):
+            yield from group
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    if not os.environ.get("INRO_VM_SHARE") or session.config.option.collectonly:
+        return None
+    if session.testsfailed:
+        raise session.Interrupted(f"{session.testsfailed} errors during collection")
+    items = mine(session.items)
+    item = next(items, None)
+    while item is not None:
+        following = next(items, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        item = following
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+    return True
