@@ -73,6 +73,8 @@ int cgroup_enter_unit(struct cgroup *cg, pid_t pid, struct err *err);
 const char *cgroup_unit_name(const struct cgroup *cg, bool *ret_user);
 /* After cgroup_open(): it is this unit's. cgroup_apply() and cgroup_delete() then ask systemd. */
 void cgroup_set_unit(struct cgroup *cg, const char *unit, bool user);
+/* Systemd moves the process into the unit, by its own rights. */
+int cgroup_unit_move(const char *unit, bool user, pid_t pid, struct err *err);
 /* For a creation that was killed before the state had cgroup paths, when its processes are gone:
  * the unit, if there was one, goes with them. Takes back what else there may be of it. */
 void cgroup_unit_forget(const char *cgroups_path, const char *id, bool user);

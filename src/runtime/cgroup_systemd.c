@@ -239,6 +239,14 @@ int cgroup_unit_attach(const struct cgroup *cg, pid_t pid, struct err *err)
 	return r < 0 ? r : systemd_attach(&u->systemd, u->name.unit, pid, err);
 }
 
+int cgroup_unit_move(const char *unit, bool user, pid_t pid, struct err *err)
+{
+	CLEANUP(systemd_disconnect) struct systemd s = SYSTEMD_INIT;
+	int r = systemd_connect(user, &s, err);
+
+	return r < 0 ? r : systemd_attach(&s, unit, pid, err);
+}
+
 /* --- the end --- */
 
 void cgroup_unit_stop(struct cgroup *cg)

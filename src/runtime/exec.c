@@ -209,6 +209,11 @@ static int clone_stage(struct running *x, struct err *err)
 	e->in.sync = e->in.conn = fd_close(pair[1]);
 	if (r >= 0 && x->stage.pid < 0)
 		r = err_errno(err, -x->stage.pid, "making a process");
+	if (r >= 0 && e->by_systemd) {
+		r = cgroup_unit_move(e->st.systemd_unit, e->st.systemd_user, x->stage.pid, err);
+		if (r >= 0)
+			sync_send(x->sync, SYNC_CGROUP, 0, NULL, 0);
+	}
 	return r;
 }
 

@@ -3,8 +3,8 @@
  * Inside runtime/exec*.c. A process enters a container that belongs to somebody else, so it is made
  * in two steps. The first, the stage, joins the cgroups and namespaces, finds the user, opens the
  * terminal, and gives up what it can, all without being in the container's pid namespace: nobody in
- * there sees it, can trace it or look at what it has open. Only then it makes the process that finds
- * and executes the program, as a child of the runtime (CLONE_PARENT).
+ * there sees it, can trace it or look at what it has open. Only then it makes the process that
+ * finds and executes the program, as a child of the runtime (CLONE_PARENT).
  */
 #pragma once
 
@@ -26,6 +26,7 @@ struct exec {
 	int join_fds[CGROUP_HIERARCHIES_MAX + 1]; /* the stage writes "0" to */
 	size_t n_join;
 	int clone_cgroup; /* for CLONE_INTO_CGROUP, owned, or -EBADF */
+	bool by_systemd;  /* the stage waits until systemd has moved it */
 };
 
 static inline struct exec *exec_of(struct init *in)

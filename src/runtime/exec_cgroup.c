@@ -178,6 +178,12 @@ int exec_cgroup_retry(struct exec *e, int r, struct err *err)
 
 	if (r == -ENOSYS)
 		return join_by_file(e, err);
+	/* A user may move processes within the own part of the tree only, not from a session. */
+	if (r == -EACCES && e->st.systemd_unit && !strv_len(e->args->cgroups)) {
+		e->clone_cgroup = fd_close(e->clone_cgroup);
+		e->by_systemd = true;
+		return 0;
+	}
 	if ((r != -EBUSY && r != -EOPNOTSUPP && r != -ENODEV) || strv_len(e->args->cgroups))
 		return err_errno(err, -r, "making a process in the container's cgroup");
 	fd = open_cgroup_of_init(e, err);

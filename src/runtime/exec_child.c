@@ -227,8 +227,14 @@ static int reduce_caps(struct init *in, struct err *err)
 	return r < 0 ? err_wrap(err, r, "reducing capabilities") : 0;
 }
 
+static int wait_systemd(struct init *in, struct err *err)
+{
+	return exec_of(in)->by_systemd ? sync_expect(in->sync, SYNC_CGROUP, NULL, err) : 0;
+}
+
 static const struct init_step stage_steps[] = {
 	{ NULL, init_reset_process },
+	{ NULL, wait_systemd },
 	{ NULL, join_cgroups },
 	{ NULL, join_rdt },
 	{ NULL, process_memory_policy },

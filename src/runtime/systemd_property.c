@@ -216,6 +216,8 @@ static int parse_escape(struct text *t, struct buf *b)
 
 	if (!c)
 		return -EINVAL;
+	if (c & 0x80)
+		return 0; /* more bytes than this one: left to be checked as text */
 	t->s++;
 	if (c == 'u' || c == 'U') {
 		if (hex_value(t->s, digits, &code) < 0)
@@ -288,12 +290,11 @@ static int parse_items(struct text *t, char close, const char *element, int dept
 			return -EINVAL;
 		if (!first)
 			first = take_ptr(own);
-		if (take_char(t, close))
-			more = false;
-		else if (!take_char(t, ','))
+		bool comma = take_char(t, ',');
+		more = !take_char(t, close);
+		/* a tuple of one: "(1,)" */
+		if (more != comma && !(comma && ret->type == '('))
 			return -EINVAL;
-		else if (ret->type == '(' && take_char(t, close))
-			more = false; /* a tuple of one: "(1,)" */
 	}
 	if (ret->type == '(')
 		return ret->n ? 0 : -EINVAL;

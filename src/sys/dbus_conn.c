@@ -29,7 +29,7 @@ static char *unescape(const char *s, size_t len)
 	cleanup_buf struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < len; i++) {
-		int c = s[i];
+		int c = (unsigned char)s[i];
 
 		if (c == '%') {
 			int high = len - i > 2 ? hex_digit(s[i + 1]) : -1;

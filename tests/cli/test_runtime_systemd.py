@@ -274,6 +274,8 @@ def test_user(unified, anyuser, cgroup):
             "0::", ":")
         state = json.loads((anyuser.runtime_root / "c1/state.json").read_text())
         assert state["systemdUser"] is True
+        # of the container's cgroup namespace: the same cgroup
+        assert "0::/\n" in client.runtime("exec", "c1", "cat", "/proc/self/cgroup").ok().out
         client.runtime("delete", "--force", "c1").ok()
         assert client.runtime("run", "--bundle", anyuser.bundle("true", name="two").save().path,
                               "c1").ok().err == ""

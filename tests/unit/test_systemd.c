@@ -148,6 +148,8 @@ static void test_values(void **state)
 		{ "'\xff'", NULL },
 		{ "'\\u0000'", NULL },
 		{ "'\\ud800'", NULL },
+		{ "'\\\xd5x'", NULL },
+		{ "'\\\xc3\xa9'", "s \xc3\xa9" },
 		{ "'\\u12'", NULL },
 		{ "007", NULL },
 		{ "5g", NULL },
