@@ -12,26 +12,27 @@ struct restore_opts {
 	bool detach, no_subreaper, no_pivot;
 };
 
-static int stay(const struct runtime *rt, struct create_args *create, const struct criu_args *args,
-		bool subreaper, struct err *err)
+static int stay(const struct runtime *rt, const struct create_args *given,
+		const struct criu_args *args, bool subreaper, struct err *err)
 {
+	struct create_args create = *given;
 	struct err warning = ERR_INIT;
 	struct foreground f;
 	int r = foreground_begin(&f, subreaper, err);
 
-	if (r >= 0 && !create->console_socket && create->spec->process &&
-	    create->spec->process->terminal)
-		create->console_fd_out = &f.master;
+	if (r >= 0 && !create.console_socket && create.spec->process &&
+	    create.spec->process->terminal)
+		create.console_fd_out = &f.master;
 	/* Until then a signal is for this process, later ones are for the container's. */
 	if (r >= 0)
-		r = create->cancel_fd = cancel_begin(err);
+		r = create.cancel_fd = cancel_begin(err);
 	if (r >= 0)
-		r = container_restore(rt, create, args, &f.c, err);
-	create->cancel_fd = fd_close(create->cancel_fd);
+		r = container_restore(rt, &create, args, &f.c, err);
+	create.cancel_fd = fd_close(create.cancel_fd);
 	if (r >= 0) {
 		r = foreground_stay(&f);
-		if (container_delete(rt, create->id, true, &warning) < 0)
-			log_warn("deleting container %s: %s", create->id, warning.msg);
+		if (container_delete(rt, create.id, true, &warning) < 0)
+			log_warn("deleting container %s: %s", create.id, warning.msg);
 	}
 	foreground_done(&f);
 	return r;

@@ -194,7 +194,7 @@ static void put_msg(struct buf *out, const struct pb_field *f, const void *objec
 
 static void put_fds(struct buf *out, const struct pb_field *f, const void *list)
 {
-	const __typeof__(((struct criu_opts *)NULL)->inherit_fd) *fds = list;
+	const criu_inherit_fds *fds = list;
 
 	for (size_t i = 0; i < fds->n; i++)
 		put_msg(out, f, &fds->items[i]);

@@ -31,6 +31,8 @@ struct criu_inherit_fd {
 	int32_t fd; /* criu's number of it */
 };
 
+typedef JSON_LIST(struct criu_inherit_fd) criu_inherit_fds;
+
 struct criu_page_server {
 	const char *address;
 	struct opt_i32 port;
@@ -50,7 +52,7 @@ struct criu_opts {
 	struct json_map cg_root; /* controller and path */
 	struct json_map join_ns; /* type and path */
 	char **external;
-	JSON_LIST(struct criu_inherit_fd) inherit_fd;
+	criu_inherit_fds inherit_fd;
 };
 void criu_opts_add_fd(struct criu_opts *o, const char *key, int fd); /* copies key */
 void criu_opts_done(struct criu_opts *o);
