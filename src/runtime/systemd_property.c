@@ -377,6 +377,10 @@ int unit_property_parse(const char *text, struct dbus_value *ret, struct err *er
 	if (r == 0 && *t.s)
 		r = -EINVAL;
 	if (r == 0) {
+		cleanup_free char *type = signature_of(&v);
+		r = strlen(type) > 255 ? -E2BIG : 0; /* its length is one byte */
+	}
+	if (r == 0) {
 		*ret = v;
 		return 0;
 	}
