@@ -195,7 +195,7 @@ static const struct json_value *find_twin(const struct json_value *object)
 
 	if (object->n <= FEW_MEMBERS)
 		return find_twin_of_few(object);
-	sorted = xcalloc(object->n, sizeof(const struct json_value *));
+	sorted = xcalloc(object->n, sizeof(void *));
 	json_tree_foreach(v, object) sorted[n++] = v;
 	qsort(sorted, n, sizeof(sorted[0]), by_key);
 	for (size_t i = 1; i < n; i++)

@@ -38,8 +38,8 @@ static int monitor_run(struct monitor *m, struct err *err)
 	r = monitor_create(m, err);
 	if (r < 0)
 		return 1; /* the client has been told why */
-	/* What creating took is not needed for the long wait. */
-#ifdef __GLIBC__ /* musl gives back what is free by itself */
+#ifdef __GLIBC__
+	/* What creating took is not needed for the long wait; musl gives it back by itself. */
 	malloc_trim(0);
 #endif
 	status = monitor_supervise(m, err);
