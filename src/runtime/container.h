@@ -14,6 +14,9 @@ struct runtime {
 	char *root;    /* state directory, "/run/inro/runtime" or $XDG_RUNTIME_DIR/inro/runtime */
 	bool rootless; /* euid != 0 or inside a user namespace without full rights */
 	bool systemd_cgroup;
+	/* What takes long to close, selfexe_mount_fd(): create and exec do it while they wait.
+	 * 0 or -EBADF: nothing. */
+	int idle_close_fd;
 };
 
 struct container_stdio {

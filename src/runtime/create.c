@@ -372,6 +372,7 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 
 static int follow_init(struct creation *c, struct err *err)
 {
+	c->in.idle_close_fd = fd_close(c->in.idle_close_fd);
 	for (;;) {
 		struct sync_msg msg;
 		int r = cancel_wait(c->args->cancel_fd, c->sync, err);

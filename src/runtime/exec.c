@@ -322,6 +322,7 @@ static int handle(struct running *x, struct sync_msg *msg, struct err *err)
 
 static int follow(struct running *x, struct err *err)
 {
+	x->e.in.idle_close_fd = fd_close(x->e.in.idle_close_fd);
 	for (;;) {
 		struct sync_msg msg;
 		int r = sync_recv(x->sync, &msg, err);

@@ -50,6 +50,7 @@ int init_reset_process(struct init *in, struct err *err)
 	 * runtime in this process. */
 	in->dir_fd = fd_close(in->dir_fd);
 	in->sync_parent = fd_close(in->sync_parent);
+	in->idle_close_fd = fd_close(in->idle_close_fd);
 	/* Who is in a pid or user namespace that is joined sees this process from now on, and with
 	 * CAP_SYS_PTRACE there would see what it has open of the host (CVE-2016-9962). */
 	if (in->joined_ns & (CLONE_NEWPID | CLONE_NEWUSER))

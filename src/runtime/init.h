@@ -45,8 +45,9 @@ struct init {
 	const struct cgroup *cgroup; /* begun: its hierarchies and place are known; or NULL */
 	int sync;                    /* to the runtime */
 	int listen_fd;               /* start.sock; -EBADF: starts at once */
-	int dir_fd;      /* state directory: closed at once, the lock is the runtime's */
-	int sync_parent; /* the runtime's end, closed at once */
+	int dir_fd;        /* state directory: closed at once, the lock is the runtime's */
+	int sync_parent;   /* the runtime's end, closed at once */
+	int idle_close_fd; /* of struct runtime; closed at once, the runtime does it later */
 	struct container_state *state; /* for hooks */
 	struct cap_sets caps;          /* what process.capabilities comes to */
 

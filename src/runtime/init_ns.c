@@ -242,6 +242,7 @@ static int stage_run(struct init *in, struct err *err)
 
 	in->dir_fd = fd_close(in->dir_fd);
 	in->sync_parent = fd_close(in->sync_parent);
+	in->idle_close_fd = fd_close(in->idle_close_fd);
 	r = join_paths(in, false, err);
 	if (r >= 0)
 		r = stage_userns(in, err);

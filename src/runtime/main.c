@@ -104,6 +104,7 @@ static int set_up(void *globals, struct err *err)
 	else
 		g->rt.rootless = str_eq(g->rootless, "true");
 	g->rt.systemd_cgroup = g->systemd_cgroup;
+	g->rt.idle_close_fd = selfexe_mount_fd();
 	if (!g->root && geteuid() == 0 && !g->rt.rootless)
 		g->root = xstrdup("/run/inro/runtime");
 	else if (!g->root && run && run[0])

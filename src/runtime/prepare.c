@@ -207,6 +207,7 @@ void init_blank(struct init *in, const struct runtime *rt, const struct create_a
 		.sync_parent = -EBADF,
 		.listen_fd = -EBADF,
 		.dir_fd = -EBADF,
+		.idle_close_fd = rt->idle_close_fd > 0 ? rt->idle_close_fd : -EBADF,
 		.root = -EBADF,
 		.procfs = -EBADF,
 		.console = -EBADF,

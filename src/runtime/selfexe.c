@@ -2,6 +2,7 @@
 #include "runtime/selfexe.h"
 
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -9,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/str.h"
 #include "sys/mount.h"
 
 #define SELF  "/proc/self/exe"
@@ -73,6 +75,18 @@ bool selfexe_path_is_safe(const char *path)
 bool selfexe_is_protected(void)
 {
 	return selfexe_path_is_safe(SELF) || (getenv(GUARD) && is_sealed_copy());
+}
+
+int selfexe_mount_fd(void)
+{
+	static const char prefix[] = "/dev/fd/";
+	const char *name = (const char *)getauxval(AT_EXECFN);
+	int fd;
+
+	if (!name || !str_starts(name, prefix) || str_parse_int(name + strlen(prefix), &fd) < 0 ||
+	    fd < 3)
+		return -EBADF;
+	return fd_set_cloexec(fd, true) < 0 ? -EBADF : fd;
 }
 
 int selfexe_protect(char *const *argv, struct err *err)

@@ -103,7 +103,8 @@ void selfexe_entry(long *stack)
 	if (call5(SYS_geteuid, 0, 0, 0, 0, 0) != 0 ||
 	    call5(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) != 0 || (fs.f_flags & ST_READONLY))
 		return;
-	fd = call5(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
+	/* Stays open: selfexe_mount_fd(). */
+	fd = call5(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE, 0, 0);
 	if (fd < 0)
 		return;
 	attr.attr_set = MOUNT_ATTR_RDONLY;

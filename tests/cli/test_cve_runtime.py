@@ -175,11 +175,15 @@ def test_cve_2016_9962_processes_of_a_joined_pid_namespace_see_nothing_of_the_ho
     share must not open it."""
     spy = ("while :; do for p in /proc/[0-9]*; do "
            "[ \"$(cat $p/comm)\" = inro-runtime ] || continue; echo seen >>/out/comm; "
-           "ls $p/root/ $p/cwd/ >>/out/opened && readlink $p/fd/* >>/out/opened; "
+           "found=$(ls $p/root/ $p/cwd/ && readlink $p/fd/*); "
+           # else it has executed its program meanwhile, and is to be seen
+           "[ \"$(cat $p/comm)\" = inro-runtime ] && printf %s \"$found\" >>/out/opened; "
            "done; done 2>/dev/null")
     out = root.dir / "out"
     out.mkdir()
     out.chmod(0o777)
+    (out / "opened").touch()
+    (out / "opened").chmod(0o666)
     maps = [{"containerID": 0, "hostID": 0, "size": 1000}]
     a = sh(root, spy, name="a")
     a.process["capabilities"] = {k: [*harness.DEFAULT_CAPS, "CAP_SYS_PTRACE"]
