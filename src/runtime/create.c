@@ -36,7 +36,7 @@ struct creation {
 	int console_sock;
 	struct container stage, init;
 	int netns_helper; /* pidfd */
-	bool dir_made, cgroup_made, rdt_made, pid_file_made, exec_seen;
+	bool dir_made, cgroup_made, pid_file_made, exec_seen;
 };
 
 static int connect_console(struct creation *c, struct err *err)
@@ -131,10 +131,10 @@ static int finish_cgroup(struct creation *c, struct err *err)
 static int set_up_rdt(struct creation *c, struct err *err)
 {
 	const struct spec_intel_rdt *spec = c->args->spec->linux_->intel_rdt;
-	int r = rdt_make(&c->st.rdt, &c->rdt_made, err);
+	int r = rdt_make(&c->st.rdt, err);
 
 	if (r >= 0)
-		r = rdt_configure(&c->st.rdt, spec, c->rdt_made, err);
+		r = rdt_configure(&c->st.rdt, spec, err);
 	return r < 0 ? r : rdt_join(&c->st.rdt, c->init.pid, err);
 }
 
@@ -429,7 +429,7 @@ static void undo(struct creation *c)
 	kill_process(&c->init);
 	if (c->cgroup_made && cgroup_delete(&c->cg, &err) < 0)
 		log_warn("%s", err.msg);
-	if (rdt_remove(&c->st.rdt, c->rdt_made, &err) < 0)
+	if (rdt_undo(&c->st.rdt, &err) < 0)
 		log_warn("%s", err.msg);
 	cgroup_done(&c->cg);
 	if (c->pid_file_made)

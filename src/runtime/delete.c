@@ -168,7 +168,7 @@ static int destroy(const struct runtime *rt, const struct state *st, struct err 
 	if (st->systemd_unit && !st->pub.cgroup_paths)
 		cgroup_unit_forget(st->cgroups_path, st->pub.id, st->systemd_user);
 	if (r >= 0)
-		r = rdt_remove(&st->rdt, false, err);
+		r = rdt_remove(&st->rdt, err);
 	if (r >= 0)
 		r = state_dir_remove(rt, st->pub.id, err);
 	if (r >= 0)

@@ -121,17 +121,15 @@ static int make_dir(const char *path, bool *ret_made, struct err *err)
 	return *ret_made || errno == EEXIST ? 0 : err_errno(err, errno, "making %s", path);
 }
 
-int rdt_make(const struct rdt *rdt, bool *ret_made, struct err *err)
+int rdt_make(struct rdt *rdt, struct err *err)
 {
-	bool mon_made;
 	int r;
 
-	*ret_made = false;
 	if (!rdt->group)
 		return 0;
-	r = make_dir(rdt->group, ret_made, err);
+	r = make_dir(rdt->group, &rdt->group_made, err);
 	if (r >= 0 && rdt->mon)
-		r = make_dir(rdt->mon, &mon_made, err);
+		r = make_dir(rdt->mon, &rdt->mon_made, err);
 	if (r >= 0)
 		return 0;
 	add_status(rdt, err);
@@ -261,10 +259,9 @@ static int configure(const struct rdt *rdt, const struct spec_intel_rdt *s, bool
 	return r;
 }
 
-int rdt_configure(const struct rdt *rdt, const struct spec_intel_rdt *spec, bool made,
-		  struct err *err)
+int rdt_configure(const struct rdt *rdt, const struct spec_intel_rdt *spec, struct err *err)
 {
-	int r = rdt->group ? configure(rdt, spec, made, err) : 0;
+	int r = rdt->group ? configure(rdt, spec, rdt->group_made, err) : 0;
 
 	return r < 0 ? err_wrap(err, r, "linux.intelRdt") : 0;
 }
@@ -317,14 +314,25 @@ int rdt_join(const struct rdt *rdt, pid_t pid, struct err *err)
 	return 0;
 }
 
-int rdt_remove(const struct rdt *rdt, bool all, struct err *err)
+static int remove_groups(const char *mon, const char *group, struct err *err)
 {
-	const char *const groups[] = { rdt->mon, all || rdt->ours ? rdt->group : NULL };
+	const char *const groups[] = { mon, group };
 
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		if (groups[i] && rmdir(groups[i]) < 0 && errno != ENOENT)
 			return err_errno(err, errno, "removing %s", groups[i]);
 	return 0;
+}
+
+int rdt_remove(const struct rdt *rdt, struct err *err)
+{
+	return remove_groups(rdt->mon, rdt->ours ? rdt->group : NULL, err);
+}
+
+int rdt_undo(const struct rdt *rdt, struct err *err)
+{
+	return remove_groups(rdt->mon_made ? rdt->mon : NULL, rdt->group_made ? rdt->group : NULL,
+			     err);
 }
 
 void rdt_done(struct rdt *rdt)

@@ -226,7 +226,7 @@ static void undo(struct restoration *r)
 	r->init.pidfd = fd_close(r->init.pidfd);
 	if (r->cgroup_made && cgroup_delete(&r->cg, &err) < 0)
 		log_warn("%s", err.msg);
-	if (rdt_remove(&r->st.rdt, r->rdt_made, &err) < 0)
+	if (rdt_undo(&r->st.rdt, &err) < 0)
 		log_warn("%s", err.msg);
 	if (r->pid_file_made)
 		unlink(r->create->pid_file);

@@ -23,7 +23,7 @@ struct restoration {
 	int dir; /* state directory, locked */
 	int console_sock;
 	struct container init;
-	bool dir_made, cgroup_made, rdt_made, pid_file_made, hooks_ran;
+	bool dir_made, cgroup_made, pid_file_made, hooks_ran;
 };
 
 /* restore_start.c: the cgroup, and the process in it that becomes criu. */

@@ -90,10 +90,10 @@ static int let_join(struct restoration *r, int sync, struct err *err)
 /* Its children will be in the group, too. */
 static int set_up_rdt(struct restoration *r, struct err *err)
 {
-	int e = rdt_make(&r->st.rdt, &r->rdt_made, err);
+	int e = rdt_make(&r->st.rdt, err);
 
 	if (e >= 0)
-		e = rdt_configure(&r->st.rdt, r->spec->linux_->intel_rdt, r->rdt_made, err);
+		e = rdt_configure(&r->st.rdt, r->spec->linux_->intel_rdt, err);
 	return e < 0 ? e : rdt_join(&r->st.rdt, r->criu.pid, err);
 }
 

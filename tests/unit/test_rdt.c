@@ -126,24 +126,23 @@ static void test_group_of_the_container(void **state)
 	};
 	struct err err = ERR_INIT;
 	struct rdt rdt;
-	bool made;
 
 	assert_ok(rdt_plan(&spec, "c1", root, &rdt, &err));
 	assert_true(rdt.ours);
 	assert_int_equal(mkdir(rdt.group, 0755), 0);
 	fill_group(rdt.group);
-	assert_ok(rdt_make(&rdt, &made, &err));
+	assert_ok(rdt_make(&rdt, &err));
 	assert_int_equal(access(rdt.mon, F_OK), 0);
 	assert_non_null(strstr(rdt.mon, "/c1/mon_groups/c1"));
 	put(rdt.mon, "tasks", "");
 	put(rdt.group, "schemata", ""); /* here a write does not replace all */
-	assert_ok(rdt_configure(&rdt, &spec, true, &err));
+	assert_ok(rdt_configure(&rdt, &spec, &err));
 	assert_file(rdt.group, "schemata", "L3:0=7f0;1=1f\nMB:0=20;1=70\nL2:0=f\n");
 	assert_ok(rdt_join(&rdt, 4711, &err));
 	assert_file(rdt.group, "tasks", "4711");
 	assert_file(rdt.mon, "tasks", "4711");
 	/* Only the kernel removes a directory with files in it; that it is tried is what counts. */
-	assert_int_equal(rdt_remove(&rdt, false, &err), -ENOTEMPTY);
+	assert_int_equal(rdt_remove(&rdt, &err), -ENOTEMPTY);
 	assert_non_null(strstr(err.msg, "mon_groups/c1"));
 	rdt_done(&rdt);
 }
@@ -153,15 +152,45 @@ static void test_group_is_removed(void **state)
 	struct spec_intel_rdt spec = { .mem_bw_schema = schema_mb };
 	struct err err = ERR_INIT;
 	struct rdt rdt;
-	bool made;
 
 	assert_ok(rdt_plan(&spec, "c2", root, &rdt, &err));
-	assert_ok(rdt_make(&rdt, &made, &err));
-	assert_true(made);
-	assert_ok(rdt_remove(&rdt, false, &err));
+	assert_ok(rdt_make(&rdt, &err));
+	assert_true(rdt.group_made);
+	assert_ok(rdt_remove(&rdt, &err));
 	assert_int_equal(access(rdt.group, F_OK), -1);
-	assert_ok(rdt_remove(&rdt, false, &err)); /* again, as after a kill in between */
+	assert_ok(rdt_remove(&rdt, &err)); /* again, as after a kill in between */
 	rdt_done(&rdt);
+}
+
+/* A second container of the same class and id, which fails before and after its groups are made. */
+static void test_groups_of_others_stay(void **state)
+{
+	static char shared[] = "shared";
+	struct spec_intel_rdt spec = { .clos_id = shared,
+				       .mem_bw_schema = schema_mb,
+				       .enable_monitoring = true };
+	struct err err = ERR_INIT;
+	struct rdt first, second;
+	char *dir = path_join(root, shared), *mons = path_join(dir, "mon_groups");
+
+	assert_int_equal(mkdir(dir, 0755), 0);
+	assert_int_equal(mkdir(mons, 0755), 0);
+	assert_ok(rdt_plan(&spec, "c6", root, &first, &err));
+	assert_ok(rdt_make(&first, &err));
+	assert_true(first.mon_made && !first.group_made);
+	assert_ok(rdt_plan(&spec, "c6", root, &second, &err));
+	assert_ok(rdt_undo(&second, &err));
+	assert_int_equal(access(first.mon, F_OK), 0);
+	assert_ok(rdt_make(&second, &err));
+	assert_ok(rdt_undo(&second, &err));
+	assert_int_equal(access(first.mon, F_OK), 0);
+	assert_ok(rdt_undo(&first, &err));
+	assert_int_equal(access(first.mon, F_OK), -1);
+	assert_int_equal(access(dir, F_OK), 0);
+	rdt_done(&first);
+	rdt_done(&second);
+	free(mons);
+	free(dir);
 }
 
 static void test_existing_class(void **state)
@@ -169,21 +198,20 @@ static void test_existing_class(void **state)
 	struct spec_intel_rdt spec = { .clos_id = class_name, .mem_bw_schema = schema_mb };
 	struct err err = ERR_INIT;
 	struct rdt rdt;
-	bool made;
 	char *dir = path_join(root, class_name);
 
 	assert_int_equal(mkdir(dir, 0755), 0);
 	fill_group(dir);
 	assert_ok(rdt_plan(&spec, "c3", root, &rdt, &err));
 	assert_string_equal(rdt.group, dir);
-	assert_ok(rdt_make(&rdt, &made, &err));
-	assert_false(made);
-	assert_true(rdt_configure(&rdt, &spec, made, &err) < 0);
+	assert_ok(rdt_make(&rdt, &err));
+	assert_false(rdt.group_made);
+	assert_true(rdt_configure(&rdt, &spec, &err) < 0);
 	assert_non_null(strstr(err.msg, "linux.intelRdt: memBwSchema: "));
 	put(dir, "schemata", "MB:0=020;1= 70\n");
-	assert_ok(rdt_configure(&rdt, &spec, made, &err));
+	assert_ok(rdt_configure(&rdt, &spec, &err));
 	/* ... and it stays. */
-	assert_ok(rdt_remove(&rdt, false, &err));
+	assert_ok(rdt_remove(&rdt, &err));
 	assert_int_equal(access(dir, F_OK), 0);
 	rdt_done(&rdt);
 	free(dir);
@@ -195,13 +223,12 @@ static void test_class_without_a_schema(void **state)
 	static char missing[] = "silver";
 	struct err err = ERR_INIT;
 	struct rdt rdt;
-	bool made;
 
 	assert_ok(rdt_plan(&spec, "c4", root, &rdt, &err));
 	assert_string_equal(rdt.group, root);
 	assert_false(rdt.ours);
-	assert_ok(rdt_make(&rdt, &made, &err));
-	assert_ok(rdt_configure(&rdt, &spec, made, &err));
+	assert_ok(rdt_make(&rdt, &err));
+	assert_ok(rdt_configure(&rdt, &spec, &err));
 	assert_file(root, "schemata", "    L3:0=fff;1=fff\n    MB:0=100;1=100\n");
 	assert_ok(rdt_join(&rdt, 1, &err));
 	assert_file(root, "tasks", "1");
@@ -218,14 +245,13 @@ static void test_the_kernels_words(void **state)
 	struct spec_intel_rdt spec = { .mem_bw_schema = schema_mb };
 	struct err err = ERR_INIT;
 	struct rdt rdt;
-	bool made;
 
 	assert_ok(rdt_plan(&spec, "c5", root, &rdt, &err));
-	assert_ok(rdt_make(&rdt, &made, &err));
+	assert_ok(rdt_make(&rdt, &err));
 	/* no schemata file there */
-	assert_true(rdt_configure(&rdt, &spec, made, &err) < 0);
+	assert_true(rdt_configure(&rdt, &spec, &err) < 0);
 	assert_string_equal(err.hint, "resctrl says: mask f7 has non-consecutive 1-bits");
-	assert_ok(rdt_remove(&rdt, true, &err));
+	assert_ok(rdt_undo(&rdt, &err));
 	rdt_done(&rdt);
 }
 
@@ -260,13 +286,12 @@ static void test_nothing_asked(void **state)
 {
 	struct err err = ERR_INIT;
 	struct rdt rdt;
-	bool made;
 
 	assert_ok(rdt_plan(NULL, "c6", NULL, &rdt, &err));
-	assert_ok(rdt_make(&rdt, &made, &err));
-	assert_ok(rdt_configure(&rdt, NULL, made, &err));
+	assert_ok(rdt_make(&rdt, &err));
+	assert_ok(rdt_configure(&rdt, NULL, &err));
 	assert_ok(rdt_join(&rdt, 1, &err));
-	assert_ok(rdt_remove(&rdt, true, &err));
+	assert_ok(rdt_undo(&rdt, &err));
 }
 
 int main(void)
@@ -276,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_matching),
 		cmocka_unit_test(test_group_of_the_container),
 		cmocka_unit_test(test_group_is_removed),
+		cmocka_unit_test(test_groups_of_others_stay),
 		cmocka_unit_test(test_existing_class),
 		cmocka_unit_test(test_class_without_a_schema),
 		cmocka_unit_test(test_the_kernels_words),
