@@ -195,9 +195,9 @@ static const struct json_value *find_twin(const struct json_value *object)
 
 	if (object->n <= FEW_MEMBERS)
 		return find_twin_of_few(object);
-	sorted = xcalloc(object->n, sizeof(void *));
+	sorted = xcalloc(object->n, sizeof(const void *));
 	json_tree_foreach(v, object) sorted[n++] = v;
-	qsort(sorted, n, sizeof(sorted[0]), by_key);
+	qsort(sorted, n, sizeof(const void *), by_key);
 	for (size_t i = 1; i < n; i++)
 		if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
 			return sorted[i];

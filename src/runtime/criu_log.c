@@ -45,9 +45,9 @@ void criu_log_errors(const char *text, size_t len, struct buf *out)
 		buf_add(out, last[i % ERRORS_MAX].start, size < LINE_MAX_ ? size : LINE_MAX_);
 	}
 	/* Names of the container's files and processes are in it. */
-	for (char *nul = out->data;
-	     nul && (nul = memchr(nul, 0, (size_t)(out->data + out->len - nul)));)
-		*nul = '?';
+	for (size_t i = 0; i < out->len; i++)
+		if (!out->data[i])
+			out->data[i] = '?';
 	if (out->len)
 		str_mask_controls(out->data, "");
 }

@@ -306,7 +306,7 @@ static int take_field(const struct pb_field *f, unsigned int wire, uint64_t v,
 	struct pb_reader sub = { data, data ? data + v : NULL };
 	unsigned int wanted = f->kind == PB_MSG || f->kind == PB_CHARS ? WIRE_LEN : WIRE_VARINT;
 
-	if (wire != wanted)
+	if (wire != wanted || (wanted == WIRE_LEN && !data))
 		return -EBADMSG;
 	switch (f->kind) {
 	case PB_I32:

@@ -98,9 +98,9 @@ int unit_name_parse(const char *cgroups_path, const char *id, bool user, struct 
 	cleanup_buf struct buf path = BUF_INIT;
 	int r = split(cgroups_path, id, user, &n, err);
 
-	if (r >= 0)
+	if (r >= 0 && n.slice)
 		r = expand_slice(n.slice, &path, err);
-	if (r >= 0 && !name_valid(n.unit))
+	if (r >= 0 && n.unit && !name_valid(n.unit))
 		r = invalid("name of a unit", n.unit, err);
 	if (r < 0) {
 		unit_name_done(&n);

@@ -11,7 +11,8 @@
 #include "base/err.h"
 
 /* Opens ptmx in dirfd (the root of a devpts mount, or "/dev/pts") and its slave. ERR_DENIED when
- * either is not on a devpts. Both CLOEXEC; the slave does not become the controlling terminal. 0 or -errno. */
+ * either is not on a devpts. Both CLOEXEC; the slave does not become the controlling terminal. 0 or
+ * -errno. */
 int tty_open_pair(int dirfd, int *ret_master, int *ret_slave, struct err *err);
 /* The slave's index N of /dev/pts/N, or -errno. */
 int tty_index(int master);

@@ -108,7 +108,7 @@ static void try_fds(const char *pid)
 	while (dir && (e = readdir(dir))) {
 		ssize_t n;
 
-		if (atoi(e->d_name) < 3)
+		if (strtol(e->d_name, NULL, 10) < 3)
 			continue;
 		snprintf(link, sizeof(link), "%s/%s", path, e->d_name);
 		n = readlink(link, target, sizeof(target) - 1);
@@ -124,7 +124,7 @@ static void try_fds(const char *pid)
 
 static void try_ptrace(const char *pid)
 {
-	pid_t p = atoi(pid);
+	pid_t p = (pid_t)strtol(pid, NULL, 10);
 
 	/* No SIGSTOP, which would be left to a program that is executed meanwhile. */
 	if (ptrace(PTRACE_SEIZE, p, NULL, NULL) < 0)
