@@ -41,7 +41,8 @@ void unit_properties_drop(struct unit_properties *p, size_t i);
 void unit_properties_done(struct unit_properties *p);
 
 #define UNIT_PROPERTY_PREFIX "org.systemd.property."
-/* The annotations org.systemd.property.NAME; values are GVariant text. NAMESec becomes NAMEUSec. */
+/* The annotations org.systemd.property.NAME; values are GVariant text. NAMESec becomes NAMEUSec.
+ * Refuses what decides where the container is and what is in its unit. */
 int unit_properties_annotated(const struct json_map *annotations, struct unit_properties *ret,
 			      struct err *err);
 /* One value: true, 5, uint64 5, 1.5, 'text', ['a', 'b'], [('a', uint64 1)], @as [] ... */

@@ -423,6 +423,28 @@ static bool has_sec_suffix(const char *name)
 	return len > 3 && str_ends(name, "Sec") && name[len - 4] >= 'a' && name[len - 4] <= 'z';
 }
 
+/* What the runtime says itself and relies on later. A second value would go before its own: another
+ * slice is one without the limits that linux.cgroupsPath puts the container under, other processes
+ * would die with the container. */
+static const char *const own_properties[] = { "Controller", "Delegate", "DelegateSubgroup",
+					      "PIDFDs",     "PIDs",     "Slice" };
+
+static int check_own(const char *name, struct err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(own_properties); i++) {
+		if (!str_eq(name, own_properties[i]))
+			continue;
+		r = err_fail(err, ERR_INVALID, "this property is the runtime's to set");
+		return str_eq(name, "Slice")
+			   ? err_hint(err, r,
+				      "linux.cgroupsPath \"SLICE:PREFIX:NAME\" says the slice")
+			   : r;
+	}
+	return 0;
+}
+
 static int annotated(const char *name, const char *text, struct unit_properties *ret,
 		     struct err *err)
 {
@@ -436,7 +458,9 @@ static int annotated(const char *name, const char *text, struct unit_properties 
 		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z')))
 			return err_fail(err, ERR_INVALID,
 					"expected letters as the name of a property");
-	r = unit_property_parse(text, &value, err);
+	r = check_own(name, err);
+	if (r == 0)
+		r = unit_property_parse(text, &value, err);
 	if (r < 0)
 		return r;
 	if (!has_sec_suffix(name)) {

@@ -94,6 +94,17 @@ def test_wrong_annotation(root, bus):
     assert not bus.calls
 
 
+@pytest.mark.parametrize("name, value", [
+    ("Slice", "'system.slice'"), ("PIDs", "[uint32 1]"), ("Delegate", "false")])
+def test_annotation_of_what_the_runtime_decides(root, bus, name, value):
+    """Another slice would have no limits; another's processes would die with the container."""
+    b = root.bundle("true")
+    b.config["annotations"] = {"org.systemd.property." + name: value}
+    create(root, bus, bundle=b.save()).fails(
+        f"annotation org.systemd.property.{name}", "the runtime's to set", code=1)
+    assert not bus.calls
+
+
 def test_update(root, bus):
     create(root, bus).ok()
     root.runtime("start", "c1").ok()

@@ -232,6 +232,9 @@ static void test_wrong_annotations(void **state)
 		{ "org.systemd.property.TimeoutStopSec", "uint64 18446744073710" },
 		{ "org.systemd.property.TimeoutStopSec", "1e300" },
 		{ "org.systemd.property.Description", "text" },
+		{ "org.systemd.property.Slice", "'system.slice'" },
+		{ "org.systemd.property.PIDs", "[uint32 1]" },
+		{ "org.systemd.property.Delegate", "false" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
