@@ -240,6 +240,8 @@ def test_version_and_features(anyone):
     assert set(f["linux"]["seccomp"]["supportedFlags"]) <= set(f["linux"]["seccomp"]["knownFlags"])
     assert f["linux"]["intelRdt"] == {"enabled": True, "schemata": True, "monitoring": True}
     assert f["linux"]["netDevices"] == {"enabled": True}
+    # Not runc's version, and not libseccomp's: there is none.
+    assert f["annotations"] == {"org.opencontainers.runc.checkpoint.enabled": "true"}
 
 
 def test_features_are_recognized(root):
