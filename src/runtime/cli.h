@@ -43,6 +43,10 @@ int passed_fds(int preserve, char ***env, struct err *err);
 /* Fills args from the options, LISTEN_FDS included. */
 int fill_create_args(const struct create_opts *o, const char *id, struct spec *spec,
 		     struct create_args *args, struct err *err);
+/* Where systemd waits to hear that this service is ready: NOTIFY_SOCKET, or NULL. */
+const char *cli_notify_host(void);
+/* With that, the container's program gets a NOTIFY_SOCKET too, unless the configuration has one. */
+void add_notify_socket(struct spec *spec, struct create_args *args);
 /* foreground.c: starts the container, stays with it, removes it. Returns the exit status. */
 int run_foreground(const struct runtime *rt, struct create_args *args, bool subreaper, bool keep,
 		   struct err *err);

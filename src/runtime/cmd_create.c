@@ -3,11 +3,13 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "runtime/cancel.h"
 #include "runtime/cli.h"
+#include "runtime/notify.h"
 
 const struct opt create_opt_table[] = {
 	{ .name = "bundle",
@@ -145,6 +147,32 @@ int fill_create_args(const struct create_opts *o, const char *id, struct spec *s
 	return 0;
 }
 
+const char *cli_notify_host(void)
+{
+	const char *host = getenv(NOTIFY_ENV);
+	struct sockaddr_un addr;
+
+	if (!host || !host[0])
+		return NULL;
+	if (notify_address(host, &addr) >= 0)
+		return host;
+	log_warn("leaving " NOTIFY_ENV " alone, which is not the address of a Unix socket: %s",
+		 host);
+	return NULL;
+}
+
+void add_notify_socket(struct spec *spec, struct create_args *args)
+{
+	args->notify_host = cli_notify_host();
+	if (!args->notify_host || !spec->process)
+		return;
+	/* An engine that has made a socket for the container listens to it. */
+	if (strv_env_get(spec->process->env, NOTIFY_ENV))
+		args->notify_host = NULL;
+	else
+		strv_env_set(&spec->process->env, NOTIFY_ENV "=" NOTIFY_DIR "/" NOTIFY_FILE);
+}
+
 static int run_create(const void *globals, void *opts, char **args, struct err *err)
 {
 	const struct create_opts *o = opts;
@@ -156,6 +184,8 @@ static int run_create(const void *globals, void *opts, char **args, struct err *
 	r = load_config(o->bundle ? o->bundle : ".", &spec, err);
 	if (r >= 0)
 		r = fill_create_args(o, args[0], &spec, &create, err);
+	if (r >= 0)
+		add_notify_socket(&spec, &create);
 	if (r >= 0)
 		r = create.cancel_fd = cancel_begin(err);
 	if (r >= 0)

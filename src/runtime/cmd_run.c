@@ -17,6 +17,7 @@ static int run_run(const void *globals, void *opts, char **args, struct err *err
 		r = fill_create_args(o, args[0], &spec, &create, err);
 	if (r < 0)
 		return r;
+	add_notify_socket(&spec, &create);
 	create.start = true;
 	if (!o->detach)
 		return run_foreground(rt, &create, !o->no_subreaper, o->keep, err);

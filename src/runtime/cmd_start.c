@@ -9,7 +9,8 @@ static int run_start(const void *globals, void *opts, char **args, struct err *e
 
 	if (cancel_fd < 0)
 		return cancel_fd;
-	return container_start(globals_runtime(globals), args[0], cancel_fd, err);
+	return container_start(globals_runtime(globals), args[0], cli_notify_host(), cancel_fd,
+			       err);
 }
 
 const struct cmd cmd_start = {

@@ -39,6 +39,10 @@ struct create_args {
 	bool no_pivot;
 	int cancel_fd;       /* runtime/cancel.h: readable when the creation is to be given up */
 	bool no_new_keyring; /* keep the caller's session keyring */
+	/* Where the container's READY=1 goes (runtime/notify.h), NULL: it has no socket for that.
+	 * With start, the creation is over when it has come, or else the caller gets the socket. */
+	const char *notify_host;
+	int *notify_fd_out;
 };
 
 struct container {
@@ -49,8 +53,10 @@ struct container {
 /* create (and start when args->start). On failure nothing is left behind. */
 int container_create(const struct runtime *rt, const struct create_args *args,
 		     struct container *ret, struct err *err);
-/* Interrupted at cancel_fd, as by a failing hook, the container is stopped. */
-int container_start(const struct runtime *rt, const char *id, int cancel_fd, struct err *err);
+/* Interrupted at cancel_fd, as by a failing hook, the container is stopped. notify_host: as in
+ * struct create_args, for a container that was created with one; it is waited for. */
+int container_start(const struct runtime *rt, const char *id, const char *notify_host,
+		    int cancel_fd, struct err *err);
 
 /* A process in a container that runs or is created (runc-exec(8)). Without process_text it is the
  * container's own process of config.json with the changes of the members behind it. */

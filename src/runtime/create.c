@@ -14,6 +14,7 @@
 #include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
+#include "runtime/notify.h"
 #include "runtime/prepare.h"
 #include "runtime/seccomp_policy.h"
 #include "runtime/state.h"
@@ -34,6 +35,7 @@ struct creation {
 	int dir;  /* state directory, locked */
 	int sync; /* our end */
 	int console_sock;
+	int notify; /* socket in the container's directory */
 	struct container stage, init;
 	int netns_helper; /* pidfd */
 	bool dir_made, cgroup_made, pid_file_made, exec_seen;
@@ -69,6 +71,20 @@ static int listen_start(struct creation *c, struct err *err)
 		return err_errno(err, errno, "making the start socket");
 	c->in.listen_fd = take_fd(fd);
 	return 0;
+}
+
+static int make_notify(struct creation *c, struct err *err)
+{
+	int r;
+
+	if (!c->args->notify_host)
+		return 0;
+	r = notify_make_dir(c->dir, err);
+	if (r >= 0)
+		r = prepare_notify(&c->in, c->dir, err);
+	if (r >= 0 && c->args->start)
+		r = c->notify = notify_listen(c->dir, err);
+	return r;
 }
 
 /* The state says where the cgroups will be before they are made: a killed runtime's delete --force
@@ -404,6 +420,17 @@ static int poststart(struct creation *c, struct err *err)
 			 c->args->cancel_fd, err);
 }
 
+static int wait_ready(struct creation *c, struct err *err)
+{
+	if (c->notify < 0)
+		return 0;
+	if (c->args->notify_fd_out) {
+		*c->args->notify_fd_out = take_fd(c->notify);
+		return 0;
+	}
+	return notify_wait(c->notify, c->args->notify_host, &c->init, c->args->cancel_fd, err);
+}
+
 static void kill_process(struct container *p)
 {
 	if (p->pidfd < 0)
@@ -462,6 +489,8 @@ static int create(struct creation *c, struct err *err)
 	c->in.state = &c->st.pub;
 	r = listen_start(c, err);
 	if (r >= 0)
+		r = make_notify(c, err);
+	if (r >= 0)
 		r = make_cgroup(c, err);
 	if (r >= 0)
 		r = clone_init(c, err);
@@ -469,7 +498,9 @@ static int create(struct creation *c, struct err *err)
 		r = set_up_meanwhile(c, err);
 	if (r >= 0)
 		r = follow_init(c, err);
-	return r < 0 ? r : poststart(c, err);
+	if (r >= 0)
+		r = poststart(c, err);
+	return r < 0 ? r : wait_ready(c, err);
 }
 
 int container_create(const struct runtime *rt, const struct create_args *args,
@@ -482,6 +513,7 @@ int container_create(const struct runtime *rt, const struct create_args *args,
 		.dir = -EBADF,
 		.sync = -EBADF,
 		.console_sock = -EBADF,
+		.notify = -EBADF,
 		.netns_helper = -EBADF,
 		.stage = { .pidfd = -EBADF },
 		.init = { .pidfd = -EBADF },
@@ -496,6 +528,7 @@ int container_create(const struct runtime *rt, const struct create_args *args,
 	}
 	fd_close(c.sync);
 	fd_close(c.console_sock);
+	fd_close(c.notify);
 	fd_close(c.dir);
 	fd_close(c.in.listen_fd);
 	cgroup_done(&c.cg);

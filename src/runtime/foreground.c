@@ -10,6 +10,7 @@
 #include "runtime/cancel.h"
 #include "runtime/cli.h"
 #include "runtime/foreground.h"
+#include "runtime/notify.h"
 #include "sys/pidfd.h"
 #include "sys/prctl.h"
 #include "sys/tty.h"
@@ -70,6 +71,16 @@ static void take_signals(struct foreground *f)
 	}
 }
 
+/* Read to the container's end: later messages (WATCHDOG=1) must not fail or wait for room. The
+ * runtime is the service's main process; nobody else could pass signals on. */
+static void take_notification(struct foreground *f)
+{
+	if (!notify_receive(f->notify) || !f->notify_host)
+		return;
+	notify_tell(f->notify_host, getpid());
+	f->notify_host = NULL;
+}
+
 static void set_up_terminal(struct foreground *f)
 {
 	if (f->master < 0)
@@ -84,23 +95,28 @@ static void set_up_terminal(struct foreground *f)
 static void stay(struct foreground *f)
 {
 	while (!f->ended) {
-		struct pollfd p[1 + 2 * PUMP_POLLFDS] = {
+		struct pollfd p[2 + 2 * PUMP_POLLFDS] = {
 			{ .fd = f->signals, .events = POLLIN },
+			{ .fd = f->notify, .events = POLLIN },
 		};
 
 		if (f->master >= 0) {
-			pump_poll(&f->to_container, p + 1);
-			pump_poll(&f->from_container, p + 1 + PUMP_POLLFDS);
+			pump_poll(&f->to_container, p + 2);
+			pump_poll(&f->from_container, p + 2 + PUMP_POLLFDS);
 		}
-		if (poll(p, f->master >= 0 ? ARRAY_SIZE(p) : 1, -1) < 0 && errno != EINTR)
+		if (poll(p, f->master >= 0 ? ARRAY_SIZE(p) : 2, -1) < 0 && errno != EINTR)
 			break;
 		if (f->master >= 0) {
-			pump_move(&f->to_container, p + 1);
-			pump_move(&f->from_container, p + 1 + PUMP_POLLFDS);
+			pump_move(&f->to_container, p + 2);
+			pump_move(&f->from_container, p + 2 + PUMP_POLLFDS);
 		}
+		if (p[1].revents)
+			take_notification(f);
 		if (p[0].revents)
 			take_signals(f);
 	}
+	if (f->notify >= 0)
+		take_notification(f);
 	if (f->master >= 0)
 		pump_drain(&f->from_container);
 	if (f->raw)
@@ -113,6 +129,7 @@ int foreground_begin(struct foreground *f, bool subreaper, struct err *err)
 		.c = { .pidfd = -EBADF },
 		.signals = -EBADF,
 		.master = -EBADF,
+		.notify = -EBADF,
 	};
 	if (subreaper)
 		prctl_subreaper(true);
@@ -133,6 +150,7 @@ void foreground_done(struct foreground *f)
 	f->c.pidfd = fd_close(f->c.pidfd);
 	f->signals = fd_close(f->signals);
 	f->master = fd_close(f->master);
+	f->notify = fd_close(f->notify);
 }
 
 int run_foreground(const struct runtime *rt, struct create_args *args, bool subreaper, bool keep,
@@ -144,6 +162,8 @@ int run_foreground(const struct runtime *rt, struct create_args *args, bool subr
 
 	if (r >= 0 && args->spec->process && args->spec->process->terminal && !args->console_socket)
 		args->console_fd_out = &f.master;
+	args->notify_fd_out = &f.notify;
+	f.notify_host = args->notify_host;
 	/* Until then a signal is for this process, later ones are for the container's. */
 	if (r >= 0)
 		r = args->cancel_fd = cancel_begin(err);

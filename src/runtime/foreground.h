@@ -10,8 +10,10 @@
 
 struct foreground {
 	struct container c;
-	int signals; /* signalfd */
-	int master;  /* pty, or -EBADF */
+	int signals;             /* signalfd */
+	int master;              /* pty, or -EBADF */
+	int notify;              /* the container's notification socket, or -EBADF */
+	const char *notify_host; /* who is told; NULL: nobody any more */
 	struct termios saved;
 	bool raw, ended;
 	int status; /* wait status */

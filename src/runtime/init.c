@@ -10,6 +10,7 @@
 #include "base/strv.h"
 #include "runtime/hooks.h"
 #include "runtime/init.h"
+#include "runtime/notify.h"
 #include "runtime/sync.h"
 #include "sys/prctl.h"
 #include "sys/seccomp.h"
@@ -142,6 +143,7 @@ static const struct init_step set_up[] = {
 	{ "isolating the mount namespace", rootfs_isolate },
 	{ "mounting the root filesystem", rootfs_mount },
 	{ NULL, mounts_make }, /* sysfs waits for the network namespace, cgroup for the limits */
+	{ "mounting " NOTIFY_DIR " in container", mounts_notify },
 	{ NULL, init_join_netns },
 	{ NULL, devices_make },
 	{ "setting up the console", devices_console },

@@ -23,6 +23,12 @@ struct init_placed {
 	int fd;
 };
 
+/* The directory of the notification socket (notify.h); mount.source is NULL without. */
+struct init_notify {
+	struct spec_mount mount;
+	struct init_mount made;
+};
+
 struct init {
 	/* set by the runtime before clone */
 	const struct runtime *rt;
@@ -38,6 +44,7 @@ struct init {
 	bool mapped;               /* the container is not in the initial user namespace */
 	int rootfs_fd;             /* detached mount made by the runtime, or -EBADF */
 	struct init_mount *mounts; /* one per spec->mounts */
+	struct init_notify notify;
 	const void *bpf;
 	size_t bpf_len;
 	unsigned int bpf_flags;
@@ -117,6 +124,7 @@ int rootfs_enter(struct init *in, struct err *err);         /* pivot_root or chr
 bool rootfs_is_chroot(const struct init *in);
 /* mounts.c */
 int mounts_make(struct init *in, struct err *err);
+int mounts_notify(struct init *in, struct err *err);
 /* An O_PATH fd of the mount's target below the root, made when missing: directory or file. */
 int mount_target(const struct init *in, const char *destination, bool dir, struct err *err);
 /* The same for a directory right below the root that must not be a link: /proc and /sys. */

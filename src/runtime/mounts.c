@@ -284,3 +284,11 @@ int mounts_make(struct init *in, struct err *err)
 	}
 	return 0;
 }
+
+/* After the configuration's, so that none of them covers it. */
+int mounts_notify(struct init *in, struct err *err)
+{
+	if (!in->notify.mount.source)
+		return 0;
+	return mount_bind(in, &in->notify.mount, &in->notify.made, err);
+}

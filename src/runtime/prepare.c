@@ -212,6 +212,7 @@ void init_blank(struct init *in, const struct runtime *rt, const struct create_a
 		.procfs = -EBADF,
 		.console = -EBADF,
 		.conn = -EBADF,
+		.notify = { .made = { .fd = -EBADF, .late_fd = -EBADF } },
 	};
 	for (size_t i = 0; i < NS_COUNT; i++)
 		in->ns_fds[i] = -EBADF;
@@ -252,10 +253,13 @@ void prepare_done(struct init *in, struct buf *bpf)
 		fd_close(in->ns_fds[i]);
 	fd_close(in->rootfs_fd);
 	fd_close(in->host_mnt_fd);
+	mount_opts_done(&in->notify.made.opts);
+	fd_close(in->notify.made.fd);
+	free(in->notify.mount.source);
 	free(in->mounts);
 	free(in->bundle);
 	free(in->rootfs);
 	in->mounts = NULL;
-	in->bundle = in->rootfs = NULL;
+	in->bundle = in->rootfs = in->notify.mount.source = NULL;
 	buf_done(bpf);
 }

@@ -14,6 +14,8 @@ int prepare_seccomp(struct init *in, struct buf *bpf, struct err *err);
 /* Detached mounts of what the init in a user namespace has no right to mount itself, and those
  * that are id-mapped. prepare.c calls it; see prepare_mounts.c. */
 int prepare_mounts(struct init *in, struct err *err);
+/* The bind of the notification socket's directory, once there is the state directory. */
+int prepare_notify(struct init *in, int state_dir, struct err *err);
 void prepare_done(struct init *in, struct buf *bpf);
 /* Writes the container's id mappings for process pid. */
 int prepare_write_maps(const struct init *in, pid_t pid, struct err *err);

@@ -6,7 +6,9 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/notify.h"
 #include "runtime/prepare.h"
+#include "runtime/state.h"
 #include "sys/idmap.h"
 #include "sys/mount.h"
 
@@ -167,10 +169,36 @@ static int prepare_rootfs(struct init *in, struct err *err)
 	return in->rootfs_fd < 0 ? in->rootfs_fd : leave_host(in, in->rootfs_fd, err);
 }
 
+/* Root in a user namespace may not pass directories that are root's out here. */
+static bool prepares_all(const struct init *in)
+{
+	return in->userns && !in->rt->rootless;
+}
+
+int prepare_notify(struct init *in, int state_dir, struct err *err)
+{
+	static char destination[] = NOTIFY_DIR, bind[] = "bind", ro[] = "ro", nosuid[] = "nosuid",
+		    noexec[] = "noexec", nodev[] = "nodev";
+	static char *const options[] = { bind, ro, nosuid, noexec, nodev, NULL };
+	struct init_notify *n = &in->notify;
+	cleanup_free char *dir = NULL;
+	char path[FD_PATH_MAX];
+	int r;
+
+	dir = path_join(fd_proc_path(state_dir, path), STATE_NOTIFY);
+	r = prepare_directory(NULL, dir, &n->mount.source, err);
+	if (r >= 0)
+		r = mount_opts_parse(options, &n->made.opts, err);
+	n->mount.destination = destination;
+	if (r < 0 || !prepares_all(in))
+		return r;
+	r = prepare_bind(in, &n->mount, &n->made, err);
+	return r < 0 ? err_wrap(err, r, "mounting %s in container", destination) : 0;
+}
+
 int prepare_mounts(struct init *in, struct err *err)
 {
-	/* Root in a user namespace may not pass directories that are root's out here. */
-	bool all = in->userns && !in->rt->rootless;
+	bool all = prepares_all(in);
 	int r;
 
 	r = all || (in->args->overlay && !in->rt->rootless) ? prepare_rootfs(in, err) : 0;

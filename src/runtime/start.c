@@ -7,6 +7,7 @@
 #include "runtime/cancel.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
+#include "runtime/notify.h"
 #include "runtime/state.h"
 #include "runtime/sync.h"
 #include "sys/pidfd.h"
@@ -109,11 +110,34 @@ static void kill_init(const struct state *st)
 		pidfd_poll(pidfd, KILL_TIMEOUT_MS);
 }
 
-static int start(const struct runtime *rt, const char *id, int cancel_fd, struct err *err)
+/* The container's socket, before its program can miss it. A container that was created without
+ * NOTIFY_SOCKET will never say anything. */
+static int listen_ready(int dir, const char *host, int *ret_sock, struct err *err)
+{
+	int sock = host ? notify_listen(dir, err) : -ENOENT;
+
+	*ret_sock = sock < 0 ? -EBADF : sock;
+	return sock == -ENOENT ? 0 : sock;
+}
+
+static int wait_ready(int sock, const char *host, const struct state *st, int cancel_fd,
+		      struct err *err)
+{
+	cleanup_fd int pidfd = sock < 0 ? -EBADF : state_pidfd(st);
+	const struct container process = { .pid = st->pub.pid, .pidfd = pidfd };
+
+	if (sock < 0 || pidfd == -ESRCH)
+		return 0;
+	return notify_wait(sock, host, &process, cancel_fd, err);
+}
+
+static int start(const struct runtime *rt, const char *id, const char *notify_host, int cancel_fd,
+		 struct err *err)
 {
 	cleanup_fd int dir = state_dir_open(rt, id, LOCK_EX, err);
 	cleanup_state struct state st = { 0 };
 	cleanup_fd int conn = -EBADF;
+	cleanup_fd int notify = -EBADF;
 	int r;
 
 	if (dir < 0)
@@ -121,6 +145,8 @@ static int start(const struct runtime *rt, const char *id, int cancel_fd, struct
 	r = state_read(dir, id, &st, err);
 	if (r >= 0)
 		r = check_created(&st, err);
+	if (r >= 0)
+		r = listen_ready(dir, notify_host, &notify, err);
 	if (r < 0)
 		return r;
 	conn = connect_init(dir, err);
@@ -132,15 +158,18 @@ static int start(const struct runtime *rt, const char *id, int cancel_fd, struct
 	r = follow(conn, &st, cancel_fd, err);
 	if (r >= 0)
 		r = run_poststart(&st, cancel_fd, err);
+	if (r >= 0)
+		r = wait_ready(notify, notify_host, &st, cancel_fd, err);
 	/* runtime-spec runtime.md: a hook that fails stops the container. */
 	if (r < 0)
 		kill_init(&st);
 	return r;
 }
 
-int container_start(const struct runtime *rt, const char *id, int cancel_fd, struct err *err)
+int container_start(const struct runtime *rt, const char *id, const char *notify_host,
+		    int cancel_fd, struct err *err)
 {
-	int r = start(rt, id, cancel_fd, err);
+	int r = start(rt, id, notify_host, cancel_fd, err);
 
 	return r < 0 ? err_wrap(err, r, "starting container %s", id) : 0;
 }

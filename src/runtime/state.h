@@ -12,6 +12,7 @@
 #define STATE_FILE     "state.json"
 #define STATE_CREATING "init.sock"
 #define STATE_CREATED  "start.sock"
+#define STATE_NOTIFY   "notify" /* a directory that the container sees (notify.h) */
 
 struct state {
 	struct container_state pub;

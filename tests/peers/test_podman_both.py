@@ -4,6 +4,7 @@
 import json
 import pathlib
 import re
+import socket
 
 import pytest
 
@@ -187,3 +188,24 @@ def test_rootless_exec_and_pause(users_podman):
         return seen
     seen = users_podman.both(scenario)
     assert seen == [(6, "alice\n"), (0, "0\n"), (127, ""), (0, ["/dev/pts/0"])]
+
+
+def test_ready_for_systemd(podman, scratch, build):
+    """podman listens for the container; its runtime adds nothing to that."""
+    place = podman.who.dir / "systemd.sock"
+
+    def scenario(engine):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            place.unlink(missing_ok=True)
+            systemd.bind(str(place))
+            systemd.settimeout(20)
+            seen = engine.run(
+                "--rm", "--network", "none", "--sdnotify", "container",
+                "-v", f"{build}/tests/faults/notifier:/notifier", "box", "sh", "-c",
+                "echo $NOTIFY_SOCKET; ls /run/notify; /notifier send=READY=1; usleep 300000",
+                env={"NOTIFY_SOCKET": str(place)}).ok().out.split()
+            while "READY=1" not in (message := systemd.recv(4096).decode()):
+                pass
+            return seen, re.sub(r"\d{2,}", "PID", message).split()
+    seen, message = podman.both(scenario)
+    assert seen == ["/run/notify/notify.sock", "notify.sock"] and "READY=1" in message
