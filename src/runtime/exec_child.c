@@ -205,26 +205,23 @@ static int find_user(struct init *in, struct err *err)
 	return exec_user_find(exec_of(in), err);
 }
 
-/* The process that the container will see holds no more than its program gets, but for what it
- * still has to do there. */
+/* The container will see the process, which still has this to do there. */
 static int reduce_caps(struct init *in, struct err *err)
 {
 	const struct spec_process *p = in->spec->process;
-	struct cap_sets sets = { 0 }, own;
-	int r = cap_get_three(&own);
 
-	if (r < 0)
-		return err_errno(err, -r, "reading own capabilities");
-	sets.permitted = in->caps.permitted | in->caps.inheritable;
-	if (in->bpf && !p->no_new_privileges)
-		sets.permitted |= UINT64_C(1) << CAP_SYS_ADMIN;
-	if (p->scheduler || p->io_priority)
-		sets.permitted |= UINT64_C(1) << CAP_SYS_NICE;
-	sets.permitted &= own.permitted;
-	sets.effective = sets.permitted;
-	sets.inheritable = in->caps.inheritable;
-	r = cap_apply(&sets, err);
-	return r < 0 ? err_wrap(err, r, "reducing capabilities") : 0;
+	return process_reduce_caps(
+	    in, p->scheduler || p->io_priority ? UINT64_C(1) << CAP_SYS_NICE : 0, err);
+}
+
+/* The memory of what the container will see is a copy of the runtime's, whose caller may have left
+ * secrets in the environment. */
+static int forget_environment(struct init *in, struct err *err)
+{
+	(void)in, (void)err;
+	for (char **var = environ; var && *var; var++)
+		explicit_bzero(*var, strlen(*var));
+	return 0;
 }
 
 static int wait_systemd(struct init *in, struct err *err)
@@ -253,6 +250,7 @@ static const struct init_step stage_steps[] = {
 	{ NULL, process_cwd_early },
 	{ NULL, process_user },
 	{ NULL, reduce_caps },
+	{ NULL, forget_environment },
 };
 
 /* --- the process that executes the program --- */

@@ -135,6 +135,13 @@ static int close_fds(struct init *in, struct err *err)
 	return r < 0 ? err_errno(err, -r, "closing what the host has open") : 0;
 }
 
+/* After create it may wait for long, where processes that were executed in the container, or others
+ * of a pid namespace that it shares, can trace it. */
+static int reduce_caps(struct init *in, struct err *err)
+{
+	return process_reduce_caps(in, 0, err);
+}
+
 static const struct init_step set_up[] = {
 	{ NULL, init_reset_process },
 	{ NULL, init_join_keyring },
@@ -166,6 +173,7 @@ static const struct init_step set_up[] = {
 	{ NULL, process_user },
 	{ NULL, process_cwd },
 	{ NULL, process_program },
+	{ NULL, reduce_caps },
 };
 
 /* create: the runtime goes away, and the one who starts the container connects. Only the owner of

@@ -172,4 +172,7 @@ int process_user(struct init *in, struct err *err);
 int process_cwd_early(struct init *in, struct err *err);
 int process_cwd(struct init *in, struct err *err);
 int process_program(struct init *in, struct err *err);
+/* Others may see the process from here on: it keeps what its program gets, what loading the filter
+ * takes, and what is needed. */
+int process_reduce_caps(struct init *in, uint64_t needed, struct err *err);
 int process_final_caps(struct init *in, struct err *err);

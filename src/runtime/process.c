@@ -326,3 +326,20 @@ int process_final_caps(struct init *in, struct err *err)
 
 	return r < 0 ? err_wrap(err, r, "setting capabilities") : 0;
 }
+
+int process_reduce_caps(struct init *in, uint64_t needed, struct err *err)
+{
+	struct cap_sets sets = { 0 }, own;
+	int r = cap_get_three(&own);
+
+	if (r < 0)
+		return err_errno(err, -r, "reading own capabilities");
+	sets.permitted = in->caps.permitted | in->caps.inheritable | needed;
+	if (in->bpf && !in->spec->process->no_new_privileges)
+		sets.permitted |= UINT64_C(1) << CAP_SYS_ADMIN;
+	sets.permitted &= own.permitted;
+	sets.effective = sets.permitted;
+	sets.inheritable = in->caps.inheritable;
+	r = cap_apply(&sets, err);
+	return r < 0 ? err_wrap(err, r, "reducing capabilities") : 0;
+}

@@ -2,7 +2,9 @@
 """Containers that do evil to processes which enter them: what exec must withstand."""
 
 import os
+import pathlib
 import shutil
+import socket
 import stat
 import subprocess
 import time
@@ -212,3 +214,65 @@ def test_cve_2019_16884_and_2025_52881_labels_of_exec_go_to_procfs(root, how):
     root.runtime("exec", "--apparmor", "nosuch", "c1", "true").fails("AppArmor", code=255)
     root.runtime("exec", "--process-label", "nosuch_t", "c1", "true").fails("SELinux", code=255)
     root.runtime("exec", "c1", "true").ok()
+
+
+def capabilities(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        lines = dict(line.rstrip("\n").split(":\t", 1) for line in f)
+    return int(lines["CapPrm"], 16) | int(lines["CapEff"], 16) | int(lines["CapInh"], 16)
+
+
+def test_a_created_container_waits_with_no_more_capabilities_than_its_program_gets(root):
+    """Who shares its pid namespace, or was executed in it, may trace it for as long."""
+    b = root.bundle("sleep", "1000")
+    give_caps(b, "CAP_SYS_PTRACE")
+    b.save()
+    pidfile = root.dir / "pid"
+    root.runtime("create", "--bundle", b.path, "--pid-file", pidfile, "c1", **QUIET).ok()
+    pid = int(pidfile.read_text())
+    waiting = capabilities(pid)
+    root.runtime("start", "c1").ok()
+    assert waiting == capabilities(pid) != 0
+
+
+def held_at_execve(who, prepare, **kw):
+    """A process that was to be executed in a container, held by a seccomp agent that never
+    answers. Yields its pid."""
+    agent = socket.socket(socket.AF_UNIX)
+    agent.bind(str(who.dir / "agent"))
+    agent.listen(8)
+    b = who.bundle("sleep", "1000")
+    b.process["noNewPrivileges"] = False
+    rule = {"names": ["acct"], "action": "SCMP_ACT_NOTIFY"}
+    b.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule],
+                          "listenerPath": str(who.dir / "agent")}
+    prepare(b)
+    start(who, b)
+    rule["names"] = ["execve"]
+    b.save()
+    pidfile = who.dir / "pid"
+    with who.popen(*who.runtime_argv("exec", "--pid-file", pidfile, "c1", "true"), **QUIET,
+                   **kw) as p:
+        harness.wait_for(lambda: pidfile.exists() and pidfile.read_text(), what="the pid file")
+        pid = int(pidfile.read_text())
+        harness.wait_for(lambda: "seccomp" in pathlib.Path(f"/proc/{pid}/wchan").read_text(),
+                         what="the call of execve")
+        yield pid
+        who.runtime("kill", "c1", "KILL").ok()
+        p.wait(10)
+    agent.close()
+
+
+def test_the_environment_of_the_caller_is_not_in_the_process_that_enters(root):
+    """Whoever may trace it could read it there."""
+    secret = "token-of-the-host-" + "x" * 30
+    for pid in held_at_execve(root, lambda b: give_caps(b, "CAP_SYS_PTRACE"),
+                              env={**os.environ, "SECRET": secret}):
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            assert f.read().strip(b"\0") == b""
+        with open(f"/proc/{pid}/maps", encoding="ascii") as f:
+            stack = next(line for line in f if "[stack]" in line).split()[0].split("-")
+        begin, end = (int(word, 16) for word in stack)
+        with open(f"/proc/{pid}/mem", "rb") as f:
+            f.seek(begin)
+            assert secret.encode() not in f.read(end - begin)
