@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -25,7 +26,7 @@ struct running {
 	int sync; /* our end */
 	int console_sock, pidfd_sock;
 	int64_t listener; /* seccomp notify fd in the process, which waits; or -1 */
-	bool pid_file_made, exec_seen;
+	bool pid_file_made, exec_seen, console_given;
 };
 
 static int check_state(struct running *x, struct err *err)
@@ -232,8 +233,10 @@ static int start(struct running *x, struct err *err)
 
 static int give_console(struct running *x, struct sync_msg *msg, struct err *err)
 {
-	if (msg->n_fds != 1)
+	/* As what is sent may be the container's, it is taken once, and only where it is due. */
+	if (msg->n_fds != 1 || !x->e.spec.process->terminal || x->console_given)
 		return err_errno(err, EPROTO, "receiving the terminal");
+	x->console_given = true;
 	if (!x->e.args->console_fd_out)
 		return console_send(x->console_sock, msg->fds[0], err);
 	*x->e.args->console_fd_out = msg->fds[0];
@@ -353,6 +356,27 @@ static void kill_process(struct container *p)
 	p->pidfd = fd_close(p->pidfd);
 }
 
+/* The stage may have made the process, and may have told so behind what failed here. From now on
+ * nobody can send, and without that nothing is executed. */
+static void kill_all(struct running *x)
+{
+	struct sync_msg msg;
+
+	if (x->sync >= 0)
+		shutdown(x->sync, SHUT_RD);
+	kill_process(&x->stage);
+	while (x->process.pidfd < 0 && x->sync >= 0 && sync_recv(x->sync, &msg, NULL) > 0) {
+		if (msg.type == SYNC_INIT_PID && msg.n_fds == 1 &&
+		    check_process((pid_t)msg.number, msg.fds[0], NULL) >= 0) {
+			x->process =
+			    (struct container){ .pid = (pid_t)msg.number, .pidfd = msg.fds[0] };
+			msg.n_fds = 0;
+		}
+		sync_msg_done(&msg);
+	}
+	kill_process(&x->process);
+}
+
 static void done(struct running *x)
 {
 	struct exec *e = &x->e;
@@ -400,8 +424,7 @@ int container_exec(const struct runtime *rt, const struct exec_args *args, struc
 	if (r >= 0)
 		r = follow(&x, err);
 	if (r < 0) {
-		kill_process(&x.process);
-		kill_process(&x.stage);
+		kill_all(&x);
 		if (x.pid_file_made)
 			unlink(args->pid_file);
 		err_wrap(err, r, "exec failed");

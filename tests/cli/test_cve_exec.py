@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import threading
 import time
 
 import pytest
@@ -276,3 +277,33 @@ def test_the_environment_of_the_caller_is_not_in_the_process_that_enters(root):
         with open(f"/proc/{pid}/mem", "rb") as f:
             f.seek(begin)
             assert secret.encode() not in f.read(end - begin)
+
+
+def test_nothing_runs_when_exec_fails_at_the_console_socket(root):
+    """The runtime fails while the process is being made already."""
+    b = sleeper(root)
+    path = root.dir / "console"
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen(8)
+    stop = threading.Event()
+
+    def hang_up():
+        server.settimeout(0.2)
+        while not stop.is_set():
+            try:
+                server.accept()[0].close()
+            except TimeoutError:
+                pass
+    hanger = threading.Thread(target=hang_up)
+    hanger.start()
+    try:
+        for _ in range(20):
+            root.runtime("exec", "--tty", "--detach", "--console-socket", path, "c1", "sh", "-c",
+                         "sleep 0.05; echo >> /ran; sleep 1000", **QUIET).fails(code=255)
+    finally:
+        stop.set()
+        hanger.join()
+    time.sleep(0.2)
+    assert not (b.rootfs / "ran").exists()
+    assert root.runtime("ps", "--format", "json", "c1").ok().out.count(",") == 0
