@@ -3,6 +3,7 @@
 
 import json
 import random
+import shutil
 import subprocess
 
 import pytest
@@ -223,6 +224,30 @@ def test_same_unit(sd):
     sd.runtime("run", "--bundle", b.path, "c2").fails("test-one.scope", "another container")
     assert json.loads(sd.runtime("state", "c1").ok().out)["status"] == "running"
     assert sd.machine.units() == {"test-one.scope"}
+
+
+@pytest.mark.parametrize("options", [[], ["--detach"]])
+def test_ready(sd, options):
+    """A service of Type=notify: systemd-run comes back when the container is ready. Its main process
+    is the runtime, which passes signals on, or the container's when the runtime goes away."""
+    b = sd.who.bundle("sh", "-c", "trap 'exit 0' TERM; echo > /tmp/up; until test -e /tmp/go; do usleep 20000; done; "
+                      "notifier send=STATUS=mine send=READY=1; sleep 1000 & wait")
+    shutil.copy(sd.who.program("tests/faults/notifier"), b.rootfs / "bin/notifier")
+    argv = sd.who.runtime_argv("--systemd-cgroup", "run", *options, "--bundle", b.path, "r1")
+    with subprocess.Popen([*sd.machine.enter(), "systemd-run", "--quiet", "--unit=ready-test",
+                           "--service-type=notify", "--collect", "--property",
+                           "DefaultDependencies=no", *map(str, argv)]) as starter:
+        harness.wait_for((b.rootfs / "tmp/up").exists)
+        assert sd.machine.show("ready-test.service")["ActiveState"] == "activating"
+        (b.rootfs / "tmp/go").touch()
+        assert starter.wait(20) == 0
+    unit = sd.machine.show("ready-test.service")
+    state = json.loads(sd.runtime("state", "r1").ok().out)
+    assert unit["ActiveState"] == "active" and not unit.get("StatusText")
+    assert (unit["MainPID"] == str(state["pid"])) == bool(options) and unit["MainPID"] != "0"
+    sd.machine.run("systemctl", "stop", "ready-test.service").ok()
+    harness.wait_for(lambda: "loaded" not in sd.machine.show("ready-test.service")["LoadState"])
+    sd.runtime("delete", "--force", "r1").ok()
 
 
 @pytest.mark.parametrize("collect", ["inactive", "inactive-or-failed"])
