@@ -209,9 +209,13 @@ static int find_user(struct init *in, struct err *err)
 static int reduce_caps(struct init *in, struct err *err)
 {
 	const struct spec_process *p = in->spec->process;
+	int r;
 
-	return process_reduce_caps(
-	    in, p->scheduler || p->io_priority ? UINT64_C(1) << CAP_SYS_NICE : 0, err);
+	/* A scheduler has to be set behind clone. */
+	if (p->scheduler)
+		return process_reduce_caps(in, UINT64_C(1) << CAP_SYS_NICE, err);
+	r = process_reduce_caps(in, 0, err);
+	return r < 0 ? r : init_load_early(in, err);
 }
 
 /* The memory of what the container will see is a copy of the runtime's, whose caller may have left
@@ -249,8 +253,8 @@ static const struct init_step stage_steps[] = {
 	{ NULL, close_fds },
 	{ NULL, process_cwd_early },
 	{ NULL, process_user },
-	{ NULL, reduce_caps },
 	{ NULL, forget_environment },
+	{ NULL, reduce_caps },
 };
 
 /* --- the process that executes the program --- */
@@ -288,8 +292,8 @@ static const struct init_step last_steps[] = {
 
 static int make_process(struct init *in, struct err *err)
 {
-	struct clone_spec spec = { .flags = CLONE_PARENT | CLONE_CLEAR_SIGHAND,
-				   .cgroup_fd = -EBADF };
+	/* The filter may be loaded: seccomp_early.c knows these flags. There are no handlers. */
+	struct clone_spec spec = { .flags = CLONE_PARENT, .cgroup_fd = -EBADF };
 	int pidfd = -EBADF, r;
 	pid_t pid = clone_process(&spec, &pidfd);
 

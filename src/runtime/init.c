@@ -135,11 +135,47 @@ static int close_fds(struct init *in, struct err *err)
 	return r < 0 ? err_errno(err, -r, "closing what the host has open") : 0;
 }
 
+static int load_filter(struct init *in, struct err *err)
+{
+	int fd, r;
+
+	if (!in->bpf)
+		return 0;
+	fd = seccomp_install(in->bpf, in->bpf_len, in->bpf_flags, err);
+	if (fd <= 0)
+		return fd;
+	/* From here on the filter may hold any system call but write(2) until somebody listens, so
+	 * the runtime fetches the fd itself and answers when the agent has it. */
+	r = sync_write(in->conn, SYNC_LISTENER, fd);
+	if (r >= 0)
+		r = sync_read_go(in->conn);
+	return r < 0 ? err_errno(err, -r, "handing out the seccomp notify fd") : 0;
+}
+
+int init_load_early(struct init *in, struct err *err)
+{
+	int r;
+
+	if (!seccomp_is_early(in))
+		return 0;
+	r = load_filter(in, err);
+	if (r < 0)
+		return r;
+	in->bpf = NULL;
+	return process_reduce_caps(in, 0, err);
+}
+
 /* After create it may wait for long, where processes that were executed in the container, or others
  * of a pid namespace that it shares, can trace it. */
 static int reduce_caps(struct init *in, struct err *err)
 {
-	return process_reduce_caps(in, 0, err);
+	const struct spec_hooks *h = in->spec->hooks;
+	int r = process_reduce_caps(in, 0, err);
+
+	/* Hooks are not for the filter. Without create nobody has the time. */
+	if (r < 0 || (h && h->start_container.n) || (in->listen_fd < 0 && !in->joined_ns))
+		return r;
+	return init_load_early(in, err);
 }
 
 static const struct init_step set_up[] = {
@@ -220,23 +256,6 @@ static int start_hooks(struct init *in, struct err *err)
 		return 0;
 	return hooks_run("startContainer", &in->spec->hooks->start_container, in->state,
 			 CONTAINER_CREATED, -EBADF, err);
-}
-
-static int load_filter(struct init *in, struct err *err)
-{
-	int fd, r;
-
-	if (!in->bpf)
-		return 0;
-	fd = seccomp_install(in->bpf, in->bpf_len, in->bpf_flags, err);
-	if (fd <= 0)
-		return fd;
-	/* From here on the filter may hold any system call but write(2) until somebody listens, so
-	 * the runtime fetches the fd itself and answers when the agent has it. */
-	r = sync_write(in->conn, SYNC_LISTENER, fd);
-	if (r >= 0)
-		r = sync_read_go(in->conn);
-	return r < 0 ? err_errno(err, -r, "handing out the seccomp notify fd") : 0;
 }
 
 /* Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so the capabilities go after it. With

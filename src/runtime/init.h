@@ -85,6 +85,8 @@ _Noreturn void init_main(struct init *in);
 /* What a process that enters a running container (exec_child.c) does in the same way. */
 int init_reset_process(struct init *in, struct err *err); /* signals; a session of its own */
 int init_join_keyring(struct init *in, struct err *err);
+/* Loads the filter if it is one of seccomp_is_early(); then no capability is kept for that. */
+int init_load_early(struct init *in, struct err *err);
 int init_give_up(struct init *in, struct err *err); /* capabilities, no_new_privs, seccomp */
 int init_execute(struct init *in, struct err *err); /* returns only on failure */
 
@@ -176,3 +178,6 @@ int process_program(struct init *in, struct err *err);
  * takes, and what is needed. */
 int process_reduce_caps(struct init *in, uint64_t needed, struct err *err);
 int process_final_caps(struct init *in, struct err *err);
+/* seccomp_early.c: the filter takes a capability to be loaded, and forbids nothing that comes
+ * between the last of the capabilities and execve. */
+bool seccomp_is_early(const struct init *in);

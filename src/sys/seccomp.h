@@ -59,6 +59,14 @@ struct seccomp_policy {
  *   after ENOSYS. The number -1, by which tracers skip a call, is no such call.
  */
 int seccomp_compile(const struct seccomp_policy *policy, struct buf *out, struct err *err);
+/* A call of the native architecture, of whose arguments only the first is known, if that. */
+struct seccomp_call {
+	int nr;
+	bool first_known;
+	uint64_t first;
+};
+/* What a filter of seccomp_compile() says to it. False: it depends on what is not known. */
+bool seccomp_answer(const void *bpf, size_t len, const struct seccomp_call *call, uint32_t *ret);
 /* Loads with SECCOMP_FILTER_FLAG_*; returns 0, or the listener fd when NEW_LISTENER is in flags, or
  * -errno. */
 int seccomp_install(const void *bpf, size_t len, unsigned int flags, struct err *err);

@@ -136,12 +136,47 @@ static void try_ptrace(const char *pid)
 	ptrace(PTRACE_DETACH, p, NULL, NULL);
 }
 
+/* -1: it is gone. */
+static int read_permitted(const char *pid, unsigned long long *ret)
+{
+	char path[64], text[4096], *line;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return -1;
+	text[n] = '\0';
+	line = strstr(text, "\nCapPrm:\t");
+	if (!line)
+		return -1;
+	*ret = strtoull(line + 9, NULL, 16);
+	return 0;
+}
+
+/* The program is executed with this one's capabilities. */
+static void try_capabilities(const char *pid)
+{
+	unsigned long long own, its;
+
+	if (read_permitted("self", &own) < 0 || read_permitted(pid, &its) < 0)
+		return;
+	if ((its & ~own) && is_runtime(pid))
+		printf("capabilities: %#llx more than the program\n", its & ~own);
+}
+
 static void try_all(const char *pid, int with_ptrace)
 {
 	if (!is_runtime(pid))
 		return;
 	if (seen++ == 0)
 		printf("first\n");
+	try_capabilities(pid);
 	try_file(pid, "exe", O_WRONLY);
 	try_file(pid, "exe", O_RDWR);
 	try_program(pid);

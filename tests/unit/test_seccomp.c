@@ -269,6 +269,49 @@ static void test_actions(void **state)
 	assert_false(seccomp_action_available(0x12340000));
 }
 
+/* As the runtime asks, before it loads a filter: also that it does not know. */
+static void test_answer(void **state)
+{
+	const struct seccomp_arg flags = { .op = SECCOMP_OP_MASKED_EQ, .a = 0x7e020000, .b = 0 };
+	const struct seccomp_arg third = { .index = 2, .op = SECCOMP_OP_EQ, .a = 1 };
+	char *const getpid_name[] = { (char *)"getpid", NULL };
+	char *const clone_name[] = { (char *)"clone", NULL };
+	char *const ioctl_name[] = { (char *)"ioctl", NULL };
+	const struct seccomp_rule rules[] = {
+		{ .names = getpid_name, .action = SECCOMP_RET_ALLOW },
+		{ .names = clone_name, .action = SECCOMP_RET_ALLOW, .args = &flags, .n_args = 1 },
+		{ .names = ioctl_name, .action = SECCOMP_RET_ALLOW, .args = &third, .n_args = 1 },
+	};
+	const struct seccomp_policy p = { .default_action = DENY, .rules = rules, .n_rules = 3 };
+	static const struct {
+		struct seccomp_call call;
+		bool known;
+		uint32_t answer;
+	} cases[] = {
+		{ { SYS_getpid, false, 0 }, true, SECCOMP_RET_ALLOW },
+		{ { SYS_dup, false, 0 }, true, DENY },
+		{ { SYS_acct, false, 0 }, true, NO_SUCH },
+		{ { SYS_clone, false, 0 }, false, 0 },
+		{ { SYS_clone, true, 0x1011 }, true, SECCOMP_RET_ALLOW },
+		{ { SYS_clone, true, 0x10000000 }, true, DENY },
+		{ { SYS_ioctl, true, 0 }, false, 0 },
+	};
+	CLEANUP(buf_done) struct buf b = BUF_INIT;
+	uint32_t answer;
+
+	(void)state;
+	compile(&p, &b);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool known = seccomp_answer(b.data, b.len, &cases[i].call, &answer);
+
+		assert_int_equal(known, cases[i].known);
+		if (known)
+			assert_int_equal(answer, cases[i].answer);
+	}
+	assert_false(seccomp_answer(b.data, b.len - b.len / 2, &cases[5].call, &answer));
+	assert_false(seccomp_answer(NULL, 0, &cases[0].call, &answer));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_architectures),  cmocka_unit_test(test_large_policy),
 		cmocka_unit_test(test_install),        cmocka_unit_test(test_install_listener),
 		cmocka_unit_test(test_install_errors), cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_answer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
