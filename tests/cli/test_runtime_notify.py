@@ -23,7 +23,7 @@ class Env:
 
 
 class Systemd:
-    """What listens at NOTIFY_SOCKET. Descriptors are kept until release(), as a barrier waits for."""
+    """What listens at NOTIFY_SOCKET. Keeps descriptors until release(): a barrier waits for that."""
 
     def __init__(self, address):
         self.address = str(address)
@@ -69,10 +69,13 @@ def service(who, script, **kw):
     return b
 
 
-def start_runtime(who, systemd, *args, **kw):
-    """Output goes to a file: the container of a runtime that ends has it open, too."""
+def start_runtime(who, systemd, *args, without=None, **kw):
+    """Output goes to a file: the container of a runtime that ends has it open, too. Without: system
+    calls that are missing."""
+    before = [who.program("tests/faults/enosys"), without, "--"] if without else []
     with open(who.dir / "output", "wb") as out:
-        process = who.popen(*who.runtime_argv(*args), env=systemd.env, stdout=out, stderr=out, **kw)
+        process = who.popen(*before, *who.runtime_argv(*args), env=systemd.env, stdout=out,
+                            stderr=out, **kw)
     process.output = who.dir / "output"
     return process
 
@@ -173,7 +176,7 @@ def test_interrupted(anyone, systemd, signo):
 
 
 def test_killed_start(anyone, systemd):
-    """delete --force does not wait for a start that waits; what a killed one leaves is in nobody's way."""
+    """delete --force does not wait for a start that waits; a killed one leaves nothing in the way."""
     b = service(anyone, "echo > /tmp/up; sleep 100")
     for i, cid in enumerate(("c1", "c2")):
         detached(anyone, "create", "--bundle", b.path, cid, **systemd.env)
@@ -272,7 +275,7 @@ def test_says_nothing(anyone, systemd):
 
 
 def test_container_replaces_the_socket(anyone, systemd):
-    """A container with the right to change its mounts puts links to a file of the host there, before
+    """A container with the right to change its mounts puts links to a host's file there, before
     and after the runtime made the socket."""
     victim = anyone.dir / "victim"
     victim.write_text("whole")
@@ -302,3 +305,15 @@ def test_container_replaces_the_socket(anyone, systemd):
     assert end(process) == (0, "")
     assert victim.read_text() == "whole" and victim.stat().st_mode & 0o777 == 0o600
     anyone.runtime("delete", "--force", "c2").ok()
+
+
+def test_without_pidfds(anyone, systemd):
+    """Where a sandbox lacks them the end of the container is seen all the same."""
+    b = service(anyone, "until test -e /tmp/go; do usleep 20000; done")
+    detached(anyone, "create", "--bundle", b.path, "c1", **systemd.env)
+    for args in (["start", "c1"], ["run", "-d", "--bundle", b.path, "c2"]):
+        (b.rootfs / "tmp/go").unlink(missing_ok=True)
+        process = start_runtime(anyone, systemd, *args, without="pidfd_open,pidfd_send_signal")
+        still_runs(process)
+        (b.rootfs / "tmp/go").touch()
+        assert end(process) == (0, "")

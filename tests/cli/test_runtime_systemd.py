@@ -230,7 +230,8 @@ def test_same_unit(sd):
 def test_ready(sd, options):
     """A service of Type=notify: systemd-run comes back when the container is ready. Its main process
     is the runtime, which passes signals on, or the container's when the runtime goes away."""
-    b = sd.who.bundle("sh", "-c", "trap 'exit 0' TERM; echo > /tmp/up; until test -e /tmp/go; do usleep 20000; done; "
+    b = sd.who.bundle("sh", "-c", "trap 'exit 0' TERM; echo > /tmp/up; "
+                      "until test -e /tmp/go; do usleep 20000; done; "
                       "notifier send=STATUS=mine send=READY=1; sleep 1000 & wait")
     shutil.copy(sd.who.program("tests/faults/notifier"), b.rootfs / "bin/notifier")
     argv = sd.who.runtime_argv("--systemd-cgroup", "run", *options, "--bundle", b.path, "r1")
