@@ -2,8 +2,8 @@
 /*
  * JSON <-> struct through one table of field descriptors per struct: the table parses, checks,
  * writes, and frees. Strict (RFC 8259: no comments, no trailing commas, no NaN, no duplicate
- * keys, no integers over 64 bits, valid UTF-8 without NUL), with limits on bytes and depth. Errors
- * name the place: "linux.resources.memory.limit: expected an integer, got a string". Unknown
+ * keys, no integers over 64 bits, valid UTF-8 without NUL), with limits on bytes, values and depth.
+ * Errors name the place: "linux.resources.memory.limit: expected an integer, got a string". Unknown
  * members are ignored. null counts as absent; an element of an array can't be null.
  *
  * Memory: strings, arrays and sub-objects that parsing made belong to the struct; json_free() frees
@@ -135,6 +135,8 @@ struct json_desc {
 
 #define JSON_DEPTH_MAX 32
 #define JSON_BYTES_MAX (16 * 1024 * 1024)
+/* Each takes some 50 bytes, or as much as a struct, and only two in the text. */
+#define JSON_VALUES_MAX (512 * 1024)
 
 /* Parses text (len bytes, need not be terminated) into *object, which the caller zeroed. what names
  * the document in errors ("config.json"). On failure the object is freed and zeroed. 0 or -errno.

@@ -63,7 +63,8 @@ enum json_problem {
 	JSON_NO_PROBLEM,
 	JSON_SYNTAX,    /* at, why */
 	JSON_DUPLICATE, /* the key whose token is at */
-	JSON_TOO_DEEP
+	JSON_TOO_DEEP,
+	JSON_TOO_MANY
 };
 struct json_fault {
 	enum json_problem problem;

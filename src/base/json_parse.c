@@ -142,6 +142,9 @@ static int fail_tree(struct json_parser *ps, const char *text, size_t len,
 	case JSON_TOO_DEEP:
 		return err_fail(ps->err, ERR_LIMIT, "%s: nested more than %d levels deep", ps->what,
 				JSON_DEPTH_MAX);
+	case JSON_TOO_MANY:
+		return err_fail(ps->err, ERR_LIMIT, "%s: more than %d values", ps->what,
+				JSON_VALUES_MAX);
 	default:
 		return fail_syntax(ps, text, fault->at, fault->why);
 	}

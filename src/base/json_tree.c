@@ -236,9 +236,13 @@ static enum json_type type_of(char c, const char *token, size_t len)
 /* c is its first token, key that of the member that it is. */
 static bool parse_value(struct builder *b, char c, const char *key, uint32_t key_at, int depth)
 {
-	size_t at = add_value(b->tree, key, key_at);
-	struct json_value *v = &b->tree->values[at];
+	struct json_value *v;
+	size_t at;
 
+	if (b->tree->n == JSON_VALUES_MAX)
+		return fail(b, JSON_TOO_MANY, b->l.p, NULL);
+	at = add_value(b->tree, key, key_at);
+	v = &b->tree->values[at];
 	switch (c) {
 	case '{':
 	case '[':

@@ -293,6 +293,25 @@ static void test_allowed_depth(void **state)
 	buf_done(&b);
 }
 
+/* Two bytes each in the text, many more in memory. The object and x's array are two. */
+static void test_number_of_values(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct sample d = { 0 };
+	struct err err = ERR_INIT;
+
+	buf_adds(&b, "{\"x\":[0");
+	for (int i = 3; i < JSON_VALUES_MAX; i++)
+		buf_adds(&b, ",0");
+	buf_adds(&b, "]}");
+	assert_ok(json_parse(&sample_desc, &d, b.data, b.len, "doc", &err));
+	json_free(&sample_desc, &d);
+	b.len -= 2;
+	buf_adds(&b, ",0]}");
+	refuses(buf_str(&b), "doc: more than 524288 values");
+	buf_done(&b);
+}
+
 /* An object of so many members that names are sorted to be compared. */
 static void test_many_members(void **state)
 {
@@ -375,12 +394,19 @@ static void test_write_string(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_absent),
-		cmocka_unit_test(test_pretty),       cmocka_unit_test(test_values),
-		cmocka_unit_test(test_checks),       cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_depth),        cmocka_unit_test(test_allowed_depth),
-		cmocka_unit_test(test_many_members), cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_top_array),    cmocka_unit_test(test_write_string),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_pretty),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_allowed_depth),
+		cmocka_unit_test(test_number_of_values),
+		cmocka_unit_test(test_many_members),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_top_array),
+		cmocka_unit_test(test_write_string),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
