@@ -218,16 +218,6 @@ static int reduce_caps(struct init *in, struct err *err)
 	return r < 0 ? r : init_load_early(in, err);
 }
 
-/* The memory of what the container will see is a copy of the runtime's, whose caller may have left
- * secrets in the environment. */
-static int forget_environment(struct init *in, struct err *err)
-{
-	(void)in, (void)err;
-	for (char **var = environ; var && *var; var++)
-		explicit_bzero(*var, strlen(*var));
-	return 0;
-}
-
 static int wait_systemd(struct init *in, struct err *err)
 {
 	return exec_of(in)->by_systemd ? sync_expect(in->sync, SYNC_CGROUP, NULL, err) : 0;
@@ -253,7 +243,7 @@ static const struct init_step stage_steps[] = {
 	{ NULL, close_fds },
 	{ NULL, process_cwd_early },
 	{ NULL, process_user },
-	{ NULL, forget_environment },
+	{ NULL, init_forget_environment },
 	{ NULL, reduce_caps },
 };
 

@@ -135,6 +135,14 @@ static int close_fds(struct init *in, struct err *err)
 	return r < 0 ? err_errno(err, -r, "closing what the host has open") : 0;
 }
 
+int init_forget_environment(struct init *in, struct err *err)
+{
+	(void)in, (void)err;
+	for (char **var = environ; var && *var; var++)
+		explicit_bzero(*var, strlen(*var));
+	return 0;
+}
+
 static int load_filter(struct init *in, struct err *err)
 {
 	int fd, r;
@@ -209,6 +217,7 @@ static const struct init_step set_up[] = {
 	{ NULL, process_user },
 	{ NULL, process_cwd },
 	{ NULL, process_program },
+	{ NULL, init_forget_environment },
 	{ NULL, reduce_caps },
 };
 

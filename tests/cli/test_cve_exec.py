@@ -297,6 +297,19 @@ def test_the_environment_of_the_caller_is_not_in_the_process_that_enters(root):
             assert secret.encode() not in f.read(end - begin)
 
 
+def test_the_environment_of_the_caller_is_not_in_a_created_container(root):
+    b = root.bundle("sleep", "1000")
+    b.save()
+    pidfile = root.dir / "pid"
+    root.runtime("create", "--bundle", b.path, "--pid-file", pidfile, "c1",
+                 env={**os.environ, "SECRET": "token-of-the-host"}, **QUIET).ok()
+    with open(f"/proc/{int(pidfile.read_text())}/environ", "rb") as f:
+        assert f.read().strip(b"\0") == b""
+    root.runtime("start", "c1").ok()
+    out = root.runtime("exec", "c1", "env").ok().out
+    assert "PATH=" in out and "token" not in out
+
+
 def test_nothing_runs_when_exec_fails_at_the_console_socket(root):
     """The runtime fails while the process is being made already."""
     b = sleeper(root)
