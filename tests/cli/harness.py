@@ -30,6 +30,8 @@ APPLETS = """
 """.split()
 # Of other runs of the tests, and of systemd, which comes and goes.
 FOREIGN_CGROUP = re.compile(r"^inro-test-\d+$|\.(service|mount|socket)$")
+# Of inro-runtime, for all tests: --systemd-cgroup, in the VM.
+RUNTIME_OPTIONS = os.environ.get("INRO_TEST_RUNTIME_OPTIONS", "").split()
 SHELL_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # The set that docker gives.
@@ -188,7 +190,7 @@ class Who:
         return self.state / "runtime"
 
     def runtime_argv(self, *args):
-        return [self.program("inro-runtime"), "--root", self.runtime_root, *args]
+        return [self.program("inro-runtime"), "--root", self.runtime_root, *RUNTIME_OPTIONS, *args]
 
     def inro_argv(self, *args):
         return [self.program("inro"), "--root", self.state / "inro", *args]
