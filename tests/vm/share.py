@@ -5,7 +5,7 @@ Several runs of pytest share one list of tests: INRO_VM_SHARE is a directory of 
 collects the same tests, claims a few at a time by making a file there, and runs these. What
 tests/vm/left-out names is not run, and counted.
 
-An unprivileged run leaves out what needs root.
+An unprivileged run leaves out what needs root, one with INRO_VM_ROOT_ONLY what needs a user.
 """
 
 import itertools
@@ -29,15 +29,21 @@ def read_left_out():
     return entries
 
 
-def needs_root(item):
+def needs(who, item):
     callspec = getattr(item, "callspec", None)
-    return "root" in item.fixturenames or (callspec and callspec.params.get("anyone") == "root")
+    return who in item.fixturenames or (callspec and callspec.params.get("anyone") == who)
+
+
+def deselect(config, items, gone):
+    config.hook.pytest_deselected(items=gone)
+    items[:] = [item for item in items if item not in gone]
 
 
 def pytest_collection_modifyitems(config, items):
     if os.geteuid() != 0:
-        config.hook.pytest_deselected(items=[item for item in items if needs_root(item)])
-        items[:] = [item for item in items if not needs_root(item)]
+        deselect(config, items, [item for item in items if needs("root", item)])
+    if os.environ.get("INRO_VM_ROOT_ONLY"):
+        deselect(config, items, [item for item in items if needs("user", item)])
     if not os.environ.get("INRO_VM_SHARE"):
         return
     gone = {}
@@ -47,8 +53,7 @@ def pytest_collection_modifyitems(config, items):
             raise pytest.UsageError(f"{LEFT_OUT}: no test is called {pattern}")
         for item in found:
             gone.setdefault(item, reason)
-    config.hook.pytest_deselected(items=list(gone))
-    items[:] = [item for item in items if item not in gone]
+    deselect(config, items, list(gone))
     config.stash_left_out = gone
 
 
