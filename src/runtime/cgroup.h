@@ -119,6 +119,8 @@ int cgroup_kill(const struct cgroup *cg, int signo, struct err *err);
 int cgroup_pids(const struct cgroup *cg, pid_t **ret, size_t *ret_n, struct err *err);
 /* Returns when all processes have stopped. ERR_UNSUPPORTED: no freezer. */
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err);
+/* After SIGKILL, which waits for a v1 freezer: all of it, with what the container has below. */
+void cgroup_thaw_to_die(const struct cgroup *cg);
 /* Whether the cgroup with these paths (state.json) was frozen by itself, not through a parent: one
  * file is read. */
 bool cgroup_paths_frozen(char *const *paths);

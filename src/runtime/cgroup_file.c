@@ -262,6 +262,25 @@ int cgroup_pids_read(const struct cgroup_dir *dir, pid_t **ret, size_t *ret_n)
 	return 0;
 }
 
+static int thaw_child(int parent, const char *name, int child, void *data)
+{
+	cleanup_fd int fd = openat(child, "freezer.state", O_WRONLY | O_CLOEXEC);
+
+	(void)parent, (void)name, (void)data;
+	if (fd >= 0)
+		(void)!NO_EINTR(write(fd, "THAWED", strlen("THAWED")));
+	return 0;
+}
+
+void cgroup_children_thaw(const struct cgroup_dir *dir)
+{
+	cleanup_fd int fd = open_dir(dir);
+	const struct walk w = { .fn = thaw_child };
+
+	if (fd >= 0)
+		(void)walk_children(fd, &w);
+}
+
 static int remove_child(int parent, const char *name, int fd, void *data)
 {
 	return unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;

@@ -28,6 +28,8 @@ int cgroup_path_is_cgroupfs(const char *path, bool *ret_v2);
 int cgroup_pids_read(const struct cgroup_dir *dir, pid_t **ret, size_t *ret_n);
 /* Removes all child cgroups, deepest first. 0 or -errno (-EBUSY: one has processes). */
 int cgroup_children_remove(const struct cgroup_dir *dir);
+/* Of a v1 freezer. */
+void cgroup_children_thaw(const struct cgroup_dir *dir);
 /* Sleeps *inout_us, which then grows; false once the deadline has passed. */
 bool cgroup_backoff(int64_t deadline_ns, unsigned int *inout_us);
 

@@ -231,13 +231,18 @@ static bool kill_by_kernel(const struct cgroup *cg)
 	return v2 && cgroup_file_write(v2, "cgroup.kill", "1", NULL) == 0;
 }
 
-/* A v1 freezer holds back even SIGKILL; thawing what is not frozen costs nothing. */
-static void thaw_v1(const struct cgroup *cg)
+/* A v1 freezer holds back even SIGKILL; thawing what is not frozen costs nothing. Below it there
+ * may be some that the container froze itself. */
+void cgroup_thaw_to_die(const struct cgroup *cg)
 {
-	for (size_t i = 0; i < cg->n; i++)
-		if (!cg->dirs[i].v2 &&
-		    cgroup_file_write(&cg->dirs[i], "freezer.state", "THAWED", NULL) == 0)
-			return;
+	for (size_t i = 0; i < cg->n; i++) {
+		const struct cgroup_dir *dir = &cg->dirs[i];
+
+		if (dir->v2 || cgroup_file_write(dir, "freezer.state", "THAWED", NULL) < 0)
+			continue;
+		cgroup_children_thaw(dir);
+		return;
+	}
 }
 
 int cgroup_kill(const struct cgroup *cg, int signo, struct err *err)
@@ -248,7 +253,7 @@ int cgroup_kill(const struct cgroup *cg, int signo, struct err *err)
 	size_t n;
 
 	if (signo == SIGKILL && kill_by_kernel(cg)) {
-		thaw_v1(cg);
+		cgroup_thaw_to_die(cg);
 		return 0;
 	}
 	if (!procs || !has_live(procs))
@@ -267,5 +272,7 @@ int cgroup_kill(const struct cgroup *cg, int signo, struct err *err)
 		if (r == 0 && t != -ENOENT && t != -ENODEV)
 			r = t;
 	}
+	if (signo == SIGKILL)
+		cgroup_thaw_to_die(cg);
 	return r;
 }

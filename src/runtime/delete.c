@@ -66,13 +66,18 @@ static int kill_all(const struct runtime *rt, const struct state *st, int signo,
 	return cg.n ? cgroup_kill(&cg, signo, err) : 1;
 }
 
-/* A signal that a v1 freezer holds back, SIGKILL too, would not arrive. */
+/* SIGKILL, too, is held back by a v1 freezer: the container's own, or one that it has below, on
+ * whose processes the first one of a pid namespace waits. */
 static int thaw(const struct state *st, struct err *err)
 {
 	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
-	int r = cgroup_open(st->pub.cgroup_paths, &cg, err);
+	bool paused = st->pub.status == CONTAINER_PAUSED;
+	int r = cgroup_open(st->pub.cgroup_paths, &cg, paused ? err : NULL);
 
-	return r < 0 ? r : cgroup_freeze(&cg, false, err);
+	if (r >= 0 && paused)
+		r = cgroup_freeze(&cg, false, err);
+	cgroup_thaw_to_die(&cg);
+	return paused ? r : 0;
 }
 
 int container_kill(const struct runtime *rt, const char *id, int signo, bool all, struct err *err)
@@ -104,7 +109,7 @@ int container_kill(const struct runtime *rt, const char *id, int signo, bool all
 		return err_fail(err, ERR_CONFLICT, "container not running");
 	if (r < 0)
 		return err_errno(err, -r, "sending signal %d to container %s", signo, id);
-	return signo == SIGKILL && st.pub.status == CONTAINER_PAUSED ? thaw(&st, err) : 0;
+	return signo == SIGKILL ? thaw(&st, err) : 0;
 }
 
 static int check_deletable(const struct state *st, bool force, struct err *err)

@@ -65,6 +65,14 @@ def cgroup_pids(cid="c1"):
     return found
 
 
+def freezer_of(pid):
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "freezer":
+            return pathlib.Path("/sys/fs/cgroup/freezer" + path)
+    return pathlib.Path("/nonexistent")
+
+
 def test_pause_and_resume(root):
     b = counting(root)
     root.runtime("pause", "c1").ok()
@@ -137,6 +145,30 @@ def test_delete_force_of_a_paused_container(root):
     root.runtime("delete", "--force", "c1").ok()
     assert not alive(pid)
     root.runtime("state", "c1").fails("does not exist", code=1)
+
+
+@pytest.mark.parametrize("how", ["kill", "kill all", "delete"])
+def test_paused_container_inside_of_one(root, how):
+    """A freezer below the container's, as an engine inside of it has one."""
+    b = root.bundle("sh", "-c", "sleep 60 & sleep 60 & echo 2 >/count; wait")
+    start(b)
+    harness.wait_for(lambda: count(b) == 2 and len(cgroup_pids()) == 3, what="three processes")
+    init, pids = state(root)["pid"], cgroup_pids()
+    freezer = freezer_of(init)
+    if not (freezer / "freezer.state").exists():
+        harness.machine_cannot("it has no v1 freezer")
+    for name, pid in zip(("in", "in/side"), sorted(pids - {str(init)})):
+        (freezer / name).mkdir()
+        (freezer / name / "cgroup.procs").write_text(pid)
+    (freezer / "in/side/freezer.state").write_text("FROZEN")
+    (freezer / "in/freezer.state").write_text("FROZEN")
+    if how == "delete":
+        root.runtime("delete", "--force", "c1").ok()
+        assert not freezer.exists()
+    else:
+        root.runtime("kill", *["--all"] * (how == "kill all"), "c1", "KILL").ok()
+        harness.wait_for(lambda: status(root) == "stopped", what="the end")
+    assert not any(map(alive, pids))
 
 
 @pytest.mark.parametrize("paused", [False, True])
