@@ -169,12 +169,15 @@ static bool rdma_name_valid(const char *name)
 	return *name != '\0';
 }
 
-/* The key names a file of the cgroup's own directory, so it may not lead anywhere else. */
+/* The key names a file of the cgroup's own directory, so it may not lead anywhere else, and is for
+ * limits: processes of others that were moved in would die with the container. */
 static bool unified_key_valid(const char *key)
 {
 	static const char ok[] =
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
 
+	if (strcmp(key, "cgroup.procs") == 0 || strcmp(key, "cgroup.threads") == 0)
+		return false;
 	return *key && *key != '.' && strchr(key, '.') && strspn(key, ok) == strlen(key);
 }
 

@@ -392,6 +392,10 @@ static void test_errors_of_resources(void **state)
 		  "linux.resources.unified: expected the name of a cgroup file like memory.high, "
 		  "got "
 		  "\"../cgroup.procs\"" },
+		{ RES, "\"unified\":{\"cgroup.procs\":\"1\"}",
+		  "linux.resources.unified: expected the name of a cgroup file like memory.high, "
+		  "got "
+		  "\"cgroup.procs\"" },
 		{ RES, "\"unified\":{\"memory.high\":\"1\",\"hugetlb.2MB.max\":\"2\"}", NULL },
 	};
 
