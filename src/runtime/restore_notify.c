@@ -111,6 +111,10 @@ static int on_restored(struct restoration *r, pid_t pid, struct err *err)
 {
 	int e;
 
+	/* It is killed when something fails from here on: no other one may be, nor a second time.
+	 */
+	if (pid <= 1 || pid == getpid() || r->init.pidfd >= 0)
+		return err_fail(err, ERR_CORRUPT, "criu names %d as the restored process", pid);
 	r->init.pid = pid;
 	r->init.pidfd = pidfd_of(pid);
 	if (r->init.pidfd < 0)

@@ -98,6 +98,10 @@ class Criu:
             sys.exit(3)
         if self.mode == "garbage":
             self.sock.send(b"\xff" * 100)
+        elif self.mode == "names another":
+            self.notify("post-restore", os.getppid())
+        elif self.mode == "names 1":
+            self.notify("post-restore", 1)
         elif self.mode == "wrong":
             self.answer(FEATURE_CHECK)
         elif self.mode == "empty":

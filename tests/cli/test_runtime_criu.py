@@ -226,6 +226,8 @@ def test_unprivileged(user):
     ("quiet", ["criu failed: no ?space"]),
     ("old", ["too old"]),
     ("", ["criu names no restored process"]),
+    ("names 1", ["criu names 1 as the restored process"]),
+    ("names another", ["criu names ", " as the restored process"]),
 ])
 def test_failing_restore_leaves_nothing(fake, mode, words):
     fake.bundle.save()
