@@ -154,10 +154,20 @@ int criu_descriptors_load(int images, struct criu_opts *o, struct err *err)
 {
 	cleanup_buf struct buf b = BUF_INIT;
 	cleanup_strv char **links = NULL;
+	/* A fifo would hold the runtime up, which signals don't end then. */
+	cleanup_fd int fd =
+	    openat(images, CRIU_DESCRIPTORS, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
 	int r;
 
-	r = io_read_file(images, CRIU_DESCRIPTORS, &b, DESCRIPTORS_BYTES_MAX, err);
-	if (r >= 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, errno, "opening " CRIU_DESCRIPTORS);
+	if (!S_ISREG(st.st_mode))
+		return err_fail(err, ERR_CORRUPT, CRIU_DESCRIPTORS " is not a regular file");
+	r = io_read_all(fd, &b, DESCRIPTORS_BYTES_MAX);
+	if (r < 0)
+		err_errno(err, -r, "reading " CRIU_DESCRIPTORS);
+	else
 		r = criu_descriptors_parse(buf_str(&b), b.len, &links, err);
 	if (r < 0)
 		return r;

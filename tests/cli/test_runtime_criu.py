@@ -276,6 +276,14 @@ def test_broken_descriptors(fake, text):
     fake.who.runtime("state", "c1").fails("does not exist")
 
 
+def test_descriptors_that_never_end(fake):
+    fake.bundle.save()
+    fake.images.mkdir()
+    os.mkfifo(fake.images / "descriptors.json")
+    fake.restore().fails("descriptors.json is not a regular file")
+    fake.who.runtime("state", "c1").fails("does not exist")
+
+
 def test_options_by_one_dash(fake):
     """containerd says "restore -no-subreaper"."""
     fake.start().dump("-leave-running", "-manage-cgroups-mode=full").ok()
