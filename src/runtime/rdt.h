@@ -8,9 +8,9 @@
 #include "oci/spec.h"
 
 struct rdt {
-	char *group; /* of closID or of the container's id; NULL: no intelRdt */
-	char *mon;   /* monitoring group below it, NULL: none */
-	bool ours;   /* the group goes away with the container */
+	char *group;               /* of closID or of the container's id; NULL: no intelRdt */
+	char *mon;                 /* monitoring group below it, NULL: none */
+	bool ours;                 /* the group goes away with the container */
 	bool group_made, mon_made; /* by rdt_make(), in this process */
 };
 
