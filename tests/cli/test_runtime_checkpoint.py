@@ -352,7 +352,8 @@ def test_tcp_established(root):
     checkpoint(root, "--tcp-established").ok()
     restore(b, "--tcp-established").ok()
     harness.wait_for(lambda: len(got()) > len(before) + 15, 10, "the restored connection")
-    assert got() == list(range(1, len(got()) + 1))
+    numbers = got()
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def locked(path):

@@ -2,6 +2,8 @@
 """events: statistics once or again and again, out-of-memory kills, until the container ends."""
 
 import json
+import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -125,7 +127,8 @@ def test_out_of_memory(root):
                                 "echo $? >/status; sleep 60",
               resources={"memory": {"limit": 16 * MIB, "swap": 16 * MIB}})
     p = follow(root, "--interval", "1h")
-    time.sleep(0.2)
+    harness.wait_for(lambda: is_watching(p.pid), 10, "the watch")
+    time.sleep(0.1)
     (b.rootfs / "go").touch()
     assert json.loads(p.stdout.readline()) == {"type": "oom", "id": "c1"}
     harness.wait_for(lambda: (b.rootfs / "status").exists(), what="the kill")
@@ -135,13 +138,25 @@ def test_out_of_memory(root):
     assert p.returncode == 0
 
 
+def is_watching(pid):
+    """v1: an eventfd, v2: inotify."""
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            if os.readlink(fd) in ("anon_inode:[eventfd]", "anon_inode:inotify"):
+                return True
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return False
+
+
 def test_out_of_memory_ends_the_container(root):
     if not has_memory():
         harness.machine_cannot("limit memory")
     b = start(root, "sh", "-c", "while ! [ -e /go ]; do sleep 0.02; done; exec tail /dev/zero",
               resources={"memory": {"limit": 16 * MIB, "swap": 16 * MIB}})
     p = follow(root, "--interval", "1h")
-    time.sleep(0.2)
+    harness.wait_for(lambda: is_watching(p.pid), 10, "the watch")
+    time.sleep(0.1)
     (b.rootfs / "go").touch()
     out, _ = p.communicate(timeout=10)
     assert {"type": "oom", "id": "c1"} in [json.loads(line) for line in out.splitlines()]
