@@ -6,6 +6,20 @@
 #include <sys/un.h>
 
 #include "base/fd.h"
+#include "sys/tty.h"
+
+void console_set_size(const struct spec_process *p, int master)
+{
+	struct winsize size = { 0 };
+
+	if (p->console_size) {
+		size.ws_row = (unsigned short)p->console_size->height;
+		size.ws_col = (unsigned short)p->console_size->width;
+	} else if (tty_get_size(0, &size) < 0) {
+		return;
+	}
+	tty_set_size(master, &size);
+}
 
 int console_connect(const char *path, struct err *err)
 {

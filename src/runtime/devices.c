@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/console.h"
 #include "runtime/init.h"
 #include "runtime/sync.h"
 #include "sys/dev.h"
@@ -184,12 +185,7 @@ int devices_console(struct init *in, struct err *err)
 	r = tty_open_pair(pts, &master, &in->console, err);
 	if (r < 0)
 		return err_hint(err, r, "a terminal needs a devpts mount at /dev/pts");
-	if (p->console_size) {
-		struct winsize size = { .ws_row = (unsigned short)p->console_size->height,
-					.ws_col = (unsigned short)p->console_size->width };
-
-		tty_set_size(master, &size);
-	}
+	console_set_size(p, master);
 	r = sync_send(in->sync, SYNC_CONSOLE, 0, &master, 1);
 	if (r < 0)
 		return err_errno(err, -r, "handing out the terminal");

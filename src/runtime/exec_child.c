@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/console.h"
 #include "runtime/exec.h"
 #include "sys/clone.h"
 #include "sys/ns.h"
@@ -148,12 +149,7 @@ static int open_console(struct init *in, struct err *err)
 	r = tty_open_pair(pts, &master, &in->console, err);
 	if (r < 0)
 		return err_hint(err, r, "a terminal needs a devpts mount at /dev/pts");
-	if (p->console_size) {
-		struct winsize size = { .ws_row = (unsigned short)p->console_size->height,
-					.ws_col = (unsigned short)p->console_size->width };
-
-		tty_set_size(master, &size);
-	}
+	console_set_size(p, master);
 	r = sync_send(in->sync, SYNC_CONSOLE, 0, &master, 1);
 	return r < 0 ? err_errno(err, -r, "handing out the terminal") : 0;
 }
