@@ -28,6 +28,7 @@ it comes from harness.machine_cannot(reason).
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -39,6 +40,10 @@ BUILD = pathlib.Path(os.environ.get("INRO_BUILD")
 
 
 def pytest_configure():
+    # A shell's background job ignores SIGINT, and so would all that it starts.
+    for signo in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(signo) == signal.SIG_IGN:
+            signal.signal(signo, signal.SIG_DFL)
     if os.geteuid() == 0 and not os.environ.get("INRO_TEST_ENV"):
         pytest.exit("as root, run the tests by `make check` or `scripts/test-env pytest-3 ...`", 2)
     if not (BUILD / "inro-runtime").exists():
