@@ -238,9 +238,9 @@ static void test_skip(void **state)
 static void test_text_rules(void **state)
 {
 	static const char *const wrong[] = {
-		"\x03\0\0\0a\0b\0",     /* ends early */
-		"\x02\0\0\0abc\0",      /* not terminated there */
-		"\x02\0\0\0\xc3\x28\0", /* not UTF-8 */
+		"\x03\0\0\0a\0b\0",             /* ends early */
+		"\x02\0\0\0abc\0",              /* not terminated there */
+		"\x02\0\0\0\xc3\x28\0",         /* not UTF-8 */
 		"\xff\xff\xff\xff\x61\x62\x63", /* longer than all there is */
 	};
 	const char *text = "unchanged";
