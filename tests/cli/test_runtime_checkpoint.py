@@ -186,7 +186,7 @@ def test_mounts(root, box):
     box.mount("/data", "bind", data, "rbind", "ro", "nosuid")
     box.mount("/data/sub", "tmpfs", "tmpfs", "size=1m", "nodev")
     box.mount("/etc/word", "bind", data / "word", "bind")
-    box.mount("/work", "bind", data, "bind", "rw")
+    box.mount("/scratch", "bind", data, "bind", "rw")
     (box.rootfs / "run").rmdir()
     (box.rootfs / "run").symlink_to("var")
     box.mount("/run/linked", "bind", data, "bind")
@@ -197,7 +197,7 @@ def test_mounts(root, box):
     restore(box).ok()
     assert mounts(root, "c1") == before
     assert inside(root, "c1", "/data/word").read_text() == "hello"
-    inside(root, "c1", "/work/new").write_text("x")
+    inside(root, "c1", "/scratch/new").write_text("x")
     assert (data / "new").read_text() == "x"
     counted(root, "c1", len(numbers(root, "c1")) + 2)
 
