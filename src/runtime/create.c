@@ -431,17 +431,6 @@ static int wait_ready(struct creation *c, struct err *err)
 	return notify_wait(c->notify, c->args->notify_host, &c->init, c->args->cancel_fd, err);
 }
 
-static void kill_process(struct container *p)
-{
-	if (p->pidfd < 0)
-		return;
-	/* Our child, not reaped yet: where pidfds can't signal, its pid is as sure. */
-	if (pidfd_kill(p->pidfd, SIGKILL) < 0)
-		kill(p->pid, SIGKILL);
-	pidfd_wait(p->pidfd, NULL);
-	p->pidfd = fd_close(p->pidfd);
-}
-
 static void undo(struct creation *c)
 {
 	struct err err = ERR_INIT;
@@ -452,8 +441,8 @@ static void undo(struct creation *c)
 	c->in.listen_fd = fd_close(c->in.listen_fd);
 
 	netns_helper_done(&c->netns_helper, NULL);
-	kill_process(&c->stage);
-	kill_process(&c->init);
+	pidfd_kill_child(&c->stage.pidfd, c->stage.pid);
+	pidfd_kill_child(&c->init.pidfd, c->init.pid);
 	if (c->cgroup_made && cgroup_delete(&c->cg, &err) < 0)
 		log_warn("%s", err.msg);
 	if (rdt_undo(&c->st.rdt, &err) < 0)

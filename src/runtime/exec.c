@@ -346,16 +346,6 @@ static int follow(struct running *x, struct err *err)
 	}
 }
 
-static void kill_process(struct container *p)
-{
-	if (p->pidfd < 0)
-		return;
-	if (pidfd_kill(p->pidfd, SIGKILL) < 0)
-		kill(p->pid, SIGKILL);
-	pidfd_wait(p->pidfd, NULL);
-	p->pidfd = fd_close(p->pidfd);
-}
-
 /* The stage may have made the process, and may have told so behind what failed here. From now on
  * nobody can send, and without that nothing is executed. */
 static void kill_all(struct running *x)
@@ -364,7 +354,7 @@ static void kill_all(struct running *x)
 
 	if (x->sync >= 0)
 		shutdown(x->sync, SHUT_RD);
-	kill_process(&x->stage);
+	pidfd_kill_child(&x->stage.pidfd, x->stage.pid);
 	while (x->process.pidfd < 0 && x->sync >= 0 && sync_recv(x->sync, &msg, NULL) > 0) {
 		if (msg.type == SYNC_INIT_PID && msg.n_fds == 1 &&
 		    check_process((pid_t)msg.number, msg.fds[0], NULL) >= 0) {
@@ -374,7 +364,7 @@ static void kill_all(struct running *x)
 		}
 		sync_msg_done(&msg);
 	}
-	kill_process(&x->process);
+	pidfd_kill_child(&x->process.pidfd, x->process.pid);
 }
 
 static void done(struct running *x)

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "sys/uapi.h"
@@ -45,6 +46,17 @@ int pidfd_wait(int pidfd, siginfo_t *ret_info)
 	if (ret_info)
 		*ret_info = info;
 	return 0;
+}
+
+void pidfd_kill_child(int *pidfd, pid_t pid)
+{
+	if (*pidfd < 0)
+		return;
+	/* Not reaped yet: where pidfds can't signal, its pid is as sure. */
+	if (pidfd_kill(*pidfd, SIGKILL) < 0)
+		kill(pid, SIGKILL);
+	pidfd_wait(*pidfd, NULL);
+	*pidfd = fd_close(*pidfd);
 }
 
 /* The line "Pid:\t123" of fdinfo: -1 when it has exited, 0 when it is not in our pid namespace. */
