@@ -195,12 +195,10 @@ static int checkpoint(const struct runtime *rt, const char *id, struct dump *d, 
 	r = criu_check_rights(rt, "checkpointing", err);
 	if (r < 0)
 		return r;
-	dir = state_dir_open(rt, id, LOCK_EX, err);
+	dir = state_open(rt, id, LOCK_EX, &d->st, err);
 	if (dir < 0)
 		return dir;
-	r = state_read(dir, id, &d->st, err);
-	if (r >= 0)
-		r = check_status(&d->st, err);
+	r = check_status(&d->st, err);
 	if (r >= 0)
 		r = load_spec(d, err);
 	if (r >= 0)

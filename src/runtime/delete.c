@@ -82,15 +82,12 @@ static int thaw(const struct state *st, struct err *err)
 
 int container_kill(const struct runtime *rt, const char *id, int signo, bool all, struct err *err)
 {
-	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
 	cleanup_state struct state st = { 0 };
+	cleanup_fd int dir = state_open(rt, id, 0, &st, err);
 	int r;
 
 	if (dir < 0)
 		return dir;
-	r = state_read(dir, id, &st, err);
-	if (r < 0)
-		return r;
 	if (all || (signo == SIGKILL && st.shares_pid_ns)) {
 		bool gone = st.pub.status == CONTAINER_STOPPED && !all;
 
@@ -184,11 +181,11 @@ static int destroy(const struct runtime *rt, const struct state *st, struct err 
 /* What a create or start that holds the lock waits for, mostly. */
 static void kill_unlocked(const struct runtime *rt, const char *id)
 {
-	cleanup_fd int dir = state_dir_open(rt, id, 0, NULL);
 	cleanup_state struct state st = { 0 };
+	cleanup_fd int dir = state_open(rt, id, 0, &st, NULL);
 	cleanup_fd int pidfd = -EBADF;
 
-	if (dir < 0 || state_read(dir, id, &st, NULL) < 0)
+	if (dir < 0)
 		return;
 	pidfd = state_pidfd(&st);
 	if (pidfd >= 0)

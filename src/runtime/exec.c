@@ -144,14 +144,11 @@ static int open_root(struct exec *e, struct err *err)
 static int prepare(struct running *x, const struct runtime *rt, struct err *err)
 {
 	struct exec *e = &x->e;
-	cleanup_fd int dir = state_dir_open(rt, e->args->id, 0, err);
+	cleanup_fd int dir = state_open(rt, e->args->id, 0, &e->st, err);
 	int r;
 
 	if (dir < 0)
 		return dir;
-	r = state_read(dir, e->args->id, &e->st, err);
-	if (r < 0)
-		return r;
 	fill_init(e, rt);
 	r = check_state(x, err);
 	if (r >= 0)

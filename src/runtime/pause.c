@@ -18,15 +18,12 @@ static int set_frozen(const struct runtime *rt, const struct state *st, bool fro
 
 int container_pause(const struct runtime *rt, const char *id, struct err *err)
 {
-	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
 	cleanup_state struct state st = { 0 };
+	cleanup_fd int dir = state_open(rt, id, 0, &st, err);
 	int r;
 
 	if (dir < 0)
 		return dir;
-	r = state_read(dir, id, &st, err);
-	if (r < 0)
-		return r;
 	if (st.pub.status != CONTAINER_RUNNING && st.pub.status != CONTAINER_CREATED)
 		return err_fail(err, ERR_CONFLICT, "container not running: it is %s",
 				container_status_names[st.pub.status]);
@@ -36,15 +33,12 @@ int container_pause(const struct runtime *rt, const char *id, struct err *err)
 
 int container_resume(const struct runtime *rt, const char *id, struct err *err)
 {
-	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
 	cleanup_state struct state st = { 0 };
+	cleanup_fd int dir = state_open(rt, id, 0, &st, err);
 	int r;
 
 	if (dir < 0)
 		return dir;
-	r = state_read(dir, id, &st, err);
-	if (r < 0)
-		return r;
 	if (st.pub.status != CONTAINER_PAUSED)
 		return err_fail(err, ERR_CONFLICT, "container not paused: it is %s",
 				container_status_names[st.pub.status]);

@@ -134,17 +134,15 @@ static int wait_ready(int sock, const char *host, const struct state *st, int ca
 static int start(const struct runtime *rt, const char *id, const char *notify_host, int cancel_fd,
 		 struct err *err)
 {
-	cleanup_fd int dir = state_dir_open(rt, id, LOCK_EX, err);
 	cleanup_state struct state st = { 0 };
+	cleanup_fd int dir = state_open(rt, id, LOCK_EX, &st, err);
 	cleanup_fd int conn = -EBADF;
 	cleanup_fd int notify = -EBADF;
 	int r;
 
 	if (dir < 0)
 		return dir;
-	r = state_read(dir, id, &st, err);
-	if (r >= 0)
-		r = check_created(&st, err);
+	r = check_created(&st, err);
 	if (r >= 0)
 		r = listen_ready(dir, notify_host, &notify, err);
 	if (r < 0)

@@ -339,6 +339,21 @@ int state_read(int dirfd, const char *id, struct state *ret, struct err *err)
 	return 0;
 }
 
+int state_open(const struct runtime *rt, const char *id, int lock, struct state *ret,
+	       struct err *err)
+{
+	int dir = state_dir_open(rt, id, lock, err);
+	int r;
+
+	*ret = (struct state){ 0 };
+	if (dir < 0)
+		return dir;
+	r = state_read(dir, id, ret, err);
+	if (r < 0)
+		fd_close(dir);
+	return r < 0 ? r : dir;
+}
+
 void state_done(struct state *st)
 {
 	container_state_free(&st->pub);
@@ -398,15 +413,11 @@ int state_wait_end(const struct state *st, int timeout_ms)
 int container_state_read(const struct runtime *rt, const char *id, struct container_state *ret,
 			 struct err *err)
 {
-	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
 	cleanup_state struct state st = { 0 };
-	int r;
+	cleanup_fd int dir = state_open(rt, id, 0, &st, err);
 
 	if (dir < 0)
 		return dir;
-	r = state_read(dir, id, &st, err);
-	if (r < 0)
-		return r;
 	*ret = st.pub;
 	st.pub = (struct container_state){ 0 };
 	return 0;

@@ -41,6 +41,9 @@ int state_write(int dirfd, const struct state *st, struct err *err);
 /* Reads state.json; then looks at the process and sets pub.status and pub.pid. *ret is zeroed.
  * ERR_NOT_FOUND when there is no state.json: a create that was killed early. */
 int state_read(int dirfd, const char *id, struct state *ret, struct err *err);
+/* Both: the fd of state_dir_open(), or -errno, and state_read(). */
+int state_open(const struct runtime *rt, const char *id, int lock, struct state *ret,
+	       struct err *err);
 /* The file's text, checked whole: what is accepted is safe to act upon. Pure. *ret is zeroed when
  * it fails. */
 int state_parse(const char *text, size_t len, struct state *ret, struct err *err);

@@ -13,14 +13,10 @@
 static int open_running(const struct runtime *rt, const char *id, struct state *st,
 			struct cgroup *cg, struct err *err)
 {
-	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
-	int r;
+	cleanup_fd int dir = state_open(rt, id, 0, st, err);
 
 	if (dir < 0)
 		return dir;
-	r = state_read(dir, id, st, err);
-	if (r < 0)
-		return r;
 	if (st->pub.status == CONTAINER_STOPPED)
 		return err_fail(err, ERR_CONFLICT, "container with id %s is not running", id);
 	return cgroup_open(st->pub.cgroup_paths, cg, err);

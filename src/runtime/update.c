@@ -69,15 +69,12 @@ int container_update(const struct runtime *rt, const char *id,
 		     const struct spec_resources *resources, const struct spec_intel_rdt *rdt,
 		     struct err *err)
 {
-	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
 	cleanup_state struct state st = { 0 };
+	cleanup_fd int dir = state_open(rt, id, 0, &st, err);
 	int r;
 
 	if (dir < 0)
 		return dir;
-	r = state_read(dir, id, &st, err);
-	if (r < 0)
-		return r;
 	if (st.pub.status == CONTAINER_STOPPED)
 		return err_fail(err, ERR_CONFLICT, "container not running");
 	r = update(rt, dir, &st, resources, rdt, err);
