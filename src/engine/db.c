@@ -26,6 +26,21 @@ static const char *const migrations[] = {
 	" finished_ns INTEGER NOT NULL DEFAULT 0, status TEXT NOT NULL, exit_code INTEGER NOT NULL"
 	" DEFAULT 0, auto_remove INTEGER NOT NULL, labels TEXT NOT NULL, error TEXT) WITHOUT "
 	"ROWID;",
+	/* Who needs which blob and layer, and what registries call an image. Images of before have
+	 * no content here until somebody asks: images_fill_content(). */
+	"ALTER TABLE images ADD COLUMN kind TEXT NOT NULL DEFAULT 'image';"
+	"ALTER TABLE images ADD COLUMN variant TEXT;"
+	"ALTER TABLE images ADD COLUMN tagged_ns INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE images ADD COLUMN last_used_ns INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE image_digests ("
+	" repository TEXT NOT NULL, digest TEXT NOT NULL, image TEXT NOT NULL REFERENCES "
+	"images(id),"
+	" PRIMARY KEY (repository, digest)) WITHOUT ROWID;"
+	"CREATE INDEX image_digests_image ON image_digests(image);"
+	"CREATE TABLE content ("
+	" image TEXT NOT NULL REFERENCES images(id), kind TEXT NOT NULL, digest TEXT NOT NULL,"
+	" size INTEGER NOT NULL, PRIMARY KEY (image, kind, digest)) WITHOUT ROWID;"
+	"CREATE INDEX content_digest ON content(kind, digest);",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)
@@ -227,6 +242,14 @@ int db_query(struct db *db, sqlite3_stmt **ret, struct err *err, const char *sql
 	r = query_va(db, ret, err, sql, types, ap);
 	va_end(ap);
 	return r;
+}
+
+int db_again(struct db *db, sqlite3_stmt *stmt, const char *value, struct err *err)
+{
+	sqlite3_reset(stmt);
+	if (sqlite3_bind_text(stmt, 1, value, -1, SQLITE_TRANSIENT) != SQLITE_OK)
+		return db_fail(db, err, "binding a parameter");
+	return 0;
 }
 
 int db_step(struct db *db, sqlite3_stmt *stmt, struct err *err)

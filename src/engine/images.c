@@ -8,16 +8,22 @@
 #include "oci/digest.h"
 #include "oci/reference.h"
 
-#define COLUMNS "id, manifest, created_ns, size, architecture, os, layers"
+#define COLUMNS                                                                                    \
+	"id, manifest, created_ns, size, architecture, os, layers, kind, variant, tagged_ns, "     \
+	"last_used_ns"
+
+const char *const image_kind_names[] = { "image", "list", "artifact", NULL };
 
 void image_row_done(struct image_row *row)
 {
 	free(row->id);
 	free(row->manifest);
 	strv_free(row->names);
+	strv_free(row->repo_digests);
 	strv_free(row->diff_ids);
 	free(row->architecture);
 	free(row->os);
+	free(row->variant);
 	*row = (struct image_row){ 0 };
 }
 
@@ -34,6 +40,7 @@ void image_rows_done(struct image_rows *rows)
 static void row_read(sqlite3_stmt *stmt, struct image_row *row)
 {
 	cleanup_free char *layers = db_column_str(stmt, 6);
+	cleanup_free char *kind = db_column_str(stmt, 7);
 
 	row->id = db_column_str(stmt, 0);
 	row->manifest = db_column_str(stmt, 1);
@@ -43,6 +50,12 @@ static void row_read(sqlite3_stmt *stmt, struct image_row *row)
 	row->os = db_column_str(stmt, 5);
 	if (layers && layers[0])
 		row->diff_ids = strv_split(layers, ',');
+	for (int i = 0; image_kind_names[i]; i++)
+		if (str_eq(kind, image_kind_names[i]))
+			row->kind = (enum image_kind)i;
+	row->variant = db_column_str(stmt, 8);
+	row->tagged_ns = db_column_i64(stmt, 9);
+	row->last_used_ns = db_column_i64(stmt, 10);
 }
 
 /* The first row into ret. 0: none; 1; 2: there are more. */
@@ -63,6 +76,21 @@ static int find_one(struct engine *eng, struct image_row *ret, struct err *err, 
 	return db_step(eng->db, stmt, err) > 0 ? 2 : 1;
 }
 
+/* As a registry calls it; and whatever the repository, the digest of an image here. */
+static int find_by_digest(struct engine *eng, const struct reference *ref, struct image_row *ret,
+			  struct err *err)
+{
+	cleanup_free char *repository = reference_repository(ref);
+
+	int r = find_one(eng, ret, err,
+			 "id = (SELECT image FROM image_digests WHERE repository = ?"
+			 " AND digest = ?)",
+			 "ss", repository, ref->digest);
+	if (r != 0)
+		return r;
+	return find_one(eng, ret, err, "manifest = ?1 OR id = ?1", "s", ref->digest, NULL);
+}
+
 static int find_by_reference(struct engine *eng, const char *word, struct image_row *ret,
 			     struct err *err)
 {
@@ -74,7 +102,7 @@ static int find_by_reference(struct engine *eng, const char *word, struct image_
 	if (r < 0)
 		return 0; /* not a reference: it may still be an id */
 	if (ref.digest)
-		return find_one(eng, ret, err, "manifest = ?1 OR id = ?1", "s", ref.digest, NULL);
+		return find_by_digest(eng, &ref, ret, err);
 	name = reference_format(&ref);
 	return find_one(eng, ret, err, "id = (SELECT image FROM image_names WHERE name = ?)", "s",
 			name, NULL);
@@ -124,18 +152,56 @@ int images_find(struct engine *eng, const char *word, struct image_row *ret, str
 	return err_fail(err, ERR_NOT_FOUND, "No such image: %s", word);
 }
 
+static const char sql_names[] = "SELECT name FROM image_names WHERE image = ? ORDER BY 1";
+static const char sql_digests[] =
+    "SELECT repository || '@' || digest FROM image_digests WHERE image = ? ORDER BY 1";
+
+/* For many images one after the other: *stmt is prepared the first time. */
+static int words_read(struct engine *eng, sqlite3_stmt **stmt, const char *sql, const char *id,
+		      char ***ret, struct err *err)
+{
+	int r = 0;
+
+	if (!*stmt)
+		r = db_query(eng->db, stmt, err, sql, "s", id);
+	else
+		r = db_again(eng->db, *stmt, id, err);
+	if (r < 0)
+		return r;
+	while ((r = db_step(eng->db, *stmt, err)) > 0)
+		strv_take(ret, db_column_str(*stmt, 0));
+	return r;
+}
+
 int images_names(struct engine *eng, const char *id, char ***ret, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
+
+	return words_read(eng, &stmt, sql_names, id, ret, err);
+}
+
+int images_repo_digests(struct engine *eng, const char *id, char ***ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+
+	return words_read(eng, &stmt, sql_digests, id, ret, err);
+}
+
+int images_find_whole(struct engine *eng, const char *word, struct image_row *ret, struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 };
 	int r;
 
-	r = db_query(eng->db, &stmt, err, "SELECT name FROM image_names WHERE image = ? ORDER BY 1",
-		     "s", id);
+	r = images_find(eng, word, &row, err);
+	if (r == 0)
+		r = images_names(eng, row.id, &row.names, err);
+	if (r == 0)
+		r = images_repo_digests(eng, row.id, &row.repo_digests, err);
 	if (r < 0)
 		return r;
-	while ((r = db_step(eng->db, stmt, err)) > 0)
-		strv_take(ret, db_column_str(stmt, 0));
-	return r;
+	*ret = row;
+	row = (struct image_row){ 0 };
+	return 0;
 }
 
 /* Keeps the names that match; false when none does. */
@@ -184,7 +250,8 @@ static int filter_rows(struct image_rows *rows, const char *filter, struct err *
 int images_list(struct engine *eng, const char *filter, struct image_rows *ret, struct err *err)
 {
 	cleanup_image_rows struct image_rows rows = { 0 };
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_stmt sqlite3_stmt *stmt = NULL, *names = NULL, *digests = NULL;
+	struct image_row *row;
 	size_t cap = 0;
 	int r;
 
@@ -199,11 +266,13 @@ int images_list(struct engine *eng, const char *filter, struct image_rows *ret, 
 			cap = cap ? cap * 2 : 16;
 			rows.items = xrealloc(rows.items, cap * sizeof(*rows.items));
 		}
-		rows.items[rows.n] = (struct image_row){ 0 };
-		row_read(stmt, &rows.items[rows.n]);
-		rows.n++;
-		r = images_names(eng, rows.items[rows.n - 1].id, &rows.items[rows.n - 1].names,
-				 err);
+		row = &rows.items[rows.n++];
+		*row = (struct image_row){ 0 };
+		row_read(stmt, row);
+		r = words_read(eng, &names, sql_names, row->id, &row->names, err);
+		if (r == 0)
+			r = words_read(eng, &digests, sql_digests, row->id, &row->repo_digests,
+				       err);
 		if (r < 0)
 			return r;
 	}

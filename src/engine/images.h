@@ -9,12 +9,22 @@
 
 #define IMAGE_HOST "host" /* the reserved name of the built-in image */
 
+enum image_kind {
+	IMAGE_KIND_IMAGE,
+	IMAGE_KIND_LIST,     /* an index: id and manifest are its digest, it has no layers */
+	IMAGE_KIND_ARTIFACT, /* any other content: id and manifest are the manifest's digest */
+};
+
+extern const char *const image_kind_names[]; /* by enum image_kind, NULL-terminated */
+
 struct image_row {
+	enum image_kind kind;
 	char *id, *manifest; /* digests */
 	char **names;        /* full references; NULL: none ("<none>") */
+	char **repo_digests; /* "docker.io/library/debian@sha256:..."; NULL: none */
 	char **diff_ids;     /* bottom first */
-	char *architecture, *os;
-	int64_t created_ns;
+	char *architecture, *os, *variant;
+	int64_t created_ns, tagged_ns /* when it got its last name */, last_used_ns;
 	uint64_t size;
 };
 void image_row_done(struct image_row *row);
@@ -33,8 +43,36 @@ int images_find(struct engine *eng, const char *word, struct image_row *ret, str
  * matching names and their images. */
 int images_list(struct engine *eng, const char *filter, struct image_rows *ret, struct err *err);
 
-/* Adds the names of the image to *ret. images_find() leaves them out: `run` does not need them. */
+/* Adds the names of the image to *ret. images_find() leaves them out, and the digests: `run` does
+ * not need them. */
 int images_names(struct engine *eng, const char *id, char ***ret, struct err *err);
+/* Adds "repository@digest" for all that registries call it. */
+int images_repo_digests(struct engine *eng, const char *id, char ***ret, struct err *err);
+/* images_find() with names and repo_digests. */
+int images_find_whole(struct engine *eng, const char *word, struct image_row *ret, struct err *err);
+
+/* Gives the image one more name (a reference without digest), which it takes from whoever has it.
+ * word as for images_find(). */
+int images_tag(struct engine *eng, const char *word, const char *name, struct err *err);
+/* Takes these names, or with NULL all, from the image; it stays. ERR_NOT_FOUND: it has no such
+ * name. Nothing happens then. *ret_lines: "Untagged: ...". */
+int images_untag(struct engine *eng, const char *word, char *const *names, char ***ret_lines,
+		 struct err *err);
+/* Notes that the image is being used, at most once an hour: what is longest unused goes first when
+ * the store is too full. Never fails a command: an error is logged. */
+void images_used(struct engine *eng, const struct image_row *row);
+
+/* Enters images whose files are in the store, with their names, digests and content. */
+int images_enter(struct engine *eng, enum image_kind kind, const struct image *images, size_t n,
+		 struct err *err);
+/* Is there content of rows that the database does not know yet (images of an older inro)? Reads it
+ * from their manifests. To be called before a query on the table content. */
+int images_fill_content(struct engine *eng, struct err *err);
+/* Removes files that no image needs: now, or when whoever is adding images is done. */
+int images_collect(struct engine *eng, uint64_t *ret_freed, struct err *err);
+/* To be called when images have been added and their rows entered: gives the store's lock back and
+ * collects when somebody wanted to meanwhile. */
+void images_added(struct engine *eng);
 
 /* Loads an archive (docker-archive, oci-archive) from fd and enters what it holds. */
 int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *err);

@@ -1,93 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entering images into the database and taking them out. */
-#include <fcntl.h>
-#include <sys/file.h>
-
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
 #include "engine/db.h"
 #include "engine/images.h"
 #include "engine/record.h"
 #include "oci/reference.h"
 
-/* Opens the store, locked. Files are written before their row and collected after it: while one
- * process does the first, another must not do the second. Loading shares the lock, collecting takes
- * it alone. */
-static int store_lock(struct engine *eng, int how, struct err *err)
-{
-	cleanup_fd int fd = -EBADF;
-	int r = engine_store(eng, err);
-
-	if (r < 0)
-		return r;
-	fd = openat(eng->root_fd, "images.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || NO_EINTR(flock(fd, how)) < 0)
-		return err_errno(err, errno, "locking the image store %s", eng->root);
-	return take_fd(fd);
-}
-
-static int insert_image(struct engine *eng, const struct image *image, struct err *err)
-{
-	cleanup_free char *layers = strv_join(image->diff_ids, ",");
-
-	return db_exec(
-	    eng->db, err,
-	    "INSERT OR REPLACE INTO images (id, manifest, created_ns, size, architecture,"
-	    " os, layers) VALUES (?, ?, ?, ?, ?, ?, ?)",
-	    "ssIIsss", image->id, image->manifest_digest, image->created_ns, (int64_t)image->size,
-	    image->architecture, image->os, layers);
-}
-
-static int insert_names(struct engine *eng, const struct image *image, struct err *err)
-{
-	size_t i;
-	int r = 0;
-
-	for (i = 0; r >= 0 && image->names && image->names[i]; i++)
-		r = db_exec(eng->db, err,
-			    "INSERT OR REPLACE INTO image_names (name, image) VALUES (?, ?)", "ss",
-			    image->names[i], image->id);
-	return r;
-}
-
-static int enter(struct engine *eng, const struct image *images, size_t n, struct err *err)
-{
-	size_t i;
-	int r;
-
-	r = db_begin(eng->db, err);
-	if (r < 0)
-		return r;
-	for (i = 0; r >= 0 && i < n; i++) {
-		r = insert_image(eng, &images[i], err);
-		if (r >= 0)
-			r = insert_names(eng, &images[i], err);
-	}
-	if (r < 0) {
-		db_rollback(eng->db);
-		return r;
-	}
-	return db_commit(eng->db, err);
-}
+#define USED_STEP_NS (3600 * INT64_C(1000000000))
 
 int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *err)
 {
-	cleanup_fd int lock = -EBADF;
 	struct image_list list = { 0 };
 	int r;
 
 	r = engine_db(eng, err);
+	if (r == 0)
+		r = engine_store(eng, err);
 	if (r < 0)
 		return r;
-	lock = store_lock(eng, LOCK_SH, err);
-	if (lock < 0)
-		return lock;
 	r = image_load(&eng->store, fd, &list, err);
-	if (r < 0)
-		return r;
-	r = enter(eng, list.items, list.n, err);
+	if (r == 0)
+		r = images_enter(eng, IMAGE_KIND_IMAGE, list.items, list.n, err);
+	images_added(eng);
 	if (r < 0) {
 		image_list_done(&list);
 		return r;
@@ -100,7 +37,6 @@ int images_import(struct engine *eng, int fd, const struct oci_image_config *con
 		  const char *name, char **ret_id, struct err *err)
 {
 	cleanup_free char *full = NULL;
-	cleanup_fd int lock = -EBADF;
 	struct image image = { 0 };
 	int r = 0;
 
@@ -108,48 +44,19 @@ int images_import(struct engine *eng, int fd, const struct oci_image_config *con
 		r = reference_normalize(name, &full, err);
 	if (r == 0)
 		r = engine_db(eng, err);
+	if (r == 0)
+		r = engine_store(eng, err);
 	if (r < 0)
 		return r;
-	lock = store_lock(eng, LOCK_SH, err);
-	if (lock < 0)
-		return lock;
 	r = image_import(&eng->store, fd, config, &image, err);
-	if (r < 0)
-		return r;
-	if (full) {
-		strv_free(image.names);
-		image.names = NULL;
+	if (r == 0 && full)
 		strv_add(&image.names, full);
-	}
-	r = enter(eng, &image, 1, err);
+	if (r == 0)
+		r = images_enter(eng, IMAGE_KIND_IMAGE, &image, 1, err);
+	images_added(eng);
 	if (r == 0)
 		*ret_id = xstrdup(image.id);
 	image_done(&image);
-	return r;
-}
-
-/* Blobs and layers that no image needs any more. An image with containers keeps its row, see
- * check_users(), so their layers stay. */
-static int collect(struct engine *eng, struct err *err)
-{
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	cleanup_strv char **manifests = NULL;
-	cleanup_fd int lock = -EBADF;
-	uint64_t freed = 0;
-	int r;
-
-	lock = store_lock(eng, LOCK_EX, err);
-	if (lock < 0)
-		return lock;
-	r = db_query(eng->db, &stmt, err, "SELECT manifest FROM images", "");
-	if (r < 0)
-		return r;
-	while ((r = db_step(eng->db, stmt, err)) > 0)
-		strv_take(&manifests, db_column_str(stmt, 0));
-	if (r < 0)
-		return r;
-	r = image_collect(&eng->store, manifests, &freed, err);
-	log_debug("freed %llu bytes of image data", (unsigned long long)freed);
 	return r;
 }
 
@@ -181,6 +88,45 @@ static int check_users(struct engine *eng, const struct image_row *row, const ch
 	return 1;
 }
 
+static int delete_row(struct engine *eng, const char *id, struct err *err)
+{
+	static const char *const statements[] = {
+		"DELETE FROM content WHERE image = ?",
+		"DELETE FROM image_digests WHERE image = ?",
+		"DELETE FROM images WHERE id = ?",
+	};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(statements); i++)
+		r = db_exec(eng->db, err, statements[i], "s", id);
+	return r < 0 ? r : 0;
+}
+
+static int delete_name(struct engine *eng, const char *name, char ***lines, struct err *err)
+{
+	cleanup_reference struct reference ref = { 0 };
+	int r = db_exec(eng->db, err, "DELETE FROM image_names WHERE name = ?", "s", name);
+
+	if (r >= 0 && reference_parse(name, &ref, NULL) == 0) {
+		cleanup_free char *shown = reference_familiar(&ref);
+
+		strv_addf(lines, "Untagged: %s", shown);
+	}
+	return r < 0 ? r : 0;
+}
+
+static void untagged_digests(const struct image_row *row, char ***lines)
+{
+	for (size_t i = 0; row->repo_digests && row->repo_digests[i]; i++) {
+		cleanup_reference struct reference ref = { 0 };
+
+		if (reference_parse(row->repo_digests[i], &ref, NULL) < 0)
+			continue;
+		cleanup_free char *shown = reference_familiar(&ref);
+		strv_addf(lines, "Untagged: %s", shown);
+	}
+}
+
 /* Takes out one name, or all of them and the row when nothing is left. */
 static int remove_rows(struct engine *eng, const struct image_row *row, const char *only_name,
 		       bool keep_row, bool *ret_deleted, char ***lines, struct err *err)
@@ -188,25 +134,18 @@ static int remove_rows(struct engine *eng, const struct image_row *row, const ch
 	size_t i, left = strv_len(row->names);
 	int r = 0;
 
-	for (i = 0; r >= 0 && row->names && row->names[i]; i++) {
-		cleanup_reference struct reference ref = { 0 };
-
+	for (i = 0; r == 0 && row->names && row->names[i]; i++) {
 		if (only_name && !str_eq(row->names[i], only_name))
 			continue;
-		r = db_exec(eng->db, err, "DELETE FROM image_names WHERE name = ? AND image = ?",
-			    "ss", row->names[i], row->id);
-		if (r >= 0 && reference_parse(row->names[i], &ref, NULL) == 0) {
-			cleanup_free char *shown = reference_familiar(&ref);
-
-			strv_addf(lines, "Untagged: %s", shown);
-		}
+		r = delete_name(eng, row->names[i], lines, err);
 		left--;
 	}
 	*ret_deleted = left == 0 && !keep_row;
 	if (r < 0 || !*ret_deleted)
 		return r;
+	untagged_digests(row, lines);
 	strv_addf(lines, "Deleted: %s", row->id);
-	return db_exec(eng->db, err, "DELETE FROM images WHERE id = ?", "s", row->id);
+	return delete_row(eng, row->id, err);
 }
 
 static int remove_in_transaction(struct engine *eng, const char *word, bool force,
@@ -217,9 +156,7 @@ static int remove_in_transaction(struct engine *eng, const char *word, bool forc
 	bool by_name, last;
 	int r;
 
-	r = images_find(eng, word, &row, err);
-	if (r == 0)
-		r = images_names(eng, row.id, &row.names, err);
+	r = images_find_whole(eng, word, &row, err);
 	if (r < 0)
 		return r;
 	reference_normalize(word, &name, NULL);
@@ -243,6 +180,7 @@ int images_remove(struct engine *eng, const char *word, bool force, char ***ret_
 {
 	cleanup_strv char **lines = NULL;
 	bool deleted = false;
+	uint64_t freed;
 	int r;
 
 	r = engine_db(eng, err);
@@ -257,8 +195,96 @@ int images_remove(struct engine *eng, const char *word, bool force, char ***ret_
 	}
 	r = db_commit(eng->db, err);
 	if (r == 0 && deleted)
-		r = collect(eng, err);
+		r = images_collect(eng, &freed, err);
 	if (r == 0)
 		*ret_lines = take_ptr(lines);
 	return r;
+}
+
+/* ---- names ---- */
+
+int images_tag(struct engine *eng, const char *word, const char *name, struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 };
+	cleanup_reference struct reference ref = { 0 };
+	cleanup_free char *full = NULL;
+	int r;
+
+	r = reference_parse(name, &ref, err);
+	if (r < 0)
+		return r;
+	if (ref.digest)
+		return err_fail(err, ERR_INVALID,
+				"refusing to create a tag with a digest reference");
+	full = reference_format(&ref);
+	r = images_find(eng, word, &row, err);
+	if (r < 0)
+		return r;
+	/* One statement: the image may go meanwhile. */
+	r = db_exec(eng->db, err,
+		    "INSERT OR REPLACE INTO image_names (name, image)"
+		    " SELECT ?, id FROM images WHERE id = ?",
+		    "ss", full, row.id);
+	if (r == 0)
+		return err_fail(err, ERR_NOT_FOUND, "No such image: %s", word);
+	if (r > 0)
+		r = db_exec(eng->db, err, "UPDATE images SET tagged_ns = ? WHERE id = ?", "Is",
+			    time_now_ns(), row.id);
+	return r < 0 ? r : 0;
+}
+
+static int untag(struct engine *eng, const char *word, char *const *names, char ***lines,
+		 struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 };
+	int r;
+
+	r = images_find_whole(eng, word, &row, err);
+	for (size_t i = 0; r == 0 && !names && row.names && row.names[i]; i++)
+		r = delete_name(eng, row.names[i], lines, err);
+	for (size_t i = 0; r == 0 && names && names[i]; i++) {
+		cleanup_free char *full = NULL;
+
+		r = reference_normalize(names[i], &full, err);
+		if (r == 0 && !strv_has(row.names, full))
+			r = err_fail(err, ERR_NOT_FOUND, "No such name of image %.12s: %s",
+				     row.id + strlen("sha256:"), names[i]);
+		if (r == 0)
+			r = delete_name(eng, full, lines, err);
+	}
+	return r;
+}
+
+int images_untag(struct engine *eng, const char *word, char *const *names, char ***ret_lines,
+		 struct err *err)
+{
+	cleanup_strv char **lines = NULL;
+	int r;
+
+	r = engine_db(eng, err);
+	if (r == 0)
+		r = db_begin(eng->db, err);
+	if (r < 0)
+		return r;
+	r = untag(eng, word, names, &lines, err);
+	if (r == 0)
+		r = db_commit(eng->db, err);
+	if (r < 0) {
+		db_rollback(eng->db);
+		return r;
+	}
+	*ret_lines = take_ptr(lines);
+	return 0;
+}
+
+void images_used(struct engine *eng, const struct image_row *row)
+{
+	struct err err = ERR_INIT;
+	int64_t now = time_now_ns();
+
+	if (!row->id || (row->last_used_ns <= now && now - row->last_used_ns < USED_STEP_NS))
+		return;
+	if (db_exec(eng->db, &err, "UPDATE images SET last_used_ns = ? WHERE id = ?", "Is", now,
+		    row->id) < 0)
+		log_debug("noting the use of image %s: %s", row->id, err.msg);
 }

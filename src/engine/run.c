@@ -318,6 +318,8 @@ static int run_attached(struct run *run, struct err *err)
 		start_failed(run, err);
 		return wrap_with_name(run, r, err);
 	}
+	/* The container does not wait for this. */
+	images_used(run->eng, &run->image);
 	attach_init(&attach, run->monitor.sock, run->signal_fd, fds, n, run->opts->tty,
 		    run->opts->interactive);
 	attach.on_exit = on_exit_event;

@@ -44,62 +44,58 @@ int image_remove_tree(struct image_store *store, const char *rel_path, struct er
 	return r;
 }
 
-/* ---- what is in use ---- */
+/* ---- when ---- */
 
-struct keep {
-	char **digests, **diff_ids;
-};
+#define MARKER "collect"
 
-static void keep_done(struct keep *keep)
+int image_collect_begin(struct image_store *store, struct err *err)
 {
-	strv_free(keep->digests);
-	strv_free(keep->diff_ids);
+	int r = store_lock_exclusive(store, err);
+
+	if (r != 0)
+		return r;
+	/* Whoever adds images looks for the mark when its lock is gone: is that before it was
+	 * there, then the lock can be had now. */
+	cleanup_fd int fd =
+	    openat(store->fd, MARKER, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(err, errno, "creating %s/" MARKER, store->root);
+	r = store_lock_exclusive(store, err);
+	if (r == 0)
+		log_debug("images are being added to %s: what does that will collect", store->root);
+	return r;
 }
 
-static int keep_manifest(struct image_store *store, const char *digest, struct keep *keep,
-			 struct err *err)
+bool image_collect_wanted(struct image_store *store)
 {
-	cleanup_buf struct buf text = BUF_INIT;
-	cleanup_manifest struct oci_manifest manifest = { 0 };
-	cleanup_image_config struct oci_image_config config = { 0 };
-
-	int r = blob_read(store, digest, &text, err);
-	if (r == 0)
-		r = oci_manifest_parse(buf_str(&text), text.len, &manifest, err);
-	if (r == 0)
-		r = image_read_config(store, manifest.config->digest, &config, err);
-	if (r < 0)
-		return err_wrap(err, r, "reading image %s", digest);
-	strv_add(&keep->digests, digest);
-	strv_add(&keep->digests, manifest.config->digest);
-	for (size_t i = 0; i < manifest.layers.n; i++)
-		strv_add(&keep->digests, manifest.layers.items[i].digest);
-	strv_extend(&keep->diff_ids, config.rootfs->diff_ids);
-	return 0;
-}
-
-static bool is_kept(char *const *digests, const char *hex)
-{
-	for (size_t i = 0; digests && digests[i]; i++)
-		if (str_eq(digest_hex(digests[i]), hex))
-			return true;
-	return false;
+	return faccessat(store->fd, MARKER, F_OK, 0) == 0;
 }
 
 /* ---- collecting ---- */
 
 struct collect {
 	struct image_store *store;
-	struct keep keep;
+	char *const *blobs, *const *diff_ids; /* to keep, sorted */
+	size_t n_blobs, n_diff_ids;
 	struct staging trash;
 	uint64_t freed;
 };
+
+static int name_compare(const void *hex, const void *digest)
+{
+	return strcmp(hex, digest_hex(*(char *const *)digest));
+}
+
+static bool is_kept(char *const *digests, size_t n, const char *hex)
+{
+	return n > 0 && bsearch(hex, digests, n, sizeof(*digests), name_compare);
+}
 
 static int collect_blob(struct collect *co, int dir, const char *name, struct err *err)
 {
 	struct stat st;
 
-	if (is_kept(co->keep.digests, name))
+	if (is_kept(co->blobs, co->n_blobs, name))
 		return 0;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		co->freed += (uint64_t)st.st_size;
@@ -114,7 +110,7 @@ static int collect_layer(struct collect *co, int dir, const char *name, struct e
 	struct apply_result info = { 0 };
 	cleanup_free char *diff_id = xasprintf("sha256:%s", name);
 
-	if (is_kept(co->keep.diff_ids, name))
+	if (is_kept(co->diff_ids, co->n_diff_ids, name))
 		return 0;
 	if (layer_info(co->store, diff_id, &info, NULL) == 0)
 		co->freed += info.size;
@@ -146,40 +142,30 @@ static int collect_dir(struct collect *co, const char *path,
 	return r;
 }
 
-static int collect_run(struct collect *co, char *const *manifests, struct err *err)
+int image_collect(struct image_store *store, char *const *blobs, char *const *diff_ids,
+		  uint64_t *ret_freed, struct err *err)
 {
-	int r = 0;
+	struct collect co = {
+		.store = store,
+		.blobs = blobs,
+		.diff_ids = diff_ids,
+		.n_blobs = strv_len(blobs),
+		.n_diff_ids = strv_len(diff_ids),
+		.trash = STAGING_INIT,
+	};
 
-	for (size_t i = 0; r == 0 && manifests && manifests[i]; i++)
-		r = keep_manifest(co->store, manifests[i], &co->keep, err);
-	if (r == 0)
-		r = staging_new(co->store, &co->trash, err);
+	int r = staging_new(store, &co.trash, err);
+	if (unlinkat(store->fd, MARKER, 0) < 0 && errno != ENOENT)
+		log_debug("removing %s/" MARKER ": %s", store->root, strerror(errno));
 	/* Blobs first: a layer without its blob is unpacked again by the next load, while a
 	 * manifest without its layers would look whole. */
 	if (r == 0)
-		r = collect_dir(co, "blobs/sha256", collect_blob, err);
+		r = collect_dir(&co, "blobs/sha256", collect_blob, err);
 	if (r == 0)
-		r = collect_dir(co, "layers", collect_layer, err);
-	return r;
-}
-
-int image_collect(struct image_store *store, char *const *manifest_digests, uint64_t *ret_freed,
-		  struct err *err)
-{
-	struct collect co = { .store = store, .trash = STAGING_INIT };
-
-	*ret_freed = 0;
-	int r = store_lock_exclusive(store, err);
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		log_debug("an image is being added to %s: nothing is collected now", store->root);
-		return 0;
-	}
-	r = collect_run(&co, manifest_digests, err);
+		r = collect_dir(&co, "layers", collect_layer, err);
+	/* What lies in the trash is out of everybody's way. */
+	image_store_unlock(store);
 	staging_done(store, &co.trash);
-	keep_done(&co.keep);
-	store_unlock(store);
 	*ret_freed = co.freed;
 	return r < 0 ? err_wrap(err, r, "collecting garbage in %s", store->root) : 0;
 }

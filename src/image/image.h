@@ -16,23 +16,38 @@ struct image_store {
 	bool rootless; /* layers are unpacked in a user namespace, marks are user.overlay.* */
 	int lock_fd;   /* held shared while images are added: keeps image_collect() away */
 };
-/* Opens the store, made when missing, and removes what an interrupted command left half done. A
- * load or import holds the store's lock until image_store_done(), so call that when the image's
- * record is in the database: until then nothing of it is collected. */
+/* Opens the store, made when missing, and removes what an interrupted command left half done. What
+ * adds images holds the store's lock until image_store_unlock() or _done(), so call that when the
+ * image's record is in the database: until then nothing of it is collected. */
 int image_store_open(const char *root, bool rootless, struct image_store *ret, struct err *err);
+void image_store_unlock(struct image_store *store);
 void image_store_done(struct image_store *store);
+
+/* One file or layer that an image needs. */
+struct image_content {
+	enum image_content_kind { IMAGE_BLOB, IMAGE_LAYER } kind;
+	char *digest;  /* of the blob, or the layer's diff id */
+	uint64_t size; /* bytes of the blob, or in the files of the unpacked layer */
+};
 
 /* An image that is whole in the store: its manifest, config and layers are all there. */
 struct image {
 	char *manifest_digest; /* "sha256:..." */
 	char *id;              /* the config's digest, as docker shows it */
 	char **names;          /* full references from the archive, may be NULL */
+	char **repo_digests;   /* "docker.io/library/debian@sha256:...", may be NULL */
 	char **diff_ids;       /* bottom first */
 	uint64_t size;         /* bytes of the unpacked layers */
 	int64_t created_ns;
-	char *architecture, *os;
+	char *architecture, *os, *variant;
+	struct image_content *content; /* all that it consists of, each once */
+	size_t n_content;
+	bool made_manifest; /* by this program: a manifest from a registry is worth more */
 };
 void image_done(struct image *image);
+/* Adds to the content what is not there yet. */
+void image_add_content(struct image *image, enum image_content_kind kind, const char *digest,
+		       uint64_t size);
 
 struct image_list {
 	struct image *items;
@@ -67,9 +82,20 @@ int image_open_host(struct image_store *store, int **ret_fds, size_t *ret_n, str
  * own state. It is not a lower layer because overlayfs takes no lower layer that lies inside
  * another one (the store is below "/"); an upper one may. */
 int image_mask_host(struct image_store *store, int upper_fd, struct err *err);
-/* Removes blobs and layers that none of the manifests (digests, NULL-terminated) needs. */
-int image_collect(struct image_store *store, char *const *manifest_digests, uint64_t *ret_freed,
-		  struct err *err);
+/* What the image with that manifest, config (id) and layers consists of, added to ret's content.
+ * Is the manifest missing or corrupt, then what is known without it, and a warning. */
+int image_read_content(struct image_store *store, const char *manifest_digest, const char *id,
+		       char *const *diff_ids, struct image *ret, struct err *err);
+
+/* Takes the store's lock to collect: 1, or 0 when images are being added just now. Then whoever
+ * adds them is to collect, see image_collect_wanted(). */
+int image_collect_begin(struct image_store *store, struct err *err);
+/* Removes the blobs and layers that are not in these lists, sorted and NULL-terminated, and gives
+ * the lock back. */
+int image_collect(struct image_store *store, char *const *blobs, char *const *diff_ids,
+		  uint64_t *ret_freed, struct err *err);
+/* Has somebody found the store locked who wanted to collect? */
+bool image_collect_wanted(struct image_store *store);
 /* Removes a container's directory tree (upper files may belong to subordinate ids when rootless).
  */
 int image_remove_tree(struct image_store *store, const char *rel_path, struct err *err);

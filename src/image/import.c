@@ -66,7 +66,8 @@ static int import_stage(struct import *im, const struct buf *text, char **ret_di
 
 /* The caller's config with what is true of this image put in its place. Borrows all strings. */
 static int import_config(struct import *im, const struct oci_image_config *given,
-			 struct oci_image_config *ret, struct err *err)
+			 struct oci_image_config *ret, struct oci_manifest *ret_manifest,
+			 struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	char now[TIME_RFC3339_MAX];
@@ -114,13 +115,15 @@ static int import_config(struct import *im, const struct oci_image_config *given
 	manifest.layers.n = 1;
 	buf_reset(&text);
 	oci_manifest_write(&manifest, &text);
-	return import_stage(im, &text, &im->manifest_digest, err);
+	r = import_stage(im, &text, &im->manifest_digest, err);
+	return r < 0 ? r : oci_manifest_parse(buf_str(&text), text.len, ret_manifest, err);
 }
 
 static int import_run(struct import *im, int fd, const struct oci_image_config *given,
 		      struct image *ret, struct err *err)
 {
 	cleanup_image_config struct oci_image_config config = { 0 };
+	cleanup_manifest struct oci_manifest manifest = { 0 };
 
 	int r = store_lock_shared(im->store, err);
 	if (r == 0)
@@ -128,7 +131,7 @@ static int import_run(struct import *im, int fd, const struct oci_image_config *
 	if (r == 0)
 		r = import_layer(im, fd, err);
 	if (r == 0)
-		r = import_config(im, given, &config, err);
+		r = import_config(im, given, &config, &manifest, err);
 	if (r < 0)
 		return r;
 	char *digests[] = { im->layer.digest, im->id, im->manifest_digest, NULL };
@@ -136,7 +139,7 @@ static int import_run(struct import *im, int fd, const struct oci_image_config *
 	r = store_commit(im->store, &im->staging, digests, diff_ids, err);
 	if (r < 0)
 		return r;
-	return image_fill(im->store, im->manifest_digest, im->id, &config, ret, err);
+	return image_fill(im->store, im->manifest_digest, &manifest, &config, ret, err);
 }
 
 int image_import(struct image_store *store, int fd, const struct oci_image_config *config,

@@ -8,29 +8,10 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
-#include "base/timeutil.h"
 #include "image/adopt.h"
 #include "image/layer_run.h"
 #include "image/unpack.h"
 #include "oci/digest.h"
-
-void image_done(struct image *image)
-{
-	free(take_ptr(image->manifest_digest));
-	free(take_ptr(image->id));
-	strv_free(take_ptr(image->names));
-	strv_free(take_ptr(image->diff_ids));
-	free(take_ptr(image->architecture));
-	free(take_ptr(image->os));
-}
-
-void image_list_done(struct image_list *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		image_done(&list->items[i]);
-	free(take_ptr(list->items));
-	list->n = 0;
-}
 
 /* inro-layer has looked at the archive: digests become file names only when they are ones. */
 static int archive_check(struct load *ld, struct err *err)
@@ -132,46 +113,21 @@ static int images_commit(struct load *ld, struct err *err)
 	return store_commit(ld->store, &ld->staging, digests, diff_ids, err);
 }
 
-int image_fill(struct image_store *store, const char *manifest_digest, const char *id,
-	       const struct oci_image_config *config, struct image *ret, struct err *err)
-{
-	struct image image = { 0 };
-
-	for (size_t i = 0; config->rootfs->diff_ids && config->rootfs->diff_ids[i]; i++) {
-		struct apply_result info = { 0 };
-		int r = layer_info(store, config->rootfs->diff_ids[i], &info, err);
-		if (r < 0)
-			return r;
-		image.size += info.size;
-		json_free(&apply_result_desc, &info);
-	}
-	image.manifest_digest = xstrdup(manifest_digest);
-	image.id = xstrdup(id);
-	image.diff_ids = strv_copy(config->rootfs->diff_ids);
-	image.architecture = config->architecture ? xstrdup(config->architecture) : NULL;
-	image.os = config->os ? xstrdup(config->os) : NULL;
-	/* No time, or one that is none, counts as 1970. */
-	if (config->created && time_parse_rfc3339(config->created, &image.created_ns) < 0)
-		image.created_ns = 0;
-	*ret = image;
-	return 0;
-}
-
 static int images_report(struct load *ld, struct image_list *ret, struct err *err)
 {
 	struct image_list list = { .items = xcalloc(ld->n_images + 1, sizeof(*list.items)) };
 
 	for (size_t i = 0; i < ld->n_images; i++) {
 		struct load_image *image = &ld->images[i];
-		int r =
-		    image_fill(ld->store, image->manifest_digest, image->manifest.config->digest,
-			       &image->config, &list.items[i], err);
+		int r = image_fill(ld->store, image->manifest_digest, &image->manifest,
+				   &image->config, &list.items[i], err);
 		if (r < 0) {
 			image_list_done(&list);
 			return r;
 		}
 		list.n++;
 		list.items[i].names = take_ptr(image->names);
+		list.items[i].made_manifest = image->made_manifest;
 	}
 	*ret = list;
 	return 0;

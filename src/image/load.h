@@ -9,6 +9,7 @@
 
 struct load_image {
 	char *manifest_digest;
+	bool made_manifest;
 	struct oci_manifest manifest; /* its layers name blobs */
 	struct oci_image_config config;
 	char **names; /* full references */

@@ -116,6 +116,7 @@ static int manifest_make(struct load *ld, struct load_image *image, struct err *
 	image->manifest.media_type = xstrdup(OCI_MEDIA_MANIFEST);
 	oci_manifest_write(&image->manifest, &text);
 	image->manifest_digest = xstrdup(sha256_text(buf_str(&text), text.len, digest));
+	image->made_manifest = true;
 	return blob_stage(&ld->staging, digest, &text, err);
 }
 

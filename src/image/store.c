@@ -99,7 +99,7 @@ int image_store_open(const char *root, bool rootless, struct image_store *ret, s
 
 void image_store_done(struct image_store *store)
 {
-	store_unlock(store);
+	image_store_unlock(store);
 	store->fd = fd_close(store->fd);
 	free(take_ptr(store->root));
 }
@@ -131,7 +131,7 @@ int store_lock_exclusive(struct image_store *store, struct err *err)
 	return store_lock(store, LOCK_EX | LOCK_NB, err);
 }
 
-void store_unlock(struct image_store *store)
+void image_store_unlock(struct image_store *store)
 {
 	store->lock_fd = fd_close(store->lock_fd);
 }
@@ -200,6 +200,14 @@ bool blob_exists(const struct image_store *store, const char *digest, int64_t si
 
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	       (size < 0 || st.st_size == size);
+}
+
+uint64_t blob_size(const struct image_store *store, const char *digest)
+{
+	struct stat st;
+	cleanup_fd int fd = blob_open(store, digest);
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
 static int blob_verify(int fd, const char *digest, struct buf *out, struct err *err)

@@ -8,6 +8,7 @@
  *   staging/<random>/         half-done work; whose flock is free is nobody's
  *   empty/                    the lower directory of an image without layers
  *   lock                      shared: images are being added; exclusive: collecting
+ *   collect                   there while garbage waits for the end of what adds images
  * fs is one level down because a user namespace's root may not move a directory that its own user
  * cannot write to, as "/" of an image may be.
  */
@@ -29,17 +30,17 @@ int staging_new(struct image_store *store, struct staging *ret, struct err *err)
 /* Removes it with all that is still in it. */
 void staging_done(struct image_store *store, struct staging *st);
 
-/* Takes the store's lock until image_store_done(). */
+/* Takes the store's lock until image_store_unlock(). */
 int store_lock_shared(struct image_store *store, struct err *err);
-/* 1: locked, give it back with store_unlock(); 0: an image is being added. */
+/* 1: locked; 0: an image is being added. */
 int store_lock_exclusive(struct image_store *store, struct err *err);
-void store_unlock(struct image_store *store);
 
 /* A directory of the store by name ("blobs/sha256", "layers", "staging"), readable. */
 int store_open_dir(const struct image_store *store, const char *name, struct err *err);
 
 /* Digests are checked sha256 ones. */
 bool blob_exists(const struct image_store *store, const char *digest, int64_t size);
+uint64_t blob_size(const struct image_store *store, const char *digest); /* 0: not there */
 /* Reads a document of at most OCI_BLOB_MAX bytes and verifies it. */
 int blob_read(const struct image_store *store, const char *digest, struct buf *out,
 	      struct err *err);
@@ -61,6 +62,7 @@ int store_commit(struct image_store *store, const struct staging *st, char *cons
 		 char *const *diff_ids, struct err *err);
 #define STAGED_LAYER "layer-"
 
-/* Fills *ret from a config whose layers are all in the store; the names stay empty. */
-int image_fill(struct image_store *store, const char *manifest_digest, const char *id,
-	       const struct oci_image_config *config, struct image *ret, struct err *err);
+/* Fills *ret from a manifest and config whose layers are all in the store; names stay empty. */
+int image_fill(struct image_store *store, const char *manifest_digest,
+	       const struct oci_manifest *manifest, const struct oci_image_config *config,
+	       struct image *ret, struct err *err);

@@ -3,8 +3,13 @@
 
 import json
 import os
+import sqlite3
+import subprocess
+import time
 
 import engine
+import harness
+import layers
 
 
 def test_import_and_list(anyone):
@@ -93,3 +98,88 @@ def test_version_and_info(anyone):
     assert info["Images"] == 1 and info["Containers"] == 0
     assert info["Rootless"] == anyone.rootless
     assert "Images: 1" in anyone.inro("info").ok().out
+
+
+def as_before(who):
+    """The database as the first version of the schema had it."""
+    db = sqlite3.connect(who.state / "inro/inro.db")
+    db.executescript("""DROP TABLE content; DROP TABLE image_digests;
+        ALTER TABLE images DROP COLUMN kind; ALTER TABLE images DROP COLUMN variant;
+        ALTER TABLE images DROP COLUMN tagged_ns; ALTER TABLE images DROP COLUMN last_used_ns;
+        PRAGMA user_version=1;""")
+    db.close()
+
+
+def blob(who, digest):
+    return who.state / "inro/blobs/sha256" / digest[7:]
+
+
+def test_images_of_an_older_database_stay(anyone):
+    engine.box(anyone, "one", "ENV X=1")
+    engine.box(anyone, "two", "ENV X=2")
+    before = set(os.listdir(anyone.state / "inro/blobs/sha256"))
+    as_before(anyone)
+    anyone.inro("rmi", "two").ok()
+    assert anyone.inro("run", "--rm", "one", "sh", "-c", "echo $X").ok().out == "1\n"
+    gone = before - set(os.listdir(anyone.state / "inro/blobs/sha256"))
+    assert len(gone) == 2  # manifest and config; the layer is shared
+    anyone.inro("rmi", "one").ok()
+    assert os.listdir(anyone.state / "inro/blobs/sha256") == []
+
+
+def test_a_corrupt_manifest_does_not_stop_collecting(anyone):
+    for old in (False, True):
+        engine.box(anyone, "one", "ENV X=1")
+        image_id = engine.box(anyone, "two", "ENV X=2")
+        image_id = anyone.inro("images", "-q", "--no-trunc", "two").ok().out.strip()
+        if old:
+            as_before(anyone)
+        row = anyone.inro("images", "--digests", "--no-trunc", "one").ok().out.splitlines()[1]
+        blob(anyone, row.split()[2]).write_text("{}")
+        anyone.inro("rmi", "two").ok()
+        assert not blob(anyone, image_id).exists()
+        # what does not need the manifest goes on working
+        assert anyone.inro("run", "--rm", "one", "sh", "-c", "echo $X").ok().out == "1\n"
+        anyone.inro("rmi", "one").ok()
+        assert os.listdir(anyone.state / "inro/blobs/sha256") == []
+        assert os.listdir(anyone.state / "inro/layers") == []
+
+
+def test_rmi_does_not_wait_for_a_load(anyone):
+    """What it leaves, the load collects at its end."""
+    engine.box(anyone)
+    image_id = anyone.inro("images", "-q", "--no-trunc").ok().out.strip()
+    load = anyone.popen(*anyone.inro_argv("load"), stdin=subprocess.PIPE)
+    archive = layers.docker_archive([layers.tar(layers.entry("a", "b"))])
+    load.stdin.write(archive[:600])
+    load.stdin.flush()
+    harness.wait_for(lambda: os.listdir(anyone.state / "inro/staging"))
+    anyone.inro("rmi", "box", timeout=10).ok()
+    assert anyone.inro("images", "-q").ok().out == ""
+    assert blob(anyone, image_id).exists()
+    load.stdin.write(archive[600:])
+    load.stdin.close()
+    assert load.wait(timeout=30) == 0
+    assert not blob(anyone, image_id).exists()
+    assert len(os.listdir(anyone.state / "inro/layers")) == 1
+    anyone.inro("rmi", "example.com/made:1").ok()
+
+
+def test_use_of_an_image_is_noted_once_an_hour(anyone):
+    engine.box(anyone)
+    path = anyone.state / "inro/inro.db"
+
+    def used(new):
+        db = sqlite3.connect(path)
+        db.execute("UPDATE images SET last_used_ns = ?", (new,))
+        db.commit()
+        db.close()
+        anyone.inro("run", "--rm", "box", "true").ok()
+        db = sqlite3.connect(path)
+        row = db.execute("SELECT last_used_ns FROM images").fetchone()
+        db.close()
+        return row[0]
+
+    now = time.time_ns()
+    assert used(0) >= now
+    assert used(now - 60 * 10**9) == now - 60 * 10**9

@@ -116,12 +116,49 @@ static void test_nothing_is_collected_during_a_load(void **state)
 
 	assert_int_equal(image_store_open(fx->root, geteuid() != 0, &other, &err), 0);
 	assert_int_equal(store_lock_shared(&other, &err), 0);
-	assert_int_equal(mknodat(fx->store.fd, "blobs/sha256/x", S_IFREG | 0600, 0), 0);
-	assert_int_equal(image_collect(&fx->store, NULL, &freed, &err), 0);
-	assert_true(exists(fx, "blobs/sha256/x"));
+	assert_int_equal(image_collect_begin(&fx->store, &err), 0);
+	/* Who holds the lock is told. */
+	image_store_unlock(&other);
+	assert_true(image_collect_wanted(&other));
+	assert_int_equal(image_collect_begin(&other, &err), 1);
+	assert_int_equal(image_collect(&other, NULL, NULL, &freed, &err), 0);
+	assert_false(image_collect_wanted(&fx->store));
 	image_store_done(&other);
-	assert_int_equal(image_collect(&fx->store, NULL, &freed, &err), 0);
-	assert_false(exists(fx, "blobs/sha256/x"));
+}
+
+static void make_blob(const struct fixture *fx, const char *hex, const char *data)
+{
+	cleanup_free char *path = xasprintf("blobs/sha256/%s", hex);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(io_replace_file(fx->store.fd, path, data, strlen(data), 0600, false, &err),
+			 0);
+}
+
+static void test_what_is_listed_is_kept(void **state)
+{
+	struct fixture *fx = *state;
+	char blob_a[] = "sha256:aa", blob_c[] = "sha256:cc", layer[] = "sha256:11";
+	char *blobs[] = { blob_a, blob_c, NULL }, *layers[] = { layer, NULL };
+	struct err err = ERR_INIT;
+	uint64_t freed;
+
+	make_blob(fx, "aa", "1");
+	make_blob(fx, "bb", "12345");
+	make_blob(fx, "cc", "1");
+	make_blob(fx, "dd", "123");
+	assert_int_equal(mkdirat(fx->store.fd, "layers/11", 0700), 0);
+	assert_int_equal(mkdirat(fx->store.fd, "layers/22", 0700), 0);
+	assert_int_equal(mkdirat(fx->store.fd, "layers/22/fs", 0700), 0);
+	assert_int_equal(image_collect_begin(&fx->store, &err), 1);
+	assert_int_equal(image_collect(&fx->store, blobs, layers, &freed, &err), 0);
+	assert_int_equal(freed, 8);
+	assert_true(exists(fx, "blobs/sha256/aa"));
+	assert_false(exists(fx, "blobs/sha256/bb"));
+	assert_true(exists(fx, "blobs/sha256/cc"));
+	assert_false(exists(fx, "blobs/sha256/dd"));
+	assert_true(exists(fx, "layers/11"));
+	assert_false(exists(fx, "layers/22"));
 }
 
 static void test_blobs_are_verified(void **state)
@@ -249,6 +286,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_staging_outlives_no_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_is_collected_during_a_load, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_listed_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blobs_are_verified, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_layers_for_overlayfs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_tree, setup, teardown),

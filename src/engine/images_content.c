@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images going into the database, and the files that no image in it needs. */
+#include "base/log.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "base/timeutil.h"
+#include "engine/db.h"
+#include "engine/images.h"
+
+static const char *const content_kinds[] = { "blob", "layer" };
+
+/* ---- rows ---- */
+
+/* The same image may have come before: its rows and content stay, for whoever calls it by the
+ * digest of its other manifest. */
+static int insert_image(struct engine *eng, enum image_kind kind, const struct image *image,
+			struct err *err)
+{
+	cleanup_free char *layers = strv_join(image->diff_ids, ",");
+
+	return db_exec(
+	    eng->db, err,
+	    "INSERT INTO images (id, manifest, created_ns, size, architecture, os, layers, kind,"
+	    " variant, tagged_ns, last_used_ns)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?10, ?10)"
+	    " ON CONFLICT (id) DO UPDATE SET manifest = iif(?11, manifest, excluded.manifest),"
+	    " tagged_ns = excluded.tagged_ns, last_used_ns = excluded.last_used_ns",
+	    "ssIIsssssIi", image->id, image->manifest_digest, image->created_ns,
+	    (int64_t)image->size, image->architecture, image->os, layers, image_kind_names[kind],
+	    image->variant, time_now_ns(), (int)image->made_manifest);
+}
+
+static int insert_names(struct engine *eng, const struct image *image, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && image->names && image->names[i]; i++)
+		r = db_exec(eng->db, err,
+			    "INSERT OR REPLACE INTO image_names (name, image) VALUES (?, ?)", "ss",
+			    image->names[i], image->id);
+	return r;
+}
+
+static int insert_digests(struct engine *eng, const struct image *image, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && image->repo_digests && image->repo_digests[i]; i++) {
+		const char *word = image->repo_digests[i], *at = strchr(word, '@');
+		cleanup_free char *repository = xstrndup(word, at ? (size_t)(at - word) : 0);
+
+		r = db_exec(eng->db, err,
+			    "INSERT OR REPLACE INTO image_digests (repository, digest, image)"
+			    " VALUES (?, ?, ?)",
+			    "sss", repository, at ? at + 1 : word, image->id);
+	}
+	return r;
+}
+
+static int insert_content(struct engine *eng, const char *id, const struct image *image,
+			  struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < image->n_content; i++) {
+		const struct image_content *c = &image->content[i];
+
+		r = db_exec(eng->db, err,
+			    "INSERT OR IGNORE INTO content (image, kind, digest, size)"
+			    " VALUES (?, ?, ?, ?)",
+			    "sssI", id, content_kinds[c->kind], c->digest, (int64_t)c->size);
+	}
+	return r;
+}
+
+/* A manifest made for an archive, of an image that is here already with another one: its blobs are
+ * for nobody. */
+static int has_content(struct engine *eng, const struct image *image, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r;
+
+	if (!image->made_manifest)
+		return 0;
+	r = db_query(eng->db, &stmt, err,
+		     "SELECT 1 FROM images JOIN content ON content.image = images.id"
+		     " WHERE id = ? AND manifest <> ?",
+		     "ss", image->id, image->manifest_digest);
+	return r < 0 ? r : db_step(eng->db, stmt, err);
+}
+
+static int enter_one(struct engine *eng, enum image_kind kind, const struct image *image,
+		     struct err *err)
+{
+	int known = has_content(eng, image, err), r = known;
+
+	if (r >= 0)
+		r = insert_image(eng, kind, image, err);
+	if (r >= 0)
+		r = insert_names(eng, image, err);
+	if (r >= 0)
+		r = insert_digests(eng, image, err);
+	if (r >= 0 && !known)
+		r = insert_content(eng, image->id, image, err);
+	return r < 0 ? r : 0;
+}
+
+int images_enter(struct engine *eng, enum image_kind kind, const struct image *images, size_t n,
+		 struct err *err)
+{
+	int r = db_begin(eng->db, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = enter_one(eng, kind, &images[i], err);
+	if (r < 0) {
+		db_rollback(eng->db);
+		return r;
+	}
+	return db_commit(eng->db, err);
+}
+
+/* ---- rows of an older inro ---- */
+
+static int fill_one(struct engine *eng, const char *id, const char *manifest, const char *layers,
+		    struct err *err)
+{
+	cleanup_strv char **diff_ids = layers[0] ? strv_split(layers, ',') : NULL;
+	struct image image = { 0 };
+
+	int r = image_read_content(&eng->store, manifest, id, diff_ids, &image, err);
+	if (r == 0)
+		r = insert_content(eng, id, &image, err);
+	image_done(&image);
+	return r < 0 ? err_wrap(err, r, "image %s", id) : 0;
+}
+
+int images_fill_content(struct engine *eng, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_strv char **words = NULL;
+	int r;
+
+	r = db_query(eng->db, &stmt, err,
+		     "SELECT id, manifest, layers FROM images WHERE id NOT IN"
+		     " (SELECT image FROM content)",
+		     "");
+	if (r < 0)
+		return r;
+	while ((r = db_step(eng->db, stmt, err)) > 0)
+		for (int i = 0; i < 3; i++)
+			strv_take(&words, db_column_str(stmt, i));
+	if (r == 0 && words)
+		r = engine_store(eng, err);
+	for (size_t i = 0; r == 0 && words && words[i]; i += 3)
+		r = fill_one(eng, words[i], words[i + 1], words[i + 2], err);
+	return r;
+}
+
+/* ---- files that nobody needs ---- */
+
+/* Of one kind, sorted. An image with containers keeps its row, so what they need stays. */
+static int digests_read(struct engine *eng, const char *kind, char ***ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r = db_query(eng->db, &stmt, err,
+			 "SELECT DISTINCT digest FROM content WHERE kind = ? ORDER BY digest", "s",
+			 kind);
+
+	if (r < 0)
+		return r;
+	while ((r = db_step(eng->db, stmt, err)) > 0)
+		strv_take(ret, db_column_str(stmt, 0));
+	return r;
+}
+
+int images_collect(struct engine *eng, uint64_t *ret_freed, struct err *err)
+{
+	cleanup_strv char **blobs = NULL, **layers = NULL;
+	int r;
+
+	*ret_freed = 0;
+	r = engine_store(eng, err);
+	if (r == 0)
+		r = image_collect_begin(&eng->store, err);
+	if (r <= 0)
+		return r;
+	r = images_fill_content(eng, err);
+	if (r == 0)
+		r = digests_read(eng, content_kinds[IMAGE_BLOB], &blobs, err);
+	if (r == 0)
+		r = digests_read(eng, content_kinds[IMAGE_LAYER], &layers, err);
+	if (r < 0) {
+		image_store_unlock(&eng->store);
+		return r;
+	}
+	r = image_collect(&eng->store, blobs, layers, ret_freed, err);
+	log_debug("freed %llu bytes of image data", (unsigned long long)*ret_freed);
+	return r;
+}
+
+void images_added(struct engine *eng)
+{
+	struct err err = ERR_INIT;
+	uint64_t freed;
+
+	image_store_unlock(&eng->store);
+	if (image_collect_wanted(&eng->store) && images_collect(eng, &freed, &err) < 0)
+		log_warn("%s", err.msg);
+}
