@@ -28,13 +28,14 @@ const struct json_int json_ints[JSON_KINDS] = {
 	[JSON_OPT_I32] = OPT_KIND(opt_i32, true, INT32_MIN, INT32_MAX),
 };
 
-static void free_map(struct json_map *map)
+void json_map_done(struct json_map *map)
 {
 	for (size_t i = 0; i < map->n; i++) {
 		free(map->items[i].key);
 		free(map->items[i].value);
 	}
 	free(map->items);
+	*map = (struct json_map){ 0 };
 }
 
 static void free_items(const struct json_field *f, struct json_items *list)
@@ -60,7 +61,8 @@ static void free_field(const struct json_field *f, void *at)
 		strv_free(*(char ***)at);
 		break;
 	case JSON_MAP:
-		free_map(at);
+	case JSON_RAW_MAP:
+		json_map_done(at);
 		break;
 	case JSON_U32S:
 		free(((struct json_u32s *)at)->items);
@@ -123,4 +125,18 @@ void json_map_set(struct json_map *map, const char *key, const char *value)
 	}
 	map->items = xrealloc(map->items, (map->n + 1) * sizeof(*map->items));
 	map->items[map->n++] = (struct json_pair){ xstrdup(key), copy };
+}
+
+bool json_map_remove(struct json_map *map, const char *key)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		if (!str_eq(map->items[i].key, key))
+			continue;
+		free(map->items[i].key);
+		free(map->items[i].value);
+		map->n--;
+		memmove(&map->items[i], &map->items[i + 1], (map->n - i) * sizeof(*map->items));
+		return true;
+	}
+	return false;
 }

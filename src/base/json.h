@@ -28,9 +28,11 @@
  *                 char *key, filled with the name (its desc does not list it)
  *   JSON_U32S     struct json_u32s             array of integers
  *   JSON_RAW      char *                       any value, kept as its JSON text
+ *   JSON_RAW_MAP  struct json_map              object, its values kept as their JSON text; null
+ *                                              too, so that what is not known can be written again
  *
- * A document that is an array at its top: a desc with one single field, of kind JSON_ARRAY and with
- * name NULL.
+ * A document that is an array at its top, or an object of anything: a desc with one single field,
+ * of kind JSON_ARRAY or JSON_RAW_MAP and with name NULL.
  */
 #pragma once
 
@@ -95,6 +97,7 @@ enum json_kind {
 	JSON_OBJ_MAP,
 	JSON_U32S,
 	JSON_RAW,
+	JSON_RAW_MAP,
 	JSON_KINDS
 };
 
@@ -156,5 +159,7 @@ int json_fail(struct err *err, const char *member, const char *fmt, ...) PRINTF_
 
 const char *json_map_get(const struct json_map *map, const char *key);       /* value or NULL */
 void json_map_set(struct json_map *map, const char *key, const char *value); /* copies */
+bool json_map_remove(struct json_map *map, const char *key); /* false: it was not there */
+void json_map_done(struct json_map *map);
 /* Appends s as a JSON string with quotes. Invalid UTF-8 becomes U+FFFD. */
 void json_write_string(struct buf *out, const char *s);

@@ -298,6 +298,26 @@ static int parse_raw(struct json_parser *ps, const struct json_field *f, const s
 	return 0;
 }
 
+static int parse_raw_map(struct json_parser *ps, const struct json_field *f,
+			 const struct json_value *v, void *to, const struct json_place *at)
+{
+	struct json_map *map = to;
+	int r = expect_object(ps, f, v, at);
+
+	if (r < 0 || v->n == 0)
+		return r;
+	map->items = xcalloc(v->n, sizeof(*map->items));
+	json_tree_foreach(value, v)
+	{
+		cleanup_buf struct buf text = BUF_INIT;
+
+		json_tree_write(value, &text);
+		map->items[map->n].key = xstrdup(value->key);
+		map->items[map->n++].value = buf_take(&text);
+	}
+	return 0;
+}
+
 static const struct {
 	int (*parse)(struct json_parser *ps, const struct json_field *f, const struct json_value *v,
 		     void *to, const struct json_place *at);
@@ -323,6 +343,7 @@ static const struct {
 	[JSON_OBJ_MAP] = { parse_obj_map, "an object" },
 	[JSON_U32S] = { parse_u32s, "an array" },
 	[JSON_RAW] = { parse_raw, "a value" },
+	[JSON_RAW_MAP] = { parse_raw_map, "an object" },
 };
 
 int json_expect_object(struct json_parser *ps, const struct json_value *v,

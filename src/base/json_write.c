@@ -126,13 +126,21 @@ static void write_u32s(struct writer *w, const struct json_u32s *list)
 	close_bracket(w, ']', list->n == 0);
 }
 
-static void write_map(struct writer *w, const struct json_map *map)
+static void write_text(struct writer *w, const char *text)
+{
+	buf_adds(w->out, text ? text : "null");
+}
+
+static void write_map(struct writer *w, const struct json_map *map, bool raw)
 {
 	open_bracket(w, '{');
 	for (size_t i = 0; i < map->n; i++) {
 		next(w, i == 0);
 		name(w, map->items[i].key);
-		json_write_string(w->out, map->items[i].value);
+		if (raw)
+			write_text(w, map->items[i].value);
+		else
+			json_write_string(w->out, map->items[i].value);
 	}
 	close_bracket(w, '}', map->n == 0);
 }
@@ -151,11 +159,6 @@ static void write_items(struct writer *w, const struct json_field *f, const stru
 		write_object(w, f->desc, item);
 	}
 	close_bracket(w, map ? '}' : ']', list->n == 0);
-}
-
-static void write_text(struct writer *w, const char *text)
-{
-	buf_adds(w->out, text ? text : "null");
 }
 
 static void write_value(struct writer *w, const struct json_field *f, const char *at)
@@ -182,7 +185,8 @@ static void write_value(struct writer *w, const struct json_field *f, const char
 		write_strv(w, *(char *const *const *)at);
 		break;
 	case JSON_MAP:
-		write_map(w, (const void *)at);
+	case JSON_RAW_MAP:
+		write_map(w, (const void *)at, f->kind == JSON_RAW_MAP);
 		break;
 	case JSON_OBJ:
 		if (*(char *const *)at)
@@ -240,6 +244,7 @@ static bool is_absent(const struct json_field *f, const char *at)
 	case JSON_ENUM:
 		return *(const int *)at < 0;
 	case JSON_MAP:
+	case JSON_RAW_MAP:
 		return ((const struct json_map *)at)->n == 0;
 	case JSON_U32S:
 		return ((const struct json_u32s *)at)->n == 0;

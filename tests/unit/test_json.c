@@ -391,6 +391,40 @@ static void test_write_string(void **state)
 	free(map.items);
 }
 
+struct any {
+	struct json_map members;
+};
+static const struct json_field any_fields[] = {
+	JSON_FIELD(struct any, members, NULL, JSON_RAW_MAP),
+};
+static const struct json_desc any_desc = JSON_DESC(struct any, any_fields);
+
+/* Members that nobody knows are written again as they were. */
+static void test_any_object(void **state)
+{
+	static const char text[] =
+	    "{\"a\":{\"b\":[1,null,\"\\u00e9\"]},\"n\":null,\"z\":1.50,\"c\":{}}";
+	struct any d = { 0 };
+	cleanup_buf struct buf out = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	assert_ok(json_parse(&any_desc, &d, text, strlen(text), "doc", &err));
+	assert_int_equal(d.members.n, 4);
+	assert_string_equal(json_map_get(&d.members, "z"), "1.50");
+	json_map_set(&d.members, "c", "[]");
+	json_map_set(&d.members, "new", "true");
+	assert_true(json_map_remove(&d.members, "z"));
+	assert_false(json_map_remove(&d.members, "z"));
+	json_write(&any_desc, &d, 0, &out);
+	assert_string_equal(
+	    buf_str(&out),
+	    "{\"a\":{\"b\":[1,null,\"\xc3\xa9\"]},\"n\":null,\"c\":[],\"new\":true}");
+	json_free(&any_desc, &d);
+	assert_int_equal(d.members.n, 0);
+	assert_true(json_parse(&any_desc, &d, "[]", 2, "doc", &err) < 0);
+	assert_string_equal(err.msg, "doc: expected an object, got an array");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_many_members),
 		cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_top_array),
+		cmocka_unit_test(test_any_object),
 		cmocka_unit_test(test_write_string),
 	};
 
