@@ -6,42 +6,11 @@
 #include "base/str.h"
 #include "base/strv.h"
 
-#define TYPO_MAX     2  /* edits between a command's name and what was meant to be it */
-#define NAME_LEN_MAX 32 /* of names worth comparing */
+#define TYPO_MAX 2 /* edits between a command's name and what was meant to be it */
 
 static int write_stdout(const struct buf *b)
 {
 	return io_write(STDOUT_FILENO, b->data, b->len) < 0 ? 1 : 0;
-}
-
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* The number of letters to change, add or drop to make b of a (Levenshtein). */
-static size_t edits(const char *a, const char *b)
-{
-	size_t row[NAME_LEN_MAX + 1], n = strlen(b);
-
-	if (n > NAME_LEN_MAX || strlen(a) > NAME_LEN_MAX)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t above = row[j];
-
-			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[n];
 }
 
 static const struct cmd *nearest(const struct program *prog, const char *name)
@@ -50,7 +19,7 @@ static const struct cmd *nearest(const struct program *prog, const char *name)
 	size_t least = TYPO_MAX + 1;
 
 	for (size_t i = 0; prog->cmds[i]; i++) {
-		size_t n = edits(name, prog->cmds[i]->name);
+		size_t n = str_edits(name, prog->cmds[i]->name);
 
 		/* of a short name, two edits leave nothing */
 		if (!(prog->cmds[i]->flags & CMD_HIDDEN) && n < least && n < strlen(name)) {

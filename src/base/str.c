@@ -287,3 +287,32 @@ char *str_mask_controls(char *s, const char *keep)
 	}
 	return s;
 }
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+	size_t m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+size_t str_edits(const char *a, const char *b)
+{
+	size_t row[STR_EDITS_MAX + 1], n = strlen(b);
+
+	if (n > STR_EDITS_MAX || strlen(a) > STR_EDITS_MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t above = row[j];
+
+			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[n];
+}

@@ -32,3 +32,7 @@ char *str_escape(const char *s);
 /* For a terminal: control characters become "?" in place, but for those in keep ("\n\t"). Returns
  * s. Text of images and configurations goes into messages and tables; it must not steer them. */
 char *str_mask_controls(char *s, const char *keep);
+/* The number of letters to change, add or drop to make b of a (Levenshtein); SIZE_MAX when one is
+ * longer than STR_EDITS_MAX. For "did you mean". */
+#define STR_EDITS_MAX 64
+size_t str_edits(const char *a, const char *b);

@@ -156,13 +156,29 @@ static void test_mask_controls(void **state)
 	assert_string_equal(str_mask_controls(text, ""), "a?[2J?????2J \xc3\x9b \xc2");
 }
 
+static void test_edits(void **state)
+{
+	char longer[STR_EDITS_MAX + 2];
+
+	memset(longer, 'a', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	assert_int_equal(str_edits("", ""), 0);
+	assert_int_equal(str_edits("pull", "pull"), 0);
+	assert_int_equal(str_edits("pul", "pull"), 1);
+	assert_int_equal(str_edits("puhs", "push"), 2);
+	assert_int_equal(str_edits("kitten", "sitting"), 3);
+	assert_true(str_edits(longer, "a") == SIZE_MAX);
+	assert_true(str_edits("a", longer) == SIZE_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mask_controls), cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_u64),           cmocka_unit_test(test_signed),
 		cmocka_unit_test(test_mode_bool),     cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_nano),          cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_nano),          cmocka_unit_test(test_edits),
+		cmocka_unit_test(test_escape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
