@@ -3,16 +3,15 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <pwd.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "image/program.h"
 #include "sys/idmap.h"
 #include "sys/pidfd.h"
 
@@ -22,26 +21,6 @@
 #define ENTRIES_MAX "4000000"
 /* gzip reaches 1030; more than that over all of a big layer is a bomb. */
 #define RATIO_MAX "1200"
-
-/* ---- the program ---- */
-
-/* In a build tree it lies beside this program. */
-static char *program_find(void)
-{
-	char self[PATH_MAX];
-
-	ssize_t n = readlinkat(AT_FDCWD, "/proc/self/exe", self, sizeof(self) - 1);
-	if (n > 0) {
-		self[n] = '\0';
-		char *slash = strrchr(self, '/');
-		if (slash)
-			*slash = '\0';
-		cleanup_free char *path = path_join(self, PROGRAM);
-		if (faccessat(AT_FDCWD, path, X_OK, 0) == 0)
-			return take_ptr(path);
-	}
-	return path_join(INRO_LIBEXECDIR, PROGRAM);
-}
 
 /* ---- mappings ---- */
 
@@ -113,7 +92,7 @@ int layer_start(struct image_store *store, const char *const *args, int in_fd, i
 {
 	static char path_env[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	static char *const envp[] = { path_env, NULL };
-	cleanup_free char *path = program_find();
+	cleanup_free char *path = program_find(PROGRAM);
 	cleanup_strv char **argv = NULL;
 	struct layer_job job = LAYER_JOB_INIT;
 	int pair[2] = { -EBADF, -EBADF }, ends[2] = { -EBADF, -EBADF };
