@@ -8,7 +8,6 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "runtime/cgroup.h"
@@ -35,20 +34,6 @@ static int check_status(const struct state *st, struct err *err)
 		return 0;
 	return err_fail(err, ERR_CONFLICT, "container cannot be checkpointed in %s state",
 			container_status_names[st->pub.status]);
-}
-
-static int load_spec(struct dump *d, struct err *err)
-{
-	cleanup_free char *path = path_join(d->st.pub.bundle, "config.json");
-	cleanup_buf struct buf text = BUF_INIT;
-	int r;
-
-	r = io_read_file(AT_FDCWD, path, &text, SPEC_BYTES_MAX, err);
-	if (r >= 0)
-		r = spec_parse(buf_str(&text), text.len, &d->spec, err);
-	if (r >= 0 && !d->spec.linux_)
-		r = err_fail(err, ERR_INVALID, "linux: needed");
-	return r;
 }
 
 /* criu stops the container's processes by its freezer rather than one by one. */
@@ -130,7 +115,7 @@ static int fill_opts(struct dump *d, struct err *err)
 	if (r < 0 || a->pre_dump)
 		return r;
 	r = criu_mounts_dump(o, &d->spec, d->st.pub.pid, err);
-	return r < 0 ? r : criu_descriptors_save(d->dirs.images, d->st.pub.pid, err);
+	return r < 0 ? r : criu_descriptors_save(d->dirs.images, d->st.streams, err);
 }
 
 static int on_notify(void *data, const struct criu_resp *resp, const int *fds, size_t n_fds,
@@ -200,7 +185,7 @@ static int checkpoint(const struct runtime *rt, const char *id, struct dump *d, 
 		return dir;
 	r = check_status(&d->st, err);
 	if (r >= 0)
-		r = load_spec(d, err);
+		r = state_config_read(dir, &d->st, &d->spec, err);
 	if (r >= 0)
 		r = criu_find(&program, err);
 	if (r >= 0)

@@ -51,8 +51,8 @@ void criu_opts_init(struct criu_opts *o, const struct criu_args *args, const str
 		    const struct spec *spec, const char *log_file);
 
 #define CRIU_DESCRIPTORS "descriptors.json"
-/* What the standard streams of the process are, as the links in /proc/PID/fd say it. */
-int criu_descriptors_save(int images, pid_t pid, struct err *err);
+/* What the standard streams of the process were at first. */
+int criu_descriptors_save(int images, char *const *streams, struct err *err);
 /* ["/dev/null","pipe:[42]","pipe:[43]"]. Pure. The caller frees *ret. */
 int criu_descriptors_parse(const char *text, size_t len, char ***ret, struct err *err);
 /* For pipes among them: the runtime's own streams take their places. */

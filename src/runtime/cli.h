@@ -35,14 +35,14 @@ extern const size_t create_opt_table_len;
 
 /* Logs a failed command's error. The exit status, 1. */
 int cli_report(const void *globals, const struct err *err);
-/* Reads <bundle>/config.json. ret: spec_free(). */
-int load_config(const char *bundle, struct spec *ret, struct err *err);
+/* Reads <bundle>/config.json. ret: spec_free(); ret_text: buf_done(). */
+int load_config(const char *bundle, struct spec *ret, struct buf *ret_text, struct err *err);
 /* How many fds from 3 on a container gets by --preserve-fds and by LISTEN_FDS, whose variables are
  * added to *env. */
 int passed_fds(int preserve, char ***env, struct err *err);
 /* Fills args from the options, LISTEN_FDS included. */
 int fill_create_args(const struct create_opts *o, const char *id, struct spec *spec,
-		     struct create_args *args, struct err *err);
+		     const struct buf *text, struct create_args *args, struct err *err);
 /* Where systemd waits to hear that this service is ready: NOTIFY_SOCKET, or NULL. */
 const char *cli_notify_host(void);
 /* With that, the container's program gets a NOTIFY_SOCKET too, unless the configuration has one. */

@@ -59,13 +59,12 @@ const struct opt create_opt_table[] = {
 const size_t create_opt_table_len = ARRAY_SIZE(create_opt_table);
 #define RUN_ONLY_OPTS 3
 
-int load_config(const char *bundle, struct spec *ret, struct err *err)
+int load_config(const char *bundle, struct spec *ret, struct buf *ret_text, struct err *err)
 {
 	cleanup_free char *path = path_join(bundle, "config.json");
-	CLEANUP(buf_done) struct buf text = BUF_INIT;
-	int r = io_read_file(AT_FDCWD, path, &text, SPEC_BYTES_MAX, err);
+	int r = io_read_file(AT_FDCWD, path, ret_text, SPEC_BYTES_MAX, err);
 
-	return r < 0 ? r : spec_parse(buf_str(&text), text.len, ret, err);
+	return r < 0 ? r : spec_parse(buf_str(ret_text), ret_text->len, ret, err);
 }
 
 #define PRESERVE_MAX 65536
@@ -123,7 +122,7 @@ int passed_fds(int preserve, char ***env, struct err *err)
 }
 
 int fill_create_args(const struct create_opts *o, const char *id, struct spec *spec,
-		     struct create_args *args, struct err *err)
+		     const struct buf *text, struct create_args *args, struct err *err)
 {
 	cleanup_strv char **none = NULL;
 
@@ -131,6 +130,8 @@ int fill_create_args(const struct create_opts *o, const char *id, struct spec *s
 		.id = id,
 		.bundle = o->bundle ? o->bundle : ".",
 		.spec = spec,
+		.spec_text = text->data,
+		.spec_len = text->len,
 		.pid_file = o->pid_file,
 		.console_socket = o->console_socket,
 		.stdio = { -EBADF, -EBADF, -EBADF },
@@ -177,13 +178,14 @@ static int run_create(const void *globals, void *opts, char **args, struct err *
 {
 	const struct create_opts *o = opts;
 	CLEANUP(spec_free) struct spec spec = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
 	struct container c = { .pidfd = -EBADF };
 	struct create_args create;
 	int r;
 
-	r = load_config(o->bundle ? o->bundle : ".", &spec, err);
+	r = load_config(o->bundle ? o->bundle : ".", &spec, &text, err);
 	if (r >= 0)
-		r = fill_create_args(o, args[0], &spec, &create, err);
+		r = fill_create_args(o, args[0], &spec, &text, &create, err);
 	if (r >= 0)
 		add_notify_socket(&spec, &create);
 	if (r >= 0)

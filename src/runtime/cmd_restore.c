@@ -44,6 +44,7 @@ static int run_restore(const void *globals, void *opts, char **argv, struct err 
 	const struct runtime *rt = globals_runtime(globals);
 	const char *bundle = o->bundle && *o->bundle ? o->bundle : ".";
 	CLEANUP(spec_free) struct spec spec = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
 	struct container c = { .pidfd = -EBADF };
 	struct create_args create = {
 		.id = argv[0],
@@ -59,9 +60,11 @@ static int run_restore(const void *globals, void *opts, char **argv, struct err 
 	criu_cli_args(&o->criu, &args);
 	args.lsm_profile = o->lsm_profile;
 	args.lsm_mount_context = o->lsm_mount_context;
-	r = load_config(bundle, &spec, err);
+	r = load_config(bundle, &spec, &text, err);
 	if (r < 0)
 		return r;
+	create.spec_text = text.data;
+	create.spec_len = text.len;
 	if (!o->detach)
 		return stay(rt, &create, &args, !o->no_subreaper, err);
 	r = create.cancel_fd = cancel_begin(err);

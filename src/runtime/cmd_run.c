@@ -8,13 +8,14 @@ static int run_run(const void *globals, void *opts, char **args, struct err *err
 	const struct create_opts *o = opts;
 	const struct runtime *rt = globals_runtime(globals);
 	CLEANUP(spec_free) struct spec spec = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
 	struct container c = { .pidfd = -EBADF };
 	struct create_args create;
 	int r;
 
-	r = load_config(o->bundle ? o->bundle : ".", &spec, err);
+	r = load_config(o->bundle ? o->bundle : ".", &spec, &text, err);
 	if (r >= 0)
-		r = fill_create_args(o, args[0], &spec, &create, err);
+		r = fill_create_args(o, args[0], &spec, &text, &create, err);
 	if (r < 0)
 		return r;
 	add_notify_socket(&spec, &create);

@@ -2,8 +2,8 @@
 /*
  * One container's processes, from a bundle to its deletion (runtime-spec runtime.md). Used by the
  * inro-runtime command line and, linked in, by inro-monitor. Single-threaded callers. All state on
- * disk is <root>/<id>/ (state.json, start.sock, lock); a killed runtime leaves what
- * container_delete(force) removes.
+ * disk is <root>/<id>/ (runtime/state.h); a killed runtime leaves what container_delete(force)
+ * removes.
  */
 #pragma once
 
@@ -27,8 +27,11 @@ struct create_args {
 	const char *id;
 	const char *bundle; /* directory; stored absolute in the state */
 	const struct spec *spec;
-	const char *spec_text; /* config.json as read, for hooks and later verbs; may be NULL */
-	const char *pid_file;  /* NULL: none */
+	/* config.json as it was read: kept for exec and checkpoint. NULL: they read the bundle's.
+	 */
+	const char *spec_text;
+	size_t spec_len;
+	const char *pid_file;       /* NULL: none */
 	const char *console_socket; /* NULL: none. Ignored when console_fd_out is set */
 	int *console_fd_out; /* in-process callers: receives the pty master (process.terminal) */
 	const struct mount_layers *overlay; /* instead of root.path; mounted detached; or NULL */

@@ -293,6 +293,7 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 	r = procfs_stat(c->init.pid, NULL, &c->st.pub.pid_start_time);
 	if (r < 0 && r != -ESRCH)
 		return err_errno(err, -r, "reading /proc/%d/stat", c->init.pid);
+	state_fill_streams(&c->st, c->args);
 	r = state_write(c->dir, &c->st, err);
 	if (r >= 0)
 		r = cgroup_apply(&c->cg, c->args->spec->linux_->resources, err);
@@ -310,6 +311,8 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 	r = tell(c, SYNC_CGROUP, c->init.pid, fds, (size_t)n, err);
 	while (n > 0)
 		fd_close(fds[--n]);
+	if (r >= 0)
+		r = state_config_write(c->dir, c->args, err);
 	return r < 0 ? r : netns_helper_done(&c->netns_helper, err);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What checkpoint and restore tell criu in the same way. */
 #include <fcntl.h>
-#include <limits.h>
 #include <sched.h>
 #include <sys/stat.h>
 
@@ -121,22 +120,15 @@ static const struct json_field descriptors_fields[] = {
 };
 static const struct json_desc descriptors_desc = JSON_DESC(struct descriptors, descriptors_fields);
 
-int criu_descriptors_save(int images, pid_t pid, struct err *err)
+int criu_descriptors_save(int images, char *const *streams, struct err *err)
 {
 	cleanup_buf struct buf b = BUF_INIT;
-	struct descriptors d = { 0 };
+	cleanup_strv char **links = strv_copy(streams);
 
-	for (int i = 0; i < 3; i++) {
-		char path[64], target[PATH_MAX];
-		ssize_t n;
-
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, i);
-		n = readlink(path, target, sizeof(target) - 1);
-		target[n > 0 ? n : 0] = '\0';
-		strv_add(&d.links, target);
-	}
-	json_write(&descriptors_desc, &d, 0, &b);
-	strv_free(d.links);
+	/* criu has what a terminal or a file is. */
+	while (strv_len(links) < 3)
+		strv_add(&links, "/dev/null");
+	json_write(&descriptors_desc, &(struct descriptors){ links }, 0, &b);
 	return io_replace_file(images, CRIU_DESCRIPTORS, b.data, b.len, 0600, false, err);
 }
 

@@ -7,7 +7,6 @@
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/path.h"
 #include "base/strv.h"
 #include "runtime/cgroup_priv.h"
 #include "runtime/console.h"
@@ -49,21 +48,6 @@ static int check_state(struct running *x, struct err *err)
 	if (x->e.pidfd < 0 && x->e.pidfd != -ENOSYS)
 		return err_errno(err, -x->e.pidfd, "opening the container's process");
 	return 0;
-}
-
-static int read_config(struct exec *e, struct err *err)
-{
-	cleanup_free char *path = path_join(e->st.pub.bundle, "config.json");
-	CLEANUP(buf_done) struct buf text = BUF_INIT;
-	int r = io_read_file(AT_FDCWD, path, &text, SPEC_BYTES_MAX, err);
-
-	if (r >= 0)
-		r = spec_parse(buf_str(&text), text.len, &e->spec, err);
-	if (r < 0)
-		return r;
-	if (!e->spec.linux_)
-		return err_fail(err, ERR_INVALID, "linux: needed in %s", path);
-	return exec_process_make(e, err);
 }
 
 /* The namespaces that the configuration asks for, as the container's first process has them now. */
@@ -152,7 +136,9 @@ static int prepare(struct running *x, const struct runtime *rt, struct err *err)
 	fill_init(e, rt);
 	r = check_state(x, err);
 	if (r >= 0)
-		r = read_config(e, err);
+		r = state_config_read(dir, &e->st, &e->spec, err);
+	if (r >= 0)
+		r = exec_process_make(e, err);
 	if (r >= 0)
 		r = find_namespaces(e, err);
 	if (r >= 0)

@@ -115,12 +115,18 @@ static int make_state(struct restoration *r, struct err *err)
 {
 	char link[FD_PATH_MAX], path[PATH_MAX];
 	ssize_t n;
+	int e;
 
 	r->dir = state_dir_create(r->rt, r->create->id, err);
 	if (r->dir < 0)
 		return r->dir;
 	r->dir_made = true;
 	state_fill(&r->st, r->create->id, r->spec, r->bundle, r->rootfs);
+	/* criu puts these where the pipes of those that were saved were. */
+	state_fill_streams(&r->st, r->create);
+	e = state_config_write(r->dir, r->create, err);
+	if (e < 0)
+		return e;
 	n = readlink(fd_proc_path(r->dir, link), path, sizeof(path) - 1);
 	if (n < 0 || mkdirat(r->dir, ROOT_DIR, 0700) < 0)
 		return err_errno(err, errno, "making the directory for the root filesystem");

@@ -11,10 +11,8 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
-#include "base/timeutil.h"
 #include "oci/user.h"
 #include "runtime/cgroup.h"
-#include "runtime/hooks.h"
 #include "runtime/state.h"
 #include "sys/pidfd.h"
 #include "sys/procfs.h"
@@ -66,6 +64,7 @@ static const struct json_field state_fields[] = {
 	PRIV(systemd_user, "systemdUser", JSON_BOOL),
 	PRIV(hooks, "hooks", JSON_RAW),
 	PRIV(chrooted, "chrooted", JSON_BOOL),
+	PRIV(streams, "externalDescriptors", JSON_STRV),
 };
 static const struct json_desc state_desc = JSON_DESC(struct state, state_fields);
 
@@ -179,7 +178,8 @@ int state_dir_open(const struct runtime *rt, const char *id, int lock, struct er
 
 int state_dir_remove(const struct runtime *rt, const char *id, struct err *err)
 {
-	static const char *const files[] = { STATE_CREATING, STATE_CREATED, STATE_FILE };
+	static const char *const files[] = { STATE_CREATING, STATE_CREATED, STATE_CONFIG,
+					     STATE_FILE };
 	cleanup_fd int root = -EBADF;
 	cleanup_fd int dir = -EBADF;
 
@@ -195,35 +195,6 @@ int state_dir_remove(const struct runtime *rt, const char *id, struct err *err)
 		return 0;
 	/* Something of a killed runtime is left: a temporary file. */
 	return path_remove_tree(root, id, err);
-}
-
-void state_fill(struct state *st, const char *id, const struct spec *spec, const char *bundle,
-		const char *rootfs)
-{
-	const struct spec_linux *l = spec->linux_;
-	const struct spec_namespace *pid_ns = spec_namespace_find(spec, NS_PID);
-	char created[TIME_RFC3339_MAX];
-
-	st->pub.oci_version = xstrdup(spec->oci_version);
-	st->pub.id = xstrdup(id);
-	st->pub.bundle = xstrdup(bundle);
-	st->pub.rootfs = xstrdup(rootfs);
-	st->pub.created = xstrdup(time_rfc3339(time_now_ns(), created));
-	for (size_t i = 0; i < spec->annotations.n; i++)
-		json_map_set(&st->pub.annotations, spec->annotations.items[i].key,
-			     spec->annotations.items[i].value);
-	if (l->cgroups_path)
-		st->cgroups_path = xstrdup(l->cgroups_path);
-	st->cgroups_planned = true;
-	st->shares_pid_ns = !pid_ns || (pid_ns->path && pid_ns->path[0]);
-	if (l->resources && l->resources->memory)
-		st->memory_swap = l->resources->memory->swap.value;
-	st->hooks = hooks_save(spec->hooks);
-	if (l->seccomp && l->seccomp->listener_path) {
-		st->listener_path = xstrdup(l->seccomp->listener_path);
-		if (l->seccomp->listener_metadata)
-			st->listener_metadata = xstrdup(l->seccomp->listener_metadata);
-	}
 }
 
 int state_write(int dirfd, const struct state *st, struct err *err)
@@ -363,6 +334,7 @@ void state_done(struct state *st)
 	free(st->listener_metadata);
 	free(st->systemd_unit);
 	free(st->hooks);
+	strv_free(st->streams);
 	*st = (struct state){ 0 };
 }
 

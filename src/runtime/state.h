@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a container leaves on disk: the directory <root>/<id> (0700) with state.json, and a socket:
- * init.sock while it is being created, start.sock while it waits for start, none when it runs.
+ * What a container leaves on disk: the directory <root>/<id> (0700) with state.json, config.json as
+ * it was when the container was created, and a socket: init.sock while it is being created,
+ * start.sock while it waits for start, none when it runs.
  * Verbs that change something hold a flock(2) on the directory, which a killed runtime gives up.
  */
 #pragma once
@@ -10,6 +11,7 @@
 #include "runtime/rdt.h"
 
 #define STATE_FILE     "state.json"
+#define STATE_CONFIG   "config.json"
 #define STATE_CREATING "init.sock"
 #define STATE_CREATED  "start.sock"
 #define STATE_NOTIFY   "notify" /* a directory that the container sees (notify.h) */
@@ -26,6 +28,9 @@ struct state {
 	char *listener_path, *listener_metadata; /* of linux.seccomp; NULL: none */
 	char *hooks;                             /* hooks_save(), NULL: none */
 	bool chrooted; /* "/" is not the root of the container's mount namespace */
+	/* What the program got as 0, 1 and 2, as the links in /proc/PID/fd say it, for checkpoint;
+	 * NULL: a terminal. It may have put others there. */
+	char **streams;
 };
 
 /* Makes the directory (and root), locked. dirfd or -errno; ERR_EXISTS when the id is in use. */
@@ -37,6 +42,7 @@ int state_dir_remove(const struct runtime *rt, const char *id, struct err *err);
 /* What is known of a container before it is made. *st is zeroed before. */
 void state_fill(struct state *st, const char *id, const struct spec *spec, const char *bundle,
 		const char *rootfs);
+void state_fill_streams(struct state *st, const struct create_args *args);
 int state_write(int dirfd, const struct state *st, struct err *err);
 /* Reads state.json; then looks at the process and sets pub.status and pub.pid. *ret is zeroed.
  * ERR_NOT_FOUND when there is no state.json: a create that was killed early. */
@@ -49,6 +55,11 @@ int state_open(const struct runtime *rt, const char *id, int lock, struct state 
 int state_parse(const char *text, size_t len, struct state *ret, struct err *err);
 void state_format(const struct state *st, struct buf *out);
 void state_done(struct state *st);
+/* The configuration that the container was created with: what the bundle has by now says nothing
+ * about it. It is kept once, and is the bundle's where none was (by an older inro-runtime, or by a
+ * caller that has none). *ret: spec_free(); it has linux. */
+int state_config_write(int dirfd, const struct create_args *args, struct err *err);
+int state_config_read(int dirfd, const struct state *st, struct spec *ret, struct err *err);
 #define cleanup_state CLEANUP(state_done)
 /* The pidfd of the container's process, which is verified to be the one recorded; -ESRCH. */
 int state_pidfd(const struct state *st);

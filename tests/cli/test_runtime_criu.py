@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+import harness
+
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 DUMP, NOTIFY, FEATURE_CHECK, VERSION = 1, 6, 9, 10
 
@@ -80,6 +82,33 @@ def test_a_dump(fake):
         assert flag not in opts
     assert json.loads((fake.images / "descriptors.json").read_text()) == ["/dev/null"] * 3
     assert fake.images.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_bundle_has_changed(fake):
+    """What counts is what the container was created with."""
+    data = fake.who.dir / "data"
+    data.mkdir()
+    fake.bundle.mount("/data", "bind", data, "bind")
+    fake.start()
+    (fake.bundle.path / "config.json").unlink()
+    fake.dump().ok()
+    assert fake.options()[23] == [{"1": ["/data"], "2": ["/data"]}]
+
+
+def test_first_streams(fake):
+    """Also when the program has put others in their place, which are the container's own."""
+    fake.bundle.process["args"] = ["sh", "-c", "exec >/dev/null; echo >/tmp/done; sleep 1000"]
+    fake.bundle.save()
+    r, w = os.pipe()
+    fake.who.runtime("run", "--detach", "--bundle", fake.bundle.path, "c1",
+                     stdin=subprocess.DEVNULL, stdout=w, stderr=subprocess.DEVNULL).ok()
+    pipe = os.readlink(f"/proc/self/fd/{w}")
+    os.close(w)
+    os.close(r)
+    harness.wait_for((fake.bundle.rootfs / "tmp/done").exists)
+    fake.dump().ok()
+    saved = json.loads((fake.images / "descriptors.json").read_text())
+    assert saved == ["/dev/null", pipe, "/dev/null"]
 
 
 @pytest.mark.parametrize("option, number, value", [

@@ -57,6 +57,39 @@ def test_output_and_status(box):
     assert (done.code, done.out, done.err) == (7, "out\n", "err\n")
 
 
+def change_env(config):
+    config.write_text(config.read_text().replace("KEPT=1", "KEPT=2"))
+
+
+def no_namespaces(config):
+    parsed = json.loads(config.read_text())
+    parsed["linux"]["namespaces"] = []
+    config.write_text(json.dumps(parsed))
+
+
+def break_it(config):
+    config.write_text("{")
+
+
+@pytest.mark.parametrize("change", [change_env, no_namespaces, break_it, pathlib.Path.unlink])
+def test_the_bundle_has_changed(anyone, change):
+    """What counts is what the container was created with."""
+    box = Box(anyone, lambda b: b.process["env"].append("KEPT=1"))
+    change(box.bundle.path / "config.json")
+    done = box.sh("echo $KEPT; cat /proc/1/comm")
+    assert (done.ok().out, done.err) == ("1\nsh\n", "")
+
+
+def test_without_a_kept_configuration(anyone):
+    """A container of an inro-runtime that kept none."""
+    box = Box(anyone, lambda b: b.process["env"].append("KEPT=1"))
+    kept = anyone.runtime_root / "c1/config.json"
+    assert kept.read_bytes() == (box.bundle.path / "config.json").read_bytes()
+    kept.unlink()
+    change_env(box.bundle.path / "config.json")
+    assert box.sh("echo $KEPT").out == "2\n"
+
+
 def test_is_in_the_container(box):
     out = box.sh("hostname; for n in pid net ipc uts mnt cgroup user; do "
                  "[ $(readlink /proc/self/ns/$n) = $(readlink /proc/1/ns/$n) ] || echo $n; "
