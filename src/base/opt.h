@@ -44,6 +44,14 @@ enum {
 	    1 << 3, /* "-name", as Go programs take it, is the long option of that name */
 };
 
+struct cmd;
+/* A command of a group, under the name that it has there: "ls" in "image" is `images`. */
+struct cmd_sub {
+	const char *name;
+	const struct cmd *cmd;
+	bool alias; /* another name of it, in the same group: understood, listed with the command */
+};
+
 struct cmd {
 	const char *name;
 	const char *args;    /* "[OPTIONS] IMAGE [COMMAND] [ARG...]" */
@@ -57,6 +65,9 @@ struct cmd {
 	/* Returns the exit status >= 0, or -errno with err filled. */
 	int (*run)(const void *globals, void *opts, char **args, struct err *err);
 	unsigned int flags;
+	/* A group: its commands, up to one without a name. It has name and summary, nothing else.
+	 */
+	const struct cmd_sub *subs;
 };
 
 struct program {
@@ -77,6 +88,8 @@ struct program {
 #define OPT_FIELD(T, member) .offset = offsetof(T, member)
 
 /* Parses global options, finds the command, parses its options, calls setup, runs the command.
+ * A command that is listed at the top and in groups, or in several of them, is one command with
+ * several names; the first is its page's.
  * Returns the exit status. --help and -h (unless the tables use them), help [COMMAND], --version
  * and -v, and the hidden "__man [COMMAND]" and "__complete bash|zsh|fish" are handled here, without
  * setup. */
@@ -91,6 +104,9 @@ int opt_parse(const struct opt *opts, size_t n, void *dst, char **argv, unsigned
 void opt_free(const struct opt *opts, size_t n, void *dst);
 /* cmd NULL: of the program. */
 void opt_write_help(const struct program *prog, const struct cmd *cmd, struct buf *out);
+/* words: how the command was called, "image ls". */
+void opt_write_help_as(const struct program *prog, const struct cmd *cmd, const char *words,
+		       struct buf *out);
 void opt_write_man(const struct program *prog, const struct cmd *cmd, struct buf *out); /* scdoc */
 int opt_write_completion(const struct program *prog, const char *shell, struct buf *out,
 			 struct err *err);

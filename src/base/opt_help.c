@@ -87,39 +87,86 @@ static void write_program_options(const struct program *prog, struct buf *out)
 	write_options(all, n, out);
 }
 
-static void write_commands(const struct program *prog, struct buf *out)
+/* Commands that are groups, or those that are not. */
+static void write_commands(const struct program *prog, bool groups, struct buf *out)
 {
-	size_t width = 0;
+	size_t width = 0, n = 0;
 
 	for (size_t i = 0; prog->cmds[i]; i++) {
-		size_t n = strlen(prog->cmds[i]->name);
+		size_t len = strlen(prog->cmds[i]->name);
 
-		if (!(prog->cmds[i]->flags & CMD_HIDDEN) && n > width)
-			width = n;
+		if (prog->cmds[i]->flags & CMD_HIDDEN)
+			continue;
+		width = len > width ? len : width;
+		n += groups == !!prog->cmds[i]->subs;
 	}
-	buf_adds(out, "\nCommands:\n");
+	if (n == 0)
+		return;
+	buf_adds(out, groups ? "\nGroups of commands:\n" : "\nCommands:\n");
 	for (size_t i = 0; prog->cmds[i]; i++) {
 		const struct cmd *cmd = prog->cmds[i];
 
-		if (cmd->flags & CMD_HIDDEN)
+		if ((cmd->flags & CMD_HIDDEN) || groups != !!cmd->subs)
 			continue;
 		add_padded(out, cmd->name, width);
 		buf_addf(out, "%s\n", cmd->summary);
 	}
 }
 
+static void write_group(const struct program *prog, const struct cmd *group, const char *words,
+			struct buf *out)
+{
+	const struct cmd_sub *sub;
+	size_t width = 0;
+
+	buf_addf(out, "Usage:  %s %s COMMAND [ARG...]\n\n%s\n\nCommands:\n", prog->name, words,
+		 group->summary);
+	for (sub = group->subs; sub->name; sub++)
+		if (!sub->alias && strlen(sub->name) > width)
+			width = strlen(sub->name);
+	for (sub = group->subs; sub->name; sub++) {
+		if (sub->alias || (sub->cmd->flags & CMD_HIDDEN))
+			continue;
+		add_padded(out, sub->name, width);
+		buf_addf(out, "%s\n", sub->cmd->summary);
+	}
+	buf_addf(out, "\nSee '%s %s COMMAND --help' for more about a command.\n", prog->name,
+		 words);
+}
+
+void opt_write_help_as(const struct program *prog, const struct cmd *cmd, const char *words,
+		       struct buf *out)
+{
+	cleanup_opt_paths struct opt_paths paths = { 0 };
+	cleanup_buf struct buf others = BUF_INIT;
+	cleanup_free char *separator = xasprintf(", %s ", prog->name);
+
+	if (cmd->subs) {
+		write_group(prog, cmd, words, out);
+		return;
+	}
+	buf_addf(out, "Usage:  %s %s %s\n\n%s\n", prog->name, words, cmd->args, cmd->summary);
+	opt_paths_init(&paths, prog);
+	opt_paths_others(&paths, cmd, words, separator, &others);
+	if (others.len)
+		buf_addf(out, "\nThe same as:\n  %s %s\n", prog->name, buf_str(&others));
+	if (cmd->details)
+		buf_addf(out, "\n%s\n", cmd->details);
+	write_options(cmd->opts, cmd->n_opts, out);
+}
+
 void opt_write_help(const struct program *prog, const struct cmd *cmd, struct buf *out)
 {
+	cleanup_opt_paths struct opt_paths paths = { 0 };
+
 	if (cmd) {
-		buf_addf(out, "Usage:  %s %s %s\n\n%s\n", prog->name, cmd->name, cmd->args,
-			 cmd->summary);
-		if (cmd->details)
-			buf_addf(out, "\n%s\n", cmd->details);
-		write_options(cmd->opts, cmd->n_opts, out);
+		opt_paths_init(&paths, prog);
+		opt_write_help_as(prog, cmd, opt_paths_first(&paths, cmd), out);
 		return;
 	}
 	buf_addf(out, "Usage:  %s [OPTIONS] COMMAND [ARG...]\n\n%s\n", prog->name, prog->summary);
-	write_commands(prog, out);
+	write_commands(prog, false, out);
+	write_commands(prog, true, out);
 	write_program_options(prog, out);
 	buf_addf(out, "\nSee '%s COMMAND --help' for more about a command.\n", prog->name);
 }

@@ -13,42 +13,84 @@ static int write_stdout(const struct buf *b)
 	return io_write(STDOUT_FILENO, b->data, b->len) < 0 ? 1 : 0;
 }
 
-static const struct cmd *nearest(const struct program *prog, const char *name)
-{
-	const struct cmd *best = NULL;
-	size_t least = TYPO_MAX + 1;
+/* What has been typed of the command line: its command and that one's names. */
+struct call {
+	const struct program *prog;
+	const struct cmd *cmd; /* NULL: none yet */
+	struct buf words;      /* "image ls" */
+};
 
-	for (size_t i = 0; prog->cmds[i]; i++) {
-		size_t n = str_edits(name, prog->cmds[i]->name);
+/* The name and command that are i-th at the top or in the group. false: there are no more. */
+static bool listed(const struct call *call, size_t i, struct cmd_sub *ret)
+{
+	const struct cmd *cmd;
+
+	if (call->cmd) {
+		*ret = call->cmd->subs[i];
+		return ret->name != NULL;
+	}
+	cmd = call->prog->cmds[i];
+	if (cmd)
+		*ret = (struct cmd_sub){ .name = cmd->name, .cmd = cmd };
+	return cmd != NULL;
+}
+
+static const char *nearest(const struct call *call, const char *name)
+{
+	const char *best = NULL;
+	size_t least = TYPO_MAX + 1;
+	struct cmd_sub sub;
+
+	for (size_t i = 0; listed(call, i, &sub); i++) {
+		size_t n = str_edits(name, sub.name);
 
 		/* of a short name, two edits leave nothing */
-		if (!(prog->cmds[i]->flags & CMD_HIDDEN) && n < least && n < strlen(name)) {
+		if (!(sub.cmd->flags & CMD_HIDDEN) && n < least && n < strlen(name)) {
 			least = n;
-			best = prog->cmds[i];
+			best = sub.name;
 		}
 	}
 	return best;
 }
 
-static const struct cmd *find_cmd(const struct program *prog, const char *name, struct err *err)
+/* One word further: a command, or a group. */
+static int enter(struct call *call, const char *name, struct err *err)
 {
-	const struct cmd *near;
+	const char *space = call->words.len ? " " : "", *near;
+	struct cmd_sub sub;
 
-	for (size_t i = 0; prog->cmds[i]; i++) {
-		if (str_eq(prog->cmds[i]->name, name))
-			return prog->cmds[i];
+	for (size_t i = 0; listed(call, i, &sub); i++) {
+		if (str_eq(sub.name, name)) {
+			call->cmd = sub.cmd;
+			buf_addf(&call->words, "%s%s", space, name);
+			return 0;
+		}
 	}
-	err_fail(err, ERR_USAGE, "unknown command: %s", name);
-	near = nearest(prog, name);
+	err_fail(err, ERR_USAGE, "unknown command: %s%s%s", buf_str(&call->words), space, name);
+	near = nearest(call, name);
 	if (near)
-		err_hint(err, 0, "did you mean \"%s %s\"?", prog->name, near->name);
-	else
-		err_hint(err, 0, "see '%s --help'", prog->name);
-	return NULL;
+		return err_hint(err, -EINVAL, "did you mean \"%s %s%s%s\"?", call->prog->name,
+				buf_str(&call->words), space, near);
+	return err_hint(err, -EINVAL, "see '%s %s%s--help'", call->prog->name,
+			buf_str(&call->words), space);
 }
 
-static int check_count(const struct program *prog, const struct cmd *cmd, size_t n, struct err *err)
+/* Finds the command that args begin with, and says in *ret_last where its last word is. A group
+ * counts when nothing follows it, or an option: then it is call->cmd. */
+static int find_cmd(struct call *call, char **args, char ***ret_last, struct err *err)
 {
+	int r = enter(call, *args, err);
+
+	while (r == 0 && call->cmd->subs && args[1] && args[1][0] != '-')
+		r = enter(call, *++args, err);
+	*ret_last = args;
+	return r;
+}
+
+static int check_count(const struct call *call, size_t n, struct err *err)
+{
+	const char *prog = call->prog->name, *words = buf_str(&call->words);
+	const struct cmd *cmd = call->cmd;
 	size_t min = (size_t)cmd->min_args, max = (size_t)cmd->max_args;
 	const char *how = "exactly";
 	size_t wanted = min;
@@ -56,46 +98,49 @@ static int check_count(const struct program *prog, const struct cmd *cmd, size_t
 	if (n >= min && (cmd->max_args < 0 || n <= max))
 		return 0;
 	if (cmd->max_args == 0) {
-		err_fail(err, ERR_USAGE, "\"%s\" accepts no arguments", cmd->name);
+		err_fail(err, ERR_USAGE, "\"%s\" accepts no arguments", words);
 	} else {
 		if (min != max) {
 			how = n < min ? "at least" : "at most";
 			wanted = n < min ? min : max;
 		}
-		err_fail(err, ERR_USAGE, "\"%s\" requires %s %zu argument%s", cmd->name, how,
-			 wanted, wanted == 1 ? "" : "s");
+		err_fail(err, ERR_USAGE, "\"%s\" requires %s %zu argument%s", words, how, wanted,
+			 wanted == 1 ? "" : "s");
 	}
-	return err_hint(err, -EINVAL, "usage: %s %s %s; see '%s %s --help'", prog->name, cmd->name,
-			cmd->args, prog->name, cmd->name);
+	return err_hint(err, -EINVAL, "usage: %s %s %s; see '%s %s --help'", prog, words, cmd->args,
+			prog, words);
 }
 
-static int show_help(const struct program *prog, const struct cmd *cmd)
+static int show_help(const struct call *call)
 {
 	cleanup_buf struct buf out = BUF_INIT;
 
-	opt_write_help(prog, cmd, &out);
+	if (call->cmd)
+		opt_write_help_as(call->prog, call->cmd, buf_str(&call->words), &out);
+	else
+		opt_write_help(call->prog, NULL, &out);
 	return write_stdout(&out);
 }
 
 /* help, __man and __complete. Returns the exit status, -ENOENT for another name, or -errno. */
-static int run_builtin(const struct program *prog, char **args, struct err *err)
+static int run_builtin(struct call *call, char **args, struct err *err)
 {
 	cleanup_buf struct buf out = BUF_INIT;
-	const struct cmd *cmd = NULL;
 	bool help = str_eq(args[0], "help"), man = str_eq(args[0], "__man");
+	char **last;
 	int r;
 
 	if ((help || man) && args[1]) {
-		cmd = find_cmd(prog, args[1], err);
-		if (!cmd)
-			return -EINVAL;
+		r = find_cmd(call, args + 1, &last, err);
+		if (r < 0)
+			return r;
 	}
-	if (help) {
-		opt_write_help(prog, cmd, &out);
-	} else if (man) {
-		opt_write_man(prog, cmd, &out);
+	if (help)
+		return show_help(call);
+	if (man) {
+		opt_write_man(call->prog, call->cmd, &out);
 	} else if (str_eq(args[0], "__complete")) {
-		r = opt_write_completion(prog, args[1] ? args[1] : "", &out, err);
+		r = opt_write_completion(call->prog, args[1] ? args[1] : "", &out, err);
 		if (r < 0)
 			return r;
 	} else {
@@ -104,9 +149,24 @@ static int run_builtin(const struct program *prog, char **args, struct err *err)
 	return write_stdout(&out);
 }
 
-static int run_cmd(const struct program *prog, const struct cmd *cmd, void *globals, char **argv,
-		   struct err *err)
+/* A group alone, or an option behind it. */
+static int run_group(const struct call *call, char **argv, struct err *err)
 {
+	char **args;
+	int r = opt_parse(NULL, 0, NULL, argv, CMD_STOP_AT_ARG, &args, err);
+
+	if (r == OPT_ASKED_HELP || (r == 0 && !args[0]))
+		return show_help(call);
+	if (r == 0)
+		r = err_fail(err, ERR_USAGE, "unknown command: %s %s", buf_str(&call->words),
+			     args[0]);
+	return err_hint(err, r, "see '%s %s --help'", call->prog->name, buf_str(&call->words));
+}
+
+static int run_cmd(const struct call *call, void *globals, char **argv, struct err *err)
+{
+	const struct program *prog = call->prog;
+	const struct cmd *cmd = call->cmd;
 	cleanup_free void *opts = xcalloc(1, cmd->opts_size);
 	struct err usage = ERR_INIT;
 	char **args = NULL;
@@ -114,15 +174,16 @@ static int run_cmd(const struct program *prog, const struct cmd *cmd, void *glob
 
 	parsed = opt_parse(cmd->opts, cmd->n_opts, opts, argv, cmd->flags, &args, &usage);
 	if (parsed == OPT_ASKED_HELP) {
-		r = show_help(prog, cmd);
+		r = show_help(call);
 	} else {
 		/* set-up comes first: it says where errors go, also those of usage */
 		r = prog->setup ? prog->setup(globals, err) : 0;
 		if (r >= 0 && parsed < 0) {
 			*err = usage;
-			r = err_hint(err, parsed, "see '%s %s --help'", prog->name, cmd->name);
+			r = err_hint(err, parsed, "see '%s %s --help'", prog->name,
+				     buf_str(&call->words));
 		} else if (r >= 0) {
-			r = check_count(prog, cmd, strv_len(args), err);
+			r = check_count(call, strv_len(args), err);
 		}
 		if (r >= 0)
 			r = cmd->run(globals, opts, args, err);
@@ -131,10 +192,10 @@ static int run_cmd(const struct program *prog, const struct cmd *cmd, void *glob
 	return r;
 }
 
-static int run_program(const struct program *prog, void *globals, char **argv, struct err *err)
+static int run_program(struct call *call, void *globals, char **argv, struct err *err)
 {
+	const struct program *prog = call->prog;
 	cleanup_buf struct buf version = BUF_INIT;
-	const struct cmd *cmd;
 	char **args = NULL;
 	int r;
 
@@ -148,12 +209,14 @@ static int run_program(const struct program *prog, void *globals, char **argv, s
 		return write_stdout(&version);
 	}
 	if (r == OPT_ASKED_HELP || !args[0])
-		return show_help(prog, NULL);
-	r = run_builtin(prog, args, err);
+		return show_help(call);
+	r = run_builtin(call, args, err);
 	if (r != -ENOENT)
 		return r;
-	cmd = find_cmd(prog, args[0], err);
-	return cmd ? run_cmd(prog, cmd, globals, args, err) : -EINVAL;
+	r = find_cmd(call, args, &args, err);
+	if (r < 0)
+		return r;
+	return call->cmd->subs ? run_group(call, args, err) : run_cmd(call, globals, args, err);
 }
 
 static int report(const struct program *prog, const void *globals, const struct err *err)
@@ -174,10 +237,11 @@ static int report(const struct program *prog, const void *globals, const struct 
 int program_main(const struct program *prog, int argc, char **argv)
 {
 	cleanup_free void *globals = xcalloc(1, prog->opts_size);
+	struct call call = { .prog = prog };
 	struct err err = ERR_INIT;
 	int status, r;
 
-	r = run_program(prog, globals, argv, &err);
+	r = run_program(&call, globals, argv, &err);
 	status = r;
 	if (r < 0) {
 		status = report(prog, globals, &err);
@@ -185,5 +249,6 @@ int program_main(const struct program *prog, int argc, char **argv)
 			status = prog->usage_status;
 	}
 	opt_free(prog->opts, prog->n_opts, globals);
+	buf_done(&call.words);
 	return status;
 }

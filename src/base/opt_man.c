@@ -59,22 +59,67 @@ static void write_head(const char *title, const char *summary, struct buf *out)
 	buf_adds(out, "\n\n# SYNOPSIS\n\n");
 }
 
-static void write_command(const struct program *prog, const struct cmd *cmd, struct buf *out)
+/* "inro-image-ls" */
+static void add_page(const struct program *prog, const char *words, struct buf *out)
 {
-	cleanup_buf struct buf title = BUF_INIT;
+	buf_addf(out, "%s-", prog->name);
+	for (; *words; words++)
+		buf_addc(out, *words == ' ' ? '-' : *words);
+}
 
-	buf_addf(&title, "%s-%s", prog->name, cmd->name);
-	write_head(buf_str(&title), cmd->summary, out);
-	buf_addf(out, "*%s %s* ", prog->name, cmd->name);
+static void write_group(const struct program *prog, const struct opt_paths *paths,
+			const struct cmd *group, struct buf *out)
+{
+	buf_addf(out, "*%s %s* COMMAND \\[ARG...\\]\n\n# DESCRIPTION\n\n", prog->name,
+		 opt_paths_first(paths, group));
+	add_text(out, group->summary);
+	buf_adds(out, ".\n\n# COMMANDS\n\n");
+	for (const struct cmd_sub *sub = group->subs; sub->name; sub++) {
+		if (sub->alias || (sub->cmd->flags & CMD_HIDDEN))
+			continue;
+		buf_addf(out, "*%s*\n\t", sub->name);
+		add_text(out, sub->cmd->summary);
+		buf_adds(out, ": *");
+		add_page(prog, opt_paths_first(paths, sub->cmd), out);
+		buf_adds(out, "*(1).\n\n");
+	}
+	write_options(NULL, 0, out);
+}
+
+static void write_description(const struct program *prog, const struct opt_paths *paths,
+			      const struct cmd *cmd, struct buf *out)
+{
+	cleanup_free char *separator = xasprintf("*, *%s ", prog->name);
+	const char *words = opt_paths_first(paths, cmd);
+	cleanup_buf struct buf others = BUF_INIT;
+
+	buf_addf(out, "*%s %s* ", prog->name, words);
 	add_text(out, cmd->args);
 	buf_adds(out, "\n\n# DESCRIPTION\n\n");
 	add_text(out, cmd->summary);
 	buf_adds(out, ".\n\n");
+	opt_paths_others(paths, cmd, words, separator, &others);
+	if (others.len)
+		buf_addf(out, "The same as *%s %s*.\n\n", prog->name, buf_str(&others));
 	if (cmd->details) {
 		add_text(out, cmd->details);
 		buf_adds(out, "\n\n");
 	}
 	write_options(cmd->opts, cmd->n_opts, out);
+}
+
+static void write_command(const struct program *prog, const struct cmd *cmd, struct buf *out)
+{
+	cleanup_opt_paths struct opt_paths paths = { 0 };
+	cleanup_buf struct buf title = BUF_INIT;
+
+	opt_paths_init(&paths, prog);
+	add_page(prog, opt_paths_first(&paths, cmd), &title);
+	write_head(buf_str(&title), cmd->summary, out);
+	if (cmd->subs)
+		write_group(prog, &paths, cmd, out);
+	else
+		write_description(prog, &paths, cmd, out);
 	buf_addf(out, "\n# SEE ALSO\n\n*%s*(1)\n", prog->name);
 }
 

@@ -12,6 +12,8 @@ struct globals {
 
 extern const struct cmd cmd_run, cmd_ps, cmd_rm, cmd_images, cmd_import, cmd_load, cmd_rmi,
     cmd_version, cmd_info, cmd_cleanup;
+/* groups.c: a new verb of images or containers belongs there as well. */
+extern const struct cmd cmd_image, cmd_container, cmd_system;
 
 /* engine_init() with the global options. */
 int cli_engine(const void *globals, struct engine *ret, struct err *err);

@@ -229,6 +229,22 @@ static const struct cmd cmd_hidden = { .name = "hidden",
 				       .flags = CMD_HIDDEN,
 				       .opts_size = sizeof(struct opts) };
 static const struct cmd *const cmds[] = { &cmd_run, &cmd_ps, &cmd_hidden, NULL };
+
+/* The same commands in groups, one inside the other, and one that is nowhere else. */
+static const struct cmd cmd_prune = { .name = "prune",
+				      .args = "",
+				      .summary = "Tidy up",
+				      .run = run_run,
+				      .opts_size = sizeof(struct opts) };
+static const struct cmd_sub inner_subs[] = { { "prune", &cmd_prune, false }, { 0 } };
+static const struct cmd cmd_inner = { .name = "in", .summary = "Inside", .subs = inner_subs };
+static const struct cmd_sub group_subs[] = { { "ls", &cmd_ps, false },
+					     { "list", &cmd_ps, true },
+					     { "run", &cmd_run, false },
+					     { "in", &cmd_inner, false },
+					     { 0 } };
+static const struct cmd cmd_group = { .name = "box", .summary = "Boxes", .subs = group_subs };
+static const struct cmd *const grouped_cmds[] = { &cmd_run, &cmd_ps, &cmd_group, NULL };
 static const struct opt global_table[] = {
 	{ "root", 0, OPT_STR, OPT_FIELD(struct globals, root), "DIR", "Where state lies" },
 	{ "debug", 'D', OPT_FLAG, OPT_FIELD(struct globals, debug), .help = "Say more" },
@@ -244,10 +260,26 @@ static const struct program prog = { .name = "prog",
 				     .version = "prog 1.0",
 				     .report = report };
 
+static const struct program grouped = { .name = "prog",
+					.summary = "Test things",
+					.opts = global_table,
+					.n_opts = ARRAY_SIZE(global_table),
+					.opts_size = sizeof(struct globals),
+					.cmds = grouped_cmds,
+					.usage_status = 125,
+					.version = "prog 1.0",
+					.report = report };
+
 static int run_main(char **argv)
 {
 	memset(&seen, 0, sizeof(seen));
 	return program_main(&prog, (int)strv_len(argv), argv);
+}
+
+static int run_grouped(char **argv)
+{
+	memset(&seen, 0, sizeof(seen));
+	return program_main(&grouped, (int)strv_len(argv), argv);
 }
 
 static void test_program(void **state)
@@ -279,6 +311,72 @@ static void test_program_usage(void **state)
 	assert_int_equal(run_main(ARGS("--root")), 125);
 	assert_string_equal(seen.msg, "flag needs an argument: --root");
 	assert_int_equal(seen.runs, 0);
+}
+
+static void test_groups(void **state)
+{
+	assert_int_equal(run_grouped(ARGS("-D", "box", "run", "-n", "4", "img", "-n5")), 4);
+	assert_string_equal(seen.args, "img -n5");
+	assert_int_equal(run_grouped(ARGS("box", "list", "-i")), 0);
+	assert_int_equal(run_grouped(ARGS("box", "in", "prune")), 0);
+	assert_int_equal(seen.runs, 1);
+	assert_int_equal(run_grouped(ARGS("box", "rum")), 125);
+	assert_string_equal(seen.msg, "unknown command: box rum");
+	assert_string_equal(seen.hint, "did you mean \"prog box run\"?");
+	assert_int_equal(run_grouped(ARGS("box", "in", "list")), 125);
+	assert_string_equal(seen.msg, "unknown command: box in list");
+	assert_string_equal(seen.hint, "see 'prog box in --help'");
+	assert_int_equal(run_grouped(ARGS("box", "run")), 125);
+	assert_string_equal(seen.msg, "\"box run\" requires at least 1 argument");
+	assert_int_equal(run_grouped(ARGS("box", "run", "--bogus")), 125);
+	assert_string_equal(seen.hint, "see 'prog box run --help'");
+	assert_int_equal(run_grouped(ARGS("box", "--bogus")), 125);
+	assert_string_equal(seen.msg, "unknown flag: --bogus");
+	assert_int_equal(run_grouped(ARGS("box", "--", "run", "img")), 125);
+	assert_int_equal(seen.runs, 0);
+}
+
+static void test_help_of_groups(void **state)
+{
+	struct buf out = BUF_INIT;
+
+	opt_write_help_as(&grouped, &cmd_ps, "box list", &out);
+	assert_string_equal(buf_str(&out), "Usage:  prog box list [OPTIONS]\n\nList containers\n\n"
+					   "The same as:\n  prog ps, prog box ls\n\n"
+					   "Options:\n  -i, --interactive   Keep stdin\n");
+	buf_reset(&out);
+	opt_write_help(&grouped, &cmd_group, &out);
+	assert_string_equal(buf_str(&out),
+			    "Usage:  prog box COMMAND [ARG...]\n\nBoxes\n\nCommands:\n"
+			    "  ls    List containers\n  run   Run a container\n  in    Inside\n\n"
+			    "See 'prog box COMMAND --help' for more about a command.\n");
+	buf_reset(&out);
+	opt_write_help(&grouped, NULL, &out);
+	assert_non_null(strstr(buf_str(&out), "\n\nGroups of commands:\n  box   Boxes\n\n"));
+	buf_reset(&out);
+	opt_write_man(&grouped, &cmd_prune, &out);
+	assert_non_null(strstr(buf_str(&out), "# NAME\n\nprog-box-in-prune - Tidy up\n"));
+	buf_reset(&out);
+	opt_write_man(&grouped, &cmd_group, &out);
+	assert_non_null(strstr(buf_str(&out), "*ls*\n\tList containers: *prog-ps*(1).\n"));
+	buf_done(&out);
+}
+
+static void test_completion_of_groups(void **state)
+{
+	struct buf out = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	assert_ok(opt_write_completion(&grouped, "bash", &out, &err));
+	assert_non_null(strstr(buf_str(&out), "'box') words='ls run in --help' ;;"));
+	assert_non_null(strstr(buf_str(&out), "\t'ps'|'box ls'|'box list')\n"));
+	buf_reset(&out);
+	assert_ok(opt_write_completion(&grouped, "zsh", &out, &err));
+	assert_non_null(strstr(buf_str(&out), "_prog_commands_box_in() {"));
+	buf_reset(&out);
+	assert_ok(opt_write_completion(&grouped, "fish", &out, &err));
+	assert_non_null(strstr(buf_str(&out), "-n '__prog_is box in' -a prune -d 'Tidy up'"));
+	buf_done(&out);
 }
 
 static void test_help(void **state)
@@ -338,11 +436,19 @@ static void test_completion(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long),          cmocka_unit_test(test_short),
-		cmocka_unit_test(test_last_wins),     cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_wrong),         cmocka_unit_test(test_program),
-		cmocka_unit_test(test_program_usage), cmocka_unit_test(test_help),
-		cmocka_unit_test(test_man),           cmocka_unit_test(test_completion),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_last_wins),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_program),
+		cmocka_unit_test(test_program_usage),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_man),
+		cmocka_unit_test(test_completion),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_help_of_groups),
+		cmocka_unit_test(test_completion_of_groups),
 	};
 
 	/* the example program itself, to look at its pages */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The long forms: `inro image ls` is `inro images`. */
+#include "cli/cli.h"
+
+static const struct cmd_sub image_subs[] = {
+	{ "import", &cmd_import, false },
+	{ "load", &cmd_load, false },
+	{ "ls", &cmd_images, false },
+	{ "list", &cmd_images, true },
+	{ "rm", &cmd_rmi, false },
+	{ "remove", &cmd_rmi, true },
+	{ 0 },
+};
+
+const struct cmd cmd_image = {
+	.name = "image",
+	.summary = "Look after images",
+	.subs = image_subs,
+};
+
+static const struct cmd_sub container_subs[] = {
+	{ "ls", &cmd_ps, false },
+	{ "list", &cmd_ps, true },
+	{ "ps", &cmd_ps, true },
+	{ "rm", &cmd_rm, false },
+	{ "remove", &cmd_rm, true },
+	{ "run", &cmd_run, false },
+	{ 0 },
+};
+
+const struct cmd cmd_container = {
+	.name = "container",
+	.summary = "Look after containers",
+	.subs = container_subs,
+};
+
+static const struct cmd_sub system_subs[] = {
+	{ "info", &cmd_info, false },
+	{ 0 },
+};
+
+const struct cmd cmd_system = {
+	.name = "system",
+	.summary = "Look after inro's own state",
+	.subs = system_subs,
+};
