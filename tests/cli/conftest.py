@@ -34,6 +34,7 @@ import tempfile
 import pytest
 
 import harness
+import registries as registries_module
 
 BUILD = pathlib.Path(os.environ.get("INRO_BUILD")
                      or pathlib.Path(__file__).resolve().parents[2] / "build")
@@ -112,3 +113,18 @@ def user(nothing_left):
 def anyone(request, nothing_left):
     """Each of the two, one after the other."""
     yield from _who(_root_name() if request.param == "root" else _user_name())
+
+
+@pytest.fixture(scope="session")
+def registry_keys():
+    """Certificates are made once for a run of the tests."""
+    yield
+    registries_module.pki_forget()
+
+
+@pytest.fixture
+def registries(nothing_left, registry_keys):
+    """Registries on loopback: see registries.py."""
+    made = registries_module.Registries(tempfile.mkdtemp(prefix="r"))
+    yield made
+    made.stop()
