@@ -192,20 +192,42 @@ static int overlay_new(const struct mount_layers *l, unsigned int attrs, struct 
 	return r < 0 ? r : context_mount(fsfd, "overlay", attrs, err);
 }
 
+/* "volatile" puts a mark into the work directory, and what has one is refused: its last user may
+ * have lost what it wrote. */
+#define VOLATILE_MARK "work/incompat/volatile"
+
+static bool overlay_is_marked(const struct mount_layers *l)
+{
+	return l->throw_away && l->upper_fd >= 0 &&
+	       faccessat(l->work_fd, VOLATILE_MARK, F_OK, 0) == 0;
+}
+
+/* The kernel looks at the lower layers last: an overlay that it refused for them has left a mark.
+ */
+static void overlay_remove_mark(const struct mount_layers *l)
+{
+	unlinkat(l->work_fd, VOLATILE_MARK "/dirty", 0);
+	unlinkat(l->work_fd, VOLATILE_MARK, AT_REMOVEDIR);
+}
+
 int mount_overlay(const struct mount_layers *layers, unsigned int attrs, struct err *err)
 {
 	struct err first = ERR_INIT;
+	bool marked;
 
 	if (layers->n_lower == 0)
 		return err_fail(err, ERR_INVALID, "an overlay needs at least one lower layer");
 	if (layers->n_lower > MOUNT_LAYERS_MAX)
 		return err_fail(err, ERR_LIMIT, "overlayfs takes %d layers at most, not %zu",
 				MOUNT_LAYERS_MAX, layers->n_lower);
+	marked = overlay_is_marked(layers);
 	int fd = overlay_new(layers, attrs, &first);
 	/* EINVAL is also how kernels before 6.15 refuse layers that are detached mounts. */
 	if (fd == -E2BIG)
 		return mount_overlay_apart(layers, attrs, err);
 	if (fd == -EINVAL) {
+		if (!marked && overlay_is_marked(layers))
+			overlay_remove_mark(layers);
 		int apart = mount_overlay_apart(layers, attrs, NULL);
 		if (apart >= 0)
 			return apart;
