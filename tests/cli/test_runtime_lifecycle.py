@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -36,6 +37,19 @@ def test_run_gives_output_and_status(anyone):
     assert anyone.bundle("sh", "-c", "kill -9 $$", name="b3").run().code in (0, 137)
     b = anyone.bundle("cat", name="b4")
     assert b.run(input="through the container\n").ok().out == "through the container\n"
+
+
+def test_cgroup_of_the_driver(root):
+    """A directory that the runtime makes, or a scope that systemd does."""
+    create(root.bundle("true")).ok()
+    lines = pathlib.Path(f"/proc/{state(root)['pid']}/cgroup").read_text().splitlines()
+    paths = [line.split(":", 2)[2] for line in lines]
+    if "--systemd-cgroup" in harness.RUNTIME_OPTIONS:
+        assert "/system.slice/inro-c1.scope" in paths
+        shown = root.run("systemctl", "show", "--property=ActiveState,Delegate", "inro-c1.scope")
+        assert sorted(shown.ok().out.split()) == ["ActiveState=active", "Delegate=yes"]
+    else:
+        assert any(path.endswith("/inro/c1") for path in paths), paths
 
 
 def test_signal_death_is_128_plus_n(root):
