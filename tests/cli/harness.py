@@ -32,6 +32,8 @@ APPLETS = """
 FOREIGN_CGROUP = re.compile(r"^inro-test-\d+$|\.(service|mount|socket)$")
 # Of inro-runtime, for all tests: --systemd-cgroup, in the VM.
 RUNTIME_OPTIONS = os.environ.get("INRO_TEST_RUNTIME_OPTIONS", "").split()
+# Of the rounds of a test that tries its luck, these are done: in the VM, which is slow, a quarter.
+ROUNDS_PERCENT = int(os.environ.get("INRO_TEST_ROUNDS_PERCENT", "100"))
 SHELL_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # The set that docker gives.
@@ -82,6 +84,11 @@ BASE_CONFIG = {
 def machine_cannot(reason):
     """Skips, for what this machine really can't do; any other skip is a failure in CI."""
     pytest.skip("this machine cannot: " + reason)
+
+
+def rounds(count):
+    """How often a test of a race tries, where that is count times on an ordinary machine."""
+    return max(1, count * ROUNDS_PERCENT // 100)
 
 
 def wait_for(condition, seconds=5, what="condition"):

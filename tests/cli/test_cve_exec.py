@@ -47,7 +47,7 @@ class Lurker:
         """Enters until it has looked at a process of the runtime, and then some more."""
         for n in range(1000):
             self.who.runtime("exec", "c1", "true").ok()
-            if n >= 60 and "first" in self.found.read_text():
+            if n >= harness.rounds(60) and "first" in self.found.read_text():
                 break
 
     def finish(self):

@@ -14,7 +14,7 @@ import pytest
 import engine
 import harness
 
-ROUNDS = 40
+ROUNDS = harness.rounds(40)
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
