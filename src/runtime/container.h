@@ -17,6 +17,10 @@ struct runtime {
 	/* What takes long to close, selfexe_mount_fd(): create and exec do it while they wait.
 	 * 0 or -EBADF: nothing. */
 	int idle_close_fd;
+	/* The memory of the program's own arguments: what waits in a container overwrites it. NULL:
+	 * it stays as it is. */
+	char *args;
+	size_t args_len;
 };
 
 struct container_stdio {

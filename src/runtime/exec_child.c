@@ -239,7 +239,7 @@ static const struct init_step stage_steps[] = {
 	{ NULL, close_fds },
 	{ NULL, process_cwd_early },
 	{ NULL, process_user },
-	{ NULL, init_forget_environment },
+	{ NULL, init_forget_caller },
 	{ NULL, reduce_caps },
 };
 

@@ -135,11 +135,20 @@ static int close_fds(struct init *in, struct err *err)
 	return r < 0 ? err_errno(err, -r, "closing what the host has open") : 0;
 }
 
-int init_forget_environment(struct init *in, struct err *err)
+int init_forget_caller(struct init *in, struct err *err)
 {
-	(void)in, (void)err;
+	static const char title[] = "inro-runtime init";
+	size_t len = in->rt->args_len;
+
+	(void)err;
 	for (char **var = environ; var && *var; var++)
 		explicit_bzero(*var, strlen(*var));
+	if (len < 2)
+		return 0;
+	explicit_bzero(in->rt->args, len);
+	memcpy(in->rt->args, title, len - 2 < strlen(title) ? len - 2 : strlen(title));
+	/* As the last byte is not NUL, the kernel shows the first string and nothing behind it. */
+	in->rt->args[len - 1] = ' ';
 	return 0;
 }
 
@@ -217,7 +226,7 @@ static const struct init_step set_up[] = {
 	{ NULL, process_user },
 	{ NULL, process_cwd },
 	{ NULL, process_program },
-	{ NULL, init_forget_environment },
+	{ NULL, init_forget_caller },
 	{ NULL, reduce_caps },
 };
 

@@ -86,8 +86,9 @@ _Noreturn void init_main(struct init *in);
 int init_reset_process(struct init *in, struct err *err); /* signals; a session of its own */
 int init_join_keyring(struct init *in, struct err *err);
 /* The memory of what the container may see is a copy of the runtime's, whose caller may have left
- * secrets in the environment. Hooks do not get it either. */
-int init_forget_environment(struct init *in, struct err *err);
+ * secrets in the environment and names of the host in the arguments. Hooks do not get the former
+ * either. */
+int init_forget_caller(struct init *in, struct err *err);
 /* Loads the filter if it is one of seccomp_is_early(); then no capability is kept for that. */
 int init_load_early(struct init *in, struct err *err);
 int init_give_up(struct init *in, struct err *err); /* capabilities, no_new_privs, seccomp */

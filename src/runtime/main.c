@@ -72,6 +72,10 @@ static bool has_full_root(void)
 	return full;
 }
 
+/* Known to main() only: the parser of options moves the pointers. */
+static char *own_args;
+static size_t own_args_len;
+
 static int set_up_log(struct globals *g, struct err *err)
 {
 	enum log_level level = g->debug ? LOG_DEBUG : LOG_INFO;
@@ -105,6 +109,8 @@ static int set_up(void *globals, struct err *err)
 		g->rt.rootless = str_eq(g->rootless, "true");
 	g->rt.systemd_cgroup = g->systemd_cgroup;
 	g->rt.idle_close_fd = selfexe_mount_fd();
+	g->rt.args = own_args;
+	g->rt.args_len = own_args_len;
 	if (!g->root && geteuid() == 0 && !g->rt.rootless)
 		g->root = xstrdup("/run/inro/runtime");
 	else if (!g->root && run && run[0])
@@ -160,6 +166,10 @@ int main(int argc, char **argv)
 		if (selfexe_protect(argv, &err) < 0)
 			return cli_report(NULL, &err);
 		prctl_name("inro-runtime");
+	}
+	if (argc > 0) {
+		own_args = argv[0];
+		own_args_len = (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]) + 1;
 	}
 	return program_main(&program, argc, argv);
 }

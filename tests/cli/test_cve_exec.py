@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers that do evil to processes which enter them: what exec must withstand."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -268,7 +269,7 @@ def held_at_execve(who, prepare, **kw):
     prepare(b)
     start(who, b)
     rule["names"] = ["execve"]
-    b.save()
+    (who.runtime_root / "c1/config.json").write_text(json.dumps(b.config))
     pidfile = who.dir / "pid"
     with who.popen(*who.runtime_argv("exec", "--pid-file", pidfile, "c1", "true"), **QUIET,
                    **kw) as p:
@@ -289,12 +290,14 @@ def test_the_environment_of_the_caller_is_not_in_the_process_that_enters(root):
                               env={**os.environ, "SECRET": secret}):
         with open(f"/proc/{pid}/environ", "rb") as f:
             assert f.read().strip(b"\0") == b""
+        assert pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() == b"inro-runtime init\0"
         with open(f"/proc/{pid}/maps", encoding="ascii") as f:
             stack = next(line for line in f if "[stack]" in line).split()[0].split("-")
         begin, end = (int(word, 16) for word in stack)
         with open(f"/proc/{pid}/mem", "rb") as f:
             f.seek(begin)
-            assert secret.encode() not in f.read(end - begin)
+            text = f.read(end - begin)
+        assert secret.encode() not in text and b"--pid-file" not in text
 
 
 def test_the_environment_of_the_caller_is_not_in_a_created_container(root):
@@ -303,8 +306,9 @@ def test_the_environment_of_the_caller_is_not_in_a_created_container(root):
     pidfile = root.dir / "pid"
     root.runtime("create", "--bundle", b.path, "--pid-file", pidfile, "c1",
                  env={**os.environ, "SECRET": "token-of-the-host"}, **QUIET).ok()
-    with open(f"/proc/{int(pidfile.read_text())}/environ", "rb") as f:
-        assert f.read().strip(b"\0") == b""
+    proc = pathlib.Path(f"/proc/{int(pidfile.read_text())}")
+    assert (proc / "environ").read_bytes().strip(b"\0") == b""
+    assert (proc / "cmdline").read_bytes() == b"inro-runtime init\0"
     root.runtime("start", "c1").ok()
     out = root.runtime("exec", "c1", "env").ok().out
     assert "PATH=" in out and "token" not in out
