@@ -35,6 +35,10 @@ extern const size_t create_opt_table_len;
 
 /* Logs a failed command's error. The exit status, 1. */
 int cli_report(const void *globals, const struct err *err);
+/* Writes to standard output. what: "the list", for the error. */
+int cli_print(const struct buf *text, const char *what, struct err *err);
+/* --format of list and ps: table or json. */
+extern const char *const cli_list_formats[];
 /* Reads <bundle>/config.json. ret: spec_free(); ret_text: buf_done(). */
 int load_config(const char *bundle, struct spec *ret, struct buf *ret_text, struct err *err);
 /* How many fds from 3 on a container gets by --preserve-fds and by LISTEN_FDS, whose variables are

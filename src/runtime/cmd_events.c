@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/io.h"
 #include "base/log.h"
 #include "base/timeutil.h"
 #include "runtime/cgroup_stats.h"
@@ -28,7 +27,6 @@ static int print_event(const char *type, const char *id, const struct cgroup_sta
 		       struct err *err)
 {
 	CLEANUP(buf_done) struct buf out = BUF_INIT;
-	int r;
 
 	buf_addf(&out, "{\"type\":\"%s\",\"id\":", type);
 	json_write_string(&out, id);
@@ -37,8 +35,7 @@ static int print_event(const char *type, const char *id, const struct cgroup_sta
 		cgroup_stats_write(stats, &out);
 	}
 	buf_adds(&out, "}\n");
-	r = io_write(1, out.data, out.len);
-	return r < 0 ? err_errno(err, -r, "writing an event") : 0;
+	return cli_print(&out, "an event", err);
 }
 
 static int print_stats(const struct runtime *rt, const char *id, struct err *err)

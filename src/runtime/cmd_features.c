@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `features`: runtime-spec features.md. What this program was built to do, not what the machine it
  * runs on can; each list is that of the table which is worked by. */
-#include "base/io.h"
 #include "runtime/cli.h"
 #include "runtime/mempolicy.h"
 #include "runtime/mount_opts.h"
@@ -77,7 +76,6 @@ static void add_linux(struct buf *b)
 static int run_features(const void *globals, void *opts, char **args, struct err *err)
 {
 	CLEANUP(buf_done) struct buf b = BUF_INIT;
-	int r;
 
 	buf_adds(&b, "{\n  \"ociVersionMin\": \"1.0.0\",\n  \"ociVersionMax\": \"" SPEC_VERSION
 		     "\",\n  ");
@@ -90,8 +88,7 @@ static int run_features(const void *globals, void *opts, char **args, struct err
 	buf_adds(&b, "  \"annotations\": {\"org.opencontainers.runc.checkpoint.enabled\": "
 		     "\"true\"},\n");
 	buf_adds(&b, "  \"potentiallyUnsafeConfigAnnotations\": [\"org.systemd.property.\"]\n}\n");
-	r = io_write(1, b.data, b.len);
-	return r < 0 ? err_errno(err, -r, "writing the features") : 0;
+	return cli_print(&b, "the features", err);
 }
 
 const struct cmd cmd_features = {

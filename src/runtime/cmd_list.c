@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -62,11 +61,9 @@ static int run_list(const void *globals, void *opts, char **args, struct err *er
 	else if (!o->quiet)
 		table_write(t, true, &out);
 	table_free(t);
-	r = io_write(1, buf_str(&out), out.len);
-	return r < 0 ? err_errno(err, -r, "writing the list") : 0;
+	return cli_print(&out, "the list", err);
 }
 
-static const char *const formats[] = { "table", "json", NULL };
 static const struct opt opts[] = {
 	{ .name = "format",
 	  .short_name = 'f',
@@ -74,7 +71,7 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct list_opts, format),
 	  .arg = "FORMAT",
 	  .help = "How to print the list",
-	  .choices = formats },
+	  .choices = cli_list_formats },
 	{ .name = "quiet",
 	  .short_name = 'q',
 	  .kind = OPT_FLAG,

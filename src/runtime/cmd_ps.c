@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
-#include "base/io.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -172,11 +171,9 @@ static int run_ps(const void *globals, void *opts, char **args, struct err *err)
 	free(pids.items);
 	if (r < 0)
 		return r;
-	r = io_write(1, buf_str(&out), out.len);
-	return r < 0 ? err_errno(err, -r, "writing the list") : 0;
+	return cli_print(&out, "the list", err);
 }
 
-static const char *const formats[] = { "table", "json", NULL };
 static const struct opt opts[] = {
 	{ .name = "format",
 	  .short_name = 'f',
@@ -184,7 +181,7 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct ps_opts, format),
 	  .arg = "FORMAT",
 	  .help = "How to print the processes",
-	  .choices = formats },
+	  .choices = cli_list_formats },
 };
 
 const struct cmd cmd_ps = {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/io.h"
 #include "runtime/cli.h"
 
 static int run_state(const void *globals, void *opts, char **args, struct err *err)
@@ -12,8 +11,7 @@ static int run_state(const void *globals, void *opts, char **args, struct err *e
 		return r;
 	container_state_write(&st, &out);
 	buf_addc(&out, '\n');
-	r = io_write(1, out.data, out.len);
-	return r < 0 ? err_errno(err, -r, "writing the state") : 0;
+	return cli_print(&out, "the state", err);
 }
 
 const struct cmd cmd_state = {

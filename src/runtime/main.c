@@ -134,6 +134,15 @@ int cli_report(const void *globals, const struct err *err)
 	return 1;
 }
 
+const char *const cli_list_formats[] = { "table", "json", NULL };
+
+int cli_print(const struct buf *text, const char *what, struct err *err)
+{
+	int r = io_write(1, buf_str(text), text->len);
+
+	return r < 0 ? err_errno(err, -r, "writing %s", what) : 0;
+}
+
 static const struct program program = {
 	.name = "inro-runtime",
 	.summary = "Run containers from OCI bundles",
