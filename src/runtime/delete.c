@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/timeutil.h"
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/state.h"
@@ -196,9 +197,10 @@ static void kill_unlocked(const struct runtime *rt, const char *id)
 static int lock_by_force(const struct runtime *rt, const char *id, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	int64_t end = time_monotonic_ns() + BUSY_TIMEOUT_MS * INT64_C(1000000);
 	int dir = -EAGAIN;
 
-	for (int i = 0; i < BUSY_TIMEOUT_MS / 10; i++) {
+	while (time_monotonic_ns() < end) {
 		dir = state_dir_open(rt, id, LOCK_EX | LOCK_NB, err);
 		if (dir != -EAGAIN)
 			return dir;
