@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -38,11 +39,26 @@ static int open_dir(const char *path, bool make, const char *what, struct err *e
 	return fd < 0 ? err_errno(err, errno, "%s: opening %s", what, path) : fd;
 }
 
+/* criu follows links in it when it writes, and what it reads there runs as root. As with runc that
+ * is the caller's choice. */
+static void check_owner(int dir, const char *path)
+{
+	struct stat st;
+
+	if (fstat(dir, &st) < 0)
+		return;
+	if (st.st_uid != geteuid() || (st.st_mode & S_IWOTH) || (st.st_mode & S_IWGRP && st.st_gid))
+		log_warn("--image-path: other users may write in %s: they can have files of the "
+			 "host overwritten, and anything restored",
+			 path);
+}
+
 int criu_dirs_open(const struct criu_args *args, bool make, struct criu_dirs *ret, struct err *err)
 {
 	ret->images = open_dir(args->image_path, make, "--image-path", err);
 	if (ret->images < 0)
 		return ret->images;
+	check_owner(ret->images, args->image_path);
 	if (args->work_path)
 		ret->work = open_dir(args->work_path, true, "--work-path", err);
 	else

@@ -84,6 +84,19 @@ def test_a_dump(fake):
     assert fake.images.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("mode, owner, warns", [
+    (0o700, 0, False), (0o755, 0, False), (0o1777, 0, True), (0o700, 1000, True)])
+def test_images_that_others_can_write(fake, mode, owner, warns):
+    """It goes on, as with runc."""
+    fake.start()
+    fake.images.mkdir()
+    fake.images.chmod(mode)
+    os.chown(fake.images, owner, 0)
+    assert ("other users may write" in fake.dump().ok().err) == warns
+    (fake.images / "descriptors.json").write_text('["/dev/null","/dev/null","/dev/null"]')
+    assert ("other users may write" in fake.restore(mode="fails").err) == warns
+
+
 def test_the_bundle_has_changed(fake):
     """What counts is what the container was created with."""
     data = fake.who.dir / "data"
