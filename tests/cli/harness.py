@@ -5,6 +5,7 @@ conftest.py turns these into fixtures; its docstring says how to write a test.
 """
 
 import copy
+import functools
 import json
 import os
 import pathlib
@@ -89,6 +90,20 @@ def machine_cannot(reason):
 def rounds(count):
     """How often a test of a race tries, where that is count times on an ordinary machine."""
     return max(1, count * ROUNDS_PERCENT // 100)
+
+
+@functools.cache
+def _criu_problem():
+    if not shutil.which("criu"):
+        return "criu is not installed"
+    done = subprocess.run(["criu", "check"], capture_output=True, text=True, check=False)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if "Error" in line]
+    return None if done.returncode == 0 else "criu check: " + (lines or ["failed"])[-1]
+
+
+def needs_criu():
+    if _criu_problem():
+        machine_cannot(_criu_problem())
 
 
 def wait_for(condition, seconds=5, what="condition"):

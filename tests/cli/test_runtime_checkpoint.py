@@ -24,20 +24,9 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 COUNT = "exec 9>/dev/shm/n; i=0; while :; do i=$((i+1)); echo $i >&9; sleep 0.05; done"
 
 
-@functools.cache
-def criu_problem():
-    """Why criu can't work here, or None."""
-    if not shutil.which("criu"):
-        return "criu is not installed"
-    done = subprocess.run(["criu", "check"], capture_output=True, text=True, check=False)
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if "Error" in line]
-    return None if done.returncode == 0 else "criu check: " + (lines or ["failed"])[-1]
-
-
 @pytest.fixture(autouse=True)
 def needs_criu():
-    if criu_problem():
-        harness.machine_cannot(criu_problem())
+    harness.needs_criu()
 
 
 @functools.cache

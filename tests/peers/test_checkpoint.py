@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers that engines save and bring back, by criu under inro-runtime."""
 
-import functools
-import shutil
 import subprocess
 
 import pytest
@@ -12,19 +10,9 @@ import harness
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done"
 
 
-@functools.cache
-def criu_problem():
-    if not shutil.which("criu"):
-        return "criu is not installed"
-    done = subprocess.run(["criu", "check"], capture_output=True, text=True, check=False)
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if "Error" in line]
-    return None if done.returncode == 0 else "criu check: " + (lines or ["failed"])[-1]
-
-
 @pytest.fixture(autouse=True)
 def needs_criu():
-    if criu_problem():
-        harness.machine_cannot(criu_problem())
+    harness.needs_criu()
 
 
 def numbers(engine, name):
