@@ -5,7 +5,7 @@
 
 #define BLANK " \t"
 #define WORD  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-#define KEY   WORD "."
+#define KEY   WORD "./"
 
 struct parser {
 	struct ini_entry entry;
@@ -73,7 +73,7 @@ static int parse_key(struct parser *p, char *s, struct err *err)
 	value = trim(equals + 1);
 	if (!*key || strspn(key, KEY) != strlen(key))
 		return err_fail(err, ERR_INVALID,
-				"a key has letters, digits, \"_\", \"-\" and \".\" only");
+				"a key has letters, digits, \"_\", \"-\", \".\" and \"/\" only");
 	n = strlen(value);
 	if (value[0] == '"') {
 		if (n < 2 || strchr(value + 1, '"') != value + n - 1)

@@ -4,7 +4,7 @@
  *
  *   [section]                  letters, digits, "_" and "-"
  *   [section "subject"]        the subject is any text without quotes
- *   key = value                key: letters, digits, "_", "-", "."; spaces around the value don't
+ *   key = value                key: letters, digits, "_", "-", ".", "/"; spaces around the value don't
  *                              count; a value in double quotes is what is between them
  *   # comment, ; comment       also behind spaces; not behind a value
  *

@@ -108,5 +108,7 @@ void opt_write_help(const struct program *prog, const struct cmd *cmd, struct bu
 void opt_write_help_as(const struct program *prog, const struct cmd *cmd, const char *words,
 		       struct buf *out);
 void opt_write_man(const struct program *prog, const struct cmd *cmd, struct buf *out); /* scdoc */
+/* Appends s with what scdoc(5) would take for markup escaped. */
+void opt_man_text(struct buf *out, const char *s);
 int opt_write_completion(const struct program *prog, const char *shell, struct buf *out,
 			 struct err *err);

@@ -4,8 +4,7 @@
 
 #include "base/opt_internal.h"
 
-/* Escapes what scdoc would take for markup. */
-static void add_text(struct buf *out, const char *s)
+void opt_man_text(struct buf *out, const char *s)
 {
 	bool line_start = true;
 
@@ -34,11 +33,11 @@ static void write_option(const struct opt *o, struct buf *out)
 		buf_adds(out, o->flags & OPT_OPTIONAL_ARG ? "_\\]" : "_");
 	}
 	buf_adds(out, "\n\t");
-	add_text(out, o->help);
+	opt_man_text(out, o->help);
 	buf_addc(out, '.');
 	for (size_t i = 0; o->choices && o->choices[i]; i++) {
 		buf_adds(out, i ? ", " : " One of ");
-		add_text(out, o->choices[i]);
+		opt_man_text(out, o->choices[i]);
 	}
 	buf_adds(out, o->choices ? ".\n\n" : "\n\n");
 }
@@ -55,7 +54,7 @@ static void write_head(const char *title, const char *summary, struct buf *out)
 {
 	buf_addf(out, "%s(1) \"inro " INRO_VERSION "\" \"inro manual\"\n\n# NAME\n\n%s - ", title,
 		 title);
-	add_text(out, summary);
+	opt_man_text(out, summary);
 	buf_adds(out, "\n\n# SYNOPSIS\n\n");
 }
 
@@ -72,13 +71,13 @@ static void write_group(const struct program *prog, const struct opt_paths *path
 {
 	buf_addf(out, "*%s %s* COMMAND \\[ARG...\\]\n\n# DESCRIPTION\n\n", prog->name,
 		 opt_paths_first(paths, group));
-	add_text(out, group->summary);
+	opt_man_text(out, group->summary);
 	buf_adds(out, ".\n\n# COMMANDS\n\n");
 	for (const struct cmd_sub *sub = group->subs; sub->name; sub++) {
 		if (sub->alias || (sub->cmd->flags & CMD_HIDDEN))
 			continue;
 		buf_addf(out, "*%s*\n\t", sub->name);
-		add_text(out, sub->cmd->summary);
+		opt_man_text(out, sub->cmd->summary);
 		buf_adds(out, ": *");
 		add_page(prog, opt_paths_first(paths, sub->cmd), out);
 		buf_adds(out, "*(1).\n\n");
@@ -94,15 +93,15 @@ static void write_description(const struct program *prog, const struct opt_paths
 	cleanup_buf struct buf others = BUF_INIT;
 
 	buf_addf(out, "*%s %s* ", prog->name, words);
-	add_text(out, cmd->args);
+	opt_man_text(out, cmd->args);
 	buf_adds(out, "\n\n# DESCRIPTION\n\n");
-	add_text(out, cmd->summary);
+	opt_man_text(out, cmd->summary);
 	buf_adds(out, ".\n\n");
 	opt_paths_others(paths, cmd, words, separator, &others);
 	if (others.len)
 		buf_addf(out, "The same as *%s %s*.\n\n", prog->name, buf_str(&others));
 	if (cmd->details) {
-		add_text(out, cmd->details);
+		opt_man_text(out, cmd->details);
 		buf_adds(out, "\n\n");
 	}
 	write_options(cmd->opts, cmd->n_opts, out);
@@ -131,13 +130,13 @@ void opt_write_man(const struct program *prog, const struct cmd *cmd, struct buf
 	}
 	write_head(prog->name, prog->summary, out);
 	buf_addf(out, "*%s* \\[OPTIONS\\] COMMAND \\[ARG...\\]\n\n# DESCRIPTION\n\n", prog->name);
-	add_text(out, prog->summary);
+	opt_man_text(out, prog->summary);
 	buf_adds(out, ".\n\n# COMMANDS\n\n");
 	for (size_t i = 0; prog->cmds[i]; i++) {
 		if (prog->cmds[i]->flags & CMD_HIDDEN)
 			continue;
 		buf_addf(out, "*%s-%s*(1)\n\t", prog->name, prog->cmds[i]->name);
-		add_text(out, prog->cmds[i]->summary);
+		opt_man_text(out, prog->cmds[i]->summary);
 		buf_adds(out, ".\n\n");
 	}
 	write_options(prog->opts, prog->n_opts, out);

@@ -15,6 +15,7 @@ int cli_engine(const void *globals, struct engine *ret, struct err *err)
 	int r = engine_init(ret, g->root, g->runroot, err);
 
 	ret->debug = g->debug;
+	ret->config_file = g->config ? xstrdup(g->config) : NULL;
 	return r;
 }
 

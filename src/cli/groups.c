@@ -35,6 +35,7 @@ const struct cmd cmd_container = {
 };
 
 static const struct cmd_sub system_subs[] = {
+	{ "config", &cmd_config, false },
 	{ "info", &cmd_info, false },
 	{ 0 },
 };

@@ -20,6 +20,11 @@ static const struct opt global_opts[] = {
 	  OPT_FIELD(struct globals, runroot),
 	  .arg = "DIR",
 	  .help = "directory of what does not outlive a reboot (INRO_RUNROOT)" },
+	{ .name = "config",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct globals, config),
+	  .arg = "FILE",
+	  .help = "file of settings that is read instead of all others (INRO_CONFIG)" },
 	{ .name = "debug",
 	  .short_name = 'D',
 	  .kind = OPT_FLAG,
@@ -58,8 +63,9 @@ static int report(const void *globals, const struct err *err)
 }
 
 static const struct cmd *const commands[] = {
-	&cmd_run,  &cmd_ps,      &cmd_rm,    &cmd_images,    &cmd_import, &cmd_load,    &cmd_rmi,
-	&cmd_info, &cmd_version, &cmd_image, &cmd_container, &cmd_system, &cmd_cleanup, NULL,
+	&cmd_run,   &cmd_ps,        &cmd_rm,     &cmd_images,  &cmd_import,
+	&cmd_load,  &cmd_rmi,       &cmd_info,   &cmd_config,  &cmd_version,
+	&cmd_image, &cmd_container, &cmd_system, &cmd_cleanup, NULL,
 };
 
 static const struct program program = {

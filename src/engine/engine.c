@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/config.h"
 #include "engine/db.h"
 
 #define ROOT_DEFAULT    "/var/lib/inro"
@@ -150,6 +151,8 @@ void engine_done(struct engine *eng)
 	free(eng->root);
 	free(eng->runroot);
 	free(eng->self_path);
+	free(eng->config_file);
+	config_free(eng->config);
 	free(eng->runtime.root);
 	*eng = (struct engine)ENGINE_INIT;
 }

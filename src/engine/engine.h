@@ -12,14 +12,17 @@
 #include "image/image.h"
 #include "runtime/container.h"
 
+struct config;
 struct db;
 
 struct engine {
 	char *root, *runroot;
-	char *self_path;   /* this program's own file, for the clean-up role */
-	int root_fd;       /* O_DIRECTORY, -EBADF until engine_dirs() */
-	int containers_fd; /* <root>/containers */
-	int run_fd;        /* <runroot>/containers */
+	char *self_path;       /* this program's own file, for the clean-up role */
+	char *config_file;     /* --config, read instead of all others; or NULL */
+	struct config *config; /* NULL until config_get() */
+	int root_fd;           /* O_DIRECTORY, -EBADF until engine_dirs() */
+	int containers_fd;     /* <root>/containers */
+	int run_fd;            /* <runroot>/containers */
 	bool rootless, debug;
 	struct db *db; /* NULL until engine_db() */
 	struct image_store store;

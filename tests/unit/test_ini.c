@@ -76,8 +76,8 @@ static void test_errors(void **state)
 	fails("[a \"b]", "f:1: " SECTION);
 	fails("[a.b]", "f:1: " SECTION);
 	fails("word", "f:1: expected KEY = VALUE");
-	fails("= b", "f:1: a key has letters, digits, \"_\", \"-\" and \".\" only");
-	fails("a b = c", "f:1: a key has letters, digits, \"_\", \"-\" and \".\" only");
+	fails("= b", "f:1: a key has letters, digits, \"_\", \"-\", \".\" and \"/\" only");
+	fails("a b = c", "f:1: a key has letters, digits, \"_\", \"-\", \".\" and \"/\" only");
 	fails("a = \"b", "f:1: expected a quote at the end");
 	fails("a = \"b\"c", "f:1: expected a quote at the end");
 	fails("a = \"", "f:1: expected a quote at the end");

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings, and what their values must look like. */
+#include "engine/config.h"
+
+#include "base/str.h"
+#include "oci/reference.h"
+
+#define GLOBAL(member)   offsetof(struct config, member)
+#define REGISTRY(member) offsetof(struct config_registry, member)
+
+/* "host[:port][/path]": what a whole reference may begin with. */
+static int check_location(const char *word, struct err *err)
+{
+	cleanup_free char *name = xasprintf("%s/any/path", word);
+	cleanup_reference struct reference ref = { 0 };
+	cleanup_free char *whole = NULL;
+
+	if (reference_parse(name, &ref, NULL) == 0)
+		whole = reference_repository(&ref);
+	if (whole && str_eq(whole, name))
+		return 0;
+	return err_fail(
+	    err, ERR_INVALID,
+	    "expected a registry like host.example:5000 or host.example/path, got \"%s\"", word);
+}
+
+static int check_mirror(const char *word, struct err *err)
+{
+	const char *rest = str_after(word, "https://");
+
+	if (!rest)
+		rest = str_after(word, "http://");
+	return check_location(rest ? rest : word, err);
+}
+
+static int check_reference(const char *word, struct err *err)
+{
+	const char *slash = strchr(word, '/');
+	cleanup_free char *domain = xstrndup(word, slash ? (size_t)(slash - word) : 0);
+	cleanup_reference struct reference ref = { 0 };
+
+	if (reference_parse(word, &ref, err) < 0)
+		return -EINVAL;
+	if (!str_eq(ref.domain, domain))
+		return err_fail(err, ERR_INVALID,
+				"expected a whole reference like docker.io/library/debian, got "
+				"\"%s\"",
+				word);
+	return 0;
+}
+
+static int check_directory(const char *word, struct err *err)
+{
+	if (word[0] == '/')
+		return 0;
+	return err_fail(err, ERR_INVALID, "expected an absolute path, got \"%s\"", word);
+}
+
+static int check_proxy(const char *word, struct err *err)
+{
+	static const char *const schemes[] = { "http://", "https://", "socks5://", "socks5h://" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		const char *rest = str_after(word, schemes[i]);
+
+		if (rest && *rest && *rest != '/')
+			return 0;
+	}
+	return err_fail(err, ERR_INVALID,
+			"expected an address like http://proxy.example:3128, got \"%s\"", word);
+}
+
+const struct config_setting config_settings[] = {
+	{ .section = "image",
+	  .key = "short_names",
+	  .kind = CONFIG_LIST,
+	  .offset = GLOBAL(image.short_names),
+	  .initial = "docker.io",
+	  .arg = "REGISTRY[, ...]",
+	  .check = check_location,
+	  .help =
+	      "Where an image is looked for whose name has no registry, in this order. An entry "
+	      "may have a path: \"quay.io/team\"." },
+	{ .section = "image",
+	  .key = "alias.",
+	  .kind = CONFIG_MAP,
+	  .offset = GLOBAL(image.aliases),
+	  .arg = "REFERENCE",
+	  .check = check_reference,
+	  .help = "What a short name stands for, instead of a search: with \"alias.web = "
+		  "quay.io/team/web\", \"inro run web:2\" takes quay.io/team/web:2." },
+	{ .section = "image",
+	  .key = "max_size",
+	  .kind = CONFIG_BYTES,
+	  .offset = GLOBAL(image.max_size),
+	  .initial = "0",
+	  .arg = "BYTES",
+	  .help = "How much images may take on the disk, like \"20g\"; then those that nobody has "
+		  "used for the longest time and no container needs are removed after a pull. 0: "
+		  "no limit." },
+	{ .section = "transfer",
+	  .key = "parallel",
+	  .kind = CONFIG_COUNT,
+	  .offset = GLOBAL(transfer.parallel),
+	  .initial = "6",
+	  .arg = "NUMBER",
+	  .min = 1,
+	  .max = 32,
+	  .help = "How many layers are downloaded or uploaded at the same time." },
+	{ .section = "transfer",
+	  .key = "retries",
+	  .kind = CONFIG_COUNT,
+	  .offset = GLOBAL(transfer.retries),
+	  .initial = "5",
+	  .arg = "NUMBER",
+	  .max = 100,
+	  .help =
+	      "How often a request to a registry is tried again when it fails for a reason that "
+	      "may pass, such as a broken connection." },
+	{ .section = "transfer",
+	  .key = "timeout",
+	  .kind = CONFIG_DURATION,
+	  .offset = GLOBAL(transfer.timeout_s),
+	  .initial = "60s",
+	  .arg = "DURATION",
+	  .min = 1,
+	  .max = 24 * 3600,
+	  .help = "How long to wait for a registry that doesn't answer or stops sending: \"90s\", "
+		  "\"2m\"." },
+	{ .section = "transfer",
+	  .key = "http_proxy",
+	  .kind = CONFIG_STR,
+	  .offset = GLOBAL(transfer.http_proxy),
+	  .arg = "URL",
+	  .check = check_proxy,
+	  .help = "The proxy for http://. The environment's http_proxy comes first." },
+	{ .section = "transfer",
+	  .key = "https_proxy",
+	  .kind = CONFIG_STR,
+	  .offset = GLOBAL(transfer.https_proxy),
+	  .arg = "URL",
+	  .check = check_proxy,
+	  .help = "The proxy for https://. The environment's https_proxy comes first." },
+	{ .section = "transfer",
+	  .key = "no_proxy",
+	  .kind = CONFIG_STR,
+	  .offset = GLOBAL(transfer.no_proxy),
+	  .arg = "HOST[, ...]",
+	  .help = "Hosts and domains that are reached without a proxy. The environment's no_proxy "
+		  "comes first." },
+	{ .section = CONFIG_REGISTRY,
+	  .key = "mirror",
+	  .kind = CONFIG_LIST,
+	  .offset = REGISTRY(mirrors),
+	  .arg = "URL",
+	  .check = check_mirror,
+	  .help = "A mirror that pulls try before the registry itself: \"https://mirror.example\", "
+		  "with a path when it keeps this registry's repositories below one. What is said "
+		  "of the mirror (insecure, tls_dir) stands in a section of its own." },
+	{ .section = CONFIG_REGISTRY,
+	  .key = "location",
+	  .kind = CONFIG_STR,
+	  .offset = REGISTRY(location),
+	  .arg = "HOST[:PORT][/PATH]",
+	  .check = check_location,
+	  .help = "Where this registry really is. Names of images stay what they are." },
+	{ .section = CONFIG_REGISTRY,
+	  .key = "blocked",
+	  .kind = CONFIG_BOOL,
+	  .offset = REGISTRY(blocked),
+	  .arg = "BOOL",
+	  .help = "Refuse to pull from it, to push to it and to log in." },
+	{ .section = CONFIG_REGISTRY,
+	  .key = "insecure",
+	  .kind = CONFIG_BOOL,
+	  .offset = REGISTRY(insecure),
+	  .arg = "BOOL",
+	  .help = "Don't check its certificate, and use plain http when it has no https. The "
+		  "registries of this machine (localhost, 127.0.0.0/8, ::1) are taken so unless it "
+		  "is false here." },
+	{ .section = CONFIG_REGISTRY,
+	  .key = "tls_dir",
+	  .kind = CONFIG_STR,
+	  .offset = REGISTRY(tls_dir),
+	  .arg = "DIRECTORY",
+	  .check = check_directory,
+	  .help = "Certificates: *.crt of authorities besides the system's, *.cert with *.key "
+		  "for this machine to show. Not set: the directory of the host's name and port in "
+		  "/etc/containers/certs.d or /etc/docker/certs.d." },
+};
+const size_t config_n_settings = ARRAY_SIZE(config_settings);
