@@ -125,6 +125,13 @@ static bool looks_like_domain(const char *s, size_t len)
 	return false;
 }
 
+bool reference_has_domain(const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	return slash && looks_like_domain(text, (size_t)(slash - text));
+}
+
 static void split_name(const char *name, char **ret_domain, char **ret_path)
 {
 	const char *slash = strchr(name, '/');

@@ -37,4 +37,6 @@ char *reference_familiar_repository(const struct reference *ref);
 /* reference_parse() and reference_format() in one step; the caller frees *ret. */
 int reference_normalize(const char *text, char **ret, struct err *err);
 
+/* Does the text name a registry, so that short forms are out of the question? */
+bool reference_has_domain(const char *text);
 bool reference_tag_valid(const char *tag);
