@@ -16,21 +16,6 @@ int path_open_in(int rootfd, const char *path, int flags, mode_t mode, struct er
 	return fd < 0 ? err_errno(err, -fd, "opening %s", path) : fd;
 }
 
-int path_open_in_noxdev(int rootfd, const char *path, int flags, mode_t mode, struct err *err)
-{
-	cleanup_fd int fd = path_resolve(rootfd, path, flags | O_NOFOLLOW, mode, true);
-	struct stat st;
-
-	/* O_PATH | O_NOFOLLOW opens the link itself */
-	if (fd >= 0 && (flags & O_PATH)) {
-		if (fstat(fd, &st) < 0)
-			return err_errno(err, errno, "reading attributes of %s", path);
-		if (S_ISLNK(st.st_mode))
-			return err_errno(err, ELOOP, "opening %s", path);
-	}
-	return fd < 0 ? err_errno(err, -fd, "opening %s", path) : take_fd(fd);
-}
-
 int path_mkdirs_in(int rootfd, const char *path, mode_t mode, struct err *err)
 {
 	const struct path_walk_how how = { .make = PATH_MAKE_DIRS, .dir_mode = mode };

@@ -15,9 +15,6 @@
 
 /* Opens path. flags as open(2), O_CLOEXEC is added; mode for O_CREAT. fd or -errno. */
 int path_open_in(int rootfd, const char *path, int flags, mode_t mode, struct err *err);
-/* Like path_open_in, but the last component must not be a symlink (-ELOOP) and no mount is crossed.
- */
-int path_open_in_noxdev(int rootfd, const char *path, int flags, mode_t mode, struct err *err);
 /* Opens the directory path as O_PATH, making missing components with mode. fd or -errno. */
 int path_mkdirs_in(int rootfd, const char *path, mode_t mode, struct err *err);
 /* Opens the file path (anything but a directory: -EISDIR) as O_PATH, making it (regular, empty) and

@@ -31,7 +31,7 @@ struct create_opts {
 	bool detach, no_subreaper, keep;
 };
 extern const struct opt create_opt_table[];
-extern const size_t create_opt_table_len;
+enum { CREATE_OPTS = 6, RUN_OPTS = 9 }; /* the latter are the whole table */
 
 /* Logs a failed command's error. The exit status, 1. */
 int cli_report(const void *globals, const struct err *err);

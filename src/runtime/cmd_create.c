@@ -56,8 +56,7 @@ const struct opt create_opt_table[] = {
 	  OPT_FIELD(struct create_opts, keep),
 	  .help = "Do not delete the container when it has ended" },
 };
-const size_t create_opt_table_len = ARRAY_SIZE(create_opt_table);
-#define RUN_ONLY_OPTS 3
+_Static_assert(ARRAY_SIZE(create_opt_table) == RUN_OPTS, "as cli.h says");
 
 int load_config(const char *bundle, struct spec *ret, struct buf *ret_text, struct err *err)
 {
@@ -201,7 +200,7 @@ const struct cmd cmd_create = {
 	.args = "[OPTIONS] ID",
 	.summary = "Create a container, which waits to be started",
 	.opts = create_opt_table,
-	.n_opts = ARRAY_SIZE(create_opt_table) - RUN_ONLY_OPTS,
+	.n_opts = CREATE_OPTS,
 	.opts_size = sizeof(struct create_opts),
 	.min_args = 1,
 	.max_args = 1,

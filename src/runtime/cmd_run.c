@@ -37,7 +37,7 @@ const struct cmd cmd_run = {
 	    "The exit status is the container's, 128 and the number of the signal that ended "
 	    "it, or 1 when it could not be run.",
 	.opts = create_opt_table,
-	.n_opts = 9,
+	.n_opts = RUN_OPTS,
 	.opts_size = sizeof(struct create_opts),
 	.min_args = 1,
 	.max_args = 1,

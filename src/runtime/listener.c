@@ -25,8 +25,9 @@ static int send_fd(const struct state *st, pid_t pid, int fd, struct err *err)
 	if (sock < 0 || connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return err_errno(err, errno, "connecting to linux.seccomp.listenerPath %s", path);
 	container_state_write(&st->pub, &state_text);
-	buf_addf(&text, "{\"ociVersion\":\"%s\",\"fds\":[\"seccompFd\"],\"pid\":%d,\"metadata\":",
-		 st->pub.oci_version, pid);
+	buf_adds(&text, "{\"ociVersion\":");
+	json_write_string(&text, st->pub.oci_version);
+	buf_addf(&text, ",\"fds\":[\"seccompFd\"],\"pid\":%d,\"metadata\":", pid);
 	json_write_string(&text, st->listener_metadata ? st->listener_metadata : "");
 	buf_addf(&text, ",\"state\":%s}", buf_str(&state_text));
 	n = fd_send(sock, text.data, text.len, &fd, 1);

@@ -93,23 +93,6 @@ pid_t pidfd_pid(int pidfd)
 	return pid_from_fdinfo(pidfd);
 }
 
-int pidfd_exit_status(int pidfd, int *ret_status)
-{
-	struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
-
-	if (ioctl(pidfd, PIDFD_GET_INFO, &info) < 0)
-		return errno == ENOTTY || errno == EINVAL ? -EOPNOTSUPP : -errno;
-	if (info.mask & PIDFD_INFO_EXIT) {
-		*ret_status = info.exit_code;
-		return 0;
-	}
-	int r = pidfd_poll(pidfd, 0);
-	if (r < 0)
-		return r;
-	/* Exited but not reaped yet: the status is there only once it was. */
-	return r == 0 ? -EAGAIN : -EOPNOTSUPP;
-}
-
 int pidfd_steal_fd(int pidfd, int fd)
 {
 	int r = pidfd_getfd(pidfd, fd, 0);

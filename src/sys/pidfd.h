@@ -17,8 +17,5 @@ void pidfd_kill_child(int *pidfd, pid_t pid);
 /* The pid as this process's pid namespace sees it; -ESRCH when it has exited. Kernel >= 6.13, else
  * from /proc/self/fdinfo. */
 pid_t pidfd_pid(int pidfd);
-/* Wait status of a process that has exited, child or not. Kernel >= 6.15; -EOPNOTSUPP before,
- * -EAGAIN while it runs. */
-int pidfd_exit_status(int pidfd, int *ret_status);
 /* Duplicates fd number fd of that process, CLOEXEC. Needs ptrace rights over it. fd or -errno. */
 int pidfd_steal_fd(int pidfd, int fd);

@@ -70,5 +70,4 @@ bool seccomp_answer(const void *bpf, size_t len, const struct seccomp_call *call
 /* Loads with SECCOMP_FILTER_FLAG_*; returns 0, or the listener fd when NEW_LISTENER is in flags, or
  * -errno. */
 int seccomp_install(const void *bpf, size_t len, unsigned int flags, struct err *err);
-bool seccomp_action_available(uint32_t action);
 bool seccomp_flags_available(unsigned int flags); /* SECCOMP_FILTER_FLAG_* */

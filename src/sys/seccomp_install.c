@@ -35,12 +35,6 @@ int seccomp_install(const void *bpf, size_t len, unsigned int flags, struct err 
 	return (int)r;
 }
 
-bool seccomp_action_available(uint32_t action)
-{
-	action &= SECCOMP_RET_ACTION_FULL;
-	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
-}
-
 bool seccomp_flags_available(unsigned int flags)
 {
 	/* Flags are looked at before the filter, which is nowhere. */

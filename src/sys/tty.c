@@ -47,13 +47,6 @@ int tty_open_pair(int dirfd, int *ret_master, int *ret_slave, struct err *err)
 	return 0;
 }
 
-int tty_index(int master)
-{
-	unsigned int n;
-
-	return ioctl(master, TIOCGPTN, &n) < 0 ? -errno : (int)n;
-}
-
 int tty_get_size(int fd, struct winsize *ret)
 {
 	return ioctl(fd, TIOCGWINSZ, ret) < 0 ? -errno : 0;

@@ -14,8 +14,6 @@
  * either is not on a devpts. Both CLOEXEC; the slave does not become the controlling terminal. 0 or
  * -errno. */
 int tty_open_pair(int dirfd, int *ret_master, int *ret_slave, struct err *err);
-/* The slave's index N of /dev/pts/N, or -errno. */
-int tty_index(int master);
 int tty_get_size(int fd, struct winsize *ret);
 int tty_set_size(int fd, const struct winsize *size);
 /* Makes fd the controlling terminal of this process, which is made a session leader. */

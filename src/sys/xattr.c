@@ -34,17 +34,6 @@ int xattr_get(int fd, const char *name, struct buf *out)
 	return 0;
 }
 
-int xattr_remove(int fd, const char *name)
-{
-	char path[FD_PATH_MAX];
-
-	if (fremovexattr(fd, name) == 0)
-		return 0;
-	if (errno != EBADF)
-		return -errno;
-	return removexattr(fd_proc_path(fd, path), name) < 0 ? -errno : 0;
-}
-
 int xattr_list(int fd, char ***ret_names)
 {
 	char path[FD_PATH_MAX];

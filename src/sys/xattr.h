@@ -11,7 +11,6 @@
 int xattr_set(int fd, const char *name, const void *value, size_t len);
 /* Replaces what out holds. -ENODATA when there is none. */
 int xattr_get(int fd, const char *name, struct buf *out);
-int xattr_remove(int fd, const char *name);
 /* Names as a string list on the heap; NULL when there are none. */
 int xattr_list(int fd, char ***ret_names);
 /* Copies those attributes for which want() says so (NULL: all). */

@@ -70,7 +70,7 @@ static int tty_pair(const void *data)
 	CHECK_OK(tty_open_pair(dir, &master, &slave, &err), &err);
 	CHECK((fcntl(master, F_GETFD) & FD_CLOEXEC) && (fcntl(slave, F_GETFD) & FD_CLOEXEC));
 	CHECK(!(fcntl(master, F_GETFL) & O_NONBLOCK));
-	CHECK(isatty(slave) && tty_index(master) == 0);
+	CHECK(isatty(slave));
 	CHECK(fstat(slave, &st) == 0 && S_ISCHR(st.st_mode));
 	CHECK(tty_set_size(master, &size) == 0 && tty_get_size(slave, &seen) == 0);
 	CHECK(seen.ws_row == 33 && seen.ws_col == 99);
@@ -220,9 +220,6 @@ static void test_xattr(void **state)
 	assert_int_equal(xattr_get(to, "user.a", &value), 0);
 	assert_int_equal(value.len, 7);
 	assert_int_equal(xattr_get(to, "user.b", &value), -ENODATA);
-	assert_int_equal(xattr_remove(fd, "user.a"), 0);
-	assert_int_equal(xattr_get(fd, "user.a", &value), -ENODATA);
-	assert_int_equal(xattr_remove(fd, "user.a"), -ENODATA);
 	close(fd);
 	close(to);
 	close(plain);
