@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -35,10 +36,11 @@ struct creation {
 	int dir;  /* state directory, locked */
 	int sync; /* our end */
 	int console_sock;
-	int notify; /* socket in the container's directory */
-	struct container stage, init;
-	int netns_helper; /* pidfd */
-	bool dir_made, cgroup_made, pid_file_made, exec_seen;
+	int notify;                   /* socket in the container's directory */
+	struct container stage, init; /* the init may be the stage first (in.outside) */
+	int netns_helper;             /* pidfd */
+	unsigned int due;             /* sync_admit() */
+	bool dir_made, cgroup_made, pid_file_made, exec_seen, entered;
 };
 
 static int connect_console(struct creation *c, struct err *err)
@@ -171,7 +173,7 @@ static pid_t clone_first(struct creation *c, struct clone_spec *spec, int *ret_p
 static int clone_init(struct creation *c, struct err *err)
 {
 	bool staged = init_needs_stage(&c->in);
-	struct container *p = staged ? &c->stage : &c->init;
+	struct container *p = staged && !c->in.outside ? &c->stage : &c->init;
 	struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = c->in.cgroup_fd };
 	int pair[2], r;
 	bool joined;
@@ -225,9 +227,11 @@ static int give_maps(struct creation *c, pid_t pid, struct err *err)
 	return r < 0 ? r : tell(c, SYNC_MAPS_DONE, 0, NULL, 0, err);
 }
 
-/* Follows the intermediate process until it has made the init and is gone. */
+/* Follows the intermediate process until it has made the init and is gone, or, when it is to do
+ * what the init does first, until it is in its namespaces. */
 static int follow_stage(struct creation *c, struct err *err)
 {
+	pid_t pid = c->in.outside ? c->init.pid : c->stage.pid;
 	struct sync_msg msg;
 	int r;
 
@@ -236,19 +240,19 @@ static int follow_stage(struct creation *c, struct err *err)
 		if (r >= 0)
 			r = sync_expect(c->sync, SYNC_USERNS_MADE, NULL, err);
 		if (r >= 0)
-			r = give_maps(c, c->stage.pid, err);
+			r = give_maps(c, pid, err);
 		if (r < 0)
 			return r;
 	}
+	if (c->in.outside)
+		return sync_expect(c->sync, SYNC_JOINED, NULL, err);
 	r = sync_expect(c->sync, SYNC_INIT_PID, &msg, err);
 	if (r < 0)
 		return r;
-	c->init.pid = (pid_t)msg.number;
-	if (msg.n_fds == 1) {
-		c->init.pidfd = msg.fds[0];
-		msg.n_fds = 0;
-	}
+	r = sync_take_process(&msg, &c->init, err);
 	sync_msg_done(&msg);
+	if (r < 0)
+		return r;
 	pidfd_wait(c->stage.pidfd, NULL);
 	c->stage.pidfd = fd_close(c->stage.pidfd);
 	return 0;
@@ -267,6 +271,59 @@ static int write_pid_file(struct creation *c, struct err *err)
 	return r;
 }
 
+static int record_process(struct creation *c, struct err *err)
+{
+	int r;
+
+	c->st.pub.pid = c->init.pid;
+	/* Without it no later command would take the process for the container's. One that has
+	 * ended already has left its error to be read. */
+	r = procfs_stat(c->init.pid, NULL, &c->st.pub.pid_start_time);
+	if (r < 0 && r != -ESRCH)
+		return err_errno(err, -r, "reading /proc/%d/stat", c->init.pid);
+	return state_write(c->dir, &c->st, err);
+}
+
+/* Everything once, and only what the configuration asks for. A process that is visible to others
+ * may have lost its socket to them, so what was to come before it comes no more. */
+static unsigned int what_is_due(const struct creation *c)
+{
+	const struct spec *s = c->args->spec;
+	unsigned int first = 0, last = SYNC_BIT(c->args->start ? SYNC_EXEC : SYNC_READY);
+
+	if (c->in.bpf_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		last |= SYNC_BIT(SYNC_LISTENER);
+	if (s->linux_->net_devices.n)
+		first |= SYNC_BIT(SYNC_NETDEV);
+	if (s->hooks && (s->hooks->prestart.n || s->hooks->create_runtime.n))
+		first |= SYNC_BIT(SYNC_HOOKS);
+	if (s->process->terminal)
+		first |= SYNC_BIT(SYNC_CONSOLE);
+	if (!c->in.outside)
+		return first | last;
+	return c->entered ? last : first | SYNC_BIT(SYNC_INIT_PID);
+}
+
+/* The one that set everything up has made the one that will be the container's, inside of the pid
+ * namespace that it joins, and ends. */
+static int take_last(struct creation *c, struct sync_msg *msg, struct err *err)
+{
+	struct container last = { .pidfd = -EBADF };
+	int r = sync_take_process(msg, &last, err);
+
+	if (r < 0)
+		return r;
+	pidfd_wait(c->init.pidfd, NULL);
+	fd_close(c->init.pidfd);
+	c->init = last;
+	c->entered = true;
+	c->due = what_is_due(c);
+	r = record_process(c, err);
+	if (r >= 0)
+		r = write_pid_file(c, err);
+	return r < 0 ? r : tell(c, SYNC_PID, last.pid, NULL, 0, err);
+}
+
 /* While the init mounts: the limits, the record. Then the init may go on past them. */
 static int set_up_meanwhile(struct creation *c, struct err *err)
 {
@@ -276,7 +333,7 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 	bool staged = init_needs_stage(&c->in), userns = c->in.new_ns & CLONE_NEWUSER;
 
 	/* Before it has other ids: a user's systemd moves processes of its user only. */
-	r = userns ? enter_unit(c, staged ? c->stage.pid : c->init.pid, err) : 0;
+	r = userns ? enter_unit(c, c->init.pid > 0 ? c->init.pid : c->stage.pid, err) : 0;
 	if (r >= 0 && staged)
 		r = follow_stage(c, err);
 	else if (r >= 0 && userns)
@@ -287,21 +344,15 @@ static int set_up_meanwhile(struct creation *c, struct err *err)
 		r = finish_cgroup(c, err);
 	if (r < 0)
 		return r;
-	c->st.pub.pid = c->init.pid;
-	/* Without it no later command would take the process for the container's. One that has
-	 * ended already has left its error to be read. */
-	r = procfs_stat(c->init.pid, NULL, &c->st.pub.pid_start_time);
-	if (r < 0 && r != -ESRCH)
-		return err_errno(err, -r, "reading /proc/%d/stat", c->init.pid);
 	state_fill_streams(&c->st, c->args);
-	r = state_write(c->dir, &c->st, err);
+	r = record_process(c, err);
 	if (r >= 0)
 		r = cgroup_apply(&c->cg, c->args->spec->linux_->resources, err);
 	if (r >= 0)
 		r = cgroup_give(&c->cg, c->args->spec, c->init.pid, err);
 	if (r >= 0)
 		r = set_up_rdt(c, err);
-	if (r >= 0)
+	if (r >= 0 && !c->in.outside)
 		r = write_pid_file(c, err);
 	if (r < 0)
 		return r;
@@ -366,11 +417,15 @@ static int created(struct creation *c, struct err *err)
 /* 1: done. */
 static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 {
+	if (msg->type != SYNC_ERROR && !sync_admit(&c->due, msg->type))
+		return err_errno(err, EPROTO, "unexpected message %d of the init", (int)msg->type);
 	switch (msg->type) {
 	case SYNC_ERROR:
 		if (err)
 			*err = msg->err;
 		return msg->err.errnum > 0 ? -msg->err.errnum : -EINVAL;
+	case SYNC_INIT_PID:
+		return take_last(c, msg, err);
 	case SYNC_NETDEV:
 		return give_netdevs(c, msg, err);
 	case SYNC_HOOKS:
@@ -392,6 +447,7 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 static int follow_init(struct creation *c, struct err *err)
 {
 	c->in.idle_close_fd = fd_close(c->in.idle_close_fd);
+	c->due = what_is_due(c);
 	for (;;) {
 		struct sync_msg msg;
 		int r = cancel_wait(c->args->cancel_fd, c->sync, err);
@@ -434,18 +490,30 @@ static int wait_ready(struct creation *c, struct err *err)
 	return notify_wait(c->notify, c->args->notify_host, &c->init, c->args->cancel_fd, err);
 }
 
+/* One may have made another, and may have told so behind what failed here. */
+static void kill_processes(struct creation *c)
+{
+	struct container made = { .pidfd = -EBADF };
+
+	if (c->sync >= 0)
+		shutdown(c->sync, SHUT_RD);
+	pidfd_kill_child(&c->stage.pidfd, c->stage.pid);
+	pidfd_kill_child(&c->init.pidfd, c->init.pid);
+	sync_drain_process(c->sync, &made);
+	pidfd_kill_child(&made.pidfd, made.pid);
+	c->sync = fd_close(c->sync);
+}
+
 static void undo(struct creation *c)
 {
 	struct err err = ERR_INIT;
 
 	/* If it failed for want of descriptors, cleaning up must not. */
-	c->sync = fd_close(c->sync);
 	c->console_sock = fd_close(c->console_sock);
 	c->in.listen_fd = fd_close(c->in.listen_fd);
 
 	netns_helper_done(&c->netns_helper, NULL);
-	pidfd_kill_child(&c->stage.pidfd, c->stage.pid);
-	pidfd_kill_child(&c->init.pidfd, c->init.pid);
+	kill_processes(c);
 	if (c->cgroup_made && cgroup_delete(&c->cg, &err) < 0)
 		log_warn("%s", err.msg);
 	if (rdt_undo(&c->st.rdt, &err) < 0)

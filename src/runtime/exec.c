@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -25,7 +25,8 @@ struct running {
 	int sync; /* our end */
 	int console_sock, pidfd_sock;
 	int64_t listener; /* seccomp notify fd in the process, which waits; or -1 */
-	bool pid_file_made, exec_seen, console_given;
+	unsigned int due; /* sync_admit() */
+	bool pid_file_made, exec_seen;
 };
 
 static int check_state(struct running *x, struct err *err)
@@ -216,10 +217,8 @@ static int start(struct running *x, struct err *err)
 
 static int give_console(struct running *x, struct sync_msg *msg, struct err *err)
 {
-	/* As what is sent may be the container's, it is taken once, and only where it is due. */
-	if (msg->n_fds != 1 || !x->e.spec.process->terminal || x->console_given)
+	if (msg->n_fds != 1)
 		return err_errno(err, EPROTO, "receiving the terminal");
-	x->console_given = true;
 	if (!x->e.args->console_fd_out)
 		return console_send(x->console_sock, msg->fds[0], err);
 	*x->e.args->console_fd_out = msg->fds[0];
@@ -244,31 +243,15 @@ static int give_listener(struct running *x, struct err *err)
 	return err_errno(err, -r, "answering the process");
 }
 
-/* A container that may trace processes could send in the place of the one that it sees: which
- * process it is, to be signalled and written to the pid file, is not to be believed. */
-static int check_process(pid_t pid, int pidfd, struct err *err)
-{
-	siginfo_t info = { 0 };
-
-	if (pidfd_pid(pidfd) != pid ||
-	    waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
-		return err_fail(err, ERR_DENIED, "the process is not a child of this one");
-	return 0;
-}
-
 static int take_process(struct running *x, struct sync_msg *msg, struct err *err)
 {
 	const struct exec_args *a = x->e.args;
 	char text[16];
 	int n, r;
 
-	if (msg->n_fds != 1 || x->process.pidfd >= 0)
-		return err_errno(err, EPROTO, "receiving the process");
-	r = check_process((pid_t)msg->number, msg->fds[0], err);
+	r = sync_take_process(msg, &x->process, err);
 	if (r < 0)
 		return r;
-	x->process = (struct container){ .pid = (pid_t)msg->number, .pidfd = msg->fds[0] };
-	msg->n_fds = 0;
 	if (x->pidfd_sock >= 0) {
 		r = console_send(x->pidfd_sock, x->process.pidfd, err);
 		if (r < 0)
@@ -284,8 +267,22 @@ static int take_process(struct running *x, struct sync_msg *msg, struct err *err
 	return give_listener(x, err);
 }
 
+/* As what is sent may be the container's, it is taken once, and only where it is due. */
+static unsigned int what_is_due(const struct exec *e)
+{
+	unsigned int due = SYNC_BIT(SYNC_INIT_PID) | SYNC_BIT(SYNC_EXEC);
+
+	if (e->spec.process->terminal)
+		due |= SYNC_BIT(SYNC_CONSOLE);
+	if (e->in.bpf_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		due |= SYNC_BIT(SYNC_LISTENER);
+	return due;
+}
+
 static int handle(struct running *x, struct sync_msg *msg, struct err *err)
 {
+	if (msg->type != SYNC_ERROR && !sync_admit(&x->due, msg->type))
+		return err_errno(err, EPROTO, "unexpected message %d", (int)msg->type);
 	switch (msg->type) {
 	case SYNC_ERROR:
 		if (err)
@@ -309,6 +306,7 @@ static int handle(struct running *x, struct sync_msg *msg, struct err *err)
 static int follow(struct running *x, struct err *err)
 {
 	x->e.in.idle_close_fd = fd_close(x->e.in.idle_close_fd);
+	x->due = what_is_due(&x->e);
 	for (;;) {
 		struct sync_msg msg;
 		int r = sync_recv(x->sync, &msg, err);
@@ -333,20 +331,10 @@ static int follow(struct running *x, struct err *err)
  * nobody can send, and without that nothing is executed. */
 static void kill_all(struct running *x)
 {
-	struct sync_msg msg;
-
 	if (x->sync >= 0)
 		shutdown(x->sync, SHUT_RD);
 	pidfd_kill_child(&x->stage.pidfd, x->stage.pid);
-	while (x->process.pidfd < 0 && x->sync >= 0 && sync_recv(x->sync, &msg, NULL) > 0) {
-		if (msg.type == SYNC_INIT_PID && msg.n_fds == 1 &&
-		    check_process((pid_t)msg.number, msg.fds[0], NULL) >= 0) {
-			x->process =
-			    (struct container){ .pid = (pid_t)msg.number, .pidfd = msg.fds[0] };
-			msg.n_fds = 0;
-		}
-		sync_msg_done(&msg);
-	}
+	sync_drain_process(x->sync, &x->process);
 	pidfd_kill_child(&x->process.pidfd, x->process.pid);
 }
 

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -48,31 +47,18 @@ static int final_affinity(struct init *in, struct err *err)
 	return exec_affinity_set(a->final, err);
 }
 
-/* What needs the runtime's rights and procfs, but nothing of the container. The limit on the user's
- * processes waits: this one would count. */
+/* What needs the runtime's rights and procfs, but nothing of the container. */
 static int set_limits(struct init *in, struct err *err)
 {
 	const struct spec_process *p = in->spec->process;
 	bool label = (p->apparmor_profile && p->apparmor_profile[0]) ||
 		     (p->selinux_label && p->selinux_label[0]);
-	struct rlimit now;
 
 	if (p->oom_score_adj.set || label)
 		in->procfs = procfs_open(PROCFS_MOUNTED, err);
 	if (in->procfs < 0 && in->procfs != -EBADF)
 		return in->procfs;
-	for (size_t i = 0; i < p->rlimits.n; i++) {
-		const struct spec_rlimit *l = &p->rlimits.items[i];
-		int r;
-
-		if (str_eq(l->type, "RLIMIT_NPROC") && getrlimit(RLIMIT_NPROC, &now) == 0 &&
-		    l->hard <= now.rlim_max)
-			continue;
-		r = process_rlimit(l, err);
-		if (r < 0)
-			return r;
-	}
-	return process_oom_score(in, err);
+	return process_limits_early(in, err);
 }
 
 /* A scheduler's effect may end at clone (SCHED_FLAG_RESET_ON_FORK), or forbid it (SCHED_DEADLINE).
@@ -253,17 +239,11 @@ static int own_session(struct init *in, struct err *err)
 
 static int last_limits(struct init *in, struct err *err)
 {
-	const struct spec_process *p = in->spec->process;
+	int r = process_limits_late(in, err);
 
-	for (size_t i = 0; i < p->rlimits.n; i++) {
-		int r = str_eq(p->rlimits.items[i].type, "RLIMIT_NPROC")
-			    ? process_rlimit(&p->rlimits.items[i], err)
-			    : 0;
-
-		if (r < 0)
-			return r;
-	}
-	return p->scheduler ? process_sched(in, err) : 0;
+	if (r < 0)
+		return r;
+	return in->spec->process->scheduler ? process_sched(in, err) : 0;
 }
 
 static const struct init_step last_steps[] = {

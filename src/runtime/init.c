@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <sched.h>
+#include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -122,12 +123,13 @@ static int create_hooks(struct init *in, struct err *err)
  */
 static int close_fds(struct init *in, struct err *err)
 {
-	const int keep[] = {
-		in->sync, in->conn, in->listen_fd, in->root, in->host_mnt_fd, log_fd()
-	};
+	const int log = in->outside ? -EBADF : log_fd();
+	const int keep[] = { in->sync, in->conn, in->listen_fd, in->root, in->host_mnt_fd, log };
 	int passed = in->args->preserve_fds;
 	int r;
 
+	if (in->outside)
+		log_setup("inro-runtime", -EBADF, LOG_PLAIN, LOG_ERROR);
 	in->console = in->procfs = -EBADF; /* the first lives on as 0, 1 and 2 */
 	r = fd_close_from(3 + (unsigned int)passed, keep, ARRAY_SIZE(keep));
 	for (int fd = 3; r >= 0 && fd < 3 + passed; fd++)
@@ -182,17 +184,56 @@ int init_load_early(struct init *in, struct err *err)
 	return process_reduce_caps(in, 0, err);
 }
 
+/* A scheduler's effect may end at clone (SCHED_FLAG_RESET_ON_FORK), or forbid it (SCHED_DEADLINE).
+ */
+static bool sched_waits(const struct init *in)
+{
+	return in->outside && !in->entered && in->spec->process->scheduler;
+}
+
+static int sched_now(struct init *in, struct err *err)
+{
+	return sched_waits(in) ? 0 : process_sched(in, err);
+}
+
+static int terminal_now(struct init *in, struct err *err)
+{
+	return in->outside ? 0 : process_ctty(in, err);
+}
+
+static int own_session(struct init *in, struct err *err)
+{
+	setsid();
+	return process_ctty(in, err);
+}
+
 /* After create it may wait for long, where processes that were executed in the container, or others
  * of a pid namespace that it shares, can trace it. */
 static int reduce_caps(struct init *in, struct err *err)
 {
 	const struct spec_hooks *h = in->spec->hooks;
-	int r = process_reduce_caps(in, 0, err);
+	uint64_t needed = 0;
+	int r;
 
+	if (sched_waits(in))
+		needed = UINT64_C(1) << CAP_SYS_NICE;
+	r = process_reduce_caps(in, needed, err);
+	if (needed)
+		return r;
 	/* Hooks are not for the filter. Without create nobody has the time. */
 	if (r < 0 || (h && h->start_container.n) || (in->listen_fd < 0 && !in->joined_ns))
 		return r;
 	return init_load_early(in, err);
+}
+
+static int sched_late(struct init *in, struct err *err)
+{
+	int r;
+
+	if (!in->spec->process->scheduler)
+		return 0;
+	r = process_sched(in, err);
+	return r < 0 ? r : reduce_caps(in, err);
 }
 
 static const struct init_step set_up[] = {
@@ -208,11 +249,11 @@ static const struct init_step set_up[] = {
 	{ NULL, devices_make },
 	{ "setting up the console", devices_console },
 	{ NULL, process_stdio },
-	{ NULL, process_ctty },
+	{ NULL, terminal_now },
 	{ NULL, set_names },
 	{ NULL, process_limits },
 	{ NULL, init_join_cgroup },
-	{ NULL, process_sched }, /* realtime policies need the time that the cgroup gives */
+	{ NULL, sched_now }, /* realtime policies need the time that the cgroup gives */
 	{ NULL, process_memory_policy },
 	{ NULL, netdev_wait },
 	{ NULL, sysctl_apply }, /* before /proc/sys is made read-only; some are an interface's */
@@ -220,14 +261,29 @@ static const struct init_step set_up[] = {
 	{ NULL, protect_paths },
 	{ NULL, rootfs_finish_mounts },
 	{ NULL, process_labels },
+	{ "joining the pid namespace", init_join_pid_ns },
 	{ NULL, close_fds },
 	{ "entering the root filesystem", rootfs_enter },
 	{ NULL, process_cwd_early },
 	{ NULL, process_user },
+};
+
+/* In the container's pid namespace: /proc/self is this process. */
+static const struct init_step find_program[] = {
 	{ NULL, process_cwd },
 	{ NULL, process_program },
+};
+
+static const struct init_step reduce[] = {
 	{ NULL, init_forget_caller },
 	{ NULL, reduce_caps },
+};
+
+/* A process that was outside of the pid namespace which it joins gives up what it can there, and
+ * who is in there sees only what comes behind the clone. */
+static const struct init_step enter_pid_ns[] = {
+	{ NULL, init_forget_caller }, { NULL, reduce_caps },         { NULL, init_clone_last },
+	{ NULL, own_session },        { NULL, process_limits_late }, { NULL, sched_late },
 };
 
 /* create: the runtime goes away, and the one who starts the container connects. Only the owner of
@@ -328,6 +384,12 @@ _Noreturn void init_main(struct init *in)
 	int r;
 
 	r = init_run_steps(in, set_up, ARRAY_SIZE(set_up), &err);
+	if (r >= 0 && in->outside)
+		r = init_run_steps(in, enter_pid_ns, ARRAY_SIZE(enter_pid_ns), &err);
+	if (r >= 0)
+		r = init_run_steps(in, find_program, ARRAY_SIZE(find_program), &err);
+	if (r >= 0 && !in->outside)
+		r = init_run_steps(in, reduce, ARRAY_SIZE(reduce), &err);
 	if (r >= 0)
 		r = init_run_steps(in, start_program, ARRAY_SIZE(start_program), &err);
 	if (r < 0 && in->conn >= 0)

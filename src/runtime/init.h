@@ -42,6 +42,7 @@ struct init {
 	int ns_fds[NS_COUNT];      /* by enum spec_ns; -EBADF */
 	bool userns;               /* the container is in another user namespace than the runtime */
 	bool mapped;               /* the container is not in the initial user namespace */
+	bool outside;              /* it joins a pid namespace, but only when all is set up */
 	int rootfs_fd;             /* detached mount made by the runtime, or -EBADF */
 	struct init_mount *mounts; /* one per spec->mounts */
 	struct init_notify notify;
@@ -67,8 +68,10 @@ struct init {
 	size_t n_placed;
 	bool netns_by_helper; /* decided by the runtime */
 	bool cgroup_joined, netns_joined, in_cwd;
-	char **env;    /* the program's, complete */
-	char *program; /* absolute path inside the root, or as given with a slash */
+	bool pid_ns_pending; /* outside: not yet joined, for children either */
+	bool entered;        /* outside: this is the process that is inside */
+	char **env;          /* the program's, complete */
+	char *program;       /* absolute path inside the root, or as given with a slash */
 };
 
 struct init_step {
@@ -100,6 +103,9 @@ bool init_needs_stage(const struct init *in);
 int init_join_all(struct init *in, struct err *err);
 int init_become_root(struct err *err);
 _Noreturn void stage_main(struct init *in);
+int init_join_pid_ns(struct init *in, struct err *err); /* for children: what pends of it */
+/* Makes the container's first process of one that was outside, and goes on as that. */
+int init_clone_last(struct init *in, struct err *err);
 int init_enter_userns(struct init *in, struct err *err); /* ids 0:0 in the new user namespace */
 int init_make_namespaces(struct init *in, struct err *err);
 /* Waits for the limits and joins the cgroups, once; then makes the cgroup namespace. */
@@ -153,6 +159,9 @@ int mount_devpts(struct init *in, const struct spec_mount *m, struct mount_opts 
 int mount_mqueue(struct init *in, const struct spec_mount *m, struct mount_opts *o,
 		 struct err *err);
 int mount_plain(struct init *in, const struct spec_mount *m, struct mount_opts *o, struct err *err);
+/* mount_proc.c: a procfs of the container's pid namespace, mounted nowhere. fd or -errno. */
+int mount_new_proc(struct init *in, const struct mount_opts *o, struct err *err);
+bool mount_is_proc(int fd);
 /* mount_cgroup.c */
 int mount_cgroup(struct init *in, const struct spec_mount *m, struct mount_opts *o,
 		 struct err *err);
@@ -168,8 +177,10 @@ int sysctl_apply(struct init *in, struct err *err);
 int process_stdio(struct init *in, struct err *err);
 int process_ctty(struct init *in, struct err *err); /* stdin is made the controlling terminal */
 int process_limits(struct init *in, struct err *err);
-int process_rlimit(const struct spec_rlimit *l, struct err *err);
-int process_oom_score(struct init *in, struct err *err);
+/* The limit on the user's processes waits where the process has still to make one, which would
+ * count, unless it has to be raised. The second sets what waited. */
+int process_limits_early(struct init *in, struct err *err);
+int process_limits_late(struct init *in, struct err *err);
 int process_sched(struct init *in, struct err *err);
 int process_memory_policy(struct init *in, struct err *err); /* in its cgroups */
 int process_labels(struct init *in, struct err *err);

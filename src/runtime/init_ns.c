@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/limits.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -71,7 +72,7 @@ static int join_paths(struct init *in, bool must, struct err *err)
 		const struct ns_type *type = ns_by_name(spec_ns_names[order[i]]);
 		int r;
 
-		if (*fd < 0)
+		if (*fd < 0 || (order[i] == NS_PID && in->pid_ns_pending))
 			continue;
 		r = ns_join(*fd, type->flag, err);
 		if (r < 0 && (must || r != -EPERM))
@@ -211,12 +212,12 @@ static int stage_time(struct init *in, struct err *err)
 	cleanup_fd int procfd = -EBADF;
 	size_t n = 0;
 
-	if (!(in->new_ns & CLONE_NEWTIME) || !has_time_offsets(in))
+	if (!(in->new_ns & CLONE_NEWTIME) || (!in->outside && !has_time_offsets(in)))
 		return 0;
-	if (t->monotonic)
+	if (t && t->monotonic)
 		offsets[n++] = (struct ns_time_offset){ CLOCK_MONOTONIC, t->monotonic->secs,
 							t->monotonic->nanosecs };
-	if (t->boottime)
+	if (t && t->boottime)
 		offsets[n++] = (struct ns_time_offset){ CLOCK_BOOTTIME, t->boottime->secs,
 							t->boottime->nanosecs };
 	/* In a mount namespace that was joined, /proc is whatever its owner made it. */
@@ -226,10 +227,65 @@ static int stage_time(struct init *in, struct err *err)
 	return ns_unshare_time(procfd, offsets, n, err);
 }
 
+/* Whether it can still be joined from within the container's user namespace: that of a pod, say,
+ * which owns it. Where this can't be told it is joined before. */
+static bool pid_ns_can_wait(const struct init *in)
+{
+	cleanup_fd int owner = -EBADF;
+	struct stat user, its;
+
+	if (!in->userns)
+		return true;
+	if (in->ns_fds[NS_USER] < 0)
+		return false;
+	owner = ns_owner(in->ns_fds[NS_PID]);
+	return owner >= 0 && fstat(owner, &its) == 0 && fstat(in->ns_fds[NS_USER], &user) == 0 &&
+	       its.st_dev == user.st_dev && its.st_ino == user.st_ino;
+}
+
+int init_join_pid_ns(struct init *in, struct err *err)
+{
+	if (!in->pid_ns_pending)
+		return 0;
+	in->pid_ns_pending = false;
+	return ns_join(in->ns_fds[NS_PID], CLONE_NEWPID, err);
+}
+
+int init_clone_last(struct init *in, struct err *err)
+{
+	/* The filter may be loaded: seccomp_early.c knows these flags. */
+	struct clone_spec spec = { .flags = CLONE_PARENT, .cgroup_fd = -EBADF };
+	struct sync_msg msg;
+	int pidfd = -EBADF, r;
+	pid_t pid = clone_process(&spec, &pidfd);
+
+	if (pid == -ENOMEM)
+		return err_errno(err, ENOMEM,
+				 "making the container's first process (has the pid namespace "
+				 "that it joins just ended?)");
+	if (pid < 0)
+		return err_errno(err, -pid, "making the container's first process");
+	if (pid > 0) {
+		r = sync_send(in->sync, SYNC_INIT_PID, pid, &pidfd, 1);
+		if (r < 0)
+			return err_errno(err, -r, "reporting to the runtime");
+		_exit(0);
+	}
+	in->entered = true;
+	r = sync_expect(in->sync, SYNC_PID, &msg, err);
+	if (r >= 0) {
+		in->state->pid = (pid_t)msg.number;
+		sync_msg_done(&msg);
+	}
+	return r;
+}
+
 /*
  * setns(2) for pid and time namespaces works for children only, and a user namespace that is joined
  * must be there before the others: so a process in between does that and clones the init as its
- * sibling (CLONE_PARENT), the runtime's own child.
+ * sibling (CLONE_PARENT), the runtime's own child. Where it joins a pid namespace it does all that
+ * the init would do first, because whoever is in there with CAP_SYS_PTRACE could take over a
+ * process that sets up: the init comes into being with no more rights than its program gets.
  */
 static int stage_run(struct init *in, struct err *err)
 {
@@ -243,6 +299,7 @@ static int stage_run(struct init *in, struct err *err)
 	in->dir_fd = fd_close(in->dir_fd);
 	in->sync_parent = fd_close(in->sync_parent);
 	in->idle_close_fd = fd_close(in->idle_close_fd);
+	in->pid_ns_pending = in->outside && pid_ns_can_wait(in);
 	r = join_paths(in, false, err);
 	if (r >= 0)
 		r = stage_userns(in, err);
@@ -252,6 +309,12 @@ static int stage_run(struct init *in, struct err *err)
 		r = stage_time(in, err);
 	if (r < 0)
 		return r;
+	if (in->outside) {
+		r = sync_send(in->sync, SYNC_JOINED, 0, NULL, 0);
+		if (r >= 0)
+			init_main(in);
+		return err_errno(err, -r, "reporting to the runtime");
+	}
 	spec.flags |= in->new_ns & CLONE_NEWPID;
 	if ((in->new_ns & CLONE_NEWTIME) && !has_time_offsets(in))
 		spec.flags |= CLONE_NEWTIME;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
-#include <sys/statfs.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -47,13 +46,6 @@ int mount_apply_opts(int mount_fd, const struct mount_opts *o, bool with_attrs, 
 	return r;
 }
 
-static bool on_procfs(int fd)
-{
-	struct statfs fs;
-
-	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
-}
-
 /* /proc is what the runtime trusts for labels and sysctls, and what programs in the container
  * trust: only a procfs goes there, and below it only the files that lxcfs and the like provide. */
 static int check_proc(const char *destination, int target, int source, struct err *err)
@@ -71,10 +63,10 @@ static int check_proc(const char *destination, int target, int source, struct er
 		"/proc/sys/crypto/fips_enabled",
 	};
 	cleanup_free char *clean = path_clean(destination);
-	bool below = str_starts(clean, "/proc/") || on_procfs(target);
+	bool below = str_starts(clean, "/proc/") || mount_is_proc(target);
 
 	if (str_eq(clean, "/proc")) {
-		if (on_procfs(source))
+		if (mount_is_proc(source))
 			return 0;
 		return err_fail(err, ERR_INVALID, "it is not of type proc");
 	}
@@ -224,7 +216,7 @@ static int mount_proc(struct init *in, const struct spec_mount *m, struct mount_
 	struct err first = ERR_INIT;
 	int r;
 
-	fd = mount_new("proc", "proc", o->data, o->n_data, (unsigned int)o->set, &first);
+	fd = mount_new_proc(in, o, &first);
 	/* Without a pid namespace of its own a user namespace may not mount procfs, but may see the
 	 * one that is there. */
 	if (fd == -EPERM && in->mapped && !(in->new_ns & CLONE_NEWPID))
@@ -240,7 +232,8 @@ static int mount_proc(struct init *in, const struct spec_mount *m, struct mount_
 	r = mount_apply_opts(fd, o, false, err);
 	if (r >= 0)
 		r = mount_place_spec(in, m, fd, target, err);
-	if (r >= 0 && in->procfs < 0 && !o->n_data)
+	/* There is no "self" in it for a process that is outside. */
+	if (r >= 0 && in->procfs < 0 && !o->n_data && !in->outside)
 		in->procfs = take_fd(fd);
 	return r;
 }

@@ -87,6 +87,7 @@ static int open_namespaces(struct init *in, struct err *err)
 			return err_wrap(err, in->ns_fds[ns->type], "linux.namespaces: %s",
 					spec_ns_names[ns->type]);
 		in->joined_ns |= type->flag;
+		in->outside |= type->flag == CLONE_NEWPID;
 	}
 	/* Joining the own user namespace is refused by the kernel and needless. */
 	if (in->ns_fds[NS_USER] >= 0 && ns_is_own(in->ns_fds[NS_USER], CLONE_NEWUSER) == 1)

@@ -3,7 +3,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -108,7 +108,7 @@ static int set_oom_score(struct init *in, int value, struct err *err)
 	return r;
 }
 
-int process_rlimit(const struct spec_rlimit *l, struct err *err)
+static int set_rlimit(const struct spec_rlimit *l, struct err *err)
 {
 	int resource = rlimit_from_name(l->type);
 	int r;
@@ -123,7 +123,7 @@ int process_rlimit(const struct spec_rlimit *l, struct err *err)
 	return 0;
 }
 
-int process_oom_score(struct init *in, struct err *err)
+static int set_oom_score_adj(struct init *in, struct err *err)
 {
 	const struct opt_i32 *score = &in->spec->process->oom_score_adj;
 	int r = score->set ? set_oom_score(in, score->value, err) : 0;
@@ -131,17 +131,57 @@ int process_oom_score(struct init *in, struct err *err)
 	return r < 0 ? err_wrap(err, r, "setting process.oomScoreAdj") : 0;
 }
 
-int process_limits(struct init *in, struct err *err)
+static bool limits_processes(const struct spec_rlimit *l)
+{
+	return str_eq(l->type, "RLIMIT_NPROC");
+}
+
+int process_limits_early(struct init *in, struct err *err)
+{
+	const struct spec_process *p = in->spec->process;
+	struct rlimit now;
+
+	for (size_t i = 0; i < p->rlimits.n; i++) {
+		const struct spec_rlimit *l = &p->rlimits.items[i];
+		int r;
+
+		if (limits_processes(l) && getrlimit(RLIMIT_NPROC, &now) == 0 &&
+		    l->hard <= now.rlim_max)
+			continue;
+		r = set_rlimit(l, err);
+		if (r < 0)
+			return r;
+	}
+	return set_oom_score_adj(in, err);
+}
+
+int process_limits_late(struct init *in, struct err *err)
 {
 	const struct spec_process *p = in->spec->process;
 
 	for (size_t i = 0; i < p->rlimits.n; i++) {
-		int r = process_rlimit(&p->rlimits.items[i], err);
+		const struct spec_rlimit *l = &p->rlimits.items[i];
+		int r = limits_processes(l) ? set_rlimit(l, err) : 0;
 
 		if (r < 0)
 			return r;
 	}
-	return process_oom_score(in, err);
+	return 0;
+}
+
+int process_limits(struct init *in, struct err *err)
+{
+	const struct spec_process *p = in->spec->process;
+
+	if (in->outside)
+		return process_limits_early(in, err);
+	for (size_t i = 0; i < p->rlimits.n; i++) {
+		int r = set_rlimit(&p->rlimits.items[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return set_oom_score_adj(in, err);
 }
 
 /* Labels for the next exec. The modules' files are missing where they are not in the kernel. */

@@ -57,6 +57,7 @@ static int deliver_listener(const struct state *st, int number, struct err *err)
 
 static int follow(int conn, const struct state *st, int cancel_fd, struct err *err)
 {
+	unsigned int due = SYNC_BIT(SYNC_EXEC) | (st->listener_path ? SYNC_BIT(SYNC_LISTENER) : 0);
 	bool exec_seen = false;
 
 	for (;;) {
@@ -77,6 +78,8 @@ static int follow(int conn, const struct state *st, int cancel_fd, struct err *e
 				*err = msg.err;
 			return msg.err.errnum > 0 ? -msg.err.errnum : -EINVAL;
 		}
+		if (!sync_admit(&due, msg.type))
+			return err_errno(err, EPROTO, "unexpected message %d", (int)msg.type);
 		if (msg.type == SYNC_EXEC)
 			exec_seen = true;
 		if (msg.type == SYNC_LISTENER) {

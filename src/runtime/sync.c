@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "base/fd.h"
+#include "runtime/container.h"
 #include "runtime/sync.h"
+#include "sys/pidfd.h"
 
 /* What travels: the record is sent only as far as it is used. */
 struct packet {
@@ -114,4 +117,49 @@ void sync_msg_done(struct sync_msg *msg)
 	for (size_t i = 0; i < msg->n_fds; i++)
 		fd_close(msg->fds[i]);
 	msg->n_fds = 0;
+}
+
+static int check_process(pid_t pid, int pidfd, struct err *err)
+{
+	siginfo_t info = { 0 };
+
+	if (pidfd_pid(pidfd) != pid ||
+	    waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return err_fail(err, ERR_DENIED, "the process is not a child of this one");
+	return 0;
+}
+
+int sync_take_process(struct sync_msg *msg, struct container *ret, struct err *err)
+{
+	int r;
+
+	if (msg->n_fds != 1 || ret->pidfd >= 0)
+		return err_errno(err, EPROTO, "receiving the process");
+	r = check_process((pid_t)msg->number, msg->fds[0], err);
+	if (r < 0)
+		return r;
+	*ret = (struct container){ .pid = (pid_t)msg->number, .pidfd = msg->fds[0] };
+	msg->n_fds = 0;
+	return 0;
+}
+
+void sync_drain_process(int sock, struct container *ret)
+{
+	struct sync_msg msg;
+
+	while (ret->pidfd < 0 && sock >= 0 && sync_recv(sock, &msg, NULL) > 0) {
+		if (msg.type == SYNC_INIT_PID)
+			sync_take_process(&msg, ret, NULL);
+		sync_msg_done(&msg);
+	}
+}
+
+bool sync_admit(unsigned int *due, enum sync_type type)
+{
+	unsigned int bit = (int)type >= 0 && type < 32 ? SYNC_BIT(type) : 0;
+
+	if (!(*due & bit))
+		return false;
+	*due &= ~bit;
+	return true;
 }

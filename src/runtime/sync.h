@@ -9,11 +9,14 @@
 
 #include "base/err.h"
 
+struct container;
+
 enum sync_type {
 	/* init -> runtime */
 	SYNC_ERROR,       /* err; the sender exits */
 	SYNC_USERNS_MADE, /* the intermediate process waits for its mappings */
-	SYNC_INIT_PID,    /* pid and pidfd of the init that the intermediate process made */
+	SYNC_JOINED,      /* it is in its namespaces, and sets the container up itself */
+	SYNC_INIT_PID,    /* pid and pidfd of the process that it made */
 	SYNC_NETDEV,      /* an rtnetlink socket in its network namespace: move the interfaces */
 	SYNC_HOOKS,       /* everything is mounted: run prestart and createRuntime hooks */
 	SYNC_CONSOLE,     /* the pty's master */
@@ -25,6 +28,7 @@ enum sync_type {
 	SYNC_MAPS_DONE,
 	SYNC_NETNS,  /* the network namespace that was made for it */
 	SYNC_CGROUP, /* limits are set; fds to write "0" to; number: the init's pid out here */
+	SYNC_PID,    /* number: the pid out here of the process that was made last; it may go on */
 	SYNC_GO,
 };
 
@@ -51,3 +55,16 @@ int sync_recv(int sock, struct sync_msg *ret, struct err *err);
  * (fds are closed). 0 or -errno. */
 int sync_expect(int sock, enum sync_type type, struct sync_msg *ret, struct err *err);
 void sync_msg_done(struct sync_msg *msg); /* closes the fds that were not taken */
+
+/*
+ * Takes the process of a SYNC_INIT_PID, which has to be a child of this one. The socket may be in
+ * the hands of somebody who can trace the process that he sees: which one it is, to be signalled
+ * and written to files, is not to be believed. ret->pidfd is negative before.
+ */
+int sync_take_process(struct sync_msg *msg, struct container *ret, struct err *err);
+/* The same from what is still unread after a failure. From now on nobody can send. */
+void sync_drain_process(int sock, struct container *ret);
+
+/* What the other side may send, each once: bits of 1 << enum sync_type. */
+bool sync_admit(unsigned int *due, enum sync_type type);
+#define SYNC_BIT(type) (1u << (type))

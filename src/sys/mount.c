@@ -101,12 +101,29 @@ int mount_new(const char *fstype, const char *source, const struct mount_option 
 		if (r < 0)
 			return r;
 	}
+	return mount_from_context(fsfd, fstype, options, n, attrs, err);
+}
+
+int mount_from_context(int fsfd, const char *fstype, const struct mount_option *options, size_t n,
+		       unsigned int attrs, struct err *err)
+{
 	for (size_t i = 0; i < n; i++) {
 		int r = context_set(fsfd, fstype, options[i].key, options[i].value, err);
 		if (r < 0)
 			return r;
 	}
 	return context_mount(fsfd, fstype, attrs, err);
+}
+
+int mount_open_procfs(int pidns_fd)
+{
+	cleanup_fd int fsfd = fsopen("proc", FSOPEN_CLOEXEC);
+
+	if (fsfd < 0)
+		return -errno;
+	if (pidns_fd >= 0 && fsconfig(fsfd, FSCONFIG_SET_FD, "pidns", NULL, pidns_fd) < 0)
+		return -errno;
+	return take_fd(fsfd);
 }
 
 /* Gives a directory to overlayfs: as an fd (kernel >= 6.13), else by its name in /proc. *by_name

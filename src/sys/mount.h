@@ -20,6 +20,15 @@ struct mount_option {
  * ("overlay: ..."). Returns the mount's fd or -errno. */
 int mount_new(const char *fstype, const char *source, const struct mount_option *options, size_t n,
 	      unsigned int attrs, struct err *err);
+/*
+ * A filesystem context by itself, for what is opened in one process and mounted by another: a
+ * procfs shows the pid namespace of the process that opens its context (fsopen). With a pidns_fd
+ * it shows that one, below the own, as it is or -EINVAL (kernel < 6.17). fd or -errno.
+ */
+int mount_open_procfs(int pidns_fd);
+/* mount_new() from such a context, which stays the caller's. */
+int mount_from_context(int fsfd, const char *fstype, const struct mount_option *options, size_t n,
+		       unsigned int attrs, struct err *err);
 #define MOUNT_LAYERS_MAX 500 /* of overlayfs */
 
 struct mount_layers {

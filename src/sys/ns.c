@@ -96,6 +96,13 @@ int ns_join_pidfd(int pidfd, unsigned int flags, struct err *err)
 	return 0;
 }
 
+int ns_owner(int fd)
+{
+	int owner = ioctl(fd, NS_GET_USERNS);
+
+	return owner < 0 ? -errno : owner;
+}
+
 int ns_is_own(int fd, unsigned int flag)
 {
 	const struct ns_type *t = ns_by_flag(flag);

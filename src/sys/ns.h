@@ -24,6 +24,8 @@ int ns_open_of(pid_t pid, unsigned int flag, struct err *err);
 int ns_join(int fd, unsigned int flag, struct err *err);
 /* Joins all namespaces in flags of the process at once (kernel >= 5.8); all or none. */
 int ns_join_pidfd(int pidfd, unsigned int flags, struct err *err);
+/* The user namespace that owns it; -EPERM: one outside of the own. fd or -errno. */
+int ns_owner(int fd);
 /* Whether this process is in that namespace (same inode). 1, 0 or -errno. */
 int ns_is_own(int fd, unsigned int flag);
 

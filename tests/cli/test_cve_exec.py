@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import stat
@@ -90,6 +91,88 @@ def test_cve_2016_9962_and_2019_5736_whoever_may_trace_finds_nothing_of_the_host
     found, seen = lurker.finish()
     assert found == []
     assert seen > 0
+
+
+def pod_member(who, lurker, name, *argv):
+    """A container in the lurker's pid namespace, with its root filesystem."""
+    b = who.bundle(*argv, name=name)
+    b.config["root"]["path"] = str(lurker.b.rootfs)
+    pid = json.loads(who.runtime("state", "c1").ok().out)["pid"]
+    b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] != "pid"]
+    b.linux["namespaces"].append({"type": "pid", "path": f"/proc/{pid}/ns/pid"})
+    return b
+
+
+def give_ptrace(b):
+    give_caps(b, "CAP_SYS_PTRACE")
+
+
+@pytest.mark.parametrize("prepare", [no_change, privileged_for_long])
+def test_cve_2016_9962_a_neighbour_gets_hold_of_no_init_that_has_more_rights(root, prepare):
+    """A container joins the pid namespace of another, which has CAP_SYS_PTRACE in the same user
+    namespace. What that one can trace of it must be no stronger than the program."""
+    lurker = Lurker(root, ["--stronger"], give_ptrace)
+    for n in range(25):
+        b = pod_member(root, lurker, f"b{n}", "/bin/busybox", "true")
+        give_ptrace(b)
+        prepare(b)
+        b.run(cid=f"b{n}").ok()
+    found, seen = lurker.finish()
+    assert found == []
+    assert seen > 0
+
+
+def test_a_container_is_set_up_outside_of_the_pid_namespace_that_it_joins(root):
+    """While hooks run, say. Its own are outside as well, and may have more rights than it has."""
+    lurker = Lurker(root, ["--stronger"], give_ptrace)
+    b = pod_member(root, lurker, "b", "/bin/busybox", "sh", "-c",
+                   "echo $$; grep -c . /proc/$$/status; cat /proc/1/cmdline")
+    give_ptrace(b)
+    states = root.dir / "states"
+    hook = [{"path": "/bin/sh", "args": ["sh", "-c", f"cat >>{states}; echo >>{states}; sleep 0.3; "
+                                                     f"cp {lurker.found} {root.dir}/before"]}]
+    own = [{"path": "/bin/sh", "args": ["sh", "-c", f"cat >>{states}; readlink /proc/self/ns/pid "
+                                                    f">{root.dir}/pidns; sleep 0.3"]}]
+    b.config["hooks"] = {"createRuntime": hook, "createContainer": own}
+    out = b.run(cid="b").ok().out
+    assert int(out.split()[0]) > 1 and "/lurker" in out
+    assert "first" not in (root.dir / "before").read_text()
+    assert (root.dir / "pidns").read_text().strip() == os.readlink("/proc/self/ns/pid")
+    pids = [int(n) for n in re.findall(r'"pid": *([0-9]+)', states.read_text())]
+    assert len(pids) == 2 and len(set(pids)) == 1 and pids[0] > 1
+    assert lurker.finish()[0] == []
+
+
+def test_the_process_that_is_left_of_a_set_up_outside_is_the_containers(root):
+    """Its pid is in the state, the pid file and the hooks from start on, and it gets the signals."""
+    first = sleeper(root)
+    pid = json.loads(root.runtime("state", "c1").ok().out)["pid"]
+    b = root.bundle("sh", "-c", "trap 'exit 7' TERM; sleep 1000 & wait", name="b")
+    b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] != "pid"]
+    b.linux["namespaces"].append({"type": "pid", "path": f"/proc/{pid}/ns/pid"})
+    b.linux["namespaces"].append({"type": "time"})
+    b.config["root"]["path"] = str(first.rootfs)
+    b.process["rlimits"] = [{"type": "RLIMIT_NPROC", "soft": 50, "hard": 60}]
+    b.process["scheduler"] = {"policy": "SCHED_OTHER", "nice": 5}
+    posted = root.dir / "posted"
+    b.config["hooks"] = {"poststart": [{"path": "/bin/sh", "args": ["sh", "-c", f"cat >{posted}"]}]}
+    b.save()
+    pidfile = root.dir / "pid"
+    root.runtime("create", "--bundle", b.path, "--pid-file", pidfile, "b", **QUIET).ok()
+    recorded = int(pidfile.read_text())
+    assert json.loads(root.runtime("state", "b").ok().out)["pid"] == recorded
+    assert os.readlink(f"/proc/{recorded}/ns/pid") == os.readlink(f"/proc/{pid}/ns/pid")
+    assert os.readlink(f"/proc/{recorded}/ns/time") != os.readlink("/proc/self/ns/time")
+    assert os.getsid(recorded) == recorded
+    with open(f"/proc/{recorded}/limits", encoding="ascii") as f:
+        assert re.search(r"Max processes +50 +60", f.read())
+    assert os.getpriority(os.PRIO_PROCESS, recorded) == 5
+    root.runtime("start", "b").ok()
+    assert json.loads(posted.read_text())["pid"] == recorded
+    root.runtime("exec", "b", "true").ok()
+    root.runtime("kill", "b", "KILL").ok()
+    harness.wait_for(lambda: json.loads(root.runtime("state", "b").out)["status"] == "stopped")
+    root.runtime("delete", "b").ok()
 
 
 def sleeper(who, prepare=no_change):

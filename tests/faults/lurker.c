@@ -4,7 +4,9 @@
  * before they execute their program: their program file, descriptors, memory, root and working
  * directory, ptrace(2). FILE is the program that they are going to execute; what is found after
  * that is the container's own and does not count. One finding a line; at its end (SIGTERM) the
- * line "seen N": how many times it looked at one, "first" when it did so first.
+ * line "seen N": how many times it looked at one, "first" when it did so first. A lurker that has
+ * CAP_SYS_PTRACE may trace what enters: with --no-ptrace it does not try, with --stronger it does,
+ * and tells of processes that have capabilities which it lacks, and are free to use them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,6 +25,10 @@
 static volatile sig_atomic_t stop;
 static struct stat program, root, passwd;
 static unsigned int seen;
+static enum { WITHOUT_RIGHTS, NO_PTRACE, STRONGER } mode;
+
+#define CAPS   "\nCapPrm:\t"
+#define FILTER "\nSeccomp:\t"
 
 static void on_signal(int signo)
 {
@@ -78,13 +84,31 @@ static void try_program(const char *pid)
 	close(fd);
 }
 
+/* A directory of which nothing comes, and from which no way leads up. */
+static int is_nothing(const char *path, const struct stat *st)
+{
+	char up[80];
+	struct stat above;
+	struct dirent *e;
+	int n = 0;
+	DIR *dir = opendir(path);
+
+	while (dir && (e = readdir(dir)))
+		n++;
+	if (dir)
+		closedir(dir);
+	snprintf(up, sizeof(up), "%s/..", path);
+	return n == 2 && stat(up, &above) == 0 && same_file(&above, st);
+}
+
 static void try_directory(const char *pid, const char *name)
 {
 	char path[64];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%s/%s", pid, name);
-	if (stat(path, &st) == 0 && is_runtime(pid) && !same_file(&st, &root))
+	if (stat(path, &st) == 0 && !same_file(&st, &root) && !is_nothing(path, &st) &&
+	    is_runtime(pid))
 		printf("%s: is not the container's root\n", name);
 }
 
@@ -136,8 +160,8 @@ static void try_ptrace(const char *pid)
 	ptrace(PTRACE_DETACH, p, NULL, NULL);
 }
 
-/* -1: it is gone. */
-static int read_permitted(const char *pid, unsigned long long *ret)
+/* -1: it is gone. A number of /proc/PID/status. */
+static int read_status(const char *pid, const char *name, unsigned long long *ret)
 {
 	char path[64], text[4096], *line;
 	ssize_t n;
@@ -152,25 +176,51 @@ static int read_permitted(const char *pid, unsigned long long *ret)
 	if (n <= 0)
 		return -1;
 	text[n] = '\0';
-	line = strstr(text, "\nCapPrm:\t");
+	line = strstr(text, name);
 	if (!line)
 		return -1;
-	*ret = strtoull(line + 9, NULL, 16);
+	*ret = strtoull(line + strlen(name), NULL, 16);
 	return 0;
 }
 
 /* The program is executed with this one's capabilities. */
 static void try_capabilities(const char *pid)
 {
-	unsigned long long own, its;
+	unsigned long long own, its, filter;
 
-	if (read_permitted("self", &own) < 0 || read_permitted(pid, &its) < 0)
+	if (read_status("self", CAPS, &own) < 0 || read_status(pid, CAPS, &its) < 0)
+		return;
+	/* Later: one that comes under a filter does not lose it. */
+	if (mode == STRONGER && (read_status(pid, FILTER, &filter) < 0 || filter == 2))
 		return;
 	if ((its & ~own) && is_runtime(pid))
 		printf("capabilities: %#llx more than the program\n", its & ~own);
 }
 
-static void try_all(const char *pid, int with_ptrace)
+static int is_stronger(const char *pid)
+{
+	unsigned long long own, its, filter;
+
+	return read_status("self", CAPS, &own) == 0 && read_status(pid, CAPS, &its) == 0 &&
+	       read_status(pid, FILTER, &filter) == 0 && (its & ~own) && filter != 2 &&
+	       is_runtime(pid);
+}
+
+/* What it seizes stays as it is while it looks. */
+static void try_stronger(const char *pid)
+{
+	pid_t p = (pid_t)strtol(pid, NULL, 10);
+
+	if (!is_stronger(pid) || ptrace(PTRACE_SEIZE, p, NULL, NULL) < 0)
+		return;
+	ptrace(PTRACE_INTERRUPT, p, NULL, NULL);
+	waitpid(p, NULL, __WALL);
+	if (is_stronger(pid))
+		printf("ptrace: seized, has more capabilities\n");
+	ptrace(PTRACE_DETACH, p, NULL, NULL);
+}
+
+static void try_all(const char *pid)
 {
 	if (!is_runtime(pid))
 		return;
@@ -183,7 +233,9 @@ static void try_all(const char *pid, int with_ptrace)
 	try_fds(pid);
 	try_directory(pid, "root");
 	try_directory(pid, "cwd");
-	if (with_ptrace) {
+	if (mode == STRONGER)
+		try_stronger(pid);
+	if (mode == WITHOUT_RIGHTS) {
 		try_file(pid, "exe", O_RDONLY);
 		try_file(pid, "mem", O_RDWR);
 		try_file(pid, "environ", O_RDONLY);
@@ -209,7 +261,6 @@ static int newest(int fd, char *pid, size_t size)
 int main(int argc, char **argv)
 {
 	int fd = openat(AT_FDCWD, "/proc/loadavg", O_RDONLY | O_CLOEXEC);
-	int with_ptrace = argc < 3;
 	char pid[16];
 
 	setlinebuf(stdout);
@@ -217,10 +268,12 @@ int main(int argc, char **argv)
 	if (argc < 2 || stat(argv[1], &program) < 0 || stat("/", &root) < 0 ||
 	    stat("/etc/passwd", &passwd) < 0 || fd < 0)
 		return 2;
+	if (argc > 2)
+		mode = strcmp(argv[2], "--stronger") ? NO_PTRACE : STRONGER;
 	printf("ready\n");
 	while (!stop)
 		if (newest(fd, pid, sizeof(pid)) > 0 && strcmp(pid, "1") != 0)
-			try_all(pid, with_ptrace);
+			try_all(pid);
 	printf("seen %u\n", seen);
 	return 0;
 }
