@@ -13,8 +13,6 @@
 #include "base/proc.h"
 #include "image/registry/proto.h"
 
-#define REGISTRY_PARALLEL 32
-
 struct registry_options {
 	/* Where http_proxy, https_proxy, all_proxy and no_proxy come from, in capitals too; NULL:
 	 * this process's environment. */

@@ -14,6 +14,7 @@
 #include "base/json.h"
 
 #define REGISTRY_FD          3
+#define REGISTRY_PARALLEL    32          /* requests that are served at once */
 #define REGISTRY_MESSAGE_MAX (96u << 10) /* bytes of a request or an answer */
 #define REGISTRY_TLS_MAX     (4u << 20)  /* bytes of a struct registry_tls as JSON */
 
