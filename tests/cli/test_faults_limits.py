@@ -141,7 +141,7 @@ def lifecycle(who, b, cid):
 
 def test_many_in_a_row(root):
     """Nothing is left and none takes longer than those before it."""
-    n = 1000 if LONG else 60
+    n = 1000 if LONG else harness.rounds(60)
     b = root.bundle("true").save()
     lifecycle(root, b, "warm")
     entries = sorted(os.listdir(root.runtime_root))
@@ -157,7 +157,7 @@ def test_many_in_a_row(root):
 
 
 def test_many_at_once(root):
-    n = 100 if LONG else 24
+    n = 100 if LONG else harness.rounds(24)
     b = root.bundle("true").save()
     with concurrent.futures.ThreadPoolExecutor(n) as pool:
         list(pool.map(lambda i: lifecycle(root, b, f"c{i}"), range(n)))
