@@ -67,7 +67,7 @@ class Pki:
         _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
                  "-nodes", "-days", "3", "-subj", "/CN=inro test CA", "-keyout", ca_key,
                  "-out", self.ca)
-        self.cert, self.key = self.issue("server", "DNS:localhost,IP:127.0.0.1,IP:127.0.0.2,IP:::1")
+        self.cert, self.key = self.issue("server", "DNS:localhost,DNS:registry.test,IP:127.0.0.1,IP:127.0.0.2,IP:::1")
         self.client_cert, self.client_key = self.issue("client", "DNS:client")
         # signs tokens: RS256 needs no more than openssl's command line
         self.token_key, self.token_cert = directory / "token.key", directory / "token.crt"
@@ -359,7 +359,7 @@ class Hostile(Server):
             def _any(self):
                 owner.answer(Request(self))
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _any
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = _any
 
             def log_message(self, format, *args):  # pylint: disable=redefined-builtin
                 pass

@@ -181,14 +181,14 @@ static size_t on_read(char *data, size_t size, size_t n, void *arg)
 	return (size_t)got;
 }
 
+/* libcurl would send all of it once more when a connection was dead: where an upload goes on is for
+ * the registry to say. */
 static int on_seek(void *arg, curl_off_t offset, int origin)
 {
 	struct transfer *t = arg;
 
-	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > t->x->body_size)
-		return CURL_SEEKFUNC_CANTSEEK;
-	t->sent = (uint64_t)offset;
-	return CURL_SEEKFUNC_OK;
+	return origin == SEEK_SET && (uint64_t)offset == t->sent ? CURL_SEEKFUNC_OK
+								 : CURL_SEEKFUNC_FAIL;
 }
 
 /* ---- the clock ---- */

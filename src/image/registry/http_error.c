@@ -15,6 +15,7 @@ static const struct {
 	{ CURLE_PARTIAL_FILE, HTTP_BROKEN, ECONNRESET, "the connection broke off" },
 	{ CURLE_RECV_ERROR, HTTP_BROKEN, ECONNRESET, "the connection broke off" },
 	{ CURLE_SEND_ERROR, HTTP_BROKEN, ECONNRESET, "the connection broke off" },
+	{ CURLE_SEND_FAIL_REWIND, HTTP_BROKEN, ECONNRESET, "the connection broke off" },
 	{ CURLE_OPERATION_TIMEDOUT, HTTP_BROKEN, ETIMEDOUT, "nobody answered in time" },
 	{ CURLE_WEIRD_SERVER_REPLY, HTTP_NOT_TLS, EPROTO, "what answers does not speak HTTP" },
 	{ CURLE_UNSUPPORTED_PROTOCOL, HTTP_NOT_TLS, EPROTO, "what answers does not speak HTTP" },
