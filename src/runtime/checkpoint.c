@@ -114,7 +114,7 @@ static int fill_opts(struct dump *d, struct err *err)
 		r = add_external(d, NS_PID, "pid", "extRootPidNS", err);
 	if (r < 0 || a->pre_dump)
 		return r;
-	r = criu_mounts_dump(o, &d->spec, d->st.pub.pid, err);
+	r = criu_mounts_dump(o, &d->spec, d->st.pub.bundle, d->st.pub.pid, err);
 	return r < 0 ? r : criu_descriptors_save(d->dirs.images, d->st.streams, err);
 }
 

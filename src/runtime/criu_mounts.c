@@ -9,11 +9,15 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/cgroup.h"
 #include "runtime/checkpoint.h"
 #include "runtime/mount_opts.h"
+#include "sys/mount.h"
+
+#define MOUNTINFO_MAX (16u << 20)
 
 /* Bound from the host where the container may make no devices. */
 static const char *const devices[] = { "/dev/null",   "/dev/zero",    "/dev/full",
@@ -22,8 +26,9 @@ static const char *const devices[] = { "/dev/null",   "/dev/zero",    "/dev/full
 struct walk {
 	struct criu_opts *opts;
 	const struct spec *spec;
+	const char *bundle;
+	bool restore;
 	int root;           /* dump: of the container */
-	const char *bundle; /* restore */
 	const char *cgroup; /* restore: the path that the cgroup has in every hierarchy */
 };
 
@@ -49,18 +54,72 @@ static int add_mount(struct walk *w, const char *path, const char *name, struct 
 	return 0;
 }
 
-static int add_bind(struct walk *w, const struct spec_mount *m, struct err *err)
+struct tree {
+	struct walk *w;
+	const char *name; /* of the bind mount */
+	int fd;           /* its source */
+	const char *path; /* of that, without links */
+	struct err *err;
+};
+
+static bool same_file(int a, int b)
+{
+	struct stat st, other;
+
+	return a >= 0 && b >= 0 && fstat(a, &st) == 0 && fstat(b, &other) == 0 &&
+	       st.st_dev == other.st_dev && st.st_ino == other.st_ino;
+}
+
+/* One of the host's mounts. Dump: if the container has the same at its place, and nothing of its
+ * own over it. */
+static int add_below(const struct mountinfo *mi, void *data)
+{
+	struct tree *t = data;
+	const char *below = path_below(mi->mount_point, t->path);
+
+	if (!below || !*below)
+		return 0;
+	cleanup_free char *place = path_join(t->name, below);
+	if (t->w->restore) {
+		json_map_set(&t->w->opts->ext_mnt, place, mi->mount_point);
+		return 0;
+	}
+	cleanup_fd int host = path_open_in(t->fd, below, O_PATH, 0, NULL);
+	cleanup_fd int own = path_open_in(t->w->root, place, O_PATH, 0, NULL);
+	return same_file(host, own) ? add_mount(t->w, place, place, t->err) : 0;
+}
+
+/* A recursive bind mount has brought in what is mounted below its source: mounts from outside, too.
+ */
+static int add_tree(struct walk *w, const char *name, const char *source, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT;
+	cleanup_fd int fd = open(source, O_PATH | O_CLOEXEC);
+	char link[FD_PATH_MAX], path[PATH_MAX];
+	ssize_t n = fd < 0 ? -1 : readlink(fd_proc_path(fd, link), path, sizeof(path) - 1);
+
+	if (n < 0)
+		return 0; /* gone since: criu knows what it misses */
+	path[n] = '\0';
+	int r = io_read_file(AT_FDCWD, "/proc/self/mountinfo", &text, MOUNTINFO_MAX, err);
+	if (r < 0)
+		return r;
+	struct tree t = { .w = w, .name = name, .fd = fd, .path = path, .err = err };
+	return mountinfo_parse(text.data, text.len, add_below, &t, err);
+}
+
+static int add_bind(struct walk *w, const struct spec_mount *m, bool recursive, struct err *err)
 {
 	cleanup_free char *name = path_clean(m->destination);
 	cleanup_free char *source = NULL;
+	int r = w->restore ? 0 : add_mount(w, name, name, err);
 
-	if (!w->bundle)
-		return add_mount(w, name, name, err);
-	if (!m->source)
-		return 0;
+	if (r < 0 || !m->source)
+		return r;
 	source = m->source[0] == '/' ? xstrdup(m->source) : path_join(w->bundle, m->source);
-	json_map_set(&w->opts->ext_mnt, name, source);
-	return 0;
+	if (w->restore)
+		json_map_set(&w->opts->ext_mnt, name, source);
+	return recursive ? add_tree(w, name, source, err) : 0;
 }
 
 static int add_hierarchies(struct walk *w, const struct cgroup_system *sys,
@@ -74,7 +133,7 @@ static int add_hierarchies(struct walk *w, const struct cgroup_system *sys,
 		if (sys->h[i].v2 || !last)
 			continue;
 		place = path_join(m->destination, last + 1);
-		if (w->bundle) {
+		if (w->restore) {
 			cleanup_free char *source = cgroup_path_in(&sys->h[i], w->cgroup);
 
 			json_map_set(&w->opts->ext_mnt, place, source);
@@ -100,7 +159,7 @@ static int add_cgroup(struct walk *w, const struct spec_mount *m, struct err *er
 		return r;
 	if (sys.layout != CGROUP_V2)
 		return add_hierarchies(w, &sys, m, err);
-	if (w->bundle) {
+	if (w->restore) {
 		cleanup_free char *source = cgroup_path_in(&sys.h[0], w->cgroup);
 
 		json_map_set(&w->opts->ext_mnt, m->destination, source);
@@ -123,13 +182,13 @@ static int add_configured(struct walk *w, const struct spec_mount *m, struct err
 	if (opts.remount)
 		return 0;
 	if (opts.bind || str_eq(m->type, "bind"))
-		return add_bind(w, m, err);
+		return add_bind(w, m, opts.rec_bind, err);
 	return str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2") ? add_cgroup(w, m, err) : 0;
 }
 
 static int add_device(struct walk *w, const char *path, struct err *err)
 {
-	if (!w->bundle)
+	if (!w->restore)
 		return add_mount(w, path, path, err);
 	json_map_set(&w->opts->ext_mnt, path, path);
 	return 0;
@@ -143,7 +202,7 @@ static int add_masked(struct walk *w, const char *path, struct err *err)
 	cleanup_fd int dev = -EBADF;
 	struct stat st, dev_st;
 
-	if (w->bundle) {
+	if (w->restore) {
 		json_map_set(&w->opts->ext_mnt, path, "/dev/null");
 		return 0;
 	}
@@ -172,9 +231,10 @@ static int add_all(struct walk *w, struct err *err)
 	return r;
 }
 
-int criu_mounts_dump(struct criu_opts *o, const struct spec *spec, pid_t pid, struct err *err)
+int criu_mounts_dump(struct criu_opts *o, const struct spec *spec, const char *bundle, pid_t pid,
+		     struct err *err)
 {
-	struct walk w = { .opts = o, .spec = spec, .root = -EBADF };
+	struct walk w = { .opts = o, .spec = spec, .bundle = bundle, .root = -EBADF };
 	char path[64];
 	int r;
 
@@ -193,8 +253,9 @@ int criu_mounts_restore(struct criu_opts *o, const struct spec *spec, const char
 	struct walk w = {
 		.opts = o,
 		.spec = spec,
-		.root = -EBADF,
 		.bundle = bundle,
+		.restore = true,
+		.root = -EBADF,
 		.cgroup = cgroup_rel_path,
 	};
 

@@ -168,6 +168,57 @@ def test_pre_dump(root, box):
     counted(root, "c1", before + 3)
 
 
+def test_chain_of_pre_dumps(root, box):
+    """Each has what has changed since the one before; all are needed to restore."""
+    if not tracks_memory():
+        harness.machine_cannot("its kernel does not track changed memory")
+    start(box)
+    checkpoint(root, "--pre-dump", name="one").ok()
+    counted(root, "c1", len(numbers(root, "c1")) + 3)
+    checkpoint(root, "--pre-dump", "--parent-path", "../one", name="two").ok()
+    before = counted(root, "c1", len(numbers(root, "c1")) + 3)
+    checkpoint(root, "--parent-path", "../two").ok()
+    assert os.readlink(images(root, "two") / "parent") == "../one"
+    gone(root)
+    restore(box).ok()
+    counted(root, "c1", before + 3)
+    root.runtime("delete", "--force", "c1").ok()
+    shutil.rmtree(images(root, "one"))
+    restore(box).fails("criu")
+    gone(root)
+
+
+@contextlib.contextmanager
+def mounted(*args):
+    subprocess.run(["mount", *map(str, args)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", args[-1]], check=True)
+
+
+def test_mounts_below_a_recursive_bind_mount(root, box):
+    data, other = root.dir / "data", root.dir / "other"
+    for d in (data / "tmp", data / "deep/bound", other):
+        d.mkdir(parents=True)
+    (other / "word").write_text("of the host\n")
+    with mounted("-t", "tmpfs", "t", data / "tmp"), mounted("--bind", other, data / "deep/bound"):
+        (data / "tmp/word").write_text("of the tmpfs\n")
+        box.mount("/data", "bind", data, "rbind", "rprivate")
+        start(box)
+        counted(root, "c1", 1)
+        before = mounts(root, "c1")
+        assert {m[0] for m in before} >= {"/data", "/data/tmp", "/data/deep/bound"}
+        checkpoint(root).ok()
+        (data / "tmp/word").write_text("changed since\n")
+        restore(box).ok()
+        assert mounts(root, "c1") == before
+        assert inside(root, "c1", "/data/tmp/word").read_text() == "changed since\n"
+        inside(root, "c1", "/data/deep/bound/new").write_text("x")
+        assert (other / "new").read_text() == "x"
+        root.runtime("delete", "--force", "c1").ok()
+
+
 def test_mounts(root, box):
     data = root.dir / "data"
     (data / "sub").mkdir(parents=True)
