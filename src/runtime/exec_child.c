@@ -51,10 +51,9 @@ static int final_affinity(struct init *in, struct err *err)
 static int set_limits(struct init *in, struct err *err)
 {
 	const struct spec_process *p = in->spec->process;
-	bool label = (p->apparmor_profile && p->apparmor_profile[0]) ||
-		     (p->selinux_label && p->selinux_label[0]);
 
-	if (p->oom_score_adj.set || label)
+	process_read_lsm(in);
+	if (p->oom_score_adj.set || process_has_label(p))
 		in->procfs = procfs_open(PROCFS_MOUNTED, err);
 	if (in->procfs < 0 && in->procfs != -EBADF)
 		return in->procfs;

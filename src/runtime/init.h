@@ -10,6 +10,7 @@
 #include "runtime/container.h"
 #include "runtime/mount_opts.h"
 #include "sys/cap.h"
+#include "sys/lsm.h"
 
 struct init_mount {
 	struct mount_opts opts;
@@ -68,10 +69,11 @@ struct init {
 	size_t n_placed;
 	bool netns_by_helper; /* decided by the runtime */
 	bool cgroup_joined, netns_joined, in_cwd;
-	bool pid_ns_pending; /* outside: not yet joined, for children either */
-	bool entered;        /* outside: this is the process that is inside */
-	char **env;          /* the program's, complete */
-	char *program;       /* absolute path inside the root, or as given with a slash */
+	bool pid_ns_pending;  /* outside: not yet joined, for children either */
+	bool entered;         /* outside: this is the process that is inside */
+	struct lsm_state lsm; /* read while names are the host's: process_read_lsm() */
+	char **env;           /* the program's, complete */
+	char *program;        /* absolute path inside the root, or as given with a slash */
 };
 
 struct init_step {
@@ -183,6 +185,8 @@ int process_limits_early(struct init *in, struct err *err);
 int process_limits_late(struct init *in, struct err *err);
 int process_sched(struct init *in, struct err *err);
 int process_memory_policy(struct init *in, struct err *err); /* in its cgroups */
+bool process_has_label(const struct spec_process *p);
+void process_read_lsm(struct init *in); /* what an error of process_labels() is, if need be */
 int process_labels(struct init *in, struct err *err);
 void process_plan_caps(struct init *in); /* by the runtime, which logs what can't be granted */
 int process_user(struct init *in, struct err *err);

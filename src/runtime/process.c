@@ -14,7 +14,6 @@
 #include "base/strv.h"
 #include "runtime/init.h"
 #include "sys/cap.h"
-#include "sys/lsm.h"
 #include "sys/prctl.h"
 #include "sys/procfs.h"
 #include "sys/rlimit.h"
@@ -209,9 +208,9 @@ static int set_apparmor(struct init *in, const char *profile, struct err *err)
 	cleanup_free char *value = xasprintf("exec %s", profile);
 	int r = write_label(in, "apparmor/exec", "exec", value, err);
 
-	if (r >= 0 || (str_eq(profile, "unconfined") && !lsm_apparmor_enabled()))
+	if (r >= 0 || (str_eq(profile, "unconfined") && !in->lsm.apparmor))
 		return 0;
-	if (!lsm_apparmor_enabled())
+	if (!in->lsm.apparmor)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"process.apparmorProfile: AppArmor is not enabled on this machine");
 	err_wrap(err, r, "applying AppArmor profile %s", profile);
@@ -223,10 +222,22 @@ static int set_selinux(struct init *in, const char *label, struct err *err)
 {
 	int r = write_label(in, "exec", NULL, label, err);
 
-	if (r < 0 && !lsm_selinux_enabled())
+	if (r < 0 && !in->lsm.selinux)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"process.selinuxLabel: SELinux is not enabled on this machine");
 	return r < 0 ? err_wrap(err, r, "applying SELinux label %s", label) : 0;
+}
+
+bool process_has_label(const struct spec_process *p)
+{
+	return (p->apparmor_profile && p->apparmor_profile[0]) ||
+	       (p->selinux_label && p->selinux_label[0]);
+}
+
+void process_read_lsm(struct init *in)
+{
+	if (!in->lsm.known && process_has_label(in->spec->process))
+		in->lsm = lsm_read();
 }
 
 int process_labels(struct init *in, struct err *err)
@@ -234,6 +245,7 @@ int process_labels(struct init *in, struct err *err)
 	const struct spec_process *p = in->spec->process;
 	int r = 0;
 
+	process_read_lsm(in);
 	if (p->apparmor_profile && p->apparmor_profile[0])
 		r = set_apparmor(in, p->apparmor_profile, err);
 	if (r >= 0 && p->selinux_label && p->selinux_label[0])

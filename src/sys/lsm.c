@@ -24,3 +24,12 @@ bool lsm_selinux_enabled(void)
 
 	return statfs("/sys/fs/selinux", &fs) == 0 && (uint32_t)fs.f_type == SELINUX_MAGIC;
 }
+
+struct lsm_state lsm_read(void)
+{
+	return (struct lsm_state){
+		.known = true,
+		.apparmor = lsm_apparmor_enabled(),
+		.selinux = lsm_selinux_enabled(),
+	};
+}
