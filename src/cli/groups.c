@@ -7,8 +7,10 @@ static const struct cmd_sub image_subs[] = {
 	{ "load", &cmd_load, false },
 	{ "ls", &cmd_images, false },
 	{ "list", &cmd_images, true },
+	{ "push", &cmd_push, false },
 	{ "rm", &cmd_rmi, false },
 	{ "remove", &cmd_rmi, true },
+	{ "search", &cmd_search, false },
 	{ 0 },
 };
 

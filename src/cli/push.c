@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/push.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "base/io.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "cli/access.h"
+#include "cli/cli.h"
+#include "oci/digest.h"
+
+#define SHORT_ID 12
+
+struct push_cli_options {
+	char *digestfile, *format;
+	bool all_tags, quiet;
+	struct cli_access access;
+};
+
+static const struct opt opts[] = {
+	{ .name = "all-tags",
+	  .short_name = 'a',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct push_cli_options, all_tags),
+	  .help = "push all tags of the repository" },
+	{ .name = "digestfile",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct push_cli_options, digestfile),
+	  .arg = "FILE",
+	  .help = "write the digest of what was pushed to this file" },
+	{ .name = "format",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct push_cli_options, format),
+	  .arg = "FORMAT",
+	  .help = "of the manifest, oci or v2s2; its digest changes (default: as it is)" },
+	{ .name = "quiet",
+	  .short_name = 'q',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct push_cli_options, quiet),
+	  .help = "show the name of what was pushed and nothing else" },
+	CLI_ACCESS_OPTS(struct push_cli_options, access),
+};
+
+/* ---- output ---- */
+
+static void say_event(void *ctx, const struct push_event *e)
+{
+	static const char *const words[] = {
+		[PUSH_EXISTS] = "Layer already exists",
+		[PUSH_PUSHED] = "Pushed",
+		[PUSH_SKIPPED] = "Skipped foreign layer",
+	};
+	cleanup_buf struct buf out = BUF_INIT;
+
+	switch (e->kind) {
+	case PUSH_EXISTS:
+	case PUSH_PUSHED:
+	case PUSH_SKIPPED:
+		buf_addf(&out, "%.*s: %s\n", SHORT_ID, digest_hex(e->digest), words[e->kind]);
+		break;
+	case PUSH_MOUNTED:
+		buf_addf(&out, "%.*s: Mounted from %s\n", SHORT_ID, digest_hex(e->digest), e->from);
+		break;
+	case PUSH_NOTICE:
+		fprintf(stderr, "inro: %s\n", e->text);
+		return;
+	default:
+		return;
+	}
+	/* a reader that went away is found out when the result is printed */
+	cli_print(&out, NULL);
+}
+
+static int say_result(const struct push_cli_options *o, const struct reference *to,
+		      const struct push_result *result, struct err *err)
+{
+	cleanup_free char *name = reference_format(to);
+	cleanup_buf struct buf out = BUF_INIT;
+
+	if (o->quiet)
+		buf_addf(&out, "%s\n", name);
+	else
+		buf_addf(&out, "%s: digest: %s size: %" PRIu64 "\n", to->tag ? to->tag : to->digest,
+			 result->digest, result->size);
+	return cli_print(&out, err);
+}
+
+/* ---- what goes where ---- */
+
+static int push_one(struct engine *eng, const struct push_cli_options *o, const char *word,
+		    const struct reference *to, struct err *err)
+{
+	struct push_options options = { .access = cli_access(&o->access),
+					.event = o->quiet ? NULL : say_event };
+	CLEANUP(push_result_done) struct push_result result = { 0 };
+	cleanup_free char *repository = reference_repository(to);
+	cleanup_buf struct buf out = BUF_INIT;
+	int r;
+
+	buf_addf(&out, "The push refers to repository [%s]\n", repository);
+	r = o->format ? push_format_parse(o->format, &options.format, err) : 0;
+	if (r == 0 && !o->quiet)
+		r = cli_print(&out, err);
+	if (r == 0)
+		r = push(eng, word, to, &options, &result, err);
+	if (r == 0)
+		r = say_result(o, to, &result, err);
+	if (r == 0 && o->digestfile)
+		r = io_replace_file(AT_FDCWD, o->digestfile, result.digest, strlen(result.digest),
+				    0644, false, err);
+	return r;
+}
+
+/* docker://host/path is how skopeo and podman write it. */
+static int destination_parse(const char *text, struct reference *ret, struct err *err)
+{
+	const char *rest = str_after(text, "docker://");
+
+	return reference_parse(rest ? rest : text, ret, err);
+}
+
+/* Pushing to where its name says takes an image of that very name: not one found by its id. */
+static int push_named(struct engine *eng, const struct push_cli_options *o, const char *word,
+		      struct err *err)
+{
+	cleanup_reference struct reference to = { 0 };
+	cleanup_image_row struct image_row row = { 0 };
+	cleanup_free char *name = NULL;
+	int r = reference_parse(word, &to, err);
+
+	if (r < 0)
+		return err_hint(err, r, "name the destination: inro push %s REGISTRY/NAME:TAG",
+				word);
+	name = reference_format(&to);
+	if (images_find_whole(eng, word, &row, NULL) < 0 ||
+	    (!to.digest && !strv_has(row.names, name)))
+		return err_fail(err, ERR_NOT_FOUND,
+				"An image does not exist locally with the tag: %s", name);
+	return push_one(eng, o, word, &to, err);
+}
+
+static int push_all_tags(struct engine *eng, const struct push_cli_options *o, const char *word,
+			 struct err *err)
+{
+	cleanup_image_rows struct image_rows rows = { 0 };
+	cleanup_reference struct reference repository = { 0 };
+	size_t n = 0;
+	int r = reference_parse(word, &repository, err);
+
+	if (r < 0)
+		return r;
+	if (repository.digest || (strrchr(word, ':') && !strchr(strrchr(word, ':'), '/')))
+		return err_fail(err, ERR_USAGE, "tag can't be used with --all-tags/-a");
+	r = images_list(eng, word, &rows, err);
+	for (size_t i = 0; r == 0 && i < rows.n; i++) {
+		for (size_t k = 0; r == 0 && rows.items[i].names && rows.items[i].names[k]; k++) {
+			r = push_named(eng, o, rows.items[i].names[k], err);
+			n++;
+		}
+	}
+	if (r == 0 && n == 0)
+		r = err_fail(err, ERR_NOT_FOUND, "An image does not exist locally with the tag: %s",
+			     word);
+	return r;
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct push_cli_options *o = options;
+	cleanup_reference struct reference to = { 0 };
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	int r;
+
+	if (o->all_tags && (args[1] || o->digestfile))
+		return err_fail(err, ERR_USAGE,
+				"--all-tags takes no destination and no --digestfile");
+	r = cli_engine(globals, &eng, err);
+	if (r < 0)
+		return r;
+	if (o->all_tags)
+		return push_all_tags(&eng, o, args[0], err);
+	if (!args[1])
+		return push_named(&eng, o, args[0], err);
+	r = destination_parse(args[1], &to, err);
+	return r < 0 ? r : push_one(&eng, o, args[0], &to, err);
+}
+
+const struct cmd cmd_push = {
+	.name = "push",
+	.args = "[OPTIONS] IMAGE [DESTINATION]",
+	.summary = "Push an image to a registry",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct push_cli_options),
+	.min_args = 1,
+	.max_args = 2,
+	.run = run,
+};

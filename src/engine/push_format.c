@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/push_format.h"
+
+#include "base/str.h"
+
+static const struct {
+	const char *oci, *docker;
+} words[] = {
+	{ OCI_MEDIA_MANIFEST, DOCKER_MEDIA_MANIFEST },
+	{ OCI_MEDIA_CONFIG, DOCKER_MEDIA_CONFIG },
+	{ OCI_MEDIA_LAYER, DOCKER_MEDIA_LAYER },
+	{ OCI_MEDIA_LAYER_GZIP, DOCKER_MEDIA_LAYER_GZIP },
+	{ OCI_MEDIA_LAYER_ZSTD, DOCKER_MEDIA_LAYER_ZSTD },
+	{ "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+	  "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" },
+};
+
+int push_format_parse(const char *word, enum push_format *ret, struct err *err)
+{
+	if (str_eq(word, "oci"))
+		*ret = PUSH_OCI;
+	else if (str_eq(word, "v2s2") || str_eq(word, "docker"))
+		*ret = PUSH_DOCKER;
+	else
+		return err_fail(err, ERR_USAGE, "--format: expected oci or v2s2, got \"%s\"", word);
+	return 0;
+}
+
+static int convert_word(char **word, enum push_format format, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!str_eq(*word, words[i].oci) && !str_eq(*word, words[i].docker))
+			continue;
+		free(*word);
+		*word = xstrdup(format == PUSH_OCI ? words[i].oci : words[i].docker);
+		return 0;
+	}
+	return err_fail(err, ERR_UNSUPPORTED, "there is no %s word for %s",
+			format == PUSH_OCI ? "OCI" : "docker", *word ? *word : "no media type");
+}
+
+int push_format_convert(struct oci_manifest *manifest, enum push_format format, struct buf *out,
+			struct err *err)
+{
+	int r;
+
+	if (!manifest->media_type)
+		manifest->media_type = xstrdup(OCI_MEDIA_MANIFEST);
+	if (format == PUSH_DOCKER && (manifest->subject || manifest->artifact_type))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"docker's format has no place for a subject and for artifacts");
+	r = convert_word(&manifest->media_type, format, err);
+	if (r == 0)
+		r = convert_word(&manifest->config->media_type, format, err);
+	for (size_t i = 0; r == 0 && i < manifest->layers.n; i++)
+		r = convert_word(&manifest->layers.items[i].media_type, format, err);
+	if (r < 0)
+		return r;
+	if (format == PUSH_DOCKER)
+		json_map_done(&manifest->annotations);
+	oci_manifest_write(manifest, out);
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A manifest in the words of the other format. Pure. */
+#pragma once
+
+#include "oci/image.h"
+
+enum push_format { PUSH_AS_IT_IS, PUSH_OCI, PUSH_DOCKER };
+
+/* "oci", or "v2s2" and "docker". ERR_USAGE: another word. */
+int push_format_parse(const char *word, enum push_format *ret, struct err *err);
+/* Writes the manifest in that format: only media types change, layers and config stay the same
+ * bytes. ERR_UNSUPPORTED: it has what the format has no words for. */
+int push_format_convert(struct oci_manifest *manifest, enum push_format format, struct buf *out,
+			struct err *err);
