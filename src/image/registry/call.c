@@ -144,8 +144,9 @@ static int call_follow(struct job *job, struct call *call, const struct url *bas
 
 /* ---- one try ---- */
 
-/* The first answer decides whether an insecure registry speaks TLS. */
-static bool try_plain(struct job *job, struct call *call, int r)
+/* The first answer decides whether an insecure registry speaks TLS. https: it was asked so; calls
+ * that were under way when another one found out try again, too. */
+static bool try_plain(struct job *job, struct call *call, bool https, int r)
 {
 	struct origin *o = job->origin;
 	enum http_failure failure = call->x.failure;
@@ -154,7 +155,7 @@ static bool try_plain(struct job *job, struct call *call, int r)
 	pthread_mutex_lock(&o->lock);
 	if (r == 0 && !call->home && !call->foreign) {
 		o->settled = true;
-	} else if (r < 0 && o->insecure && !o->settled && !o->plain && !call->home &&
+	} else if (r < 0 && https && o->insecure && (!o->settled || o->plain) && !call->home &&
 		   (failure == HTTP_NOT_TLS || failure == HTTP_UNREACHABLE)) {
 		o->plain = plain = true;
 	}
@@ -176,15 +177,16 @@ static int call_ask(struct job *job, struct call *call, const char *authorizatio
 	struct err first = ERR_INIT;
 
 	origin_base(job->origin, &base);
+	bool https = base.https;
 	int r = call_follow(job, call, &base, authorization, err);
 	url_done(&base);
-	if (try_plain(job, call, r)) {
+	if (try_plain(job, call, https, r)) {
 		first = *err;
 		*err = (struct err)ERR_INIT;
 		origin_base(job->origin, &base);
 		int again = call_follow(job, call, &base, authorization, err);
 		url_done(&base);
-		if (try_plain(job, call, again) || again < 0) {
+		if (try_plain(job, call, false, again) || again < 0) {
 			/* Nobody is there: what was asked for first is what is reported. */
 			not_plain(job->origin);
 			*err = first;
