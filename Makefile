@@ -6,8 +6,9 @@ FUZZ_SECONDS ?= 60
 NINJA = ninja -C
 export FUZZ_SECONDS
 
+ENGINES = podman crun runc containerd docker.io conmon slirp4netns fuse-overlayfs catatonit
 COMMAND ?= bash -c 'uname -a; systemctl --version'
-.PHONY: all help demo check check-vm vm bench lint format fuzz faults asan install clean
+.PHONY: all help demo check check-vm check-vm-engines vm bench lint format fuzz faults asan install clean
 
 all: build/build.ninja ## build the programs into build/
 	$(NINJA) build
@@ -29,6 +30,11 @@ check-vm: ## tests in a VM: Debian's kernel, systemd, cgroup v2 (TESTS="tests/cl
 	scripts/deps build test vm
 	scripts/build build
 	tests/vm/vm test $(TESTS)
+
+check-vm-engines: ## podman, docker and containerd on inro-runtime in a VM: systemd, AppArmor
+	scripts/deps build test vm
+	scripts/build build
+	INRO_VM_PACKAGES="$(ENGINES)" tests/vm/vm run tests/vm/engines $(TESTS)
 
 vm: ## run COMMAND in such a VM, in a copy of the built tree
 	@scripts/deps build test vm

@@ -93,6 +93,16 @@ def docker(scratch):
 
 
 @pytest.fixture(scope="session")
+def podman_systemd(scratch):
+    yield from engines.podman(BUILD, scratch, "root", "systemd")
+
+
+@pytest.fixture(scope="session")
+def docker_systemd(scratch):
+    yield from engines.docker(BUILD, scratch, ["native.cgroupdriver=systemd"])
+
+
+@pytest.fixture(scope="session")
 def ctr(scratch):
     yield from engines.containerd(BUILD, scratch)
 

@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 import time
 
-import cri
 import harness
 
 DOCKER = "/usr/bin/docker"  # Debian's, not a newer one in /usr/local
@@ -18,7 +17,7 @@ CONTAINERS_CONF = """[containers]
 default_ulimits=["nofile=1024:1024","nproc=1024:1024"]
 [engine]
 events_logger="none"
-cgroup_manager="cgroupfs"
+cgroup_manager="{manager}"
 [engine.runtimes]
 inro=["{build}/inro-runtime"]
 """
@@ -60,10 +59,10 @@ def _who(build, name):
     return harness.Who(build, name, scratch)
 
 
-def podman(build, scratch, name):
+def podman(build, scratch, name, manager="cgroupfs"):
     who = _who(build, name)
     conf = who.dir / "containers.conf"
-    conf.write_text(CONTAINERS_CONF.format(build=build))
+    conf.write_text(CONTAINERS_CONF.format(build=build, manager=manager))
     who.env["CONTAINERS_CONF"] = str(conf)
     argv = ["podman", "--root", who.dir / "r", "--runroot", who.dir / "rr", "--tmpdir",
             who.dir / "t", "--runtime"]
@@ -92,14 +91,15 @@ def _daemon(who, argv, answers):
     return process
 
 
-def docker(build, scratch):
+def docker(build, scratch, options=()):
     who = _who(build, "root")
     sock = f"unix://{who.dir}/s"
     engine = Engine(who, [DOCKER, "-H", sock], ["--runtime", "inro"],
                     Engine(who, [DOCKER, "-H", sock], ["--runtime", "runc"]))
     conf = who.dir / "daemon.json"
     conf.write_text(json.dumps({"runtimes": {"inro": {"path": f"{build}/inro-runtime"}},
-                                "default-runtime": "inro", "experimental": True}))
+                                "default-runtime": "inro", "experimental": True,
+                                "exec-opts": list(options)}))
     process = _daemon(
         who, ["dockerd", "--config-file", conf, "--data-root", who.dir / "r", "--exec-root",
               who.dir / "e", "-H", sock, "--pidfile", who.dir / "pid"],
@@ -115,6 +115,8 @@ def docker(build, scratch):
 
 def kubelet(build, scratch, docker_engine):
     """containerd with its interface for kubelets, and the image "box" in it."""
+    import cri  # gRPC is for it alone, and not on every machine
+
     who = _who(build, "root")
     cri_plugin = 'plugins."io.containerd.grpc.v1.cri"'
     conf = who.dir / "config.toml"
