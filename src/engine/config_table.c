@@ -185,7 +185,7 @@ const struct config_setting config_settings[] = {
 	  .arg = "DIRECTORY",
 	  .check = check_directory,
 	  .help = "Certificates: *.crt of authorities besides the system's, *.cert with *.key "
-		  "for this machine to show. Not set: the directory of the host's name and port in "
-		  "/etc/containers/certs.d or /etc/docker/certs.d." },
+		  "for this machine to show. Not set: the directory of its name and port in "
+		  "/etc/inro/certs.d, /etc/containers/certs.d or /etc/docker/certs.d." },
 };
 const size_t config_n_settings = ARRAY_SIZE(config_settings);

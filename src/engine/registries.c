@@ -48,20 +48,19 @@ static bool is_loopback(const char *host)
 	return inet_pton(AF_INET, name, &addr) == 1 && ntohl(addr.s_addr) >> 24 == 127;
 }
 
-/* The directory that docker's and podman's users keep for it, or NULL. */
+/* Its directory among the user's and the machine's, or those kept for podman and docker; or NULL.
+ */
 static char *tls_dir_find(const struct engine *eng, const char *host)
 {
+	static const char *const names[] = { "inro", "containers", "docker" };
 	const char *home = eng->rootless ? getenv("HOME") : NULL;
-	cleanup_strv char **dirs = NULL;
+	bool has_home = home && home[0] == '/';
 
-	if (home && home[0] == '/') {
-		strv_take(&dirs, path_join(home, ".config/containers/certs.d"));
-		strv_take(&dirs, path_join(home, ".config/docker/certs.d"));
-	}
-	strv_add(&dirs, "/etc/containers/certs.d");
-	strv_add(&dirs, "/etc/docker/certs.d");
-	for (size_t i = 0; dirs[i]; i++) {
-		cleanup_free char *dir = path_join(dirs[i], host);
+	for (size_t i = has_home ? 0 : ARRAY_SIZE(names); i < 2 * ARRAY_SIZE(names); i++) {
+		const char *name = names[i % ARRAY_SIZE(names)];
+		cleanup_free char *dir =
+		    i < ARRAY_SIZE(names) ? xasprintf("%s/.config/%s/certs.d/%s", home, name, host)
+					  : xasprintf("/etc/%s/certs.d/%s", name, host);
 
 		if (access(dir, F_OK) == 0)
 			return take_ptr(dir);

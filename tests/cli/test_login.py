@@ -31,6 +31,11 @@ def auth_file(anyone):
 
 
 @pytest.fixture
+def auth_of_user(user):
+    user.env["REGISTRY_AUTH_FILE"] = str(user.dir / "auth.json")
+
+
+@pytest.fixture
 def locked(anyone, registries, auth_file):
     """A registry that asks for a password, and a user who trusts its certificate."""
     reg = registries.start(tls=True, auth="basic")
@@ -85,6 +90,17 @@ def test_unknown_certificate(anyone, locked, auth_file):
     assert not auth_file.exists()
     locked.options = ["--tls-verify=false"]
     login(anyone, locked).ok()
+
+
+@pytest.mark.parametrize("name", ["inro", "containers", "docker"])
+def test_certificates_of_the_user(user, registries, auth_of_user, name):
+    """Where other programs have them, too."""
+    reg = registries.start(tls=True, auth="basic")
+    home = user.dir / "home"
+    reg.options = ["--tls-verify"]
+    login(user, reg, env={"HOME": str(home)}).fails("certificate")
+    reg.certs(home / ".config" / name / "certs.d")
+    login(user, reg, env={"HOME": str(home)}).ok()
 
 
 def test_token_server(anyone, registries, auth_file):
