@@ -29,19 +29,12 @@ static int import_layer(struct import *im, int fd, struct err *err)
 
 	if (blob < 0)
 		return err_errno(err, errno, "creating blob");
-	im->size = io_copy(fd, blob);
-	if (im->size < 0)
-		return err_errno(err, (int)-im->size, "copying tarball");
-	if (im->size == 0)
-		return err_fail(err, ERR_INVALID, "the tarball is empty");
-	/* What reads it must not be able to change it. */
-	cleanup_fd int reading =
-	    openat(im->staging.fd, INPUT_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (reading < 0)
-		return err_errno(err, errno, "opening blob");
-	int r = unpack_unknown(im->store, &im->staging, reading, &im->layer, err);
+	int r = unpack_unknown(im->store, &im->staging, fd, blob, &im->layer, err);
 	if (r < 0)
 		return r;
+	im->size = (int64_t)im->layer.input_size;
+	if (im->size == 0)
+		return err_fail(err, ERR_INVALID, "the tarball is empty");
 	if (renameat(im->staging.fd, INPUT_NAME, im->staging.fd, digest_hex(im->layer.digest)) < 0)
 		return err_errno(err, errno, "naming blob %s", im->layer.digest);
 	uint8_t magic[2] = { 0 };

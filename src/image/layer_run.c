@@ -16,8 +16,8 @@
 #include "sys/pidfd.h"
 
 #define PROGRAM     "inro-layer"
-#define DOC_MAX     (64u << 20)
-#define SUBID_MAX   (1u << 20) /* bytes of /etc/subuid */
+#define DOC_MAX     (16u << 20) /* of 100000 members of an image archive */
+#define SUBID_MAX   (1u << 20)  /* bytes of /etc/subuid */
 #define ENTRIES_MAX "4000000"
 /* gzip reaches 1030; more than that over all of a big layer is a bomb. */
 #define RATIO_MAX "1200"
@@ -74,62 +74,88 @@ static int userns_setup(struct layer_job *job, int sync_fd, struct err *err)
 
 /* ---- jobs ---- */
 
+static void job_kill(const struct layer_job *job)
+{
+	if (job->proc.pidfd >= 0)
+		pidfd_kill(job->proc.pidfd, SIGKILL);
+	else
+		kill(job->proc.pid, SIGKILL);
+}
+
 void layer_abort(struct layer_job *job)
 {
+	int status;
+
 	if (job->proc.pid > 0) {
-		int status;
-		if (job->proc.pidfd >= 0)
-			pidfd_kill(job->proc.pidfd, SIGKILL);
-		else
-			kill(job->proc.pid, SIGKILL);
+		job_kill(job);
 		proc_wait(&job->proc, -1, &status);
 	}
 	job->result_fd = fd_close(job->result_fd);
 }
 
-int layer_start(struct image_store *store, const char *const *args, int in_fd, int dir_fd,
-		bool userns, struct layer_job *ret, struct err *err)
+/* What a process of inro-layer is started with. */
+struct layer_start {
+	const char *const *args;
+	int in_fd, dir_fd;
+	bool userns;
+	const struct proc_fd *more; /* fds besides */
+	size_t n_more;
+};
+
+static int program_spawn(const struct layer_start *start, int result_write, int sync_fd,
+			 struct proc *ret, const char *path, struct err *err)
 {
 	static char path_env[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	static char *const envp[] = { path_env, NULL };
-	cleanup_free char *path = program_find(PROGRAM);
 	cleanup_strv char **argv = NULL;
-	struct layer_job job = LAYER_JOB_INIT;
-	int pair[2] = { -EBADF, -EBADF }, ends[2] = { -EBADF, -EBADF };
-
-	strv_add(&argv, PROGRAM);
-	for (size_t i = 0; args[i]; i++)
-		strv_add(&argv, args[i]);
-	userns = userns && store->rootless;
-	if (userns)
-		strv_add(&argv, "--userns");
 	cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (null < 0 || pipe2(pair, O_CLOEXEC) < 0)
-		return err_errno(err, errno, "starting " PROGRAM);
-	cleanup_fd int result_write = pair[1];
-	job.result_fd = pair[0];
-	if (userns && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-		fd_close(job.result_fd);
-		return err_errno(err, errno, "starting " PROGRAM);
-	}
-	cleanup_fd int ours = ends[0];
-	cleanup_fd int theirs = ends[1];
-	const struct proc_fd fds[] = {
-		{ in_fd >= 0 ? in_fd : null, 0 },
+	struct proc_fd fds[8] = {
+		{ start->in_fd >= 0 ? start->in_fd : null, 0 },
 		{ result_write, LAYER_FD_RESULT },
-		{ dir_fd, LAYER_FD_DIR },
-		{ theirs, LAYER_FD_SYNC },
+		{ start->dir_fd, LAYER_FD_DIR },
 	};
+	size_t n = 3;
+
+	if (null < 0)
+		return err_errno(err, errno, "opening /dev/null");
+	strv_add(&argv, PROGRAM);
+	for (size_t i = 0; start->args[i]; i++)
+		strv_add(&argv, start->args[i]);
+	if (start->userns) {
+		strv_add(&argv, "--userns");
+		fds[n++] = (struct proc_fd){ sync_fd, LAYER_FD_SYNC };
+	}
+	for (size_t i = 0; i < start->n_more && n < ARRAY_SIZE(fds); i++)
+		fds[n++] = start->more[i];
 	struct proc_spawn spec = PROC_SPAWN_INIT;
 	spec.path = path;
 	spec.argv = argv;
 	spec.envp = envp;
 	spec.fds = fds;
-	spec.n_fds = userns ? 4 : 3;
+	spec.n_fds = n;
 	spec.pdeath_signal = SIGKILL;
-	int r = proc_spawn(&spec, &job.proc, err);
+	return proc_spawn(&spec, ret, err);
+}
+
+static int job_start(const struct layer_start *start, struct layer_job *ret, struct err *err)
+{
+	cleanup_free char *path = program_find(PROGRAM);
+	struct layer_job job = LAYER_JOB_INIT;
+	int pair[2] = { -EBADF, -EBADF }, ends[2] = { -EBADF, -EBADF };
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return err_errno(err, errno, "starting " PROGRAM);
+	cleanup_fd int result_write = pair[1];
+	job.result_fd = pair[0];
+	if (start->userns && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+		fd_close(job.result_fd);
+		return err_errno(err, errno, "starting " PROGRAM);
+	}
+	cleanup_fd int ours = ends[0];
+	cleanup_fd int theirs = ends[1];
+	int r = program_spawn(start, result_write, theirs, &job.proc, path, err);
 	theirs = fd_close(theirs);
-	if (r == 0 && userns)
+	if (r == 0 && start->userns)
 		r = userns_setup(&job, ours, err);
 	if (r < 0) {
 		layer_abort(&job);
@@ -139,15 +165,24 @@ int layer_start(struct image_store *store, const char *const *args, int in_fd, i
 	return 0;
 }
 
-static int result_error(const struct buf *doc, int status, struct err *err)
+int layer_start(struct image_store *store, const char *const *args, int in_fd, int dir_fd,
+		bool userns, struct layer_job *ret, struct err *err)
+{
+	const struct layer_start start = {
+		.args = args,
+		.in_fd = in_fd,
+		.dir_fd = dir_fd,
+		.userns = userns && store->rootless,
+	};
+
+	return job_start(&start, ret, err);
+}
+
+/* The error record that it sent. */
+static int record_error(const struct buf *doc, struct err *err)
 {
 	struct err theirs;
 
-	if (status == 0)
-		return 0;
-	if (proc_exit_code(status) != 1 || doc->len != sizeof(theirs))
-		return err_fail(err, ERR_CORRUPT, PROGRAM " ended with status %d",
-				proc_exit_code(status));
 	memcpy(&theirs, doc->data, sizeof(theirs));
 	err_sanitize(&theirs);
 	/* It names members of the archive, whose names may hold anything. */
@@ -158,20 +193,42 @@ static int result_error(const struct buf *doc, int status, struct err *err)
 	return theirs.errnum > 0 ? -theirs.errnum : -EINVAL;
 }
 
-int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err)
+static int result_error(const struct buf *doc, int status, struct err *err)
 {
-	int status = 0;
+	if (status == 0)
+		return 0;
+	if (proc_exit_code(status) == 1 && doc->len == sizeof(struct err))
+		return record_error(doc, err);
+	return err_fail(err, ERR_CORRUPT, PROGRAM " ended with status %d", proc_exit_code(status));
+}
 
+static int doc_read(struct layer_job *job, struct buf *ret_doc, struct err *err)
+{
 	int r = io_read_all(job->result_fd, ret_doc, DOC_MAX);
+
 	if (r < 0) {
 		layer_abort(job);
 		return err_errno(err, -r, "reading the answer of " PROGRAM);
 	}
 	job->result_fd = fd_close(job->result_fd);
-	r = proc_wait(&job->proc, -1, &status);
+	return 0;
+}
+
+static int job_wait(struct layer_job *job, const struct buf *doc, struct err *err)
+{
+	int status = 0;
+	int r = proc_wait(&job->proc, -1, &status);
+
 	if (r < 0)
 		return err_errno(err, -r, "waiting for " PROGRAM);
-	return result_error(ret_doc, status, err);
+	return result_error(doc, status, err);
+}
+
+int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err)
+{
+	int r = doc_read(job, ret_doc, err);
+
+	return r < 0 ? r : job_wait(job, ret_doc, err);
 }
 
 /* ---- modes ---- */
@@ -204,30 +261,148 @@ int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_r
 			  err);
 }
 
-int layer_apply_start(struct image_store *store, int in_fd, int dir_fd, bool hash_input,
-		      struct layer_job *ret, struct err *err)
+/* ---- unpack ---- */
+
+static const int stage_targets[LAYER_STAGES] = { LAYER_FD_HASH_IN, LAYER_FD_DECOMPRESS,
+						 LAYER_FD_HASH_OUT };
+enum { STAGE_HASH_IN, STAGE_DECOMPRESS, STAGE_HASH_OUT };
+
+static void stages_close(struct layer_unpack *un)
+{
+	for (size_t i = 0; i < LAYER_STAGES; i++)
+		un->stage_fds[i] = fd_close(un->stage_fds[i]);
+}
+
+int layer_unpack_start(struct image_store *store, const struct layer_input *in, int dir_fd,
+		       struct layer_unpack *ret, struct err *err)
 {
 	cleanup_free char *max_bytes = max_bytes_arg(store);
-	const char *args[] = { "apply",
+	const char *args[] = { "unpack",
 			       max_bytes,
 			       "--max-ratio=" RATIO_MAX,
 			       "--max-entries=" ENTRIES_MAX,
-			       hash_input ? "--digest" : NULL,
+			       in->plain ? "--plain" : NULL,
 			       NULL };
+	struct layer_unpack un = LAYER_UNPACK_INIT;
+	un.plain = in->plain;
+	struct proc_fd more[LAYER_STAGES + 1];
+	size_t n = 0;
+	int r = 0;
 
-	return layer_start(store, args, in_fd, dir_fd, true, ret, err);
+	for (; r == 0 && n < LAYER_STAGES; n++) {
+		int pair[2] = { -EBADF, -EBADF };
+		if (pipe2(pair, O_CLOEXEC) < 0)
+			r = err_errno(err, errno, "starting " PROGRAM);
+		un.stage_fds[n] = pair[0];
+		more[n] = (struct proc_fd){ pair[1], stage_targets[n] };
+	}
+	if (in->partial_fd >= 0)
+		more[n++] = (struct proc_fd){ in->partial_fd, LAYER_FD_PARTIAL };
+	const struct layer_start start = {
+		.args = args,
+		.in_fd = in->fd,
+		.dir_fd = dir_fd,
+		.userns = store->rootless,
+		.more = more,
+		.n_more = n,
+	};
+	if (r == 0)
+		r = job_start(&start, &un.job, err);
+	for (size_t i = 0; i < LAYER_STAGES; i++)
+		fd_close(more[i].fd);
+	if (r < 0)
+		stages_close(&un);
+	else
+		*ret = un;
+	return r;
 }
 
-int layer_apply_finish(struct layer_job *job, struct apply_result *ret, struct err *err)
+/* One stage's last word. 1: it has none. */
+static int stage_result(int fd, struct stage_result *ret, struct err *err)
 {
 	cleanup_buf struct buf doc = BUF_INIT;
+	int r = io_read_all(fd, &doc, sizeof(struct err));
 
-	int r = layer_finish(job, &doc, err);
+	if (r < 0)
+		return err_errno(err, -r, "reading the answer of " PROGRAM);
+	if (doc.len == sizeof(struct err))
+		return record_error(&doc, err);
+	if (doc.len != sizeof(*ret))
+		return 1;
+	memcpy(ret, doc.data, sizeof(*ret));
+	ret->digest[sizeof(ret->digest) - 1] = '\0';
+	return 0;
+}
+
+/* Apply's own answer. When it has given up, a stage before it may still wait for data: they all
+ * end, and with them the last writer to a partial file. */
+static int apply_answer(struct layer_unpack *un, struct buf *doc, struct err *err)
+{
+	int r = doc_read(&un->job, doc, err);
+
 	if (r < 0)
 		return r;
-	return json_parse(&apply_result_desc, ret, buf_str(&doc), doc.len, "answer of " PROGRAM,
-			  err);
+	if (doc->len != sizeof(struct err) || doc->data[0] == '{')
+		return job_wait(&un->job, doc, err);
+	job_kill(&un->job);
+	job_wait(&un->job, doc, NULL);
+	return record_error(doc, err);
 }
+
+/* What the first stage in the row says is the reason; the others follow from it. */
+static int unpack_results(struct layer_unpack *un, struct stage_result results[LAYER_STAGES],
+			  struct buf *doc, struct err *err)
+{
+	size_t n = un->plain ? 1 : LAYER_STAGES;
+	struct err applied = ERR_INIT;
+	bool missing = false;
+	int last = apply_answer(un, doc, &applied), r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = stage_result(un->stage_fds[i], &results[i], err);
+		missing = missing || r > 0;
+	}
+	if (r < 0)
+		return r;
+	if (last < 0 && err)
+		*err = applied;
+	if (last == 0 && missing)
+		last = err_fail(err, ERR_CORRUPT, PROGRAM " has lost a stage");
+	if (un->plain)
+		results[STAGE_HASH_OUT] = results[STAGE_HASH_IN];
+	return last;
+}
+
+int layer_unpack_finish(struct layer_unpack *un, struct apply_result *ret, struct err *err)
+{
+	struct stage_result results[LAYER_STAGES] = { 0 };
+	const struct stage_result *in = &results[STAGE_HASH_IN], *out = &results[STAGE_HASH_OUT];
+	cleanup_buf struct buf doc = BUF_INIT;
+
+	int r = unpack_results(un, results, &doc, err);
+	stages_close(un);
+	if (r == 0)
+		r = json_parse(&apply_result_desc, ret, buf_str(&doc), doc.len,
+			       "answer of " PROGRAM, err);
+	if (r < 0)
+		return r;
+	/* What reads the tar must not say what its digest is. */
+	free(ret->digest);
+	free(ret->diff_id);
+	ret->digest = xstrdup(in->digest);
+	ret->diff_id = xstrdup(out->digest);
+	ret->input_size = in->bytes;
+	ret->tar_size = out->bytes;
+	return 0;
+}
+
+void layer_unpack_abort(struct layer_unpack *un)
+{
+	layer_abort(&un->job);
+	stages_close(un);
+}
+
+/* ---- small jobs ---- */
 
 int layer_own(struct image_store *store, int like_fd, int dir_fd, const char *path, struct err *err)
 {

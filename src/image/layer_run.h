@@ -8,6 +8,8 @@
 #include "base/proc.h"
 #include "image/store.h"
 
+#define LAYER_STAGES 3 /* of `unpack`, but for the one that applies */
+
 struct layer_job {
 	struct proc proc;
 	int result_fd;
@@ -29,10 +31,29 @@ void layer_abort(struct layer_job *job);
 /* The modes, as far as the caller needs just one of them at a time. */
 int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_result *ret,
 		struct err *err);
-/* Starts unpacking the blob in_fd into the directory dir_fd; hash_input: also name the blob. */
-int layer_apply_start(struct image_store *store, int in_fd, int dir_fd, bool hash_input,
-		      struct layer_job *ret, struct err *err);
-int layer_apply_finish(struct layer_job *job, struct apply_result *ret, struct err *err);
+
+/* Unpacking a layer; see layer/pipeline.h. */
+struct layer_unpack {
+	struct layer_job job; /* poll job.result_fd: readable at the end, good or bad */
+	int stage_fds[LAYER_STAGES];
+	bool plain;
+};
+#define LAYER_UNPACK_INIT                                                                          \
+	{                                                                                          \
+		.job = LAYER_JOB_INIT, .stage_fds = { -EBADF, -EBADF, -EBADF }                     \
+	}
+struct layer_input {
+	int fd;         /* the blob, or what is still missing of it */
+	int partial_fd; /* read and write, at its start: its beginning, to which fd's bytes are
+			   appended; negative: none */
+	bool plain;     /* a tar whose digest must be the diff id */
+};
+/* Starts unpacking into the directory dir_fd. */
+int layer_unpack_start(struct image_store *store, const struct layer_input *in, int dir_fd,
+		       struct layer_unpack *ret, struct err *err);
+/* Waits for the end. ret's digests and sizes are those of the hashing stages. */
+int layer_unpack_finish(struct layer_unpack *un, struct apply_result *ret, struct err *err);
+void layer_unpack_abort(struct layer_unpack *un);
 /* Gives the directory path below dir_fd the owner, mode and times that it has below like_fd, where
  * a rootless process itself may not. -ENOENT when like_fd has none. */
 int layer_own(struct image_store *store, int like_fd, int dir_fd, const char *path,

@@ -16,7 +16,7 @@
 #define JOBS_MAX 32
 
 struct unpack_job {
-	struct layer_job job;
+	struct layer_unpack job;
 	const struct unpack_layer *layer; /* NULL: slot is free */
 	char *dir;                        /* name in the staging directory */
 };
@@ -100,7 +100,12 @@ static int job_start(struct unpack *un, const struct unpack_layer *layer, struct
 	cleanup_fd int dir = blob < 0 ? blob : layer_mkdir(un->st, name, err);
 	if (dir < 0)
 		return dir;
-	int r = layer_apply_start(un->store, blob, dir, false, &job->job, err);
+	const struct layer_input in = {
+		.fd = blob,
+		.partial_fd = -EBADF,
+		.plain = str_eq(layer->digest, layer->diff_id),
+	};
+	int r = layer_unpack_start(un->store, &in, dir, &job->job, err);
 	if (r < 0)
 		return r;
 	job->layer = layer;
@@ -121,21 +126,20 @@ static int job_finish(struct unpack *un, struct unpack_job *job, struct err *err
 	struct apply_result info = { 0 };
 	const struct unpack_layer *layer = job->layer;
 
-	int r = layer_apply_finish(&job->job, &info, err);
+	int r = layer_unpack_finish(&job->job, &info, err);
+	if (r == 0 && !str_eq(info.digest, layer->digest))
+		r = err_fail(err, ERR_CORRUPT, "it has other content (%s)", info.digest);
 	if (r == 0 && !str_eq(info.diff_id, layer->diff_id))
 		r = err_fail(err, ERR_CORRUPT, "it unpacks to %s, the config says %s", info.diff_id,
 			     layer->diff_id);
-	if (r == 0) {
-		free(info.digest);
-		info.digest = xstrdup(layer->digest);
+	if (r == 0)
 		r = layer_seal(un->st, job->dir, &info, err);
-	}
 	json_free(&apply_result_desc, &info);
 	job_clear(un, job);
 	return r < 0 ? err_wrap(err, r, "layer %s", layer->digest) : 0;
 }
 
-/* Waits until one of them ends. Where there are no pidfds: for the first. */
+/* Waits until one of them ends. */
 static struct unpack_job *job_next(struct unpack *un)
 {
 	struct pollfd polls[JOBS_MAX];
@@ -145,9 +149,7 @@ static struct unpack_job *job_next(struct unpack *un)
 	for (size_t i = 0; i < un->n_slots; i++) {
 		if (!un->jobs[i].layer)
 			continue;
-		if (un->jobs[i].job.proc.pidfd < 0)
-			return &un->jobs[i];
-		polls[n] = (struct pollfd){ .fd = un->jobs[i].job.proc.pidfd, .events = POLLIN };
+		polls[n] = (struct pollfd){ .fd = un->jobs[i].job.job.result_fd, .events = POLLIN };
 		jobs[n++] = &un->jobs[i];
 	}
 	while (poll(polls, n, -1) < 0 && errno == EINTR)
@@ -195,7 +197,7 @@ int unpack_layers(struct image_store *store, const struct staging *st,
 	for (size_t i = 0; i < un.n_slots; i++) {
 		if (!un.jobs[i].layer)
 			continue;
-		layer_abort(&un.jobs[i].job);
+		layer_unpack_abort(&un.jobs[i].job);
 		job_clear(&un, &un.jobs[i]);
 	}
 	return r;
@@ -203,20 +205,21 @@ int unpack_layers(struct image_store *store, const struct staging *st,
 
 /* ---- a layer to be known by what it unpacks to ---- */
 
-int unpack_unknown(struct image_store *store, const struct staging *st, int blob_fd,
+int unpack_unknown(struct image_store *store, const struct staging *st, int in_fd, int blob_fd,
 		   struct apply_result *ret, struct err *err)
 {
-	struct layer_job job;
+	const struct layer_input in = { .fd = in_fd, .partial_fd = blob_fd };
+	struct layer_unpack job;
 	cleanup_fd int dir = layer_mkdir(st, "layer", err);
 
 	if (dir < 0)
 		return dir;
-	int r = layer_apply_start(store, blob_fd, dir, true, &job, err);
+	int r = layer_unpack_start(store, &in, dir, &job, err);
 	if (r == 0)
-		r = layer_apply_finish(&job, ret, err);
+		r = layer_unpack_finish(&job, ret, err);
 	if (r < 0)
 		return r;
-	if (!digest_valid(ret->diff_id) || !ret->digest || !digest_valid(ret->digest))
+	if (!digest_valid(ret->diff_id) || !digest_valid(ret->digest))
 		return err_fail(err, ERR_CORRUPT, "inro-layer gave no digests");
 	cleanup_free char *name = xasprintf(STAGED_LAYER "%s", digest_hex(ret->diff_id));
 	r = layer_seal(st, "layer", ret, err);

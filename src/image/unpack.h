@@ -14,6 +14,7 @@ struct unpack_layer {
  */
 int unpack_layers(struct image_store *store, const struct staging *st,
 		  const struct unpack_layer *layers, size_t n, struct err *err);
-/* Unpacks blob_fd, of which nothing is known, into the staging directory under its diff id. */
-int unpack_unknown(struct image_store *store, const struct staging *st, int blob_fd,
+/* Unpacks what comes from in_fd, of which nothing is known, into the staging directory under its
+ * diff id, and writes it to the empty file blob_fd. */
+int unpack_unknown(struct image_store *store, const struct staging *st, int in_fd, int blob_fd,
 		   struct apply_result *ret, struct err *err);

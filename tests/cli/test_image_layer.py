@@ -14,24 +14,36 @@ import harness
 from layers import COMPRESSORS, MTIME, entry, hardlink, look, sha, tar, xattr
 
 
+ERR_SIZE = 4 + 4 + 1000 + 256
+
+
 class Unpacker:
     def __init__(self, who):
         self.who, self.count = who, 0
 
-    def __call__(self, data, *options, mode="apply"):
-        """Unpacks into a new directory: (tree, result document, Result)."""
+    def __call__(self, data, *options, partial=None):
+        """Unpacks into a new directory: (tree, result document with digests, Result)."""
         self.count += 1
-        top = self.who.dir / f"layer{self.count}"
+        top = self.top = self.who.dir / f"layer{self.count}"
         (top / "fs").mkdir(parents=True)
         (top / "in").write_bytes(data)
-        done = self.who.run("sh", "-c", 'exec "$@" <in 3>out 4<fs', "sh",
-                            self.who.program("inro-layer"), mode, *options, cwd=top)
-        out = (top / "out").read_bytes()
-        if done.code == 0:
-            return look(top / "fs"), json.loads(out), done
-        # struct err: errno, kind, message
-        done.err += out[8:1008].split(b"\0")[0].decode(errors="replace")
-        return look(top / "fs"), None, done
+        fds = "<in 3>out 4<fs 7>hash-in 8>decompress 9>hash-out"
+        if partial is not None:
+            (top / "partial").write_bytes(partial)
+            fds += " 6<>partial"
+        done = self.who.run("sh", "-c", f'exec "$@" {fds}', "sh",
+                            self.who.program("inro-layer"), "unpack", *options, cwd=top)
+        results = {name: (top / name).read_bytes()
+                   for name in ("hash-in", "decompress", "hash-out", "out")}
+        for result in results.values():
+            if len(result) == ERR_SIZE and result[:1] != b"{":  # errno, kind, message
+                done.err += result[8:1008].split(b"\0")[0].decode(errors="replace")
+                return look(top / "fs"), None, done
+        done.ok()
+        doc = json.loads(results["out"])
+        for key, stage in (("digest", "hash-in"), ("diffId", "hash-out")):
+            doc[key] = results[stage][:80].rstrip(b"\0").decode()
+        return look(top / "fs"), doc, done
 
     def ok(self, *entries, **kw):
         tree, _, done = self(tar(*entries, **kw))
@@ -39,7 +51,9 @@ class Unpacker:
         return tree
 
     def fails(self, data, *words, options=()):
-        tree, _, done = self(data, *options)
+        tree, doc, done = self(data, *options)
+        assert doc is None
+        done.code = done.code or 1  # one of the stages has failed
         done.fails(*words, code=1)
         return tree
 
@@ -64,7 +78,7 @@ def is_opaque(one):
 def test_diff_id_covers_the_uncompressed_tar(unpack, compress):
     data = tar(entry("a", "x" * 100000), entry("d/"), entry("d/b", "y"))
     data += b"\0" * 5000  # behind the end-of-archive mark
-    tree, doc, done = unpack(COMPRESSORS[compress](data), "--digest")
+    tree, doc, done = unpack(COMPRESSORS[compress](data))
     done.ok()
     assert doc["diffId"] == sha(data)
     assert doc["digest"] == sha(COMPRESSORS[compress](data))
@@ -386,7 +400,64 @@ def test_owners_out_of_range(unpack):
         unpack.fails(tar(entry("f", "x", uid=uid)), "out of range")
 
 
+# ---- stages ----
+
+def test_the_beginning_comes_from_the_partial_file(unpack):
+    data = tar(entry("a", "x" * 300000), entry("d/"), entry("d/b", "y"))
+    blob = gzip.compress(data)
+    for cut in (0, 1, 1000, len(blob)):
+        tree, doc, _ = unpack(blob[cut:], partial=blob[:cut])
+        assert doc["digest"] == sha(blob) and doc["diffId"] == sha(data)
+        assert tree[b"a"]["data"] == b"x" * 300000
+        assert (unpack.top / "partial").read_bytes() == blob
+
+
+def test_a_cut_blob_keeps_what_came(unpack):
+    blob = gzip.compress(tar(entry("a", os.urandom(300000))))
+    _, doc, done = unpack(blob[:200000], partial=b"")
+    assert doc is None and "ends too early" in done.err
+    assert (unpack.top / "partial").read_bytes() == blob[:200000]
+
+
+def test_plain_is_hashed_once(unpack):
+    data = tar(entry("a", "x" * 300000))
+    (unpack.who.dir / "none").touch()
+    tree, doc, _ = unpack(data, "--plain")
+    assert doc["digest"] == sha(data) and doc["diffId"] == ""
+    assert tree[b"a"]["data"] == b"x" * 300000
+    # and what is compressed all the same is no tar
+    unpack.fails(gzip.compress(data), "reading tar", options=["--plain"])
+
+
+def test_sparse_files_have_a_limit(unpack):
+    """One that claims exabytes takes no space, but whoever copies it notices."""
+    info, data = entry("big", b"1\n0\n1\n".ljust(512, b"\0") + b"x".ljust(512), pax_headers={
+        "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "big",
+        "GNU.sparse.realsize": str(1 << 50)})
+    unpack.fails(tar((info, data)), "big: extending to", options=["--max-bytes=1000000"])
+
+
 # ---- the fence ----
+
+def status_of(pid):
+    lines = open(f"/proc/{pid}/status", encoding="ascii").read().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def assert_few_rights(pid, caps):
+    status = status_of(pid)
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    allowed = sum(1 << bit for bit in caps)
+    for key in ("CapPrm", "CapEff", "CapBnd"):
+        assert int(status[key], 16) & ~allowed == 0
+    assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
+
+
+def open_files(pid):
+    """{fd: path} without pipes."""
+    fds = {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    return {fd: path for fd, path in fds.items() if path[0] == "/" and fd not in (1, 2)}
+
 
 def test_confinement(root):
     """While it waits for its first byte: no other files, no network, few rights, a filter."""
@@ -394,22 +465,20 @@ def test_confinement(root):
         if b"__asan_init" in program.read():
             harness.machine_cannot("a build with sanitizers has no filter")
     (root.dir / "fs").mkdir()
-    proc = root.popen("sh", "-c", 'exec "$@" 3>out 4<fs', "sh", root.program("inro-layer"),
-                      "apply", stdin=subprocess.PIPE)
+    (root.dir / "partial").touch()
+    proc = root.popen("sh", "-c", 'exec "$@" 3>out 4<fs 6<>partial 7>in 8>mid 9>tar', "sh",
+                      root.program("inro-layer"), "unpack", stdin=subprocess.PIPE)
+
+    def processes():
+        stages = open(f"/proc/{proc.pid}/task/{proc.pid}/children", encoding="ascii").read().split()
+        return [int(pid) for pid in stages] + [proc.pid]
+
     try:
-        status = {}
-        harness.wait_for(lambda: "Seccomp:\t2" in open(f"/proc/{proc.pid}/status",
-                                                       encoding="ascii").read(),
-                         what="seccomp filter")
-        for line in open(f"/proc/{proc.pid}/status", encoding="ascii"):
-            key, _, value = line.partition(":")
-            status[key] = value.strip()
-        assert status["NoNewPrivs"] == "1"
+        harness.wait_for(lambda: len(processes()) == 4 and
+                         all(status_of(pid)["Seccomp"] == "2" for pid in processes()),
+                         what="seccomp filters")
         # CHOWN DAC_OVERRIDE FOWNER FSETID MKNOD SETFCAP, and SYS_ADMIN for trusted.*
-        allowed = sum(1 << bit for bit in (0, 1, 3, 4, 27, 31, 21))
-        for key in ("CapPrm", "CapEff", "CapBnd"):
-            assert int(status[key], 16) & ~allowed == 0
-        assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
+        assert_few_rights(proc.pid, (0, 1, 3, 4, 27, 31, 21))
         mounts = open(f"/proc/{proc.pid}/mountinfo", encoding="ascii").read().splitlines()
         assert len(mounts) == 1
         assert {"nodev", "nosuid", "noexec"} <= set(mounts[0].split()[5].split(","))
@@ -420,10 +489,19 @@ def test_confinement(root):
         os.mknod(root.dir / "fs/zero", 0o600 | stat.S_IFCHR, os.makedev(1, 5))
         with pytest.raises(PermissionError):
             os.close(os.open(f"/proc/{proc.pid}/root/zero", os.O_RDWR))
+        # The stages have no rights at all. The first one alone can touch the blob; who parses
+        # what it contains can neither change it nor speak for a stage that hashes.
+        first, decompress, last, apply = processes()
+        for pid in (first, decompress, last):
+            assert_few_rights(pid, ())
+        assert open_files(first) == {6: str(root.dir / "partial"), 7: str(root.dir / "in")}
+        assert open_files(decompress) == {8: str(root.dir / "mid")}
+        assert open_files(last) == {9: str(root.dir / "tar")}
+        assert sorted(open_files(apply).values()) == ["/", str(root.dir / "out")]
     finally:
         proc.stdin.close()
         proc.wait(10)
 
 
 def test_by_hand_it_explains_itself(root):
-    root.run(root.program("inro-layer"), "apply").fails("is run by inro, not by hand", code=2)
+    root.run(root.program("inro-layer"), "unpack").fails("is run by inro, not by hand", code=2)

@@ -24,11 +24,13 @@ static int signals_nobody(const void *data)
 	struct f_owner_ex owner = { .type = F_OWNER_PID, .pid = getppid() };
 	struct err err = ERR_INIT;
 	int dir, p[2];
+	bool apart;
 
 	CHECK(pipe2(p, O_CLOEXEC) == 0);
 	dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CHECK(dir >= 0);
-	CHECK_OK(confine(&dir, CONFINE_UNPACK, &err), &err);
+	CHECK_OK(confine_root(&dir, &apart, &err), &err);
+	CHECK_OK(confine(dir, CONFINE_UNPACK, apart, UINT64_MAX, &err), &err);
 	CHECK(fcntl(p[0], F_GETFL) >= 0);
 	if (!FILTERED)
 		return 0;

@@ -279,22 +279,12 @@ static int dirs_finish(struct apply *ap, struct err *err)
 
 static void result_fill(struct apply *ap, struct apply_result *ret)
 {
-	char digest[SOURCE_DIGEST_MAX];
-
-	source_output_digest(ap->src, digest);
-	ret->diff_id = xstrdup(digest);
-	if (ap->opts->hash_input) {
-		source_input_digest(ap->src, digest);
-		ret->digest = xstrdup(digest);
-	}
 	ret->size = ap->size;
 	ret->entries = ap->entries;
 	ret->opaque = ap->root_opaque;
 	if (!ap->root_named)
 		strv_add(&ap->implied, ".");
 	ret->implied = take_ptr(ap->implied);
-	ret->tar_size = source_output_bytes(ap->src);
-	ret->input_size = source_input_bytes(ap->src);
 }
 
 static void apply_done(struct apply *ap)
@@ -307,16 +297,13 @@ static void apply_done(struct apply *ap)
 	free(ap->parent_path);
 	if (ap->tar)
 		archive_read_free(ap->tar);
-	source_free(ap->src);
 }
 
-int apply_layer(int fd, int dir_fd, const struct apply_options *opts, struct apply_result *ret,
-		struct err *err)
+int apply_layer(struct source *src, int dir_fd, const struct apply_options *opts,
+		struct apply_result *ret, struct err *err)
 {
-	struct apply ap = { .opts = opts, .root = dir_fd, .parent_fd = -EBADF };
-	unsigned int hash = SOURCE_HASH_OUTPUT | (opts->hash_input ? SOURCE_HASH_INPUT : 0);
+	struct apply ap = { .opts = opts, .src = src, .root = dir_fd, .parent_fd = -EBADF };
 
-	ap.src = source_new(fd, &opts->source, hash);
 	ap.tar = tar_open(ap.src, err);
 	int r = ap.tar ? members_apply(&ap, err) : -EINVAL;
 	/* The diff id covers what follows the end-of-archive mark as well. */

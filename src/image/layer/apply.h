@@ -14,11 +14,10 @@
 #include "image/layer/source.h"
 
 struct apply_options {
-	struct source_limits source;
 	uint64_t max_entries;
-	bool userns;     /* marks are user.overlay.*, device nodes are left out */
-	bool hash_input; /* fill apply_result.digest */
+	bool userns; /* marks are user.overlay.*, device nodes are left out */
 };
-/* Unpacks the tar from fd into the empty directory dir_fd. The process's umask must be 0. */
-int apply_layer(int fd, int dir_fd, const struct apply_options *opts, struct apply_result *ret,
-		struct err *err);
+/* Unpacks the tar from src into the empty directory dir_fd. The process's umask must be 0. The
+ * result has no digests. */
+int apply_layer(struct source *src, int dir_fd, const struct apply_options *opts,
+		struct apply_result *ret, struct err *err);

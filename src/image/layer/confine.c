@@ -67,14 +67,14 @@ int confine_userns(int sync_fd, struct err *err)
 	return 0;
 }
 
-/* A mount namespace whose only mount is the directory. 0, or 1 where that is not permitted. */
-static int confine_root(int *dir_fd, struct err *err)
+int confine_root(int *dir_fd, bool *ret_apart, struct err *err)
 {
+	*ret_apart = false;
 	/* The fd stays in the old mount namespace; the working directory goes along. */
 	if (fchdir(*dir_fd) < 0)
 		return err_errno(err, errno, "entering directory");
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
-		return errno == EPERM ? 1 : err_errno(err, errno, "making namespaces");
+		return errno == EPERM ? 0 : err_errno(err, errno, "making namespaces");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_errno(err, errno, "making mounts private");
 	cleanup_fd int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -97,10 +97,11 @@ static int confine_root(int *dir_fd, struct err *err)
 		return err_errno(err, errno, "opening the new root");
 	fd_close(*dir_fd);
 	*dir_fd = root;
+	*ret_apart = true;
 	return 0;
 }
 
-static int confine_limits(struct err *err)
+static int confine_limits(uint64_t max_file, struct err *err)
 {
 	const struct {
 		int resource;
@@ -108,6 +109,7 @@ static int confine_limits(struct err *err)
 	} limits[] = {
 		{ RLIMIT_AS, SANITIZED ? UINT64_MAX : MEMORY_MAX },
 		{ RLIMIT_NOFILE, FILES_MAX },
+		{ RLIMIT_FSIZE, max_file },
 		{ RLIMIT_CORE, 0 },
 	};
 
@@ -194,6 +196,7 @@ static const int calls[] = {
 	SYS_exit,
 	SYS_exit_group,
 	SYS_restart_syscall,
+	SYS_wait4,
 #ifdef SYS_renameat
 	SYS_renameat,
 #endif
@@ -223,23 +226,34 @@ static size_t filter_fcntl(struct sock_filter *prog)
 	return n;
 }
 
-static int confine_calls(struct err *err)
+/* What passing data on takes, with memory to decompress it. */
+static const int stage_calls[] = {
+	SYS_read,       SYS_write, SYS_mmap,  SYS_munmap,       SYS_mremap,          SYS_mprotect,
+	SYS_madvise,    SYS_brk,   SYS_futex, SYS_rt_sigreturn, SYS_restart_syscall, SYS_exit,
+	SYS_exit_group,
+};
+
+static int confine_calls(const int *allowed, uint8_t n_allowed, bool with_fcntl, struct err *err)
 {
 	struct sock_filter prog[ARRAY_SIZE(calls) + ARRAY_SIZE(signalling) + 10];
 	size_t n = 0;
-	const size_t last = ARRAY_SIZE(calls);
 
+	/* The sanitizers' runtimes make calls of their own. */
+	if (SANITIZED)
+		return 0;
 	prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						 offsetof(struct seccomp_data, arch));
 	prog[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH_NATIVE, 1, 0);
 	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						 offsetof(struct seccomp_data, nr));
-	n += filter_fcntl(prog + n);
+	if (with_fcntl)
+		n += filter_fcntl(prog + n);
 	/* A match jumps over the rest and the refusal. */
-	for (size_t i = 0; i < last; i++)
-		prog[n++] = (struct sock_filter)BPF_JUMP(
-		    BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)calls[i], (uint8_t)(last - i), 0);
+	for (uint8_t i = 0; i < n_allowed; i++)
+		prog[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+							 (unsigned int)allowed[i],
+							 (uint8_t)(n_allowed - i), 0);
 	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
 	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	struct sock_fprog fprog = { .len = (unsigned short)n, .filter = prog };
@@ -248,25 +262,39 @@ static int confine_calls(struct err *err)
 	return 0;
 }
 
-int confine(int *dir_fd, unsigned int flags, struct err *err)
+int confine(int dir_fd, unsigned int flags, bool apart, uint64_t max_file, struct err *err)
 {
-	int r = confine_root(dir_fd, err);
-	bool apart = r == 0;
+	const struct landlock_rule rule = { .fd = dir_fd, .access = LANDLOCK_WRITE };
 
-	if (r < 0)
-		return err_wrap(err, r, "confining inro-layer");
 	umask(0);
-	r = confine_limits(err);
+	int r = confine_limits(max_file, err);
 	if (r == 0)
 		r = confine_caps(flags, apart, err);
+	/* Changing credentials has taken the signal at the engine's death away. */
+	if (r == 0 && (r = prctl_parent_death_signal(SIGKILL, 0)) < 0)
+		r = err_errno(err, -r, "asking for a signal when the engine ends");
 	if (r == 0 && (r = prctl_no_new_privs()) < 0)
 		r = err_errno(err, -r, "setting no_new_privs");
-	if (r == 0) {
-		struct landlock_rule rule = { .fd = *dir_fd, .access = LANDLOCK_WRITE };
+	if (r == 0)
 		r = landlock_restrict(&rule, 1, LANDLOCK_NO_NETWORK | LANDLOCK_SCOPED, err);
-	}
-	/* The sanitizers' runtimes make calls of their own. */
 	if (r >= 0)
-		r = SANITIZED ? 0 : confine_calls(err);
+		r = confine_calls(calls, ARRAY_SIZE(calls), true, err);
 	return r < 0 ? err_wrap(err, r, "confining inro-layer") : 0;
+}
+
+int confine_stage(pid_t parent, struct err *err)
+{
+	int r = confine_limits(UINT64_MAX, err);
+
+	if (r == 0)
+		r = confine_caps(0, true, err);
+	if (r == 0 && (r = prctl_parent_death_signal(SIGKILL, parent)) < 0)
+		r = err_errno(err, -r, "asking for a signal when inro-layer ends");
+	if (r == 0 && (r = prctl_no_new_privs()) < 0)
+		r = err_errno(err, -r, "setting no_new_privs");
+	if (r == 0)
+		r = landlock_restrict(NULL, 0, LANDLOCK_NO_NETWORK | LANDLOCK_SCOPED, err);
+	if (r >= 0)
+		r = confine_calls(stage_calls, ARRAY_SIZE(stage_calls), false, err);
+	return r < 0 ? err_wrap(err, r, "confining a stage of inro-layer") : 0;
 }

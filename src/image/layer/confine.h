@@ -14,6 +14,12 @@ enum { CONFINE_UNPACK = 1 << 0 /* keep the capabilities that unpacking a layer n
 
 /* Rootless: enters a new user namespace and waits until the engine has written its mappings. */
 int confine_userns(int sync_fd, struct err *err);
-/* dir_fd is replaced by one that is inside the new root. Where this process may not make namespaces
- * (rootless without mappings), Landlock and seccomp remain. */
-int confine(int *dir_fd, unsigned int flags, struct err *err);
+/* A mount namespace with the directory as the whole file system. dir_fd is replaced by one that is
+ * inside it. Where this process may not make namespaces (rootless without mappings), the rest of
+ * the fence remains. */
+int confine_root(int *dir_fd, bool *ret_apart, struct err *err);
+/* The rest of it. max_file: bytes of one file, at most. */
+int confine(int dir_fd, unsigned int flags, bool apart, uint64_t max_file, struct err *err);
+/* The fence around a process that reads and writes the fds that it has: no files, no capabilities,
+ * no other calls. It dies with its parent. */
+int confine_stage(pid_t parent, struct err *err);

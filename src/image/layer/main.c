@@ -3,7 +3,7 @@
  * inro-layer: reads hostile archives so that the engine need not. Started by the engine only
  * (image/layer_run.c), with the fds of layer/result.h:
  *   inro-layer split  [--max-bytes=N]               an outer archive into a staging directory
- *   inro-layer apply  [--userns] [--digest] [...]   a layer into a directory
+ *   inro-layer unpack [--userns] [--plain] [...]    a layer into a directory
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
  *   inro-layer own    --userns PATH                 a directory is as it is below stdin's
  */
@@ -18,13 +18,15 @@
 #include "base/str.h"
 #include "image/layer/apply.h"
 #include "image/layer/confine.h"
+#include "image/layer/pipeline.h"
 #include "image/layer/split.h"
 #include "image/layer/tar.h"
 
 struct args {
-	bool userns, digest;
+	bool userns, plain;
 	uint64_t max_bytes, max_entries, max_ratio;
 	const char *name;
+	int tar_fd; /* unpack: what the stages before give */
 };
 
 #define SPLIT_ENTRIES_MAX 100000
@@ -43,15 +45,17 @@ static int mode_split(const struct args *args, int dir, struct buf *out, struct 
 	return 0;
 }
 
-static int mode_apply(const struct args *args, int dir, struct buf *out, struct err *err)
+static int mode_unpack(const struct args *args, int dir, struct buf *out, struct err *err)
 {
-	struct apply_options opts = { .source = { args->max_bytes, args->max_ratio },
-				      .max_entries = args->max_entries,
-				      .userns = args->userns,
-				      .hash_input = args->digest };
+	const struct source_limits limits = { args->max_bytes, args->max_ratio };
+	struct apply_options opts = { .max_entries = args->max_entries, .userns = args->userns };
 	struct apply_result result = { 0 };
+	struct source *src = source_new(args->tar_fd, &limits, SOURCE_PLAIN);
 
-	int r = apply_layer(STDIN_FILENO, dir, &opts, &result, err);
+	int r = apply_layer(src, dir, &opts, &result, err);
+	source_free(src);
+	/* The stages before learn that nobody reads any more. */
+	fd_close(args->tar_fd);
 	if (r < 0)
 		return r;
 	json_write(&apply_result_desc, &result, 0, out);
@@ -91,11 +95,12 @@ static const struct mode {
 	const char *name;
 	int (*run)(const struct args *args, int dir, struct buf *out, struct err *err);
 	unsigned int confine;
+	bool stages;
 } modes[] = {
-	{ "split", mode_split, 0 },
-	{ "apply", mode_apply, CONFINE_UNPACK },
-	{ "remove", mode_remove, CONFINE_UNPACK },
-	{ "own", mode_own, CONFINE_UNPACK },
+	{ "split", mode_split, 0, false },
+	{ "unpack", mode_unpack, CONFINE_UNPACK, true },
+	{ "remove", mode_remove, CONFINE_UNPACK, false },
+	{ "own", mode_own, CONFINE_UNPACK, false },
 };
 
 static int arg_parse(const char *arg, struct args *args, struct err *err)
@@ -116,8 +121,8 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 	}
 	if (str_eq(arg, "--userns"))
 		args->userns = true;
-	else if (str_eq(arg, "--digest"))
-		args->digest = true;
+	else if (str_eq(arg, "--plain"))
+		args->plain = true;
 	else if (arg[0] != '-' && !args->name)
 		args->name = arg;
 	else
@@ -132,6 +137,7 @@ static int run(char **argv, struct buf *out, struct err *err)
 			     .max_ratio = UINT64_MAX };
 	const struct mode *mode = NULL;
 	int dir = LAYER_FD_DIR, r = 0;
+	bool apart = false;
 
 	for (size_t i = 0; argv[0] && i < ARRAY_SIZE(modes); i++)
 		if (str_eq(argv[0], modes[i].name))
@@ -146,7 +152,15 @@ static int run(char **argv, struct buf *out, struct err *err)
 	fd_close(LAYER_FD_SYNC);
 	tar_setup();
 	if (r == 0)
-		r = confine(&dir, mode->confine, err);
+		r = confine_root(&dir, &apart, err);
+	if (r == 0 && mode->stages) {
+		const struct source_limits limits = { args.max_bytes, args.max_ratio };
+
+		args.tar_fd = pipeline_start(&limits, args.plain, err);
+		r = args.tar_fd < 0 ? args.tar_fd : 0;
+	}
+	if (r == 0)
+		r = confine(dir, mode->confine, apart, args.max_bytes, err);
 	return r < 0 ? r : mode->run(&args, dir, out, err);
 }
 
@@ -161,10 +175,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	int r = run(argc > 0 ? argv + 1 : argv, &out, &err);
-	if (r < 0) {
-		io_write(LAYER_FD_RESULT, &err, sizeof(err));
-		return 1;
-	}
-	return io_write(LAYER_FD_RESULT, buf_str(&out), out.len) < 0;
+	int written = r < 0 ? io_write(LAYER_FD_RESULT, &err, sizeof(err))
+			    : io_write(LAYER_FD_RESULT, buf_str(&out), out.len);
+	fd_close(LAYER_FD_RESULT);
+	pipeline_wait();
+	return r < 0 || written < 0;
 }

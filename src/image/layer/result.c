@@ -16,7 +16,7 @@ static const struct json_field split_result_fields[] = {
 const struct json_desc split_result_desc = JSON_DESC(struct split_result, split_result_fields);
 
 static const struct json_field apply_result_fields[] = {
-	JSON_FIELD(struct apply_result, diff_id, "diffId", JSON_STR, .flags = JSON_REQUIRED),
+	JSON_FIELD(struct apply_result, diff_id, "diffId", JSON_STR),
 	JSON_FIELD(struct apply_result, digest, "digest", JSON_STR),
 	JSON_FIELD(struct apply_result, size, "size", JSON_U64),
 	JSON_FIELD(struct apply_result, tar_size, "tarSize", JSON_U64),

@@ -2,7 +2,8 @@
 /*
  * What inro-layer hands back to the engine: one JSON document on file descriptor 3 and exit status
  * 0, or one struct err and exit status 1. Both sides use these tables. The engine treats the
- * document as hostile too: inro-layer has looked at the archive.
+ * document as hostile too: inro-layer has looked at the archive. The stages of `unpack` that do not
+ * look at it, but hash, have pipes of their own: what comes from there is true.
  */
 #pragma once
 
@@ -13,6 +14,17 @@ enum {
 	LAYER_FD_RESULT = 3, /* write end */
 	LAYER_FD_DIR = 4,    /* the directory to work in: staging, layer root, or tree's parent */
 	LAYER_FD_SYNC = 5,   /* rootless: socket over which the engine says "mapped" */
+	/* unpack alone: */
+	LAYER_FD_PARTIAL = 6,    /* file with the beginning of the blob, or none */
+	LAYER_FD_HASH_IN = 7,    /* write ends for one struct stage_result, or struct err */
+	LAYER_FD_DECOMPRESS = 8, /* the result says nothing but that it has ended well */
+	LAYER_FD_HASH_OUT = 9,
+	LAYER_FD_END
+};
+
+struct stage_result {
+	char digest[80]; /* "sha256:<hex>" of what has come through */
+	uint64_t bytes;
 };
 
 /* A member of an outer archive. A regular file: digest and size, its bytes are in a file of the
@@ -28,11 +40,13 @@ struct split_result {
 };
 extern const struct json_desc split_result_desc;
 
+/* What is known of an unpacked layer. The engine adds what the hashing stages say. */
 struct apply_result {
 	char *diff_id; /* sha256 of the uncompressed tar */
-	char *digest;  /* sha256 of the input as it came, NULL unless asked for */
+	char *digest;  /* sha256 of the blob that it came from */
+	uint64_t tar_size, input_size;
 	uint64_t size; /* bytes in regular files */
-	uint64_t tar_size, input_size, entries;
+	uint64_t entries;
 	char **implied; /* directories, "." too, that have no entry of their own: made as root's,
 			   0755 */
 	bool opaque;    /* an opaque mark on the root: nothing below this layer shows */

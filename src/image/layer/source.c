@@ -4,10 +4,9 @@
 #include <inttypes.h>
 #include <isa-l/igzip_lib.h>
 #include <lzma.h>
-#include <openssl/evp.h>
+#include <string.h>
+#include <unistd.h>
 #include <zstd.h>
-
-#include "base/hex.h"
 
 #define IN_SIZE      (256u << 10)
 #define OUT_SIZE     (256u << 10)
@@ -37,45 +36,10 @@ struct source {
 	struct inflate_state *gzip;
 	ZSTD_DStream *zstd;
 	lzma_stream xz;
-	EVP_MD_CTX *in_hash, *out_hash;
 	uint64_t in_bytes, out_bytes;
 	int failed; /* -errno of err */
 	struct err err;
 };
-
-/* ---- hashing ---- */
-
-EVP_MD_CTX *hash_new(void)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
-		abort();
-	return ctx;
-}
-
-void hash_add(EVP_MD_CTX *ctx, const void *data, size_t len)
-{
-	if (EVP_DigestUpdate(ctx, data, len) != 1)
-		abort();
-}
-
-void hash_finish(EVP_MD_CTX *ctx, char out[SOURCE_DIGEST_MAX])
-{
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	char hex[2 * EVP_MAX_MD_SIZE + 1];
-	unsigned int len = 0;
-
-	if (EVP_DigestFinal_ex(ctx, sum, &len) != 1 || len != 32 ||
-	    EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
-		abort();
-	hex_encode(sum, len, hex);
-	snprintf(out, SOURCE_DIGEST_MAX, "sha256:%.64s", hex);
-}
-
-void hash_free(EVP_MD_CTX *ctx)
-{
-	EVP_MD_CTX_free(ctx);
-}
 
 /* ---- codecs ---- */
 
@@ -199,10 +163,8 @@ struct source *source_new(int fd, const struct source_limits *limits, unsigned i
 	src->limits = *limits;
 	src->in = xmalloc(IN_SIZE);
 	src->out = xmalloc(OUT_SIZE);
-	if (flags & SOURCE_HASH_INPUT)
-		src->in_hash = hash_new();
-	if (flags & SOURCE_HASH_OUTPUT)
-		src->out_hash = hash_new();
+	if (flags & SOURCE_PLAIN)
+		src->codec = &codecs[ARRAY_SIZE(codecs) - 1];
 	return src;
 }
 
@@ -212,8 +174,6 @@ void source_free(struct source *src)
 		return;
 	if (src->codec && src->codec->stop)
 		src->codec->stop(src);
-	hash_free(src->in_hash);
-	hash_free(src->out_hash);
 	free(src->in);
 	free(src->out);
 	free(src);
@@ -231,8 +191,6 @@ static int input_fill(struct source *src, size_t min)
 		src->in_len += (size_t)n;
 	}
 	src->in_bytes += src->in_len;
-	if (src->in_hash)
-		hash_add(src->in_hash, src->in, src->in_len);
 	return 0;
 }
 
@@ -308,8 +266,6 @@ ssize_t source_next(struct source *src, const void **ret_data)
 		n = src->codec->step ? codec_next(src, ret_data) : plain_next(src, ret_data);
 	if (n > 0) {
 		src->out_bytes += (uint64_t)n;
-		if (src->out_hash)
-			hash_add(src->out_hash, *ret_data, (size_t)n);
 		int r = limits_check(src);
 		if (r < 0)
 			n = r;
@@ -334,24 +290,4 @@ int source_drain(struct source *src, struct err *err)
 	if (n < 0 && err)
 		*err = src->err;
 	return (int)n;
-}
-
-void source_input_digest(struct source *src, char out[SOURCE_DIGEST_MAX])
-{
-	hash_finish(src->in_hash, out);
-}
-
-void source_output_digest(struct source *src, char out[SOURCE_DIGEST_MAX])
-{
-	hash_finish(src->out_hash, out);
-}
-
-uint64_t source_input_bytes(const struct source *src)
-{
-	return src->in_bytes;
-}
-
-uint64_t source_output_bytes(const struct source *src)
-{
-	return src->out_bytes;
 }

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "image/layer/hash.h"
 #include "image/layer/tar.h"
 
 #define PART_NAME "part"
@@ -41,7 +42,7 @@ static int part_copy(struct split *sp, int fd, uint64_t *ret_size, struct err *e
 
 static int split_file(struct split *sp, struct split_entry *out, struct err *err)
 {
-	char digest[SOURCE_DIGEST_MAX];
+	char digest[HASH_TEXT_MAX];
 	cleanup_fd int fd =
 	    openat(sp->dir, PART_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 
