@@ -7,6 +7,7 @@ static const struct cmd_sub image_subs[] = {
 	{ "load", &cmd_load, false },
 	{ "ls", &cmd_images, false },
 	{ "list", &cmd_images, true },
+	{ "pull", &cmd_pull, false },
 	{ "push", &cmd_push, false },
 	{ "rm", &cmd_rmi, false },
 	{ "remove", &cmd_rmi, true },

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "engine/run.h"
 
 #define RUN_OPT(member) OPT_FIELD(struct run_options, member)
 
 static const char *const bool_choices[] = { "true", "false", NULL };
+static const char *const pull_choices[] = { "always", "missing", "never", NULL };
 
 static const struct opt opts[] = {
 	{ .name = "add-host",
@@ -202,6 +206,11 @@ static const struct opt opts[] = {
 	  RUN_OPT(pids_limit),
 	  .arg = "N",
 	  .help = "number of processes and threads, -1: no limit" },
+	{ .name = "platform",
+	  .kind = OPT_STR,
+	  RUN_OPT(platform),
+	  .arg = "OS/ARCH[/VARIANT]",
+	  .help = "the image for this platform instead of this machine's" },
 	{ .name = "privileged",
 	  .kind = OPT_FLAG,
 	  RUN_OPT(privileged),
@@ -209,8 +218,9 @@ static const struct opt opts[] = {
 	{ .name = "pull",
 	  .kind = OPT_STR,
 	  RUN_OPT(pull),
-	  .arg = "never|missing",
-	  .help = "whether to get the image (pulling is not implemented yet)" },
+	  .arg = "always|missing|never",
+	  .choices = pull_choices,
+	  .help = "whether to get the image from a registry (default: missing)" },
 	{ .name = "quiet",
 	  .short_name = 'q',
 	  .kind = OPT_FLAG,
@@ -313,12 +323,26 @@ static const struct opt opts[] = {
 	  .help = "working directory, made when it is missing" },
 };
 
+static void report_missing(const char *word)
+{
+	fprintf(stderr, "Unable to find image '%s' locally\n", word);
+}
+
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
+	struct run_options *o = options;
+	/* Standard output is the container's. */
+	struct progress *progress =
+	    progress_new(o->quiet ? PROGRESS_QUIET : PROGRESS_AUTO, STDERR_FILENO);
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	int r = cli_engine(globals, &eng, err);
 
-	return r < 0 ? r : engine_run(&eng, options, args, err);
+	o->pull_events = o->quiet ? NULL : progress_events(progress);
+	o->on_missing = o->quiet ? NULL : report_missing;
+	if (r == 0)
+		r = engine_run(&eng, o, args, err);
+	progress_free(progress);
+	return r;
 }
 
 const struct cmd cmd_run = {

@@ -70,9 +70,10 @@ int images_enter(struct engine *eng, enum image_kind kind, const struct image *i
 int images_fill_content(struct engine *eng, struct err *err);
 /* Removes files that no image needs: now, or when whoever is adding images is done. */
 int images_collect(struct engine *eng, uint64_t *ret_freed, struct err *err);
-/* To be called when images have been added and their rows entered: gives the store's lock back and
- * collects when somebody wanted to meanwhile. */
-void images_added(struct engine *eng);
+/* To be called when images (NULL: none, after a failure) have been added and their rows entered:
+ * gives the store's lock back, collects when somebody wanted to meanwhile, and has all of it
+ * written to the disk. */
+void images_added(struct engine *eng, const struct image *images, size_t n);
 
 /* Loads an archive (docker-archive, oci-archive) from fd and enters what it holds. */
 int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *err);

@@ -200,12 +200,15 @@ int images_collect(struct engine *eng, uint64_t *ret_freed, struct err *err)
 	return r;
 }
 
-void images_added(struct engine *eng)
+void images_added(struct engine *eng, const struct image *images, size_t n)
 {
 	struct err err = ERR_INIT;
-	uint64_t freed;
+	uint64_t freed, added = 0;
 
 	image_store_unlock(&eng->store);
 	if (image_collect_wanted(&eng->store) && images_collect(eng, &freed, &err) < 0)
 		log_warn("%s", err.msg);
+	for (size_t i = 0; i < n; i++)
+		added += images[i].size;
+	image_store_sync(&eng->store, added);
 }

@@ -24,7 +24,7 @@ int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *
 	r = image_load(&eng->store, fd, &list, err);
 	if (r == 0)
 		r = images_enter(eng, IMAGE_KIND_IMAGE, list.items, list.n, err);
-	images_added(eng);
+	images_added(eng, list.items, list.n);
 	if (r < 0) {
 		image_list_done(&list);
 		return r;
@@ -53,7 +53,7 @@ int images_import(struct engine *eng, int fd, const struct oci_image_config *con
 		strv_add(&image.names, full);
 	if (r == 0)
 		r = images_enter(eng, IMAGE_KIND_IMAGE, &image, 1, err);
-	images_added(eng);
+	images_added(eng, &image, 1);
 	if (r == 0)
 		*ret_id = xstrdup(image.id);
 	image_done(&image);

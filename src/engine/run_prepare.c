@@ -9,6 +9,7 @@
 #include "base/strv.h"
 #include "engine/mappings.h"
 #include "engine/names.h"
+#include "engine/pull.h"
 #include "engine/run_internal.h"
 #include "engine/userdb.h"
 #include "sys/cap.h"
@@ -30,10 +31,6 @@ int run_check(struct run *run, struct err *err)
 		    "leave -d out, or put inro itself into the background");
 	if (o->name && name_check(o->name, err) < 0)
 		return -EINVAL;
-	if (o->pull && !str_eq(o->pull, "never") && !str_eq(o->pull, "missing"))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"--pull %s: pulling from a registry is not implemented yet",
-				o->pull);
 	if (o->runtime)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"--runtime %s: other runtimes are not implemented yet", o->runtime);
@@ -46,6 +43,59 @@ int run_check(struct run *run, struct err *err)
 	return 0;
 }
 
+static int pull_image(struct run *run, const char *word, struct err *err)
+{
+	const struct pull_options options = {
+		.platform = run->opts->platform,
+		.events = run->opts->pull_events,
+	};
+	cleanup_free char *id = NULL;
+	int r;
+
+	r = engine_pull(run->eng, word, &options, &id, err);
+	/* By its id: for the word may mean another platform's, too. */
+	return r < 0 ? r : images_find(run->eng, id, &run->image, err);
+}
+
+/* -ENOENT: it is here, but for another platform than --platform. */
+static int check_platform(struct run *run, struct err *err)
+{
+	struct oci_platform want = { 0 };
+	int r = 0;
+
+	if (run->opts->platform)
+		r = oci_platform_parse(run->opts->platform, &want, err);
+	if (r == 0 && want.os &&
+	    !(str_eq(want.os, run->image.os) &&
+	      str_eq(want.architecture, run->image.architecture) &&
+	      (!want.variant || str_eq(want.variant, run->image.variant)))) {
+		r = err_fail(err, ERR_NOT_FOUND, "No such image for platform %s",
+			     run->opts->platform);
+		image_row_done(&run->image);
+	}
+	oci_platform_done(&want);
+	return r;
+}
+
+static int find_or_pull(struct run *run, const char *word, struct err *err)
+{
+	const char *when = run->opts->pull;
+	int r;
+
+	if (str_eq(when, "always"))
+		return pull_image(run, word, err);
+	r = images_find(run->eng, word, &run->image, err);
+	if (r == 0)
+		r = check_platform(run, err);
+	if (r != -ENOENT)
+		return r;
+	if (str_eq(when, "never"))
+		return err_hint(err, r, "get it with `inro pull`, or leave --pull never out");
+	if (run->opts->on_missing)
+		run->opts->on_missing(word);
+	return pull_image(run, word, err);
+}
+
 int run_find_image(struct run *run, const char *word, struct err *err)
 {
 	int r;
@@ -56,11 +106,7 @@ int run_find_image(struct run *run, const char *word, struct err *err)
 		run->rec.image = xstrdup(IMAGE_HOST);
 		return 0;
 	}
-	r = images_find(run->eng, word, &run->image, err);
-	if (r == -ENOENT)
-		return err_hint(
-		    err, r,
-		    "get it with `inro load` or `inro import`: pulling is not implemented yet");
+	r = find_or_pull(run, word, err);
 	if (r == 0)
 		r = engine_store(run->eng, err);
 	if (r == 0)

@@ -7,11 +7,17 @@
 
 #include "base/json.h"
 
+struct pull_events;
+
 struct run_options {
 	/* the client */
 	bool rm, interactive, tty, detach, quiet;
 	char *sig_proxy; /* "true", "false" */
-	char *pull;      /* "never", "missing" */
+	char *pull;      /* "always", "missing" (NULL), "never" */
+	char *platform;  /* of an image that is pulled */
+	/* What the user sees of a pull; NULL: nothing. */
+	const struct pull_events *pull_events;
+	void (*on_missing)(const char *word); /* before it */
 	char *runtime;
 
 	/* the record */

@@ -115,8 +115,8 @@ static int adopt_path(struct image_store *store, const struct staging *st, char 
 	return adopt_mapped(store, st, diff_ids, k, layer, path, err);
 }
 
-static int layer_adopt(struct image_store *store, const struct staging *st, char *const *diff_ids,
-		       size_t k, struct err *err)
+int adopt_layer(struct image_store *store, const struct staging *st, char *const *diff_ids,
+		size_t k, struct err *err)
 {
 	struct apply_result info = { 0 };
 	bool staged;
@@ -141,6 +141,6 @@ int adopt_implied(struct image_store *store, const struct staging *st, char *con
 	int r = 0;
 
 	for (size_t k = 1; r == 0 && diff_ids && diff_ids[0] && diff_ids[k]; k++)
-		r = layer_adopt(store, st, diff_ids, k, err);
+		r = adopt_layer(store, st, diff_ids, k, err);
 	return r;
 }

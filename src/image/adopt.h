@@ -12,3 +12,6 @@
 /* For the layers that are in staging, bottom first. */
 int adopt_implied(struct image_store *store, const struct staging *st, char *const *diff_ids,
 		  struct err *err);
+/* For the one that is diff_ids[k]; nothing happens when it is not in staging. */
+int adopt_layer(struct image_store *store, const struct staging *st, char *const *diff_ids,
+		size_t k, struct err *err);

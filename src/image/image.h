@@ -82,6 +82,11 @@ int image_open_host(struct image_store *store, int **ret_fds, size_t *ret_n, str
  * own state. It is not a lower layer because overlayfs takes no lower layer that lies inside
  * another one (the store is below "/"); an upper one may. */
 int image_mask_host(struct image_store *store, int upper_fd, struct err *err);
+/* What has been added is in the store, but perhaps not on the disk: writes it there, in the
+ * background when that is more than a little. A power cut before it has ended makes these images
+ * incomplete, not corrupt. */
+void image_store_sync(struct image_store *store, uint64_t added_bytes);
+
 /* What the image with that manifest, config (id) and layers consists of, added to ret's content.
  * Is the manifest missing or corrupt, then what is known without it, and a warning. */
 int image_read_content(struct image_store *store, const char *manifest_digest, const char *id,

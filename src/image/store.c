@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/sha256.h"
+#include "image/sync.h"
 #include "oci/digest.h"
 
 #define INFO_MAX (64u << 20) /* lists of implied directories */
@@ -186,7 +187,7 @@ void staging_done(struct image_store *store, struct staging *st)
 
 /* ---- blobs ---- */
 
-static int blob_open(const struct image_store *store, const char *digest)
+int store_open_blob(const struct image_store *store, const char *digest)
 {
 	cleanup_free char *path = xasprintf("blobs/sha256/%s", digest_hex(digest));
 	int fd = openat(store->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -196,16 +197,16 @@ static int blob_open(const struct image_store *store, const char *digest)
 bool blob_exists(const struct image_store *store, const char *digest, int64_t size)
 {
 	struct stat st;
-	cleanup_fd int fd = blob_open(store, digest);
+	cleanup_fd int fd = store_open_blob(store, digest);
 
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	       (size < 0 || st.st_size == size);
+	       (size < 0 || st.st_size == size) && !sync_is_lost(store, digest_hex(digest));
 }
 
 uint64_t blob_size(const struct image_store *store, const char *digest)
 {
 	struct stat st;
-	cleanup_fd int fd = blob_open(store, digest);
+	cleanup_fd int fd = store_open_blob(store, digest);
 
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
@@ -230,7 +231,7 @@ int blob_read(const struct image_store *store, const char *digest, struct buf *o
 {
 	if (!digest_valid(digest) || !str_starts(digest, "sha256:"))
 		return err_fail(err, ERR_INVALID, "not a sha256 digest: %s", digest);
-	cleanup_fd int fd = blob_open(store, digest);
+	cleanup_fd int fd = store_open_blob(store, digest);
 	if (fd == -ENOENT)
 		return err_fail(err, ERR_NOT_FOUND, "no blob %s in %s", digest, store->root);
 	if (fd < 0)
@@ -272,12 +273,20 @@ static char *layer_path(const char *diff_id, const char *what)
 	return xasprintf("layers/%s/%s", digest_hex(diff_id), what);
 }
 
+static bool layer_is_lost(const struct image_store *store, const char *diff_id)
+{
+	cleanup_free char *mark = xasprintf(STAGED_LAYER "%s", digest_hex(diff_id));
+
+	return sync_is_lost(store, mark);
+}
+
 bool layer_exists(const struct image_store *store, const char *diff_id)
 {
 	struct stat st;
 	cleanup_free char *path = layer_path(diff_id, "fs");
 
-	return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+	       !layer_is_lost(store, diff_id);
 }
 
 static int info_read(int dir, const char *path, struct apply_result *ret, struct err *err)
@@ -315,6 +324,15 @@ static int layer_open(const struct image_store *store, const char *diff_id, stru
 	int fd = openat(store->fd, path, O_RDONLY | flags);
 	if (fd < 0 && errno == EACCES)
 		fd = openat(store->fd, path, O_PATH | flags);
+	if (fd >= 0 && layer_is_lost(store, diff_id)) {
+		fd_close(fd);
+		return err_hint(err,
+				err_fail(err, ERR_CORRUPT,
+					 "layer %s was not on the disk yet when the machine went "
+					 "down",
+					 diff_id),
+				"get the image again: `inro pull` or `inro load`");
+	}
 	if (fd < 0 && errno == ENOENT)
 		return err_fail(err, ERR_NOT_FOUND, "no layer %s in %s", diff_id, store->root);
 	return fd < 0 ? err_errno(err, errno, "opening layer %s", diff_id) : fd;
@@ -382,23 +400,60 @@ int image_open_layers(struct image_store *store, char *const *diff_ids, int **re
 
 /* ---- commit ---- */
 
-static int commit_blob(const struct staging *st, int blobs, const char *digest, struct err *err)
+/* Out of the way, into a directory that is removed at the end: the machine went down before it was
+ * on the disk. */
+static int lost_move(struct image_store *store, const struct staging *st, int dir, const char *name,
+		     struct err *err)
+{
+	cleanup_free char *old = xasprintf("lost-%s", name);
+
+	if (renameat(dir, name, st->fd, old) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "replacing %s of %s", name, store->root);
+	return 0;
+}
+
+int store_add_blob(struct image_store *store, int from_dir, const char *digest, struct err *err)
 {
 	const char *name = digest_hex(digest);
+	cleanup_fd int blobs = store_open_dir(store, "blobs/sha256", err);
 
-	if (renameat(st->fd, name, blobs, name) == 0 || errno == ENOENT)
+	if (blobs < 0)
+		return blobs;
+	if (sync_is_lost(store, name) && unlinkat(blobs, name, 0) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "replacing blob %s", digest);
+	if (blob_exists(store, digest, -1))
+		return 0;
+	int r = sync_mark(store, name, err);
+	if (r < 0)
+		return r;
+	/* Who comes second leaves its own copy where it is. */
+	if (renameat2(from_dir, name, blobs, name, RENAME_NOREPLACE) == 0 || errno == ENOENT ||
+	    errno == EEXIST)
 		return 0;
 	return err_errno(err, errno, "storing blob %s", digest);
 }
 
-static int commit_layer(const struct staging *st, int layers, const char *diff_id, struct err *err)
+int store_add_layer(struct image_store *store, const struct staging *st, const char *diff_id,
+		    struct err *err)
 {
 	const char *name = digest_hex(diff_id);
 	cleanup_free char *staged = xasprintf(STAGED_LAYER "%s", name);
+	cleanup_fd int layers = store_open_dir(store, "layers", err);
+	int r = 0;
 
-	/* Who comes second leaves its own copy to staging_done(). */
-	if (renameat2(st->fd, staged, layers, name, RENAME_NOREPLACE) == 0 || errno == ENOENT ||
-	    errno == EEXIST)
+	if (layers < 0)
+		return layers;
+	if (faccessat(st->fd, staged, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	if (sync_is_lost(store, staged))
+		r = lost_move(store, st, layers, name, err);
+	if (r == 0 && layer_exists(store, diff_id))
+		return 0;
+	if (r == 0)
+		r = sync_mark(store, staged, err);
+	if (r < 0)
+		return r;
+	if (renameat2(st->fd, staged, layers, name, RENAME_NOREPLACE) == 0 || errno == EEXIST)
 		return 0;
 	return err_errno(err, errno, "storing layer %s", diff_id);
 }
@@ -406,20 +461,11 @@ static int commit_layer(const struct staging *st, int layers, const char *diff_i
 int store_commit(struct image_store *store, const struct staging *st, char *const *digests,
 		 char *const *diff_ids, struct err *err)
 {
-	cleanup_fd int blobs = store_open_dir(store, "blobs/sha256", err);
-	cleanup_fd int layers = blobs < 0 ? blobs : store_open_dir(store, "layers", err);
 	int r = 0;
 
-	if (layers < 0)
-		return layers;
-	/* One call for all files instead of one for each; names follow only when data is safe. */
-	if (syncfs(store->fd) < 0)
-		return err_errno(err, errno, "writing to the disk of %s", store->root);
 	for (size_t i = 0; r == 0 && diff_ids && diff_ids[i]; i++)
-		r = commit_layer(st, layers, diff_ids[i], err);
+		r = store_add_layer(store, st, diff_ids[i], err);
 	for (size_t i = 0; r == 0 && digests && digests[i]; i++)
-		r = commit_blob(st, blobs, digests[i], err);
-	if (r == 0 && (fsync(layers) < 0 || fsync(blobs) < 0))
-		r = err_errno(err, errno, "writing directories of %s", store->root);
+		r = store_add_blob(store, st->fd, digests[i], err);
 	return r;
 }

@@ -5,6 +5,8 @@
  *   layers/<hex>/fs           the unpacked layer of that diff id: an overlay lower directory
  *   layers/<hex>/info.json    struct apply_result
  *   layers/<hex>/opaque       there when the layer hides all that lies below it
+ *   partial/<hex>             blobs that are being downloaded, see partial.h
+ *   unsynced/<name>           marks of what is not on the disk yet, see sync.h
  *   staging/<random>/         half-done work; whose flock is free is nobody's
  *   empty/                    the lower directory of an image without layers
  *   lock                      shared: images are being added; exclusive: collecting
@@ -40,7 +42,8 @@ int store_open_dir(const struct image_store *store, const char *name, struct err
 
 /* Digests are checked sha256 ones. */
 bool blob_exists(const struct image_store *store, const char *digest, int64_t size);
-uint64_t blob_size(const struct image_store *store, const char *digest); /* 0: not there */
+int store_open_blob(const struct image_store *store, const char *digest); /* fd or -errno */
+uint64_t blob_size(const struct image_store *store, const char *digest);  /* 0: not there */
 /* Reads a document of at most OCI_BLOB_MAX bytes and verifies it. */
 int blob_read(const struct image_store *store, const char *digest, struct buf *out,
 	      struct err *err);
@@ -57,9 +60,14 @@ int layer_info_staged(const struct staging *st, const char *diff_id, struct appl
 		      struct err *err);
 
 /* What to move from the staging directory into the store: blobs by digest (those that are not in
- * staging are there already), layers (staged under their hex name with the prefix "layer-"). */
+ * staging are there already), layers (staged under their hex name with the prefix "layer-"). It is
+ * there at once, and on the disk after sync_finish(). */
 int store_commit(struct image_store *store, const struct staging *st, char *const *digests,
 		 char *const *diff_ids, struct err *err);
+/* One by one; from_dir holds the blob under its hex name. */
+int store_add_blob(struct image_store *store, int from_dir, const char *digest, struct err *err);
+int store_add_layer(struct image_store *store, const struct staging *st, const char *diff_id,
+		    struct err *err);
 #define STAGED_LAYER "layer-"
 
 /* Fills *ret from a manifest and config whose layers are all in the store; names stay empty. */

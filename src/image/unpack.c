@@ -38,8 +38,7 @@ static size_t cpu_count(void)
 	return n < 1 ? 1 : n > JOBS_MAX ? JOBS_MAX : n;
 }
 
-/* DIR/fs for the tree; returns an fd of it. */
-static int layer_mkdir(const struct staging *st, const char *dir, struct err *err)
+int unpack_mkdir(const struct staging *st, const char *dir, struct err *err)
 {
 	cleanup_free char *fs = path_join(dir, "fs");
 
@@ -49,9 +48,8 @@ static int layer_mkdir(const struct staging *st, const char *dir, struct err *er
 	return fd < 0 ? err_errno(err, errno, "opening directory of layer") : fd;
 }
 
-/* The facts about the layer, beside its tree. */
-static int layer_seal(const struct staging *st, const char *dir, const struct apply_result *info,
-		      struct err *err)
+int unpack_seal(const struct staging *st, const char *dir, const struct apply_result *info,
+		struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_free char *opaque = path_join(dir, "opaque");
@@ -97,7 +95,7 @@ static int job_start(struct unpack *un, const struct unpack_layer *layer, struct
 		job++;
 	cleanup_free char *name = job_dir(un, layer);
 	cleanup_fd int blob = blob_open_any(un, layer->digest, err);
-	cleanup_fd int dir = blob < 0 ? blob : layer_mkdir(un->st, name, err);
+	cleanup_fd int dir = blob < 0 ? blob : unpack_mkdir(un->st, name, err);
 	if (dir < 0)
 		return dir;
 	const struct layer_input in = {
@@ -133,7 +131,7 @@ static int job_finish(struct unpack *un, struct unpack_job *job, struct err *err
 		r = err_fail(err, ERR_CORRUPT, "it unpacks to %s, the config says %s", info.diff_id,
 			     layer->diff_id);
 	if (r == 0)
-		r = layer_seal(un->st, job->dir, &info, err);
+		r = unpack_seal(un->st, job->dir, &info, err);
 	json_free(&apply_result_desc, &info);
 	job_clear(un, job);
 	return r < 0 ? err_wrap(err, r, "layer %s", layer->digest) : 0;
@@ -210,7 +208,7 @@ int unpack_unknown(struct image_store *store, const struct staging *st, int in_f
 {
 	const struct layer_input in = { .fd = in_fd, .partial_fd = blob_fd };
 	struct layer_unpack job;
-	cleanup_fd int dir = layer_mkdir(st, "layer", err);
+	cleanup_fd int dir = unpack_mkdir(st, "layer", err);
 
 	if (dir < 0)
 		return dir;
@@ -222,7 +220,7 @@ int unpack_unknown(struct image_store *store, const struct staging *st, int in_f
 	if (!digest_valid(ret->diff_id) || !digest_valid(ret->digest))
 		return err_fail(err, ERR_CORRUPT, "inro-layer gave no digests");
 	cleanup_free char *name = xasprintf(STAGED_LAYER "%s", digest_hex(ret->diff_id));
-	r = layer_seal(st, "layer", ret, err);
+	r = unpack_seal(st, "layer", ret, err);
 	if (r == 0 && renameat(st->fd, "layer", st->fd, name) < 0)
 		r = err_errno(err, errno, "naming layer %s", ret->diff_id);
 	return r;

@@ -18,3 +18,9 @@ int unpack_layers(struct image_store *store, const struct staging *st,
  * diff id, and writes it to the empty file blob_fd. */
 int unpack_unknown(struct image_store *store, const struct staging *st, int in_fd, int blob_fd,
 		   struct apply_result *ret, struct err *err);
+
+/* dir/fs in the staging directory, for the tree; returns an fd of it. */
+int unpack_mkdir(const struct staging *st, const char *dir, struct err *err);
+/* Puts what is known of the layer beside its tree. */
+int unpack_seal(const struct staging *st, const char *dir, const struct apply_result *info,
+		struct err *err);

@@ -174,3 +174,10 @@ bool oci_platform_matches(const char *os, const char *architecture, const char *
 /* The first entry of the index that this machine can run (an entry without a platform counts when
  * there is nothing better), or NULL. */
 const struct oci_descriptor *oci_index_select(const struct oci_index *index);
+/* "linux/arm64/v8", "linux/arm64" or "arm64" as --platform takes it. The caller frees the fields by
+ * oci_platform_done(). 0 or -EINVAL. */
+int oci_platform_parse(const char *text, struct oci_platform *ret, struct err *err);
+void oci_platform_done(struct oci_platform *platform);
+/* The first entry for that platform; without a variant any will do. NULL: there is none. */
+const struct oci_descriptor *oci_index_select_platform(const struct oci_index *index,
+						       const struct oci_platform *want);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which of an index's images this machine runs (image-spec image-index.md, Platform Variants). */
 #include "base/str.h"
+#include "base/strv.h"
 #include "oci/image.h"
 
 #if defined(__x86_64__)
@@ -112,4 +113,68 @@ const struct oci_descriptor *oci_index_select(const struct oci_index *index)
 			return d;
 	}
 	return fallback;
+}
+
+/* Lower case letters, digits, dots and dashes. */
+static bool is_word(const char *s)
+{
+	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(s);
+}
+
+/* What docker takes for the names of GOARCH. */
+static const char *architecture_name(const char *word)
+{
+	static const struct {
+		const char *alias, *name;
+	} aliases[] = {
+		{ "x86_64", "amd64" }, { "x86-64", "amd64" }, { "aarch64", "arm64" },
+		{ "i386", "386" },     { "armhf", "arm" },    { "armel", "arm" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
+		if (str_eq(word, aliases[i].alias))
+			return aliases[i].name;
+	return word;
+}
+
+int oci_platform_parse(const char *text, struct oci_platform *ret, struct err *err)
+{
+	cleanup_strv char **words = strv_split(text, '/');
+	size_t n = strv_len(words), first = n > 1;
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_word(words[i]) || n > 3)
+			return err_fail(err, ERR_INVALID,
+					"platform \"%s\": expected os/architecture[/variant]",
+					text);
+	*ret = (struct oci_platform){
+		.os = xstrdup(first ? words[0] : "linux"),
+		.architecture = xstrdup(architecture_name(words[first])),
+		.variant = n == 3 ? xstrdup(words[2]) : NULL,
+	};
+	return 0;
+}
+
+void oci_platform_done(struct oci_platform *platform)
+{
+	free(platform->os);
+	free(platform->architecture);
+	free(platform->variant);
+	*platform = (struct oci_platform){ 0 };
+}
+
+const struct oci_descriptor *oci_index_select_platform(const struct oci_index *index,
+						       const struct oci_platform *want)
+{
+	for (size_t i = 0; i < index->manifests.n; i++) {
+		const struct oci_descriptor *d = &index->manifests.items[i];
+		const struct oci_platform *p = d->platform;
+		enum oci_media kind = oci_media_kind(d->media_type);
+
+		if ((kind == OCI_IS_MANIFEST || kind == OCI_IS_INDEX) && p &&
+		    str_eq(p->os, want->os) && str_eq(p->architecture, want->architecture) &&
+		    (!want->variant || str_eq(p->variant, want->variant)))
+			return d;
+	}
+	return NULL;
 }

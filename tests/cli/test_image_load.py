@@ -374,12 +374,13 @@ def test_rootless_removes_deep_directories_of_subordinate_ids(user):
 @pytest.mark.parametrize("compress", COMPRESSORS)
 def test_import(anyone, compress):
     path = anyone.dir / "root.tar"
-    path.write_bytes(COMPRESSORS[compress](BASE))
+    data = COMPRESSORS[compress](BASE)
+    path.write_bytes(data)
     path.chmod(0o644)
     anyone.inro("import", path, "made:4").ok()
     assert list(images(anyone)) == ["made:4"]
     assert layers(anyone) == {sha(BASE)}
-    assert sha(COMPRESSORS[compress](BASE)) in blobs(anyone)
+    assert sha(data) in blobs(anyone)
 
 
 def test_import_of_no_tarball(root):

@@ -27,7 +27,8 @@ def test_import_and_list(anyone):
     assert (row["Repository"], row["Tag"], row["ID"]) == ("box", "v1", image_id[:12])
     for word in ("box:v1", image_id, image_id[:6], "docker.io/library/box:v1"):
         assert anyone.inro("run", "--rm", word, "sh", "-c", "echo $A").ok().out == "b\n"
-    anyone.inro("run", "--rm", "box", "true").fails("No such image: box", code=125)
+    anyone.inro("run", "--rm", "--pull", "never", "box", "true").fails("No such image: box",
+                                                                        code=125)
 
 
 def test_import_from_stdin(anyone):

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/progress.h"
+
+#include "base/io.h"
+#include "base/str.h"
+#include "base/timeutil.h"
+#include "cli/cli.h"
+#include "sys/tty.h"
+
+#define TICK_MS   100
+#define BAR_WIDTH 30
+
+const char *const progress_modes[] = { "auto", "plain", "tty", "json", NULL };
+
+struct shown {
+	enum pull_state state;
+	bool seen;
+	uint64_t first;     /* bytes that were there when it began */
+	int64_t started_ns; /* 0: not yet */
+};
+
+struct progress {
+	enum progress_mode mode;
+	int fd;
+	struct pull_events events;
+	struct shown *shown;
+	size_t n;
+	size_t drawn; /* lines on the terminal that the next picture replaces */
+};
+
+/* docker's words. */
+static const char *const state_words[] = {
+	[PULL_WAITING] = "Pulling fs layer", [PULL_SHARED] = "Waiting for another pull",
+	[PULL_DOWNLOADING] = "Downloading",  [PULL_UNPACKING] = "Extracting",
+	[PULL_DONE] = "Pull complete",       [PULL_EXISTS] = "Already exists",
+};
+static const char *const state_names[] = {
+	[PULL_WAITING] = "waiting",
+	[PULL_SHARED] = "shared",
+	[PULL_DOWNLOADING] = "downloading",
+	[PULL_UNPACKING] = "extracting",
+	[PULL_DONE] = "done",
+	[PULL_EXISTS] = "exists",
+};
+
+/* A terminal that has gone is no reason to stop. */
+static void out_write(const struct progress *p, const struct buf *out)
+{
+	if (out->len)
+		io_write(p->fd, out->data, out->len);
+}
+
+static const char *short_digest(const char *digest)
+{
+	const char *hex = str_after(digest, "sha256:");
+
+	return hex ? hex : digest;
+}
+
+/* ---- JSON ---- */
+
+static void json_member(struct buf *out, const char *key, const char *value)
+{
+	buf_addc(out, out->data && out->data[out->len - 1] != '\n' ? ',' : '{');
+	json_write_string(out, key);
+	buf_addc(out, ':');
+	json_write_string(out, value);
+}
+
+static void json_layer(struct buf *out, const struct pull_layer *l)
+{
+	json_member(out, "layer", l->digest);
+	json_member(out, "state", state_names[l->state]);
+	buf_addf(out, ",\"done\":%llu,\"size\":%llu}\n", (unsigned long long)l->done,
+		 (unsigned long long)l->size);
+}
+
+/* ---- lines ---- */
+
+static void plain_layer(struct buf *out, const struct pull_layer *l)
+{
+	if (l->state == PULL_DOWNLOADING)
+		return;
+	buf_addf(out, "%.12s: %s\n", short_digest(l->digest),
+		 l->state == PULL_UNPACKING ? "Download complete" : state_words[l->state]);
+}
+
+static void layers_lines(struct progress *p, const struct pull_layer *layers, size_t n)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		struct shown *s = &p->shown[i];
+		bool changed = !s->seen || s->state != layers[i].state;
+
+		if (p->mode == PROGRESS_JSON &&
+		    (changed || (layers[i].state == PULL_DOWNLOADING && layers[i].done)))
+			json_layer(&out, &layers[i]);
+		else if (p->mode == PROGRESS_PLAIN && changed)
+			plain_layer(&out, &layers[i]);
+		s->seen = true;
+		s->state = layers[i].state;
+	}
+	out_write(p, &out);
+}
+
+/* ---- bars ---- */
+
+static void bar_draw(struct buf *out, const struct pull_layer *l, const struct shown *s)
+{
+	size_t filled = l->size ? (size_t)(l->done * BAR_WIDTH / l->size) : BAR_WIDTH;
+	cleanup_free char *done = cli_size(l->done), *size = cli_size(l->size);
+	int64_t ns = s->started_ns ? time_monotonic_ns() - s->started_ns : 0;
+	uint64_t got = l->done > s->first ? l->done - s->first : 0;
+
+	buf_adds(out, " [");
+	for (size_t i = 0; i < BAR_WIDTH; i++)
+		buf_addc(out, i < filled ? '=' : i == filled ? '>' : ' ');
+	buf_addf(out, "] %s/%s", done, size);
+	if (ns < 500 * 1000000 || !got || l->state != PULL_DOWNLOADING)
+		return;
+	double rate = (double)got * 1e9 / (double)ns;
+	cleanup_free char *per_second = cli_size((uint64_t)rate);
+	buf_addf(out, "  %s/s  %.0fs", per_second, (double)(l->size - l->done) / rate);
+}
+
+static void bar_line(struct buf *out, const struct pull_layer *l, const struct shown *s,
+		     size_t columns)
+{
+	cleanup_buf struct buf line = BUF_INIT;
+
+	buf_addf(&line, "%.12s: %s", short_digest(l->digest), state_words[l->state]);
+	if (l->state == PULL_DOWNLOADING)
+		bar_draw(&line, l, s);
+	/* One that is wrapped would take two lines to go back over. */
+	if (line.len >= columns)
+		line.len = columns - 1;
+	buf_add(out, line.data, line.len);
+	buf_adds(out, "\033[K\n");
+}
+
+static void layers_bars(struct progress *p, const struct pull_layer *layers, size_t n)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	struct winsize ws = { 0 };
+	size_t rows = 24, columns = 80, lines = 0, done = 0;
+
+	if (tty_get_size(p->fd, &ws) == 0 && ws.ws_row > 2 && ws.ws_col > 20) {
+		rows = ws.ws_row;
+		columns = ws.ws_col;
+	}
+	if (p->drawn)
+		buf_addf(&out, "\033[%zuA", p->drawn);
+	for (size_t i = 0; i < n; i++) {
+		struct shown *s = &p->shown[i];
+
+		if (layers[i].state == PULL_DOWNLOADING && !s->started_ns) {
+			s->started_ns = time_monotonic_ns();
+			s->first = layers[i].done;
+		}
+		done += layers[i].state >= PULL_DONE;
+		/* More layers than rows: those that are done go first. */
+		if (n + 2 > rows && (layers[i].state >= PULL_DONE || lines + 3 > rows))
+			continue;
+		bar_line(&out, &layers[i], s, columns);
+		lines++;
+	}
+	if (n + 2 > rows) {
+		buf_addf(&out, "%zu of %zu layers\033[K\n", done, n);
+		lines++;
+	}
+	buf_adds(&out, "\033[J");
+	p->drawn = lines;
+	out_write(p, &out);
+}
+
+/* ---- events ---- */
+
+static void on_started(void *data, const struct reference *ref)
+{
+	struct progress *p = data;
+	cleanup_buf struct buf out = BUF_INIT;
+
+	free(take_ptr(p->shown));
+	p->n = p->drawn = 0;
+	if (p->mode == PROGRESS_JSON) {
+		cleanup_free char *full = reference_format(ref);
+
+		json_member(&out, "pulling", full);
+		buf_adds(&out, "}\n");
+	} else {
+		buf_addf(&out, "%s: Pulling from %s\n",
+			 ref->tag && !ref->digest ? ref->tag : ref->digest, ref->path);
+	}
+	out_write(p, &out);
+}
+
+static void on_layers(void *data, const struct pull_layer *layers, size_t n)
+{
+	struct progress *p = data;
+
+	if (!p->shown) {
+		p->shown = xcalloc(n + 1, sizeof(*p->shown));
+		p->n = n;
+	}
+	if (p->mode == PROGRESS_TTY)
+		layers_bars(p, layers, n);
+	else
+		layers_lines(p, layers, n);
+}
+
+static void on_notice(void *data, const char *text)
+{
+	struct progress *p = data;
+	cleanup_buf struct buf out = BUF_INIT;
+
+	if (p->mode == PROGRESS_JSON) {
+		json_member(&out, "notice", text);
+		buf_adds(&out, "}\n");
+	} else {
+		buf_addf(&out, "%s%s\n", p->mode == PROGRESS_TTY ? "\033[J" : "", text);
+		p->drawn = 0;
+	}
+	out_write(p, &out);
+}
+
+static void on_finished(void *data, const struct pull_outcome *o)
+{
+	struct progress *p = data;
+	cleanup_buf struct buf out = BUF_INIT;
+
+	if (p->mode == PROGRESS_JSON) {
+		json_member(&out, "pulled", o->full);
+		json_member(&out, "digest", o->digest);
+		json_member(&out, "id", o->id);
+		buf_addf(&out, ",\"new\":%s}\n", o->up_to_date ? "false" : "true");
+	} else if (p->mode == PROGRESS_QUIET) {
+		buf_addf(&out, "%s\n", o->full);
+	} else {
+		buf_addf(&out, "Digest: %s\nStatus: %s for %s\n%s\n", o->digest,
+			 o->up_to_date ? "Image is up to date" : "Downloaded newer image",
+			 o->reference, o->full);
+	}
+	out_write(p, &out);
+}
+
+struct progress *progress_new(enum progress_mode mode, int fd)
+{
+	struct progress *p = xcalloc(1, sizeof(*p));
+
+	p->mode = mode != PROGRESS_AUTO ? mode : isatty(fd) ? PROGRESS_TTY : PROGRESS_PLAIN;
+	p->fd = fd;
+	p->events.data = p->events.watch.data = p;
+	p->events.finished = on_finished;
+	if (mode == PROGRESS_QUIET)
+		return p;
+	p->events.started = on_started;
+	p->events.watch.layers = on_layers;
+	p->events.watch.notice = on_notice;
+	if (p->mode != PROGRESS_PLAIN)
+		p->events.watch.interval_ms = TICK_MS;
+	return p;
+}
+
+void progress_free(struct progress *p)
+{
+	if (p)
+		free(p->shown);
+	free(p);
+}
+
+const struct pull_events *progress_events(struct progress *p)
+{
+	return &p->events;
+}

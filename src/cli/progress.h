@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Showing a pull: bars on a terminal, a line per change elsewhere, JSON lines for programs. Words
+ * and order are docker's.
+ */
+#pragma once
+
+#include "engine/pull.h"
+
+enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_TTY, PROGRESS_JSON, PROGRESS_QUIET };
+extern const char *const progress_modes[]; /* what --progress takes; QUIET is not among them */
+
+struct progress;
+/* fd: where it is shown. */
+struct progress *progress_new(enum progress_mode mode, int fd);
+void progress_free(struct progress *p);
+/* To be given to engine_pull(); belongs to p. */
+const struct pull_events *progress_events(struct progress *p);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+
+struct pull_cmd {
+	bool all_tags, quiet, disable_content_trust;
+	char *platform, *progress, *creds, *authfile, *cert_dir;
+	struct opt_bool tls_verify;
+};
+
+#define PULL_OPT(member) OPT_FIELD(struct pull_cmd, member)
+
+static int tls_verify_parse(void *field, const char *value, struct err *err)
+{
+	struct opt_bool *ret = field;
+
+	ret->set = true;
+	if (!value[0] || str_eq(value, "true")) {
+		ret->value = true;
+		return 0;
+	}
+	ret->value = false;
+	return str_eq(value, "false")
+		   ? 0
+		   : err_fail(err, ERR_USAGE, "expected true or false: %s", value);
+}
+
+static const struct opt opts[] = {
+	{ .name = "all-tags",
+	  .short_name = 'a',
+	  .kind = OPT_FLAG,
+	  PULL_OPT(all_tags),
+	  .help = "all tags of the repository" },
+	{ .name = "authfile",
+	  .kind = OPT_STR,
+	  PULL_OPT(authfile),
+	  .arg = "FILE",
+	  .help = "file with credentials (REGISTRY_AUTH_FILE)" },
+	{ .name = "cert-dir",
+	  .kind = OPT_STR,
+	  PULL_OPT(cert_dir),
+	  .arg = "DIR",
+	  .help = "directory with *.crt, *.cert and *.key for this registry" },
+	{ .name = "creds",
+	  .kind = OPT_STR,
+	  PULL_OPT(creds),
+	  .arg = "USER:PASSWORD",
+	  .help = "credentials for this registry" },
+	{ .name = "disable-content-trust",
+	  .kind = OPT_FLAG,
+	  PULL_OPT(disable_content_trust),
+	  .help = "has no effect; for the sake of scripts" },
+	{ .name = "platform",
+	  .kind = OPT_STR,
+	  PULL_OPT(platform),
+	  .arg = "OS/ARCH[/VARIANT]",
+	  .help = "the image for this platform instead of this machine's" },
+	{ .name = "progress",
+	  .kind = OPT_STR,
+	  PULL_OPT(progress),
+	  .arg = "MODE",
+	  .help = "how progress is shown; auto: tty on a terminal, else plain",
+	  .choices = progress_modes },
+	{ .name = "quiet",
+	  .short_name = 'q',
+	  .kind = OPT_FLAG,
+	  PULL_OPT(quiet),
+	  .help = "show the name of the image only" },
+	{ .name = "tls-verify",
+	  .kind = OPT_FN,
+	  PULL_OPT(tls_verify),
+	  .arg = "BOOL",
+	  .parse = tls_verify_parse,
+	  .flags = OPT_OPTIONAL_ARG,
+	  .help = "insist on a valid certificate; =false: take any, and plain HTTP" },
+};
+
+static enum progress_mode mode_of(const struct pull_cmd *o)
+{
+	for (int i = 0; o->progress && progress_modes[i]; i++)
+		if (str_eq(o->progress, progress_modes[i]))
+			return (enum progress_mode)i;
+	return o->quiet ? PROGRESS_QUIET : PROGRESS_AUTO;
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct pull_cmd *o = options;
+	struct pull_options pull = {
+		.platform = o->platform,
+		.all_tags = o->all_tags,
+		.access = { .authfile = o->authfile,
+			    .creds = o->creds,
+			    .cert_dir = o->cert_dir,
+			    .tls_verify = o->tls_verify },
+	};
+	cleanup_engine struct engine eng = ENGINE_INIT;
+
+	int r = cli_engine(globals, &eng, err);
+	for (size_t i = 0; r == 0 && args[i]; i++) {
+		struct progress *progress = progress_new(mode_of(o), STDOUT_FILENO);
+		cleanup_free char *id = NULL;
+
+		pull.events = progress_events(progress);
+		r = engine_pull(&eng, args[i], &pull, &id, err);
+		progress_free(progress);
+	}
+	return r;
+}
+
+const struct cmd cmd_pull = {
+	.name = "pull",
+	.args = "[OPTIONS] IMAGE [IMAGE...]",
+	.summary = "Get images from a registry",
+	.details =
+	    "IMAGE is a name with a tag or a digest. Layers that are here already are not "
+	    "fetched, and a pull that was interrupted goes on where it was. Which registries "
+	    "a short name means, mirrors and certificates are settings, see inro.conf(5).",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct pull_cmd),
+	.min_args = 1,
+	.max_args = -1,
+	.run = run,
+};

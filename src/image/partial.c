@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/partial.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/timeutil.h"
+#include "image/sync.h"
+#include "oci/digest.h"
+
+static int dir_open(const struct image_store *store, struct err *err)
+{
+	if (mkdirat(store->fd, "partial", 0700) < 0 && errno != EEXIST)
+		return err_errno(err, errno, "creating %s/partial", store->root);
+	return store_open_dir(store, "partial", err);
+}
+
+/* Does the name still lead to the file? It may have become the blob, or been removed. */
+static bool is_current(int dir, const char *name, int fd, struct stat *st)
+{
+	struct stat named;
+
+	return fstat(fd, st) == 0 && fstatat(dir, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st->st_ino == named.st_ino && st->st_dev == named.st_dev;
+}
+
+int partial_open(struct image_store *store, const char *digest, uint64_t max_size,
+		 struct partial *ret, struct err *err)
+{
+	const char *name = digest_hex(digest);
+	cleanup_fd int dir = dir_open(store, err);
+	struct stat st;
+
+	if (dir < 0)
+		return dir;
+	cleanup_fd int fd = openat(dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(err, errno, "opening %s/partial/%s", store->root, name);
+	if (NO_EINTR(flock(fd, LOCK_EX | LOCK_NB)) < 0)
+		return errno == EWOULDBLOCK
+			   ? 0
+			   : err_errno(err, errno, "locking %s/partial/%s", store->root, name);
+	if (!is_current(dir, name, fd, &st))
+		return 0;
+	if (!S_ISREG(st.st_mode))
+		return err_fail(err, ERR_CORRUPT, "%s/partial/%s is not a file", store->root, name);
+	struct partial pa = {
+		.fd = fd,
+		.size = (uint64_t)st.st_size,
+		.digest = xstrdup(digest),
+	};
+	int r = pa.size > max_size ? partial_clear(&pa, err) : 0;
+	if (r < 0) {
+		free(pa.digest);
+		return r;
+	}
+	take_fd(fd);
+	*ret = pa;
+	return 1;
+}
+
+int partial_clear(struct partial *pa, struct err *err)
+{
+	if (ftruncate(pa->fd, 0) < 0 || lseek(pa->fd, 0, SEEK_SET) < 0)
+		return err_errno(err, errno, "clearing what is there of blob %s", pa->digest);
+	pa->size = 0;
+	return 0;
+}
+
+int partial_commit(struct image_store *store, struct partial *pa, struct err *err)
+{
+	cleanup_fd int dir = dir_open(store, err);
+
+	if (dir < 0)
+		return dir;
+	if (fchmod(pa->fd, 0644) < 0)
+		return err_errno(err, errno, "storing blob %s", pa->digest);
+	int r = store_add_blob(store, dir, pa->digest, err);
+	/* Another one was faster, by a load. */
+	if (r == 0 && unlinkat(dir, digest_hex(pa->digest), 0) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "removing partial blob %s", pa->digest);
+	return r;
+}
+
+void partial_done(struct partial *pa)
+{
+	pa->fd = fd_close(pa->fd);
+	free(take_ptr(pa->digest));
+}
+
+static uint64_t remove_old(int dir, const char *name, int64_t age_ns)
+{
+	struct stat st;
+	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_current(dir, name, fd, &st))
+		return 0;
+	if (time_now_ns() - st.st_mtim.tv_sec * INT64_C(1000000000) < age_ns)
+		return 0;
+	return unlinkat(dir, name, 0) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+uint64_t partial_collect(struct image_store *store, int64_t age_ns)
+{
+	struct dirent *entry;
+	uint64_t freed = 0;
+	int fd = store_open_dir(store, "partial", NULL);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir) {
+		fd_close(fd);
+		return 0;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			freed += remove_old(dirfd(dir), entry->d_name, age_ns);
+	closedir(dir);
+	return freed;
+}

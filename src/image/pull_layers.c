@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The layers of a pull: a small state machine for each, and one loop that waits for all. */
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "image/adopt.h"
+#include "image/layer_run.h"
+#include "image/partial.h"
+#include "image/pull_internal.h"
+#include "image/unpack.h"
+#include "oci/digest.h"
+
+#define RUNNING_MAX    6  /* pipelines at once */
+#define SHARED_POLL_MS 50 /* looking whether another process is done */
+
+struct task {
+	struct pull_layer *layer;
+	struct layer_unpack job;
+	struct partial partial;
+	bool running;
+	bool unpacked;    /* in staging, to be committed */
+	bool retried;     /* what was there already was bad, and was thrown away */
+	uint64_t request; /* under way; 0: none */
+	uint64_t offset;  /* where the download began */
+	int failed;       /* of the download: -errno of err */
+	struct err err;
+	struct apply_result info;
+};
+
+struct tasks {
+	struct pull *pl;
+	struct pull_layer *layers;
+	struct task *items;
+	size_t n, running;
+};
+
+static bool is_there(const struct task *t)
+{
+	return t->layer->state == PULL_DONE || t->layer->state == PULL_EXISTS;
+}
+
+static char *staged_name(const struct task *t, const char *more)
+{
+	return xasprintf(STAGED_LAYER "%s%s", digest_hex(t->layer->diff_id), more);
+}
+
+/* ---- starting ---- */
+
+/* Has the rest of the blob written to a pipe, whose other end is returned. */
+static int download_start(struct tasks *ts, struct task *t, struct err *err)
+{
+	struct registry_request ask = pull_ask(ts->pl, REGISTRY_BLOB);
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_errno(err, errno, "making a pipe");
+	cleanup_fd int in = ends[0];
+	cleanup_fd int out = ends[1];
+	fcntl(out, F_SETPIPE_SZ, 1 << 20);
+	ask.digest = (char *)t->layer->digest;
+	ask.size = t->layer->size;
+	ask.offset = t->partial.size;
+	int r = registry_send(ts->pl->req->conn, &ask, out, err);
+	if (r < 0)
+		return r;
+	t->request = ask.id;
+	ts->pl->new_data = true;
+	return take_fd(in);
+}
+
+static int input_open(struct tasks *ts, struct task *t, struct err *err)
+{
+	if (t->partial.fd < 0)
+		return store_open_blob(ts->pl->store, t->layer->digest);
+	if (t->partial.size < t->layer->size)
+		return download_start(ts, t, err);
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_errno(err, errno, "opening /dev/null") : fd;
+}
+
+static int pipeline_start(struct tasks *ts, struct task *t, struct err *err)
+{
+	cleanup_free char *name = staged_name(t, "");
+	cleanup_fd int dir = unpack_mkdir(&ts->pl->staging, name, err);
+
+	if (dir < 0)
+		return dir;
+	cleanup_fd int in = input_open(ts, t, err);
+	if (in < 0)
+		return in;
+	const struct layer_input input = {
+		.fd = in,
+		.partial_fd = t->partial.fd,
+		.plain = str_eq(t->layer->digest, t->layer->diff_id),
+	};
+	int r = layer_unpack_start(ts->pl->store, &input, dir, &t->job, err);
+	if (r < 0)
+		return r;
+	t->offset = t->partial.size;
+	t->running = true;
+	ts->running++;
+	t->layer->done = t->offset;
+	t->layer->state = t->request ? PULL_DOWNLOADING : PULL_UNPACKING;
+	return 0;
+}
+
+static int task_start(struct tasks *ts, struct task *t, struct err *err)
+{
+	struct image_store *store = ts->pl->store;
+	int r = 1;
+
+	if (layer_exists(store, t->layer->diff_id)) {
+		t->layer->state = t->layer->state == PULL_SHARED ? PULL_DONE : PULL_EXISTS;
+		return 0;
+	}
+	if (!blob_exists(store, t->layer->digest, (int64_t)t->layer->size))
+		r = partial_open(store, t->layer->digest, t->layer->size, &t->partial, err);
+	if (r == 0)
+		t->layer->state = PULL_SHARED;
+	if (r <= 0)
+		return r;
+	/* The one that had it may have been done in between. */
+	if (layer_exists(store, t->layer->diff_id)) {
+		partial_done(&t->partial);
+		t->layer->state = PULL_DONE;
+		return 0;
+	}
+	ts->pl->new_data = true;
+	return pipeline_start(ts, t, err);
+}
+
+/* The largest one that waits. */
+static struct task *task_next(struct tasks *ts, enum pull_state state)
+{
+	struct task *best = NULL;
+
+	for (size_t i = 0; i < ts->n; i++) {
+		struct task *t = &ts->items[i];
+		if (t->layer->state == state && !t->running && !t->unpacked &&
+		    (!best || t->layer->size > best->layer->size))
+			best = t;
+	}
+	return best;
+}
+
+static int tasks_start(struct tasks *ts, struct err *err)
+{
+	struct task *t;
+	int r = 0;
+
+	while (r == 0 && ts->running < RUNNING_MAX && (t = task_next(ts, PULL_WAITING)))
+		r = task_start(ts, t, err);
+	for (size_t i = 0; r == 0 && i < ts->n && ts->running < RUNNING_MAX; i++)
+		if (ts->items[i].layer->state == PULL_SHARED)
+			r = task_start(ts, &ts->items[i], err);
+	return r;
+}
+
+/* ---- ending ---- */
+
+static int task_check(const struct task *t, struct err *err)
+{
+	const struct pull_layer *l = t->layer;
+
+	if (!str_eq(t->info.digest, l->digest))
+		return err_fail(err, ERR_CORRUPT, "it has other content (%s)", t->info.digest);
+	if (t->info.input_size != l->size)
+		return err_fail(err, ERR_CORRUPT, "it has %llu bytes instead of %llu",
+				(unsigned long long)t->info.input_size,
+				(unsigned long long)l->size);
+	if (!str_eq(t->info.diff_id, l->diff_id))
+		return err_fail(err, ERR_CORRUPT, "it unpacks to %s, the config says %s",
+				t->info.diff_id, l->diff_id);
+	return 0;
+}
+
+/* Once more from the beginning, when what an earlier pull had left may be what is wrong. */
+static int task_again(struct tasks *ts, struct task *t, struct err *err)
+{
+	cleanup_free char *name = staged_name(t, ""), *bad = staged_name(t, ".bad");
+
+	t->retried = true;
+	json_free(&apply_result_desc, &t->info);
+	/* staging_done() removes it. */
+	if (renameat(ts->pl->staging.fd, name, ts->pl->staging.fd, bad) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "putting a bad layer aside");
+	int r = partial_clear(&t->partial, err);
+	return r < 0 ? r : pipeline_start(ts, t, err);
+}
+
+/* The answer to its request: it says why there was no more data. */
+static int answer_take(struct tasks *ts, struct registry_answer *answer)
+{
+	const struct pull_watch *watch = ts->pl->req->watch;
+
+	if (answer->notice && watch && watch->notice)
+		watch->notice(watch->data, answer->notice);
+	for (size_t i = 0; i < ts->n && !answer->partial; i++) {
+		struct task *t = &ts->items[i];
+		if (t->request != answer->id || !answer->id)
+			continue;
+		t->request = 0;
+		if (!answer->ok)
+			t->failed = registry_answer_error(answer, &t->err);
+		else if (t->running)
+			t->layer->state = PULL_UNPACKING;
+	}
+	registry_answer_done(answer);
+	return 0;
+}
+
+static int answers_take(struct tasks *ts, int timeout_ms, struct err *err)
+{
+	struct registry_answer answer = { 0 };
+	int r;
+
+	while ((r = registry_next(ts->pl->req->conn, timeout_ms, &answer, err)) > 0) {
+		answer_take(ts, &answer);
+		timeout_ms = 0;
+	}
+	return r;
+}
+
+static int task_finish(struct tasks *ts, struct task *t, struct err *err)
+{
+	cleanup_free char *name = staged_name(t, "");
+
+	t->running = false;
+	ts->running--;
+	int r = layer_unpack_finish(&t->job, &t->info, err);
+	if (r == 0)
+		r = task_check(t, err);
+	if (r < 0) {
+		/* Is the network the reason, then its answer is on the way. */
+		struct err lost = ERR_INIT;
+		while (t->request && answers_take(ts, -1, &lost) == 0)
+			;
+		bool told = t->failed && t->failed != -EPIPE; /* not that we read no more */
+		if (told && err)
+			*err = t->err;
+		if (told)
+			return err_wrap(err, t->failed, "layer %s", t->layer->digest);
+		if (t->offset > 0 && !t->retried)
+			return task_again(ts, t, err);
+		/* Nobody should go on with it. */
+		if (t->partial.fd >= 0)
+			partial_clear(&t->partial, NULL);
+		return err_wrap(err, r, "layer %s", t->layer->digest);
+	}
+	t->layer->done = t->layer->size;
+	t->layer->state = PULL_UNPACKING;
+	t->unpacked = true;
+	return unpack_seal(&ts->pl->staging, name, &t->info, err);
+}
+
+/* ---- into the store ---- */
+
+/* A layer with directories that have no entry of their own takes on what lies below it. */
+static bool may_commit(const struct tasks *ts, const struct task *t)
+{
+	if (!t->info.implied)
+		return true;
+	for (const struct task *low = ts->items; low < t; low++)
+		if (!is_there(low))
+			return false;
+	return true;
+}
+
+static int task_commit(struct tasks *ts, struct task *t, struct err *err)
+{
+	struct pull *pl = ts->pl;
+	int r = 0;
+
+	if (t->info.implied)
+		r = adopt_layer(pl->store, &pl->staging, pl->config.rootfs->diff_ids,
+				(size_t)(t - ts->items), err);
+	if (r == 0)
+		r = store_add_layer(pl->store, &pl->staging, t->layer->diff_id, err);
+	if (r == 0 && t->partial.fd >= 0)
+		r = partial_commit(pl->store, &t->partial, err);
+	if (r < 0)
+		return err_wrap(err, r, "layer %s", t->layer->digest);
+	partial_done(&t->partial);
+	t->unpacked = false;
+	t->layer->state = PULL_DONE;
+	return 0;
+}
+
+static int tasks_commit(struct tasks *ts, struct err *err)
+{
+	/* Two pulls could wait for each other's lower layers for ever. */
+	bool stuck = ts->running == 0 && !task_next(ts, PULL_WAITING) && task_next(ts, PULL_SHARED);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ts->n; i++) {
+		struct task *t = &ts->items[i];
+		if (t->unpacked && (stuck || may_commit(ts, t)))
+			r = task_commit(ts, t, err);
+	}
+	return r;
+}
+
+/* ---- the loop ---- */
+
+static void watch_call(struct tasks *ts)
+{
+	const struct pull_watch *watch = ts->pl->req->watch;
+	struct stat st;
+
+	if (!watch || !watch->layers)
+		return;
+	for (size_t i = 0; i < ts->n; i++) {
+		struct task *t = &ts->items[i];
+		if (t->running && t->partial.fd >= 0 && fstat(t->partial.fd, &st) == 0)
+			t->layer->done = (uint64_t)st.st_size;
+	}
+	watch->layers(watch->data, ts->layers, ts->n);
+}
+
+static int tasks_wait(struct tasks *ts, struct err *err)
+{
+	const struct pull_watch *watch = ts->pl->req->watch;
+	struct pollfd polls[RUNNING_MAX + 1];
+	struct task *running[RUNNING_MAX + 1];
+	int timeout = watch && watch->interval_ms > 0 ? watch->interval_ms : -1, r = 0;
+	nfds_t n = 0;
+
+	for (size_t i = 0; i < ts->n; i++) {
+		if (!ts->items[i].running)
+			continue;
+		running[n] = &ts->items[i];
+		polls[n++] =
+		    (struct pollfd){ .fd = ts->items[i].job.job.result_fd, .events = POLLIN };
+	}
+	if (task_next(ts, PULL_SHARED) && (timeout < 0 || timeout > SHARED_POLL_MS))
+		timeout = SHARED_POLL_MS;
+	polls[n] = (struct pollfd){ .fd = ts->pl->req->conn->fd, .events = POLLIN };
+	if (poll(polls, n + 1, timeout) < 0 && errno != EINTR)
+		return err_errno(err, errno, "waiting for layers");
+	if (polls[n].revents)
+		r = answers_take(ts, 0, err);
+	for (nfds_t i = 0; r == 0 && i < n; i++)
+		if (polls[i].revents)
+			r = task_finish(ts, running[i], err);
+	return r;
+}
+
+static bool all_there(const struct tasks *ts)
+{
+	for (size_t i = 0; i < ts->n; i++)
+		if (!is_there(&ts->items[i]))
+			return false;
+	return true;
+}
+
+static int tasks_run(struct tasks *ts, struct err *err)
+{
+	int r = 0;
+
+	watch_call(ts);
+	while (r == 0) {
+		r = tasks_start(ts, err);
+		if (r == 0)
+			r = tasks_commit(ts, err);
+		watch_call(ts);
+		if (r < 0 || all_there(ts))
+			return r;
+		if (ts->running > 0 || task_next(ts, PULL_SHARED))
+			r = tasks_wait(ts, err);
+	}
+	return r;
+}
+
+/* Each layer once, however often the image has it. */
+static void tasks_make(struct tasks *ts)
+{
+	struct pull *pl = ts->pl;
+	char *const *diff_ids = pl->config.rootfs->diff_ids;
+
+	ts->n = pl->manifest.layers.n;
+	ts->layers = xcalloc(ts->n + 1, sizeof(*ts->layers));
+	ts->items = xcalloc(ts->n + 1, sizeof(*ts->items));
+	for (size_t i = 0; i < ts->n; i++) {
+		const struct oci_descriptor *desc = &pl->manifest.layers.items[i];
+		ts->layers[i] = (struct pull_layer){
+			.digest = desc->digest,
+			.diff_id = diff_ids[i],
+			.size = (uint64_t)desc->size,
+		};
+		ts->items[i].layer = &ts->layers[i];
+		ts->items[i].partial = (struct partial)PARTIAL_INIT;
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(diff_ids[k], diff_ids[i]))
+				ts->layers[i].state = PULL_EXISTS;
+	}
+}
+
+int pull_layers(struct pull *pl, struct err *err)
+{
+	struct tasks ts = { .pl = pl };
+
+	tasks_make(&ts);
+	int r = tasks_run(&ts, err);
+	for (size_t i = 0; i < ts.n; i++) {
+		struct task *t = &ts.items[i];
+		if (t->running)
+			layer_unpack_abort(&t->job);
+		partial_done(&t->partial);
+		json_free(&apply_result_desc, &t->info);
+	}
+	free(ts.items);
+	free(ts.layers);
+	return r;
+}

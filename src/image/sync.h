@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is in the store, but perhaps not on the disk yet. Writing 40,000 files back can take longer
+ * than unpacking them; nobody waits for it. A blob or layer appears under its name at once, and
+ * beside it unsynced/<name>, a symlink to the kernel's boot id (in the inode: it has no data that
+ * could come later). The file systems keep the order of such changes. When the data is on the disk,
+ * the mark goes. After a power cut what has the mark of another boot counts as absent.
+ */
+#pragma once
+
+#include "image/store.h"
+
+/* The names in unsynced/: "<hex>" of a blob, "layer-<hex>" of a layer. */
+
+/* Marks it. To be called before it gets its name. */
+int sync_mark(struct image_store *store, const char *name, struct err *err);
+/* Was it not on the disk when the machine went down? */
+bool sync_is_lost(const struct image_store *store, const char *name);
+/* Writes all back and takes the marks away. background: in a process of its own, which goes on when
+ * this one has ended. */
+int sync_finish(struct image_store *store, bool background, struct err *err);
