@@ -12,7 +12,7 @@ struct globals {
 
 extern const struct cmd cmd_run, cmd_ps, cmd_rm, cmd_images, cmd_import, cmd_load, cmd_rmi,
     cmd_version, cmd_info, cmd_config, cmd_login, cmd_logout, cmd_pull, cmd_push, cmd_search,
-    cmd_cleanup;
+    cmd_save, cmd_cleanup;
 /* groups.c: a new verb of images or containers belongs there as well. */
 extern const struct cmd cmd_image, cmd_container, cmd_system;
 

@@ -11,6 +11,7 @@ static const struct cmd_sub image_subs[] = {
 	{ "push", &cmd_push, false },
 	{ "rm", &cmd_rmi, false },
 	{ "remove", &cmd_rmi, true },
+	{ "save", &cmd_save, false },
 	{ "search", &cmd_search, false },
 	{ 0 },
 };

@@ -96,6 +96,11 @@ void oci_index_write(const struct oci_index *index, struct buf *out)
 	json_write(&oci_index_desc, index, 0, out);
 }
 
+void docker_archive_write(const struct docker_archive *archive, struct buf *out)
+{
+	json_write(&docker_archive_desc, archive, 0, out);
+}
+
 void oci_image_config_done(struct oci_image_config *config)
 {
 	json_free(&oci_image_config_desc, config);

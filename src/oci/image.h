@@ -155,6 +155,7 @@ int docker_archive_parse(const char *text, size_t len, struct docker_archive *re
 void oci_image_config_write(const struct oci_image_config *config, struct buf *out);
 void oci_manifest_write(const struct oci_manifest *manifest, struct buf *out);
 void oci_index_write(const struct oci_index *index, struct buf *out);
+void docker_archive_write(const struct docker_archive *archive, struct buf *out);
 
 void oci_image_config_done(struct oci_image_config *config);
 void oci_manifest_done(struct oci_manifest *manifest);

@@ -56,7 +56,8 @@ def zstd(data):
                           check=True).stdout
 
 
-COMPRESSORS = {"plain": lambda data: data, "gzip": gzip.compress, "zstd": zstd, "xz": lzma.compress}
+COMPRESSORS = {"plain": lambda data: data, "gzip": lambda data: gzip.compress(data, mtime=0),
+               "zstd": zstd, "xz": lzma.compress}
 
 
 def sha(data):

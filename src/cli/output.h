@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files and directories that commands write where the user says (-o): they appear whole or not at
+ * all. A file has no name until it is finished, where the file system can do that; else, and for a
+ * directory, a temporary one beside its own.
+ */
+#pragma once
+
+#include "base/err.h"
+
+struct output {
+	int fd;     /* to write to, or the directory */
+	int parent; /* directory that the result appears in */
+	char *name; /* in parent; NULL: nothing to rename (standard output, a device) */
+	char *tmp;  /* in parent, or NULL: a file without a name */
+	bool dir, done;
+};
+#define OUTPUT_INIT                                                                                \
+	{                                                                                          \
+		.fd = -EBADF, .parent = -EBADF                                                     \
+	}
+
+/* path NULL: standard output, unless that is a terminal: the error says that what ("save") goes
+ * there not. What is no regular file, as /dev/null or a pipe, is written as it is. */
+int output_open(const char *path, const char *what, struct output *ret, struct err *err);
+/* A directory, which is not there yet, or empty. */
+int output_open_dir(const char *path, struct output *ret, struct err *err);
+/* Gives it its name. */
+int output_finish(struct output *out, struct err *err);
+/* Removes it unless it is finished. */
+void output_done(struct output *out);
+#define cleanup_output CLEANUP(output_done)
+
+/* SOURCE_DATE_EPOCH (reproducible-builds.org): 1 and seconds since 1970, 0: not set. */
+int output_epoch(int64_t *ret, struct err *err);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/save.h"
+
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/images.h"
+#include "oci/reference.h"
+
+struct selection {
+	struct save_image *items;
+	char ***names; /* of each */
+	size_t n;
+};
+
+static void selection_done(struct selection *sel)
+{
+	for (size_t i = 0; i < sel->n; i++) {
+		free(sel->items[i].manifest);
+		strv_free(sel->names[i]);
+	}
+	free(sel->items);
+	free(sel->names);
+}
+
+/* The image with this name more, or with none. */
+static void select_image(struct selection *sel, const struct image_row *row, const char *name)
+{
+	size_t i = 0;
+
+	while (i < sel->n && !str_eq(sel->items[i].manifest, row->manifest))
+		i++;
+	if (i == sel->n) {
+		sel->items = xrealloc(sel->items, (i + 1) * sizeof(*sel->items));
+		sel->names = xrealloc(sel->names, (i + 1) * sizeof(*sel->names));
+		sel->items[i] = (struct save_image){ .manifest = xstrdup(row->manifest),
+						     .list = row->kind == IMAGE_KIND_LIST };
+		sel->names[i] = NULL;
+		sel->n++;
+	}
+	if (name && !strv_has(sel->names[i], name))
+		strv_add(&sel->names[i], name);
+}
+
+static bool is_repository(const char *word)
+{
+	const char *slash = strrchr(word, '/');
+	cleanup_reference struct reference ref = { 0 };
+
+	return !strchr(slash ? slash : word, ':') && !strchr(word, '@') &&
+	       reference_parse(word, &ref, NULL) == 0;
+}
+
+/* 1: there is such a repository. */
+static int select_repository(struct engine *eng, const char *word, struct selection *sel,
+			     struct err *err)
+{
+	cleanup_image_rows struct image_rows rows = { 0 };
+
+	if (!is_repository(word))
+		return 0;
+	int r = images_list(eng, word, &rows, err);
+	for (size_t i = 0; r == 0 && i < rows.n; i++)
+		for (size_t k = 0; rows.items[i].names[k]; k++)
+			select_image(sel, &rows.items[i], rows.items[i].names[k]);
+	return r < 0 ? r : rows.n > 0;
+}
+
+static int select_word(struct engine *eng, const char *word, struct selection *sel, struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 };
+	cleanup_free char *name = NULL;
+
+	if (str_eq(word, IMAGE_HOST))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"the image " IMAGE_HOST " is this machine: it can't be saved");
+	int r = select_repository(eng, word, sel, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = images_find_whole(eng, word, &row, err);
+	if (r < 0)
+		return r;
+	reference_normalize(word, &name, NULL);
+	select_image(sel, &row, name && strv_has(row.names, name) ? name : NULL);
+	images_used(eng, &row);
+	return 0;
+}
+
+int images_save(struct engine *eng, char *const *words, const struct save_options *opts, int fd,
+		struct err *err)
+{
+	struct selection sel = { 0 };
+
+	int r = engine_db(eng, err);
+	if (r == 0)
+		r = engine_store(eng, err);
+	for (; r == 0 && *words; words++)
+		r = select_word(eng, *words, &sel, err);
+	for (size_t i = 0; i < sel.n; i++)
+		sel.items[i].names = sel.names[i];
+	if (r == 0) {
+		r = image_save(&eng->store, sel.items, sel.n, opts, fd, err);
+		images_added(eng, NULL, 0);
+	}
+	selection_done(&sel);
+	return r;
+}

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Archives of inro save, loaded by the other engines."""
+
+import pytest
+
+
+def save(who, scratch, *options):
+    """An image of two names, saved by inro. Returns its id and the archive."""
+    who.inro("import", "--change", 'CMD ["cat", "/etc/hostname"]', scratch / "box.tar",
+             "inro.test/saved:1").ok()
+    iid = who.inro("images", "-q", "--no-trunc", "inro.test/saved").ok().out.strip()
+    path = who.dir / "saved.tar"
+    who.inro("save", *options, "-o", path, "inro.test/saved").ok()
+    return iid, path
+
+
+@pytest.fixture(params=["docker-archive", "oci-archive"])
+def form(request):
+    return request.param
+
+
+def test_podman_loads(podman, scratch, root, form):
+    iid, path = save(root, scratch, "--format", form)
+    done = podman("load", "-i", path).ok()
+    assert "inro.test/saved:1" in done.out
+    found = podman("image", "inspect", "-f", "{{.Id}} {{.RepoTags}}", "inro.test/saved:1").ok().out
+    assert found.split() == [iid[7:], "[inro.test/saved:1]"]
+    podman.run("--rm", "--network", "none", "inro.test/saved:1", "true").ok()
+    podman("rmi", "-f", iid).ok()
+
+
+def test_docker_loads(docker, scratch, root):
+    iid, path = save(root, scratch)
+    done = docker("load", "-i", path).ok()
+    assert "Loaded image: inro.test/saved:1" in done.out
+    found = docker("image", "inspect", "-f", "{{.Id}} {{.RepoTags}}", "inro.test/saved:1").ok().out
+    assert found.split() == [iid, "[inro.test/saved:1]"]
+    docker.run("--rm", "--network", "none", "inro.test/saved:1", "true").ok()
+    docker("rmi", "-f", iid).ok()
+
+
+def test_containerd_imports(ctr, scratch, root, form):
+    _, path = save(root, scratch, "--format", form)
+    ctr("images", "import", path).ok()
+    assert "inro.test/saved:1" in ctr("images", "ls", "-q").ok().out.split()
+    ctr("images", "rm", "inro.test/saved:1").ok()
+
+
+def test_inro_loads_what_docker_saved_of_it(docker, root, scratch):
+    iid, path = save(root, scratch)
+    docker("load", "-i", path).ok()
+    docker("save", "-o", root.dir / "theirs.tar", "inro.test/saved:1").ok()
+    root.inro("rmi", "inro.test/saved:1").ok()
+    root.inro("load", "-i", root.dir / "theirs.tar").ok()
+    assert root.inro("images", "-q", "--no-trunc").ok().out.split() == [iid]
+    docker("rmi", "-f", iid).ok()
