@@ -20,12 +20,13 @@
 
 /* ---- the program ---- */
 
-/* Of the caller's environment it gets what says where the proxies are, and no more. */
+/* Of the caller's environment it gets what says where proxies and CAs are, and no more. */
 static char **env_make(char *const *from)
 {
 	static const char *const names[] = { "http_proxy",  "HTTP_PROXY", "https_proxy",
 					     "HTTPS_PROXY", "all_proxy",  "ALL_PROXY",
-					     "no_proxy",    "NO_PROXY" };
+					     "no_proxy",    "NO_PROXY",   "SSL_CERT_FILE",
+					     "SSL_CERT_DIR" };
 	char **env = NULL;
 
 	strv_add(&env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");

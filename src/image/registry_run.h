@@ -14,8 +14,9 @@
 #include "image/registry/proto.h"
 
 struct registry_options {
-	/* Where http_proxy, https_proxy, all_proxy and no_proxy come from, in capitals too; NULL:
-	 * this process's environment. */
+	/* Where http_proxy, https_proxy, all_proxy and no_proxy come from, in capitals too, and
+	 * SSL_CERT_FILE and SSL_CERT_DIR, which take the place of the system's CAs; NULL: this
+	 * process's environment. */
 	char *const *env;
 	int retries;   /* tries after the first one; negative: 5 */
 	int timeout_s; /* connecting, and without progress; <= 0: 60 */

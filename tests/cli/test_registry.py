@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """inro-registry against docker-registry: every operation, with each kind of authorization."""
 
+import hashlib
 import json
 import os
 
@@ -341,3 +342,29 @@ def test_mount_that_is_not_possible(client, registries, status):
     answer = client.upload(endpoint(reg, "app"), b"data", digest(b"data"), **{"from": "other"})
     assert "mounted" not in answer and bytes(reg.got) == b"data"
     assert reg.requests[1].path == f"/v2/app/blobs/uploads/?mount={digest(b'data')}&from=other"
+
+
+def test_upload_that_fails_is_cancelled(client, registries):
+    reg = uploads(registries.hostile())
+    reg.on("PUT", ".*", status=403)
+    reg.on("DELETE", "/up/1", status=204)
+    with pytest.raises(Failed, match="403 Forbidden") as e:
+        client.upload(endpoint(reg, "app"), b"data", digest(b"data"))
+    assert e.value.answer["status"] == 403
+    assert len(reg.seen("DELETE", "/up/1")) == 1
+
+
+def test_upload_of_another_algorithm(client, registries):
+    reg = uploads(registries.hostile())
+    name = "sha512:" + hashlib.sha512(b"data").hexdigest()
+    reg.on("PUT", ".*", status=201)
+    client.upload(endpoint(reg, "app"), b"data", name)
+    assert reg.requests[1].path == "/v2/app/blobs/uploads/?digest-algorithm=sha512"
+
+
+def test_warnings_of_the_registry(client, registries):
+    reg = registries.hostile()
+    reg.on("GET", "/v2/", body=b"{}", headers={"Warning": '299 - "we close on Friday"'})
+    answers = [client.call("ping", endpoint(reg)) for _ in range(2)]
+    assert [p["notice"] for a in answers for p in a["partial"]] \
+        == ["the registry warns: we close on Friday"]

@@ -253,6 +253,21 @@ def test_password_does_not_follow_the_token_servers_redirect(client, registries)
     assert [r.authorization for r in other.requests] == [None]
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "Basic"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2"])
+def test_cve_2020_15157_challenge_of_another_host(client, registries, address, scheme):
+    """A blob lies elsewhere, and whoever is there wants to know a password."""
+    reg, evil = registries.hostile(), registries.hostile(address=address)
+    reg.on("GET", "/v2/.*", lambda r: r.answer(307, {"Location": evil.url + "/x"})
+           if r.authorization == BASIC else r.answer(401, {"WWW-Authenticate": 'Basic realm="r"'}))
+    evil.on("GET", "/x", status=401, headers={
+        "WWW-Authenticate": f'{scheme} realm="{evil.url}/token",service="s"'})
+    tokens(evil)
+    answer, _ = client.blob(endpoint(reg, "app", auth=JANE), digest(b"x"), 1)
+    assert answer.message.endswith(f"{evil.host} answered 401 Unauthorized")
+    assert [(r.path, r.authorization) for r in evil.requests] == [("/x", None)]
+
+
 def test_refresh_token_is_posted_to_no_other_host(client, registries):
     bad, other = registries.hostile(), registries.hostile()
     guarded(bad, bad.url + "/token")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """inro-registry: certificates, mirrors, proxies, many transfers at once, and what it may do."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -39,6 +40,19 @@ def test_certificate_of_nobody(client, root, registries):
     # and what was allowed for one does not help the other
     with pytest.raises(Failed, match="certificate"):
         client.call("ping", endpoint(reg))
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_certificates_by_the_environment(root, registries, name):
+    reg = registries.hostile(tls=True)
+    reg.on("GET", "/v2/", body=b"{}")
+    ca = root.dir / "certs/ca.pem"
+    ca.parent.mkdir()
+    shutil.copy(reg.ca, ca)
+    root.run("openssl", "rehash", ca.parent).ok()
+    path = ca if name == "SSL_CERT_FILE" else ca.parent
+    with Client(root, env={name: str(path)}) as client:
+        assert client.call("ping", endpoint(reg))["ok"]
 
 
 def test_certificate_of_somebody_else(client, root, registries):
@@ -143,9 +157,10 @@ def tunnel(to):
         request.head(200)
         with socket.create_connection(("127.0.0.1", to)) as upstream:
             def pump(source, sink):
-                while data := source.recv(65536):
-                    sink.sendall(data)
-                sink.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):  # whoever ends first
+                    while data := source.recv(65536):
+                        sink.sendall(data)
+                    sink.shutdown(socket.SHUT_WR)
             thread = threading.Thread(target=pump, args=(upstream, request.handler.connection),
                                       daemon=True)
             thread.start()

@@ -35,6 +35,9 @@ static void headers(const char *text)
 	if (link_next(text, &next) == 1 && !header_value_valid(next))
 		abort();
 	free(next);
+	cleanup_free char *warning = warning_parse(text);
+	if (warning && strpbrk(warning, "\x1b\r\n"))
+		abort();
 	cleanup_free char *type = media_type_parse(text);
 	if (type && (!strchr(type, '/') || strlen(type) > 255))
 		abort();

@@ -26,7 +26,7 @@ def test_programs_run_from_where_they_are_installed(installed):
         done = subprocess.run([installed / "bin" / program, "--version"], capture_output=True,
                               text=True, check=False)
         assert done.returncode == 0 and done.stdout, done
-    for program in ("inro-monitor", "inro-layer"):
+    for program in ("inro-monitor", "inro-layer", "inro-registry"):
         assert os.access(installed / "libexec/inro" / program, os.X_OK)
 
 

@@ -168,6 +168,20 @@ static void test_media_type(void **state)
 	assert_null(media_type_parse("text/html x"));
 }
 
+static void test_warning(void **state)
+{
+	static const char *const bad[] = {
+		"",          "299",           "299 - text",     "199 - \"x\"",
+		"299 - \"x", "299 - \"x\" y", "299 other \"x\""
+	};
+	cleanup_free char *text = warning_parse("299 - \"Your \\\"token\\\" expires.\"");
+
+	assert_string_equal(text, "Your \"token\" expires.");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (warning_parse(bad[i]))
+			fail_msg("accepted: %s", bad[i]);
+}
+
 static void test_url(void **state)
 {
 	static const char *const bad[] = { "",
@@ -383,9 +397,10 @@ int main(void)
 		cmocka_unit_test(test_challenge),     cmocka_unit_test(test_challenge_refused),
 		cmocka_unit_test(test_content_range), cmocka_unit_test(test_numbers_of_headers),
 		cmocka_unit_test(test_link),          cmocka_unit_test(test_media_type),
-		cmocka_unit_test(test_url),           cmocka_unit_test(test_query),
-		cmocka_unit_test(test_addresses),     cmocka_unit_test(test_proxy),
-		cmocka_unit_test(test_failures),      cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_warning),       cmocka_unit_test(test_url),
+		cmocka_unit_test(test_query),         cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_proxy),         cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_tokens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,7 @@ static int call_hop(struct job *job, struct call *call, const struct url *base,
 		return r;
 	}
 	call->foreign = !url_same_host(&call->url, base);
+	call->own = url_same_origin(&call->url, base);
 	x->url = &call->url;
 	x->headers = call->headers;
 	x->authorization = url_same_origin(&call->url, home) ? authorization : NULL;
@@ -197,6 +198,26 @@ static int call_ask(struct job *job, struct call *call, const char *authorizatio
 	return r;
 }
 
+/* What the registry wants people to know, once. */
+static void pass_warning(struct job *job, const struct call *call)
+{
+	const char *value = call->x.reply.headers[HEADER_WARNING];
+	cleanup_free char *text = value && !call->foreign ? warning_parse(value) : NULL;
+	struct origin *o = job->origin;
+
+	if (!text)
+		return;
+	pthread_mutex_lock(&o->lock);
+	bool known = str_eq(o->warning, text);
+	if (!known) {
+		free(o->warning);
+		o->warning = xstrdup(text);
+	}
+	pthread_mutex_unlock(&o->lock);
+	if (!known)
+		job_notice(job, "the registry warns: %s", text);
+}
+
 int call_try(struct job *job, struct call *call, struct err *err)
 {
 	cleanup_free char *authorization = NULL;
@@ -210,7 +231,7 @@ int call_try(struct job *job, struct call *call, struct err *err)
 	if (r < 0)
 		return r;
 	r = call_ask(job, call, authorization, err);
-	if (r == 0 && call->x.reply.status == 401 && !call->foreign) {
+	if (r == 0 && call->x.reply.status == 401 && call->own) {
 		cleanup_free char *renewed = NULL;
 		call->x.failure = HTTP_GIVEN_UP;
 		job->answer.status = 401;
@@ -218,12 +239,14 @@ int call_try(struct job *job, struct call *call, struct err *err)
 		if (r < 0)
 			return r;
 		r = call_ask(job, call, renewed, err);
-		if (r == 0 && call->x.reply.status == 401 && str_starts(renewed, "Basic "))
+		if (r == 0 && call->x.reply.status == 401 && call->own &&
+		    str_starts(renewed, "Basic "))
 			return failure_denied(
 			    job, call, "the registry refuses the user name or the password", err);
 	}
 	if (call->x.reply.status)
 		job->answer.status = call->x.reply.status;
+	pass_warning(job, call);
 	return failure_transport(job, call, r, err);
 }
 

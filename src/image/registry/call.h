@@ -23,6 +23,7 @@ struct call {
 	const char *fixed;
 	struct url url; /* who answered at last */
 	bool foreign;   /* that is another host */
+	bool own;       /* the endpoint itself: scheme, host and port; its challenges count */
 };
 
 /* target is taken over. */

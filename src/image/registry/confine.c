@@ -22,6 +22,7 @@
 #define NOBODY     65534 /* by number: no name service is asked for it */
 #define MEMORY_MAX (2048ull << 20)
 #define FILES_MAX  1024
+#define EXTRA_MAX  8
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -99,13 +100,17 @@ static const char *const readable[] = {
 	"/dev/urandom",
 };
 
-static int confine_files(struct err *err)
+static int confine_files(const char *const *extra, size_t n_extra, struct err *err)
 {
-	struct landlock_rule rules[ARRAY_SIZE(readable)];
+	struct landlock_rule rules[ARRAY_SIZE(readable) + EXTRA_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
-		int fd = open(readable[i], O_PATH | O_CLOEXEC);
+	if (n_extra > EXTRA_MAX)
+		return err_fail(err, ERR_LIMIT, "more than %d paths", EXTRA_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(readable) + n_extra; i++) {
+		const char *path =
+		    i < ARRAY_SIZE(readable) ? readable[i] : extra[i - ARRAY_SIZE(readable)];
+		int fd = path ? open(path, O_PATH | O_CLOEXEC) : -1;
 		if (fd >= 0)
 			rules[n++] = (struct landlock_rule){ .fd = fd, .access = LANDLOCK_READ };
 	}
@@ -191,7 +196,7 @@ static int confine_calls(struct err *err)
 	return r < 0 ? r : seccomp_install(bpf.data, bpf.len, 0, err);
 }
 
-int confine(struct err *err)
+int confine(const char *const *extra, size_t n_extra, struct err *err)
 {
 	int r = confine_limits(err);
 
@@ -203,7 +208,7 @@ int confine(struct err *err)
 	if (r == 0 && (r = prctl_dumpable(false)) < 0)
 		r = err_errno(err, -r, "forbidding to be traced");
 	if (r == 0)
-		r = confine_files(err);
+		r = confine_files(extra, n_extra, err);
 	/* The sanitizers' runtimes make calls of their own. */
 	if (r == 0 && !SANITIZED)
 		r = confine_calls(err);

@@ -9,4 +9,5 @@
 
 #include "base/err.h"
 
-int confine(struct err *err);
+/* extra: other paths that stay readable; NULLs among them are skipped. */
+int confine(const char *const *extra, size_t n_extra, struct err *err);

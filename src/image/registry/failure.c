@@ -155,9 +155,8 @@ int failure_status(struct job *job, struct call *call, struct err *err)
 
 	failure_parse(buf_str(&reply->body), reply->body.len, &code, &message);
 	enum err_kind kind = status_kind(reply->status, code, &name);
-	const char *who = call->home      ? "the token server"
-			  : call->foreign ? call->url.host
-					  : "the registry";
+	cleanup_free char *other = url_host_port(&call->url);
+	const char *who = call->home ? "the token server" : call->own ? "the registry" : other;
 	int r = err_fail(err, kind, "%s answered %d%s%s%s%s%s%s%s", who, reply->status,
 			 *name ? " " : "", name, message ? ": " : "", message ? message : "",
 			 code ? " (" : "", code ? code : "", code ? ")" : "");
@@ -167,7 +166,7 @@ int failure_status(struct job *job, struct call *call, struct err *err)
 		job->answer.error.after = 0;
 	if (reply->status == 429)
 		hint_rate(job, err);
-	else if (kind == ERR_DENIED)
+	else if (kind == ERR_DENIED && (call->own || call->home))
 		hint_login(job, err);
 	else if (reply->status / 100 == 3)
 		err_hint(err, 0, "it sends us somewhere else, which is not followed here");
@@ -192,7 +191,7 @@ int failure_transport(struct job *job, struct call *call, int r, struct err *err
 {
 	cleanup_free char *host = NULL;
 
-	if (r >= 0 || call->foreign)
+	if (r >= 0 || (!call->own && !call->home))
 		return r;
 	host = url_host_port(&job->origin->url);
 	if (call->x.failure == HTTP_UNTRUSTED)

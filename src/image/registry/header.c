@@ -10,6 +10,7 @@
 #include "base/str.h"
 
 #define RETRY_MAX_S (365ull * 86400)
+#define WARNING_MAX 4096 /* bytes, distribution-spec */
 
 /* ---- words ---- */
 
@@ -335,6 +336,20 @@ int link_next(const char *value, char **ret)
 			return 1;
 		}
 	}
+}
+
+char *warning_parse(const char *value)
+{
+	const char *s = str_after(value, "299 - ");
+	char *text = NULL;
+
+	if (!s || *s != '"' || strlen(s) > WARNING_MAX || !(s = read_value(s, &text)))
+		return NULL;
+	if (*skip_space(s) != '\0' && *skip_space(s) != ',') {
+		free(text);
+		return NULL;
+	}
+	return str_mask_controls(text, "");
 }
 
 char *media_type_parse(const char *value)

@@ -45,6 +45,10 @@ int retry_after_parse(const char *value, int64_t now_s, uint64_t *ret_s) MUST_CH
  * -EINVAL. */
 int link_next(const char *value, char **ret) MUST_CHECK;
 
+/* Warning as registries give it (distribution-spec, Warnings): 299 - "text". The text, masked for a
+ * terminal, or NULL. The caller frees. */
+char *warning_parse(const char *value);
+
 /* Content-Type without its parameters, in lower case; NULL when it is not one. The caller frees. */
 char *media_type_parse(const char *value);
 

@@ -30,6 +30,7 @@ static const char *const header_names[] = {
 	[HEADER_RANGE] = "range",
 	[HEADER_RETRY_AFTER] = "retry-after",
 	[HEADER_SUBJECT] = "oci-subject",
+	[HEADER_WARNING] = "warning",
 };
 
 void http_reply_done(struct http_reply *reply)

@@ -48,7 +48,8 @@ static int run(const struct args *args, struct err *err)
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_fail(err, ERR_SYSTEM, "setting up libcurl");
-	int r = confine(err);
+	const char *const certificates[] = { getenv("SSL_CERT_FILE"), getenv("SSL_CERT_DIR") };
+	int r = confine(certificates, ARRAY_SIZE(certificates), err);
 	if (r < 0)
 		return r;
 	session_init(&session, REGISTRY_FD, (int)args->retries, (int)args->timeout_s, environ);

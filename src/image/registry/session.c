@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "base/strv.h"
 
 #define ORIGINS_MAX 1000
 
@@ -65,7 +66,10 @@ static void find_certificates(struct http_options *opts)
 					     "/etc/pki/tls/certs/ca-bundle.crt",
 					     "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(dirs) && !opts->ca_dir; i++)
+	/* As OpenSSL and Go have it: each takes the place of what is built in. */
+	opts->ca_dir = strv_env_get(opts->env, "SSL_CERT_DIR");
+	opts->ca_file = strv_env_get(opts->env, "SSL_CERT_FILE");
+	for (size_t i = 0; i < ARRAY_SIZE(dirs) && !opts->ca_dir && !opts->ca_file; i++)
 		if (is_hashed(dirs[i]))
 			opts->ca_dir = dirs[i];
 	for (size_t i = 0; i < ARRAY_SIZE(files) && !opts->ca_dir && !opts->ca_file; i++)

@@ -32,8 +32,9 @@ struct origin {
 	bool insecure;
 	const struct tls_dir *tls; /* or NULL */
 	unsigned int classes;      /* of its own addresses; atomic */
-	pthread_mutex_t lock;      /* the next line */
+	pthread_mutex_t lock;      /* the next lines */
 	bool settled, plain;       /* it answered; it speaks http alone */
+	char *warning;             /* the last one that was passed on */
 	pthread_mutex_t auth_lock; /* what follows; held while a token is fetched */
 	bool challenged;
 	struct challenge challenge; /* how it wants to be asked */

@@ -5,6 +5,7 @@
  * before it does not take that. What breaks off goes on from where the registry says it is.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "image/registry/call.h"
@@ -62,6 +63,12 @@ static int begin(struct upload *u, bool mount, struct err *err)
 
 	call_init(&call, "POST", target);
 	call.scopes = call_scope(name, "pull,push");
+	if (!str_starts(job->req.digest, "sha256:")) {
+		cleanup_free char *alg = xstrndup(job->req.digest, strcspn(job->req.digest, ":"));
+		call.target = url_add_query(target, "digest-algorithm", alg);
+		free(target);
+		target = call.target;
+	}
 	if (mount) {
 		cleanup_free char *own = take_ptr(call.scopes);
 		cleanup_free char *other = call_scope(job->req.from, "pull");
@@ -226,6 +233,18 @@ static int upload_all(struct upload *u, struct err *err)
 	return r;
 }
 
+/* The registry need not wait for the rest; whether it hears that does not matter. */
+static void cancel(struct upload *u)
+{
+	cleanup_call struct call call;
+	struct err err = ERR_INIT;
+
+	if (!u->location.text)
+		return;
+	upload_call(u, &call, "DELETE", xstrdup(u->location.text));
+	call_try(u->job, &call, &err);
+}
+
 int op_upload(struct job *job, struct err *err)
 {
 	struct upload u = { .job = job, .chunk = job->req.limit };
@@ -244,7 +263,14 @@ int op_upload(struct job *job, struct err *err)
 	else if (r == 0) {
 		if (u.chunk > 0 && u.chunk < u.chunk_min)
 			u.chunk = u.chunk_min;
+		int status = job->answer.status;
 		r = upload_all(&u, err);
+		/* Where there was an answer, there is somebody to tell. */
+		if (r < 0 && job->answer.status > 0) {
+			status = job->answer.status;
+			cancel(&u);
+		}
+		job->answer.status = status;
 	}
 	url_done(&u.location);
 	if (r < 0)
