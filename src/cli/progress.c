@@ -19,10 +19,20 @@ struct shown {
 	int64_t started_ns; /* 0: not yet */
 };
 
+/* A push, as layers that are shown like those of a pull. */
+struct pushing {
+	char *full, *name; /* of where it goes; the tag or digest */
+	struct pull_layer *layers;
+	char **notes; /* instead of the state's word, or NULL */
+	size_t n;
+	int64_t drawn_ns;
+};
+
 struct progress {
 	enum progress_mode mode;
 	int fd;
 	struct pull_events events;
+	struct pushing *push; /* NULL: a pull */
 	struct shown *shown;
 	size_t n;
 	size_t drawn; /* lines on the terminal that the next picture replaces */
@@ -34,11 +44,23 @@ static const char *const state_words[] = {
 	[PULL_DOWNLOADING] = "Downloading",  [PULL_UNPACKING] = "Extracting",
 	[PULL_DONE] = "Pull complete",       [PULL_EXISTS] = "Already exists",
 };
+static const char *const push_words[] = {
+	[PULL_WAITING] = "Waiting",
+	[PULL_DOWNLOADING] = "Pushing",
+	[PULL_DONE] = "Pushed",
+	[PULL_EXISTS] = "Layer already exists",
+};
 static const char *const state_names[] = {
 	[PULL_WAITING] = "waiting",
 	[PULL_SHARED] = "shared",
 	[PULL_DOWNLOADING] = "downloading",
 	[PULL_UNPACKING] = "extracting",
+	[PULL_DONE] = "done",
+	[PULL_EXISTS] = "exists",
+};
+static const char *const push_names[] = {
+	[PULL_WAITING] = "waiting",
+	[PULL_DOWNLOADING] = "uploading",
 	[PULL_DONE] = "done",
 	[PULL_EXISTS] = "exists",
 };
@@ -67,22 +89,31 @@ static void json_member(struct buf *out, const char *key, const char *value)
 	json_write_string(out, value);
 }
 
-static void json_layer(struct buf *out, const struct pull_layer *l)
+static void json_layer(const struct progress *p, struct buf *out, const struct pull_layer *l)
 {
 	json_member(out, "layer", l->digest);
-	json_member(out, "state", state_names[l->state]);
+	json_member(out, "state", (p->push ? push_names : state_names)[l->state]);
 	buf_addf(out, ",\"done\":%llu,\"size\":%llu}\n", (unsigned long long)l->done,
 		 (unsigned long long)l->size);
 }
 
 /* ---- lines ---- */
 
-static void plain_layer(struct buf *out, const struct pull_layer *l)
+/* The i-th layer's word. */
+static const char *word_of(const struct progress *p, const struct pull_layer *l, size_t i)
 {
-	if (l->state == PULL_DOWNLOADING)
+	if (!p->push)
+		return state_words[l->state];
+	return p->push->notes[i] ? p->push->notes[i] : push_words[l->state];
+}
+
+static void plain_layer(const struct progress *p, struct buf *out, const struct pull_layer *l,
+			size_t i)
+{
+	if (l->state == PULL_DOWNLOADING || (p->push && l->state == PULL_WAITING))
 		return;
 	buf_addf(out, "%.12s: %s\n", short_digest(l->digest),
-		 l->state == PULL_UNPACKING ? "Download complete" : state_words[l->state]);
+		 l->state == PULL_UNPACKING ? "Download complete" : word_of(p, l, i));
 }
 
 static void layers_lines(struct progress *p, const struct pull_layer *layers, size_t n)
@@ -95,9 +126,9 @@ static void layers_lines(struct progress *p, const struct pull_layer *layers, si
 
 		if (p->mode == PROGRESS_JSON &&
 		    (changed || (layers[i].state == PULL_DOWNLOADING && layers[i].done)))
-			json_layer(&out, &layers[i]);
+			json_layer(p, &out, &layers[i]);
 		else if (p->mode == PROGRESS_PLAIN && changed)
-			plain_layer(&out, &layers[i]);
+			plain_layer(p, &out, &layers[i], i);
 		s->seen = true;
 		s->state = layers[i].state;
 	}
@@ -124,14 +155,14 @@ static void bar_draw(struct buf *out, const struct pull_layer *l, const struct s
 	buf_addf(out, "  %s/s  %.0fs", per_second, (double)(l->size - l->done) / rate);
 }
 
-static void bar_line(struct buf *out, const struct pull_layer *l, const struct shown *s,
-		     size_t columns)
+static void bar_line(const struct progress *p, struct buf *out, const struct pull_layer *l,
+		     size_t i, size_t columns)
 {
 	cleanup_buf struct buf line = BUF_INIT;
 
-	buf_addf(&line, "%.12s: %s", short_digest(l->digest), state_words[l->state]);
+	buf_addf(&line, "%.12s: %s", short_digest(l->digest), word_of(p, l, i));
 	if (l->state == PULL_DOWNLOADING)
-		bar_draw(&line, l, s);
+		bar_draw(&line, l, &p->shown[i]);
 	/* One that is wrapped would take two lines to go back over. */
 	if (line.len >= columns)
 		line.len = columns - 1;
@@ -162,7 +193,7 @@ static void layers_bars(struct progress *p, const struct pull_layer *layers, siz
 		/* More layers than rows: those that are done go first. */
 		if (n + 2 > rows && (layers[i].state >= PULL_DONE || lines + 3 > rows))
 			continue;
-		bar_line(&out, &layers[i], s, columns);
+		bar_line(p, &out, &layers[i], i, columns);
 		lines++;
 	}
 	if (n + 2 > rows) {
@@ -262,14 +293,123 @@ struct progress *progress_new(enum progress_mode mode, int fd)
 	return p;
 }
 
+static void pushing_free(struct pushing *push)
+{
+	if (!push)
+		return;
+	for (size_t i = 0; i < push->n; i++) {
+		free((char *)(uintptr_t)push->layers[i].digest);
+		free(push->notes[i]);
+	}
+	free(push->layers);
+	free(push->notes);
+	free(push->full);
+	free(push->name);
+	free(push);
+}
+
 void progress_free(struct progress *p)
 {
-	if (p)
-		free(p->shown);
+	if (!p)
+		return;
+	free(p->shown);
+	pushing_free(p->push);
 	free(p);
 }
 
 const struct pull_events *progress_events(struct progress *p)
 {
 	return &p->events;
+}
+
+/* ---- pushes ---- */
+
+struct progress *progress_new_push(enum progress_mode mode, int fd, const struct reference *to)
+{
+	cleanup_free char *repository = reference_repository(to);
+	struct progress *p = progress_new(mode, fd);
+	cleanup_buf struct buf out = BUF_INIT;
+
+	p->push = xcalloc(1, sizeof(*p->push));
+	p->push->full = reference_format(to);
+	p->push->name = xstrdup(to->tag ? to->tag : to->digest);
+	if (p->mode == PROGRESS_JSON) {
+		json_member(&out, "pushing", p->push->full);
+		buf_adds(&out, "}\n");
+	} else if (p->mode != PROGRESS_QUIET) {
+		buf_addf(&out, "The push refers to repository [%s]\n", repository);
+	}
+	out_write(p, &out);
+	return p;
+}
+
+static void push_add(struct pushing *push, const struct push_event *e)
+{
+	push->layers = xrealloc(push->layers, (push->n + 1) * sizeof(*push->layers));
+	push->notes = xrealloc(push->notes, (push->n + 1) * sizeof(*push->notes));
+	push->layers[push->n] =
+	    (struct pull_layer){ .digest = xstrdup(e->digest), .size = e->size };
+	push->notes[push->n++] = NULL;
+}
+
+/* Puts the event into its layer. */
+static void push_note(struct pushing *push, const struct push_event *e)
+{
+	static const enum pull_state states[] = {
+		[PUSH_PROGRESS] = PULL_DOWNLOADING,
+		[PUSH_EXISTS] = PULL_EXISTS,
+		[PUSH_MOUNTED] = PULL_EXISTS,
+		[PUSH_PUSHED] = PULL_DONE,
+	};
+
+	for (size_t i = 0; i < push->n; i++) {
+		if (!str_eq(push->layers[i].digest, e->digest))
+			continue;
+		push->layers[i].state = states[e->kind];
+		push->layers[i].done = e->kind == PUSH_PROGRESS ? e->done : e->size;
+		if (e->kind == PUSH_MOUNTED && !push->notes[i])
+			push->notes[i] = xasprintf("Mounted from %s", e->from);
+	}
+}
+
+void progress_push_event(void *progress, const struct push_event *e)
+{
+	struct progress *p = progress;
+	cleanup_free char *text = NULL;
+	int64_t now = time_monotonic_ns();
+
+	if (p->mode == PROGRESS_QUIET || e->kind == PUSH_MANIFEST)
+		return;
+	if (e->kind == PUSH_WAITING) {
+		push_add(p->push, e);
+		return;
+	}
+	if (e->kind == PUSH_SKIPPED)
+		text = xasprintf("%.12s: Skipped foreign layer", short_digest(e->digest));
+	if (text || e->kind == PUSH_NOTICE) {
+		on_notice(p, text ? text : e->text);
+		return;
+	}
+	push_note(p->push, e);
+	if (e->kind == PUSH_PROGRESS && now - p->push->drawn_ns < TICK_MS * INT64_C(1000000))
+		return;
+	p->push->drawn_ns = now;
+	on_layers(p, p->push->layers, p->push->n);
+}
+
+void progress_pushed(struct progress *p, const struct push_result *result)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+
+	if (p->mode == PROGRESS_JSON) {
+		json_member(&out, "pushed", p->push->full);
+		json_member(&out, "digest", result->digest);
+		buf_addf(&out, ",\"size\":%llu}\n", (unsigned long long)result->size);
+	} else if (p->mode == PROGRESS_QUIET) {
+		buf_addf(&out, "%s\n", p->push->full);
+	} else {
+		buf_addf(&out, "%s: digest: %s size: %llu\n", p->push->name, result->digest,
+			 (unsigned long long)result->size);
+	}
+	out_write(p, &out);
 }

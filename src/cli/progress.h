@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Showing a pull: bars on a terminal, a line per change elsewhere, JSON lines for programs. Words
- * and order are docker's.
+ * Showing a pull or a push: bars on a terminal, a line per change elsewhere, JSON lines for
+ * programs. Words and order are docker's.
  */
 #pragma once
 
 #include "engine/pull.h"
+#include "engine/push.h"
 
 enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_TTY, PROGRESS_JSON, PROGRESS_QUIET };
 extern const char *const progress_modes[]; /* what --progress takes; QUIET is not among them */
@@ -16,3 +17,7 @@ struct progress *progress_new(enum progress_mode mode, int fd);
 void progress_free(struct progress *p);
 /* To be given to engine_pull(); belongs to p. */
 const struct pull_events *progress_events(struct progress *p);
+/* One that shows pushes of `to`, and what goes into struct push_options. */
+struct progress *progress_new_push(enum progress_mode mode, int fd, const struct reference *to);
+void progress_push_event(void *progress, const struct push_event *event);
+void progress_pushed(struct progress *p, const struct push_result *result);

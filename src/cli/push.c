@@ -2,19 +2,16 @@
 #include "engine/push.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 
 #include "base/io.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/access.h"
 #include "cli/cli.h"
-#include "oci/digest.h"
-
-#define SHORT_ID 12
+#include "cli/progress.h"
 
 struct push_cli_options {
-	char *digestfile, *format;
+	char *digestfile, *format, *progress;
 	bool all_tags, quiet;
 	struct cli_access access;
 };
@@ -35,6 +32,12 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct push_cli_options, format),
 	  .arg = "FORMAT",
 	  .help = "of the manifest, oci or v2s2; its digest changes (default: as it is)" },
+	{ .name = "progress",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct push_cli_options, progress),
+	  .arg = "MODE",
+	  .help = "how progress is shown; auto: tty on a terminal, else plain",
+	  .choices = progress_modes },
 	{ .name = "quiet",
 	  .short_name = 'q',
 	  .kind = OPT_FLAG,
@@ -43,70 +46,33 @@ static const struct opt opts[] = {
 	CLI_ACCESS_OPTS(struct push_cli_options, access),
 };
 
-/* ---- output ---- */
-
-static void say_event(void *ctx, const struct push_event *e)
-{
-	static const char *const words[] = {
-		[PUSH_EXISTS] = "Layer already exists",
-		[PUSH_PUSHED] = "Pushed",
-		[PUSH_SKIPPED] = "Skipped foreign layer",
-	};
-	cleanup_buf struct buf out = BUF_INIT;
-
-	switch (e->kind) {
-	case PUSH_EXISTS:
-	case PUSH_PUSHED:
-	case PUSH_SKIPPED:
-		buf_addf(&out, "%.*s: %s\n", SHORT_ID, digest_hex(e->digest), words[e->kind]);
-		break;
-	case PUSH_MOUNTED:
-		buf_addf(&out, "%.*s: Mounted from %s\n", SHORT_ID, digest_hex(e->digest), e->from);
-		break;
-	case PUSH_NOTICE:
-		fprintf(stderr, "inro: %s\n", e->text);
-		return;
-	default:
-		return;
-	}
-	/* a reader that went away is found out when the result is printed */
-	cli_print(&out, NULL);
-}
-
-static int say_result(const struct push_cli_options *o, const struct reference *to,
-		      const struct push_result *result, struct err *err)
-{
-	cleanup_free char *name = reference_format(to);
-	cleanup_buf struct buf out = BUF_INIT;
-
-	if (o->quiet)
-		buf_addf(&out, "%s\n", name);
-	else
-		buf_addf(&out, "%s: digest: %s size: %" PRIu64 "\n", to->tag ? to->tag : to->digest,
-			 result->digest, result->size);
-	return cli_print(&out, err);
-}
-
 /* ---- what goes where ---- */
+
+static enum progress_mode mode_of(const struct push_cli_options *o)
+{
+	for (int i = 0; o->progress && progress_modes[i]; i++)
+		if (str_eq(o->progress, progress_modes[i]))
+			return (enum progress_mode)i;
+	return o->quiet ? PROGRESS_QUIET : PROGRESS_AUTO;
+}
 
 static int push_one(struct engine *eng, const struct push_cli_options *o, const char *word,
 		    const struct reference *to, struct err *err)
 {
 	struct push_options options = { .access = cli_access(&o->access),
-					.event = o->quiet ? NULL : say_event };
-	CLEANUP(push_result_done) struct push_result result = { 0 };
-	cleanup_free char *repository = reference_repository(to);
-	cleanup_buf struct buf out = BUF_INIT;
+					.event = progress_push_event };
+	cleanup_push_result struct push_result result = { 0 };
+	struct progress *progress;
 	int r;
 
-	buf_addf(&out, "The push refers to repository [%s]\n", repository);
 	r = o->format ? push_format_parse(o->format, &options.format, err) : 0;
-	if (r == 0 && !o->quiet)
-		r = cli_print(&out, err);
+	if (r < 0)
+		return r;
+	options.ctx = progress = progress_new_push(mode_of(o), STDOUT_FILENO, to);
+	r = push(eng, word, to, &options, &result, err);
 	if (r == 0)
-		r = push(eng, word, to, &options, &result, err);
-	if (r == 0)
-		r = say_result(o, to, &result, err);
+		progress_pushed(progress, &result);
+	progress_free(progress);
 	if (r == 0 && o->digestfile)
 		r = io_replace_file(AT_FDCWD, o->digestfile, result.digest, strlen(result.digest),
 				    0644, false, err);

@@ -6,7 +6,6 @@
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "engine/config.h"
 #include "engine/db.h"
@@ -406,17 +405,6 @@ static int push_row(struct push *p, const struct image_row *row, struct push_res
 	return 0;
 }
 
-/* Others may have wanted to collect meanwhile. */
-static void unlock(struct engine *eng)
-{
-	struct err err = ERR_INIT;
-	uint64_t freed;
-
-	image_store_unlock(&eng->store);
-	if (image_collect_wanted(&eng->store) && images_collect(eng, &freed, &err) < 0)
-		log_warn("%s", err.msg);
-}
-
 int push(struct engine *eng, const char *word, const struct reference *to,
 	 const struct push_options *options, struct push_result *ret, struct err *err)
 {
@@ -441,6 +429,6 @@ int push(struct engine *eng, const char *word, const struct reference *to,
 	}
 	if (r == 0)
 		r = push_row(&p, &row, ret, err);
-	unlock(eng);
+	images_added(eng, NULL, 0); /* gives the lock back */
 	return r < 0 ? err_wrap(err, r, "pushing %s", name) : 0;
 }

@@ -200,6 +200,34 @@ def test_format(anyone, registries, image):
     push(anyone, reg, "--format", "v2s2", f"{reg.host}/art:1").fails("no place for")
 
 
+def test_progress_for_programs(root, registries):
+    image = load(root, "docker.io/library/app:1")
+    reg = registries.start()
+    push(root, reg, "app:1", f"{reg.host}/one:1").ok()
+    for name, last in (("one", "exists"), ("two", "exists")):
+        to = f"{reg.host}/{name}:2"
+        out = push(root, reg, "--progress", "json", "app:1", to).ok().out
+        docs = [json.loads(line) for line in out.splitlines()]
+        assert docs[0] == {"pushing": to}
+        assert docs[-1]["pushed"] == to and docs[-1]["digest"] == image
+        states = {d["layer"]: d["state"] for d in docs if "layer" in d}
+        assert set(states.values()) == {last} and len(states) == 3
+    other = registries.start()
+    out = push(root, other, "--progress", "json", "app:1", f"{other.host}/app:1").ok().out
+    docs = [json.loads(line) for line in out.splitlines()]
+    done = [d for d in docs if d.get("state") == "done"]
+    assert len(done) == 3 and all(d["done"] == d["size"] for d in done)
+
+
+def test_progress_on_a_terminal(root, registries):
+    load(root, "docker.io/library/app:1")
+    reg = registries.start()
+    out = push(root, reg, "--progress", "tty", "app:1", f"{reg.host}/app:1").ok().out
+    last = out.split("\033[3A")[-1]
+    assert last.count(": Pushed\033[K\n") == 3
+    assert "1: digest: sha256:" in out.splitlines()[-1]
+
+
 def test_denied(anyone, registries, image):
     reg = registries.start(tls=True, auth="basic")
     push(anyone, reg, "app:1", f"{reg.host}/app:1").fails(f"pushing {reg.host}/app:1", "login")

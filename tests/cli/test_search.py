@@ -85,3 +85,22 @@ def test_tags(anyone, registries):
     assert sorted(tags()) == [[name, "1"], [name, "2"], [name, "latest"]]
     assert len(tags("--limit", "2")) == 2
     anyone.inro("search", "--list-tags", f"{reg.host}/none").fails(f"{reg.host}/none")
+
+
+def test_proxy_of_the_settings(anyone, registries):
+    """The environment's comes first."""
+    proxy = registries.hostile()
+    proxy.on("GET", r"http://m\.example/v2/(x/tags/list.*)?",
+             headers={"Content-Type": "application/json"},
+             body=b'{"name": "x", "tags": ["through-proxy"]}')
+    conf = anyone.dir / "inro.conf"
+    conf.write_text(f"[transfer]\nhttp_proxy = http://{proxy.host}\nretries = 0\ntimeout = 5\n"
+                    '[registry "a.example"]\nmirror = http://m.example\n')
+    def tags(**env):
+        return anyone.inro("--config", conf, "search", "--list-tags", "a.example/x", env=env)
+    assert "through-proxy" in tags().ok().out
+    asked = len(proxy.requests)
+    tags(http_proxy="http://127.0.0.1:1", https_proxy="http://127.0.0.1:1").fails("a.example")
+    assert len(proxy.requests) == asked
+    tags(HTTP_PROXY="http://127.0.0.1:1", HTTPS_PROXY="http://127.0.0.1:1").fails("a.example")
+    assert len(proxy.requests) == asked
