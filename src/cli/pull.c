@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
+#include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 
 struct pull_cmd {
 	bool all_tags, quiet, disable_content_trust;
-	char *platform, *progress, *creds, *authfile, *cert_dir;
-	struct opt_bool tls_verify;
+	char *platform, *progress;
+	struct cli_access access;
 };
 
 #define PULL_OPT(member) OPT_FIELD(struct pull_cmd, member)
-
-static int tls_verify_parse(void *field, const char *value, struct err *err)
-{
-	struct opt_bool *ret = field;
-
-	ret->set = true;
-	if (!value[0] || str_eq(value, "true")) {
-		ret->value = true;
-		return 0;
-	}
-	ret->value = false;
-	return str_eq(value, "false")
-		   ? 0
-		   : err_fail(err, ERR_USAGE, "expected true or false: %s", value);
-}
 
 static const struct opt opts[] = {
 	{ .name = "all-tags",
@@ -32,21 +18,6 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  PULL_OPT(all_tags),
 	  .help = "all tags of the repository" },
-	{ .name = "authfile",
-	  .kind = OPT_STR,
-	  PULL_OPT(authfile),
-	  .arg = "FILE",
-	  .help = "file with credentials (REGISTRY_AUTH_FILE)" },
-	{ .name = "cert-dir",
-	  .kind = OPT_STR,
-	  PULL_OPT(cert_dir),
-	  .arg = "DIR",
-	  .help = "directory with *.crt, *.cert and *.key for this registry" },
-	{ .name = "creds",
-	  .kind = OPT_STR,
-	  PULL_OPT(creds),
-	  .arg = "USER:PASSWORD",
-	  .help = "credentials for this registry" },
 	{ .name = "disable-content-trust",
 	  .kind = OPT_FLAG,
 	  PULL_OPT(disable_content_trust),
@@ -67,13 +38,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  PULL_OPT(quiet),
 	  .help = "show the name of the image only" },
-	{ .name = "tls-verify",
-	  .kind = OPT_FN,
-	  PULL_OPT(tls_verify),
-	  .arg = "BOOL",
-	  .parse = tls_verify_parse,
-	  .flags = OPT_OPTIONAL_ARG,
-	  .help = "insist on a valid certificate; =false: take any, and plain HTTP" },
+	CLI_ACCESS_OPTS(struct pull_cmd, access),
 };
 
 static enum progress_mode mode_of(const struct pull_cmd *o)
@@ -90,10 +55,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	struct pull_options pull = {
 		.platform = o->platform,
 		.all_tags = o->all_tags,
-		.access = { .authfile = o->authfile,
-			    .creds = o->creds,
-			    .cert_dir = o->cert_dir,
-			    .tls_verify = o->tls_verify },
+		.access = cli_access(&o->access),
 	};
 	cleanup_engine struct engine eng = ENGINE_INIT;
 

@@ -4,7 +4,10 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
+#include "engine/config.h"
 #include "engine/images.h"
+#include "engine/images_trim.h"
 
 struct pulling {
 	struct engine *eng;
@@ -55,9 +58,10 @@ static int enter(struct pulling *pu, const struct reference *ref, struct pulled 
 static int pull_from(struct pulling *pu, const struct reference *ref,
 		     const struct registry_endpoints *from, struct err *err)
 {
+	const struct config *config;
 	cleanup_free char *repository = reference_repository(ref);
 	cleanup_pulled struct pulled got = { .digest = NULL };
-	const struct pull_request req = {
+	struct pull_request req = {
 		.conn = &pu->conn,
 		.endpoints = from->items,
 		.n_endpoints = from->n,
@@ -68,7 +72,11 @@ static int pull_from(struct pulling *pu, const struct reference *ref,
 		.watch = pu->opts->events ? &pu->opts->events->watch : NULL,
 	};
 
-	int r = image_pull(&pu->eng->store, &req, &got, err);
+	int r = config_get(pu->eng, &config, err);
+	if (r < 0)
+		return r;
+	req.parallel = (size_t)config->transfer.parallel;
+	r = image_pull(&pu->eng->store, &req, &got, err);
 	if (r == 0)
 		r = enter(pu, ref, &got, err);
 	images_added(pu->eng, &got.image, r == 0 && got.new_data);
@@ -175,6 +183,7 @@ int engine_pull(struct engine *eng, const char *word, const struct pull_options 
 		char **ret_id, struct err *err)
 {
 	struct pulling pu = { .eng = eng, .opts = opts, .conn = REGISTRY_CONN_INIT };
+	int64_t start_ns = time_now_ns();
 	int r = 0;
 
 	word = str_starts(word, "docker://") ? str_after(word, "docker://") : word;
@@ -191,6 +200,8 @@ int engine_pull(struct engine *eng, const char *word, const struct pull_options 
 	if (r == 0)
 		r = pull_word(&pu, word, err);
 	registry_stop(&pu.conn);
+	if (r == 0)
+		images_keep_budget(eng, start_ns);
 	oci_platform_done(&pu.platform);
 	if (r == 0)
 		*ret_id = take_ptr(pu.id);

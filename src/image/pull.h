@@ -37,6 +37,8 @@ struct pull_watch {
 	void *data;
 };
 
+#define PULL_PARALLEL 6
+
 struct pull_request {
 	struct registry_conn *conn;
 	struct registry_endpoint *endpoints; /* mirrors first */
@@ -45,6 +47,7 @@ struct pull_request {
 	const char *digest;                  /* what it must be, or NULL */
 	const char *repository;              /* "docker.io/library/debian" */
 	const struct oci_platform *platform; /* NULL: this machine's */
+	size_t parallel;                     /* layers at once, at most 32; 0: PULL_PARALLEL */
 	const struct pull_watch *watch;
 };
 

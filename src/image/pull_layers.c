@@ -13,7 +13,7 @@
 #include "image/unpack.h"
 #include "oci/digest.h"
 
-#define RUNNING_MAX    6  /* pipelines at once */
+#define RUNNING_MAX    32 /* pipelines at once */
 #define SHARED_POLL_MS 50 /* looking whether another process is done */
 
 struct task {
@@ -35,6 +35,7 @@ struct tasks {
 	struct pull_layer *layers;
 	struct task *items;
 	size_t n, running;
+	size_t at_once; /* how many may be running */
 };
 
 static bool is_there(const struct task *t)
@@ -151,9 +152,9 @@ static int tasks_start(struct tasks *ts, struct err *err)
 	struct task *t;
 	int r = 0;
 
-	while (r == 0 && ts->running < RUNNING_MAX && (t = task_next(ts, PULL_WAITING)))
+	while (r == 0 && ts->running < ts->at_once && (t = task_next(ts, PULL_WAITING)))
 		r = task_start(ts, t, err);
-	for (size_t i = 0; r == 0 && i < ts->n && ts->running < RUNNING_MAX; i++)
+	for (size_t i = 0; r == 0 && i < ts->n && ts->running < ts->at_once; i++)
 		if (ts->items[i].layer->state == PULL_SHARED)
 			r = task_start(ts, &ts->items[i], err);
 	return r;
@@ -402,6 +403,9 @@ int pull_layers(struct pull *pl, struct err *err)
 {
 	struct tasks ts = { .pl = pl };
 
+	ts.at_once = pl->req->parallel ? pl->req->parallel : PULL_PARALLEL;
+	if (ts.at_once > RUNNING_MAX)
+		ts.at_once = RUNNING_MAX;
 	tasks_make(&ts);
 	int r = tasks_run(&ts, err);
 	for (size_t i = 0; i < ts.n; i++) {

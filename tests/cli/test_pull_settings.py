@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings at work: mirrors, short names, blocked registries, how much at once, how much in all."""
+
+import json
+import os
+import threading
+import time
+
+import pytest
+
+import engine
+from registries import CONFIG, LAYER, MANIFEST, digest
+from layers import entry, tar
+
+
+@pytest.fixture
+def conf(anyone):
+    """Writes settings that the commands of this test read."""
+    path = anyone.dir / "inro.conf"
+    path.touch()
+    anyone.env["INRO_CONFIG"] = str(path)
+    return path.write_text
+
+
+def layer(size=10):
+    return tar(entry("data", os.urandom(size).hex()))
+
+
+def names(who):
+    rows = [json.loads(x) for x in who.inro("images", "--format", "json").ok().out.splitlines()]
+    return sorted(f"{row['Repository']}:{row['Tag']}" for row in rows)
+
+
+def test_mirror_comes_first(anyone, registries, conf):
+    """The image keeps the name that it was asked for by."""
+    mirror, main = registries.start(), registries.start()
+    image = mirror.push("hub/team/app", "1", [layer()])
+    main.push("team/app", "1", [layer()])
+    only = main.push("team/other", "1", [layer()])
+    conf(f'[registry "{main.host}"]\nmirror = http://{mirror.host}/hub\n')
+    out = anyone.inro("pull", f"{main.host}/team/app:1").ok().out
+    assert image.digest in out
+    assert names(anyone) == [f"{main.host}/team/app:1"]
+    assert not [r for r in main.requests() if r[0] == "GET" and "team/app" in r[1]]
+    # what the mirror hasn't, the registry has
+    assert only.digest in anyone.inro("pull", f"{main.host}/team/other:1").ok().out
+    assert [r for r in mirror.requests() if r[0] == "GET" and "hub/team/other" in r[1]]
+
+
+def test_location(anyone, registries, conf):
+    reg = registries.start()
+    image = reg.push("deep/in/app", "1", [layer()])
+    conf(f'[registry "images.example/apps"]\nlocation = {reg.host}/deep/in\n')
+    assert image.digest in anyone.inro("pull", "images.example/apps/app:1").ok().out
+    assert names(anyone) == ["images.example/apps/app:1"]
+
+
+def test_short_names(anyone, registries, conf):
+    one, two = registries.start(), registries.start()
+    image = two.push("team/app", "1", [layer()])
+    aliased = one.push("web/server", "2", [layer()])
+    conf(f"[image]\nshort_names = {one.host}, {two.host}/team\nalias.web = {one.host}/web/server\n")
+    assert image.digest in anyone.inro("pull", "app:1").ok().out
+    assert aliased.digest in anyone.inro("pull", "web:2").ok().out
+    assert names(anyone) == sorted([f"{two.host}/team/app:1", f"{one.host}/web/server:2"])
+
+
+def test_blocked(anyone, registries, conf):
+    reg = registries.start()
+    reg.push("app", "1", [layer()])
+    conf(f'[registry "{reg.host}"]\nblocked = true\n')
+    anyone.inro("pull", f"{reg.host}/app:1").fails(f"the registry {reg.host} is blocked",
+                                                   "inro.conf:2")
+    assert not [r for r in reg.requests() if r[0] == "GET"]
+
+
+class Slow:
+    """Serves an image of several layers and notes how many are asked for at a time."""
+
+    def __init__(self, server, n):
+        layers = [layer() for _ in range(n)]
+        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {
+            "type": "layers", "diff_ids": [digest(x) for x in layers]}}).encode()
+        def descriptor(data, media_type):
+            return {"mediaType": media_type, "digest": digest(data), "size": len(data)}
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST,
+                               "config": descriptor(config, CONFIG),
+                               "layers": [descriptor(x, LAYER) for x in layers]}).encode()
+        self.blobs = {digest(x): x for x in [config, *layers]}
+        self.config = digest(config)
+        self.lock, self.now, self.most = threading.Lock(), 0, 0
+        server.on("GET", "/v2/app/manifests/.*", headers={"Content-Type": MANIFEST}, body=manifest)
+        server.on("GET", "/v2/app/blobs/.*", self.blob)
+
+    def blob(self, request):
+        name = request.path.rsplit("/", 1)[1]
+        if name != self.config:
+            with self.lock:
+                self.now += 1
+                self.most = max(self.most, self.now)
+            time.sleep(0.3)
+            with self.lock:
+                self.now -= 1
+        request.answer(200, body=self.blobs[name])
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_parallel(anyone, registries, conf, n):
+    server = registries.hostile()
+    slow = Slow(server, 5)
+    conf(f"[transfer]\nparallel = {n}\n")
+    anyone.inro("pull", f"{server.host}/app:1").ok()
+    assert slow.most == n
+
+
+def test_max_size(anyone, registries, conf):
+    """What is unused for the longest time goes; what a container needs stays."""
+    reg = registries.start()
+    base = engine.rootfs_tar(anyone).read_bytes()
+    for name in ("a", "b", "c", "d"):
+        reg.push(name, "1", [layer(200000)])
+    reg.push("box", "1", [base])
+    image = {name: f"{reg.host}/{name}:1" for name in ("a", "b", "c", "d", "box")}
+    anyone.inro("pull", image["box"]).ok()
+    anyone.inro("run", "--name", "keeps", "--network", "none", image["box"], "true").ok()
+    for name in "ab":
+        anyone.inro("pull", image[name]).ok()
+    store = anyone.state / "inro"
+    def used():
+        done = anyone.run("du", "-sb", "--apparent-size", store / "blobs", store / "layers").ok()
+        return sum(int(line.split()[0]) for line in done.out.splitlines())
+    # each takes 800 kB, its blob and its layer: there is room for one more and a half
+    conf(f"[image]\nmax_size = {used() + 1200000}\n")
+    anyone.inro("pull", image["c"]).ok()
+    assert names(anyone) == sorted(image[x] for x in ("a", "b", "c", "box"))
+    anyone.inro("pull", image["d"]).ok()
+    assert names(anyone) == sorted(image[x] for x in ("b", "c", "d", "box"))
+    before = used()
+    # too little for anything: what was pulled just now and what is needed stay
+    conf("[image]\nmax_size = 1\n")
+    anyone.inro("pull", image["a"]).ok()
+    assert names(anyone) == sorted(image[x] for x in ("a", "box"))
+    assert used() < before - 1200000
+    anyone.inro("rm", "keeps").ok()
+    anyone.inro("pull", image["a"]).ok()
+    assert names(anyone) == [image["a"]]
