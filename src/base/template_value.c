@@ -171,11 +171,14 @@ static struct tval field_value(struct texec *x, const struct json_field *f,
 	return v ? tval_of_json(x, v, f->desc, f->kind) : zero(f->kind, f->desc);
 }
 
+/* One that differs in case, or begins like it, is nearest. */
 static void consider(const char *candidate, const char *name, const char **near, size_t *least)
 {
-	size_t n = strcasecmp(candidate, name) == 0 ? 0 : str_edits(candidate, name);
+	size_t len = strlen(name), n = str_edits(candidate, name);
 
-	if (n < *least && n < strlen(name)) {
+	if (len > 1 && strncasecmp(candidate, name, len) == 0)
+		n = candidate[len] ? 1 : 0;
+	if (n < *least && n < len) {
 		*least = n;
 		*near = candidate;
 	}

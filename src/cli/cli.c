@@ -4,10 +4,6 @@
 #include <stdio.h>
 
 #include "base/io.h"
-#include "base/str.h"
-#include "base/table.h"
-#include "base/timeutil.h"
-#include "base/json.h"
 
 int cli_engine(const void *globals, struct engine *ret, struct err *err)
 {
@@ -54,94 +50,4 @@ int cli_each(const void *globals, char **words, bool force,
 			status = 1;
 	}
 	return status;
-}
-
-struct cli_list {
-	const struct cli_column *columns;
-	size_t n;
-	struct table *table; /* NULL: json */
-	struct buf json;
-};
-
-int cli_list_new(const char *format, const struct cli_column *columns, size_t n,
-		 struct cli_list **ret, struct err *err)
-{
-	bool json = str_eq(format, "json");
-	struct cli_list *list;
-	const char **headers;
-	size_t i;
-
-	if (format && !json && !str_eq(format, "table"))
-		return err_fail(
-		    err, ERR_UNSUPPORTED,
-		    "--format \"%s\": templates are not implemented yet, only table and json",
-		    format);
-	list = xcalloc(1, sizeof(*list));
-	list->columns = columns;
-	list->n = n;
-	if (!json) {
-		headers = xcalloc(n, sizeof(*headers));
-		for (i = 0; i < n; i++)
-			headers[i] = columns[i].header;
-		list->table = table_new(headers, n);
-		free(headers);
-	}
-	*ret = list;
-	return 0;
-}
-
-void cli_list_row(struct cli_list *list, const char *const *cells)
-{
-	size_t i;
-
-	if (list->table) {
-		table_row(list->table, cells);
-		return;
-	}
-	for (i = 0; i < list->n; i++) {
-		buf_addc(&list->json, i ? ',' : '{');
-		json_write_string(&list->json, list->columns[i].member);
-		buf_addc(&list->json, ':');
-		json_write_string(&list->json, cells[i]);
-	}
-	buf_adds(&list->json, "}\n");
-}
-
-int cli_list_print(struct cli_list *list, struct err *err)
-{
-	if (list->table)
-		table_write(list->table, true, &list->json);
-	return cli_print(&list->json, err);
-}
-
-void cli_list_free(struct cli_list *list)
-{
-	if (!list)
-		return;
-	table_free(list->table);
-	buf_done(&list->json);
-	free(list);
-}
-
-char *cli_ago(int64_t realtime_ns)
-{
-	char text[TIME_HUMAN_MAX];
-	int64_t age = time_now_ns() - realtime_ns;
-
-	if (realtime_ns <= 0)
-		return xstrdup("N/A");
-	return xasprintf("%s ago", time_human(age > 0 ? age : 0, text));
-}
-
-char *cli_size(uint64_t bytes)
-{
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
-	double v = (double)bytes;
-	size_t i = 0;
-
-	while (v >= 1000 && i + 1 < ARRAY_SIZE(units)) {
-		v /= 1000;
-		i++;
-	}
-	return xasprintf("%.3g%s", v, units[i]);
 }

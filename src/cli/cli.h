@@ -12,7 +12,10 @@ struct globals {
 
 extern const struct cmd cmd_run, cmd_ps, cmd_rm, cmd_images, cmd_import, cmd_load, cmd_rmi,
     cmd_version, cmd_info, cmd_config, cmd_login, cmd_logout, cmd_pull, cmd_push, cmd_search,
-    cmd_save, cmd_cleanup;
+    cmd_save, cmd_cleanup, cmd_inspect, cmd_history, cmd_tag, cmd_untag;
+/* In groups only. */
+extern const struct cmd cmd_image_exists, cmd_image_inspect, cmd_image_prune, cmd_image_tree,
+    cmd_container_inspect, cmd_system_df, cmd_system_prune;
 /* groups.c: a new verb of images or containers belongs there as well. */
 extern const struct cmd cmd_image, cmd_container, cmd_system;
 
@@ -36,21 +39,3 @@ void cli_report(const struct err *err);
 int cli_each(const void *globals, char **words, bool force,
 	     int (*fn)(struct engine *eng, const char *word, bool force, struct err *err),
 	     struct err *err);
-
-/* Rows of a listing in the form that --format asks for: "table" (the default), or "json", one
- * object per line with docker's member names. */
-struct cli_column {
-	const char *header, *member;
-};
-struct cli_list;
-int cli_list_new(const char *format, const struct cli_column *columns, size_t n,
-		 struct cli_list **ret, struct err *err);
-/* cells: n strings, copied. */
-void cli_list_row(struct cli_list *list, const char *const *cells);
-int cli_list_print(struct cli_list *list, struct err *err);
-void cli_list_free(struct cli_list *list);
-
-/* "3 seconds ago" */
-char *cli_ago(int64_t realtime_ns);
-/* docker's decimal units: "4.26MB". */
-char *cli_size(uint64_t bytes);

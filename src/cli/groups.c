@@ -3,16 +3,23 @@
 #include "cli/cli.h"
 
 static const struct cmd_sub image_subs[] = {
+	{ "exists", &cmd_image_exists, false },
+	{ "history", &cmd_history, false },
 	{ "import", &cmd_import, false },
+	{ "inspect", &cmd_image_inspect, false },
 	{ "load", &cmd_load, false },
 	{ "ls", &cmd_images, false },
 	{ "list", &cmd_images, true },
+	{ "prune", &cmd_image_prune, false },
 	{ "pull", &cmd_pull, false },
 	{ "push", &cmd_push, false },
 	{ "rm", &cmd_rmi, false },
 	{ "remove", &cmd_rmi, true },
 	{ "save", &cmd_save, false },
 	{ "search", &cmd_search, false },
+	{ "tag", &cmd_tag, false },
+	{ "tree", &cmd_image_tree, false },
+	{ "untag", &cmd_untag, false },
 	{ 0 },
 };
 
@@ -23,6 +30,7 @@ const struct cmd cmd_image = {
 };
 
 static const struct cmd_sub container_subs[] = {
+	{ "inspect", &cmd_container_inspect, false },
 	{ "ls", &cmd_ps, false },
 	{ "list", &cmd_ps, true },
 	{ "ps", &cmd_ps, true },
@@ -40,7 +48,9 @@ const struct cmd cmd_container = {
 
 static const struct cmd_sub system_subs[] = {
 	{ "config", &cmd_config, false },
+	{ "df", &cmd_system_df, false },
 	{ "info", &cmd_info, false },
+	{ "prune", &cmd_system_prune, false },
 	{ 0 },
 };
 

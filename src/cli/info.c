@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "base/json.h"
-#include "base/str.h"
 #include "cli/cli.h"
+#include "cli/format.h"
 #include "engine/info.h"
 
 struct info_options {
@@ -15,7 +14,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct info_options, format),
 	  .arg = "FORMAT",
-	  .help = "json, or text when not given" },
+	  .help = "json, or a Go template; text when not given" },
 };
 
 static int run(const void *globals, void *options, char **args, struct err *err)
@@ -26,21 +25,17 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	struct engine_info info = { 0 };
 	int r;
 
-	if (o->format && !str_eq(o->format, "json"))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"--format \"%s\": templates are not implemented yet, only json",
-				o->format);
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = engine_info(&eng, &info, err);
 	if (r < 0)
 		return r;
 	if (o->format)
-		engine_info_json(&info, &out);
+		r = cli_format_object(o->format, &engine_info_desc, &info, &out, err);
 	else
 		engine_info_text(&info, &out);
 	engine_info_done(&info);
-	return cli_print(&out, err);
+	return r < 0 ? r : cli_print(&out, err);
 }
 
 const struct cmd cmd_info = {

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "cli/cli.h"
+#include "cli/format.h"
 #include "sys/tty.h"
 
 #define TICK_MS   100

@@ -2,10 +2,11 @@
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "cli/cli.h"
+#include "cli/format.h"
 #include "engine/life.h"
 
 struct ps_options {
-	bool all, quiet, no_trunc;
+	bool all, quiet, no_trunc, noheading;
 	char *format;
 };
 
@@ -28,48 +29,107 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct ps_options, format),
 	  .arg = "FORMAT",
-	  .help = "table or json" },
+	  .help = CLI_FORMAT_HELP },
+	{ .name = "noheading",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct ps_options, noheading),
+	  .help = "leave the heading of the table out" },
 };
 
-static const struct cli_column columns[] = {
-	{ "CONTAINER ID", "ID" },    { "IMAGE", "Image" },   { "COMMAND", "Command" },
-	{ "CREATED", "RunningFor" }, { "STATUS", "Status" }, { "PORTS", "Ports" },
-	{ "NAMES", "Names" },
+struct row {
+	const struct record *record;
+	bool whole;
 };
+#define ROW(r) ((const struct row *)(r))
+#define REC(r) (ROW(r)->record)
 
-static char *command_text(const struct record *rec, bool no_trunc)
+static char *row_id(const void *r)
 {
-	cleanup_free char *shown = str_escape(rec->command);
+	return xstrndup(REC(r)->id, ROW(r)->whole ? strlen(REC(r)->id) : 12);
+}
+static char *row_image(const void *r)
+{
+	return xstrdup(REC(r)->image_name);
+}
+static char *row_image_id(const void *r)
+{
+	return cli_short_id(REC(r)->image, ROW(r)->whole);
+}
+static char *row_command(const void *r)
+{
+	cleanup_free char *shown = str_escape(REC(r)->command);
 	size_t end = 19;
 
-	if (no_trunc || strlen(shown) <= 20)
+	if (ROW(r)->whole || strlen(shown) <= 20)
 		return xasprintf("\"%s\"", shown);
 	while (end && (shown[end] & 0xc0) == 0x80)
 		end--; /* not in the middle of a character */
 	return xasprintf("\"%.*s…\"", (int)end, shown);
 }
-
-static char *status_text(const struct record *rec)
+static char *row_created(const void *r)
+{
+	return cli_time(REC(r)->created_ns);
+}
+static char *row_since(const void *r)
+{
+	return cli_ago(REC(r)->created_ns);
+}
+static char *row_status(const void *r)
 {
 	char text[TIME_HUMAN_MAX];
 	cleanup_free char *ago = NULL;
 
-	if (rec->running)
-		return xasprintf("Up %s", time_human(time_now_ns() - rec->created_ns, text));
-	ago = cli_ago(rec->finished_ns);
-	return xasprintf("Exited (%d) %s", rec->exit_code, ago);
+	if (REC(r)->running)
+		return xasprintf("Up %s", time_human(time_now_ns() - REC(r)->created_ns, text));
+	ago = cli_ago(REC(r)->finished_ns);
+	return xasprintf("Exited (%d) %s", REC(r)->exit_code, ago);
 }
-
-static void add_row(struct cli_list *list, const struct record *rec, bool no_trunc)
+static char *row_state(const void *r)
 {
-	cleanup_free char *id = xstrndup(rec->id, no_trunc ? strlen(rec->id) : 12);
-	cleanup_free char *command = command_text(rec, no_trunc);
-	cleanup_free char *created = cli_ago(rec->created_ns);
-	cleanup_free char *status = status_text(rec);
-	const char *cells[] = { id, rec->image_name, command, created, status, "", rec->name };
-
-	cli_list_row(list, cells);
+	return xstrdup(REC(r)->running ? "running" : "exited");
 }
+static char *row_names(const void *r)
+{
+	return xstrdup(REC(r)->name);
+}
+static char *row_nothing(const void *r)
+{
+	return xstrdup("");
+}
+static char *row_exit_code(const void *r)
+{
+	return xasprintf("%d", REC(r)->running ? 0 : REC(r)->exit_code);
+}
+static char *row_labels(const void *r)
+{
+	return cli_labels(&REC(r)->labels);
+}
+static char *row_label(const void *r)
+{
+	return cli_labels_json(&REC(r)->labels);
+}
+
+static const struct cli_field fields[] = {
+	{ "Command", "COMMAND", row_command, 0 },
+	{ "CreatedAt", "CREATED AT", row_created, 0 },
+	{ "ID", "CONTAINER ID", row_id, 0 },
+	{ "Image", "IMAGE", row_image, 0 },
+	{ "Labels", "LABELS", row_labels, 0 },
+	{ "Mounts", "MOUNTS", row_nothing, 0 },
+	{ "Names", "NAMES", row_names, 0 },
+	{ "Networks", "NETWORKS", row_nothing, 0 },
+	{ "Ports", "PORTS", row_nothing, 0 },
+	{ "RunningFor", "CREATED", row_since, 0 },
+	{ "State", "STATE", row_state, 0 },
+	{ "Status", "STATUS", row_status, 0 },
+	{ "CreatedHuman", "CREATED", row_since, CLI_ALIAS },
+	{ "ExitCode", "EXIT CODE", row_exit_code, CLI_ALIAS | CLI_VALUE },
+	{ "Id", "CONTAINER ID", row_id, CLI_ALIAS },
+	{ "ImageID", "IMAGE ID", row_image_id, CLI_ALIAS },
+	{ "Label", NULL, row_label, CLI_ALIAS | CLI_VALUE },
+};
+static const struct cli_table table = { fields, ARRAY_SIZE(fields),
+					"ID Image Command RunningFor Status Ports Names" };
 
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
@@ -77,14 +137,13 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	cleanup_record_list struct record_list records = { 0 };
 	cleanup_buf struct buf ids = BUF_INIT;
 	cleanup_engine struct engine eng = ENGINE_INIT;
-	struct cli_list *list;
+	cleanup_cli_list struct cli_list *list = NULL;
 	size_t i;
 	int r;
 
-	r = cli_list_new(o->format, columns, ARRAY_SIZE(columns), &list, err);
-	if (r < 0)
-		return r;
-	r = cli_engine(globals, &eng, err);
+	r = cli_list_new(&table, o->format, !o->noheading, &list, err);
+	if (r == 0)
+		r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = life_list(&eng, &records, err);
 	for (i = 0; r == 0 && i < records.n; i++) {
@@ -95,12 +154,11 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		if (o->quiet)
 			buf_addf(&ids, "%.*s\n", o->no_trunc ? 64 : 12, rec->id);
 		else
-			add_row(list, rec, o->no_trunc);
+			r = cli_list_row(list, &(const struct row){ rec, o->no_trunc }, err);
 	}
-	if (r == 0)
-		r = o->quiet ? cli_print(&ids, err) : cli_list_print(list, err);
-	cli_list_free(list);
-	return r;
+	if (r < 0)
+		return r;
+	return o->quiet ? cli_print(&ids, err) : cli_list_print(list, err);
 }
 
 const struct cmd cmd_ps = {

@@ -7,6 +7,7 @@
 #include "base/strv.h"
 #include "cli/access.h"
 #include "cli/cli.h"
+#include "cli/format.h"
 
 #define LIMIT_DEFAULT   25
 #define LIMIT_MAX       100
@@ -41,7 +42,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct search_options, format),
 	  .arg = "FORMAT",
-	  .help = "table or json" },
+	  .help = CLI_FORMAT_HELP },
 	{ .name = "limit",
 	  .kind = OPT_FN,
 	  OPT_FIELD(struct search_options, limit),
@@ -107,58 +108,97 @@ static char *shorten(const char *s)
 	return xasprintf("%.*s\xe2\x80\xa6", (int)n, s);
 }
 
+struct row {
+	const struct search_result *result;
+	bool whole, json;
+};
+#define ROW(r) ((const struct row *)(r))
+
+static char *row_name(const void *r)
+{
+	return xstrdup(ROW(r)->result->name);
+}
+static char *row_description(const void *r)
+{
+	const char *text = ROW(r)->result->description;
+
+	return ROW(r)->whole || ROW(r)->json ? xstrdup(text) : shorten(text);
+}
+static char *row_stars(const void *r)
+{
+	return xasprintf("%" PRId64, ROW(r)->result->stars);
+}
+static char *row_official(const void *r)
+{
+	bool official = ROW(r)->result->official;
+
+	if (ROW(r)->json)
+		return xstrdup(official ? "true" : "false");
+	return xstrdup(official ? "[OK]" : "");
+}
+
+static const struct cli_field result_fields[] = {
+	{ "Name", "NAME", row_name, 0 },
+	{ "Description", "DESCRIPTION", row_description, 0 },
+	{ "StarCount", "STARS", row_stars, 0 },
+	{ "IsOfficial", "OFFICIAL", row_official, 0 },
+	{ "Official", "OFFICIAL", row_official, CLI_ALIAS },
+	{ "Stars", "STARS", row_stars, CLI_ALIAS },
+};
+static const struct cli_table result_table = { result_fields, ARRAY_SIZE(result_fields),
+					       "Name Description StarCount IsOfficial" };
+
 static int list_results(const struct search_options *o, const struct search_results *results,
 			struct err *err)
 {
-	static const struct cli_column columns[] = { { "NAME", "Name" },
-						     { "DESCRIPTION", "Description" },
-						     { "STARS", "StarCount" },
-						     { "OFFICIAL", "IsOfficial" } };
+	cleanup_cli_list struct cli_list *list = NULL;
 	struct wanted want = { 0 };
-	bool json = str_eq(o->format, "json");
-	struct cli_list *list;
 	int r;
 
 	r = parse_filters(o->filter, &want, err);
 	if (r == 0)
-		r = cli_list_new(o->format, columns, ARRAY_SIZE(columns), &list, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < results->n; i++) {
-		const struct search_result *result = &results->items[i];
-		cleanup_free char *text = o->no_trunc || json ? xstrdup(result->description)
-							      : shorten(result->description);
-		cleanup_free char *stars = xasprintf("%" PRId64, result->stars);
-		const char *official = json               ? result->official ? "true" : "false"
-				       : result->official ? "[OK]"
-							  : "";
-		const char *const cells[] = { result->name, text, stars, official };
+		r = cli_list_new(&result_table, o->format, true, &list, err);
+	for (size_t i = 0; r == 0 && i < results->n; i++) {
+		const struct row row = { &results->items[i], o->no_trunc,
+					 str_eq(o->format, "json") };
 
-		if (fits(&want, result))
-			cli_list_row(list, cells);
+		if (fits(&want, row.result))
+			r = cli_list_row(list, &row, err);
 	}
-	r = cli_list_print(list, err);
-	cli_list_free(list);
-	return r;
+	return r < 0 ? r : cli_list_print(list, err);
 }
+
+struct tag_row {
+	const char *name, *tag;
+};
+
+static char *tag_name(const void *r)
+{
+	return xstrdup(((const struct tag_row *)r)->name);
+}
+static char *tag_tag(const void *r)
+{
+	return xstrdup(((const struct tag_row *)r)->tag);
+}
+
+static const struct cli_field tag_fields[] = {
+	{ "Name", "NAME", tag_name, 0 },
+	{ "Tag", "TAG", tag_tag, 0 },
+};
+static const struct cli_table tag_table = { tag_fields, ARRAY_SIZE(tag_fields), "Name Tag" };
 
 static int list_tags(const struct search_options *o, const char *name, char *const *tags,
 		     struct err *err)
 {
-	static const struct cli_column columns[] = { { "NAME", "Name" }, { "TAG", "Tag" } };
-	struct cli_list *list;
-	int r = cli_list_new(o->format, columns, ARRAY_SIZE(columns), &list, err);
+	cleanup_cli_list struct cli_list *list = NULL;
+	int r = cli_list_new(&tag_table, o->format, true, &list, err);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; tags && tags[i]; i++) {
-		const char *const cells[] = { name, tags[i] };
+	for (size_t i = 0; r == 0 && tags && tags[i]; i++) {
+		const struct tag_row row = { name, tags[i] };
 
-		cli_list_row(list, cells);
+		r = cli_list_row(list, &row, err);
 	}
-	r = cli_list_print(list, err);
-	cli_list_free(list);
-	return r;
+	return r < 0 ? r : cli_list_print(list, err);
 }
 
 static int run_tags(struct engine *eng, const struct search_options *o, const char *word,

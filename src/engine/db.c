@@ -244,14 +244,6 @@ int db_query(struct db *db, sqlite3_stmt **ret, struct err *err, const char *sql
 	return r;
 }
 
-int db_again(struct db *db, sqlite3_stmt *stmt, const char *value, struct err *err)
-{
-	sqlite3_reset(stmt);
-	if (sqlite3_bind_text(stmt, 1, value, -1, SQLITE_TRANSIENT) != SQLITE_OK)
-		return db_fail(db, err, "binding a parameter");
-	return 0;
-}
-
 int db_step(struct db *db, sqlite3_stmt *stmt, struct err *err)
 {
 	switch (sqlite3_step(stmt)) {

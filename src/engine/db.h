@@ -28,8 +28,6 @@ void db_rollback(struct db *db);
  * i int, I int64_t. */
 int db_query(struct db *db, sqlite3_stmt **ret, struct err *err, const char *sql, const char *types,
 	     ...);
-/* The same statement anew, with another string as its one parameter. */
-int db_again(struct db *db, sqlite3_stmt *stmt, const char *value, struct err *err);
 /* The next row: 1, 0 at the end, or -errno. */
 int db_step(struct db *db, sqlite3_stmt *stmt, struct err *err);
 /* db_query, one step, finalize: for statements that give no rows. Returns the rows changed. */

@@ -12,6 +12,11 @@
 	"id, manifest, created_ns, size, architecture, os, layers, kind, variant, tagged_ns, "     \
 	"last_used_ns"
 
+/* Half of the time that a long list takes is for its layers. */
+#define COLUMNS_BRIEF                                                                              \
+	"id, manifest, created_ns, size, architecture, os, '', kind, variant, tagged_ns, "         \
+	"last_used_ns"
+
 const char *const image_kind_names[] = { "image", "list", "artifact", NULL };
 
 void image_row_done(struct image_row *row)
@@ -152,39 +157,32 @@ int images_find(struct engine *eng, const char *word, struct image_row *ret, str
 	return err_fail(err, ERR_NOT_FOUND, "No such image: %s", word);
 }
 
-static const char sql_names[] = "SELECT name FROM image_names WHERE image = ? ORDER BY 1";
-static const char sql_digests[] =
-    "SELECT repository || '@' || digest FROM image_digests WHERE image = ? ORDER BY 1";
-
-/* For many images one after the other: *stmt is prepared the first time. */
-static int words_read(struct engine *eng, sqlite3_stmt **stmt, const char *sql, const char *id,
-		      char ***ret, struct err *err)
+static int words_read(struct engine *eng, const char *sql, const char *id, char ***ret,
+		      struct err *err)
 {
-	int r = 0;
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r;
 
-	if (!*stmt)
-		r = db_query(eng->db, stmt, err, sql, "s", id);
-	else
-		r = db_again(eng->db, *stmt, id, err);
+	r = db_query(eng->db, &stmt, err, sql, "s", id);
 	if (r < 0)
 		return r;
-	while ((r = db_step(eng->db, *stmt, err)) > 0)
-		strv_take(ret, db_column_str(*stmt, 0));
+	while ((r = db_step(eng->db, stmt, err)) > 0)
+		strv_take(ret, db_column_str(stmt, 0));
 	return r;
 }
 
 int images_names(struct engine *eng, const char *id, char ***ret, struct err *err)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-
-	return words_read(eng, &stmt, sql_names, id, ret, err);
+	return words_read(eng, "SELECT name FROM image_names WHERE image = ? ORDER BY 1", id, ret,
+			  err);
 }
 
 int images_repo_digests(struct engine *eng, const char *id, char ***ret, struct err *err)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-
-	return words_read(eng, &stmt, sql_digests, id, ret, err);
+	return words_read(eng,
+			  "SELECT repository || '@' || digest FROM image_digests WHERE image = ?"
+			  " ORDER BY 1",
+			  id, ret, err);
 }
 
 int images_find_whole(struct engine *eng, const char *word, struct image_row *ret, struct err *err)
@@ -247,35 +245,86 @@ static int filter_rows(struct image_rows *rows, const char *filter, struct err *
 	return 0;
 }
 
-int images_list(struct engine *eng, const char *filter, struct image_rows *ret, struct err *err)
+static int by_id(const void *a, const void *b)
+{
+	const struct image_row *const *x = a, *const *y = b;
+
+	return strcmp((*x)->id, (*y)->id);
+}
+
+/* Words of all images: sql gives image and word, in the order of the images' ids, as rows has them.
+ * Some thousand statements, one for each image, take longer. */
+static int words_merge(struct engine *eng, const char *sql, struct image_row *const *rows, size_t n,
+		       size_t list_at, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	size_t i = 0;
+	int r;
+
+	r = db_query(eng->db, &stmt, err, sql, "");
+	if (r < 0)
+		return r;
+	while ((r = db_step(eng->db, stmt, err)) > 0) {
+		cleanup_free char *id = db_column_str(stmt, 0);
+
+		while (i < n && strcmp(rows[i]->id, id) < 0)
+			i++;
+		/* else it came a moment ago */
+		if (i < n && str_eq(rows[i]->id, id))
+			strv_take((char ***)((char *)rows[i] + list_at), db_column_str(stmt, 1));
+	}
+	return r;
+}
+
+static int read_words(struct engine *eng, const struct image_rows *rows, struct err *err)
+{
+	cleanup_free struct image_row **sorted = xcalloc(rows->n + 1, sizeof(*sorted));
+	int r;
+
+	for (size_t i = 0; i < rows->n; i++)
+		sorted[i] = &rows->items[i];
+	qsort(sorted, rows->n, sizeof(*sorted), by_id);
+	r = words_merge(eng, "SELECT image, name FROM image_names ORDER BY image, name", sorted,
+			rows->n, offsetof(struct image_row, names), err);
+	if (r < 0)
+		return r;
+	return words_merge(eng,
+			   "SELECT image, repository || '@' || digest FROM image_digests"
+			   " ORDER BY image, 2",
+			   sorted, rows->n, offsetof(struct image_row, repo_digests), err);
+}
+
+static int read_rows(struct engine *eng, const char *sql, struct image_rows *rows, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	size_t cap = 0;
+	int r;
+
+	r = db_query(eng->db, &stmt, err, sql, "");
+	if (r < 0)
+		return r;
+	while ((r = db_step(eng->db, stmt, err)) > 0) {
+		if (rows->n == cap) {
+			cap = cap ? cap * 2 : 16;
+			rows->items = xrealloc(rows->items, cap * sizeof(*rows->items));
+		}
+		rows->items[rows->n] = (struct image_row){ 0 };
+		row_read(stmt, &rows->items[rows->n++]);
+	}
+	return r;
+}
+
+static int list(struct engine *eng, const char *sql, const char *filter, struct image_rows *ret,
+		struct err *err)
 {
 	cleanup_image_rows struct image_rows rows = { 0 };
-	cleanup_stmt sqlite3_stmt *stmt = NULL, *names = NULL, *digests = NULL;
-	struct image_row *row;
-	size_t cap = 0;
 	int r;
 
 	r = engine_db(eng, err);
 	if (r == 0)
-		r = db_query(eng->db, &stmt, err,
-			     "SELECT " COLUMNS " FROM images ORDER BY created_ns DESC, id", "");
-	if (r < 0)
-		return r;
-	while ((r = db_step(eng->db, stmt, err)) > 0) {
-		if (rows.n == cap) {
-			cap = cap ? cap * 2 : 16;
-			rows.items = xrealloc(rows.items, cap * sizeof(*rows.items));
-		}
-		row = &rows.items[rows.n++];
-		*row = (struct image_row){ 0 };
-		row_read(stmt, row);
-		r = words_read(eng, &names, sql_names, row->id, &row->names, err);
-		if (r == 0)
-			r = words_read(eng, &digests, sql_digests, row->id, &row->repo_digests,
-				       err);
-		if (r < 0)
-			return r;
-	}
+		r = read_rows(eng, sql, &rows, err);
+	if (r == 0)
+		r = read_words(eng, &rows, err);
 	if (r == 0 && filter)
 		r = filter_rows(&rows, filter, err);
 	if (r < 0)
@@ -283,4 +332,17 @@ int images_list(struct engine *eng, const char *filter, struct image_rows *ret, 
 	*ret = rows;
 	rows = (struct image_rows){ 0 };
 	return 0;
+}
+
+int images_list(struct engine *eng, const char *filter, struct image_rows *ret, struct err *err)
+{
+	return list(eng, "SELECT " COLUMNS " FROM images ORDER BY created_ns DESC, id", filter, ret,
+		    err);
+}
+
+int images_list_brief(struct engine *eng, const char *filter, struct image_rows *ret,
+		      struct err *err)
+{
+	return list(eng, "SELECT " COLUMNS_BRIEF " FROM images ORDER BY created_ns DESC, id",
+		    filter, ret, err);
 }

@@ -42,6 +42,9 @@ int images_find(struct engine *eng, const char *word, struct image_row *ret, str
 /* All, newest first, with their names. filter: NULL, or "repository" or "repository:tag", then only
  * matching names and their images. */
 int images_list(struct engine *eng, const char *filter, struct image_rows *ret, struct err *err);
+/* The same without diff_ids. */
+int images_list_brief(struct engine *eng, const char *filter, struct image_rows *ret,
+		      struct err *err);
 
 /* Adds the names of the image to *ret. images_find() leaves them out, and the digests: `run` does
  * not need them. */
@@ -81,6 +84,9 @@ int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *
 int images_import(struct engine *eng, int fd, const struct oci_image_config *config,
 		  const char *name, char **ret_id, struct err *err);
 
+/* Takes the image with all its names from the database, unless a container has it (ERR_CONFLICT).
+ * Its files are for images_collect(). *ret_lines as of images_remove(). */
+int images_remove_unused(struct engine *eng, const char *id, char ***ret_lines, struct err *err);
 /* What rmi says, in order: "Untagged: ..." and "Deleted: ..." lines. */
 int images_remove(struct engine *eng, const char *word, bool force, char ***ret_lines,
 		  struct err *err);

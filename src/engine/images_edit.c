@@ -201,6 +201,43 @@ int images_remove(struct engine *eng, const char *word, bool force, char ***ret_
 	return r;
 }
 
+static int remove_unused(struct engine *eng, const char *id, char ***lines, struct err *err)
+{
+	cleanup_record_list struct record_list users = { 0 };
+	cleanup_image_row struct image_row row = { 0 };
+	bool deleted;
+	int r;
+
+	r = images_find_whole(eng, id, &row, err);
+	if (r == 0)
+		r = record_list(eng, row.id, &users, err);
+	if (r == 0 && users.n)
+		return err_fail(err, ERR_CONFLICT, "image %.12s is being used by container %.12s",
+				row.id + strlen("sha256:"), users.items[0].id);
+	return r < 0 ? r : remove_rows(eng, &row, NULL, false, &deleted, lines, err);
+}
+
+int images_remove_unused(struct engine *eng, const char *id, char ***ret_lines, struct err *err)
+{
+	cleanup_strv char **lines = NULL;
+	int r;
+
+	r = engine_db(eng, err);
+	if (r == 0)
+		r = db_begin(eng->db, err);
+	if (r < 0)
+		return r;
+	r = remove_unused(eng, id, &lines, err);
+	if (r == 0)
+		r = db_commit(eng->db, err);
+	if (r < 0) {
+		db_rollback(eng->db);
+		return r;
+	}
+	*ret_lines = take_ptr(lines);
+	return 0;
+}
+
 /* ---- names ---- */
 
 int images_tag(struct engine *eng, const char *word, const char *name, struct err *err)

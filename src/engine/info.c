@@ -35,7 +35,7 @@ static const struct json_field fields[] = {
 	INFO(runroot, "RunRoot", JSON_STR),
 	INFO(rootless, "Rootless", JSON_BOOL),
 };
-static const struct json_desc desc = JSON_DESC(struct engine_info, fields);
+const struct json_desc engine_info_desc = JSON_DESC(struct engine_info, fields);
 
 static char *os_name(void)
 {
@@ -84,7 +84,7 @@ static int count(struct engine *eng, struct engine_info *info, struct err *err)
 
 	r = record_list(eng, NULL, &records, err);
 	if (r == 0)
-		r = images_list(eng, NULL, &images, err);
+		r = images_list_brief(eng, NULL, &images, err);
 	if (r < 0)
 		return r;
 	info->images = (int64_t)images.n;
@@ -125,12 +125,12 @@ int engine_info(struct engine *eng, struct engine_info *ret, struct err *err)
 
 void engine_info_done(struct engine_info *info)
 {
-	json_free(&desc, info);
+	json_free(&engine_info_desc, info);
 }
 
 void engine_info_json(const struct engine_info *info, struct buf *out)
 {
-	json_write(&desc, info, JSON_NEWLINE, out);
+	json_write(&engine_info_desc, info, JSON_NEWLINE, out);
 }
 
 void engine_info_text(const struct engine_info *info, struct buf *out)

@@ -11,6 +11,8 @@ struct engine_info {
 	bool rootless;
 };
 
+extern const struct json_desc engine_info_desc;
+
 int engine_info(struct engine *eng, struct engine_info *ret, struct err *err);
 void engine_info_done(struct engine_info *info);
 void engine_info_json(const struct engine_info *info, struct buf *out);

@@ -141,6 +141,7 @@ struct docker_archive {
 };
 
 extern const struct json_desc oci_image_config_desc;
+extern const struct json_desc oci_config_desc, oci_healthcheck_desc, oci_history_desc;
 extern const struct json_desc oci_manifest_desc;
 extern const struct json_desc oci_index_desc;
 

@@ -70,7 +70,7 @@ static const struct json_field healthcheck_fields[] = {
 	JSON_FIELD(struct oci_healthcheck, start_interval, "StartInterval", JSON_I64),
 	JSON_FIELD(struct oci_healthcheck, retries, "Retries", JSON_I64),
 };
-static const struct json_desc healthcheck_desc =
+const struct json_desc oci_healthcheck_desc =
     JSON_DESC(struct oci_healthcheck, healthcheck_fields, .check = image_check_healthcheck);
 
 static const struct json_field config_fields[] = {
@@ -85,11 +85,11 @@ static const struct json_field config_fields[] = {
 	JSON_FIELD(struct oci_config, labels, "Labels", JSON_MAP),
 	JSON_FIELD(struct oci_config, stop_signal, "StopSignal", JSON_STR),
 	JSON_FIELD(struct oci_config, healthcheck, "Healthcheck", JSON_OBJ,
-		   .desc = &healthcheck_desc),
+		   .desc = &oci_healthcheck_desc),
 	JSON_FIELD(struct oci_config, args_escaped, "ArgsEscaped", JSON_BOOL),
 	JSON_FIELD(struct oci_config, shell, "Shell", JSON_STRV),
 };
-static const struct json_desc config_desc =
+const struct json_desc oci_config_desc =
     JSON_DESC(struct oci_config, config_fields, .check = image_check_config);
 
 static const struct json_field history_fields[] = {
@@ -99,7 +99,7 @@ static const struct json_field history_fields[] = {
 	JSON_FIELD(struct oci_history, comment, "comment", JSON_STR),
 	JSON_FIELD(struct oci_history, empty_layer, "empty_layer", JSON_BOOL),
 };
-static const struct json_desc history_desc = JSON_DESC(struct oci_history, history_fields);
+const struct json_desc oci_history_desc = JSON_DESC(struct oci_history, history_fields);
 
 static const struct json_field rootfs_fields[] = {
 	JSON_FIELD(struct oci_rootfs, type, "type", JSON_STR, .flags = JSON_REQUIRED),
@@ -117,10 +117,11 @@ static const struct json_field image_config_fields[] = {
 	JSON_FIELD(struct oci_image_config, os, "os", JSON_STR, .flags = JSON_REQUIRED | JSON_KEEP),
 	JSON_FIELD(struct oci_image_config, os_version, "os.version", JSON_STR),
 	JSON_FIELD(struct oci_image_config, os_features, "os.features", JSON_STRV),
-	JSON_FIELD(struct oci_image_config, config, "config", JSON_OBJ, .desc = &config_desc),
+	JSON_FIELD(struct oci_image_config, config, "config", JSON_OBJ, .desc = &oci_config_desc),
 	JSON_FIELD(struct oci_image_config, rootfs, "rootfs", JSON_OBJ, .desc = &rootfs_desc,
 		   .flags = JSON_REQUIRED),
-	JSON_FIELD(struct oci_image_config, history, "history", JSON_ARRAY, .desc = &history_desc),
+	JSON_FIELD(struct oci_image_config, history, "history", JSON_ARRAY,
+		   .desc = &oci_history_desc),
 };
 const struct json_desc oci_image_config_desc =
     JSON_DESC(struct oci_image_config, image_config_fields, .check = image_check_image_config);

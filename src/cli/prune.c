@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image prune, system prune. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "base/strv.h"
+#include "cli/cli.h"
+#include "cli/format.h"
+#include "engine/images_query.h"
+#include "engine/prune.h"
+
+struct prune_options {
+	bool all, force;
+	char **filters;
+};
+
+#define OPT_FORCE                                                                                  \
+	{                                                                                          \
+		.name = "force", .short_name = 'f', .kind = OPT_FLAG,                              \
+		OPT_FIELD(struct prune_options, force), .help = "do not ask"                       \
+	}
+#define OPT_FILTER                                                                                 \
+	{                                                                                          \
+		.name = "filter", .kind = OPT_STRV, OPT_FIELD(struct prune_options, filters),      \
+		.arg = "KEY=VALUE",                                                                \
+		.help = "remove only what meets the condition: until=TIME, label=NAME[=VALUE]"     \
+	}
+
+static const struct opt opts[] = {
+	{ .name = "all",
+	  .short_name = 'a',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct prune_options, all),
+	  .help = "remove all images that no container uses, not only those without a name" },
+	OPT_FILTER,
+	OPT_FORCE,
+};
+
+/* Waits for an answer: y or Y is yes; nothing at all, as of /dev/null, is no. */
+static bool confirmed(const char *warning)
+{
+	char answer = 0, c;
+
+	printf("%s\nAre you sure you want to continue? [y/N] ", warning);
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
+		answer = answer ? 'n' : c;
+	return answer == 'y' || answer == 'Y';
+}
+
+static void add_list(struct buf *out, const char *title, char *const *lines)
+{
+	if (!strv_len(lines))
+		return;
+	buf_addf(out, "%s\n", title);
+	for (size_t i = 0; lines[i]; i++)
+		buf_addf(out, "%s\n", lines[i]);
+	buf_addc(out, '\n');
+}
+
+static int print_freed(struct buf *out, uint64_t freed, struct err *err)
+{
+	cleanup_free char *size = cli_size(freed);
+
+	buf_addf(out, "Total reclaimed space: %s\n", size);
+	return cli_print(out, err);
+}
+
+static int run_image(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct prune_options *o = options;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **lines = NULL;
+	cleanup_buf struct buf out = BUF_INIT;
+	uint64_t freed = 0;
+	int r;
+
+	if (!o->force &&
+	    !confirmed(o->all ? "WARNING! This will remove all images without at least one "
+				"container associated to them."
+			      : "WARNING! This will remove all dangling images."))
+		return print_freed(&out, 0, err);
+	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = images_prune(&eng, o->all, o->filters, &lines, &freed, err);
+	if (r < 0)
+		return r;
+	add_list(&out, "Deleted Images:", lines);
+	return print_freed(&out, freed, err);
+}
+
+static int run_system(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct prune_options *o = options;
+	cleanup_strv char **containers = NULL, **images = NULL;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_buf struct buf out = BUF_INIT;
+	uint64_t freed = 0, freed_images = 0;
+	int r;
+
+	if (!o->force &&
+	    !confirmed(o->all ? "WARNING! This will remove:\n  - all stopped containers\n"
+				"  - all images without at least one container associated to them\n"
+			      : "WARNING! This will remove:\n  - all stopped containers\n"
+				"  - all dangling images\n"))
+		return print_freed(&out, 0, err);
+	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = containers_prune(&eng, o->filters, &containers, &freed, err);
+	if (r == 0)
+		r = images_prune(&eng, o->all, o->filters, &images, &freed_images, err);
+	if (r < 0)
+		return r;
+	add_list(&out, "Deleted Containers:", containers);
+	add_list(&out, "Deleted Images:", images);
+	return print_freed(&out, freed + freed_images, err);
+}
+
+const struct cmd cmd_image_prune = {
+	.name = "prune",
+	.args = "[OPTIONS]",
+	.summary = "Remove images that nobody needs",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct prune_options),
+	.run = run_image,
+};
+
+const struct cmd cmd_system_prune = {
+	.name = "prune",
+	.args = "[OPTIONS]",
+	.summary = "Remove stopped containers and images that nobody needs",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct prune_options),
+	.run = run_system,
+};

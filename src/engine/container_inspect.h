@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `inspect` tells of a container: docker's members, and podman's beside them. */
+#pragma once
+
+#include "engine/record.h"
+
+struct inspect_state {
+	char *status, *error, *started_at, *finished_at;
+	bool running, paused, restarting, oom_killed, dead;
+	int64_t pid, exit_code;
+};
+struct inspect_container_config {
+	char *hostname, *user, *image, *working_dir;
+	bool tty;
+	char **env, **cmd;
+	struct json_map labels;
+};
+struct inspect_mount {
+	char *type, *source, *destination;
+	bool rw;
+};
+struct container_inspect {
+	char *id, *created, *path;
+	char **args;
+	struct inspect_state state;
+	char *image, *name, *driver, *platform, *app_armor_profile;
+	int64_t restart_count;
+	JSON_LIST(struct inspect_mount) mounts;
+	struct inspect_container_config config;
+	struct opt_i64 size_rw; /* with its size asked for */
+	/* podman's */
+	char *image_name, *oci_config_path, *bundle;
+};
+extern const struct json_desc container_inspect_desc;
+
+int container_inspect(struct engine *eng, const char *word, bool size,
+		      struct container_inspect *ret, struct err *err);
+void container_inspect_done(struct container_inspect *ci);
+#define cleanup_container_inspect CLEANUP(container_inspect_done)

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/df.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/db.h"
+#include "engine/life.h"
+
+#define DEPTH_MAX 128
+
+void engine_df_done(struct engine_df *df)
+{
+	for (size_t i = 0; i < df->n_images; i++)
+		image_row_done(&df->images[i].row);
+	for (size_t i = 0; i < df->n_containers; i++)
+		record_done(&df->containers[i].record);
+	free(df->images);
+	free(df->containers);
+	*df = (struct engine_df){ 0 };
+}
+
+/* Bytes in the regular files below the directory, which is taken over. What can't be read, as
+ * directories of a subordinate id, does not count. */
+static uint64_t tree_size(int dir_fd, int depth)
+{
+	DIR *dir = fdopendir(dir_fd);
+	const struct dirent *de;
+	uint64_t size = 0;
+
+	if (!dir) {
+		fd_close(dir_fd);
+		return 0;
+	}
+	while ((de = readdir(dir))) {
+		struct stat st;
+
+		if (str_eq(de->d_name, ".") || str_eq(de->d_name, "..") ||
+		    fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (S_ISREG(st.st_mode) && st.st_nlink > 0)
+			size += (uint64_t)st.st_size / st.st_nlink;
+		if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
+			int fd =
+			    path_open_in(dirfd(dir), de->d_name,
+					 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, NULL);
+
+			if (fd >= 0)
+				size += tree_size(fd, depth + 1);
+		}
+	}
+	closedir(dir);
+	return size;
+}
+
+uint64_t df_container_size(struct engine *eng, const char *id)
+{
+	cleanup_free char *path = xasprintf("%s/upper", id);
+	int fd =
+	    path_open_in(eng->containers_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, NULL);
+
+	return fd < 0 ? 0 : tree_size(fd, 0);
+}
+
+static int read_containers(struct engine *eng, struct engine_df *df, struct err *err)
+{
+	cleanup_record_list struct record_list records = { 0 };
+	int r = life_list(eng, &records, err);
+
+	if (r < 0)
+		return r;
+	df->containers = xcalloc(records.n + 1, sizeof(*df->containers));
+	for (size_t i = 0; i < records.n; i++) {
+		struct df_container *c = &df->containers[df->n_containers++];
+
+		c->record = records.items[i];
+		records.items[i] = (struct record){ 0 };
+		c->size = df_container_size(eng, c->record.id);
+		df->containers_size += c->size;
+		df->containers_active += c->record.running;
+		df->containers_reclaimable += c->record.running ? 0 : c->size;
+	}
+	return 0;
+}
+
+static int read_images(struct engine *eng, struct engine_df *df, struct err *err)
+{
+	cleanup_image_rows struct image_rows rows = { 0 };
+	int r = images_list_brief(eng, NULL, &rows, err);
+
+	if (r < 0)
+		return r;
+	df->images = xcalloc(rows.n + 1, sizeof(*df->images));
+	for (size_t i = 0; i < rows.n; i++) {
+		struct df_image *image = &df->images[df->n_images++];
+
+		image->row = rows.items[i];
+		rows.items[i] = (struct image_row){ 0 };
+		for (size_t j = 0; j < df->n_containers; j++)
+			image->containers += str_eq(df->containers[j].record.image, image->row.id);
+		df->images_active += image->containers > 0;
+	}
+	return 0;
+}
+
+static int one_number(struct engine *eng, const char *sql, uint64_t *ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r = db_query(eng->db, &stmt, err, sql, "");
+
+	if (r == 0)
+		r = db_step(eng->db, stmt, err);
+	if (r > 0)
+		*ret = (uint64_t)db_column_i64(stmt, 0);
+	return r < 0 ? r : 0;
+}
+
+/* Shared and unique bytes of each image. */
+static int read_sharing(struct engine *eng, struct engine_df *df, struct err *err)
+{
+	static const char sql[] = "SELECT c.image, c.size, (SELECT count(*) FROM content d WHERE"
+				  " d.kind = 'layer' AND d.digest = c.digest)"
+				  " FROM content c WHERE c.kind = 'layer' ORDER BY c.image";
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct df_image *image = NULL;
+	int r = db_query(eng->db, &stmt, err, sql, "");
+
+	while (r >= 0 && (r = db_step(eng->db, stmt, err)) > 0) {
+		cleanup_free char *id = db_column_str(stmt, 0);
+		uint64_t size = (uint64_t)db_column_i64(stmt, 1);
+
+		for (size_t i = 0; (!image || !str_eq(image->row.id, id)) && i < df->n_images; i++)
+			if (str_eq(df->images[i].row.id, id))
+				image = &df->images[i];
+		if (!image || !str_eq(image->row.id, id))
+			continue; /* it came a moment ago */
+		if (db_column_i64(stmt, 2) > 1)
+			image->shared += size;
+		else
+			image->unique += size;
+	}
+	return r;
+}
+
+int engine_df(struct engine *eng, struct engine_df *ret, struct err *err)
+{
+	static const char total[] =
+	    "SELECT coalesce(sum(size), 0) FROM"
+	    " (SELECT DISTINCT digest, size FROM content WHERE kind = 'layer')";
+	static const char used[] =
+	    "SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT digest, size FROM content"
+	    " WHERE kind = 'layer' AND image IN (SELECT image FROM containers))";
+	cleanup_df struct engine_df df = { 0 };
+	uint64_t in_use = 0;
+	int r;
+
+	r = engine_dirs(eng, err);
+	if (r == 0)
+		r = engine_db(eng, err);
+	if (r == 0)
+		r = images_fill_content(eng, err);
+	if (r == 0)
+		r = read_containers(eng, &df, err);
+	if (r == 0)
+		r = read_images(eng, &df, err);
+	if (r == 0)
+		r = read_sharing(eng, &df, err);
+	if (r == 0)
+		r = one_number(eng, total, &df.images_size, err);
+	if (r == 0)
+		r = one_number(eng, used, &in_use, err);
+	if (r < 0)
+		return r;
+	df.images_reclaimable = df.images_size > in_use ? df.images_size - in_use : 0;
+	*ret = df;
+	df = (struct engine_df){ 0 };
+	return 0;
+}

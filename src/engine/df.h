@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much room images and containers take: `inro system df`. */
+#pragma once
+
+#include "engine/images.h"
+#include "engine/record.h"
+
+struct df_image {
+	struct image_row row;
+	uint64_t shared, unique; /* bytes in layers that other images have, too, and in the rest */
+	uint32_t containers;
+};
+struct df_container {
+	struct record record;
+	uint64_t size; /* bytes in the files that it has made or changed */
+};
+struct engine_df {
+	struct df_image *images;
+	size_t n_images;
+	struct df_container *containers;
+	size_t n_containers;
+	uint64_t images_size;        /* each layer once */
+	uint64_t images_reclaimable; /* that no container's image has */
+	uint64_t containers_size, containers_reclaimable;
+	size_t images_active, containers_active;
+};
+/* Of what a container has written. */
+uint64_t df_container_size(struct engine *eng, const char *id);
+int engine_df(struct engine *eng, struct engine_df *ret, struct err *err);
+void engine_df_done(struct engine_df *df);
+#define cleanup_df CLEANUP(engine_df_done)

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/filter.h"
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "base/timeutil.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+void filters_done(struct filters *filters)
+{
+	for (size_t i = 0; i < filters->n; i++) {
+		free(filters->items[i].key);
+		free(filters->items[i].value);
+	}
+	free(filters->items);
+	*filters = (struct filters){ .n = 0 };
+}
+
+static int unknown(const char *key, const char *const *keys, struct err *err)
+{
+	cleanup_buf struct buf list = BUF_INIT;
+	int r;
+
+	for (size_t i = 0; keys[i]; i++)
+		buf_addf(&list, "%s%s", i ? ", " : "", keys[i]);
+	r = err_fail(err, ERR_USAGE, "invalid filter \"%.100s\"", key);
+	return err_hint(err, r, "expected one of %s", buf_str(&list));
+}
+
+int filters_parse(char *const *words, const char *const *keys, struct filters *ret, struct err *err)
+{
+	cleanup_filters struct filters filters = { .n = 0 };
+
+	filters.items = xcalloc(strv_len(words) + 1, sizeof(*filters.items));
+	for (size_t i = 0; words && words[i]; i++) {
+		struct filter *f = &filters.items[filters.n++];
+		const char *eq = strchr(words[i], '=');
+		size_t len = eq ? (size_t)(eq - words[i]) : strlen(words[i]);
+
+		f->negated = eq && len && eq[-1] == '!';
+		f->key = xstrndup(words[i], len - f->negated);
+		f->value = xstrdup(eq ? eq + 1 : "");
+		if (!strv_has((char *const *)keys, f->key) ||
+		    (f->negated && !str_eq(f->key, "label")))
+			return unknown(words[i], keys, err);
+		if (!eq)
+			return err_fail(err, ERR_USAGE,
+					"bad format of filter \"%s\": expected name=value",
+					words[i]);
+	}
+	*ret = filters;
+	filters = (struct filters){ .n = 0 };
+	return 0;
+}
+
+bool filters_have(const struct filters *filters, const char *key)
+{
+	for (size_t i = 0; i < filters->n; i++)
+		if (str_eq(filters->items[i].key, key))
+			return true;
+	return false;
+}
+
+bool filters_any(const struct filters *filters, const char *key,
+		 bool (*fn)(const char *value, const void *data), const void *data)
+{
+	bool given = false;
+
+	for (size_t i = 0; i < filters->n; i++) {
+		if (!str_eq(filters->items[i].key, key))
+			continue;
+		if (fn(filters->items[i].value, data))
+			return true;
+		given = true;
+	}
+	return !given;
+}
+
+static bool has_label(const struct json_map *labels, const char *word)
+{
+	const char *eq = strchr(word, '=');
+	cleanup_free char *key = xstrndup(word, eq ? (size_t)(eq - word) : strlen(word));
+	const char *value = labels ? json_map_get(labels, key) : NULL;
+
+	return value && (!eq || str_eq(value, eq + 1));
+}
+
+bool filters_labels(const struct filters *filters, const struct json_map *labels)
+{
+	for (size_t i = 0; i < filters->n; i++) {
+		const struct filter *f = &filters->items[i];
+
+		if (str_eq(f->key, "label") && has_label(labels, f->value) == f->negated)
+			return false;
+	}
+	return true;
+}
+
+int filters_bool(const struct filters *filters, const char *key, bool *ret_given, bool *ret,
+		 struct err *err)
+{
+	*ret_given = *ret = false;
+	for (size_t i = 0; i < filters->n; i++) {
+		if (!str_eq(filters->items[i].key, key))
+			continue;
+		if (str_parse_bool(filters->items[i].value, ret) < 0)
+			return err_fail(err, ERR_USAGE,
+					"invalid filter \"%s=%s\": expected true or false", key,
+					filters->items[i].value);
+		*ret_given = true;
+	}
+	return 0;
+}
+
+int filter_time(const char *value, int64_t *ret_ns, struct err *err)
+{
+	cleanup_free char *day = xasprintf("%sT00:00:00Z", value);
+	int64_t seconds;
+
+	if (time_parse_rfc3339(value, ret_ns) == 0 || time_parse_rfc3339(day, ret_ns) == 0)
+		return 0;
+	if (str_parse_i64(value, &seconds) == 0 && seconds < INT64_MAX / NS_PER_S &&
+	    seconds > INT64_MIN / NS_PER_S) {
+		*ret_ns = seconds * NS_PER_S;
+		return 0;
+	}
+	if (time_parse_duration(value, ret_ns) == 0) {
+		*ret_ns = time_now_ns() - *ret_ns;
+		return 0;
+	}
+	return err_fail(err, ERR_USAGE,
+			"invalid time \"%s\": expected a date, seconds since 1970 or a duration "
+			"such as 24h",
+			value);
+}
