@@ -57,24 +57,37 @@ static bool is_hashed(const char *dir)
 	return found;
 }
 
+static const char *const ca_dirs[] = { "/etc/ssl/certs",
+				       "/etc/pki/ca-trust/extracted/pem/directory-hash",
+				       "/etc/pki/tls/certs", "/system/etc/security/cacerts" };
+static const char *const ca_files[] = { "/etc/ssl/certs/ca-certificates.crt",
+					"/etc/pki/tls/certs/ca-bundle.crt",
+					"/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" };
+
+/* A variable that just names what is the system's anyway need not cost the reading of all of it. */
+static const char *env_ca(char *const *env, const char *name, const char *const *usual, size_t n)
+{
+	const char *value = strv_env_get(env, name);
+
+	for (size_t i = 0; value && i < n; i++)
+		if (str_eq(value, usual[i]))
+			return NULL;
+	return value && value[0] ? value : NULL;
+}
+
 static void find_certificates(struct http_options *opts)
 {
-	static const char *const dirs[] = { "/etc/ssl/certs",
-					    "/etc/pki/ca-trust/extracted/pem/directory-hash",
-					    "/etc/pki/tls/certs", "/system/etc/security/cacerts" };
-	static const char *const files[] = { "/etc/ssl/certs/ca-certificates.crt",
-					     "/etc/pki/tls/certs/ca-bundle.crt",
-					     "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" };
-
-	/* As OpenSSL and Go have it: each takes the place of what is built in. */
-	opts->ca_dir = strv_env_get(opts->env, "SSL_CERT_DIR");
-	opts->ca_file = strv_env_get(opts->env, "SSL_CERT_FILE");
-	for (size_t i = 0; i < ARRAY_SIZE(dirs) && !opts->ca_dir && !opts->ca_file; i++)
-		if (is_hashed(dirs[i]))
-			opts->ca_dir = dirs[i];
-	for (size_t i = 0; i < ARRAY_SIZE(files) && !opts->ca_dir && !opts->ca_file; i++)
-		if (access(files[i], R_OK) == 0)
-			opts->ca_file = files[i];
+	/* As OpenSSL and Go have it: they take the place of what is built in. */
+	opts->ca_dir = env_ca(opts->env, "SSL_CERT_DIR", ca_dirs, ARRAY_SIZE(ca_dirs));
+	opts->ca_file = env_ca(opts->env, "SSL_CERT_FILE", ca_files, ARRAY_SIZE(ca_files));
+	if (opts->ca_dir || opts->ca_file)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(ca_dirs) && !opts->ca_dir; i++)
+		if (is_hashed(ca_dirs[i]))
+			opts->ca_dir = ca_dirs[i];
+	for (size_t i = 0; i < ARRAY_SIZE(ca_files) && !opts->ca_dir && !opts->ca_file; i++)
+		if (access(ca_files[i], R_OK) == 0)
+			opts->ca_file = ca_files[i];
 }
 
 void session_init(struct session *s, int sock, int retries, int timeout_s, char *const *env)
