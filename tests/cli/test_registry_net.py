@@ -205,12 +205,13 @@ def test_proxy_is_no_way_around_the_rules(root, registries):
 # ---- many at once ----
 
 
-def test_slow_readers_hold_up_nobody_and_take_no_memory(client, registries):
-    reg = registries.start()
+@pytest.mark.parametrize("tls", [False, True])
+def test_slow_readers_hold_up_nobody_and_take_no_memory(client, root, registries, tls):
+    reg = registries.start(tls=tls)
     data = os.urandom(1 << 20) * 64
     name = reg.blob("app", data)
     reg.push("app", "1", [b"layer"])
-    place = endpoint(reg, "app")
+    place = endpoint(reg, "app", certs=reg.certs(root.dir))
     pipes = []
     for _ in range(8):
         read, write = os.pipe()
@@ -229,6 +230,25 @@ def test_slow_readers_hold_up_nobody_and_take_no_memory(client, registries):
     status = pathlib.Path(f"/proc/{client.process.pid}/status").read_text()
     peak = int(status.split("VmHWM:")[1].split()[0])
     assert peak < 40 << 10, f"{peak} kB"
+
+
+def test_registry_that_is_restarted(root, registries):
+    """In the middle of a download: it goes on when the registry is there again."""
+    reg = registries.start()
+    data = os.urandom(1 << 20) * 64
+    name = reg.blob("app", data)
+    with Client(root, "--retries=10") as client:
+        read, write = os.pipe()
+        number = client.send("blob", endpoint(reg, "app"), write, digest=name, size=len(data))
+        os.close(write)
+        with os.fdopen(read, "rb") as f:
+            start = f.read(1 << 20)
+            reg.stop()
+            reader = threading.Timer(1, reg.start_again)
+            reader.start()
+            assert digest(start + f.read()) == name
+            reader.join()
+        assert client.wait(number)["done"] == len(data)
 
 
 def test_time_that_our_reader_takes_does_not_count(root, registries):

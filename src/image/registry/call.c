@@ -100,6 +100,8 @@ static int call_hop(struct job *job, struct call *call, const struct url *base,
 	x->refused = call->foreign ? &refused : NULL;
 	x->seen = call->foreign ? NULL : &job->origin->classes;
 	r = http_perform(job->http, x, err);
+	if (call->own && x->reply.status > 0)
+		__atomic_store_n(&job->origin->answered, true, __ATOMIC_RELAXED);
 	x->refused = NULL;
 	x->authorization = NULL;
 	return r;
@@ -252,12 +254,19 @@ int call_try(struct job *job, struct call *call, struct err *err)
 
 /* ---- further tries ---- */
 
-static bool is_temporary(const struct call *call, int r)
+/* Nobody is there: a wrong name, or, when it was there before, a restart. */
+static bool is_away(struct job *job, const struct call *call)
+{
+	return call->x.failure == HTTP_UNREACHABLE &&
+	       __atomic_load_n(&job->origin->answered, __ATOMIC_RELAXED);
+}
+
+static bool is_temporary(struct job *job, const struct call *call, int r)
 {
 	static const int statuses[] = { 408, 425, 429, 500, 502, 503, 504 };
 
 	if (r < 0)
-		return call->x.failure == HTTP_BROKEN;
+		return call->x.failure == HTTP_BROKEN || is_away(job, call);
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
 		if (call->x.reply.status == statuses[i])
 			return true;
@@ -288,7 +297,7 @@ bool call_again(struct job *job, struct call *call, struct retry *retry, int r,
 {
 	int max = job->last ? job->session->retries : MIRROR_TRIES;
 
-	if (!is_temporary(call, r) || retry->tries >= max)
+	if (!is_temporary(job, call, r) || retry->tries >= max)
 		return false;
 	int64_t ms = pause_ms(call, ++retry->tries, r);
 	if (ms < 0)

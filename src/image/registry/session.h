@@ -32,8 +32,9 @@ struct origin {
 	bool insecure;
 	const struct tls_dir *tls; /* or NULL */
 	unsigned int classes;      /* of its own addresses; atomic */
+	bool answered;             /* it has, once; atomic */
 	pthread_mutex_t lock;      /* the next lines */
-	bool settled, plain;       /* it answered; it speaks http alone */
+	bool settled, plain;       /* whether it speaks TLS is known; it does not */
 	char *warning;             /* the last one that was passed on */
 	pthread_mutex_t auth_lock; /* what follows; held while a token is fetched */
 	bool challenged;
