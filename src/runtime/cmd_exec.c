@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "oci/user.h"
+#include "runtime/cancel.h"
 #include "runtime/cli.h"
 #include "runtime/foreground.h"
 
@@ -185,18 +186,25 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, char **a
 	if (a.preserve_fds < 0)
 		return a.preserve_fds;
 	a.env = env;
-	if (o->detach) {
+	if (!o->detach)
+		r = foreground_begin(&f, false, err);
+	if (!o->detach && !a.console_socket)
+		a.console_fd_out = &f.master;
+	/* It may wait for long: for a container to be resumed. */
+	if (r >= 0)
+		r = a.cancel_fd = cancel_begin(err);
+	if (r >= 0) {
 		r = container_exec(rt, &a, &c, err);
+		fd_close(a.cancel_fd);
+	}
+	if (o->detach) {
 		fd_close(c.pidfd);
 		return r;
 	}
-	r = foreground_begin(&f, false, err);
-	if (!a.console_socket)
-		a.console_fd_out = &f.master;
-	if (r >= 0)
-		r = container_exec(rt, &a, &f.c, err);
-	if (r >= 0)
+	if (r >= 0) {
+		f.c = c;
 		r = foreground_stay(&f);
+	}
 	foreground_done(&f);
 	return r;
 }

@@ -88,6 +88,7 @@ struct exec_args {
 	int preserve_fds;
 	bool ignore_paused; /* it waits until the container is resumed */
 	bool no_new_keyring;
+	int cancel_fd; /* runtime/cancel.h, until the program runs; or 0 */
 };
 /* Returns when the program runs; it is a child of the caller. Whoever waits for it is not needed by
  * the container: a caller that is killed before leaves no process, one killed later leaves it. */

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "runtime/cancel.h"
 #include "runtime/cgroup_priv.h"
 #include "runtime/console.h"
 #include "runtime/exec.h"
@@ -17,6 +18,9 @@
 #include "sys/ns.h"
 #include "sys/pidfd.h"
 #include "sys/uapi.h"
+
+#define KILL_TIMEOUT_MS 10000
+#define KILL_EVERY_MS   100
 
 /* What the runtime's side holds besides struct exec. */
 struct running {
@@ -309,8 +313,11 @@ static int follow(struct running *x, struct err *err)
 	x->due = what_is_due(&x->e);
 	for (;;) {
 		struct sync_msg msg;
-		int r = sync_recv(x->sync, &msg, err);
+		/* Once the program runs, signals are for it. */
+		int r = cancel_wait(x->exec_seen ? -EBADF : x->e.args->cancel_fd, x->sync, err);
 
+		if (r >= 0)
+			r = sync_recv(x->sync, &msg, err);
 		if (r < 0)
 			return r;
 		if (r == 0)
@@ -327,15 +334,25 @@ static int follow(struct running *x, struct err *err)
 	}
 }
 
+/* On cgroup v1 one that is frozen ignores even this, until somebody thaws it: then it dies before
+ * it does anything. That the user has paused the container must hold. */
+static void kill_one(const struct running *x, struct container *p)
+{
+	for (int waited = 0; waited < KILL_TIMEOUT_MS; waited += KILL_EVERY_MS)
+		if (pidfd_kill_child(&p->pidfd, p->pid, KILL_EVERY_MS) ||
+		    cgroup_paths_frozen(x->e.st.pub.cgroup_paths))
+			return;
+}
+
 /* The stage may have made the process, and may have told so behind what failed here. From now on
  * nobody can send, and without that nothing is executed. */
 static void kill_all(struct running *x)
 {
 	if (x->sync >= 0)
 		shutdown(x->sync, SHUT_RD);
-	pidfd_kill_child(&x->stage.pidfd, x->stage.pid);
+	kill_one(x, &x->stage);
 	sync_drain_process(x->sync, &x->process);
-	pidfd_kill_child(&x->process.pidfd, x->process.pid);
+	kill_one(x, &x->process);
 }
 
 static void done(struct running *x)

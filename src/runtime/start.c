@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "runtime/cancel.h"
+#include "runtime/cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
 #include "runtime/notify.h"
@@ -13,6 +14,7 @@
 #include "sys/pidfd.h"
 
 #define KILL_TIMEOUT_MS 10000
+#define KILL_EVERY_MS   100
 
 static int check_created(const struct state *st, struct err *err)
 {
@@ -106,11 +108,17 @@ static int run_poststart(const struct state *st, int cancel_fd, struct err *err)
 
 static void kill_init(const struct state *st)
 {
-	cleanup_fd int pidfd = state_pidfd(st);
+	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
 
-	/* Whoever looks next shall see it stopped. */
-	if (pidfd_kill(pidfd, SIGKILL) >= 0)
-		pidfd_poll(pidfd, KILL_TIMEOUT_MS);
+	if (state_kill(st, SIGKILL) < 0)
+		return;
+	cgroup_open(st->pub.cgroup_paths, &cg, NULL);
+	/* Whoever looks next shall see it stopped. A hook may have paused it. */
+	for (int waited = 0; waited < KILL_TIMEOUT_MS; waited += KILL_EVERY_MS) {
+		if (state_wait_end(st, KILL_EVERY_MS) != 0)
+			return;
+		cgroup_thaw_to_die(&cg);
+	}
 }
 
 /* The container's socket, before its program can miss it. A container that was created without
@@ -126,10 +134,10 @@ static int listen_ready(int dir, const char *host, int *ret_sock, struct err *er
 static int wait_ready(int sock, const char *host, const struct state *st, int cancel_fd,
 		      struct err *err)
 {
-	cleanup_fd int pidfd = sock < 0 ? -EBADF : state_pidfd(st);
+	cleanup_fd int pidfd = state_pidfd(st);
 	const struct container process = { .pid = st->pub.pid, .pidfd = pidfd };
 
-	if (sock < 0 || pidfd == -ESRCH)
+	if (pidfd == -ESRCH)
 		return 0;
 	return notify_wait(sock, host, &process, cancel_fd, err);
 }
@@ -159,8 +167,11 @@ static int start(const struct runtime *rt, const char *id, const char *notify_ho
 	r = follow(conn, &st, cancel_fd, err);
 	if (r >= 0)
 		r = run_poststart(&st, cancel_fd, err);
-	if (r >= 0)
+	if (r >= 0 && notify >= 0) {
+		/* For long, maybe, and others may want to do something with what runs. */
+		state_unlock(dir);
 		r = wait_ready(notify, notify_host, &st, cancel_fd, err);
+	}
 	/* runtime-spec runtime.md: a hook that fails stops the container. */
 	if (r < 0)
 		kill_init(&st);

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
 #include "oci/user.h"
 #include "runtime/cgroup.h"
 #include "runtime/state.h"
@@ -174,6 +175,27 @@ int state_dir_open(const struct runtime *rt, const char *id, int lock, struct er
 	if (lock && dir_removed(fd))
 		return err_fail(err, ERR_NOT_FOUND, "container \"%s\" does not exist", id);
 	return take_fd(fd);
+}
+
+int state_lock(int dir, int timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
+	int64_t end = time_monotonic_ns() + timeout_ms * INT64_C(1000000);
+	int r;
+
+	while ((r = flock(dir, LOCK_EX | LOCK_NB) < 0 ? -errno : 0) < 0) {
+		if (r != -EAGAIN && r != -EINTR)
+			return r;
+		if (time_monotonic_ns() >= end)
+			return -EAGAIN;
+		nanosleep(&pause, NULL);
+	}
+	return dir_removed(dir) ? -ENOENT : 0;
+}
+
+void state_unlock(int dir)
+{
+	flock(dir, LOCK_UN);
 }
 
 int state_dir_remove(const struct runtime *rt, const char *id, struct err *err)

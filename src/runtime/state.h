@@ -37,6 +37,10 @@ struct state {
 int state_dir_create(const struct runtime *rt, const char *id, struct err *err);
 /* Opens and locks (LOCK_EX, LOCK_SH, or 0: no lock). ERR_NOT_FOUND. dirfd or -errno. */
 int state_dir_open(const struct runtime *rt, const char *id, int lock, struct err *err);
+/* Locks what was opened without, or unlocked: waits for it so long. 0, -EAGAIN: somebody has it,
+ * -ENOENT: the container was deleted meanwhile. */
+int state_lock(int dir, int timeout_ms);
+void state_unlock(int dir);
 int state_dir_remove(const struct runtime *rt, const char *id, struct err *err);
 
 /* What is known of a container before it is made. *st is zeroed before. */

@@ -48,15 +48,18 @@ int pidfd_wait(int pidfd, siginfo_t *ret_info)
 	return 0;
 }
 
-void pidfd_kill_child(int *pidfd, pid_t pid)
+bool pidfd_kill_child(int *pidfd, pid_t pid, int timeout_ms)
 {
 	if (*pidfd < 0)
-		return;
+		return true;
 	/* Not reaped yet: where pidfds can't signal, its pid is as sure. */
 	if (pidfd_kill(*pidfd, SIGKILL) < 0)
 		kill(pid, SIGKILL);
+	if (timeout_ms >= 0 && pidfd_poll(*pidfd, timeout_ms) == 0)
+		return false;
 	pidfd_wait(*pidfd, NULL);
 	*pidfd = fd_close(*pidfd);
+	return true;
 }
 
 /* The line "Pid:\t123" of fdinfo: -1 when it has exited, 0 when it is not in our pid namespace. */

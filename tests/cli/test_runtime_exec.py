@@ -344,6 +344,37 @@ def test_paused(root):
         assert p.wait(10) == 0
 
 
+def is_runtime(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"inro-runtime")
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("signo, options", [(signal.SIGTERM, []), (signal.SIGINT, []),
+                                            (signal.SIGTERM, ["--detach"])])
+def test_waiting_for_a_paused_container_can_be_interrupted(root, signo, options):
+    """The container stays paused; what was to be executed is never. On cgroup v1 the process that
+    would have stays frozen, with what it was given: so the message goes to a file."""
+    box = Box(root)
+    root.runtime("pause", "c1").ok()
+    with open(root.dir / "said", "w+") as said, root.popen(
+            *root.runtime_argv("exec", "--ignore-paused", "--pid-file", root.dir / "pid", *options,
+                               "c1", "touch", "/ran"), stdout=said, stderr=said) as p:
+        with pytest.raises(subprocess.TimeoutExpired):
+            p.wait(0.5)
+        p.send_signal(signo)
+        assert p.wait(10) == 255
+        said.seek(0)
+        assert f"interrupted by signal {int(signo)}" in said.read()
+    assert not (root.dir / "pid").exists()
+    assert json.loads(root.runtime("state", "c1").out)["status"] == "paused"
+    pids = json.loads(root.runtime("ps", "--format", "json", "c1").out)
+    root.runtime("resume", "c1").ok()
+    harness.wait_for(lambda: not any(map(is_runtime, pids)))
+    box.sh("test -e /ran").fails(code=1)
+
+
 # --- what config.json says ---
 
 

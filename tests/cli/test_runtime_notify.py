@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -118,6 +119,43 @@ def test_run(anyone, systemd):
     assert systemd.hear() == ready(process.pid)
     assert systemd.hear(0) is None and not systemd.fds
     assert not (anyone.runtime_root / "c1").exists()
+
+
+@pytest.mark.parametrize("by_start", [False, True])
+def test_others_go_on_while_it_is_waited_for(anyone, systemd, by_start):
+    """No lock is held: a container that never gets ready can be looked at, killed and deleted."""
+    b = service(anyone, "trap 'exit 0' USR1; touch /tmp/runs; while :; do usleep 20000; done")
+    if by_start:
+        detached(anyone, "create", "--bundle", b.path, "c1", **systemd.env)
+        process = start_runtime(anyone, systemd, "start", "c1")
+    else:
+        process = start_runtime(anyone, systemd, "run", "-d", "--bundle", b.path, "c1")
+    harness.wait_for(lambda: (b.rootfs / "tmp/runs").exists())
+    still_runs(process)
+    began = time.monotonic()
+    assert json.loads(anyone.runtime("state", "c1").ok().out)["status"] == "running"
+    anyone.runtime("delete", "c1").fails("not stopped")
+    anyone.runtime("kill", "c1", "USR1").ok()
+    anyone.runtime("delete", "--force", "c1").ok()
+    assert time.monotonic() - began < 5
+    end(process)
+    anyone.runtime("state", "c1").fails("does not exist")
+
+
+def test_interrupted_after_somebody_else_has_deleted_it(anyone, systemd):
+    """What has the same name by then is another's."""
+    b = service(anyone, "touch /tmp/runs; sleep 100")
+    process = start_runtime(anyone, systemd, "run", "-d", "--bundle", b.path, "c1")
+    harness.wait_for(lambda: (b.rootfs / "tmp/runs").exists())
+    still_runs(process)
+    process.send_signal(signal.SIGSTOP)
+    anyone.runtime("delete", "--force", "c1").ok()
+    detached(anyone, "create", "--bundle", b.path, "c1")
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
+    end(process)
+    assert json.loads(anyone.runtime("state", "c1").ok().out)["status"] == "created"
+    anyone.runtime("delete", "--force", "c1").ok()
 
 
 def test_last_word(anyone, systemd):

@@ -229,3 +229,19 @@ def test_unprivileged_without_a_freezer(user):
     else:
         user.runtime("pause", "c1").fails("pausing container c1", "freezer", "hint:", code=1)
         assert status(user) == "running"
+
+
+@pytest.mark.parametrize("kind", ["poststart", "createRuntime"])
+def test_a_hook_may_pause_its_own_container(root, kind):
+    """Under the lock of the command that waits for the hook; and then the hook fails."""
+    b = root.bundle("sleep", "100")
+    pause = " ".join(map(str, root.runtime_argv("pause", "c1")))
+    b.config["hooks"] = {kind: [{"path": "/bin/sh", "args": [
+        "sh", "-c", f"cat >/dev/null; {pause}; echo $? >{root.dir}/code; exit 1"]}]}
+    b.save()
+    began = time.monotonic()
+    root.runtime("run", "--detach", "--bundle", b.path, "c1", stdout=None, timeout=30).fails(
+        "poststart" if kind == "poststart" else "createRuntime", code=1)
+    assert time.monotonic() - began < 8
+    assert (root.dir / "code").read_text() == "0\n"
+    root.runtime("state", "c1").fails("does not exist")

@@ -68,7 +68,7 @@ static void test_only_a_child_is_taken(void **state)
 	fd_close(pair[1]);
 	sync_drain_process(pair[0], &c);
 	assert_int_equal(c.pid, pid);
-	pidfd_kill_child(&c.pidfd, c.pid);
+	assert_true(pidfd_kill_child(&c.pidfd, c.pid, -1));
 	fd_close(pair[0]);
 	fd_close(pidfd);
 	fd_close(own);

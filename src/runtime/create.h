@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between create.c and its part. */
+#pragma once
+
+#include "runtime/cgroup.h"
+#include "runtime/prepare.h"
+#include "runtime/state.h"
+#include "runtime/sync.h"
+
+/* A creation under way; everything that has to be undone is visible here. */
+struct creation {
+	const struct runtime *rt;
+	const struct create_args *args;
+	struct init in;
+	struct buf bpf;
+	struct state st;
+	struct cgroup cg;
+	int dir;  /* state directory, locked */
+	int sync; /* our end */
+	int console_sock;
+	int notify;                   /* socket in the container's directory */
+	struct container stage, init; /* the init may be the stage first (in.outside) */
+	int netns_helper;             /* pidfd */
+	unsigned int due;             /* sync_admit() */
+	bool dir_made, cgroup_made, pid_file_made, exec_seen, entered;
+	bool lost; /* the container belongs to somebody who deletes it */
+};
+
+/* create_follow.c, behind the clone: what is set up while the init mounts, and what it asks for
+ * until it waits for start, or has executed the program. */
+int create_set_up(struct creation *c, struct err *err);
+int create_follow(struct creation *c, struct err *err);
