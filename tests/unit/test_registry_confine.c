@@ -98,17 +98,17 @@ static int is_only_a_client(const void *data)
 	return 0;
 }
 
-static void test_files(void **state)
+static void test_reads_no_files(void **state)
 {
 	child_run(reads_no_files, NULL);
 }
 
-static void test_user(void **state)
+static void test_becomes_nobody(void **state)
 {
 	child_run(is_nobody, NULL);
 }
 
-static void test_calls(void **state)
+static void test_is_only_a_client(void **state)
 {
 	child_run(is_only_a_client, NULL);
 }
@@ -122,9 +122,9 @@ static void test_in_a_user_namespace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_user),
-		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_reads_no_files),
+		cmocka_unit_test(test_becomes_nobody),
+		cmocka_unit_test(test_is_only_a_client),
 		cmocka_unit_test(test_in_a_user_namespace),
 	};
 
