@@ -3,7 +3,8 @@
 
 #include "base/str.h"
 
-#define GAP 3
+#define GAP       3
+#define WIDTH_MIN 10 /* of a column with its gap */
 
 struct table {
 	size_t columns, rows, cap;
@@ -58,7 +59,8 @@ void table_write(const struct table *t, bool with_header, struct buf *out)
 	for (size_t row = first; row < t->rows; row++) {
 		for (size_t col = 0; col < t->columns; col++) {
 			const char *cell = t->cells[row * t->columns + col];
-			size_t pad = widest[col] - width(cell) + GAP;
+			size_t full = widest[col] + GAP > WIDTH_MIN ? widest[col] + GAP : WIDTH_MIN;
+			size_t pad = full - width(cell);
 
 			buf_adds(out, cell);
 			/* nothing behind the last column */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Columns of text as docker prints them: header row, cells padded to the widest, three spaces
- * between. */
+ * between, at least ten characters in all. */
 #pragma once
 
 #include "base/buf.h"

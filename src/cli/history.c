@@ -110,6 +110,9 @@ static const struct cli_field fields[] = {
 static const struct cli_table table = { fields, ARRAY_SIZE(fields),
 					"ID CreatedSince CreatedBy Size Comment" };
 
+static const struct cli_table table_exact = { fields, ARRAY_SIZE(fields),
+					      "ID CreatedAt CreatedBy Size Comment" };
+
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct history_options *o = options;
@@ -119,7 +122,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	cleanup_buf struct buf ids = BUF_INIT;
 	int r;
 
-	r = cli_list_new(&table, o->format, true, &list, err);
+	r = cli_list_new(o->exact ? &table_exact : &table, o->format, true, &list, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)

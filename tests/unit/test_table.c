@@ -12,20 +12,20 @@ static void test_table(void **state)
 	struct buf out = BUF_INIT;
 
 	table_write(t, true, &out);
-	assert_string_equal(buf_str(&out), "NAME   SIZE   NOTE\n");
+	assert_string_equal(buf_str(&out), "NAME      SIZE      NOTE\n");
 	buf_reset(&out);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		table_row(t, rows[i]);
 	table_write(t, true, &out);
-	assert_string_equal(buf_str(&out), "NAME     SIZE      NOTE\n"
-					   "a        1         x\n"
-					   "größer   1234567   \n"
-					   "                   last\n");
+	assert_string_equal(buf_str(&out), "NAME      SIZE      NOTE\n"
+					   "a         1         x\n"
+					   "größer    1234567   \n"
+					   "                    last\n");
 	buf_reset(&out);
 	table_write(t, false, &out);
-	assert_string_equal(buf_str(&out), "a        1         x\n"
-					   "größer   1234567   \n"
-					   "                   last\n");
+	assert_string_equal(buf_str(&out), "a         1         x\n"
+					   "größer    1234567   \n"
+					   "                    last\n");
 	table_free(t);
 	table_free(NULL);
 	buf_done(&out);
