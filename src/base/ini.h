@@ -4,13 +4,13 @@
  *
  *   [section]                  letters, digits, "_" and "-"
  *   [section "subject"]        the subject is any text without quotes
- *   key = value                key: letters, digits, "_", "-", ".", "/"; spaces around the value don't
- *                              count; a value in double quotes is what is between them
- *   # comment, ; comment       also behind spaces; not behind a value
+ *   key = value                letters, digits, "_", "-", ".", "/"; "..." around the value
+ *   # comment, ; comment       also after spaces; not after a value
  *
- * or empty. Nothing is cut or guessed: what doesn't look like this, isn't UTF-8, holds control
- * characters or is over a limit is an error with the line's number. (libinih shortens a section's
- * name to 50 bytes and continues with it, and doesn't tell line numbers.)
+ * or empty. Spaces around a value don't count but in quotes. Nothing is cut or guessed: what
+ * doesn't look like this, isn't UTF-8, holds control characters or is over a limit is an error with
+ * the line's number. (libinih shortens a section's name to 50 bytes and continues with it, and
+ * doesn't tell line numbers.)
  */
 #pragma once
 

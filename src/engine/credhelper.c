@@ -143,16 +143,16 @@ int credhelper_store(const char *helper, const char *server, const struct regist
 {
 	CLEANUP(wipe) struct buf in = BUF_INIT;
 	cleanup_buf struct buf out = BUF_INIT;
-	const bool token = auth->identity_token;
-	struct answer a = {
-		.server = xstrdup(server),
-		.username = token ? (char[]){ TOKEN_USER } : auth->username,
-		.secret = token ? auth->identity_token : auth->password,
-	};
+	cleanup_free char *name = xstrdup(server);
+	char token[] = TOKEN_USER;
+	struct answer a = { .server = name, .username = auth->username, .secret = auth->password };
 	int r;
 
+	if (auth->identity_token) {
+		a.username = token;
+		a.secret = auth->identity_token;
+	}
 	json_write(&answer_desc, &a, 0, &in);
-	free(a.server);
 	r = ask(helper, "store", &in, &out, err);
 	return r > 0 ? fail_status(helper, "store", r, &out, err) : r;
 }

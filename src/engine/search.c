@@ -66,15 +66,15 @@ static int ask(struct engine *eng, struct registry_conn *conn,
 	return registry_fetch(conn, req, doc, NULL, err);
 }
 
-/* Takes the answer's texts over; they come from the network and go to a terminal. */
-static void take(struct search_results *to, const char *registry, struct answer *from)
+/* The texts come from the network and go to a terminal. */
+static void add(struct search_results *to, const char *registry, const struct answer *from)
 {
 	for (size_t i = 0; i < from->results.n; i++) {
-		struct found *f = &from->results.items[i];
+		const struct found *f = &from->results.items[i];
 		bool hub = str_eq(registry, HUB);
 		struct search_result r = {
 			.name = hub ? xstrdup(f->name) : xasprintf("%s/%s", registry, f->name),
-			.description = f->description ? take_ptr(f->description) : xstrdup(""),
+			.description = xstrdup(f->description ? f->description : ""),
 			.stars = f->stars,
 			.official = f->official,
 			.automated = f->automated,
@@ -106,7 +106,7 @@ static int search_one(struct engine *eng, struct registry_conn *conn, const char
 		r = json_parse(&answer_desc, &answer, buf_str(&doc), doc.len, "answer", err);
 	if (r < 0)
 		return err_wrap(err, r, "searching %s", registry);
-	take(to, registry, &answer);
+	add(to, registry, &answer);
 	json_free(&answer_desc, &answer);
 	return 0;
 }

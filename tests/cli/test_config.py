@@ -53,7 +53,7 @@ def test_get(anyone, conf):
     assert get("registry.docker.io.mirror").ok().out == "m.example\nn.example\n"
     assert get("transfer.timeout").ok().out == "60s\n"
     assert get("registry.quay.io.mirror").ok().out == ""
-    get("transfer.timeot").fails('unknown setting "timeot" in [transfer]', 'mean "timeout"?')
+    get("transfer.time_out").fails('unknown setting "time_out" in [transfer]', 'mean "timeout"?')
 
 
 def test_option_comes_before_environment(anyone, conf):
