@@ -13,6 +13,7 @@ static struct {
 	int fd;
 	enum log_format format;
 	enum log_level level;
+	unsigned int warnings_left; /* 0: no limit */
 } sink = { .prog = "inro", .fd = STDERR_FILENO, .format = LOG_PLAIN, .level = LOG_WARN };
 
 static const char *const level_names[] = {
@@ -28,6 +29,23 @@ void log_setup(const char *prog, int fd, enum log_format format, enum log_level 
 	sink.fd = fd;
 	sink.format = format;
 	sink.level = level;
+}
+
+void log_limit_warnings(unsigned int max)
+{
+	sink.warnings_left = max + 2;
+}
+
+/* Counts a warning. False: it is one too many. */
+static bool warning_passes(const char **ret_text)
+{
+	if (sink.warnings_left == 0)
+		return true;
+	if (sink.warnings_left == 1)
+		return false;
+	if (--sink.warnings_left == 1)
+		*ret_text = NULL;
+	return true;
 }
 
 int log_fd(void)
@@ -74,12 +92,18 @@ void log_msg(enum log_level level, const char *fmt, ...)
 {
 	cleanup_buf struct buf line = BUF_INIT;
 	char text[2048], when[TIME_RFC3339_MAX];
+	const char *last = "";
 	va_list ap;
 
 	if (level < sink.level || sink.fd < 0)
 		return;
+	if (level == LOG_WARN && !warning_passes(&last))
+		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	if (last)
+		vsnprintf(text, sizeof(text), fmt, ap);
+	else
+		snprintf(text, sizeof(text), "further warnings are left out");
 	va_end(ap);
 	switch (sink.format) {
 	case LOG_PLAIN:

@@ -78,21 +78,29 @@ static int lower_find(struct image_store *store, const struct staging *st, char 
 	return -ENOENT;
 }
 
-/* Rootless, in the user namespace: for what belongs to others or is below what does. */
+/* Rootless, in the user namespace: for what belongs to others or is below what does. One process
+ * for each lower layer, however many directories there are. */
 static int adopt_mapped(struct image_store *store, const struct staging *st, char *const *diff_ids,
-			size_t k, int to, const char *path, struct err *err)
+			size_t k, int to, char *const *paths, struct err *err)
 {
-	int r = -ENOENT;
+	cleanup_strv char **left = strv_copy(paths);
+	int r = 0;
 
-	while (r == -ENOENT && k-- > 0) {
+	while (r == 0 && strv_len(left) > 0 && k-- > 0) {
 		bool staged;
+		char **missing = NULL;
 		cleanup_fd int layer = layer_open_any(store, st, diff_ids[k], &staged);
 
-		r = layer < 0 ? layer : layer_own(store, layer, to, path, err);
+		if (layer < 0)
+			return err_errno(err, -layer, "opening layer %s", diff_ids[k]);
+		r = layer_own(store, layer, to, left, &missing, err);
+		strv_free(left);
+		left = missing;
 	}
-	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP ? 0 : r;
+	return r;
 }
 
+/* 1: it is for adopt_mapped(). */
 static int adopt_path(struct image_store *store, const struct staging *st, char *const *diff_ids,
 		      size_t k, int layer, const char *path, struct err *err)
 {
@@ -109,16 +117,15 @@ static int adopt_path(struct image_store *store, const struct staging *st, char 
 		if (r < 0 || fstat(from, &want) < 0)
 			return r;
 	}
-	if (!store->rootless || from == -ENOENT ||
-	    (from >= 0 && want.st_uid == geteuid() && want.st_gid == getegid()))
-		return 0;
-	return adopt_mapped(store, st, diff_ids, k, layer, path, err);
+	return store->rootless && from != -ENOENT &&
+	       (from < 0 || want.st_uid != geteuid() || want.st_gid != getegid());
 }
 
 int adopt_layer(struct image_store *store, const struct staging *st, char *const *diff_ids,
 		size_t k, struct err *err)
 {
 	struct apply_result info = { 0 };
+	cleanup_strv char **mapped = NULL;
 	bool staged;
 	cleanup_fd int layer = layer_open_any(store, st, diff_ids[k], &staged);
 	int r = 0;
@@ -129,8 +136,13 @@ int adopt_layer(struct image_store *store, const struct staging *st, char *const
 		return 0;
 	r = layer_info_staged(st, diff_ids[k], &info, err);
 	/* Children first: a parent that was given away may be closed to this process. */
-	for (size_t i = strv_len(info.implied); r == 0 && i-- > 0;)
+	for (size_t i = strv_len(info.implied); r >= 0 && i-- > 0;) {
 		r = adopt_path(store, st, diff_ids, k, layer, info.implied[i], err);
+		if (r > 0)
+			strv_add(&mapped, info.implied[i]);
+	}
+	if (r >= 0)
+		r = adopt_mapped(store, st, diff_ids, k, layer, mapped, err);
 	json_free(&apply_result_desc, &info);
 	return r;
 }

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/layer_run.h"
+#include "image/partial.h"
 #include "image/store.h"
 #include "oci/digest.h"
 
@@ -46,7 +47,8 @@ int image_remove_tree(struct image_store *store, const char *rel_path, struct er
 
 /* ---- when ---- */
 
-#define MARKER "collect"
+#define MARKER         "collect"
+#define PARTIAL_AGE_NS (7 * 24 * 3600 * INT64_C(1000000000))
 
 int image_collect_begin(struct image_store *store, struct err *err)
 {
@@ -163,6 +165,7 @@ int image_collect(struct image_store *store, char *const *blobs, char *const *di
 		r = collect_dir(&co, "blobs/sha256", collect_blob, err);
 	if (r == 0)
 		r = collect_dir(&co, "layers", collect_layer, err);
+	co.freed += partial_collect(store, PARTIAL_AGE_NS);
 	/* What lies in the trash is out of everybody's way. */
 	image_store_unlock(store);
 	staging_done(store, &co.trash);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pwd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 
@@ -404,13 +405,37 @@ void layer_unpack_abort(struct layer_unpack *un)
 
 /* ---- small jobs ---- */
 
-int layer_own(struct image_store *store, int like_fd, int dir_fd, const char *path, struct err *err)
+int layer_own(struct image_store *store, int like_fd, int dir_fd, char *const *paths,
+	      char ***ret_missing, struct err *err)
 {
-	cleanup_free char *relative = xasprintf("./%s", path);
-	const char *args[] = { "own", relative, NULL };
-	struct layer_job job;
+	static const char *const args[] = { "own", NULL };
 	cleanup_buf struct buf doc = BUF_INIT;
+	struct apply_result missing = { 0 };
+	struct layer_job job;
+	int r = 0;
 
-	int r = layer_start(store, args, like_fd, dir_fd, true, &job, err);
-	return r < 0 ? r : layer_finish(&job, &doc, err);
+	cleanup_fd int list = memfd_create("paths", MFD_CLOEXEC);
+	for (size_t i = 0; r == 0 && list >= 0 && paths[i]; i++)
+		r = io_write(list, paths[i], strlen(paths[i]) + 1);
+	if (list < 0 || r < 0 || lseek(list, 0, SEEK_SET) < 0)
+		return err_errno(err, r < 0 ? -r : errno, "listing directories");
+	const struct proc_fd more = { list, LAYER_FD_PATHS };
+	const struct layer_start start = {
+		.args = args,
+		.in_fd = like_fd,
+		.dir_fd = dir_fd,
+		.userns = store->rootless,
+		.more = &more,
+		.n_more = 1,
+	};
+	r = job_start(&start, &job, err);
+	if (r == 0)
+		r = layer_finish(&job, &doc, err);
+	if (r == 0)
+		r = json_parse(&apply_result_desc, &missing, buf_str(&doc), doc.len,
+			       "answer of " PROGRAM, err);
+	if (r == 0)
+		*ret_missing = take_ptr(missing.implied);
+	json_free(&apply_result_desc, &missing);
+	return r;
 }

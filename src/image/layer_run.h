@@ -54,7 +54,7 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 /* Waits for the end. ret's digests and sizes are those of the hashing stages. */
 int layer_unpack_finish(struct layer_unpack *un, struct apply_result *ret, struct err *err);
 void layer_unpack_abort(struct layer_unpack *un);
-/* Gives the directory path below dir_fd the owner, mode and times that it has below like_fd, where
- * a rootless process itself may not. -ENOENT when like_fd has none. */
-int layer_own(struct image_store *store, int like_fd, int dir_fd, const char *path,
-	      struct err *err);
+/* Gives the directories paths below dir_fd the owner, mode and times that they have below like_fd,
+ * where a rootless process itself may not. *ret_missing: those that like_fd lacks. */
+int layer_own(struct image_store *store, int like_fd, int dir_fd, char *const *paths,
+	      char ***ret_missing, struct err *err);

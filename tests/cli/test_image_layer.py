@@ -400,6 +400,37 @@ def test_owners_out_of_range(unpack):
         unpack.fails(tar(entry("f", "x", uid=uid)), "out of range")
 
 
+def test_attributes_that_an_image_may_have(unpack):
+    """Those that the host's programs or the kernel believe are not among them."""
+    names = ("trusted__other", "security__ima", "security__selinux", "user__overlay__redirect")
+    tree, _, done = unpack(tar(xattr("f", user__kept="yes", **{name: "x" for name in names})))
+    done.ok()
+    assert tree[b"f"]["xattrs"].get("user.kept") == b"yes"
+    assert not set(tree[b"f"]["xattrs"]) & {name.replace("__", ".") for name in names}
+    for name in names:
+        assert f"attribute {name.replace('__', '.')} left out" in done.err
+
+
+def test_warnings_have_a_limit(unpack):
+    members = [xattr(f"f{i}", trusted__x="y") for i in range(500)]
+    tree, _, done = unpack(tar(*members))
+    done.ok()
+    assert len(tree) == 501
+    assert len(done.err.splitlines()) == 21
+    assert done.err.splitlines()[-1].endswith("further warnings are left out")
+
+
+def test_many_directories_without_an_entry(unpack):
+    """Those that are named after all are not among the implied ones."""
+    paths = [f"a{i}/b/c" for i in range(500)]
+    members = [entry(path + "/f", "x") for path in paths]
+    members += [entry(path + "/", mode=0o700) for path in paths]
+    _, doc, done = unpack(tar(*members))
+    done.ok()
+    assert sorted(doc["implied"]) == sorted(["."] + [p for i in range(500)
+                                                     for p in (f"a{i}", f"a{i}/b")])
+
+
 # ---- stages ----
 
 def test_the_beginning_comes_from_the_partial_file(unpack):

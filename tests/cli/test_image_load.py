@@ -105,6 +105,22 @@ def test_directories_without_entries_take_on_the_lower_ones(anyone):
     assert tree[b"var"]["perm"] == 0o750
 
 
+def test_directories_of_others_are_taken_on_together(anyone):
+    """Rootless only the user namespace's root can give them away: one process for all of them."""
+    names = [f"d{i}/e" for i in range(40)]
+    lower = tar(*(entry(name, kind=tarfile.DIRTYPE, mode=0o711, uid=7, gid=8) for name in
+                  [part for name in names for part in (name[:-2], name)]))
+    middle = tar(entry("d0/", mode=0o755, uid=9))
+    upper = tar(*(entry(name + "/f", "x") for name in names), entry("new/f", "x"))
+    load(anyone, docker_archive([lower, middle, upper])).ok()
+    tree, below = layer_tree(anyone, upper), layer_tree(anyone, lower)
+    for name in names:
+        for path in (os.fsencode(name[:-2]), os.fsencode(name)):
+            want = layer_tree(anyone, middle)[path] if path == b"d0" else below[path]
+            assert (tree[path]["owner"], tree[path]["perm"]) == (want["owner"], want["perm"])
+    assert tree[b"new"]["perm"] == 0o755
+
+
 @pytest.mark.parametrize("compress", ["plain", "gzip", "zstd"])
 def test_oci_archive(anyone, compress):
     layout = Layout()

@@ -55,10 +55,22 @@ static void test_levels(void **state)
 	log_error("nowhere");
 }
 
+static void test_warnings_are_limited(void **state)
+{
+	log_limit_warnings(2);
+	assert_logged("prog: warning: x\n", LOG_PLAIN, LOG_WARN, LOG_WARN, "x");
+	assert_logged("prog: warning: x\n", LOG_PLAIN, LOG_WARN, LOG_WARN, "x");
+	assert_logged("prog: warning: further warnings are left out\n", LOG_PLAIN, LOG_WARN,
+		      LOG_WARN, "x");
+	assert_logged("", LOG_PLAIN, LOG_WARN, LOG_WARN, "x");
+	assert_logged("prog: x\n", LOG_PLAIN, LOG_WARN, LOG_ERROR, "x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_formats),
-					    cmocka_unit_test(test_levels) };
+					    cmocka_unit_test(test_levels),
+					    cmocka_unit_test(test_warnings_are_limited) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

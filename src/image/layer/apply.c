@@ -14,11 +14,12 @@
 #include "image/layer/meta.h"
 #include "image/layer/tar.h"
 
-#define DIR_PATHS_MAX (256u << 20) /* bytes of directory names kept for their times */
-#define IMPLIED_MAX   20000
-#define WHITEOUT      ".wh."
-#define WHITEOUT_OPQ  ".wh..wh..opq"
-#define WHITEOUT_META ".wh..wh."
+#define DIR_PATHS_MAX     (256u << 20) /* bytes of directory names kept for their times */
+#define IMPLIED_MAX       20000
+#define IMPLIED_BYTES_MAX (4u << 20)
+#define WHITEOUT          ".wh."
+#define WHITEOUT_OPQ      ".wh..wh..opq"
+#define WHITEOUT_META     ".wh..wh."
 
 int apply_remember_dir(struct apply *ap, const char *path, struct archive_entry *entry,
 		       struct err *err)
@@ -79,6 +80,45 @@ static int parents_uncover(struct apply *ap, const char *path, struct err *err)
 
 /* ---- directories that the archive does not name ---- */
 
+static int names_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Leaves those out that got an entry of their own later: they are among the named ones. */
+static void implied_filter(struct apply *ap)
+{
+	cleanup_free char **named = xcalloc(ap->n_dirs + 1, sizeof(*named));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ap->n_dirs; i++)
+		named[i] = ap->dirs[i].path;
+	qsort(named, ap->n_dirs, sizeof(*named), names_compare);
+	for (size_t i = 0; i < ap->n_implied; i++) {
+		if (bsearch(&ap->implied[i], named, ap->n_dirs, sizeof(*named), names_compare))
+			free(ap->implied[i]);
+		else
+			ap->implied[kept++] = ap->implied[i];
+	}
+	if (ap->implied)
+		ap->implied[kept] = NULL;
+	ap->n_implied = kept;
+}
+
+static int implied_add(struct apply *ap, const char *path, struct err *err)
+{
+	ap->implied_bytes += strlen(path);
+	if (ap->n_implied >= IMPLIED_MAX || ap->implied_bytes > IMPLIED_BYTES_MAX)
+		return err_fail(err, ERR_LIMIT,
+				"more than %d directories without an entry of their own, or %u "
+				"bytes of their names",
+				IMPLIED_MAX, IMPLIED_BYTES_MAX);
+	if (!ap->implied)
+		ap->implied = xcalloc(IMPLIED_MAX + 2, sizeof(*ap->implied));
+	ap->implied[ap->n_implied++] = xstrdup(path);
+	return 0;
+}
+
 /* Notes those directories above path that are not there yet. */
 static int implied_note(struct apply *ap, const char *path, struct err *err)
 {
@@ -87,30 +127,12 @@ static int implied_note(struct apply *ap, const char *path, struct err *err)
 	for (char *slash = strchr(prefix, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		cleanup_fd int fd = path_open_in(ap->root, prefix, O_PATH, 0, NULL);
-		if (fd == -ENOENT && ap->n_implied++ >= IMPLIED_MAX)
-			return err_fail(err, ERR_LIMIT,
-					"more than %d directories without an entry of their own",
-					IMPLIED_MAX);
-		if (fd == -ENOENT)
-			strv_add(&ap->implied, prefix);
+		int r = fd == -ENOENT ? implied_add(ap, prefix, err) : 0;
+		if (r < 0)
+			return r;
 		*slash = '/';
 	}
 	return 0;
-}
-
-void apply_forget_implied(struct apply *ap, const char *path)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < ap->n_implied; i++) {
-		if (str_eq(ap->implied[i], path))
-			free(ap->implied[i]);
-		else
-			ap->implied[kept++] = ap->implied[i];
-	}
-	if (ap->implied)
-		ap->implied[kept] = NULL;
-	ap->n_implied = kept;
 }
 
 static int parent_walk(struct apply *ap, const char *path, struct err *err)
@@ -282,6 +304,7 @@ static void result_fill(struct apply *ap, struct apply_result *ret)
 	ret->size = ap->size;
 	ret->entries = ap->entries;
 	ret->opaque = ap->root_opaque;
+	implied_filter(ap);
 	if (!ap->root_named)
 		strv_add(&ap->implied, ".");
 	ret->implied = take_ptr(ap->implied);

@@ -5,7 +5,7 @@
  *   inro-layer split  [--max-bytes=N]               an outer archive into a staging directory
  *   inro-layer unpack [--userns] [--plain] [...]    a layer into a directory
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
- *   inro-layer own    --userns PATH                 a directory is as it is below stdin's
+ *   inro-layer own    --userns                      directories are as they are below stdin's
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "image/layer/apply.h"
 #include "image/layer/confine.h"
 #include "image/layer/pipeline.h"
@@ -30,6 +31,8 @@ struct args {
 };
 
 #define SPLIT_ENTRIES_MAX 100000
+#define WARNINGS_MAX      20          /* an archive of millions of oddities would fill a log */
+#define OWN_PATHS_MAX     (16u << 20) /* bytes */
 
 static int mode_split(const struct args *args, int dir, struct buf *out, struct err *err)
 {
@@ -70,25 +73,47 @@ static int mode_remove(const struct args *args, int dir, struct buf *out, struct
 	return path_remove_tree(dir, args->name, err);
 }
 
-static int mode_own(const struct args *args, int dir, struct buf *out, struct err *err)
+/* One directory as it is below stdin's. -ENOENT: there it is none. */
+static int own_one(int dir, const char *path, struct err *err)
 {
 	const int flags = O_DIRECTORY | O_NOFOLLOW;
 	struct stat st;
 
-	if (!args->name)
-		return err_fail(err, ERR_USAGE, "own needs a path, and a directory as stdin");
-	cleanup_fd int from = path_open_in(STDIN_FILENO, args->name, O_PATH | flags, 0, err);
+	cleanup_fd int from = path_open_in(STDIN_FILENO, path, O_PATH | flags, 0, err);
 	if (from < 0)
 		return from;
-	cleanup_fd int to = path_open_in(dir, args->name, O_RDONLY | flags, 0, err);
+	cleanup_fd int to = path_open_in(dir, path, O_RDONLY | flags, 0, err);
 	if (to < 0)
 		return to;
 	if (fstat(from, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0 ||
 	    fchmod(to, st.st_mode & 07777) < 0)
-		return err_errno(err, errno, "setting owner and mode of %s", args->name);
+		return err_errno(err, errno, "setting owner and mode of %s", path);
 	const struct timespec times[2] = { st.st_atim, st.st_mtim };
-	return futimens(to, times) < 0 ? err_errno(err, errno, "setting times of %s", args->name)
-				       : 0;
+	return futimens(to, times) < 0 ? err_errno(err, errno, "setting times of %s", path) : 0;
+}
+
+/* The paths come NUL-terminated through LAYER_FD_PATHS; those that stdin's directory lacks are the
+ * answer. */
+static int mode_own(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	cleanup_buf struct buf paths = BUF_INIT;
+	struct apply_result missing = { 0 };
+
+	int r = io_read_all(LAYER_FD_PATHS, &paths, OWN_PATHS_MAX);
+	if (r < 0)
+		return err_errno(err, -r, "reading paths");
+	for (size_t at = 0; r == 0 && at < paths.len; at += strlen(paths.data + at) + 1) {
+		r = own_one(dir, paths.data + at, err);
+		if (r == -ENOENT)
+			strv_add(&missing.implied, paths.data + at);
+		/* Something else of that name hides what is below. */
+		if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
+			r = 0;
+	}
+	if (r == 0)
+		json_write(&apply_result_desc, &missing, 0, out);
+	json_free(&apply_result_desc, &missing);
+	return r;
 }
 
 static const struct mode {
@@ -174,6 +199,7 @@ int main(int argc, char **argv)
 		log_error("inro-layer is run by inro, not by hand");
 		return 2;
 	}
+	log_limit_warnings(WARNINGS_MAX);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	int r = run(argc > 0 ? argv + 1 : argv, &out, &err);

@@ -112,10 +112,8 @@ static int dir_create(struct apply *ap, const struct member *m, bool *ret_opaque
 		return 0;
 	if (errno != EEXIST)
 		return err_errno(err, errno, "creating directory %s", m->path);
-	if (fstatat(m->dir, m->base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
-		apply_forget_implied(ap, m->path);
+	if (fstatat(m->dir, m->base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 		return 0;
-	}
 	int r = place_clear(m, ret_opaque, err);
 	if (r < 0)
 		return r;

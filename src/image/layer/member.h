@@ -29,7 +29,7 @@ struct apply {
 	bool root_opaque;
 	bool root_named; /* the archive has an entry for the root directory */
 	char **implied;  /* directories made for their members alone */
-	size_t n_implied, devices_left_out;
+	size_t n_implied, implied_bytes, devices_left_out;
 	uint64_t size, entries;
 };
 
@@ -42,7 +42,5 @@ struct member {
 
 /* Makes the member, in place of what has its name. */
 int member_make(struct apply *ap, const struct member *m, struct err *err);
-/* The directory has an entry of its own after all. */
-void apply_forget_implied(struct apply *ap, const char *path);
 int apply_remember_dir(struct apply *ap, const char *path, struct archive_entry *entry,
 		       struct err *err);

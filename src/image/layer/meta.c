@@ -71,10 +71,18 @@ static int xattr_put(const struct meta_target *t, const char *name, const void *
 	return err_errno(err, errno, "setting attribute %s of %s", name, t->path);
 }
 
-/* overlayfs's own marks would give a layer power over what lies below it. */
+/* What an image may say. Not overlayfs's own marks, which would give a layer power over what lies
+ * below it, and nothing else that the kernel or another program of the host's root believes:
+ * trusted.*, security.selinux, security.ima ... */
 static bool xattr_refused(const char *name)
 {
-	return str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay.");
+	static const char *const allowed[] = { "security.capability", "system.posix_acl_access",
+					       "system.posix_acl_default" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+		if (str_eq(name, allowed[i]))
+			return false;
+	return !str_starts(name, "user.") || str_starts(name, "user.overlay.");
 }
 
 static int xattrs_check(const struct meta_target *t, struct archive_entry *entry, struct err *err)

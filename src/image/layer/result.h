@@ -14,6 +14,7 @@ enum {
 	LAYER_FD_RESULT = 3, /* write end */
 	LAYER_FD_DIR = 4,    /* the directory to work in: staging, layer root, or tree's parent */
 	LAYER_FD_SYNC = 5,   /* rootless: socket over which the engine says "mapped" */
+	LAYER_FD_PATHS = 6,  /* own: what to look at */
 	/* unpack alone: */
 	LAYER_FD_PARTIAL = 6,    /* file with the beginning of the blob, or none */
 	LAYER_FD_HASH_IN = 7,    /* write ends for one struct stage_result, or struct err */
