@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/template_internal.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 
 #include "base/str.h"
 
 static int walk(struct texec *x, const struct tnode *list, const struct tval *dot);
-static int eval_pipeline(struct texec *x, const struct tnode *pipe, const struct tval *dot,
-			 struct tval *ret);
-static int eval_operand(struct texec *x, const struct tnode *n, const struct tval *dot,
-			struct tval *ret);
 
 int texec_fail(struct texec *x, const char *fmt, ...)
 {
@@ -27,247 +22,16 @@ int texec_fail(struct texec *x, const char *fmt, ...)
 	return r;
 }
 
-static int enter(struct texec *x, const struct tnode *n)
-{
-	x->node = n;
-	if (++x->steps > TEMPLATE_STEPS_MAX)
-		return texec_fail(x, "more than %d steps", TEMPLATE_STEPS_MAX);
-	if (x->arena.total > TEMPLATE_MEMORY_MAX)
-		return texec_fail(x, "values of more than %d bytes", TEMPLATE_MEMORY_MAX);
-	if (x->out->len > TEMPLATE_OUTPUT_MAX)
-		return texec_fail(x, "output of more than %d bytes", TEMPLATE_OUTPUT_MAX);
-	return 0;
-}
-
-static void push_var(struct texec *x, const char *name, struct tval value)
-{
-	if (x->n_vars == x->cap_vars) {
-		x->cap_vars = x->cap_vars ? 2 * x->cap_vars : 16;
-		x->vars = xrealloc(x->vars, x->cap_vars * sizeof(*x->vars));
-	}
-	x->vars[x->n_vars++] = (struct tvar){ name, value };
-}
-
-static struct tvar *find_var(struct texec *x, const char *name)
-{
-	for (size_t i = x->n_vars; i-- > 0;)
-		if (str_eq(x->vars[i].name, name))
-			return &x->vars[i];
-	return NULL;
-}
-
-/* What v has, through the fields from names[from] on. */
-static int eval_fields(struct texec *x, const struct tnode *n, uint32_t from, struct tval *v)
-{
-	int r = 0;
-
-	for (uint32_t i = from; r == 0 && i < n->n_names; i++) {
-		x->node = n;
-		r = tval_field(x, v, n->names[i], v);
-	}
-	return r;
-}
-
-static int eval_variable(struct texec *x, const struct tnode *n, struct tval *ret)
-{
-	const struct tvar *var = find_var(x, n->names[0]);
-
-	if (!var)
-		return texec_fail(x, "undefined variable: %s", n->names[0]);
-	*ret = var->value;
-	return eval_fields(x, n, 1, ret);
-}
-
-static int eval_args(struct texec *x, const struct tnode *cmd, const struct tval *dot,
-		     const struct tval *final, struct tval **ret, size_t *ret_n)
-{
-	struct tval *args = tarena_alloc(&x->arena, (cmd->n_args + 1) * sizeof(*args));
-	const struct tnode *arg = cmd->args->next;
-	size_t n = 0;
-	int r = 0;
-
-	for (; arg && r == 0; arg = arg->next)
-		r = eval_operand(x, arg, dot, &args[n++]);
-	if (final)
-		args[n++] = *final;
-	*ret = args;
-	*ret_n = n;
-	return r;
-}
-
-/* and, or: the first argument that decides, those behind it are not looked at. */
-static int eval_logic(struct texec *x, const struct tnode *cmd, const struct tval *dot,
-		      const struct tval *final, bool until, struct tval *ret)
-{
-	const struct tnode *arg;
-	int r;
-
-	for (arg = cmd->args->next; arg; arg = arg->next) {
-		r = eval_operand(x, arg, dot, ret);
-		if (r < 0 || tval_truth(ret) == until)
-			return r;
-	}
-	if (final)
-		*ret = *final;
-	return 0;
-}
-
-static int eval_call(struct texec *x, const struct tnode *cmd, const struct tval *dot,
-		     const struct tval *final, struct tval *ret)
-{
-	const struct tfunc *f = cmd->args->func;
-	int given = (int)cmd->n_args - 1 + (final != NULL);
-	struct tval *args;
-	size_t n;
-	int r;
-
-	x->node = cmd->args;
-	if (given < f->min || (f->max >= 0 && given > f->max))
-		return texec_fail(x, "wrong number of args for %s: want %s%d got %d", f->name,
-				  f->min == f->max ? "" : "at least ", f->min, given);
-	if (f == &tfuncs[TFUNC_AND] || f == &tfuncs[TFUNC_OR])
-		return eval_logic(x, cmd, dot, final, f == &tfuncs[TFUNC_OR], ret);
-	r = eval_args(x, cmd, dot, final, &args, &n);
-	x->node = cmd->args;
-	return r < 0 ? r : f->call(x, args, n, ret);
-}
-
-/* A map that is a field, with a key as its argument, is docker's {{.Label "name"}}: the value, ""
- * when there is none. Nothing else takes arguments. */
-static int eval_keyed(struct texec *x, const struct tnode *cmd, const struct tval *dot,
-		      const struct tval *final, struct tval *v)
-{
-	struct tval *args;
-	size_t n;
-	int r;
-
-	if (cmd->n_args == 1 && !final)
-		return 0;
-	r = eval_args(x, cmd, dot, final, &args, &n);
-	x->node = cmd->args;
-	if (r < 0)
-		return r;
-	if (v->kind != TV_MAP || dot->kind != TV_STRUCT || cmd->args->kind != TN_FIELD || n != 1 ||
-	    args[0].kind != TV_STRING)
-		return texec_fail(x, "can't give argument to non-function");
-	*v = tval_key(x, v, args[0].s, args[0].len);
-	if (v->kind == TV_NONE)
-		*v = tval_string("", 0);
-	return 0;
-}
-
-static int eval_command(struct texec *x, const struct tnode *cmd, const struct tval *dot,
-			const struct tval *final, struct tval *ret)
-{
-	const struct tnode *first = cmd->args;
-	int r;
-
-	if (first->kind == TN_FUNC)
-		return eval_call(x, cmd, dot, final, ret);
-	x->node = first;
-	if (first->kind == TN_NIL)
-		return texec_fail(x, "nil is not a command");
-	r = eval_operand(x, first, dot, ret);
-	return r < 0 ? r : eval_keyed(x, cmd, dot, final, ret);
-}
-
-/* An operand alone, a function without arguments. */
-static int eval_operand(struct texec *x, const struct tnode *n, const struct tval *dot,
-			struct tval *ret)
-{
-	struct tnode func = *n, alone = { .kind = TN_COMMAND, .args = &func, .n_args = 1 };
-	int r = enter(x, n);
-
-	if (r < 0)
-		return r;
-	switch (n->kind) {
-	case TN_DOT:
-		*ret = *dot;
-		return 0;
-	case TN_NIL:
-		*ret = (struct tval){ .kind = TV_NULL };
-		return 0;
-	case TN_CONST:
-		*ret = n->value;
-		return 0;
-	case TN_FIELD:
-		*ret = *dot;
-		return eval_fields(x, n, 0, ret);
-	case TN_VARIABLE:
-		return eval_variable(x, n, ret);
-	case TN_PIPE:
-		return eval_pipeline(x, n, dot, ret);
-	case TN_CHAIN:
-		if (n->args->kind == TN_NIL)
-			return texec_fail(x, "indirection through explicit nil");
-		r = eval_operand(x, n->args, dot, ret);
-		return r < 0 ? r : eval_fields(x, n, 0, ret);
-	default:
-		/* behind it in the list are its neighbours, not its arguments */
-		func.next = NULL;
-		return eval_call(x, &alone, dot, NULL, ret);
-	}
-}
-
-static int set_vars(struct texec *x, const struct tnode *pipe, struct tval value)
-{
-	for (uint32_t i = 0; i < pipe->n_decl; i++) {
-		struct tvar *var;
-
-		if (!pipe->assign) {
-			push_var(x, pipe->decl[i], value);
-			continue;
-		}
-		var = find_var(x, pipe->decl[i]);
-		if (!var)
-			return texec_fail(x, "undefined variable: %s", pipe->decl[i]);
-		var->value = value;
-	}
-	return 0;
-}
-
-static int eval_commands(struct texec *x, const struct tnode *pipe, const struct tval *dot,
-			 struct tval *ret)
-{
-	struct tval value = { .kind = TV_NONE }, final;
-	const struct tval *given = NULL;
-	int r;
-
-	if (++x->depth > 8 * TEMPLATE_DEPTH_MAX)
-		return texec_fail(x, "nested too deep");
-	for (const struct tnode *cmd = pipe->args; cmd; cmd = cmd->next) {
-		r = eval_command(x, cmd, dot, given, &value);
-		if (r < 0)
-			return r;
-		if (value.kind == TV_NULL)
-			value.kind = TV_NONE;
-		value.constant = false;
-		final = value;
-		given = &final;
-	}
-	x->depth--;
-	*ret = value;
-	return 0;
-}
-
-static int eval_pipeline(struct texec *x, const struct tnode *pipe, const struct tval *dot,
-			 struct tval *ret)
-{
-	int r = eval_commands(x, pipe, dot, ret);
-
-	return r < 0 ? r : set_vars(x, pipe, *ret);
-}
-
 /* The body once: index and element are in the variables, if there are any. */
 static int walk_once(struct texec *x, const struct tnode *n, size_t base, const struct tval *index,
 		     const struct tval *element)
 {
 	const struct tnode *pipe = n->pipe;
 	const struct tval *values[2] = { pipe->n_decl == 2 ? index : element, element };
-	int r = enter(x, n);
+	int r = teval_enter(x, n);
 
 	for (uint32_t i = 0; r == 0 && i < pipe->n_decl; i++) {
-		struct tvar *var = pipe->assign ? find_var(x, pipe->decl[i]) : &x->vars[base + i];
+		struct tvar *var = pipe->assign ? teval_var(x, pipe->decl[i]) : &x->vars[base + i];
 
 		if (!var)
 			return texec_fail(x, "undefined variable: %s", pipe->decl[i]);
@@ -346,12 +110,12 @@ static int walk_range(struct texec *x, const struct tnode *n, const struct tval 
 {
 	size_t mark = x->n_vars;
 	struct tval v;
-	int r = eval_commands(x, n->pipe, dot, &v);
+	int r = teval_commands(x, n->pipe, dot, &v);
 
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; !n->pipe->assign && i < n->pipe->n_decl; i++)
-		push_var(x, n->pipe->decl[i], v);
+		teval_push(x, n->pipe->decl[i], v);
 	x->node = n;
 	if (v.kind == TV_LIST && v.n)
 		r = range_list(x, n, mark, &v);
@@ -371,7 +135,7 @@ static int walk_if(struct texec *x, const struct tnode *n, const struct tval *do
 {
 	size_t mark = x->n_vars;
 	struct tval v;
-	int r = eval_pipeline(x, n->pipe, dot, &v);
+	int r = teval_pipeline(x, n->pipe, dot, &v);
 
 	if (r == 0 && tval_truth(&v))
 		r = walk(x, n->body, n->kind == TN_WITH ? &v : dot);
@@ -394,7 +158,7 @@ static int walk_template(struct texec *x, const struct tnode *n, const struct tv
 	if (!d)
 		return texec_fail(x, "template \"%s\" not defined", n->names[0]);
 	if (n->pipe)
-		r = eval_pipeline(x, n->pipe, dot, &v);
+		r = teval_pipeline(x, n->pipe, dot, &v);
 	if (r < 0)
 		return r;
 	/* it sees none of the caller's variables */
@@ -403,7 +167,7 @@ static int walk_template(struct texec *x, const struct tnode *n, const struct tv
 	cap_outer = x->cap_vars;
 	x->vars = NULL;
 	x->n_vars = x->cap_vars = 0;
-	push_var(x, "$", v);
+	teval_push(x, "$", v);
 	r = walk(x, d->body, &v);
 	free(x->vars);
 	x->vars = outer;
@@ -415,7 +179,7 @@ static int walk_template(struct texec *x, const struct tnode *n, const struct tv
 static int walk_action(struct texec *x, const struct tnode *n, const struct tval *dot)
 {
 	struct tval v;
-	int r = eval_pipeline(x, n->pipe, dot, &v);
+	int r = teval_pipeline(x, n->pipe, dot, &v);
 
 	if (r < 0 || n->pipe->n_decl)
 		return r;
@@ -452,7 +216,7 @@ static int walk(struct texec *x, const struct tnode *list, const struct tval *do
 	if (++x->depth > 8 * TEMPLATE_DEPTH_MAX)
 		return texec_fail(x, "exceeded maximum template depth");
 	for (const struct tnode *n = list; n && r == 0 && x->jump == TX_GO_ON; n = n->next) {
-		r = enter(x, n);
+		r = teval_enter(x, n);
 		if (r == 0)
 			r = walk_node(x, n, dot);
 	}
@@ -480,7 +244,7 @@ int template_execute(const struct template *t, const struct template_data *data,
 		top.fields = top.kind == TV_LIST;
 		top.kind = top.kind == TV_MAP ? TV_STRUCT : TV_LIST;
 	}
-	push_var(&x, "$", top);
+	teval_push(&x, "$", top);
 	r = walk(&x, t->body, &top);
 	if (r == 0 && out->len > TEMPLATE_OUTPUT_MAX)
 		r = texec_fail(&x, "output of more than %d bytes", TEMPLATE_OUTPUT_MAX);

@@ -173,6 +173,17 @@ struct texec {
 };
 int texec_fail(struct texec *x, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* template_eval.c */
+/* One more step, at the node: fails over the limits. */
+int teval_enter(struct texec *x, const struct tnode *n);
+void teval_push(struct texec *x, const char *name, struct tval value);
+struct tvar *teval_var(struct texec *x, const char *name); /* NULL: there is none */
+/* Without and with its variables set. */
+int teval_commands(struct texec *x, const struct tnode *pipe, const struct tval *dot,
+		   struct tval *ret);
+int teval_pipeline(struct texec *x, const struct tnode *pipe, const struct tval *dot,
+		   struct tval *ret);
+
 /* template_value.c */
 struct tval tval_of_json(struct texec *x, const struct json_value *v, const struct json_desc *desc,
 			 enum json_kind kind);
@@ -194,7 +205,8 @@ void tprint_value(struct texec *x, const struct tval *v, struct buf *out);
 /* Sprint and Sprintln. */
 void tprint_all(struct texec *x, const struct tval *v, size_t n, bool line, struct buf *out);
 void tprint_json(struct texec *x, const struct tval *v, struct buf *out);
-/* %g with the fewest digits that are the number. */
+/* precision -1: %g with the fewest digits that are the number. */
+#define PRECISION_MAX 300
 void tprint_float(double f, char verb, int precision, bool plus, struct buf *out);
 void tprint_quoted(const char *s, size_t len, bool ascii, struct buf *out);
 /* The character at s (len > 0 bytes) and its length; U+FFFD for a wrong byte. */
@@ -215,3 +227,19 @@ const struct tfunc *tfunc_find(const char *name, size_t len);
 const char *tfunc_near(const char *name);
 enum { TFUNC_AND = 0, TFUNC_OR = 1 };
 extern const struct tfunc tfuncs[]; /* these two are evaluated argument by argument */
+
+/* template_text.c */
+int tcall_print(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_println(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_printf(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_html(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_js(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_urlquery(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_json(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_split(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_join(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_lower(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_upper(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_title(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_pad(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+int tcall_truncate(struct texec *x, const struct tval *args, size_t n, struct tval *ret);

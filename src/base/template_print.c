@@ -171,7 +171,7 @@ void tprint_float(double f, char verb, int precision, bool plus, struct buf *out
 		return;
 	}
 	if (precision >= 0) {
-		char text[512];
+		char text[PRECISION_MAX + 320]; /* and the largest double */
 
 		if (verb == 'e' || verb == 'E')
 			snprintf(text, sizeof(text), "%.*e", precision, f);
@@ -183,11 +183,7 @@ void tprint_float(double f, char verb, int precision, bool plus, struct buf *out
 		return;
 	}
 	exponent = shortest(f, digits);
-	if (verb == 'e' || verb == 'E')
-		scientific(digits, exponent, out);
-	else if (verb == 'f' || verb == 'F')
-		positional(digits, exponent, out);
-	else if (f != 0 && (exponent < -4 || exponent >= LARGE))
+	if (f != 0 && (exponent < -4 || exponent >= LARGE))
 		scientific(digits, exponent, out);
 	else
 		positional(digits, exponent, out);

@@ -192,8 +192,8 @@ static bool format_float(const struct spec *s, const struct tval *v, struct buf 
 		return false;
 	if (precision < 0 && strchr("eEfF", (char)s->verb))
 		precision = 6;
-	if (precision > 300)
-		precision = 300;
+	if (precision > PRECISION_MAX)
+		precision = PRECISION_MAX;
 	tprint_float(v->f, s->verb == 'G' ? 'g' : (char)s->verb, precision, s->plus, &text);
 	if (s->verb == 'E' || s->verb == 'G') {
 		char *e = text.data ? strchr(text.data, 'e') : NULL;

@@ -39,7 +39,7 @@ static void choose_columns(struct cli_list *list)
 	cleanup_free const char **headers = NULL;
 	size_t n = strv_len(names);
 
-	list->columns = xcalloc(n, sizeof(*list->columns));
+	list->columns = xcalloc(n, sizeof(const void *));
 	headers = xcalloc(n, sizeof(*headers));
 	for (size_t i = 0; i < n; i++) {
 		list->columns[i] = find_field(list->table, names[i]);

@@ -278,12 +278,12 @@ static int words_merge(struct engine *eng, const char *sql, struct image_row *co
 
 static int read_words(struct engine *eng, const struct image_rows *rows, struct err *err)
 {
-	cleanup_free struct image_row **sorted = xcalloc(rows->n + 1, sizeof(*sorted));
+	cleanup_free struct image_row **sorted = xcalloc(rows->n + 1, sizeof(void *));
 	int r;
 
 	for (size_t i = 0; i < rows->n; i++)
 		sorted[i] = &rows->items[i];
-	qsort(sorted, rows->n, sizeof(*sorted), by_id);
+	qsort(sorted, rows->n, sizeof(void *), by_id);
 	r = words_merge(eng, "SELECT image, name FROM image_names ORDER BY image, name", sorted,
 			rows->n, offsetof(struct image_row, names), err);
 	if (r < 0)

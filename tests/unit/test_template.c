@@ -9,7 +9,7 @@ static const char data[] =
     "\"small\": 1e-05, \"t\": true, \"b\": false, \"nul\": null, \"l\": [\"a\", \"b\", \"c\"], "
     "\"el\": [], \"nums\": [3, 1, 2], \"mix\": [1, \"x\", null, 2.5, true, {\"k\": \"v\"}, "
     "[\"q\"]], \"m\": {\"b\": \"2\", \"a\": \"1\", \"c\": \"3\"}, \"em\": {}, \"nest\": {\"deep\": "
-    "{\"er\": [{\"name\": \"n1\", \"v\": 1}, {\"name\": \"n2\", \"v\": 2}]}}, \"d.ot\": "
+    "{\"er\": [{\"name\": \"n1\", \"v\": 1}, {\"name\": \"n2\", \"v\": 2}]}}, \"d.xy\": "
     "\"dotted\", \"sp\": \"a b,c d\", \"path\": \"x/y/z\", \"large\": 9007199254740993, \"ctl\": "
     "\"a\\tb\\nc\\\\d\"}";
 
@@ -18,8 +18,8 @@ struct pair {
 };
 
 static const struct pair same[] = {
-	{ "{{.d.ot}}", "<no value>" },
-	{ "{{index . \"d.ot\"}}", "dotted" },
+	{ "{{.d.xy}}", "<no value>" },
+	{ "{{index . \"d.xy\"}}", "dotted" },
 	{ "{{3 | printf \"%d\"}}", "3" },
 	{ "{{eq .nul nil}}", "true" },
 	{ "{{eq .zz nil}}", "true" },
@@ -34,12 +34,12 @@ static const struct pair same[] = {
 	{ "{{3 -}} x", "3x" },
 	{ "{{(.nest.deep).er}}", "[map[name:n1 v:1] map[name:n2 v:2]]" },
 	{ "{{(index .nest.deep.er 0).name}}", "n1" },
-	{ "{{. }}", "map[b:false big:1e+21 ctl:a\tb\nc\\d d.ot:dotted e: el:[] em:map[] f:1.5 h:<a "
+	{ "{{. }}", "map[b:false big:1e+21 ctl:a\tb\nc\\d d.xy:dotted e: el:[] em:map[] f:1.5 h:<a "
 		    "href=\"x\">'&'</a> l:[a b c] large:9007199254740993 m:map[a:1 b:2 c:3] mix:[1 "
 		    "x <nil> 2.5 true map[k:v] [q]] n:42 neg:-7 nest:map[deep:map[er:[map[name:n1 "
 		    "v:1] map[name:n2 v:2]]]] nul:<nil> nums:[3 1 2] path:x/y/z s:hello "
 		    "small:1e-05 sp:a b,c d t:true u:héllo wörld z:0]" },
-	{ "{{$}}", "map[b:false big:1e+21 ctl:a\tb\nc\\d d.ot:dotted e: el:[] em:map[] f:1.5 h:<a "
+	{ "{{$}}", "map[b:false big:1e+21 ctl:a\tb\nc\\d d.xy:dotted e: el:[] em:map[] f:1.5 h:<a "
 		   "href=\"x\">'&'</a> l:[a b c] large:9007199254740993 m:map[a:1 b:2 c:3] mix:[1 "
 		   "x <nil> 2.5 true map[k:v] [q]] n:42 neg:-7 nest:map[deep:map[er:[map[name:n1 "
 		   "v:1] map[name:n2 v:2]]]] nul:<nil> nums:[3 1 2] path:x/y/z s:hello small:1e-05 "
