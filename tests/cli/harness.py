@@ -35,6 +35,7 @@ FOREIGN_CGROUP = re.compile(r"^inro-test-\d+$|\.(service|mount|socket)$")
 RUNTIME_OPTIONS = os.environ.get("INRO_TEST_RUNTIME_OPTIONS", "").split()
 # Of the rounds of a test that tries its luck, these are done: in the VM, which is slow, a quarter.
 ROUNDS_PERCENT = int(os.environ.get("INRO_TEST_ROUNDS_PERCENT", "100"))
+PATIENCE = int(os.environ.get("INRO_TEST_PATIENCE", "1"))  # waits this many times as long
 SHELL_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # The set that docker gives.
@@ -108,7 +109,7 @@ def needs_criu():
 
 def wait_for(condition, seconds=5, what="condition"):
     """Polls until condition() is true and returns its value."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     while True:
         value = condition()
         if value:
@@ -351,7 +352,7 @@ class Leftovers:
         return found
 
     def check(self):
-        end = time.monotonic() + self.SECONDS
+        end = time.monotonic() + self.SECONDS * PATIENCE
         while True:
             left = self.look() - self.before
             if not left:
