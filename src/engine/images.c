@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/db.h"
+#include "engine/registries.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
 
@@ -130,6 +131,21 @@ static int find_by_id(struct engine *eng, const char *word, struct image_row *re
 	return find_one(eng, ret, err, "id >= ? AND id < ?", "ss", from, to);
 }
 
+/* A short name also stands for what it would be pulled as. Settings that can't be read are somebody
+ * else's to report: no name is found by them. */
+static int find_by_short_name(struct engine *eng, const char *word, struct image_row *ret,
+			      struct err *err)
+{
+	cleanup_strv char **names = NULL;
+	int r = 0;
+
+	if (reference_has_domain(word) || registries_candidates(eng, word, &names, NULL) < 0)
+		return 0;
+	for (size_t i = 0; r == 0 && names[i]; i++)
+		r = find_by_reference(eng, names[i], ret, err);
+	return r;
+}
+
 int images_find(struct engine *eng, const char *word, struct image_row *ret, struct err *err)
 {
 	cleanup_reference struct reference ref = { 0 };
@@ -142,6 +158,8 @@ int images_find(struct engine *eng, const char *word, struct image_row *ret, str
 	r = find_by_reference(eng, word, &row, err);
 	if (r == 0)
 		r = find_by_id(eng, word, &row, err);
+	if (r == 0)
+		r = find_by_short_name(eng, word, &row, err);
 	if (r == 1) {
 		*ret = row;
 		return 0;

@@ -37,7 +37,8 @@ struct image_rows {
 void image_rows_done(struct image_rows *rows);
 #define cleanup_image_rows CLEANUP(image_rows_done)
 
-/* By reference, by id or by the beginning of an id. ERR_NOT_FOUND: "No such image: ...". */
+/* By reference, by id or by the beginning of an id, then by what the settings say that a short name
+ * stands for. ERR_NOT_FOUND: "No such image: ...". */
 int images_find(struct engine *eng, const char *word, struct image_row *ret, struct err *err);
 /* All, newest first, with their names. filter: NULL, or "repository" or "repository:tag", then only
  * matching names and their images. */

@@ -144,3 +144,17 @@ def test_max_size(anyone, registries, conf):
     anyone.inro("rm", "keeps").ok()
     anyone.inro("pull", image["a"]).ok()
     assert names(anyone) == [image["a"]]
+
+
+def test_short_names_of_images_that_are_here(anyone, registries, conf):
+    """A short name finds what it brought, without asking anybody."""
+    reg = registries.start()
+    reg.push("team/box", "1", [engine.rootfs_tar(anyone).read_bytes()])
+    conf(f"[image]\nshort_names = {reg.host}/team\nalias.other = {reg.host}/team/box\n")
+    anyone.inro("pull", "box:1").ok()
+    reg.stop()
+    for name in ("box:1", "other:1"):
+        run = anyone.inro("run", "--rm", "--network", "none", name, "echo", "hello")
+        assert run.ok().out == "hello\n"
+    anyone.inro("rmi", "box:1").ok()
+    assert names(anyone) == []
