@@ -30,6 +30,9 @@ const struct cmd cmd_image = {
 };
 
 static const struct cmd_sub container_subs[] = {
+	{ "commit", &cmd_commit, false },
+	{ "diff", &cmd_diff, false },
+	{ "export", &cmd_export, false },
 	{ "inspect", &cmd_container_inspect, false },
 	{ "ls", &cmd_ps, false },
 	{ "list", &cmd_ps, true },

@@ -21,8 +21,8 @@ static const struct opt opts[] = {
 	  .kind = OPT_STRV,
 	  OPT_FIELD(struct import_options, change),
 	  .arg = "INSTRUCTION",
-	  .help = "Dockerfile instruction: CMD ENTRYPOINT ENV EXPOSE LABEL STOPSIGNAL USER VOLUME "
-		  "WORKDIR" },
+	  .help = "Dockerfile instruction: CMD ENTRYPOINT ENV EXPOSE LABEL ONBUILD STOPSIGNAL USER "
+		  "VOLUME WORKDIR" },
 	{ .name = "message",
 	  .short_name = 'm',
 	  .kind = OPT_STR,

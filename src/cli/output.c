@@ -176,7 +176,7 @@ int output_epoch(int64_t *ret, struct err *err)
 
 	if (!text || !*text)
 		return 0;
-	if (str_parse_i64(text, ret) < 0 || *ret < 0 || *ret > INT64_C(253402300799))
+	if (str_parse_i64(text, ret) < 0 || *ret < 0 || *ret > OUTPUT_EPOCH_MAX)
 		return err_fail(err, ERR_USAGE,
 				"SOURCE_DATE_EPOCH: expected seconds since 1970: %s", text);
 	return 1;

@@ -31,5 +31,6 @@ int output_finish(struct output *out, struct err *err);
 void output_done(struct output *out);
 #define cleanup_output CLEANUP(output_done)
 
+#define OUTPUT_EPOCH_MAX 253402300799 /* the year 9999 */
 /* SOURCE_DATE_EPOCH (reproducible-builds.org): 1 and seconds since 1970, 0: not set. */
 int output_epoch(int64_t *ret, struct err *err);

@@ -172,14 +172,25 @@ static int change_stopsignal(const char *text, struct oci_config *c, struct err 
 	return replace(&c->stop_signal, text);
 }
 
+static int change_onbuild(const char *text, struct oci_config *c, struct err *err)
+{
+	strv_add(&c->on_build, text);
+	return 0;
+}
+
 static const struct {
 	const char *word;
 	int (*apply)(const char *text, struct oci_config *c, struct err *err);
 } instructions[] = {
-	{ "CMD", change_cmd },         { "ENTRYPOINT", change_entrypoint },
-	{ "ENV", change_env },         { "EXPOSE", change_expose },
-	{ "LABEL", change_label },     { "STOPSIGNAL", change_stopsignal },
-	{ "USER", change_user },       { "VOLUME", change_volume },
+	{ "CMD", change_cmd },
+	{ "ENTRYPOINT", change_entrypoint },
+	{ "ENV", change_env },
+	{ "EXPOSE", change_expose },
+	{ "LABEL", change_label },
+	{ "ONBUILD", change_onbuild },
+	{ "STOPSIGNAL", change_stopsignal },
+	{ "USER", change_user },
+	{ "VOLUME", change_volume },
 	{ "WORKDIR", change_workdir },
 };
 

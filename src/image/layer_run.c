@@ -110,15 +110,14 @@ static int program_spawn(const struct layer_start *start, int result_write, int 
 	static char *const envp[] = { path_env, NULL };
 	cleanup_strv char **argv = NULL;
 	cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct proc_fd fds[8] = {
-		{ start->in_fd >= 0 ? start->in_fd : null, 0 },
-		{ result_write, LAYER_FD_RESULT },
-		{ start->dir_fd, LAYER_FD_DIR },
-	};
-	size_t n = 3;
+	cleanup_free struct proc_fd *fds = xcalloc(4 + start->n_more, sizeof(*fds));
+	size_t n = 0;
 
 	if (null < 0)
 		return err_errno(err, errno, "opening /dev/null");
+	fds[n++] = (struct proc_fd){ start->in_fd >= 0 ? start->in_fd : null, 0 };
+	fds[n++] = (struct proc_fd){ result_write, LAYER_FD_RESULT };
+	fds[n++] = (struct proc_fd){ start->dir_fd, LAYER_FD_DIR };
 	strv_add(&argv, PROGRAM);
 	for (size_t i = 0; start->args[i]; i++)
 		strv_add(&argv, start->args[i]);
@@ -126,7 +125,7 @@ static int program_spawn(const struct layer_start *start, int result_write, int 
 		strv_add(&argv, "--userns");
 		fds[n++] = (struct proc_fd){ sync_fd, LAYER_FD_SYNC };
 	}
-	for (size_t i = 0; i < start->n_more && n < ARRAY_SIZE(fds); i++)
+	for (size_t i = 0; i < start->n_more; i++)
 		fds[n++] = start->more[i];
 	struct proc_spawn spec = PROC_SPAWN_INIT;
 	spec.path = path;
@@ -176,6 +175,26 @@ int layer_start(struct image_store *store, const char *const *args, int in_fd, i
 		.userns = userns && store->rootless,
 	};
 
+	return job_start(&start, ret, err);
+}
+
+int layer_start_tree(struct image_store *store, const char *const *args, int out_fd, int dir_fd,
+		     const int *layers, size_t n, struct layer_job *ret, struct err *err)
+{
+	cleanup_free struct proc_fd *more = xcalloc(n + 1, sizeof(*more));
+	const struct layer_start start = {
+		.args = args,
+		.in_fd = out_fd,
+		.dir_fd = dir_fd,
+		.userns = store->rootless,
+		.more = more,
+		.n_more = n,
+	};
+
+	if (n > LAYER_LOWER_MAX)
+		return err_fail(err, ERR_LIMIT, "more than %d layers", LAYER_LOWER_MAX);
+	for (size_t i = 0; i < n; i++)
+		more[i] = (struct proc_fd){ layers[i], LAYER_FD_LOWER + (int)i };
 	return job_start(&start, ret, err);
 }
 

@@ -108,6 +108,7 @@ struct oci_config {
 	struct oci_healthcheck *healthcheck;
 	bool args_escaped;
 	char **shell;
+	char **on_build; /* Docker's; instructions */
 };
 
 struct oci_history {

@@ -88,6 +88,7 @@ static const struct json_field config_fields[] = {
 		   .desc = &oci_healthcheck_desc),
 	JSON_FIELD(struct oci_config, args_escaped, "ArgsEscaped", JSON_BOOL),
 	JSON_FIELD(struct oci_config, shell, "Shell", JSON_STRV),
+	JSON_FIELD(struct oci_config, on_build, "OnBuild", JSON_STRV),
 };
 const struct json_desc oci_config_desc =
     JSON_DESC(struct oci_config, config_fields, .check = image_check_config);

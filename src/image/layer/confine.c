@@ -132,12 +132,16 @@ static int confine_caps(unsigned int flags, bool apart, struct err *err)
 	const uint64_t unpack = 1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER |
 				1ull << CAP_FSETID | 1ull << CAP_MKNOD | 1ull << CAP_SETFCAP |
 				1ull << CAP_SYS_ADMIN;
+	/* Of these SYS_ADMIN shows trusted.overlay.*. */
+	const uint64_t reading = 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_SYS_ADMIN;
 	struct cap_sets have;
 
 	int r = cap_get(&have);
 	if (r < 0)
 		return err_errno(err, -r, "reading capabilities");
-	uint64_t keep = have.permitted & (flags & CONFINE_UNPACK ? unpack : 0);
+	uint64_t keep = have.permitted & (flags & CONFINE_UNPACK    ? unpack
+					  : flags & CONFINE_READING ? reading
+								    : 0);
 	/* A device node that is made on a mount which lets it be opened is the whole machine. */
 	if (!apart)
 		keep &= ~(1ull << CAP_MKNOD);
@@ -233,6 +237,17 @@ static const int stage_calls[] = {
 	SYS_exit_group,
 };
 
+/* What reading a tree takes. */
+static const int reading_calls[] = {
+	SYS_read,       SYS_write,        SYS_openat,          SYS_close,
+	SYS_newfstatat, SYS_fstat,        SYS_fchdir,          SYS_getdents64,
+	SYS_lseek,      SYS_readlinkat,   SYS_lgetxattr,       SYS_llistxattr,
+	SYS_mmap,       SYS_munmap,       SYS_mremap,          SYS_mprotect,
+	SYS_madvise,    SYS_brk,          SYS_futex,           SYS_poll,
+	SYS_getrandom,  SYS_rt_sigreturn, SYS_restart_syscall, SYS_exit,
+	SYS_exit_group, SYS_wait4,
+};
+
 static int confine_calls(const int *allowed, uint8_t n_allowed, bool with_fcntl, struct err *err)
 {
 	struct sock_filter prog[ARRAY_SIZE(calls) + ARRAY_SIZE(signalling) + 10];
@@ -279,6 +294,26 @@ int confine(int dir_fd, unsigned int flags, bool apart, uint64_t max_file, struc
 		r = landlock_restrict(&rule, 1, LANDLOCK_NO_NETWORK | LANDLOCK_SCOPED, err);
 	if (r >= 0)
 		r = confine_calls(calls, ARRAY_SIZE(calls), true, err);
+	return r < 0 ? err_wrap(err, r, "confining inro-layer") : 0;
+}
+
+int confine_reading(int dir_fd, int more_fd, struct err *err)
+{
+	const struct landlock_rule rules[] = { { dir_fd, LANDLOCK_READ },
+					       { more_fd, LANDLOCK_READ } };
+
+	int r = confine_limits(UINT64_MAX, err);
+	if (r == 0)
+		r = confine_caps(CONFINE_READING, true, err);
+	if (r == 0 && (r = prctl_parent_death_signal(SIGKILL, 0)) < 0)
+		r = err_errno(err, -r, "asking for a signal when the engine ends");
+	if (r == 0 && (r = prctl_no_new_privs()) < 0)
+		r = err_errno(err, -r, "setting no_new_privs");
+	if (r == 0)
+		r = landlock_restrict(rules, more_fd < 0 ? 1 : 2,
+				      LANDLOCK_NO_NETWORK | LANDLOCK_SCOPED, err);
+	if (r >= 0)
+		r = confine_calls(reading_calls, ARRAY_SIZE(reading_calls), true, err);
 	return r < 0 ? err_wrap(err, r, "confining inro-layer") : 0;
 }
 

@@ -10,7 +10,10 @@
 
 #include "base/err.h"
 
-enum { CONFINE_UNPACK = 1 << 0 /* keep the capabilities that unpacking a layer needs */ };
+enum {
+	CONFINE_UNPACK = 1 << 0, /* keep the capabilities that unpacking a layer needs */
+	CONFINE_READING = 1 << 1 /* those that reading any tree needs */
+};
 
 /* Rootless: enters a new user namespace and waits until the engine has written its mappings. */
 int confine_userns(int sync_fd, struct err *err);
@@ -20,6 +23,9 @@ int confine_userns(int sync_fd, struct err *err);
 int confine_root(int *dir_fd, bool *ret_apart, struct err *err);
 /* The rest of it. max_file: bytes of one file, at most. */
 int confine(int dir_fd, unsigned int flags, bool apart, uint64_t max_file, struct err *err);
+/* In the place of confine(), for what reads the directory and the tree more_fd (negative: none),
+ * writes to fds that it has, and makes nothing. */
+int confine_reading(int dir_fd, int more_fd, struct err *err);
 /* The fence around a process that reads and writes the fds that it has: no files, no capabilities,
  * no other calls. It dies with its parent. */
 int confine_stage(pid_t parent, struct err *err);

@@ -6,6 +6,9 @@
  *   inro-layer unpack [--userns] [--plain] [...]    a layer into a directory
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
  *   inro-layer own    --userns                      directories are as they are below stdin's
+ *   inro-layer pack   [--userns] [...]              an upper directory as a layer, to stdin
+ *   inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers
+ *   inro-layer export [--userns] --layers=N         it and the layers as one tree, to stdin
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -19,6 +22,8 @@
 #include "base/strv.h"
 #include "image/layer/apply.h"
 #include "image/layer/confine.h"
+#include "image/layer/pack.h"
+#include "image/layer/pack_mount.h"
 #include "image/layer/pipeline.h"
 #include "image/layer/split.h"
 #include "image/layer/tar.h"
@@ -27,7 +32,10 @@ struct args {
 	bool userns, plain;
 	uint64_t max_bytes, max_entries, max_ratio;
 	const char *name;
-	int tar_fd; /* unpack: what the stages before give */
+	int tar_fd;                         /* unpack: what the stages before give */
+	uint64_t layers, timestamp, newest; /* UINT64_MAX: none */
+	char **exclude;
+	int lower_fd; /* diff: the tree below */
 };
 
 #define SPLIT_ENTRIES_MAX 100000
@@ -116,16 +124,58 @@ static int mode_own(const struct args *args, int dir, struct buf *out, struct er
 	return r;
 }
 
+static int64_t seconds(uint64_t value)
+{
+	return value > INT64_MAX ? -1 : (int64_t)value;
+}
+
+static struct pack_options pack_options(const struct args *args)
+{
+	return (struct pack_options){ .userns = args->userns,
+				      .timestamp = seconds(args->timestamp),
+				      .newest = seconds(args->newest),
+				      .exclude = args->exclude };
+}
+
+static int mode_pack(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	struct pack_options opts = pack_options(args);
+
+	opts.layer = true;
+	opts.gzip = true;
+	return pack_tree(dir, STDIN_FILENO, &opts, err);
+}
+
+static int mode_export(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	const struct pack_options opts = pack_options(args);
+
+	return pack_tree(dir, STDIN_FILENO, &opts, err);
+}
+
+static int mode_diff(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	struct pack_options opts = pack_options(args);
+
+	opts.layer = true;
+	return pack_diff(dir, args->lower_fd, &opts, out, err);
+}
+
 static const struct mode {
 	const char *name;
 	int (*run)(const struct args *args, int dir, struct buf *out, struct err *err);
 	unsigned int confine;
 	bool stages;
+	bool reads; /* it writes nothing but its output */
+	enum { MOUNT_NOTHING, MOUNT_LOWER, MOUNT_TREE } mount;
 } modes[] = {
 	{ "split", mode_split, 0, false },
 	{ "unpack", mode_unpack, CONFINE_UNPACK, true },
 	{ "remove", mode_remove, CONFINE_UNPACK, false },
 	{ "own", mode_own, CONFINE_UNPACK, false },
+	{ "pack", mode_pack, .reads = true },
+	{ "diff", mode_diff, .reads = true, .mount = MOUNT_LOWER },
+	{ "export", mode_export, .reads = true, .mount = MOUNT_TREE },
 };
 
 static int arg_parse(const char *arg, struct args *args, struct err *err)
@@ -134,20 +184,24 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 		const char *prefix;
 		uint64_t *value;
 	} numbers[] = {
-		{ "--max-bytes=", &args->max_bytes },
-		{ "--max-entries=", &args->max_entries },
-		{ "--max-ratio=", &args->max_ratio },
+		{ "--max-bytes=", &args->max_bytes }, { "--max-entries=", &args->max_entries },
+		{ "--max-ratio=", &args->max_ratio }, { "--layers=", &args->layers },
+		{ "--timestamp=", &args->timestamp }, { "--newest=", &args->newest },
 	};
+	const char *excluded = str_after(arg, "--exclude=/");
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		const char *value = str_after(arg, numbers[i].prefix);
-		if (value && str_parse_u64(value, numbers[i].value) == 0 && *numbers[i].value > 0)
+		if (value && str_parse_u64(value, numbers[i].value) == 0 &&
+		    (*numbers[i].value > 0 || i > 3))
 			return 0;
 	}
 	if (str_eq(arg, "--userns"))
 		args->userns = true;
 	else if (str_eq(arg, "--plain"))
 		args->plain = true;
+	else if (excluded)
+		strv_add(&args->exclude, excluded - 1);
 	else if (arg[0] != '-' && !args->name)
 		args->name = arg;
 	else
@@ -155,11 +209,32 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 	return 0;
 }
 
+/* The tree that the mode reads beside its directory, or in its place. */
+static int mount_tree(const struct mode *mode, struct args *args, int *dir, struct err *err)
+{
+	if (args->layers > LAYER_LOWER_MAX)
+		return err_fail(err, ERR_USAGE, "%s needs its layers", mode->name);
+	int r = pack_mount(dir, args->layers, mode->mount == MOUNT_TREE, args->userns, err);
+	if (r < 0)
+		return r;
+	if (mode->mount == MOUNT_LOWER) {
+		args->lower_fd = r;
+		return 0;
+	}
+	fd_close(*dir);
+	*dir = r;
+	return 0;
+}
+
 static int run(char **argv, struct buf *out, struct err *err)
 {
 	struct args args = { .max_bytes = UINT64_MAX,
 			     .max_entries = UINT64_MAX,
-			     .max_ratio = UINT64_MAX };
+			     .max_ratio = UINT64_MAX,
+			     .layers = UINT64_MAX,
+			     .timestamp = UINT64_MAX,
+			     .newest = UINT64_MAX,
+			     .lower_fd = -EBADF };
 	const struct mode *mode = NULL;
 	int dir = LAYER_FD_DIR, r = 0;
 	bool apart = false;
@@ -176,6 +251,8 @@ static int run(char **argv, struct buf *out, struct err *err)
 		r = confine_userns(LAYER_FD_SYNC, err);
 	fd_close(LAYER_FD_SYNC);
 	tar_setup();
+	if (r == 0 && mode->mount != MOUNT_NOTHING)
+		r = mount_tree(mode, &args, &dir, err);
 	if (r == 0)
 		r = confine_root(&dir, &apart, err);
 	if (r == 0 && mode->stages) {
@@ -184,9 +261,14 @@ static int run(char **argv, struct buf *out, struct err *err)
 		args.tar_fd = pipeline_start(&limits, args.plain, err);
 		r = args.tar_fd < 0 ? args.tar_fd : 0;
 	}
-	if (r == 0)
+	if (r == 0 && mode->reads)
+		r = confine_reading(dir, args.lower_fd, err);
+	else if (r == 0)
 		r = confine(dir, mode->confine, apart, args.max_bytes, err);
-	return r < 0 ? r : mode->run(&args, dir, out, err);
+	if (r == 0)
+		r = mode->run(&args, dir, out, err);
+	strv_free(args.exclude);
+	return r;
 }
 
 int main(int argc, char **argv)

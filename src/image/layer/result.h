@@ -20,8 +20,11 @@ enum {
 	LAYER_FD_HASH_IN = 7,    /* write ends for one struct stage_result, or struct err */
 	LAYER_FD_DECOMPRESS = 8, /* the result says nothing but that it has ended well */
 	LAYER_FD_HASH_OUT = 9,
-	LAYER_FD_END
+	LAYER_FD_END,
+	/* diff and export: the container's layers, topmost first */
+	LAYER_FD_LOWER = 16,
 };
+#define LAYER_LOWER_MAX 500 /* of overlayfs */
 
 struct stage_result {
 	char digest[80]; /* "sha256:<hex>" of what has come through */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "engine/diff.h"
+
+struct diff_options {
+	char *format;
+};
+
+static const char *const formats[] = { "json", NULL };
+
+static const struct opt opts[] = {
+	{ .name = "format",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct diff_options, format),
+	  .arg = "FORMAT",
+	  .help = "an object with the lists \"changed\", \"added\" and \"deleted\"",
+	  .choices = formats },
+};
+
+static void write_lines(const struct change_list *list, struct buf *out)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		cleanup_free char *shown = str_escape(list->items[i].path);
+		buf_addf(out, "%c %s\n", list->items[i].kind, shown);
+	}
+}
+
+/* As podman: a list that would be empty is left out. */
+static void write_json(const struct change_list *list, struct buf *out)
+{
+	static const struct {
+		char kind;
+		const char *name;
+	} kinds[] = { { 'C', "changed" }, { 'A', "added" }, { 'D', "deleted" } };
+	bool any = false;
+
+	buf_addc(out, '{');
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		size_t n = 0;
+		for (size_t i = 0; i < list->n; i++) {
+			if (list->items[i].kind != kinds[k].kind)
+				continue;
+			if (!n++)
+				buf_addf(out, "%s\"%s\":[", any ? "," : "", kinds[k].name);
+			else
+				buf_addc(out, ',');
+			json_write_string(out, list->items[i].path);
+		}
+		if (n)
+			buf_addc(out, ']');
+		any = any || n;
+	}
+	buf_adds(out, "}\n");
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct diff_options *o = options;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	struct change_list list = { .text = BUF_INIT };
+	cleanup_buf struct buf out = BUF_INIT;
+
+	int r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = container_diff(&eng, args[0], &list, err);
+	if (r < 0)
+		return r;
+	if (o->format)
+		write_json(&list, &out);
+	else
+		write_lines(&list, &out);
+	change_list_done(&list);
+	return cli_print(&out, err);
+}
+
+const struct cmd cmd_diff = {
+	.name = "diff",
+	.args = "[OPTIONS] CONTAINER",
+	.summary = "Show what a container has changed in its image's files",
+	.details =
+	    "A for what is new, C for what is changed, in its content or in what is known of "
+	    "it, D for what is deleted.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct diff_options),
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};

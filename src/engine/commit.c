@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/commit.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "base/timeutil.h"
+#include "engine/changes.h"
+#include "engine/diff.h"
+#include "oci/reference.h"
+
+#define INIT_ARGS 2 /* of --init, before the command: spec_process.c */
+
+static void replace(char **dst, const char *value)
+{
+	char *copy = xstrdup(value);
+
+	free(*dst);
+	*dst = copy;
+}
+
+/* ---- what the container was run with ---- */
+
+/* The words that were executed, behind an entrypoint of the image's if they begin with it. */
+static void take_command(struct oci_config *c, char *const *args)
+{
+	size_t n = strv_len(c->entrypoint);
+
+	for (size_t i = 0; i < n; i++)
+		if (!args[i] || !str_eq(args[i], c->entrypoint[i]))
+			n = 0;
+	if (!n) {
+		strv_free(c->entrypoint);
+		c->entrypoint = NULL;
+	}
+	strv_free(c->cmd);
+	c->cmd = args[n] ? strv_copy(args + n) : NULL;
+}
+
+/* What every container gets is not the image's. */
+static void take_env(struct oci_config *c, char *const *env)
+{
+	static const char *const own[] = { "HOME", "HOSTNAME", "TERM", "container" };
+
+	for (size_t i = 0; env && env[i]; i++) {
+		cleanup_free char *name = xstrndup(env[i], strcspn(env[i], "="));
+		bool skip = false;
+		for (size_t k = 0; k < ARRAY_SIZE(own); k++)
+			skip = skip || str_eq(name, own[k]);
+		if (!skip || strv_env_get(c->env, name))
+			strv_env_set(&c->env, env[i]);
+	}
+}
+
+static int take_settings(const struct container_tree *ct, struct oci_config *c, struct err *err)
+{
+	const struct spec_process *p = ct->spec.process;
+
+	if (!p || !p->args)
+		return err_fail(err, ERR_CORRUPT, "container %s has no command", ct->rec.name);
+	bool init = str_eq(p->args[0], "/dev/init") && strv_len(p->args) > INIT_ARGS;
+	take_command(c, p->args + (init ? INIT_ARGS : 0));
+	take_env(c, p->env);
+	if (p->cwd && (c->working_dir || !str_eq(p->cwd, "/")))
+		replace(&c->working_dir, p->cwd);
+	for (size_t i = 0; i < ct->rec.labels.n; i++)
+		json_map_set(&c->labels, ct->rec.labels.items[i].key,
+			     ct->rec.labels.items[i].value);
+	return 0;
+}
+
+static int make_config(const struct container_tree *ct, const struct container_commit *opts,
+		       struct oci_image_config *config, struct oci_history *history,
+		       struct err *err)
+{
+	char now[TIME_RFC3339_MAX];
+	int64_t fixed = opts->timestamp >= 0 ? opts->timestamp : opts->newest;
+	int r;
+
+	time_rfc3339(fixed >= 0 ? fixed * INT64_C(1000000000) : time_now_ns(), now);
+	if (!config->config)
+		config->config = xcalloc(1, sizeof(*config->config));
+	r = take_settings(ct, config->config, err);
+	for (size_t i = 0; r == 0 && opts->changes && opts->changes[i]; i++)
+		r = change_apply(opts->changes[i], config->config, err);
+	if (r < 0)
+		return r;
+	replace(&config->created, now);
+	if (opts->author)
+		replace(&config->author, opts->author);
+	history->created = xstrdup(now);
+	history->created_by = xstrdup(ct->rec.command ? ct->rec.command : "");
+	history->author = opts->author ? xstrdup(opts->author) : NULL;
+	history->comment = opts->message ? xstrdup(opts->message) : NULL;
+	return 0;
+}
+
+static void history_done(struct oci_history *history)
+{
+	free(history->created);
+	free(history->created_by);
+	free(history->author);
+	free(history->comment);
+}
+
+/* ---- doing it ---- */
+
+/* 1: it is paused now, by us. */
+static int pause_container(struct engine *eng, const struct record *rec, struct err *err)
+{
+	struct err own = ERR_INIT;
+
+	if (!rec->running)
+		return 0;
+	int r = container_pause(&eng->runtime, rec->id, &own);
+	/* Paused already, or it has just ended. */
+	if (r < 0 && (own.kind == ERR_CONFLICT || own.kind == ERR_NOT_FOUND))
+		return 0;
+	if (r < 0 && err)
+		*err = own;
+	return r < 0 ? r : 1;
+}
+
+static int commit_paused(struct engine *eng, const struct container_tree *ct, bool pause,
+			 const struct commit_options *opts, struct image *ret, struct err *err)
+{
+	struct err own = ERR_INIT;
+	int paused = pause ? pause_container(eng, &ct->rec, err) : 0;
+
+	if (paused < 0)
+		return paused;
+	int r = image_commit(&eng->store, &ct->tree, opts, ret, err);
+	if (paused && container_resume(&eng->runtime, ct->rec.id, &own) < 0)
+		log_warn("%s", own.msg);
+	return r;
+}
+
+static int commit_tree_as(struct engine *eng, const struct container_commit *opts,
+			  const struct container_tree *ct, const char *name, char **ret_id,
+			  struct err *err)
+{
+	cleanup_image_config struct oci_image_config config = { 0 };
+	struct oci_history history = { 0 };
+	struct commit_options how = { .base_manifest = ct->image.manifest,
+				      .config = &config,
+				      .history = &history,
+				      .docker = opts->docker,
+				      .timestamp = opts->timestamp,
+				      .newest = opts->newest };
+	struct image image = { 0 };
+
+	int r = image_read_config(&eng->store, ct->image.id, &config, err);
+	if (r == 0)
+		r = make_config(ct, opts, &config, &history, err);
+	if (r == 0)
+		r = commit_paused(eng, ct, opts->pause, &how, &image, err);
+	history_done(&history);
+	if (r == 0 && name)
+		strv_add(&image.names, name);
+	if (r == 0)
+		r = images_enter(eng, IMAGE_KIND_IMAGE, &image, 1, err);
+	images_added(eng, r == 0 ? &image : NULL, r == 0);
+	if (r == 0)
+		*ret_id = xstrdup(image.id);
+	image_done(&image);
+	return r;
+}
+
+int container_commit(struct engine *eng, const struct container_commit *opts, char **ret_id,
+		     struct err *err)
+{
+	cleanup_container_tree struct container_tree ct = { 0 };
+	cleanup_free char *name = NULL;
+	int r = 0;
+
+	if (opts->name)
+		r = reference_normalize(opts->name, &name, err);
+	if (r == 0 && name && strchr(name, '@'))
+		r = err_fail(err, ERR_USAGE, "a name with a digest can't be given: %s", opts->name);
+	if (r < 0)
+		return r;
+	r = container_tree_open(eng, opts->container, true, &ct, err);
+	if (r < 0)
+		return r;
+	r = commit_tree_as(eng, opts, &ct, name, ret_id, err);
+	return r < 0 ? err_wrap(err, r, "committing container %s", ct.rec.name) : 0;
+}

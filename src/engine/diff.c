@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/diff.h"
+
+#include <fcntl.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/life.h"
+
+#define CONFIG_MAX (16u << 20)
+
+void container_tree_done(struct container_tree *ct)
+{
+	record_done(&ct->rec);
+	image_row_done(&ct->image);
+	spec_free(&ct->spec);
+	commit_tree_done(&ct->tree);
+}
+
+static int read_spec(struct engine *eng, struct container_tree *ct, struct err *err)
+{
+	cleanup_free char *path = xasprintf("%s/config.json", ct->rec.id);
+	cleanup_buf struct buf text = BUF_INIT;
+
+	int r = io_read_file(eng->containers_fd, path, &text, CONFIG_MAX, err);
+	if (r == 0)
+		r = spec_parse(buf_str(&text), text.len, &ct->spec, err);
+	for (size_t i = 0; r == 0 && i < ct->spec.mounts.n; i++)
+		strv_take(&ct->tree.mounts, path_clean(ct->spec.mounts.items[i].destination));
+	return r;
+}
+
+static int open_tree_fds(struct engine *eng, struct container_tree *ct, struct err *err)
+{
+	cleanup_free char *path = xasprintf("%s/upper", ct->rec.id);
+
+	ct->tree.upper_fd =
+	    openat(eng->containers_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (ct->tree.upper_fd < 0)
+		return err_errno(err, errno, "opening the files of container %s", ct->rec.name);
+	int r = engine_store(eng, err);
+	if (r == 0)
+		r = images_find(eng, ct->rec.image, &ct->image, err);
+	if (r == 0)
+		r = image_open_layers(&eng->store, ct->image.diff_ids, &ct->tree.layers,
+				      &ct->tree.n_layers, err);
+	return r;
+}
+
+int container_tree_open(struct engine *eng, const char *word, bool copy, struct container_tree *ret,
+			struct err *err)
+{
+	*ret = (struct container_tree){ .tree = { .upper_fd = -EBADF } };
+	int r = record_find(eng, word, &ret->rec, err);
+	if (r == 0)
+		r = life_repair(eng, &ret->rec, err);
+	if (r == 1)
+		r = err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
+	if (r < 0)
+		return r;
+	if (str_eq(ret->rec.image, IMAGE_HOST))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"container %s is made of this machine (image " IMAGE_HOST
+				"): its files are no image's",
+				ret->rec.name);
+	r = read_spec(eng, ret, err);
+	if (r == 0 && copy && !eng->rootless && ret->spec.linux_ &&
+	    ret->spec.linux_->uid_mappings.n)
+		r = err_fail(err, ERR_UNSUPPORTED,
+			     "container %s has a user namespace of its own (--userns): its files "
+			     "belong to other ids than it sees",
+			     ret->rec.name);
+	return r < 0 ? r : open_tree_fds(eng, ret, err);
+}
+
+void change_list_done(struct change_list *list)
+{
+	free(take_ptr(list->items));
+	buf_done(&list->text);
+	list->n = 0;
+}
+
+/* inro-layer has looked at the container's files: its answer is looked at, too. */
+static int changes_parse(struct change_list *list, struct err *err)
+{
+	const char *p = buf_str(&list->text), *end = p + list->text.len;
+	size_t n = 0;
+
+	for (const char *q = p; q < end; q++)
+		n += !*q;
+	list->items = xcalloc(n + 1, sizeof(*list->items));
+	for (; p < end; p += strlen(p) + 1) {
+		if (!strchr("ACD", *p) || p[0] == '\0' || p[1] != '/' || list->n == n)
+			return err_fail(err, ERR_CORRUPT, "inro-layer gave no list of changes");
+		list->items[list->n++] = (struct change){ .kind = *p, .path = p + 1 };
+	}
+	return 0;
+}
+
+int container_diff(struct engine *eng, const char *word, struct change_list *ret, struct err *err)
+{
+	cleanup_container_tree struct container_tree ct = { 0 };
+	struct change_list list = { .text = BUF_INIT };
+
+	int r = container_tree_open(eng, word, false, &ct, err);
+	if (r < 0)
+		return r;
+	r = commit_diff(&eng->store, &ct.tree, &list.text, err);
+	if (r == 0)
+		r = changes_parse(&list, err);
+	if (r < 0) {
+		change_list_done(&list);
+		return err_wrap(err, r, "container %s", ct.rec.name);
+	}
+	*ret = list;
+	return 0;
+}
+
+int container_export(struct engine *eng, const char *word, int64_t newest, int fd, struct err *err)
+{
+	cleanup_container_tree struct container_tree ct = { 0 };
+
+	int r = container_tree_open(eng, word, true, &ct, err);
+	if (r < 0)
+		return r;
+	r = commit_export(&eng->store, &ct.tree, newest, fd, err);
+	return r < 0 ? err_wrap(err, r, "exporting container %s", ct.rec.name) : 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a container has changed in its image's files, and all that it sees, running or not. */
+#pragma once
+
+#include "engine/images.h"
+#include "engine/record.h"
+#include "image/commit.h"
+#include "oci/spec.h"
+
+/* A container's files, and what it was made of. */
+struct container_tree {
+	struct record rec;
+	struct image_row image;
+	struct spec spec;        /* of its config.json */
+	struct commit_tree tree; /* borrows nothing */
+};
+void container_tree_done(struct container_tree *ct);
+#define cleanup_container_tree CLEANUP(container_tree_done)
+/* ERR_UNSUPPORTED for the image "host". copy: it is to be taken elsewhere, for which its owners
+ * must be the ones that the container sees: a container of root's with a user namespace of its own
+ * is refused, too. */
+int container_tree_open(struct engine *eng, const char *word, bool copy, struct container_tree *ret,
+			struct err *err);
+
+struct change {
+	char kind; /* 'A', 'C', 'D' */
+	const char *path;
+};
+struct change_list {
+	struct change *items; /* by path */
+	size_t n;
+	struct buf text; /* holds the paths */
+};
+void change_list_done(struct change_list *list);
+int container_diff(struct engine *eng, const char *word, struct change_list *ret, struct err *err);
+/* A tar of the merged tree, without what is mounted in it, to fd. newest: see commit_export(). */
+int container_export(struct engine *eng, const char *word, int64_t newest, int fd, struct err *err);

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""inro diff, export and commit: what a container has changed, as lines, as a tar, as an image."""
+
+import gzip
+import io
+import json
+import os
+import stat
+import subprocess
+import tarfile
+
+import pytest
+
+import engine
+from layers import docker_archive, entry, sha, tar
+
+# One of everything that can be done to a file, to a directory and to names.
+CHANGES = r"""
+set -e
+echo new >added; mkdir -p dir/sub; echo x >dir/sub/file; ln dir/sub/file dir/hard
+ln -s /etc/passwd link; mkfifo -m 640 fifo
+echo more >>old/changed; rm old/gone; rm -r old/gonedir; chmod 751 old/moded; chown 11:12 old/owned
+rm -r old/again; mkdir old/again; echo y >old/again/new; rm old/type; mkdir old/type; echo z >old/type/in
+touch "dir/with space" "dir/$(printf 'n%.0s' $(seq 150))" "dir/ü"
+touch -d @1234567890 dir/dated; chmod 4755 dir/sub/file
+"""
+OLD = [entry("old/"), entry("old/changed", "a"), entry("old/gone", "b"), entry("old/gonedir/"),
+       entry("old/gonedir/f", "c"), entry("old/moded", "d"), entry("old/owned", "e"),
+       entry("old/again/"), entry("old/again/hidden", "f"), entry("old/type", "g"),
+       entry("old/kept", "h"), entry("old/keptdir/"), entry("old/keptdir/f", "i")]
+WANT = """C /old
+A /added
+A /dir
+A /dir/dated
+A /dir/hard
+A /dir/sub
+A /dir/sub/file
+A /dir/with space
+A /dir/ü
+A /fifo
+A /link
+C /old/again
+D /old/again/hidden
+A /old/again/new
+C /old/changed
+D /old/gone
+D /old/gonedir
+C /old/moded
+C /old/owned
+C /old/type
+A /old/type/in
+""".splitlines() + ["A /dir/" + "n" * 150]
+
+
+def base(who):
+    """An image "base" of two layers: busybox, and what there is to change."""
+    box = engine.rootfs_tar(who).read_bytes()
+    who.inro("load", input=docker_archive([box, tar(*OLD)], tags=["base:1"])).ok()
+    return "base:1"
+
+
+def changed(who, name="cc", script=CHANGES, *options):
+    who.inro("run", "--name", name, *options, base(who), "sh", "-c", script).ok()
+    return name
+
+
+def blob(who, digest):
+    return (who.state / "inro/blobs/sha256" / digest[7:]).read_bytes()
+
+
+def image_of(who, word):
+    """manifest and config of an image, from the store."""
+    done = subprocess.run(["sqlite3", who.state / "inro/inro.db",
+                           f"SELECT manifest, id FROM images WHERE id = '{word}'"],
+                          stdout=subprocess.PIPE, check=True)
+    return [json.loads(blob(who, d)) for d in done.stdout.decode().strip().split("|")]
+
+
+def top_layer(who, iid):
+    """The members of the layer that was added, by name."""
+    manifest, config = image_of(who, iid)
+    data = gzip.decompress(blob(who, manifest["layers"][-1]["digest"]))
+    assert sha(data) == config["rootfs"]["diff_ids"][-1]
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return {m.name: (m, archive.extractfile(m).read() if m.isreg() else None)
+                for m in archive}
+
+
+def test_diff(anyone):
+    changed(anyone)
+    lines = anyone.inro("diff", "cc").ok().out.splitlines()
+    assert lines == sorted(WANT, key=lambda line: line[2:].encode())
+    found = json.loads(anyone.inro("container", "diff", "--format", "json", "cc").ok().out)
+    assert set(found) == {"changed", "added", "deleted"}
+    assert found["deleted"] == ["/old/again/hidden", "/old/gone", "/old/gonedir"]
+    assert "/dir/ü" in found["added"]
+    anyone.inro("diff", "nobody").fails("No such container: nobody")
+
+
+def test_diff_of_nothing(anyone):
+    """Mount points are the runtime's work, and reading changes nothing."""
+    changed(anyone, "idle", "cat /etc/passwd /old/kept; ls -lR /old; ls /proc /sys /dev")
+    assert anyone.inro("diff", "idle").ok().out == ""
+    assert anyone.inro("diff", "--format", "json", "idle").ok().out == "{}\n"
+    changed(anyone, "meta", "touch -d @5 /old/keptdir")
+    assert anyone.inro("diff", "meta").ok().out.splitlines() == ["C /old", "C /old/keptdir"]
+
+
+def test_layer_of_commit(anyone):
+    changed(anyone)
+    iid = anyone.inro("commit", "cc", "made:1").ok().out.strip()
+    members = top_layer(anyone, iid)
+    assert members["old/.wh.gone"][0].size == 0 and "old/.wh.gonedir" in members
+    assert "old/again/.wh..wh..opq" in members and members["old/again/new"][1] == b"y\n"
+    assert members["old/type"][0].isdir() and "old/kept" not in members
+    assert members["old/changed"][1] == b"amore\n"
+    assert members["old/moded"][0].mode == 0o751
+    assert (members["old/owned"][0].uid, members["old/owned"][0].gid) == (11, 12)
+    first, second = members["dir/hard"][0], members["dir/sub/file"][0]
+    assert (first.isreg(), second.islnk(), second.linkname) == (True, True, "dir/hard")
+    assert first.mode == 0o4755
+    assert members["link"][0].linkname == "/etc/passwd" and members["fifo"][0].isfifo()
+    assert members["dir/dated"][0].mtime == 1234567890
+    assert "dir/ü" in members and "dir/" + "n" * 150 in members
+    assert members["added"][0].mtime % 1 != 0
+    # No mount point, no overlay attribute.
+    assert not {"proc/x", "etc/resolv.conf", "etc/hosts", "dev/console"} & set(members)
+    assert not [k for m, _ in members.values() for k in m.pax_headers if "overlay" in k]
+
+
+def test_image_of_commit_is_what_the_container_was(anyone):
+    changed(anyone)
+    anyone.inro("commit", "-q", "cc", "made:1").ok()
+    look = ('cd /; find added dir old link fifo | sort | while read -r f; '
+            'do stat -c "%n %F %a %u %g %s %h %Y" "$f"; done')
+    anyone.inro("commit", "cc", "again:1").ok()
+    there = anyone.inro("run", "--rm", "made:1", "sh", "-c", look).ok().out
+    assert "old/again/new" in there and "hidden" not in there and "gone" not in there
+    assert there == anyone.inro("run", "--rm", "again:1", "sh", "-c", look).ok().out
+    # What goes out and comes in again is the same.
+    anyone.inro("save", "-o", anyone.dir / "made.tar", "made:1").ok()
+    anyone.inro("rmi", "-f", "made:1", "again:1").ok()
+    anyone.inro("load", "-i", anyone.dir / "made.tar").ok()
+    assert there == anyone.inro("run", "--rm", "made:1", "sh", "-c", look).ok().out
+
+
+def test_config_of_commit(anyone):
+    changed(anyone, "cc", "exit 0", "-e", "OWN=1", "-w", "/tmp", "--label", "a=b")
+    path = anyone.dir / "iid"
+    iid = anyone.inro("commit", "-a", "Me <me@example.com>", "-m", "what I did", "--iidfile", path,
+                      "-c", "ENV X=y", "-c", 'CMD ["true"]', "-c", "ONBUILD RUN x", "-c",
+                      "EXPOSE 80", "cc", "example.com/made:2").ok().out.strip()
+    assert path.read_text() == iid
+    manifest, config = image_of(anyone, iid)
+    assert manifest["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+    assert len(manifest["layers"]) == len(config["rootfs"]["diff_ids"]) == 3
+    run = config["config"]
+    assert run["Cmd"] == ["true"] and run["WorkingDir"] == "/tmp" and run["Labels"] == {"a": "b"}
+    assert {"OWN=1", "X=y"} <= set(run["Env"]) and not [e for e in run["Env"] if "HOSTNAME" in e]
+    assert run["OnBuild"] == ["RUN x"] and list(run["ExposedPorts"]) == ["80/tcp"]
+    last = config["history"][-1]
+    assert last["author"] == config["author"] == "Me <me@example.com>"
+    assert last["comment"] == "what I did" and last["created_by"] == "sh -c exit 0"
+    assert last["created"] == config["created"]
+    docker = anyone.inro("commit", "-f", "docker", "cc").ok().out.strip()
+    manifest, config = image_of(anyone, docker)
+    assert manifest["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
+    assert {layer["mediaType"] for layer in manifest["layers"]} == {
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        "application/vnd.docker.image.rootfs.diff.tar"}
+    assert config["config"]["Cmd"] == ["sh", "-c", "exit 0"]
+    for bad in ("RUN x", "WORKDIR relative", "ENV", "EXPOSE nothing/x"):
+        anyone.inro("commit", "-c", bad, "cc", "bad:1").fails()
+    assert "bad" not in anyone.inro("images").ok().out
+    anyone.inro("commit", "cc", "Bad:Name").fails("invalid image reference")
+
+
+def test_reproducible(root):
+    changed(root, "one")
+    changed(root, "two")
+    ids = {root.inro("commit", "--timestamp", "1000", c).ok().out for c in ("one", "two")}
+    assert len(ids) == 1
+    members = top_layer(root, ids.pop().strip())
+    assert {m.mtime for m, _ in members.values()} == {1000}
+    iid = root.inro("commit", "one", env={"SOURCE_DATE_EPOCH": "1500000000"}).ok().out.strip()
+    _, config = image_of(root, iid)
+    assert config["created"].startswith("2017-07-14T02:40:00")
+    members = top_layer(root, iid)
+    assert members["dir/dated"][0].mtime == 1234567890 and members["added"][0].mtime == 1500000000
+
+
+def test_running_container_is_paused(root):
+    client = engine.start(root, "--name", "busy", base(root), "sh", "-c",
+                          "echo here >/here; echo ready; i=0; while :; do i=$((i+1)); "
+                          "echo $i >/a; echo $i >/b; done")
+    try:
+        for _ in range(3):
+            iid = root.inro("commit", "busy").ok().out.strip()
+            members = top_layer(root, iid)
+            assert members["here"][1] == b"here\n"
+        iid = root.inro("commit", "--pause=false", "busy").ok().out.strip()
+        assert "here" in top_layer(root, iid)
+        assert "C /old" not in root.inro("diff", "busy").ok().out
+        out = root.inro("export", "busy", stdout=subprocess.PIPE).ok()
+        assert "here" in out.out
+        # It goes on.
+        assert root.inro("ps", "--format", "json").ok().out.count("Up ") == 1
+    finally:
+        root.inro("rm", "-f", "busy").ok()
+        client.communicate(timeout=20)
+
+
+def test_names_that_no_layer_can_hold(anyone):
+    changed(anyone, "cc", "touch /tmp/.wh.foo")
+    anyone.inro("commit", "cc", "made:1").fails("/tmp/.wh.foo", "stands for a file that is removed")
+    assert "made" not in anyone.inro("images").ok().out
+    assert os.listdir(anyone.state / "inro/staging") == []
+    assert "A /tmp/.wh.foo" in anyone.inro("diff", "cc").ok().out
+
+
+def test_export(anyone):
+    changed(anyone)
+    path = anyone.dir / "out.tar"
+    anyone.inro("export", "-o", path, "cc").ok()
+    with tarfile.open(path) as archive:
+        members = {m.name: m for m in archive}
+        assert archive.extractfile("old/changed").read() == b"amore\n"
+        assert archive.extractfile("old/kept").read() == b"h"
+    assert "old/gone" not in members and "old/gonedir" not in members
+    assert "old/again/hidden" not in members and "old/again/new" in members
+    assert not [n for n in members if ".wh." in n]
+    assert stat.S_IMODE(members["dir/hard"].mode) == 0o4755
+    assert (members["old/owned"].uid, members["bin/busybox"].uid) == (11, 0)
+    assert [n for n in members if n.startswith("proc/")] == []
+    # Back in as an image, and by standard output.
+    anyone.inro("import", path, "flat").ok()
+    assert anyone.inro("run", "--rm", "flat", "cat", "/added").ok().out == "new\n"
+    with open(anyone.dir / "piped", "wb") as out:
+        anyone.inro("export", "cc", stdout=out).ok()
+    assert (anyone.dir / "piped").read_bytes() == path.read_bytes()
+
+
+def test_host_and_others_are_refused(root):
+    root.inro("run", "--name", "hh", "host", "true").ok()
+    for verb in ("diff", "export", "commit"):
+        root.inro(verb, "hh", stdout=subprocess.PIPE).fails("image host")
+    root.inro("run", "--name", "uu", "--userns", "private", base(root), "touch", "/x").ok()
+    assert "A /x" in root.inro("diff", "uu").ok().out
+    for verb in ("export", "commit"):
+        root.inro(verb, "uu").fails("user namespace of its own")
+
+
+def test_capabilities_and_attributes_come_along(root):
+    changed(root, "cc", "cp /bin/busybox /tool; touch /noted")
+    cid = root.inro("ps", "-aq", "--no-trunc").ok().out.strip()
+    upper = root.state / "inro/containers" / cid / "upper"
+    cap = bytes.fromhex("0100000200200000000000000000000000000000")
+    os.setxattr(upper / "tool", "security.capability", cap)
+    os.setxattr(upper / "noted", "user.note", b"a\0=\nb")
+    os.setxattr(upper / "noted", "trusted.own", b"x")
+    os.mknod(upper / "node", 0o20640, os.makedev(5, 300))
+    with open(upper / "sparse", "wb") as file:
+        file.truncate(3 << 20)
+    iid = root.inro("commit", "cc", "made:1").ok().out.strip()
+    members = top_layer(root, iid)
+    headers = members["noted"][0].pax_headers
+    assert headers["SCHILY.xattr.user.note"] == "a\0=\nb" and "SCHILY.xattr.trusted.own" not in headers
+    assert (members["node"][0].devmajor, members["node"][0].devminor) == (5, 300)
+    assert members["sparse"][0].size == 3 << 20
+    layer = root.state / "inro/layers" / image_of(root, iid)[1]["rootfs"]["diff_ids"][-1][7:] / "fs"
+    assert os.getxattr(layer / "tool", "security.capability") == cap
