@@ -3,11 +3,13 @@
 #include "base/timeutil.h"
 #include "cli/cli.h"
 #include "cli/format.h"
-#include "engine/life.h"
+#include "engine/containers_query.h"
 
 struct ps_options {
-	bool all, quiet, no_trunc, noheading;
+	bool all, quiet, no_trunc, noheading, latest;
+	char **filters;
 	char *format;
+	int last;
 };
 
 static const struct opt opts[] = {
@@ -25,6 +27,23 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct ps_options, no_trunc),
 	  .help = "do not shorten ids and commands" },
+	{ .name = "filter",
+	  .short_name = 'f',
+	  .kind = OPT_STRV,
+	  OPT_FIELD(struct ps_options, filters),
+	  .arg = "KEY=VALUE",
+	  .help = "show only containers that meet the condition" },
+	{ .name = "last",
+	  .short_name = 'n',
+	  .kind = OPT_INT,
+	  OPT_FIELD(struct ps_options, last),
+	  .arg = "NUMBER",
+	  .help = "show so many, the newest, running or not" },
+	{ .name = "latest",
+	  .short_name = 'l',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct ps_options, latest),
+	  .help = "show the newest, running or not" },
 	{ .name = "format",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct ps_options, format),
@@ -134,6 +153,9 @@ static const struct cli_table table = { fields, ARRAY_SIZE(fields),
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct ps_options *o = options;
+	const struct containers_query query = { .filters = o->filters,
+						.all = o->all,
+						.last = o->latest ? 1 : o->last };
 	cleanup_record_list struct record_list records = { 0 };
 	cleanup_buf struct buf ids = BUF_INIT;
 	cleanup_engine struct engine eng = ENGINE_INIT;
@@ -145,12 +167,10 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
-		r = life_list(&eng, &records, err);
+		r = containers_query(&eng, &query, &records, err);
 	for (i = 0; r == 0 && i < records.n; i++) {
 		const struct record *rec = &records.items[i];
 
-		if (!rec->running && !o->all)
-			continue;
 		if (o->quiet)
 			buf_addf(&ids, "%.*s\n", o->no_trunc ? 64 : 12, rec->id);
 		else

@@ -328,6 +328,34 @@ def test_ps_formats(anyone):
     anyone.inro("rm", "web").ok()
 
 
+def test_ps_filters(anyone):
+    box, other = engine.box(anyone, "box"), engine.box(anyone, "other", "ENV X=1")
+    for name, image, code, label in (("one", box, 0, "a=1"), ("two", other, 3, "a=2"),
+                                     ("three", box, 3, "b=")):
+        anyone.inro("run", "--name", name, "--label", label, image, "sh", "-c",
+                    f"exit {code}").fails(code=code) if code else \
+            anyone.inro("run", "--name", name, "--label", label, image, "true").ok()
+    client = engine.start(anyone, "--name", "up", box, "sh", "-c", "echo ready; exec sleep 100")
+
+    def names(*args):
+        return lines(anyone.inro("ps", *args, "--format", "{{.Names}}"))
+    assert names() == ["up"] and names("-a") == ["up", "three", "two", "one"]
+    assert names("-f", "status=exited") == ["three", "two", "one"]
+    assert names("-af", "exited=3") == ["three", "two"]
+    assert names("-af", "label=a", "-f", "label!=a=1") == ["two"]
+    assert names("-af", "ancestor=other") == ["two"] and names("-af", "ancestor=nothing") == []
+    assert names("-af", "name=^t") == ["three", "two"] and names("-af", "name=/one") == ["one"]
+    assert names("-af", "before=three", "-f", "since=one") == ["two"]
+    assert names("-l") == ["up"] and names("-n", "2") == ["up", "three"]
+    cid = engine.containers(anyone)[3]
+    assert names("-af", f"id={cid[:8]}") == ["one"]
+    anyone.inro("ps", "-f", "status=well").fails('invalid filter "status=well"', code=125)
+    anyone.inro("ps", "-f", "name=[").fails("regular expression", code=125)
+    anyone.inro("ps", "-f", "since=nothing").fails("No such container: nothing", code=125)
+    anyone.inro("rm", "-f", "up", "one", "two", "three").ok()
+    client.wait(10)
+
+
 def test_templates_of_info_and_version(anyone):
     assert anyone.inro("version", "--format", "{{.Client.Os}}").ok().out == "linux\n"
     assert anyone.inro("info", "-f", "{{.Images}} {{.Rootless}}").ok().out \

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/containers_query.h"
+
+#include <regex.h>
+
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/filter.h"
+#include "engine/images.h"
+#include "engine/life.h"
+
+static const char *const keys[] = { "ancestor", "before", "exited", "id", "label",
+				    "name",     "since",  "status", NULL };
+static const char *const states[] = { "created",  "dead",       "exited",  "paused",
+				      "removing", "restarting", "running", NULL };
+
+/* The values of the filters, checked and looked up. */
+struct conditions {
+	const struct filters *filters;
+	int64_t before_ns, since_ns; /* 0: none */
+	char **images;               /* ids that ancestor= means */
+};
+
+static int check_value(const struct filter *f, struct err *err)
+{
+	regex_t regex;
+	int code;
+
+	if (str_eq(f->key, "status") && !strv_has((char *const *)states, f->value))
+		return err_fail(err, ERR_USAGE, "invalid filter \"status=%s\"", f->value);
+	if (str_eq(f->key, "exited") && str_parse_int(f->value, &code) < 0)
+		return err_fail(err, ERR_USAGE, "invalid filter \"exited=%s\": expected a number",
+				f->value);
+	if (!str_eq(f->key, "name"))
+		return 0;
+	if (regcomp(&regex, f->value, REG_EXTENDED | REG_NOSUB) != 0)
+		return err_fail(err, ERR_USAGE,
+				"invalid filter \"name=%s\": expected a regular expression",
+				f->value);
+	regfree(&regex);
+	return 0;
+}
+
+static int look_up(struct engine *eng, const struct filter *f, struct conditions *c,
+		   struct err *err)
+{
+	cleanup_image_row struct image_row image = { 0 };
+	cleanup_record struct record rec = { 0 };
+	struct err none = ERR_INIT;
+	int r;
+
+	if (str_eq(f->key, "ancestor")) {
+		/* an image that is not here has no containers */
+		r = images_find(eng, f->value, &image, &none);
+		strv_add(&c->images, r == 0 ? image.id : f->value);
+		return 0;
+	}
+	if (!str_eq(f->key, "before") && !str_eq(f->key, "since"))
+		return 0;
+	r = record_find(eng, f->value, &rec, err);
+	if (r < 0)
+		return r;
+	if (str_eq(f->key, "before"))
+		c->before_ns = rec.created_ns;
+	else
+		c->since_ns = rec.created_ns;
+	return 0;
+}
+
+static bool id_matches(const char *value, const void *data)
+{
+	return str_starts(((const struct record *)data)->id, value);
+}
+
+static bool name_matches(const char *value, const void *data)
+{
+	const char *name = ((const struct record *)data)->name;
+	regex_t regex;
+	bool match;
+
+	/* docker's names begin with a slash, and may be asked for so */
+	if (regcomp(&regex, value[0] == '/' ? value + 1 : value, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	match = regexec(&regex, name, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return match;
+}
+
+static bool status_matches(const char *value, const void *data)
+{
+	return str_eq(value, ((const struct record *)data)->running ? "running" : "exited");
+}
+
+static bool exit_matches(const char *value, const void *data)
+{
+	const struct record *rec = data;
+	int code;
+
+	return !rec->running && str_parse_int(value, &code) == 0 && code == rec->exit_code;
+}
+
+static bool meets(const struct conditions *c, const struct record *rec)
+{
+	return filters_any(c->filters, "id", id_matches, rec) &&
+	       filters_any(c->filters, "name", name_matches, rec) &&
+	       filters_any(c->filters, "status", status_matches, rec) &&
+	       filters_any(c->filters, "exited", exit_matches, rec) &&
+	       filters_labels(c->filters, &rec->labels) &&
+	       (!c->before_ns || rec->created_ns < c->before_ns) &&
+	       (!c->since_ns || rec->created_ns > c->since_ns) &&
+	       (!c->images || strv_has(c->images, rec->image));
+}
+
+static void keep(struct record_list *records, const struct conditions *c,
+		 const struct containers_query *q)
+{
+	bool all = q->all || q->last > 0 || filters_have(c->filters, "status");
+	size_t k = 0;
+
+	for (size_t i = 0; i < records->n; i++) {
+		struct record *rec = &records->items[i];
+
+		if ((all || rec->running) && meets(c, rec) && (q->last <= 0 || k < (size_t)q->last))
+			records->items[k++] = *rec;
+		else
+			record_done(rec);
+	}
+	records->n = k;
+}
+
+int containers_query(struct engine *eng, const struct containers_query *q, struct record_list *ret,
+		     struct err *err)
+{
+	cleanup_record_list struct record_list records = { 0 };
+	cleanup_filters struct filters filters = { 0 };
+	struct conditions c = { .filters = &filters };
+	int r;
+
+	r = filters_parse(q->filters, keys, &filters, err);
+	for (size_t i = 0; r == 0 && i < filters.n; i++)
+		r = check_value(&filters.items[i], err);
+	if (r == 0)
+		r = life_list(eng, &records, err);
+	for (size_t i = 0; r == 0 && i < filters.n; i++)
+		r = look_up(eng, &filters.items[i], &c, err);
+	if (r == 0)
+		keep(&records, &c, q);
+	strv_free(c.images);
+	if (r < 0)
+		return r;
+	*ret = records;
+	records = (struct record_list){ 0 };
+	return 0;
+}

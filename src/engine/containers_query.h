@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers that meet conditions: `ps --filter`.
+ *
+ *   id=PREFIX, name=REGEX, label=KEY[=VALUE], label!=...
+ *   status=WORD       running, exited; docker's other words are none of a container's here. Given,
+ *                     containers that do not run are listed, too
+ *   exited=STATUS     ended with it
+ *   ancestor=IMAGE    made of that image
+ *   before=CONTAINER, since=CONTAINER   made before, after it
+ */
+#pragma once
+
+#include "engine/record.h"
+
+struct containers_query {
+	char *const *filters; /* NULL: none */
+	bool all;             /* also those that do not run */
+	int last;             /* at most so many, the newest, running or not; 0: no limit */
+};
+/* Newest first, each as it truly is (life.h). */
+int containers_query(struct engine *eng, const struct containers_query *query,
+		     struct record_list *ret, struct err *err);
