@@ -8,6 +8,7 @@
 #include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/restore.h"
+#include "runtime/sync.h"
 #include "sys/clone.h"
 #include "sys/mount.h"
 #include "sys/netlink.h"
@@ -109,16 +110,20 @@ static int restore_readonly(const struct restoration *r, pid_t pid, struct err *
 /* The processes are complete and wait for the answer. */
 static int on_restored(struct restoration *r, pid_t pid, struct err *err)
 {
-	int e;
+	cleanup_fd int pidfd = pid > 0 ? pidfd_of(pid) : -EINVAL;
+	int e = pidfd;
 
 	/* It is killed when something fails from here on: no other one may be, nor a second time.
 	 */
-	if (pid <= 1 || pid == getpid() || r->init.pidfd >= 0)
-		return err_fail(err, ERR_CORRUPT, "criu names %d as the restored process", pid);
-	r->init.pid = pid;
-	r->init.pidfd = pidfd_of(pid);
-	if (r->init.pidfd < 0)
-		return err_errno(err, -r->init.pidfd, "opening the restored process %d", pid);
+	if (r->init.pidfd >= 0)
+		e = err_fail(err, ERR_CORRUPT, "criu names another one");
+	else if (e < 0)
+		err_errno(err, -e, "opening it");
+	else
+		e = sync_check_process(pid, pidfd, err);
+	if (e < 0)
+		return err_wrap(err, e, "criu names %d as the restored process", pid);
+	r->init = (struct container){ .pid = pid, .pidfd = take_fd(pidfd) };
 	r->st.pub.pid = pid;
 	/* Without it no later command would take the process for the container's. */
 	e = procfs_stat(pid, NULL, &r->st.pub.pid_start_time);

@@ -119,7 +119,7 @@ void sync_msg_done(struct sync_msg *msg)
 	msg->n_fds = 0;
 }
 
-static int check_process(pid_t pid, int pidfd, struct err *err)
+int sync_check_process(pid_t pid, int pidfd, struct err *err)
 {
 	siginfo_t info = { 0 };
 
@@ -135,7 +135,7 @@ int sync_take_process(struct sync_msg *msg, struct container *ret, struct err *e
 
 	if (msg->n_fds != 1 || ret->pidfd >= 0)
 		return err_errno(err, EPROTO, "receiving the process");
-	r = check_process((pid_t)msg->number, msg->fds[0], err);
+	r = sync_check_process((pid_t)msg->number, msg->fds[0], err);
 	if (r < 0)
 		return r;
 	*ret = (struct container){ .pid = (pid_t)msg->number, .pidfd = msg->fds[0] };

@@ -62,6 +62,8 @@ void sync_msg_done(struct sync_msg *msg); /* closes the fds that were not taken 
  * and written to files, is not to be believed. ret->pidfd is negative before.
  */
 int sync_take_process(struct sync_msg *msg, struct container *ret, struct err *err);
+/* What it looks at: that pidfd is of this pid, and of a child of this process. */
+int sync_check_process(pid_t pid, int pidfd, struct err *err);
 /* The same from what is still unread after a failure. From now on nobody can send. */
 void sync_drain_process(int sock, struct container *ret);
 

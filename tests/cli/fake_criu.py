@@ -102,6 +102,9 @@ class Criu:
             self.notify("post-restore", os.getppid())
         elif self.mode == "names 1":
             self.notify("post-restore", 1)
+        elif self.mode == "names a stranger":
+            # dies with the container's cgroup, where this is, too
+            self.notify("post-restore", os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "20"))
         elif self.mode == "wrong":
             self.answer(FEATURE_CHECK)
         elif self.mode == "empty":

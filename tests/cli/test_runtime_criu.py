@@ -270,6 +270,7 @@ def test_unprivileged(user):
     ("", ["criu names no restored process"]),
     ("names 1", ["criu names 1 as the restored process"]),
     ("names another", ["criu names ", " as the restored process"]),
+    ("names a stranger", ["criu names ", " as the restored process", "not a child"]),
 ])
 def test_failing_restore_leaves_nothing(fake, mode, words):
     fake.bundle.save()
