@@ -69,15 +69,17 @@ class Victim:
 
 
 class Swapper:
-    def __init__(self, who, pairs, mounts=(), threads=2):
-        options = ["-j", str(threads)]
+    def __init__(self, who, pairs, mounts=(), moves=(), within=(), threads=2):
+        options = ["-j", threads]
         for source, target in mounts:
             options += ["-m", source, target]
-        self.names = options + [name for pair in pairs for name in pair]
-        self.program = who.program("tests/faults/swapper")
+        for source, target in moves:
+            options += ["-M", source, target]
+        names = [name for pair in pairs for name in pair]
+        self.argv = [*within, who.program("tests/faults/swapper"), *options, *names]
 
     def __enter__(self):
-        self.p = subprocess.Popen([self.program, *map(str, self.names)], stdin=subprocess.PIPE,
+        self.p = subprocess.Popen([str(word) for word in self.argv], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE)
         assert self.p.stdout.readline() == b"ready\n"
         return self
@@ -327,6 +329,48 @@ def test_escapes_through_mounts_that_come_and_go(root):
         b.save()
         swapper = Swapper(root, pairs, [(evil, b.rootfs / "steady"), (evil, b.rootfs / "steady2")])
         drive(root, swapper, victim, lambda n: b.run(cid=f"c{n}", timeout=20))
+
+
+def test_escapes_in_a_mount_namespace_that_is_joined(root):
+    """Others are in it, who mount over the root filesystem while it is made, take mounts of the
+    runtime away and move them: what they put there has links to the victim. The namespace is new
+    each time, as it keeps what containers leave in it."""
+    victim = Victim(root, root.dir / "victim")
+    b = root.bundle("sh", "-c", LOOK)
+    pairs = pairs_below(root, b.rootfs, victim)
+    for operation in (mounts, protects, cwds, devices):
+        operation(root, b)
+    evil, aside = root.dir / "evil", root.dir / "aside"
+    (evil / "real").mkdir(parents=True)
+    aside.mkdir()
+    for name in ("data", "var", "sub", "tmp", "made", "dev", "proc"):
+        (evil / name).symlink_to(victim.top / "data/sub")
+    for name in ("srv", "deep", "nest"):
+        (evil / name).symlink_to("../" * 30 + str(victim.top / name)[1:])
+    (b.rootfs / "steady").mkdir()
+    b.mount("/steady/tmp", "tmpfs", "tmpfs")
+    b.mount("/steady/made/x", "bind", root.dir / "src", "bind")
+    b.linux["maskedPaths"].append("/steady/sub/file")
+    b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] != "mount"]
+    namespace = {"type": "mount"}
+    b.linux["namespaces"].append(namespace)
+    inside = []
+
+    def once(n):
+        # By turns: over one directory, over all of it, and all of it moved.
+        turns = [{"mounts": [(evil, b.rootfs / "steady")]}, {"mounts": [(evil, b.rootfs)]},
+                 {"moves": [(b.rootfs, aside)]}]
+        with Swapper(root, [], within=["unshare", "--mount", "--propagation", "private"],
+                     **turns[n % len(turns)]) as s:
+            namespace["path"] = f"/proc/{s.p.pid}/ns/mnt"
+            result = b.run(cid=f"c{n}", timeout=20)
+        inside.append(s.total)
+        return result
+
+    enough(drive(root, Swapper(root, pairs), victim, once))
+    each = [sum(inside[turn::3]) for turn in range(3)]
+    assert all(each)
+    print(f"swapper: exchanges of mounts inside: {each}")
 
 
 def test_escapes_while_a_container_is_deleted(root):

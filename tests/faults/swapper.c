@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * swapper [-j THREADS] [-m SOURCE TARGET]... A B [A B...]
+ * swapper [-j THREADS] [-m SOURCE TARGET]... [-M A B]... A B [A B...]
  * Exchanges the names of each pair, over and over, as fast as it can: a directory that was checked
  * is a symlink, a file, another directory or a device when it is used, and the other way round.
  * Each thread has its share of the pairs. -m: a thread that binds SOURCE over TARGET and takes it
- * away again, as somebody can whose mounts propagate here.
+ * away again, as somebody can whose mounts propagate here, or who shares the mount namespace; -M:
+ * one that moves what is mounted on A to B, and back.
  *
  * Prints "ready" first; the number of exchanges so far for each line on stdin; at the end of stdin
  * it ends, with the last number, everything back in its place.
@@ -33,6 +34,7 @@ struct job {
 	char **pairs;
 	int first, step, n; /* pairs first, first + step ... below n */
 	const char *source, *target;
+	bool move;
 };
 
 static bool exchange(const char *a, const char *b)
@@ -67,19 +69,41 @@ static void *swap_pairs(void *arg)
 	return NULL;
 }
 
+static bool counted(int r)
+{
+	if (r == 0)
+		atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
+	return r == 0;
+}
+
 static void *swap_mount(void *arg)
 {
 	const struct job *j = arg;
 
 	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-		if (mount(j->source, j->target, NULL, MS_BIND, NULL) == 0)
-			atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
-		if (umount2(j->target, MNT_DETACH) == 0)
-			atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
+		counted(mount(j->source, j->target, NULL, MS_BIND, NULL));
+		counted(umount2(j->target, MNT_DETACH));
 	}
 	while (umount2(j->target, MNT_DETACH) == 0)
 		;
 	return NULL;
+}
+
+static void *move_mount_away(void *arg)
+{
+	const struct job *j = arg;
+
+	while (!atomic_load_explicit(&stop, memory_order_relaxed))
+		if (counted(mount(j->source, j->target, NULL, MS_MOVE, NULL)))
+			counted(mount(j->target, j->source, NULL, MS_MOVE, NULL));
+	return NULL;
+}
+
+static void *exchange_mount(void *arg)
+{
+	const struct job *j = arg;
+
+	return j->move ? move_mount_away(arg) : swap_mount(arg);
 }
 
 static int start(struct job *jobs, pthread_t *threads, int n, void *(*fn)(void *))
@@ -111,9 +135,11 @@ int main(int argc, char **argv)
 	for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
 		if (strcmp(argv[i], "-j") == 0) {
 			n_threads = (int)strtol(argv[i + 1], NULL, 10);
-		} else if (strcmp(argv[i], "-m") == 0 && i + 2 < argc && n_mounts < THREADS_MAX) {
-			mounts[n_mounts].source = argv[i + 1];
-			mounts[n_mounts++].target = argv[i + 2];
+		} else if (strcasecmp(argv[i], "-m") == 0 && i + 2 < argc &&
+			   n_mounts < THREADS_MAX) {
+			mounts[n_mounts++] = (struct job){ .source = argv[i + 1],
+							   .target = argv[i + 2],
+							   .move = argv[i][1] == 'M' };
 			i++;
 		}
 	}
@@ -121,7 +147,8 @@ int main(int argc, char **argv)
 	argv += i;
 	if (argc % 2 || argc > 512 || (argc == 0 && n_mounts == 0) || n_threads < 1 ||
 	    n_threads > THREADS_MAX) {
-		fprintf(stderr, "usage: swapper [-j THREADS] [-m SOURCE TARGET]... A B [A B...]\n");
+		fprintf(stderr, "usage: swapper [-j THREADS] [-m SOURCE TARGET]... [-M A B]... "
+				"A B [A B...]\n");
 		return 2;
 	}
 	if (n_threads > argc / 2)
@@ -130,7 +157,7 @@ int main(int argc, char **argv)
 		jobs[t] =
 		    (struct job){ .pairs = argv, .first = t, .step = n_threads, .n = argc / 2 };
 	if (start(jobs, threads, n_threads, swap_pairs) < 0 ||
-	    start(mounts, threads + n_threads, n_mounts, swap_mount) < 0)
+	    start(mounts, threads + n_threads, n_mounts, exchange_mount) < 0)
 		return 1;
 	answer();
 	atomic_store(&stop, true);
