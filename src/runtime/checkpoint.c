@@ -90,8 +90,13 @@ static int check_parent(const struct dump *d, struct err *err)
 	return 0;
 }
 
-static int fill_opts(struct dump *d, struct err *err)
+static int fill_opts(struct dump *d, int dir, struct err *err)
 {
+	bool notify = faccessat(dir, STATE_NOTIFY, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	const struct criu_container c = { .spec = &d->spec,
+					  .bundle = d->st.pub.bundle,
+					  .notify = notify ? STATE_NOTIFY : NULL,
+					  .pid = d->st.pub.pid };
 	const struct criu_args *a = d->args;
 	struct criu_opts *o = &d->opts;
 	int r;
@@ -114,7 +119,7 @@ static int fill_opts(struct dump *d, struct err *err)
 		r = add_external(d, NS_PID, "pid", "extRootPidNS", err);
 	if (r < 0 || a->pre_dump)
 		return r;
-	r = criu_mounts_dump(o, &d->spec, d->st.pub.bundle, d->st.pub.pid, err);
+	r = criu_mounts_dump(o, &c, err);
 	return r < 0 ? r : criu_descriptors_save(d->dirs.images, d->st.streams, err);
 }
 
@@ -195,7 +200,7 @@ static int checkpoint(const struct runtime *rt, const char *id, struct dump *d, 
 	if (r >= 0)
 		r = check_parent(d, err);
 	if (r >= 0)
-		r = fill_opts(d, err);
+		r = fill_opts(d, dir, err);
 	if (r < 0)
 		return r;
 	r = run(d, err);

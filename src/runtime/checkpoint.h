@@ -59,10 +59,15 @@ int criu_descriptors_parse(const char *text, size_t len, char ***ret, struct err
 int criu_descriptors_load(int images, struct criu_opts *o, struct err *err);
 
 /* criu_mounts.c: what is mounted in the container from outside of it */
-int criu_mounts_dump(struct criu_opts *o, const struct spec *spec, const char *bundle, pid_t pid,
-		     struct err *err);
-int criu_mounts_restore(struct criu_opts *o, const struct spec *spec, const char *bundle,
-			const char *cgroup_rel_path, struct err *err);
+struct criu_container {
+	const struct spec *spec;
+	const char *bundle;
+	const char *notify; /* the directory of runtime/notify.h, NULL: there is none */
+	const char *cgroup; /* restore: the path in every hierarchy */
+	pid_t pid;          /* dump */
+};
+int criu_mounts_dump(struct criu_opts *o, const struct criu_container *c, struct err *err);
+int criu_mounts_restore(struct criu_opts *o, const struct criu_container *c, struct err *err);
 
 /* restore_child.c: what becomes criu */
 struct restore_child {

@@ -15,6 +15,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/checkpoint.h"
 #include "runtime/mount_opts.h"
+#include "runtime/notify.h"
 #include "sys/mount.h"
 
 #define MOUNTINFO_MAX (16u << 20)
@@ -25,11 +26,9 @@ static const char *const devices[] = { "/dev/null",   "/dev/zero",    "/dev/full
 
 struct walk {
 	struct criu_opts *opts;
-	const struct spec *spec;
-	const char *bundle;
+	const struct criu_container *c;
 	bool restore;
-	int root;           /* dump: of the container */
-	const char *cgroup; /* restore: the path that the cgroup has in every hierarchy */
+	int root; /* dump: of the container */
 };
 
 /* Dump: only what is a mount there now. The container may have changed links and mounts since. */
@@ -116,7 +115,7 @@ static int add_bind(struct walk *w, const struct spec_mount *m, bool recursive, 
 
 	if (r < 0 || !m->source)
 		return r;
-	source = m->source[0] == '/' ? xstrdup(m->source) : path_join(w->bundle, m->source);
+	source = m->source[0] == '/' ? xstrdup(m->source) : path_join(w->c->bundle, m->source);
 	if (w->restore)
 		json_map_set(&w->opts->ext_mnt, name, source);
 	return recursive ? add_tree(w, name, source, err) : 0;
@@ -134,7 +133,7 @@ static int add_hierarchies(struct walk *w, const struct cgroup_system *sys,
 			continue;
 		place = path_join(m->destination, last + 1);
 		if (w->restore) {
-			cleanup_free char *source = cgroup_path_in(&sys->h[i], w->cgroup);
+			cleanup_free char *source = cgroup_path_in(&sys->h[i], w->c->cgroup);
 
 			json_map_set(&w->opts->ext_mnt, place, source);
 			continue;
@@ -152,7 +151,7 @@ static int add_cgroup(struct walk *w, const struct spec_mount *m, struct err *er
 	CLEANUP(cgroup_system_done) struct cgroup_system sys = { 0 };
 	int r;
 
-	if (spec_namespace_find(w->spec, NS_CGROUP))
+	if (spec_namespace_find(w->c->spec, NS_CGROUP))
 		return 0;
 	r = cgroup_system_read(&sys, err);
 	if (r < 0)
@@ -160,7 +159,7 @@ static int add_cgroup(struct walk *w, const struct spec_mount *m, struct err *er
 	if (sys.layout != CGROUP_V2)
 		return add_hierarchies(w, &sys, m, err);
 	if (w->restore) {
-		cleanup_free char *source = cgroup_path_in(&sys.h[0], w->cgroup);
+		cleanup_free char *source = cgroup_path_in(&sys.h[0], w->c->cgroup);
 
 		json_map_set(&w->opts->ext_mnt, m->destination, source);
 		return 0;
@@ -215,13 +214,23 @@ static int add_masked(struct walk *w, const char *path, struct err *err)
 	return add_mount(w, path, path, err);
 }
 
+/* First: what the configuration has at its place is meant. */
+static int add_notify(struct walk *w, struct err *err)
+{
+	if (w->restore)
+		json_map_set(&w->opts->ext_mnt, NOTIFY_DIR, w->c->notify);
+	else if (w->c->notify)
+		return add_mount(w, NOTIFY_DIR, NOTIFY_DIR, err);
+	return 0;
+}
+
 static int add_all(struct walk *w, struct err *err)
 {
-	const struct spec_linux *l = w->spec->linux_;
-	int r = 0;
+	const struct spec_linux *l = w->c->spec->linux_;
+	int r = add_notify(w, err);
 
-	for (size_t i = 0; i < w->spec->mounts.n && r >= 0; i++)
-		r = add_configured(w, &w->spec->mounts.items[i], err);
+	for (size_t i = 0; i < w->c->spec->mounts.n && r >= 0; i++)
+		r = add_configured(w, &w->c->spec->mounts.items[i], err);
 	for (size_t i = 0; l->masked_paths && l->masked_paths[i] && r >= 0; i++)
 		r = add_masked(w, l->masked_paths[i], err);
 	for (size_t i = 0; i < ARRAY_SIZE(devices) && r >= 0; i++)
@@ -231,14 +240,13 @@ static int add_all(struct walk *w, struct err *err)
 	return r;
 }
 
-int criu_mounts_dump(struct criu_opts *o, const struct spec *spec, const char *bundle, pid_t pid,
-		     struct err *err)
+int criu_mounts_dump(struct criu_opts *o, const struct criu_container *c, struct err *err)
 {
-	struct walk w = { .opts = o, .spec = spec, .bundle = bundle, .root = -EBADF };
+	struct walk w = { .opts = o, .c = c, .root = -EBADF };
 	char path[64];
 	int r;
 
-	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	snprintf(path, sizeof(path), "/proc/%d/root", c->pid);
 	w.root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (w.root < 0)
 		return err_errno(err, errno, "opening the container's root");
@@ -247,17 +255,9 @@ int criu_mounts_dump(struct criu_opts *o, const struct spec *spec, const char *b
 	return r;
 }
 
-int criu_mounts_restore(struct criu_opts *o, const struct spec *spec, const char *bundle,
-			const char *cgroup_rel_path, struct err *err)
+int criu_mounts_restore(struct criu_opts *o, const struct criu_container *c, struct err *err)
 {
-	struct walk w = {
-		.opts = o,
-		.spec = spec,
-		.bundle = bundle,
-		.restore = true,
-		.root = -EBADF,
-		.cgroup = cgroup_rel_path,
-	};
+	struct walk w = { .opts = o, .c = c, .restore = true, .root = -EBADF };
 
 	return add_all(&w, err);
 }

@@ -11,6 +11,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/console.h"
 #include "runtime/hooks.h"
+#include "runtime/notify.h"
 #include "runtime/prepare.h"
 #include "runtime/restore.h"
 #include "runtime/sync.h"
@@ -132,7 +133,9 @@ static int make_state(struct restoration *r, struct err *err)
 		return err_errno(err, errno, "making the directory for the root filesystem");
 	path[n] = '\0';
 	r->root = path_join(path, ROOT_DIR);
-	return 0;
+	r->notify = path_join(path, STATE_NOTIFY);
+	/* Whether the images have a mount of it is known to criu only. */
+	return notify_make_dir(r->dir, err);
 }
 
 /* --- criu --- */
@@ -163,6 +166,15 @@ static int add_cgroup_roots(struct restoration *r, struct err *err)
 			json_map_set(&r->opts.cg_root, *c, place + 1);
 	}
 	return 0;
+}
+
+static int add_mounts(struct restoration *r, struct err *err)
+{
+	const struct criu_container c = {
+		.spec = r->spec, .bundle = r->bundle, .notify = r->notify, .cgroup = r->cg.rel_path
+	};
+
+	return criu_mounts_restore(&r->opts, &c, err);
 }
 
 static int run_criu(struct restoration *r, struct err *err)
@@ -211,7 +223,7 @@ static int restore(struct restoration *r, struct err *err)
 	if (e < 0)
 		return e;
 	r->opts.root = r->root;
-	e = criu_mounts_restore(&r->opts, r->spec, r->bundle, r->cg.rel_path, err);
+	e = add_mounts(r, err);
 	if (e >= 0)
 		e = add_cgroup_roots(r, err);
 	if (e >= 0)
@@ -257,6 +269,7 @@ static void done(struct restoration *r)
 	free(r->bundle);
 	free(r->rootfs);
 	free(r->root);
+	free(r->notify);
 }
 
 int container_restore(const struct runtime *rt, const struct create_args *create,

@@ -12,7 +12,7 @@ struct restoration {
 	const struct create_args *create;
 	const struct criu_args *args;
 	const struct spec *spec;
-	char *bundle, *rootfs, *root;
+	char *bundle, *rootfs, *root, *notify;
 	struct state st;
 	struct cgroup cg;
 	struct criu_dirs dirs;

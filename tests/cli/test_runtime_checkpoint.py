@@ -133,6 +133,34 @@ def test_another_id_and_twice(root, box):
         root.runtime("delete", "--force", cid).ok()
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_readiness_socket(root, box, again):
+    """Its directory is a mount from outside, which is there after as before; also for who restores
+    without NOTIFY_SOCKET. Nobody waits for READY=1: the container may have said it long ago."""
+    env = {**os.environ, "NOTIFY_SOCKET": str(root.dir / "systemd.sock")}
+    box.save()
+    root.runtime("create", "--bundle", box.path, "c1", env=env, **QUIET).ok()
+    root.runtime("start", "c1").ok()
+    before = counted(root, "c1", 5)
+    assert "/run/notify" in [m[0] for m in mounts(root, "c1")]
+    checkpoint(root).ok()
+    gone(root)
+    with pytest.MonkeyPatch.context() as m:
+        if again:
+            m.setenv("NOTIFY_SOCKET", env["NOTIFY_SOCKET"])
+        restore(box).ok()
+    counted(root, "c1", before + 5)
+    where = [m for m in mounts(root, "c1") if m[0] == "/run/notify"]
+    assert len(where) == 1 and "ro" in where[0][2].split(",")
+    outside = root.runtime_root / "c1/notify"
+    (outside / "here").touch()
+    assert inside(root, "c1", "/run/notify/here").exists()
+    checkpoint(root, name="img2").ok()
+    restore(box, name="img2").ok()
+    root.runtime("delete", "--force", "c1").ok()
+    gone(root)
+
+
 def test_leave_running(root, box):
     start(box)
     pid, before = state(root, "c1")["pid"], counted(root, "c1", 5)

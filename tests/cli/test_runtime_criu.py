@@ -302,6 +302,7 @@ def test_restore_request(fake):
     assert {"1": ["extRootNetNS"], "2": [6]} in opts[27]
     assert {"1": ["time"], "2": ["/proc/self/ns/time"]} in opts[39]
     assert {"1": ["/data"], "2": [str(data)]} in opts[23]
+    assert {"1": ["/run/notify"], "2": [str(fake.who.runtime_root / "c1/notify")]} in opts[23]
     assert {"1": ["/proc/keys"], "2": ["/dev/null"]} in opts[23]
     assert opts[13] == [str(fake.who.runtime_root / "c1/criu-root")]
     # /proc/PID/cgroup has all hierarchies of the machine, also those that are not mounted here.
