@@ -275,7 +275,9 @@ static int print_ids(const struct image_rows *images, bool whole, struct err *er
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct images_options *o = options;
-	const struct images_query query = { .filters = o->filters, .name = args[0] };
+	const struct images_query query = { .filters = o->filters,
+					    .name = args[0],
+					    .ids_only = o->quiet && !o->sort };
 	cleanup_image_rows struct image_rows images = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_cli_list struct cli_list *list = NULL;

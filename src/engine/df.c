@@ -90,7 +90,7 @@ static int read_containers(struct engine *eng, struct engine_df *df, struct err 
 static int read_images(struct engine *eng, struct engine_df *df, struct err *err)
 {
 	cleanup_image_rows struct image_rows rows = { 0 };
-	int r = images_list_brief(eng, NULL, &rows, err);
+	int r = images_list_brief(eng, NULL, true, &rows, err);
 
 	if (r < 0)
 		return r;

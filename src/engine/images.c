@@ -308,7 +308,7 @@ static int read_words(struct engine *eng, const struct image_rows *rows, struct 
 		return r;
 	return words_merge(eng,
 			   "SELECT image, repository || '@' || digest FROM image_digests"
-			   " ORDER BY image, 2",
+			   " ORDER BY image, repository, digest",
 			   sorted, rows->n, offsetof(struct image_row, repo_digests), err);
 }
 
@@ -332,8 +332,8 @@ static int read_rows(struct engine *eng, const char *sql, struct image_rows *row
 	return r;
 }
 
-static int list(struct engine *eng, const char *sql, const char *filter, struct image_rows *ret,
-		struct err *err)
+static int list(struct engine *eng, const char *sql, const char *filter, bool words,
+		struct image_rows *ret, struct err *err)
 {
 	cleanup_image_rows struct image_rows rows = { 0 };
 	int r;
@@ -341,7 +341,7 @@ static int list(struct engine *eng, const char *sql, const char *filter, struct 
 	r = engine_db(eng, err);
 	if (r == 0)
 		r = read_rows(eng, sql, &rows, err);
-	if (r == 0)
+	if (r == 0 && words)
 		r = read_words(eng, &rows, err);
 	if (r == 0 && filter)
 		r = filter_rows(&rows, filter, err);
@@ -354,13 +354,13 @@ static int list(struct engine *eng, const char *sql, const char *filter, struct 
 
 int images_list(struct engine *eng, const char *filter, struct image_rows *ret, struct err *err)
 {
-	return list(eng, "SELECT " COLUMNS " FROM images ORDER BY created_ns DESC, id", filter, ret,
-		    err);
+	return list(eng, "SELECT " COLUMNS " FROM images ORDER BY created_ns DESC, id", filter,
+		    true, ret, err);
 }
 
-int images_list_brief(struct engine *eng, const char *filter, struct image_rows *ret,
+int images_list_brief(struct engine *eng, const char *filter, bool words, struct image_rows *ret,
 		      struct err *err)
 {
 	return list(eng, "SELECT " COLUMNS_BRIEF " FROM images ORDER BY created_ns DESC, id",
-		    filter, ret, err);
+		    filter, words || filter, ret, err);
 }

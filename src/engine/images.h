@@ -43,8 +43,8 @@ int images_find(struct engine *eng, const char *word, struct image_row *ret, str
 /* All, newest first, with their names. filter: NULL, or "repository" or "repository:tag", then only
  * matching names and their images. */
 int images_list(struct engine *eng, const char *filter, struct image_rows *ret, struct err *err);
-/* The same without diff_ids. */
-int images_list_brief(struct engine *eng, const char *filter, struct image_rows *ret,
+/* The same without diff_ids; without words and filter also without names and repo_digests. */
+int images_list_brief(struct engine *eng, const char *filter, bool words, struct image_rows *ret,
 		      struct err *err);
 
 /* Adds the names of the image to *ret. images_find() leaves them out, and the digests: `run` does

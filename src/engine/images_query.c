@@ -237,7 +237,8 @@ static int query(struct engine *eng, const struct images_query *q, const char *c
 
 	r = filters_parse(q->filters, keys, &filters, err);
 	if (r == 0)
-		r = images_list_brief(eng, glob ? NULL : q->name, &rows, err);
+		r = images_list_brief(eng, glob ? NULL : q->name, !q->ids_only || filters.n || glob,
+				      &rows, err);
 	if (r == 0)
 		r = conditions_init(&c, eng, &filters, err);
 	if (r == 0 && (filters.n || glob))

@@ -18,6 +18,7 @@
 struct images_query {
 	char *const *filters; /* NULL: none */
 	const char *name;     /* NULL: any; "repository[:tag]", or a glob */
+	bool ids_only;        /* no names and digests are wanted */
 };
 int images_query(struct engine *eng, const struct images_query *query, struct image_rows *ret,
 		 struct err *err);

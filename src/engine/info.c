@@ -84,7 +84,7 @@ static int count(struct engine *eng, struct engine_info *info, struct err *err)
 
 	r = record_list(eng, NULL, &records, err);
 	if (r == 0)
-		r = images_list_brief(eng, NULL, &images, err);
+		r = images_list_brief(eng, NULL, false, &images, err);
 	if (r < 0)
 		return r;
 	info->images = (int64_t)images.n;
