@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 import tarfile
@@ -12,7 +13,8 @@ import tarfile
 import pytest
 
 import engine
-from layers import docker_archive, entry, sha, tar
+import harness
+from layers import docker_archive, entry, look, sha, tar
 
 # One of everything that can be done to a file, to a directory and to names.
 CHANGES = r"""
@@ -218,6 +220,18 @@ def test_names_that_no_layer_can_hold(anyone):
     assert "A /tmp/.wh.foo" in anyone.inro("diff", "cc").ok().out
 
 
+def test_levels_of_directories(anyone):
+    script = 'i=0; while [ $i -lt %d ]; do mkdir d; cd d; i=$((i+1)); done; echo x >f'
+    changed(anyone, "deep", script % 199)
+    iid = anyone.inro("commit", "deep").ok().out.strip()
+    assert top_layer(anyone, iid)["d/" * 199 + "f"][1] == b"x\n"
+    assert "A " + "/d" * 199 + "/f" in anyone.inro("diff", "deep").ok().out.splitlines()
+    anyone.inro("export", "-o", "/dev/null", "deep").ok()
+    changed(anyone, "deeper", script % 210)
+    for verb in ("commit", "diff"):
+        anyone.inro(verb, "deeper").fails("more than 200 levels of directories")
+
+
 def test_export(anyone):
     changed(anyone)
     path = anyone.dir / "out.tar"
@@ -269,3 +283,30 @@ def test_capabilities_and_attributes_come_along(root):
     assert members["sparse"][0].size == 3 << 20
     layer = root.state / "inro/layers" / image_of(root, iid)[1]["rootfs"]["diff_ids"][-1][7:] / "fs"
     assert os.getxattr(layer / "tool", "security.capability") == cap
+
+
+def test_umoci_unpacks_what_export_gives(root):
+    """The image as another tool puts it together, and the container as it was."""
+    if not shutil.which("umoci"):
+        harness.machine_cannot("umoci is not installed")
+    changed(root, "cc")
+    root.inro("commit", "cc", "made:1").ok()
+    root.inro("save", "--format", "oci-dir", "-o", root.dir / "lay", "made:1").ok()
+    root.run("umoci", "unpack", "--image", "lay:1", "bundle").ok()
+    (root.dir / "tree").mkdir()
+    export = root.popen(*root.inro_argv("export", "cc"), stdout=subprocess.PIPE)
+    root.run("tar", "-C", root.dir / "tree", "--xattrs", "--xattrs-include=*", "--numeric-owner",
+             "-xpf", "-", stdin=export.stdout).ok()
+    assert export.wait(10) == 0
+    theirs, ours = ({path: {k: one[k] for k in ("mode", "perm", "owner", "mtime", "data", "target",
+                                                "nlink") if k in one and
+                            not (k == "nlink" and one["mode"][0] == "d")}
+                     for path, one in look(root.dir / tree).items()}
+                    for tree in ("bundle/rootfs", "tree"))
+    # What the runtime made to mount on it is in the container, and no part of the image.
+    mounts = [p for p in ours if p not in theirs]
+    assert {m.split(b"/")[0] for m in mounts} <= {b"dev", b"proc", b"sys", b"etc"}
+    for path, one in theirs.items():
+        if any(m.rpartition(b"/")[0] == (b"" if path == b"." else path) for m in mounts):
+            continue
+        assert one == ours[path], path

@@ -54,3 +54,17 @@ def test_inro_loads_what_docker_saved_of_it(docker, root, scratch):
     root.inro("load", "-i", root.dir / "theirs.tar").ok()
     assert root.inro("images", "-q", "--no-trunc").ok().out.split() == [iid]
     docker("rmi", "-f", iid).ok()
+
+
+def test_podman_runs_a_committed_image(podman, scratch, root):
+    root.inro("import", scratch / "box.tar", "inro.test/box:1").ok()
+    root.inro("run", "--name", "made", "inro.test/box:1", "sh", "-c",
+              "echo here >/here; rm /etc/passwd; ln /here /there; rm -r /tmp; mkdir /tmp").ok()
+    root.inro("commit", "-c", 'CMD ["sh", "-c", "cat /there; ls /etc/passwd"]', "made",
+              "inro.test/made:1").ok()
+    for form in ("docker-archive", "oci-archive"):
+        root.inro("save", "--format", form, "-o", root.dir / form, "inro.test/made:1").ok()
+        podman("load", "-i", root.dir / form).ok()
+        done = podman.run("--rm", "--network", "none", "inro.test/made:1")
+        assert done.code != 0 and done.out == "here\n" and "/etc/passwd" in done.err, done
+        podman("rmi", "-f", "inro.test/made:1").ok()

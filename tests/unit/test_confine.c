@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "image/layer/confine.h"
@@ -52,10 +53,46 @@ static void test_signals_nobody(void **state)
 	assert_int_equal(r, 0);
 }
 
+static int reads_only(const void *data)
+{
+	struct err err = ERR_INIT;
+	int dir;
+	bool apart;
+
+	dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(dir >= 0);
+	CHECK(mkdirat(dir, "sub", 0700) == 0);
+	CHECK_OK(confine_root(&dir, &apart, &err), &err);
+	CHECK_OK(confine_reading(dir, -EBADF, &err), &err);
+	CHECK(openat(dir, "sub", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0);
+	CHECK(openat(dir, "new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0);
+	CHECK(mkdirat(dir, "new", 0700) < 0);
+	CHECK(unlinkat(dir, "sub", AT_REMOVEDIR) < 0);
+	if (!FILTERED)
+		return 0;
+	CHECK(fchmod(dir, 0777) < 0 && errno == EPERM);
+	CHECK(kill(getppid(), 0) < 0 && errno == EPERM);
+	return 0;
+}
+
+/* What packs a container's files may look at them, and at nothing else. */
+static void test_reads_only(void **state)
+{
+	char path[] = "/tmp/inro-confine-XXXXXX", sub[] = "/tmp/inro-confine-XXXXXX/sub";
+
+	assert_non_null(mkdtemp(path));
+	memcpy(sub, path, strlen(path));
+	int r = child_result(reads_only, path, -1);
+	assert_return_code(rmdir(sub), errno);
+	assert_return_code(rmdir(path), errno);
+	assert_int_equal(r, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_signals_nobody),
+		cmocka_unit_test(test_reads_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
