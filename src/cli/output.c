@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -101,6 +102,23 @@ int output_open(const char *path, const char *what, struct output *ret, struct e
 	return r < 0 ? r : open_temp(ret, path, err);
 }
 
+static bool is_empty(int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool empty = dir != NULL;
+
+	if (!dir) {
+		fd_close(fd);
+		return false;
+	}
+	while (empty && (entry = readdir(dir)))
+		empty = str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..");
+	closedir(dir);
+	return empty;
+}
+
 int output_open_dir(const char *path, struct output *ret, struct err *err)
 {
 	struct stat st;
@@ -108,9 +126,9 @@ int output_open_dir(const char *path, struct output *ret, struct err *err)
 	int r = open_parent(path, ret, err);
 	if (r < 0)
 		return r;
-	/* Only what may be there is tried: an empty directory goes, and comes back whole. */
+	/* An empty directory is replaced at the end, by the rename. */
 	if (fstatat(ret->parent, ret->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (!S_ISDIR(st.st_mode) || unlinkat(ret->parent, ret->name, AT_REMOVEDIR) < 0))
+	    !(S_ISDIR(st.st_mode) && is_empty(ret->parent, ret->name)))
 		return err_fail(err, ERR_EXISTS, "%s exists and is no empty directory", path);
 	ret->tmp = temp_name(ret->name);
 	if (!ret->tmp || mkdirat(ret->parent, ret->tmp, 0755) < 0)

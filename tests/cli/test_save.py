@@ -140,7 +140,12 @@ def test_output_appears_whole_or_not_at_all(anyone):
     layer.write_bytes(data[:-1])
     anyone.inro("save", "-o", target, "made").fails("blob sha256:" + layer.name)
     anyone.inro("save", "-o", anyone.dir / "new", "made").fails("blob sha256:" + layer.name)
-    anyone.inro("save", "--format", "oci-dir", "-o", anyone.dir / "dir", "made").fails(layer.name)
+    (anyone.dir / "empty").mkdir()
+    anyone.own(anyone.dir / "empty")
+    for name in ("dir", "empty"):
+        anyone.inro("save", "--format", "oci-dir", "-o", anyone.dir / name,
+                    "made").fails(layer.name)
+    (anyone.dir / "empty").rmdir()
     layer.unlink()
     anyone.inro("save", "-o", target, "made").fails("blob sha256:" + layer.name)
     assert set(os.listdir(anyone.dir)) == before and target.read_text() == "old"
