@@ -245,9 +245,9 @@ static int give_console(struct creation *c, struct sync_msg *msg, struct err *er
 	return console_send(c->console_sock, msg->fds[0], err);
 }
 
-static int give_listener(struct creation *c, int fd, struct err *err)
+static int give_listener(struct creation *c, const struct sync_msg *msg, struct err *err)
 {
-	int r = listener_deliver(&c->init, fd, &c->st, err);
+	int r = listener_deliver(&c->init, msg, &c->st, err);
 
 	return r < 0 ? r : tell(c, SYNC_GO, 0, NULL, 0, err);
 }
@@ -278,7 +278,7 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 	case SYNC_CONSOLE:
 		return give_console(c, msg, err);
 	case SYNC_LISTENER:
-		return give_listener(c, (int)msg->number, err);
+		return give_listener(c, msg, err);
 	case SYNC_READY:
 		return created(c, err) < 0 ? -EIO : 1;
 	case SYNC_EXEC:

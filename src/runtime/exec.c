@@ -28,9 +28,9 @@ struct running {
 	struct container stage, process;
 	int sync; /* our end */
 	int console_sock, pidfd_sock;
-	int64_t listener; /* seccomp notify fd in the process, which waits; or -1 */
-	unsigned int due; /* sync_admit() */
-	bool pid_file_made, exec_seen;
+	struct sync_msg listener; /* of the process, which waits */
+	unsigned int due;         /* sync_admit() */
+	bool pid_file_made, exec_seen, listener_seen;
 };
 
 static int check_state(struct running *x, struct err *err)
@@ -234,10 +234,12 @@ static int give_listener(struct running *x, struct err *err)
 {
 	int r;
 
-	if (x->listener < 0 || x->process.pidfd < 0)
+	/* The stage names the process before or after that has its filter. */
+	if (!x->listener_seen || x->process.pidfd < 0)
 		return 0;
-	r = listener_deliver(&x->process, (int)x->listener, &x->e.st, err);
-	x->listener = -1;
+	r = listener_deliver(&x->process, &x->listener, &x->e.st, err);
+	x->listener_seen = false;
+	sync_msg_done(&x->listener);
 	if (r < 0)
 		return r;
 	r = sync_send(x->sync, SYNC_GO, 0, NULL, 0);
@@ -297,7 +299,9 @@ static int handle(struct running *x, struct sync_msg *msg, struct err *err)
 	case SYNC_INIT_PID:
 		return take_process(x, msg, err);
 	case SYNC_LISTENER:
-		x->listener = msg->number;
+		x->listener = *msg;
+		x->listener_seen = true;
+		msg->n_fds = 0;
 		return give_listener(x, err);
 	case SYNC_EXEC:
 		x->exec_seen = true;
@@ -359,6 +363,7 @@ static void done(struct running *x)
 {
 	struct exec *e = &x->e;
 
+	sync_msg_done(&x->listener);
 	fd_close(x->sync);
 	fd_close(x->console_sock);
 	fd_close(x->pidfd_sock);
@@ -391,7 +396,6 @@ int container_exec(const struct runtime *rt, const struct exec_args *args, struc
 		.sync = -EBADF,
 		.console_sock = -EBADF,
 		.pidfd_sock = -EBADF,
-		.listener = -1,
 	};
 	int r;
 

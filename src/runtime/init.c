@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
+#include <linux/seccomp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -156,6 +157,8 @@ int init_forget_caller(struct init *in, struct err *err)
 
 static int load_filter(struct init *in, struct err *err)
 {
+	const struct seccomp_call sendmsg = { SYS_sendmsg, false, 0 };
+	uint32_t answer = 0;
 	int fd, r;
 
 	if (!in->bpf)
@@ -163,9 +166,13 @@ static int load_filter(struct init *in, struct err *err)
 	fd = seccomp_install(in->bpf, in->bpf_len, in->bpf_flags, err);
 	if (fd <= 0)
 		return fd;
-	/* From here on the filter may hold any system call but write(2) until somebody listens, so
-	 * the runtime fetches the fd itself and answers when the agent has it. */
-	r = sync_write(in->conn, SYNC_LISTENER, fd);
+	/* From here on the filter may hold other system calls until somebody listens. An
+	 * unprivileged runtime can't fetch the fd from a process that nobody may trace: it is sent.
+	 * Where the filter does not let that through, the runtime is told where the fd is. */
+	if (seccomp_answer(in->bpf, in->bpf_len, &sendmsg, &answer) && answer == SECCOMP_RET_ALLOW)
+		r = sync_send(in->conn, SYNC_LISTENER, fd, &fd, 1);
+	else
+		r = sync_write(in->conn, SYNC_LISTENER, fd);
 	if (r >= 0)
 		r = sync_read_go(in->conn);
 	return r < 0 ? err_errno(err, -r, "handing out the seccomp notify fd") : 0;

@@ -34,16 +34,21 @@ static int send_fd(const struct state *st, pid_t pid, int fd, struct err *err)
 	return n < 0 ? err_errno(err, (int)-n, "sending to %s", path) : 0;
 }
 
-int listener_deliver(const struct container *process, int fd, const struct state *st,
-		     struct err *err)
+int listener_deliver(const struct container *process, const struct sync_msg *msg,
+		     const struct state *st, struct err *err)
 {
 	cleanup_fd int taken = -EBADF;
+	int r;
 
 	/* The specification's check of the configuration lets none through. */
 	if (!st->listener_path)
 		return err_fail(err, ERR_INVALID, "linux.seccomp.listenerPath: needed");
-	taken = pidfd_steal_fd(process->pidfd, fd);
-	if (taken < 0)
-		return err_errno(err, -taken, "taking the seccomp notify fd");
+	if (msg->n_fds == 1)
+		return send_fd(st, process->pid, msg->fds[0], err);
+	taken = pidfd_steal_fd(process->pidfd, (int)msg->number);
+	if (taken < 0) {
+		r = err_errno(err, -taken, "taking the seccomp notify fd");
+		return err_hint(err, r, "it is sent where the filter allows sendmsg");
+	}
 	return send_fd(st, process->pid, taken, err);
 }

@@ -3,8 +3,10 @@
 #pragma once
 
 #include "runtime/state.h"
+#include "runtime/sync.h"
 
-/* Takes fd number fd out of the process and sends it to the listener path that the container was
- * created with, beside the container process state that the specification defines. */
-int listener_deliver(const struct container *process, int fd, const struct state *st,
-		     struct err *err);
+/* Sends the fd of this SYNC_LISTENER, or the one that it names, out of the process, to the listener
+ * path that the container was created with, beside the container process state that the
+ * specification defines. */
+int listener_deliver(const struct container *process, const struct sync_msg *msg,
+		     const struct state *st, struct err *err);

@@ -49,12 +49,28 @@ static int connect_init(int dir, struct err *err)
 	return take_fd(fd);
 }
 
-static int deliver_listener(const struct state *st, int number, struct err *err)
+static int deliver_listener(const struct state *st, const struct sync_msg *msg, struct err *err)
 {
 	cleanup_fd int pidfd = state_pidfd(st);
 	const struct container process = { .pid = st->pub.pid, .pidfd = pidfd };
 
-	return listener_deliver(&process, number, st, err);
+	return listener_deliver(&process, msg, st, err);
+}
+
+/* What it has to say before it executes the program. */
+static int handle(int conn, const struct state *st, const struct sync_msg *msg, struct err *err)
+{
+	int r;
+
+	if (msg->type != SYNC_LISTENER)
+		return 0;
+	r = deliver_listener(st, msg, err);
+	if (r < 0)
+		return r;
+	r = sync_send(conn, SYNC_GO, 0, NULL, 0);
+	return r == 0 || r == -EPIPE || r == -ECONNRESET
+		   ? 0
+		   : err_errno(err, -r, "answering the first process");
 }
 
 static int follow(int conn, const struct state *st, int cancel_fd, struct err *err)
@@ -74,24 +90,19 @@ static int follow(int conn, const struct state *st, int cancel_fd, struct err *e
 			return exec_seen ? 0
 					 : err_fail(err, ERR_SYSTEM,
 						    "the container's first process was killed");
-		sync_msg_done(&msg);
 		if (msg.type == SYNC_ERROR) {
+			sync_msg_done(&msg);
 			if (err)
 				*err = msg.err;
 			return msg.err.errnum > 0 ? -msg.err.errnum : -EINVAL;
 		}
-		if (!sync_admit(&due, msg.type))
-			return err_errno(err, EPROTO, "unexpected message %d", (int)msg.type);
-		if (msg.type == SYNC_EXEC)
-			exec_seen = true;
-		if (msg.type == SYNC_LISTENER) {
-			r = deliver_listener(st, (int)msg.number, err);
-			if (r < 0)
-				return r;
-			r = sync_send(conn, SYNC_GO, 0, NULL, 0);
-			if (r < 0 && r != -EPIPE && r != -ECONNRESET)
-				return err_errno(err, -r, "answering the first process");
-		}
+		exec_seen |= msg.type == SYNC_EXEC;
+		r = sync_admit(&due, msg.type)
+			? handle(conn, st, &msg, err)
+			: err_errno(err, EPROTO, "unexpected message %d", (int)msg.type);
+		sync_msg_done(&msg);
+		if (r < 0)
+			return r;
 	}
 }
 

@@ -20,7 +20,7 @@ enum sync_type {
 	SYNC_NETDEV,      /* an rtnetlink socket in its network namespace: move the interfaces */
 	SYNC_HOOKS,       /* everything is mounted: run prestart and createRuntime hooks */
 	SYNC_CONSOLE,     /* the pty's master */
-	SYNC_LISTENER,    /* number is the seccomp notify fd, to be taken with pidfd_getfd(2) */
+	SYNC_LISTENER,    /* the seccomp notify fd; without: its number, for pidfd_getfd(2) */
 	SYNC_READY,       /* created; waits for start */
 	SYNC_EXEC,        /* about to execute the program */
 	SYNC_CRIU,        /* our end of the connection to what becomes criu */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What config.json asks for is what the container sees: namespaces, process, devices, limits."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -575,31 +576,82 @@ def test_seccomp_arguments_and_no_nnp(root):
     assert "not permitted" in r.out + r.err
 
 
-def test_seccomp_listener(root):
-    path = root.dir / "agent.sock"
-    b = sh(root, "mkdir /tmp/x; echo done")
+@contextlib.contextmanager
+def seccomp_agent(who, b):
+    """The list of what an agent gets, that answers no call: those that wait for it fail."""
+    path = who.dir / "agent.sock"
     b.linux["seccomp"] = {
         "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": str(path), "listenerMetadata": "meta",
         "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}]}
-    got = {}
+    got = []
 
-    def agent():
-        conn, _ = server.accept()
-        with conn:
-            text, fds, _, _ = socket.recv_fds(conn, 65536, 1)
-            got["state"] = json.loads(text)
-            os.close(fds[0])  # pending calls fail with ENOSYS
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                with server.accept()[0] as conn:
+                    text, fds, _, _ = socket.recv_fds(conn, 65536, 1)
+                    got.append(json.loads(text))
+                    os.close(fds[0])  # pending calls fail with ENOSYS
 
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
+        who.own(path)
         server.listen()
-        thread = threading.Thread(target=agent)
+        thread = threading.Thread(target=serve)
         thread.start()
+        try:
+            yield got
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+@pytest.mark.parametrize("nnp", [True, False])
+def test_seccomp_listener(anyone, nnp):
+    b = sh(anyone, "mkdir /tmp/x; echo done")
+    b.process["noNewPrivileges"] = nnp
+    with seccomp_agent(anyone, b) as got:
         r = b.run()
-        thread.join(10)
     assert r.ok().out == "done\n" and "not implemented" in r.err
-    assert got["state"]["fds"] == ["seccompFd"] and got["state"]["metadata"] == "meta"
-    assert got["state"]["state"]["id"] == "c1" and got["state"]["pid"] > 0
+    assert len(got) == 1 and got[0]["fds"] == ["seccompFd"] and got[0]["metadata"] == "meta"
+    assert got[0]["state"]["id"] == "c1" and got[0]["pid"] > 0
+
+
+def test_seccomp_listener_without_sendmsg(anyone):
+    """Then it has to be fetched, which takes root."""
+    b = sh(anyone, "mkdir /tmp/x; echo done")
+    with seccomp_agent(anyone, b) as got:
+        b.linux["seccomp"]["syscalls"].append({"names": ["sendmsg"], "action": "SCMP_ACT_ERRNO"})
+        r = b.run()
+    if anyone.rootless:
+        r.fails("taking the seccomp notify fd", "hint: ", "sendmsg", code=1)
+        assert got == []
+    else:
+        assert r.ok().out == "done\n" and len(got) == 1
+
+
+@pytest.mark.parametrize("nnp", [True, False])
+@pytest.mark.parametrize("by_start", [True, False])
+def test_seccomp_listener_of_exec(anyone, nnp, by_start):
+    """Each process has a filter of its own, and the agent gets each one's descriptor."""
+    b = anyone.bundle("sleep", "100")
+    b.process["noNewPrivileges"] = nnp
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with seccomp_agent(anyone, b) as got:
+        b.save()
+        if by_start:
+            anyone.runtime("create", "--bundle", b.path, "c1", **quiet).ok()
+            anyone.runtime("start", "c1").ok()
+        else:
+            anyone.runtime("run", "--detach", "--bundle", b.path, "c1", **quiet).ok()
+        pid = json.loads(anyone.runtime("state", "c1").ok().out)["pid"]
+        pid_file = anyone.dir / "pid"
+        r = anyone.runtime("exec", "--pid-file", pid_file, "c1", "sh", "-c",
+                           "mkdir /tmp/x; echo done")
+        assert r.ok().out == "done\n" and "not implemented" in r.err
+    assert [g["pid"] for g in got] == [pid, int(pid_file.read_text())]
+    assert [g["state"]["pid"] for g in got] == [pid, pid]
+    assert got[1]["state"]["status"] == "running" and got[1]["metadata"] == "meta"
 
 
 @pytest.mark.parametrize("change,words", [
