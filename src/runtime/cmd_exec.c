@@ -40,6 +40,17 @@ static int parse_gids(void *field, const char *value, struct err *err)
 	return 0;
 }
 
+/* "=false" is said as well: it overrides the container's own. */
+static int parse_no_new_privs(void *field, const char *value, struct err *err)
+{
+	struct opt_bool *to = field;
+
+	to->set = to->value = true;
+	if (value[0] && str_parse_bool(value, &to->value) < 0)
+		return err_fail(err, ERR_USAGE, "expected true or false");
+	return 0;
+}
+
 static const struct opt opts[] = {
 	{ .name = "process",
 	  .short_name = 'p',
@@ -105,9 +116,12 @@ static const struct opt opts[] = {
 	  .arg = "LABEL",
 	  .help = "SELinux label of the process" },
 	{ .name = "no-new-privs",
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct exec_opts, no_new_privs.value),
-	  .help = "Let the process gain no privileges" },
+	  .kind = OPT_FN,
+	  OPT_FIELD(struct exec_opts, no_new_privs),
+	  .arg = "true|false",
+	  .help = "Let the process gain no privileges; without it as process.noNewPrivileges says",
+	  .parse = parse_no_new_privs,
+	  .flags = OPT_OPTIONAL_ARG },
 	{ .name = "preserve-fds",
 	  .kind = OPT_INT,
 	  OPT_FIELD(struct exec_opts, preserve_fds),
@@ -152,7 +166,7 @@ static void fill_args(const struct exec_opts *o, char **args, const struct buf *
 		.caps = o->caps,
 		.apparmor = o->apparmor,
 		.process_label = o->label,
-		.no_new_privs = { .set = o->no_new_privs.value, .value = true },
+		.no_new_privs = o->no_new_privs,
 		.tty = o->tty,
 		.cgroups = o->cgroups,
 		.pid_file = o->pid_file,

@@ -375,6 +375,23 @@ def test_waiting_for_a_paused_container_can_be_interrupted(root, signo, options)
     box.sh("test -e /ran").fails(code=1)
 
 
+@pytest.mark.parametrize("own, option, result", [
+    (True, [], "1"), (False, [], "0"), (False, ["--no-new-privs"], "1"),
+    (False, ["--no-new-privs=true"], "1"), (True, ["--no-new-privs=false"], "0"),
+    (True, ["--no-new-privs", "--no-new-privs=false"], "0"),
+])
+def test_no_new_privs(anyone, own, option, result):
+    b = anyone.bundle("sleep", "100")
+    b.process["noNewPrivileges"] = own
+    b.save()
+    anyone.runtime("run", "--detach", "--bundle", b.path, "c1", stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL).ok()
+    out = anyone.runtime("exec", *option, "c1", "grep", "NoNewPrivs", "/proc/self/status").ok().out
+    assert out.split() == ["NoNewPrivs:", result]
+    anyone.runtime("exec", "--no-new-privs=maybe", "c1", "true").fails(
+        "expected true or false", code=1)
+
+
 # --- what config.json says ---
 
 
