@@ -56,7 +56,7 @@ static int make_notify(struct creation *c, struct err *err)
 
 	if (!c->args->notify_host)
 		return 0;
-	r = notify_make_dir(c->dir, err);
+	r = notify_make_dir(c->dir, c->in.spec->linux_->mount_label, err);
 	if (r >= 0)
 		r = prepare_notify(&c->in, c->dir, err);
 	if (r >= 0 && c->args->start)

@@ -15,6 +15,7 @@
 #include "runtime/notify.h"
 #include "runtime/sync.h"
 #include "sys/prctl.h"
+#include "sys/procfs.h"
 #include "sys/seccomp.h"
 
 int init_run_steps(struct init *in, const struct init_step *steps, size_t n, struct err *err)
@@ -65,12 +66,38 @@ int init_reset_process(struct init *in, struct err *err)
 	return 0;
 }
 
+/* SELinux: a key has its maker's label, which the container's processes may not touch. Empty: back
+ * to that. */
+static int label_keys(const struct init *in, const char *label, struct err *err)
+{
+	/* The container's /proc, where its mount namespace has been joined, may be anything. */
+	unsigned int flags = in->joined_ns & CLONE_NEWNS ? 0 : PROCFS_MOUNTED;
+	cleanup_fd int own = in->procfs < 0 ? procfs_open(flags, err) : -EBADF;
+	struct err first = ERR_INIT;
+	int r, procfs = in->procfs < 0 ? own : in->procfs;
+
+	if (procfs < 0)
+		return procfs;
+	r = procfs_write_attr(procfs, "keycreate", label, &first);
+	/* No SELinux, or no label: process_labels() says that of the same one. */
+	if (r >= 0 || r == -EINVAL || r == -ENOENT)
+		return 0;
+	if (err)
+		*err = first;
+	return r;
+}
+
 int init_join_keyring(struct init *in, struct err *err)
 {
+	const char *label = in->spec->process->selinux_label;
 	char name[300];
+	int r;
 
 	if (in->args->no_new_keyring)
 		return 0;
+	r = label && label[0] ? label_keys(in, label, err) : 0;
+	if (r < 0)
+		return err_wrap(err, r, "applying SELinux label %s to the session keyring", label);
 	snprintf(name, sizeof(name), "_ses.%s", in->args->id);
 	/* The quota of keys per user is small and a container works without a keyring of its own,
 	 * but it must not see its creator's. */
@@ -80,7 +107,7 @@ int init_join_keyring(struct init *in, struct err *err)
 		if (syscall(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != EPERM)
 			return err_errno(err, e, "joining a session keyring");
 	}
-	return 0;
+	return label && label[0] ? label_keys(in, "", err) : 0;
 }
 
 static int set_names(struct init *in, struct err *err)

@@ -234,6 +234,25 @@ static void apply_word(struct mount_opts *o, const struct word *w)
 	}
 }
 
+/* context="system_u:object_r:container_file_t:s0:c1,c2": for mount(2), whose options a comma
+ * separates, SELinux takes quotes away, but not for fsconfig(2). */
+static void add_value(struct mount_opts *o, const char *option, const char *eq)
+{
+	static const char *const contexts[] = { "context=", "fscontext=", "defcontext=",
+						"rootcontext=" };
+	cleanup_free char *plain = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(contexts) && !plain; i++)
+		plain = str_starts(option, contexts[i]) ? xstrdup(eq + 1) : NULL;
+	for (const char *p = eq + 1; plain && *p; p++)
+		if (*p != '"')
+			plain[n++] = *p;
+	if (plain)
+		plain[n] = '\0';
+	add_data(o, option, (size_t)(eq - option), plain ? plain : eq + 1);
+}
+
 int mount_opts_parse(char *const *options, struct mount_opts *ret, struct err *err)
 {
 	struct mount_opts o = { 0 };
@@ -247,7 +266,7 @@ int mount_opts_parse(char *const *options, struct mount_opts *ret, struct err *e
 		else if (!eq)
 			add_data(&o, options[i], strlen(options[i]), NULL);
 		else if (eq > options[i])
-			add_data(&o, options[i], (size_t)(eq - options[i]), eq + 1);
+			add_value(&o, options[i], eq);
 		else {
 			mount_opts_done(&o);
 			return err_fail(err, ERR_INVALID, "mount option \"%s\" has no name",

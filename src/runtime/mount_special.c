@@ -10,6 +10,7 @@
 #include "runtime/init.h"
 #include "sys/mount.h"
 #include "sys/uapi.h"
+#include "sys/xattr.h"
 
 static int finish(struct init *in, const struct spec_mount *m, const struct mount_opts *o, int fd,
 		  struct err *err)
@@ -44,6 +45,20 @@ static int bind_host(struct init *in, const struct spec_mount *m, const struct m
 	return finish(in, m, o, fd, err);
 }
 
+/* SELinux refuses one label for all of an mqueue: as with runc and crun its directory gets it. */
+static int label_root(const struct init *in, const struct spec_mount *m, int fd, struct err *err)
+{
+	const char *label = in->spec->linux_->mount_label;
+	int r;
+
+	if (!label || !label[0] || !str_eq(m->type, "mqueue"))
+		return 0;
+	r = xattr_set(fd, "security.selinux", label, strlen(label));
+	if (r >= 0 || r == -EOPNOTSUPP) /* a policy without labels for it */
+		return 0;
+	return err_errno(err, -r, "applying SELinux label %s", label);
+}
+
 static int new_or_host(struct init *in, const struct spec_mount *m, struct mount_opts *o,
 		       const char *host_path, struct err *err)
 {
@@ -58,7 +73,8 @@ static int new_or_host(struct init *in, const struct spec_mount *m, struct mount
 			*err = first;
 		return fd;
 	}
-	return finish(in, m, o, fd, err);
+	int r = label_root(in, m, fd, err);
+	return r < 0 ? r : finish(in, m, o, fd, err);
 }
 
 int mount_sysfs(struct init *in, const struct spec_mount *m, struct mount_opts *o, struct err *err)

@@ -12,6 +12,7 @@
 #include "runtime/cancel.h"
 #include "runtime/state.h"
 #include "sys/procfs.h"
+#include "sys/xattr.h"
 
 #define SEND_TIMEOUT_S     5
 #define BARRIER_TIMEOUT_MS 30000 /* runc's and crun's */
@@ -55,13 +56,29 @@ int notify_address(const char *name, struct sockaddr_un *ret)
 	return (int)(offsetof(struct sockaddr_un, sun_path) + len);
 }
 
-int notify_make_dir(int state_dir, struct err *err)
+/* SELinux: files made from here on get this label, "" as usual. As with crun not worth a failure.
+ */
+static void label_new_files(const char *label)
 {
+	cleanup_fd int procfs = procfs_open(PROCFS_MOUNTED, NULL);
+
+	if (procfs >= 0)
+		procfs_write_attr(procfs, "fscreate", label, NULL);
+}
+
+int notify_make_dir(int state_dir, const char *label, struct err *err)
+{
+	bool labelled = label && label[0];
+
+	if (labelled)
+		label_new_files(label);
 	mode_t old = umask(0);
 	int r = mkdirat(state_dir, STATE_NOTIFY, 0755);
 	int e = errno;
 
 	umask(old);
+	if (labelled)
+		label_new_files("");
 	return r < 0 ? err_errno(err, e, "making the directory of the notification socket") : 0;
 }
 
@@ -73,6 +90,20 @@ static int bind_for_all(int sock, const struct sockaddr_un *addr)
 	int r = bind(sock, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? -errno : 0;
 
 	umask(old);
+	return r;
+}
+
+/* The directory's label, given when it is made: a name in it may be the container's by now. */
+static int bind_with_label(int sock, const struct sockaddr_un *addr, int dir)
+{
+	CLEANUP(buf_done) struct buf label = BUF_INIT;
+	bool labelled = xattr_get(dir, "security.selinux", &label) >= 0;
+
+	if (labelled)
+		label_new_files(buf_str(&label));
+	int r = bind_for_all(sock, addr);
+	if (labelled)
+		label_new_files("");
 	return r;
 }
 
@@ -91,7 +122,7 @@ int notify_listen(int state_dir, struct err *err)
 		 NOTIFY_FILE);
 	unlinkat(dir, NOTIFY_FILE, 0);
 	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	r = sock < 0 ? -errno : bind_for_all(sock, &addr);
+	r = sock < 0 ? -errno : bind_with_label(sock, &addr, dir);
 	return r < 0 ? err_errno(err, -r, "making the notification socket") : take_fd(sock);
 }
 

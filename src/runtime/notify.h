@@ -22,8 +22,8 @@ bool notify_says_ready(const char *text, size_t len);
 /* Pure. "/path" or "@abstract" to an address: its length, or -EINVAL. */
 int notify_address(const char *name, struct sockaddr_un *ret);
 
-/* Makes the directory that the container will see. */
-int notify_make_dir(int state_dir, struct err *err);
+/* Makes the directory that the container will see; label: SELinux's, or NULL. */
+int notify_make_dir(int state_dir, const char *label, struct err *err);
 /* Makes the container's socket, after one of a killed start was removed. fd, -ENOENT when the
  * container was created without NOTIFY_SOCKET, or -errno. */
 int notify_listen(int state_dir, struct err *err);

@@ -53,9 +53,13 @@ static int cover_file(const struct init *in, struct covers *c, int target, struc
 	return r < 0 ? r : mount_attach(fd, target, err);
 }
 
-static int cover_dir(struct covers *c, int target, struct err *err)
+static int cover_dir(const struct init *in, struct covers *c, int target, struct err *err)
 {
-	static const struct mount_option options[] = { { "nr_inodes", "2" }, { "mode", "755" } };
+	const char *label = in->spec->linux_->mount_label;
+	const struct mount_option options[] = { { "nr_inodes", "2" },
+						{ "mode", "755" },
+						{ "context", label } };
+	size_t n = ARRAY_SIZE(options) - (label && label[0] ? 0 : 1);
 	const unsigned int attrs =
 	    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 	bool first = c->dir_fd < 0;
@@ -64,7 +68,7 @@ static int cover_dir(struct covers *c, int target, struct err *err)
 
 	/* One filesystem for all: the first is attached, which kernels before 6.15 want, and the
 	 * others are clones of it. */
-	fd = first ? mount_new("tmpfs", "tmpfs", options, ARRAY_SIZE(options), attrs, err)
+	fd = first ? mount_new("tmpfs", "tmpfs", options, n, attrs, err)
 		   : mount_clone(c->dir_fd, "", false, err);
 	if (fd < 0)
 		return fd;
@@ -85,7 +89,7 @@ static int mask_path(const struct init *in, struct covers *c, const char *path, 
 		return r;
 	if (fstat(target, &st) < 0)
 		return err_errno(err, errno, "reading %s", path);
-	return S_ISDIR(st.st_mode) ? cover_dir(c, target, err) : cover_file(in, c, target, err);
+	return S_ISDIR(st.st_mode) ? cover_dir(in, c, target, err) : cover_file(in, c, target, err);
 }
 
 static int readonly_path(const struct init *in, const char *path, struct err *err)

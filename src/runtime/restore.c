@@ -135,7 +135,7 @@ static int make_state(struct restoration *r, struct err *err)
 	r->root = path_join(path, ROOT_DIR);
 	r->notify = path_join(path, STATE_NOTIFY);
 	/* Whether the images have a mount of it is known to criu only. */
-	return notify_make_dir(r->dir, err);
+	return notify_make_dir(r->dir, r->spec->linux_->mount_label, err);
 }
 
 /* --- criu --- */

@@ -23,14 +23,23 @@ static void test_labels(void **state)
 	static const struct {
 		const char *type, *options, *label, *context;
 	} cases[] = {
-		{ "tmpfs", NULL, LABEL, LABEL },   { "devpts", "ro", LABEL, LABEL },
-		{ "overlay", NULL, LABEL, LABEL }, { "ext4", NULL, LABEL, LABEL },
-		{ "proc", NULL, LABEL, NULL },     { "sysfs", NULL, LABEL, NULL },
-		{ "mqueue", NULL, LABEL, NULL },   { "cgroup", NULL, LABEL, NULL },
-		{ "none", "rbind", LABEL, NULL },  { "tmpfs", "bind", LABEL, NULL },
-		{ "bind", NULL, LABEL, NULL },     { "tmpfs", "remount,ro", LABEL, NULL },
-		{ NULL, "bind", LABEL, NULL },     { "tmpfs", NULL, NULL, NULL },
-		{ "tmpfs", NULL, "", NULL },       { "tmpfs", "context=own", LABEL, "own" },
+		{ "tmpfs", NULL, LABEL, LABEL },
+		{ "devpts", "ro", LABEL, LABEL },
+		{ "overlay", NULL, LABEL, LABEL },
+		{ "ext4", NULL, LABEL, LABEL },
+		{ "proc", NULL, LABEL, NULL },
+		{ "sysfs", NULL, LABEL, NULL },
+		{ "mqueue", NULL, LABEL, NULL },
+		{ "cgroup", NULL, LABEL, NULL },
+		{ "none", "rbind", LABEL, NULL },
+		{ "tmpfs", "bind", LABEL, NULL },
+		{ "bind", NULL, LABEL, NULL },
+		{ "tmpfs", "remount,ro", LABEL, NULL },
+		{ NULL, "bind", LABEL, NULL },
+		{ "tmpfs", NULL, NULL, NULL },
+		{ "tmpfs", NULL, "", NULL },
+		{ "tmpfs", "context=own", LABEL, "own" },
+		{ "tmpfs", "context=\"own\"", LABEL, "own" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
