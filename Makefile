@@ -6,7 +6,9 @@ FUZZ_SECONDS ?= 60
 NINJA = ninja -C
 export FUZZ_SECONDS
 
-ENGINES = podman crun runc containerd docker.io conmon slirp4netns fuse-overlayfs catatonit
+# The last one is for podman: debootstrap knows no package that another provides.
+ENGINES = podman crun runc containerd docker.io conmon slirp4netns fuse-overlayfs catatonit \
+	containernetworking-plugins
 COMMAND ?= bash -c 'uname -a; systemctl --version'
 .PHONY: all help demo check check-vm check-vm-engines vm bench lint format fuzz faults asan install clean
 
