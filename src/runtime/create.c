@@ -32,15 +32,20 @@ static int connect_console(struct creation *c, struct err *err)
 	return c->console_sock < 0 ? c->console_sock : 0;
 }
 
-/* Where the init will wait for start. It gets its final name when the container is created. */
+/* Where the init will wait for start. It gets its final name when the container is created; without
+ * a wait it is a file that goes when the program starts. Until then no exec finds its way in: the
+ * process may still have the host's root directory, or be outside of the pid namespace. */
 static int listen_start(struct creation *c, struct err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	cleanup_fd int fd = -EBADF;
 	char dir[FD_PATH_MAX];
 
-	if (c->args->start)
-		return 0;
+	if (c->args->start) {
+		fd = openat(c->dir, STATE_CREATING, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		return fd < 0 ? err_errno(err, errno, "recording the container as being created")
+			      : 0;
+	}
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", fd_proc_path(c->dir, dir),
 		 STATE_CREATING);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

@@ -259,6 +259,14 @@ static int created(struct creation *c, struct err *err)
 	return 0;
 }
 
+static int started(struct creation *c, struct err *err)
+{
+	c->exec_seen = true;
+	if (unlinkat(c->dir, STATE_CREATING, 0) < 0)
+		return err_errno(err, errno, "recording the container as running");
+	return 0;
+}
+
 /* 1: done. */
 static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 {
@@ -282,8 +290,7 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 	case SYNC_READY:
 		return created(c, err) < 0 ? -EIO : 1;
 	case SYNC_EXEC:
-		c->exec_seen = true;
-		return 0;
+		return started(c, err);
 	default:
 		return err_errno(err, EPROTO, "unexpected message %d of the init", (int)msg->type);
 	}

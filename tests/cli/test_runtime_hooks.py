@@ -49,6 +49,24 @@ def test_hooks_run_in_order_and_in_their_namespaces(root):
     assert st["id"] == "c1" and st["status"] == "created" and st["pid"] > 1
 
 
+@pytest.mark.parametrize("verb", ["create", "run"])
+def test_no_exec_while_it_is_being_created(root, verb):
+    """The process that there is may have the host's root directory, and another pid namespace."""
+    b = root.bundle("sleep", "60")
+    runtime = " ".join(map(str, root.runtime_argv()))
+    b.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": [
+        "sh", "-c", f"exec >{root.dir}/said 2>&1; cat >/dev/null; {runtime} exec c1 readlink /proc/self/ns/pid; "
+        f"{runtime} state c1"]}]}
+    b.save()
+    detach = ["--detach"] if verb == "run" else []
+    root.runtime(verb, *detach, "--bundle", b.path, "c1", stdout=None, stderr=None).ok()
+    said = (root.dir / "said").read_text()
+    assert "cannot exec in a container in the creating state" in said and "pid:[" not in said
+    assert '"status": "creating"' in said
+    assert json.loads(root.runtime("state", "c1").ok().out)["status"] == \
+        ("running" if verb == "run" else "created")
+
+
 def test_hook_gets_state_args_and_env(anyone):
     out = anyone.dir / "hook.out"
     b = anyone.bundle("true")

@@ -231,9 +231,9 @@ def test_unprivileged_without_a_freezer(user):
         assert status(user) == "running"
 
 
-@pytest.mark.parametrize("kind", ["poststart", "createRuntime"])
-def test_a_hook_may_pause_its_own_container(root, kind):
-    """Under the lock of the command that waits for the hook; and then the hook fails."""
+@pytest.mark.parametrize("kind, code", [("poststart", "0"), ("createRuntime", "1")])
+def test_a_hook_may_pause_its_own_container(root, kind, code):
+    """Once it runs, under the lock of the command that waits for the hook; and then the hook fails."""
     b = root.bundle("sleep", "100")
     pause = " ".join(map(str, root.runtime_argv("pause", "c1")))
     b.config["hooks"] = {kind: [{"path": "/bin/sh", "args": [
@@ -243,5 +243,5 @@ def test_a_hook_may_pause_its_own_container(root, kind):
     root.runtime("run", "--detach", "--bundle", b.path, "c1", stdout=None, timeout=30).fails(
         "poststart" if kind == "poststart" else "createRuntime", code=1)
     assert time.monotonic() - began < 8
-    assert (root.dir / "code").read_text() == "0\n"
+    assert (root.dir / "code").read_text() == code + "\n"
     root.runtime("state", "c1").fails("does not exist")
