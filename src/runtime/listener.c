@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/listener.h"
 
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/fd.h"
@@ -34,6 +37,24 @@ static int send_fd(const struct state *st, pid_t pid, int fd, struct err *err)
 	return n < 0 ? err_errno(err, (int)-n, "sending to %s", path) : 0;
 }
 
+/* An agent trusts what it reads from it. A file of the container's, on a FUSE too, has a type; that
+ * of an anonymous inode is none. */
+static bool is_notify_fd(int fd)
+{
+	uint64_t no_notification = 0;
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == 0 &&
+	       ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &no_notification) < 0 && errno == ENOENT;
+}
+
+static int deliver(const struct container *process, int fd, const struct state *st, struct err *err)
+{
+	if (!is_notify_fd(fd))
+		return err_fail(err, ERR_DENIED, "what came as the seccomp notify fd is none");
+	return send_fd(st, process->pid, fd, err);
+}
+
 int listener_deliver(const struct container *process, const struct sync_msg *msg,
 		     const struct state *st, struct err *err)
 {
@@ -44,11 +65,11 @@ int listener_deliver(const struct container *process, const struct sync_msg *msg
 	if (!st->listener_path)
 		return err_fail(err, ERR_INVALID, "linux.seccomp.listenerPath: needed");
 	if (msg->n_fds == 1)
-		return send_fd(st, process->pid, msg->fds[0], err);
+		return deliver(process, msg->fds[0], st, err);
 	taken = pidfd_steal_fd(process->pidfd, (int)msg->number);
 	if (taken < 0) {
 		r = err_errno(err, -taken, "taking the seccomp notify fd");
 		return err_hint(err, r, "it is sent where the filter allows sendmsg");
 	}
-	return send_fd(st, process->pid, taken, err);
+	return deliver(process, taken, st, err);
 }

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/vfs.h>
@@ -22,6 +23,8 @@
 #include "sys/prctl.h"
 #include "sys/seccomp.h"
 
+#define ANSWER_MS 10000
+
 bool mount_is_proc(int fd)
 {
 	struct statfs fs;
@@ -31,7 +34,7 @@ bool mount_is_proc(int fd)
 
 static int load_filter(struct err *err)
 {
-	static const char *const names[] = { "clone",  "clone3", "fsopen",     "sendmsg",
+	static const char *const names[] = { "clone",  "clone3", "prctl",      "fsopen", "sendmsg",
 					     "waitid", "exit",   "exit_group", NULL };
 	const struct seccomp_rule rule = { .names = (char *const *)(uintptr_t)names,
 					   .action = SECCOMP_RET_ALLOW };
@@ -83,34 +86,50 @@ static int give_up_all_else(int sock, int pid_ns, struct err *err)
 	return r < 0 ? r : load_filter(err);
 }
 
-static _Noreturn void helper_main(int sock, int pid_ns)
+/* Whoever traces it reads nothing of the caller's in it, and stopping it does not keep it alive. */
+static _Noreturn void open_for_parent(int sock)
+{
+	int fd = -EPERM;
+
+	if (prctl_parent_death_signal(SIGKILL, 0) >= 0)
+		fd = mount_open_procfs(-EBADF);
+	sync_send(sock, SYNC_GO, fd, &fd, fd >= 0);
+	_exit(0);
+}
+
+static _Noreturn void helper_main(struct init *in, int sock, int pid_ns)
 {
 	struct clone_spec spec = { .cgroup_fd = -EBADF };
 	struct err err = ERR_INIT;
-	int pidfd = -EBADF, fd;
+	int pidfd = -EBADF;
 	pid_t pid;
 
+	init_forget_caller(in, &err);
 	if (give_up_all_else(sock, pid_ns, &err) < 0) {
 		sync_send_error(sock, &err);
 		_exit(1);
 	}
 	pid = clone_process(&spec, &pidfd);
-	if (pid == 0) {
-		fd = mount_open_procfs(-EBADF);
-		sync_send(sock, SYNC_GO, fd, &fd, fd >= 0);
-	} else if (pid < 0) {
+	if (pid == 0)
+		open_for_parent(sock);
+	if (pid < 0)
 		sync_send(sock, SYNC_GO, pid, NULL, 0);
-	} else {
+	else
 		pidfd_wait(pidfd, NULL);
-	}
 	_exit(0);
 }
 
 static int receive_context(int sock, struct err *err)
 {
+	struct pollfd in = { .fd = sock, .events = POLLIN };
 	struct sync_msg msg;
-	int fd, r = sync_expect(sock, SYNC_GO, &msg, err);
+	int fd, r;
 
+	/* Others may have stopped it. */
+	if (NO_EINTR(poll(&in, 1, ANSWER_MS)) <= 0)
+		return err_errno(err, ETIMEDOUT,
+				 "opening filesystem type proc in the pid namespace");
+	r = sync_expect(sock, SYNC_GO, &msg, err);
 	if (r < 0)
 		return r;
 	if (msg.n_fds == 1) {
@@ -124,7 +143,7 @@ static int receive_context(int sock, struct err *err)
 	return fd;
 }
 
-static int open_inside(int pid_ns, struct err *err)
+static int open_inside(struct init *init, int pid_ns, struct err *err)
 {
 	struct clone_spec spec = { .cgroup_fd = -EBADF };
 	cleanup_fd int ours = -EBADF;
@@ -137,17 +156,19 @@ static int open_inside(int pid_ns, struct err *err)
 	ours = pair[0];
 	pid = clone_process(&spec, &pidfd);
 	if (pid == 0)
-		helper_main(pair[1], pid_ns);
+		helper_main(init, pair[1], pid_ns);
 	fd_close(pair[1]);
 	if (pid < 0)
 		return err_errno(err, -pid, "making a process");
 	fd = receive_context(ours, err);
+	if (fd < 0)
+		pidfd_kill(pidfd, SIGKILL);
 	pidfd_wait(pidfd, NULL);
 	fd_close(pidfd);
 	return fd;
 }
 
-static int open_context(const struct init *in, struct err *err)
+static int open_context(struct init *in, struct err *err)
 {
 	int fd;
 
@@ -159,7 +180,7 @@ static int open_context(const struct init *in, struct err *err)
 		return fd;
 	if (fd != -EINVAL)
 		return err_errno(err, -fd, "opening filesystem type proc (fsopen)");
-	return open_inside(in->ns_fds[NS_PID], err);
+	return open_inside(in, in->ns_fds[NS_PID], err);
 }
 
 int mount_new_proc(struct init *in, const struct mount_opts *o, struct err *err)

@@ -136,7 +136,9 @@ def test_a_container_is_set_up_outside_of_the_pid_namespace_that_it_joins(root):
     b.config["hooks"] = {"createRuntime": hook, "createContainer": own}
     out = b.run(cid="b").ok().out
     assert int(out.split()[0]) > 1 and "/lurker" in out
-    assert "first" not in (root.dir / "before").read_text()
+    # before 6.17 a process inside opens the procfs, with one capability and a filter of few calls
+    if tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (6, 17):
+        assert "first" not in (root.dir / "before").read_text()
     assert (root.dir / "pidns").read_text().strip() == os.readlink("/proc/self/ns/pid")
     pids = [int(n) for n in re.findall(r'"pid": *([0-9]+)', states.read_text())]
     assert len(pids) == 2 and len(set(pids)) == 1 and pids[0] > 1
