@@ -309,6 +309,8 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 	size_t n = 0;
 	int r = 0;
 
+	for (size_t i = 0; i < LAYER_STAGES; i++)
+		more[i].fd = -EBADF;
 	for (; r == 0 && n < LAYER_STAGES; n++) {
 		int pair[2] = { -EBADF, -EBADF };
 		if (pipe2(pair, O_CLOEXEC) < 0)
@@ -316,7 +318,7 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 		un.stage_fds[n] = pair[0];
 		more[n] = (struct proc_fd){ pair[1], stage_targets[n] };
 	}
-	if (in->partial_fd >= 0)
+	if (r == 0 && in->partial_fd >= 0)
 		more[n++] = (struct proc_fd){ in->partial_fd, LAYER_FD_PARTIAL };
 	const struct layer_start start = {
 		.args = args,
