@@ -86,11 +86,12 @@ static int prompt(const char *text, bool echo, char **ret, struct err *err)
 					 "cannot perform an interactive login from a non TTY "
 					 "device"),
 				"give --username and --password-stdin");
-	fputs(text, stderr);
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	/* before the prompt: what is typed at once would be shown, or thrown away */
 	if (!echo)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	fputs(text, stderr);
 	r = read_line(ret, err);
 	if (!echo) {
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
