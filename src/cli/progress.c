@@ -13,6 +13,14 @@
 
 const char *const progress_modes[] = { "auto", "plain", "tty", "json", NULL };
 
+enum progress_mode progress_mode_of(const char *word, bool quiet)
+{
+	for (int i = 0; word && progress_modes[i]; i++)
+		if (str_eq(word, progress_modes[i]))
+			return (enum progress_mode)i;
+	return quiet ? PROGRESS_QUIET : PROGRESS_AUTO;
+}
+
 struct shown {
 	enum pull_state state;
 	bool seen;

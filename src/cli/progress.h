@@ -10,6 +10,8 @@
 
 enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_TTY, PROGRESS_JSON, PROGRESS_QUIET };
 extern const char *const progress_modes[]; /* what --progress takes; QUIET is not among them */
+/* word: one of these, or NULL when none was given. */
+enum progress_mode progress_mode_of(const char *word, bool quiet);
 
 struct progress;
 /* fd: where it is shown. */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/str.h"
 #include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
@@ -41,14 +40,6 @@ static const struct opt opts[] = {
 	CLI_ACCESS_OPTS(struct pull_cmd, access),
 };
 
-static enum progress_mode mode_of(const struct pull_cmd *o)
-{
-	for (int i = 0; o->progress && progress_modes[i]; i++)
-		if (str_eq(o->progress, progress_modes[i]))
-			return (enum progress_mode)i;
-	return o->quiet ? PROGRESS_QUIET : PROGRESS_AUTO;
-}
-
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct pull_cmd *o = options;
@@ -61,7 +52,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 
 	int r = cli_engine(globals, &eng, err);
 	for (size_t i = 0; r == 0 && args[i]; i++) {
-		struct progress *progress = progress_new(mode_of(o), STDOUT_FILENO);
+		struct progress *progress =
+		    progress_new(progress_mode_of(o->progress, o->quiet), STDOUT_FILENO);
 		cleanup_free char *id = NULL;
 
 		pull.events = progress_events(progress);

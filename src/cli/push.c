@@ -48,14 +48,6 @@ static const struct opt opts[] = {
 
 /* ---- what goes where ---- */
 
-static enum progress_mode mode_of(const struct push_cli_options *o)
-{
-	for (int i = 0; o->progress && progress_modes[i]; i++)
-		if (str_eq(o->progress, progress_modes[i]))
-			return (enum progress_mode)i;
-	return o->quiet ? PROGRESS_QUIET : PROGRESS_AUTO;
-}
-
 static int push_one(struct engine *eng, const struct push_cli_options *o, const char *word,
 		    const struct reference *to, struct err *err)
 {
@@ -68,7 +60,7 @@ static int push_one(struct engine *eng, const struct push_cli_options *o, const 
 	r = o->format ? push_format_parse(o->format, &options.format, err) : 0;
 	if (r < 0)
 		return r;
-	options.ctx = progress = progress_new_push(mode_of(o), STDOUT_FILENO, to);
+	options.ctx = progress = progress_new_push(progress_mode_of(o->progress, o->quiet), STDOUT_FILENO, to);
 	r = push(eng, word, to, &options, &result, err);
 	if (r == 0)
 		progress_pushed(progress, &result);

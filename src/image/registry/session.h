@@ -76,5 +76,5 @@ struct origin *session_origin(struct session *s, const struct registry_endpoint 
 struct http *session_take_http(struct session *s, const struct origin *origin);
 void session_give_http(struct session *s, struct http *http, const struct origin *last);
 
-/* Where it is spoken to, for now: the url with the scheme that it turned out to speak. */
+/* Where it is spoken to: the url with the scheme that it turned out to speak. */
 void origin_base(struct origin *o, struct url *ret);
