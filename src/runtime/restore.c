@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "base/strv.h"
 #include "runtime/cgroup.h"
 #include "runtime/console.h"
@@ -158,7 +159,8 @@ static int add_cgroup_roots(struct restoration *r, struct err *err)
 		char *place = names ? strchr(names + 1, ':') : NULL;
 		cleanup_strv char **controllers = NULL;
 
-		if (!place)
+		/* a v1 hierarchy without controllers is one that is being unmounted */
+		if (!place || (place == names + 1 && !str_after(*line, "0:")))
 			continue;
 		*place = '\0';
 		controllers = strv_split(names + 1, ',');

@@ -12,10 +12,12 @@
 #define SELF_BYTES_MAX      (1u << 20)
 #define USUAL_PLACE         "/sys/fs/cgroup"
 
-/* "4:memory:/user.slice" or, for cgroup2, "0::/user.slice". */
+/* "4:memory:/user.slice" or, for cgroup2, "0::/user.slice". A v1 hierarchy that is being made or
+ * unmounted has no controllers either ("5::/"): what counts for cgroup2 is the 0. */
 struct self_line {
 	char **controllers; /* NULL: cgroup2 */
 	char *path;
+	bool passing; /* belongs to no mount */
 };
 
 struct parse {
@@ -42,6 +44,7 @@ static int self_line_parse(const char *text, size_t len, struct self_line *ret, 
 				"/proc/self/cgroup: expected ID:CONTROLLERS:PATH");
 	ret->controllers = *controllers ? strv_split(controllers, ',') : NULL;
 	ret->path = xstrdup(path);
+	ret->passing = id != 0 && !ret->controllers;
 	return 0;
 }
 
@@ -73,6 +76,8 @@ static const struct self_line *line_of_mount(const struct parse *p, const struct
 
 	for (size_t i = 0; i < p->n_lines; i++) {
 		const struct self_line *line = &p->lines[i];
+		if (line->passing)
+			continue;
 		if (v2 ? !line->controllers
 		       : line->controllers && strv_has(options, line->controllers[0]))
 			return line;

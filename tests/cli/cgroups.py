@@ -24,8 +24,9 @@ def directory(pid, controller):
     """The cgroup of this process for a controller: on v1, or the cgroup2."""
     where = mounts()
     for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        _, names, path = line.split(":", 2)
-        if controller in names.split(",") or (not names and controller not in where):
+        number, names, path = line.split(":", 2)
+        # a v1 hierarchy that is being unmounted has no controllers either
+        if controller in names.split(",") or (number == "0" and controller not in where):
             key = controller if names else ""
             return pathlib.Path(where[key] + path)
     return harness.machine_cannot(f"no cgroup of process {pid} for {controller}")

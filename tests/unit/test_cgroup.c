@@ -79,6 +79,19 @@ static void test_hybrid(void **state)
 	cgroup_system_done(&sys);
 }
 
+static void test_a_hierarchy_that_goes_is_not_cgroup2(void **state)
+{
+	struct cgroup_system sys =
+	    parsed("32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+		   "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
+		   "5772::/\n1:cpu:/\n0::/own\n");
+
+	assert_int_equal(sys.layout, CGROUP_HYBRID);
+	assert_int_equal(sys.n, 2);
+	assert_string_equal(find(&sys, NULL)->own_path, "/own");
+	cgroup_system_done(&sys);
+}
+
 static void test_v2_beside_a_named_hierarchy(void **state)
 {
 	struct cgroup_system sys =
@@ -189,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_v2),
 		cmocka_unit_test(test_v1_comounted),
 		cmocka_unit_test(test_hybrid),
+		cmocka_unit_test(test_a_hierarchy_that_goes_is_not_cgroup2),
 		cmocka_unit_test(test_v2_beside_a_named_hierarchy),
 		cmocka_unit_test(test_nested_sees_a_subtree),
 		cmocka_unit_test(test_each_hierarchy_once),
