@@ -191,6 +191,11 @@ static int on_stop(struct driver *d, pid_t pid, int status, int *ret_signal)
 			d->target_gone = true;
 			return PTRACE_DETACH;
 		}
+	} else if (event != 0 && pid == d->main && d->target == 0) {
+		/* The next one may be seen to stop before this one is. */
+		unsigned long made;
+		if (ptrace(PTRACE_GETEVENTMSG, pid, NULL, &made) == 0)
+			d->target = (pid_t)made;
 	} else if (event == 0 && sig == SIGSTOP && pid != d->main && !target) {
 		/* a process that was just made */
 		if (d->target != 0)
