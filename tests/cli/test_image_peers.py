@@ -14,6 +14,8 @@ from layers import look
 # umoci's own bookkeeping, and overlayfs's
 OWN_XATTRS = ("user.umoci", "user.rootlesscontainers", "trusted.overlay", "user.overlay")
 
+SHARE_WHOLE = True
+
 
 def need(*programs):
     for program in programs:

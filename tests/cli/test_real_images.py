@@ -21,6 +21,8 @@ import harness
 import realimages
 from realimages import NAME
 
+SHARE_WHOLE = True
+
 
 @pytest.fixture(scope="session")
 def workshop(build):

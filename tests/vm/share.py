@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plugin of pytest for the VM.
+"""A plugin of pytest for runs side by side, and for the VM.
 
-Several runs of pytest share one list of tests: INRO_VM_SHARE is a directory of theirs; each run
-collects the same tests, claims a few at a time by making a file there, and runs these. What
-tests/vm/left-out names is not run, and counted.
+Several runs of pytest share one list of tests: INRO_TEST_SHARE is a directory of theirs; each run
+collects the same tests, claims a few at a time by making a file there, and runs these. With
+INRO_VM_LEFT_OUT, what tests/vm/left-out names is not run, and counted.
 
 An unprivileged run leaves out what needs root, one with INRO_VM_ROOT_ONLY what needs a user.
 """
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config, items):
         deselect(config, items, [item for item in items if needs("root", item)])
     if os.environ.get("INRO_VM_ROOT_ONLY"):
         deselect(config, items, [item for item in items if needs("user", item)])
-    if not os.environ.get("INRO_VM_SHARE"):
+    if not os.environ.get("INRO_VM_LEFT_OUT"):
         return
     gone = {}
     for pattern, reason in read_left_out():
@@ -75,7 +75,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 def claim(name):
     try:
-        path = os.path.join(os.environ["INRO_VM_SHARE"], name)
+        path = os.path.join(os.environ["INRO_TEST_SHARE"], name)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC))
         return True
     except FileExistsError:
@@ -83,11 +83,13 @@ def claim(name):
 
 
 def chunks(items):
-    """Of neighbours in one file, for the sake of its fixtures; [(name, [item])]."""
+    """Of neighbours in one file, for the sake of its fixtures; [(name, [item])]. A file that says
+    SHARE_WHOLE = True makes its tests' things once, at length: one run takes it whole."""
     for path, group in itertools.groupby(items, lambda item: item.nodeid.split("::")[0]):
         group = list(group)
-        for i in range(0, len(group), CHUNK):
-            yield f"{path.replace('/', '_')}.{i}", group[i:i + CHUNK]
+        size = len(group) if getattr(group[0].module, "SHARE_WHOLE", False) else CHUNK
+        for i in range(0, len(group), size):
+            yield f"{path.replace('/', '_')}.{i}", group[i:i + size]
 
 
 def mine(items):
@@ -98,7 +100,7 @@ def mine(items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session):
-    if not os.environ.get("INRO_VM_SHARE") or session.config.option.collectonly:
+    if not os.environ.get("INRO_TEST_SHARE") or session.config.option.collectonly:
         return None
     if session.testsfailed:
         raise session.Interrupted(f"{session.testsfailed} errors during collection")
