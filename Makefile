@@ -60,8 +60,8 @@ faults: ## the tests of races and failures at full length: about an hour, as roo
 	INRO_TEST_LONG=1 scripts/test-env /usr/bin/python3 -m pytest -q -s -p no:cacheprovider \
 		tests/cli/test_swapper.py tests/cli/test_faults_points.py tests/cli/test_faults_limits.py
 
-asan: ## all tests on an ASan+UBSan build in build-asan/
-	scripts/deps build test
+asan: ## all tests on an ASan+UBSan build in build-sanitized/
+	scripts/deps build test fuzz
 	scripts/check --asan
 
 bench: ## measure against other runtimes, write docs/benchmarks.md
