@@ -60,7 +60,8 @@ static int push_one(struct engine *eng, const struct push_cli_options *o, const 
 	r = o->format ? push_format_parse(o->format, &options.format, err) : 0;
 	if (r < 0)
 		return r;
-	options.ctx = progress = progress_new_push(progress_mode_of(o->progress, o->quiet), STDOUT_FILENO, to);
+	options.ctx = progress =
+	    progress_new_push(progress_mode_of(o->progress, o->quiet), STDOUT_FILENO, to);
 	r = push(eng, word, to, &options, &result, err);
 	if (r == 0)
 		progress_pushed(progress, &result);
