@@ -89,11 +89,14 @@ bool cgroup_oom_happened(struct cgroup_oom *o)
 		uint64_t signals;
 		char events[4096];
 	} got = { 0 };
-	ssize_t n = o->fd < 0 ? -1 : NO_EINTR(read(o->fd, &got, o->v2 ? sizeof(got) : 8));
 	uint64_t kills = 0;
 	bool there;
 
-	if (n <= 0)
+	if (o->fd < 0)
+		return false;
+	ssize_t n = NO_EINTR(read(o->fd, &got, o->v2 ? sizeof(got) : 8));
+	/* v2: the kernel holds a notice back for up to 10 ms, and the process has ended by then. */
+	if (n <= 0 && !o->v2)
 		return false;
 	there = read_kills(o, &kills);
 	/* v1 signals the removal of the cgroup too, and an out-of-memory situation even when nobody

@@ -26,6 +26,7 @@ profile {OTHER} {{
   deny /free r,
 }}
 """
+SHARE_WHOLE = True  # the kernel's profiles are everybody's
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 SHOW = "cat /proc/self/attr/current; cat /forbidden/x; cat /free"
 

@@ -3,6 +3,10 @@
  * the JSON that `events` prints. */
 #include "cgroup_tree.h"
 
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include "runtime/cgroup_oom.h"
 #include "runtime/cgroup_stats.h"
 
 #define TEXT(s) (s), strlen(s)
@@ -273,14 +277,37 @@ static void test_nothing_to_read(void **state)
 	assert_int_equal(err.kind, ERR_UNSUPPORTED);
 }
 
+/* v2's kernel tells of a kill up to 10 ms late, when the process has ended already. */
+static void test_oom_kill_before_its_notice(void **state)
+{
+	static const char one[] = "max 3\noom 1\noom_kill 1\n";
+	struct cgroup_oom o = { .v2 = true };
+
+	o.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	o.file = memfd_create("memory.events", MFD_CLOEXEC);
+	assert_int_equal(pwrite(o.file, "oom_kill 0\n", 11, 0), 11);
+	assert_false(cgroup_oom_happened(&o));
+	assert_int_equal(pwrite(o.file, one, sizeof(one) - 1, 0), sizeof(one) - 1);
+	assert_true(cgroup_oom_happened(&o));
+	assert_false(cgroup_oom_happened(&o));
+	cgroup_oom_done(&o);
+	assert_false(cgroup_oom_happened(&o));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pairs),     cmocka_unit_test(test_values),
-		cmocka_unit_test(test_cpu_lists), cmocka_unit_test(test_blkio),
-		cmocka_unit_test(test_io),        cmocka_unit_test(test_pressure),
-		cmocka_unit_test(test_lists),     cmocka_unit_test(test_v1_tree),
-		cmocka_unit_test(test_v2_tree),   cmocka_unit_test(test_nothing_to_read),
+		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_cpu_lists),
+		cmocka_unit_test(test_blkio),
+		cmocka_unit_test(test_io),
+		cmocka_unit_test(test_pressure),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_v1_tree),
+		cmocka_unit_test(test_v2_tree),
+		cmocka_unit_test(test_nothing_to_read),
+		cmocka_unit_test(test_oom_kill_before_its_notice),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,8 @@ def claim(name):
 
 def chunks(items):
     """Of neighbours in one file, for the sake of its fixtures; [(name, [item])]. A file that says
-    SHARE_WHOLE = True makes its tests' things once, at length: one run takes it whole."""
+    SHARE_WHOLE = True makes its tests' things once, at length, or things that are the machine's:
+    one run takes it whole."""
     for path, group in itertools.groupby(items, lambda item: item.nodeid.split("::")[0]):
         group = list(group)
         size = len(group) if getattr(group[0].module, "SHARE_WHOLE", False) else CHUNK
