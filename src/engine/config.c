@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "oci/reference.h"
 
 #define TYPO_MAX   2
 #define VALUES_MAX 20000
@@ -271,7 +272,7 @@ static int add_entry(void *ctx, const struct ini_entry *e, struct err *err)
 	struct adding *a = ctx;
 	struct config *config = a->config;
 	const struct config_setting *s;
-	cleanup_free char *name = NULL;
+	cleanup_free char *subject = NULL, *name = NULL;
 	int r;
 
 	if (!e->key)
@@ -284,8 +285,9 @@ static int add_entry(void *ctx, const struct ini_entry *e, struct err *err)
 	r = value_check(s, e->key, e->value, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s", e->key);
-	name = xasprintf("%s%s%s.%s", e->section, e->subject ? "." : "",
-			 e->subject ? e->subject : "", e->key);
+	subject = e->subject ? reference_registry_key(e->subject) : NULL;
+	name =
+	    xasprintf("%s%s%s.%s", e->section, subject ? "." : "", subject ? subject : "", e->key);
 	r = value_replace(config, s, name, err);
 	if (r < 0)
 		return r;
@@ -293,7 +295,7 @@ static int add_entry(void *ctx, const struct ini_entry *e, struct err *err)
 		return err_fail(err, ERR_LIMIT, "more than %d settings", VALUES_MAX);
 	value_add(config, &(struct config_value){
 			      .setting = s,
-			      .subject = e->subject ? xstrdup(e->subject) : NULL,
+			      .subject = take_ptr(subject),
 			      .name = take_ptr(name),
 			      .text = xstrdup(e->value),
 			      .file = xstrdup(a->file),
@@ -421,8 +423,9 @@ static size_t registry_fits(const char *section, const char *name)
 	return n + WILDCARD_MAX;
 }
 
-const struct config_registry *config_registry_find(const struct config *config, const char *name)
+const struct config_registry *config_registry_find(const struct config *config, const char *given)
 {
+	cleanup_free char *name = reference_registry_key(given);
 	const struct config_registry *best = NULL;
 	size_t most = 0;
 

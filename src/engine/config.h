@@ -44,7 +44,8 @@ extern const size_t config_n_settings;
 #define CONFIG_REGISTRY "registry" /* the section that has a subject */
 
 struct config_registry {
-	char *name; /* "docker.io", "reg.example:5000/team", "*.example.org" */
+	char *name; /* "docker.io", "reg.example:5000/team", "*.example.org"; as
+		       reference_registry_key() spells it */
 	char **mirrors;
 	char *location, *tls_dir;
 	bool insecure, blocked;
@@ -85,8 +86,9 @@ void config_done(struct config *config);
 #define cleanup_config CLEANUP(config_done)
 
 /* The registry section that fits best: the longest name that is "host[:port][/path]" or a beginning
- * of it at a slash, else the longest "*.domain" that its host is in; or NULL. */
-const struct config_registry *config_registry_find(const struct config *config, const char *name);
+ * of it at a slash, else the longest "*.domain" that its host is in; or NULL. However the name is
+ * written: "REG.example:443" is "reg.example". */
+const struct config_registry *config_registry_find(const struct config *config, const char *given);
 /* Did somebody set this key of it? */
 bool config_registry_has(const struct config *config, const struct config_registry *reg,
 			 const char *key);

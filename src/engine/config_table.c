@@ -169,7 +169,8 @@ const struct config_setting config_settings[] = {
 	  .kind = CONFIG_BOOL,
 	  .offset = REGISTRY(blocked),
 	  .arg = "BOOL",
-	  .help = "Refuse to pull from it, to push to it and to log in." },
+	  .help = "Refuse to pull from it, to push to it and to log in, however its name is "
+		  "written." },
 	{ .section = CONFIG_REGISTRY,
 	  .key = "insecure",
 	  .kind = CONFIG_BOOL,

@@ -97,14 +97,14 @@ static void place_parse(const char *text, struct place *ret)
 	ret->path = xstrdup(rest[n] ? rest + n + 1 : "");
 }
 
-/* Puts what is behind prefix in name behind the place's path. */
+/* Puts what is behind the section's prefix in name behind the place's path. The two may spell the
+ * host differently, never the path. */
 static void place_extend(struct place *p, const char *prefix, const char *name)
 {
-	const char *rest = name + strlen(prefix);
+	const char *rest = name + strcspn(name, "/");
 	char *path;
 
-	if (prefix[0] == '*')
-		rest = name + strcspn(name, "/");
+	rest += strlen(prefix + strcspn(prefix, "/"));
 	while (*rest == '/')
 		rest++;
 	path = xasprintf("%s%s%s", p->path, *p->path && *rest ? "/" : "", rest);

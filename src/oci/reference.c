@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <netinet/in.h>
+
 #include "base/str.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
@@ -293,4 +297,64 @@ int reference_normalize(const char *text, char **ret, struct err *err)
 		return r;
 	*ret = reference_format(&ref);
 	return 0;
+}
+
+/* ---- one spelling of registries ---- */
+
+/* Of an address in the way that connecting would read it; or NULL: it is a name. */
+static char *address_key(const char *host)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr v6;
+	struct in_addr v4;
+	size_t len = strlen(host);
+
+	if (host[0] == '[' && host[len - 1] == ']') {
+		cleanup_free char *inner = xstrndup(host + 1, len - 2);
+		if (inet_pton(AF_INET6, inner, &v6) != 1)
+			return NULL;
+		if (!IN6_IS_ADDR_V4MAPPED(&v6)) {
+			inet_ntop(AF_INET6, &v6, text, sizeof(text));
+			return xasprintf("[%s]", text);
+		}
+		memcpy(&v4, v6.s6_addr + 12, sizeof(v4));
+	} else if (strcspn(host, " \t\n\v\f\r") < len || inet_aton(host, &v4) != 1) {
+		return NULL; /* inet_aton() reads up to a space */
+	}
+	inet_ntop(AF_INET, &v4, text, sizeof(text));
+	return xstrdup(text);
+}
+
+static char *host_key(char *host)
+{
+	static const char *const hubs[] = { LEGACY_DOMAIN, "registry-1.docker.io",
+					    "registry.hub.docker.com", "hub.docker.com" };
+	char *address;
+
+	for (char *c = host; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	for (size_t i = 0; i < ARRAY_SIZE(hubs); i++)
+		if (str_eq(host, hubs[i]))
+			return xstrdup(DEFAULT_DOMAIN);
+	address = address_key(host);
+	return address ? address : xstrdup(host);
+}
+
+char *reference_registry_key(const char *name)
+{
+	size_t n = strcspn(name, "/");
+	cleanup_free char *domain = xstrndup(name, n);
+	char *bracket = strchr(domain, ']');
+	char *colon = strchr(bracket ? bracket : domain, ':');
+	unsigned long port = 443;
+	cleanup_free char *host = NULL;
+
+	if (colon && port_valid(colon + 1)) {
+		port = strtoul(colon + 1, NULL, 10);
+		*colon = '\0';
+	}
+	host = host_key(domain);
+	if (port == 443)
+		return xasprintf("%s%s", host, name + n);
+	return xasprintf("%s:%lu%s", host, port, name + n);
 }

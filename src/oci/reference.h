@@ -37,6 +37,11 @@ char *reference_familiar_repository(const struct reference *ref);
 /* reference_parse() and reference_format() in one step; the caller frees *ret. */
 int reference_normalize(const char *text, char **ret, struct err *err);
 
+/* name is "host[:port]" and may go on with "/..." or begin with "*.": the one spelling for all that
+ * lead to the same registry, by which rules about registries are looked up. Lower case, addresses
+ * as the kernel writes them, no port 443, docker.io for the other names that it has. What is behind
+ * the slash stays. The caller frees. */
+char *reference_registry_key(const char *name);
 /* Does the text name a registry, so that short forms are out of the question? */
 bool reference_has_domain(const char *text);
 bool reference_tag_valid(const char *tag);

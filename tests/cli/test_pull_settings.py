@@ -71,6 +71,10 @@ def test_blocked(anyone, registries, conf):
     conf(f'[registry "{reg.host}"]\nblocked = true\n')
     anyone.inro("pull", f"{reg.host}/app:1").fails(f"the registry {reg.host} is blocked",
                                                    "inro.conf:2")
+    by_name = f"LOCALHOST:{reg.port}"
+    conf(f'[registry "localhost:{reg.port}"]\nblocked = true\n')
+    anyone.inro("pull", f"{by_name}/app:1").fails("is blocked")
+    anyone.inro("search", "--list-tags", f"{by_name}/app").fails("is blocked")
     assert not [r for r in reg.requests() if r[0] == "GET"]
 
 

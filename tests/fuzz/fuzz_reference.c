@@ -13,6 +13,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cleanup_free char *full = NULL, *familiar = NULL, *again = NULL, *repo = NULL;
 	struct err err = ERR_INIT;
 
+	cleanup_free char *key = reference_registry_key(text);
+	cleanup_free char *same = reference_registry_key(key);
+	if (strcmp(key, same) != 0)
+		abort();
 	if (digest_valid(text) && strlen(digest_hex(text)) < 64)
 		abort();
 	if (reference_parse(text, &ref, &err) < 0) {

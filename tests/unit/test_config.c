@@ -167,6 +167,9 @@ static void test_find(void **state)
 	finds(&c, "bcorp.example/x", "*.example");
 	finds(&c, "example/x", "-");
 	finds(&c, "other.test/b.example", "-");
+	finds(&c, "A.Example:443/x", "a.example");
+	finds(&c, "a.example:443/team/x", "a.example/team");
+	finds(&c, "B.CORP.example:443/x", "*.corp.example");
 }
 
 static void test_names(void **state)

@@ -139,12 +139,55 @@ static void test_refused(void **state)
 	}
 }
 
+static void test_registry_key(void **state)
+{
+	static const struct {
+		const char *name, *key;
+	} rows[] = {
+		{ "reg.example", "reg.example" },
+		{ "reg.example:443", "reg.example" },
+		{ "reg.example:00443/a", "reg.example/a" },
+		{ "REG.Example:5000/Team", "reg.example:5000/Team" },
+		{ "reg.example:05000", "reg.example:5000" },
+		{ "*.Corp.Example", "*.corp.example" },
+		{ "docker.io/library/x", "docker.io/library/x" },
+		{ "registry-1.docker.io/library/x", "docker.io/library/x" },
+		{ "Index.Docker.io:443", "docker.io" },
+		{ "registry.hub.docker.com/x", "docker.io/x" },
+		{ "registry-1.docker.io:5000", "docker.io:5000" },
+		{ "10.0.0.5:443/x", "10.0.0.5/x" },
+		{ "10.5", "10.0.0.5" },
+		{ "0xa000005/x", "10.0.0.5/x" },
+		{ "167772165:5000/x", "10.0.0.5:5000/x" },
+		{ "[2001:DB8:0:0::1]/x", "[2001:db8::1]/x" },
+		{ "[2001:db8::1]:443", "[2001:db8::1]" },
+		{ "[::ffff:a00:5]:5000", "10.0.0.5:5000" },
+		/* none of the grammar's, but nothing to stumble over */
+		{ "", "" },
+		{ "/x", "/x" },
+		{ "[", "[" },
+		{ "]:443", "]" },
+		{ "a:b", "a:b" },
+		{ "a:", "a:" },
+		{ "10.0.0.5 x/y", "10.0.0.5 x/y" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_free char *key = reference_registry_key(rows[i].name);
+		cleanup_free char *again = reference_registry_key(key);
+
+		assert_string_equal(key, rows[i].key);
+		assert_string_equal(again, key);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_registry_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

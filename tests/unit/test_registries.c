@@ -85,6 +85,11 @@ static void test_resolve(void **state)
 	resolves_with("team/app", true, NULL, HUB " team/app");
 	resolves("x.corp.example/a/b", "https://real.example corp/a/b");
 	resolves("evil.example/good/x", "https://evil.example good/x");
+	/* whose rules hold for other spellings, and what is behind the host stays what it is */
+	resolves("registry-1.docker.io/library/debian",
+		 "https://m.example official/debian /etc/certs-of-m;" HUB " library/debian");
+	resolves("X.Corp.Example:443/a/b", "https://real.example corp/a/b");
+	resolves("Evil.example:443/good/x", "https://Evil.example:443 good/x");
 }
 
 static void test_insecure(void **state)
@@ -142,6 +147,11 @@ static void test_refused(void **state)
 		"see f:14");
 	refused("moved.example/a", NULL, "evil.example/a: the registry evil.example is blocked",
 		"see f:14");
+	/* however it is spelled */
+	refused("EVIL.example:443/a", NULL,
+		"EVIL.example:443/a: the registry evil.example is blocked", "see f:14");
+	refused("evil.Example:0443/a", NULL,
+		"evil.Example:0443/a: the registry evil.example is blocked", "see f:14");
 	refused("r.example/a", &access, "--creds: expected USER:PASSWORD", "");
 }
 
