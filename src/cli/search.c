@@ -218,7 +218,8 @@ static int run_tags(struct engine *eng, const struct search_options *o, const ch
 		if (r == 0)
 			r = search_tags(eng, &ref, &access, o->limit.set ? o->limit.value : 0,
 					&tags, err);
-		if (r == 0)
+		/* as for pull: only who has none is passed over */
+		if (r == 0 || err->kind != ERR_NOT_FOUND)
 			break;
 		if (candidates[i + 1])
 			r = 0;

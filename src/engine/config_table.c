@@ -80,7 +80,9 @@ const struct config_setting config_settings[] = {
 	  .check = check_location,
 	  .help =
 	      "Where an image is looked for whose name has no registry, in this order. An entry "
-	      "may have a path: \"quay.io/team\"." },
+	      "may have a path: \"quay.io/team\". Only a registry that says that it has no such "
+	      "image is passed over; any other failure ends the search, so that nobody gets to "
+	      "choose where an image comes from by making a registry fail." },
 	{ .section = "image",
 	  .key = "alias.",
 	  .kind = CONFIG_MAP,

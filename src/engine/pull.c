@@ -15,6 +15,7 @@ struct pulling {
 	struct oci_platform platform;
 	struct registry_conn conn;
 	char *id;
+	bool found; /* the registry that was asked last has what the word means */
 };
 
 /* ---- one reference ---- */
@@ -77,6 +78,7 @@ static int pull_from(struct pulling *pu, const struct reference *ref,
 		return r;
 	req.parallel = (size_t)config->transfer.parallel;
 	r = image_pull(&pu->eng->store, &req, &got, err);
+	pu->found = pu->found || got.digest;
 	if (r == 0)
 		r = enter(pu, ref, &got, err);
 	images_added(pu->eng, &got.image, r == 0 && got.new_data);
@@ -121,6 +123,7 @@ static int pull_tags(struct pulling *pu, struct reference *ref,
 	cleanup_strv char **tags = NULL;
 	int r = tags_read(pu, from, &tags, err);
 
+	pu->found = r == 0;
 	for (size_t i = 0; r == 0 && tags && tags[i]; i++) {
 		if (!reference_tag_valid(tags[i]))
 			continue;
@@ -157,24 +160,34 @@ static bool has_tag(const char *word)
 	return strpbrk(slash ? slash : word, ":@") != NULL;
 }
 
-/* A short name may mean one of several: the first that has the image. */
+/* A short name may mean one of several: the first that has the image. Only one that says that it
+ * has none is passed over: else whoever makes a registry fail could choose which one is asked. */
 static int pull_word(struct pulling *pu, const char *word, struct err *err)
 {
 	cleanup_strv char **names = NULL;
 	struct err one = ERR_INIT;
 
 	int r = registries_candidates(pu->eng, word, &names, err);
-	for (size_t i = 0; r == 0 && names && names[i]; i++) {
+	if (r < 0)
+		return r;
+	for (size_t i = 0; names[i]; i++) {
 		one = (struct err)ERR_INIT;
+		pu->found = false;
 		r = pull_one(pu, names[i], &one);
-		if (r == 0)
-			return 0;
-		if (!names[i + 1])
+		if (r == 0 || !names[i + 1])
 			break;
+		if (pu->found || one.kind != ERR_NOT_FOUND) {
+			cleanup_free char *deeper = xstrdup(one.hint);
+
+			one.hint[0] = '\0';
+			err_hint(&one, r,
+				 "%s%sto take it from another registry give the whole name: %s",
+				 deeper, *deeper ? "; " : "", names[i + 1]);
+			break;
+		}
 		log_debug("%s: %s", names[i], one.msg);
-		r = 0;
 	}
-	if (one.msg[0] && err)
+	if (r < 0 && err)
 		*err = one;
 	return r;
 }

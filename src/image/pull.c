@@ -288,7 +288,6 @@ static int pull_run(struct pull *pl, struct pulled *ret, struct err *err)
 	if (pl->index_text.len)
 		image_add_content(&ret->image, IMAGE_BLOB, pl->digest, pl->index_text.len);
 	strv_addf(&ret->image.repo_digests, "%s@%s", pl->req->repository, pl->digest);
-	ret->digest = xstrdup(pl->digest);
 	ret->new_data = pl->new_data;
 	return 0;
 }
@@ -299,7 +298,7 @@ int image_pull(struct image_store *store, const struct pull_request *req, struct
 	struct pull pl = { .store = store, .req = req, .staging = STAGING_INIT };
 
 	int r = pull_run(&pl, ret, err);
-	free(pl.digest);
+	ret->digest = pl.digest;
 	free(pl.manifest_digest);
 	oci_manifest_done(&pl.manifest);
 	oci_image_config_done(&pl.config);

@@ -53,7 +53,8 @@ struct pull_request {
 
 struct pulled {
 	struct image image; /* its manifest_digest: of the image itself */
-	char *digest;       /* of what the reference means: an index, or the manifest */
+	char *digest;       /* of what the reference means: an index, or the manifest; also after a
+			       failure, when the registry has it */
 	bool new_data;      /* something had to be fetched */
 };
 void pulled_done(struct pulled *pulled);

@@ -41,6 +41,7 @@ import urllib.parse
 import harness
 
 ADDRESS = "127.0.0.1"
+INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import engine
-from registries import CONFIG, LAYER, MANIFEST, digest
+from registries import CONFIG, INDEX, LAYER, MANIFEST, digest
 from layers import entry, tar
 
 
@@ -63,6 +63,32 @@ def test_short_names(anyone, registries, conf):
     assert image.digest in anyone.inro("pull", "app:1").ok().out
     assert aliased.digest in anyone.inro("pull", "web:2").ok().out
     assert names(anyone) == sorted([f"{two.host}/team/app:1", f"{one.host}/web/server:2"])
+
+
+def test_short_name_goes_on_only_where_there_is_no_such_image(anyone, registries, conf):
+    """Whoever can make the first registry fail must not choose which one is asked."""
+    ours, public = registries.hostile(), registries.start()
+    public.push("app", "1", [layer()])
+    conf(f"[image]\nshort_names = {ours.host}, {public.host}\n[transfer]\nretries = 0\n")
+    hint = f"to take it from another registry give the whole name: {public.host}/app:1"
+    index = json.dumps({"schemaVersion": 2, "manifests": [
+        {"mediaType": MANIFEST, "digest": digest(b"x"), "size": 1,
+         "platform": {"os": "plan9", "architecture": "vax"}}]}).encode()
+    for answer, message in (({"status": 500}, "500"), ({"status": 403}, "403"),
+                            ({"body": b"{}"}, "manifest"),
+                            ({"headers": {"Content-Type": INDEX}, "body": index}, "no image for")):
+        ours.rules.clear()
+        ours.on("GET", "/v2/app/manifests/1", **answer)
+        anyone.inro("pull", "app:1").fails(message, hint)
+        anyone.inro("run", "--rm", "app:1", "true").fails(message)
+    assert names(anyone) == [] and not [r for r in public.requests() if r[0] == "GET"]
+    ours.rules.clear()
+    ours.on("GET", "/v2/app/tags/list.*", status=503)
+    anyone.inro("search", "--list-tags", "app").fails("503")
+    ours.stop()
+    anyone.inro("pull", "app:1").fails(ours.host)
+    conf(f"[image]\nshort_names = {registries.hostile().host}, {public.host}\n")
+    anyone.inro("pull", "app:1").ok()
 
 
 def test_blocked(anyone, registries, conf):
