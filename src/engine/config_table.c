@@ -178,9 +178,10 @@ const struct config_setting config_settings[] = {
 	  .kind = CONFIG_BOOL,
 	  .offset = REGISTRY(insecure),
 	  .arg = "BOOL",
-	  .help = "Don't check its certificate, and use plain http when it has no https. The "
-		  "registries of this machine (localhost, 127.0.0.0/8, ::1) are taken so unless it "
-		  "is false here." },
+	  .help = "Don't check its certificate, and use plain http when it has no https. That "
+		  "holds for its own host, not for others that it names as token server or where "
+		  "its blobs lie. The registries of this machine (localhost, 127.0.0.0/8, ::1) are "
+		  "taken so unless it is false here." },
 	{ .section = CONFIG_REGISTRY,
 	  .key = "tls_dir",
 	  .kind = CONFIG_STR,

@@ -235,6 +235,24 @@ def test_realm_needs_tls_like_the_registry(root, registries):
     assert not plain.requests
 
 
+def test_insecure_registry_has_no_insecure_token_server_elsewhere(root, registries):
+    """What is said of a registry's host is not said of one that it names."""
+    for other, message in ((tokens(registries.hostile(address="127.0.0.2")), "without TLS, 127.0.0.2"),
+                           (tokens(registries.hostile(tls=True, address="127.0.0.2")), "certificate")):
+        bad = guarded(registries.hostile(), other.url + "/token")
+        for auth in JANE, {"identityToken": "refresh"}:
+            with Client(root, "--retries=1") as client:
+                with pytest.raises(Failed, match=message):
+                    get(client, endpoint(bad, "app", auth=auth))
+        assert not other.requests
+    # its own host is meant, whatever the port
+    near = tokens(registries.hostile())
+    bad = guarded(registries.hostile(), near.url + "/token")
+    with Client(root) as client:
+        assert get(client, endpoint(bad, "app", auth=JANE)) == b"{}"
+    assert [r.authorization for r in near.requests] == [BASIC]
+
+
 @pytest.mark.parametrize("realm", ["file:///etc/passwd", "/token", "token", "http://a:b@x/token",
                                    "http://169.254.169.254/token", "ldap://127.0.0.1/"])
 def test_realms_that_are_none(client, registries, realm):
@@ -255,15 +273,17 @@ def test_password_does_not_follow_the_token_servers_redirect(client, registries)
 
 @pytest.mark.parametrize("scheme", ["Bearer", "Basic"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2"])
-def test_cve_2020_15157_challenge_of_another_host(client, registries, address, scheme):
+def test_cve_2020_15157_challenge_of_another_host(root, registries, address, scheme):
     """A blob lies elsewhere, and whoever is there wants to know a password."""
-    reg, evil = registries.hostile(), registries.hostile(address=address)
+    reg, evil = registries.hostile(tls=True), registries.hostile(tls=True, address=address)
     reg.on("GET", "/v2/.*", lambda r: r.answer(307, {"Location": evil.url + "/x"})
            if r.authorization == BASIC else r.answer(401, {"WWW-Authenticate": 'Basic realm="r"'}))
     evil.on("GET", "/x", status=401, headers={
         "WWW-Authenticate": f'{scheme} realm="{evil.url}/token",service="s"'})
     tokens(evil)
-    answer, _ = client.blob(endpoint(reg, "app", auth=JANE), digest(b"x"), 1)
+    with Client(root, "--timeout=5", "--retries=1") as client:
+        place = endpoint(reg, "app", auth=JANE, certs=reg.certs(root.dir))
+        answer, _ = client.blob(place, digest(b"x"), 1)
     assert answer.message.endswith(f"{evil.host} answered 401 Unauthorized")
     assert [(r.path, r.authorization) for r in evil.requests] == [("/x", None)]
 

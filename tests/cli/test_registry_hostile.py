@@ -361,6 +361,18 @@ def test_stays_with_tls(root, registries):
     assert "without TLS" in answer.message and data == b"" and not plain.requests
 
 
+def test_insecure_holds_for_one_host(client, registries):
+    """Where an insecure registry says that its blobs lie is another host."""
+    for other, message in ((registries.hostile(address="127.0.0.2"), "without TLS"),
+                           (registries.hostile(tls=True, address="127.0.0.2"), "certificate")):
+        reg = registries.hostile()
+        reg.on("GET", PATH, headers={"Location": other.url + "/x"}, status=307)
+        other.on("GET", "/x", body=BLOB)
+        answer, data = client.blob(endpoint(reg, "app"), NAME, len(BLOB))
+        assert message in answer.message and "127.0.0.2" in answer.message
+        assert data == b"" and not other.requests
+
+
 def test_redirects_end(client, registries):
     bad = registries.hostile()
     bad.on("GET", ".*", headers={"Location": "/again"}, status=302)
@@ -373,11 +385,12 @@ def test_redirects_end(client, registries):
     ("ftp://127.0.0.1/x", "neither https nor http"),
     ("gopher://127.0.0.1:6379/_x", "neither https nor http"),
     ("http://jane:secret@127.0.0.1/", "user name in it"),
-    ("http://169.254.169.254/latest/meta-data/", "169.254.169.254"),
-    ("http://0xa9fea9fe/", "169.254.169.254"),
-    ("http://[fd00:ec2::254]/", "fd00:ec2::254"),
-    ("http://[::ffff:169.254.169.254]/", "169.254"),
-    ("http://0.0.0.0:22/", "0.0.0.0"),
+    ("http://192.0.2.1/", "192.0.2.1 is to be spoken to without TLS"),
+    ("https://169.254.169.254/latest/meta-data/", "169.254.169.254"),
+    ("https://0xa9fea9fe/", "169.254.169.254"),
+    ("https://[fd00:ec2::254]/", "fd00:ec2::254"),
+    ("https://[::ffff:169.254.169.254]/", "169.254"),
+    ("https://0.0.0.0:22/", "0.0.0.0"),
     ("http://", "not well-formed"),
     ("http://a b/", "not well-formed"),
     ("/" + "x" * 20000, "302"),

@@ -172,10 +172,12 @@ static int realm_parse(struct job *job, const struct challenge *c, struct url *r
 
 	if (r < 0)
 		return err_wrap(err, r, "reading the address of the token server");
-	if (ret->https || job->origin->insecure)
+	if (ret->https || call_insecure(job, ret))
 		return 0;
+	r = err_fail(err, ERR_DENIED, "the registry names a token server without TLS, %s",
+		     ret->host);
 	url_done(ret);
-	return err_fail(err, ERR_DENIED, "the registry names a token server without TLS");
+	return r;
 }
 
 /* Adds the token to those kept. */

@@ -7,8 +7,8 @@
  * Who gets credentials: the registry itself, when it asks for Basic; and the token server (the
  * challenge's realm), over https with a verified certificate like the registry's own. It may be on
  * another host, as the token protocol is made for that, and the registry is who was configured to
- * have these credentials. The realm may be http only where the registry is insecure. Redirects of
- * a token server to somewhere else get none.
+ * have these credentials. It may be without TLS, or with any certificate, only on the host of a
+ * registry that is insecure itself. Redirects of a token server to somewhere else get none.
  */
 #pragma once
 

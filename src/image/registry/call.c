@@ -65,12 +65,22 @@ static bool is_redirect(const struct call *call)
 	       (reads && (reply->status == 301 || reply->status == 302 || reply->status == 303));
 }
 
+bool call_insecure(const struct job *job, const struct url *url)
+{
+	return job->origin->insecure && url_same_host(url, &job->origin->url);
+}
+
 static int url_allowed(struct job *job, const struct url *url, struct err *err)
 {
-	if (url->https || job->origin->insecure)
+	int r;
+
+	if (url->https || call_insecure(job, url))
 		return 0;
-	return err_hint(err,
-			err_fail(err, ERR_DENIED, "%s is to be spoken to without TLS", url->host),
+	r = err_fail(err, ERR_DENIED, "%s is to be spoken to without TLS", url->host);
+	if (job->origin->insecure)
+		return err_hint(err, r, "that %s is allowed as insecure holds for no other host",
+				job->origin->url.host);
+	return err_hint(err, r,
 			"allow the registry as insecure, if the network up to it is trusted");
 }
 
@@ -96,7 +106,7 @@ static int call_hop(struct job *job, struct call *call, const struct url *base,
 	x->authorization = url_same_origin(&call->url, home) ? authorization : NULL;
 	x->tls = job->origin->tls ? &job->origin->tls->tls : NULL;
 	x->client_cert = !call->foreign;
-	x->insecure = job->origin->insecure;
+	x->insecure = call_insecure(job, &call->url);
 	x->refused = call->foreign ? &refused : NULL;
 	x->seen = call->foreign ? NULL : &job->origin->classes;
 	r = http_perform(job->http, x, err);
@@ -159,7 +169,7 @@ static bool try_plain(struct job *job, struct call *call, bool https, int r)
 	if (r == 0 && !call->home && !call->foreign) {
 		o->settled = true;
 	} else if (r < 0 && https && o->insecure && (!o->settled || o->plain) && !call->home &&
-		   (failure == HTTP_NOT_TLS || failure == HTTP_UNREACHABLE)) {
+		   !call->foreign && (failure == HTTP_NOT_TLS || failure == HTTP_UNREACHABLE)) {
 		o->plain = plain = true;
 	}
 	pthread_mutex_unlock(&o->lock);

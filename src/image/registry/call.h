@@ -2,8 +2,10 @@
 /*
  * A request to a registry as an operation sees it: authorization, redirects and further tries are
  * done here, and the rules about them hold here:
- * - at most 5 redirects, never from https to http unless the registry is an insecure one; what
- *   changes something is sent on by 307 and 308 only;
+ * - at most 5 redirects; what changes something is sent on by 307 and 308 only;
+ * - only the registry's own host is spoken to without TLS, or with a certificate that is not
+ * checked, and only when it is an insecure one: whom it names (a token server, where blobs lie) is
+ * not;
  * - an Authorization header goes to the scheme, host and port that it is for and to no other, a
  *   client certificate to the registry's own host alone;
  * - another host than the registry's own may not be this machine, nor link-local, nor where clouds
@@ -25,6 +27,9 @@ struct call {
 	bool foreign;   /* that is another host */
 	bool own;       /* the endpoint itself: scheme, host and port; its challenges count */
 };
+
+/* Is the address one of the host that is allowed to be insecure? */
+bool call_insecure(const struct job *job, const struct url *url);
 
 /* target is taken over. */
 void call_init(struct call *call, const char *method, char *target);

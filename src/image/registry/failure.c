@@ -191,9 +191,16 @@ int failure_transport(struct job *job, struct call *call, int r, struct err *err
 {
 	cleanup_free char *host = NULL;
 
-	if (r >= 0 || (!call->own && !call->home))
+	if (r >= 0)
 		return r;
 	host = url_host_port(&job->origin->url);
+	if (call->x.failure == HTTP_UNTRUSTED && call->foreign)
+		return err_hint(err, err_wrap(err, r, "%s", call->url.host),
+				"if that is the right one, put its CA into /etc/inro/certs.d/%s/, "
+				"beside the registry's",
+				host);
+	if (!call->own && !call->home)
+		return r;
 	if (call->x.failure == HTTP_UNTRUSTED)
 		return err_hint(err, r,
 				"if %s is the right one, put its CA into "
