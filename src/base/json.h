@@ -150,6 +150,9 @@ enum { JSON_PRETTY = 1, JSON_NEWLINE = 2 };
 void json_write(const struct json_desc *desc, const void *object, unsigned int flags,
 		struct buf *out);
 void json_free(const struct json_desc *desc, void *object);
+/* Appends a document that json_parse() has taken, as JSON_PRETTY and JSON_NEWLINE would write it,
+ * members that no table knows among them. */
+void json_indent(const char *text, size_t len, struct buf *out);
 
 /* For check functions: member is relative to the checked object: "soft", "args[0]", or "" for the
  * object itself. Sets kind ERR_INVALID and the message ".soft: expected ..." or ": expected ...",

@@ -49,6 +49,24 @@ const struct cmd cmd_container = {
 	.subs = container_subs,
 };
 
+static const struct cmd_sub manifest_subs[] = {
+	{ "add", &cmd_manifest_add, false },
+	{ "annotate", &cmd_manifest_annotate, false },
+	{ "create", &cmd_manifest_create, false },
+	{ "exists", &cmd_manifest_exists, false },
+	{ "inspect", &cmd_manifest_inspect, false },
+	{ "push", &cmd_manifest_push, false },
+	{ "remove", &cmd_manifest_remove, false },
+	{ "rm", &cmd_manifest_rm, false },
+	{ 0 },
+};
+
+const struct cmd cmd_manifest = {
+	.name = "manifest",
+	.summary = "Make and push lists of manifests, for images of several platforms",
+	.subs = manifest_subs,
+};
+
 static const struct cmd_sub system_subs[] = {
 	{ "config", &cmd_config, false },
 	{ "df", &cmd_system_df, false },

@@ -147,6 +147,16 @@ static void fill_config(struct oci_image_config *config, struct image_inspect *r
 		ret->user = xstrdup(ret->config->user);
 }
 
+static void fill_list(const struct buf *text, struct image_inspect *ret)
+{
+	cleanup_index struct oci_index index = { 0 };
+
+	if (oci_index_parse(buf_str(text), text->len, &index, NULL) < 0)
+		return;
+	ret->manifest_type = xstrdup(index.media_type ? index.media_type : OCI_MEDIA_INDEX);
+	copy_map(&index.annotations, &ret->annotations);
+}
+
 static void fill_manifest(struct engine *eng, const struct image_row *row,
 			  struct image_inspect *ret)
 {
@@ -154,8 +164,11 @@ static void fill_manifest(struct engine *eng, const struct image_row *row,
 	cleanup_buf struct buf text = BUF_INIT;
 
 	/* without the manifest there is less to tell, no more */
+	if (blob_read(&eng->store, row->manifest, &text, NULL) < 0)
+		return;
+	if (row->kind == IMAGE_KIND_LIST)
+		fill_list(&text, ret);
 	if (row->kind == IMAGE_KIND_LIST ||
-	    blob_read(&eng->store, row->manifest, &text, NULL) < 0 ||
 	    oci_manifest_parse(buf_str(&text), text.len, &manifest, NULL) < 0)
 		return;
 	ret->manifest_type =

@@ -11,7 +11,7 @@
 
 enum image_kind {
 	IMAGE_KIND_IMAGE,
-	IMAGE_KIND_LIST,     /* an index: id and manifest are its digest, it has no layers */
+	IMAGE_KIND_LIST,     /* an index, see lists.h: manifest is its digest, it has no layers */
 	IMAGE_KIND_ARTIFACT, /* any other content: id and manifest are the manifest's digest */
 };
 

@@ -83,15 +83,30 @@ static void add_blob(struct push *p, const struct oci_descriptor *desc)
 	    (struct blob){ .digest = xstrdup(desc->digest), .size = (uint64_t)desc->size };
 }
 
-static void add_document(struct push *p, const char *digest, const char *media_type, uint64_t size)
+/* Returns its place among them. */
+static size_t add_document(struct push *p, const char *digest, const char *media_type,
+			   uint64_t size)
 {
 	for (size_t i = 0; i < p->n_documents; i++)
 		if (str_eq(p->documents[i].digest, digest))
-			return;
+			return i;
 	p->documents = xrealloc(p->documents, (p->n_documents + 1) * sizeof(*p->documents));
-	p->documents[p->n_documents++] = (struct document){ .digest = xstrdup(digest),
-							    .media_type = xstrdup(media_type),
-							    .size = size };
+	p->documents[p->n_documents] = (struct document){ .digest = xstrdup(digest),
+							  .media_type = xstrdup(media_type),
+							  .size = size };
+	return p->n_documents++;
+}
+
+/* One that is not in the store as it is to be written. */
+static size_t add_text(struct push *p, const char *media_type, struct buf *text)
+{
+	char digest[SHA256_TEXT_MAX];
+	size_t i =
+	    add_document(p, sha256_text(text->data, text->len, digest), media_type, text->len);
+
+	if (!p->documents[i].text)
+		p->documents[i].text = buf_take(text);
+	return i;
 }
 
 /* A layer that may not be copied, and says where its owner has it. */
@@ -102,21 +117,19 @@ static bool is_foreign(const struct oci_descriptor *desc)
 		strstr(desc->media_type, ".foreign."));
 }
 
-static int add_converted(struct push *p, struct oci_manifest *manifest, struct err *err)
+static int add_converted(struct push *p, struct oci_manifest *manifest, size_t *ret,
+			 struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	char digest[SHA256_TEXT_MAX];
 	int r = push_format_convert(manifest, p->options->format, &text, err);
 
-	if (r < 0)
-		return r;
-	add_document(p, sha256_text(text.data, text.len, digest), manifest->media_type, text.len);
-	p->documents[p->n_documents - 1].text = buf_take(&text);
-	return 0;
+	if (r == 0)
+		*ret = add_text(p, manifest->media_type, &text);
+	return r;
 }
 
 static int collect_manifest(struct push *p, const char *digest, const char *media_type,
-			    const struct buf *text, struct err *err)
+			    const struct buf *text, size_t *ret, struct err *err)
 {
 	cleanup_manifest struct oci_manifest manifest = { 0 };
 	int r = oci_manifest_parse(buf_str(text), text->len, &manifest, err);
@@ -135,38 +148,10 @@ static int collect_manifest(struct push *p, const char *digest, const char *medi
 			add_blob(p, layer);
 	}
 	if (p->options->format != PUSH_AS_IT_IS)
-		return add_converted(p, &manifest, err);
+		return add_converted(p, &manifest, ret, err);
 	if (manifest.media_type)
 		media_type = manifest.media_type;
-	add_document(p, digest, media_type ? media_type : OCI_MEDIA_MANIFEST, text->len);
-	return 0;
-}
-
-static int collect(struct push *p, const char *digest, bool list, const char *media_type, int depth,
-		   struct err *err);
-
-static int collect_list(struct push *p, const char *digest, const char *media_type,
-			const struct buf *text, int depth, struct err *err)
-{
-	cleanup_index struct oci_index index = { 0 };
-	int r = oci_index_parse(buf_str(text), text->len, &index, err);
-
-	if (r == 0 && p->options->format != PUSH_AS_IT_IS)
-		r = err_fail(err, ERR_UNSUPPORTED,
-			     "a list is pushed as it is: --format is for single images");
-	if (r == 0 && depth >= DEPTH_MAX)
-		r = err_fail(err, ERR_LIMIT, "lists nested more than %d deep", DEPTH_MAX);
-	for (size_t i = 0; r == 0 && i < index.manifests.n; i++) {
-		const struct oci_descriptor *d = &index.manifests.items[i];
-
-		r = collect(p, d->digest, oci_media_kind(d->media_type) == OCI_IS_INDEX,
-			    d->media_type, depth + 1, err);
-	}
-	if (r < 0)
-		return r;
-	if (index.media_type)
-		media_type = index.media_type;
-	add_document(p, digest, media_type ? media_type : OCI_MEDIA_INDEX, text->len);
+	*ret = add_document(p, digest, media_type ? media_type : OCI_MEDIA_MANIFEST, text->len);
 	return 0;
 }
 
@@ -182,23 +167,83 @@ static int check_there(struct push *p, const char *digest, struct err *err)
 	req.endpoints.n = p->endpoints.n;
 	r = registry_call(&p->conn, &req, -1, &answer, err);
 	if (r == 0 && !answer.exists)
-		r = err_fail(err, ERR_NOT_FOUND,
-			     "the list's member %s is neither here nor in the registry", digest);
+		r = err_hint(err,
+			     err_fail(err, ERR_NOT_FOUND,
+				      "the list's member %s is neither here nor in the registry",
+				      digest),
+			     "pull it, for its platform, and it is pushed with the list");
 	return r;
 }
 
 static int collect(struct push *p, const char *digest, bool list, const char *media_type, int depth,
-		   struct err *err)
+		   size_t *ret, struct err *err);
+
+/* A member of a list, which is described anew when it is written in another format. */
+static int collect_member(struct push *p, struct oci_descriptor *d, int depth, struct err *err)
 {
-	cleanup_buf struct buf text = BUF_INIT;
+	const struct document *doc;
+	size_t i;
 	int r;
 
-	if (depth > 0 && blob_size(&p->eng->store, digest) == 0)
-		return check_there(p, digest, err);
-	r = blob_read(&p->eng->store, digest, &text, err);
+	if (blob_size(&p->eng->store, d->digest) == 0) {
+		if (!push_format_has(p->options->format, d->media_type))
+			return err_hint(err,
+					err_fail(err, ERR_NOT_FOUND,
+						 "the list's member %s is not here: it can't be "
+						 "written in another format",
+						 d->digest),
+					"pull it first");
+		return check_there(p, d->digest, err);
+	}
+	r = collect(p, d->digest, oci_media_kind(d->media_type) == OCI_IS_INDEX, d->media_type,
+		    depth, &i, err);
+	if (r < 0)
+		return r;
+	doc = &p->documents[i];
+	if (!str_eq(doc->digest, d->digest)) {
+		free(d->digest);
+		free(d->media_type);
+		d->digest = xstrdup(doc->digest);
+		d->media_type = xstrdup(doc->media_type);
+		d->size = (int64_t)doc->size;
+	}
+	return 0;
+}
+
+static int collect_list(struct push *p, const char *digest, const char *media_type,
+			const struct buf *text, int depth, size_t *ret, struct err *err)
+{
+	cleanup_index struct oci_index index = { 0 };
+	cleanup_buf struct buf converted = BUF_INIT;
+	int r = oci_index_parse(buf_str(text), text->len, &index, err);
+
+	if (r == 0 && depth >= DEPTH_MAX)
+		r = err_fail(err, ERR_LIMIT, "lists nested more than %d deep", DEPTH_MAX);
+	for (size_t i = 0; r == 0 && !p->options->list_alone && i < index.manifests.n; i++)
+		r = collect_member(p, &index.manifests.items[i], depth + 1, err);
+	if (r < 0)
+		return r;
+	if (p->options->format != PUSH_AS_IT_IS) {
+		r = push_format_convert_list(&index, p->options->format, &converted, err);
+		if (r == 0)
+			*ret = add_text(p, index.media_type, &converted);
+		return r;
+	}
+	if (index.media_type)
+		media_type = index.media_type;
+	*ret = add_document(p, digest, media_type ? media_type : OCI_MEDIA_INDEX, text->len);
+	return 0;
+}
+
+static int collect(struct push *p, const char *digest, bool list, const char *media_type, int depth,
+		   size_t *ret, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = blob_read(&p->eng->store, digest, &text, err);
+
 	if (r == 0)
-		r = list ? collect_list(p, digest, media_type, &text, depth, err)
-			 : collect_manifest(p, digest, media_type, &text, err);
+		r = list ? collect_list(p, digest, media_type, &text, depth, ret, err)
+			 : collect_manifest(p, digest, media_type, &text, ret, err);
 	return r < 0 ? err_wrap(err, r, "manifest %s", digest) : 0;
 }
 
@@ -377,6 +422,7 @@ static int push_row(struct push *p, const struct image_row *row, struct push_res
 {
 	const struct document *own;
 	const struct config *config;
+	size_t top = 0;
 	int r;
 
 	r = config_get(p->eng, &config, err);
@@ -386,10 +432,10 @@ static int push_row(struct push *p, const struct image_row *row, struct push_res
 	if (r == 0)
 		r = registries_start(p->eng, &p->conn, err);
 	if (r == 0)
-		r = collect(p, row->manifest, row->kind == IMAGE_KIND_LIST, NULL, 0, err);
+		r = collect(p, row->manifest, row->kind == IMAGE_KIND_LIST, NULL, 0, &top, err);
 	if (r < 0)
 		return r;
-	own = &p->documents[p->n_documents - 1];
+	own = &p->documents[top];
 	if (p->to->digest && !str_eq(p->to->digest, own->digest))
 		r = err_fail(err, ERR_INVALID, "the image's digest is %s", own->digest);
 	if (r == 0)

@@ -28,7 +28,8 @@ struct push_event {
 
 struct push_options {
 	struct registry_access access;
-	enum push_format format;                                  /* of an image, not of a list */
+	enum push_format format;
+	bool list_alone; /* a list without its members, which the registry has */
 	void (*event)(void *ctx, const struct push_event *event); /* may be NULL */
 	void *ctx;
 };

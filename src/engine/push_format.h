@@ -12,3 +12,8 @@ int push_format_parse(const char *word, enum push_format *ret, struct err *err);
  * bytes. ERR_UNSUPPORTED: it has what the format has no words for. */
 int push_format_convert(struct oci_manifest *manifest, enum push_format format, struct buf *out,
 			struct err *err);
+/* The same of a list, whose members are described as they will be. */
+int push_format_convert_list(struct oci_index *index, enum push_format format, struct buf *out,
+			     struct err *err);
+/* Is the media type a word of that format? */
+bool push_format_has(enum push_format format, const char *media_type);

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/lists.h"
 #include "engine/mappings.h"
 #include "engine/names.h"
 #include "engine/pull.h"
@@ -77,6 +78,25 @@ static int check_platform(struct run *run, struct err *err)
 	return r;
 }
 
+/* Of a list made here, its image for the platform. */
+static int find_here(struct run *run, const char *word, struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 };
+	int r = images_find(run->eng, word, &row, err);
+
+	if (r == 0 && row.kind == IMAGE_KIND_LIST) {
+		r = lists_image(run->eng, &row, run->opts->platform, &run->image, err);
+		/* a registry need not have the list: what is missing here is not looked for there
+		 */
+		return r == -ENOENT ? err_set_kind(err, -EINVAL, ERR_CONFLICT) : r;
+	}
+	if (r < 0)
+		return r;
+	run->image = row;
+	row = (struct image_row){ 0 };
+	return check_platform(run, err);
+}
+
 static int find_or_pull(struct run *run, const char *word, struct err *err)
 {
 	const char *when = run->opts->pull;
@@ -84,9 +104,7 @@ static int find_or_pull(struct run *run, const char *word, struct err *err)
 
 	if (str_eq(when, "always"))
 		return pull_image(run, word, err);
-	r = images_find(run->eng, word, &run->image, err);
-	if (r == 0)
-		r = check_platform(run, err);
+	r = find_here(run, word, err);
 	if (r != -ENOENT)
 		return r;
 	if (str_eq(when, "never"))

@@ -53,6 +53,7 @@ typedef JSON_LIST(struct oci_key) oci_keys;
 struct oci_platform {
 	char *architecture, *os, *variant, *os_version;
 	char **os_features;
+	char **features; /* Docker's; reserved in OCI */
 };
 
 struct oci_descriptor {
@@ -143,6 +144,7 @@ struct docker_archive {
 
 extern const struct json_desc oci_image_config_desc;
 extern const struct json_desc oci_config_desc, oci_healthcheck_desc, oci_history_desc;
+extern const struct json_desc oci_descriptor_desc;
 extern const struct json_desc oci_manifest_desc;
 extern const struct json_desc oci_index_desc;
 
@@ -167,6 +169,22 @@ void docker_archive_done(struct docker_archive *archive);
 #define cleanup_manifest       CLEANUP(oci_manifest_done)
 #define cleanup_index          CLEANUP(oci_index_done)
 #define cleanup_docker_archive CLEANUP(docker_archive_done)
+
+/* A deep copy. 0, or -errno when *from is not as its checks want it. */
+int oci_descriptor_copy(const struct oci_descriptor *from, struct oci_descriptor *ret,
+			struct err *err);
+void oci_descriptor_done(struct oci_descriptor *desc);
+/* Is the document an index? By its media type, or when that says nothing by what it is. */
+bool oci_is_index(const char *media_type, const char *text, size_t len);
+/* The member with that digest, or NULL. */
+struct oci_descriptor *oci_index_find(const struct oci_index *index, const char *digest);
+/* Adds a member, whose memory is taken over, in the place of one with the same digest. Returns
+ * where it is now. */
+struct oci_descriptor *oci_index_put(struct oci_index *index, struct oci_descriptor *desc);
+bool oci_index_remove(struct oci_index *index, const char *digest); /* false: there is none */
+/* Sets the media type: Docker's list where that has words for all that is in it and all members
+ * are Docker's, too; else OCI's index. */
+void oci_index_choose_type(struct oci_index *index);
 
 /* The platform this program was built for, in the words of GOARCH: "amd64", "arm64" + "v8". The
  * strings are static: do not free. */

@@ -12,6 +12,7 @@ static const struct json_field platform_fields[] = {
 	JSON_FIELD(struct oci_platform, os_version, "os.version", JSON_STR),
 	JSON_FIELD(struct oci_platform, os_features, "os.features", JSON_STRV),
 	JSON_FIELD(struct oci_platform, variant, "variant", JSON_STR),
+	JSON_FIELD(struct oci_platform, features, "features", JSON_STRV),
 };
 static const struct json_desc platform_desc =
     JSON_DESC(struct oci_platform, platform_fields, .check = image_check_platform);
@@ -28,7 +29,7 @@ static const struct json_field descriptor_fields[] = {
 	JSON_FIELD(struct oci_descriptor, artifact_type, "artifactType", JSON_STR),
 	JSON_FIELD(struct oci_descriptor, platform, "platform", JSON_OBJ, .desc = &platform_desc),
 };
-static const struct json_desc descriptor_desc =
+const struct json_desc oci_descriptor_desc =
     JSON_DESC(struct oci_descriptor, descriptor_fields, .check = image_check_descriptor);
 
 static const struct json_field manifest_fields[] = {
@@ -36,11 +37,11 @@ static const struct json_field manifest_fields[] = {
 		   .flags = JSON_REQUIRED),
 	JSON_FIELD(struct oci_manifest, media_type, "mediaType", JSON_STR),
 	JSON_FIELD(struct oci_manifest, artifact_type, "artifactType", JSON_STR),
-	JSON_FIELD(struct oci_manifest, config, "config", JSON_OBJ, .desc = &descriptor_desc,
+	JSON_FIELD(struct oci_manifest, config, "config", JSON_OBJ, .desc = &oci_descriptor_desc,
 		   .flags = JSON_REQUIRED),
-	JSON_FIELD(struct oci_manifest, layers, "layers", JSON_ARRAY, .desc = &descriptor_desc,
+	JSON_FIELD(struct oci_manifest, layers, "layers", JSON_ARRAY, .desc = &oci_descriptor_desc,
 		   .flags = JSON_REQUIRED | JSON_KEEP),
-	JSON_FIELD(struct oci_manifest, subject, "subject", JSON_OBJ, .desc = &descriptor_desc),
+	JSON_FIELD(struct oci_manifest, subject, "subject", JSON_OBJ, .desc = &oci_descriptor_desc),
 	JSON_FIELD(struct oci_manifest, annotations, "annotations", JSON_MAP),
 	JSON_FIELD(struct oci_manifest, not_manifests, "manifests", JSON_RAW),
 };
@@ -52,9 +53,9 @@ static const struct json_field index_fields[] = {
 		   .flags = JSON_REQUIRED),
 	JSON_FIELD(struct oci_index, media_type, "mediaType", JSON_STR),
 	JSON_FIELD(struct oci_index, artifact_type, "artifactType", JSON_STR),
-	JSON_FIELD(struct oci_index, manifests, "manifests", JSON_ARRAY, .desc = &descriptor_desc,
-		   .flags = JSON_REQUIRED | JSON_KEEP),
-	JSON_FIELD(struct oci_index, subject, "subject", JSON_OBJ, .desc = &descriptor_desc),
+	JSON_FIELD(struct oci_index, manifests, "manifests", JSON_ARRAY,
+		   .desc = &oci_descriptor_desc, .flags = JSON_REQUIRED | JSON_KEEP),
+	JSON_FIELD(struct oci_index, subject, "subject", JSON_OBJ, .desc = &oci_descriptor_desc),
 	JSON_FIELD(struct oci_index, annotations, "annotations", JSON_MAP),
 	JSON_FIELD(struct oci_index, not_config, "config", JSON_RAW),
 	JSON_FIELD(struct oci_index, not_layers, "layers", JSON_RAW),

@@ -55,5 +55,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_free(&node_desc, &node);
 	if (strcmp(buf_str(&first), buf_str(&second)) != 0)
 		abort();
+	/* by lines it means the same, and has its lines already the second time */
+	buf_reset(&first);
+	buf_reset(&second);
+	json_indent((const char *)data, size, &first);
+	json_indent(first.data, first.len, &second);
+	if (strcmp(buf_str(&first), buf_str(&second)) != 0 ||
+	    json_parse(&node_desc, &node, first.data, first.len, "lines", &err) < 0)
+		abort();
+	json_free(&node_desc, &node);
 	return 0;
 }

@@ -29,6 +29,7 @@ _spec.loader.exec_module(_cli)
 BUILD, build = _cli.BUILD, _cli.build
 pytest_runtest_makereport = _cli.pytest_runtest_makereport
 root = _cli.root
+registries, registry_keys = _cli.registries, _cli.registry_keys
 
 import engines  # noqa: E402  (after sys.path)
 import harness  # noqa: E402

@@ -386,6 +386,76 @@ static void test_platform(void **state)
 	assert_null(oci_index_select(&d.index));
 }
 
+static struct oci_descriptor member(char digit, const char *media_type)
+{
+	struct oci_descriptor desc = { .media_type = xstrdup(media_type), .size = digit };
+
+	desc.digest = xasprintf("sha256:%064d", 0);
+	desc.digest[strlen(desc.digest) - 1] = digit;
+	desc.platform = xcalloc(1, sizeof(*desc.platform));
+	desc.platform->os = xstrdup("linux");
+	desc.platform->architecture = xstrdup("arm");
+	strv_add(&desc.platform->features, "neon");
+	json_map_set(&desc.annotations, "a", "b\n");
+	return desc;
+}
+
+static void test_index_members(void **state)
+{
+	struct oci_index index = { 0 };
+	struct oci_descriptor desc, copy;
+	struct err err = ERR_INIT;
+
+	for (char c = '1'; c <= '3'; c++) {
+		desc = member(c, DOCKER_MEDIA_MANIFEST);
+		struct oci_descriptor *at = oci_index_put(&index, &desc);
+
+		assert_ptr_equal(at, &index.manifests.items[c - '1']);
+		assert_null(desc.digest);
+	}
+	desc = member('2', OCI_MEDIA_MANIFEST);
+	assert_int_equal(oci_descriptor_copy(&desc, &copy, &err), 0);
+	assert_string_equal(copy.platform->features[0], "neon");
+	assert_string_equal(json_map_get(&copy.annotations, "a"), "b\n");
+	assert_true(copy.digest != desc.digest && copy.platform != desc.platform);
+	/* in the place of the one with its digest */
+	struct oci_descriptor *at = oci_index_put(&index, &copy);
+	assert_ptr_equal(at, &index.manifests.items[1]);
+	assert_int_equal(index.manifests.n, 3);
+	assert_string_equal(index.manifests.items[1].media_type, OCI_MEDIA_MANIFEST);
+	assert_true(oci_index_remove(&index, desc.digest));
+	assert_false(oci_index_remove(&index, desc.digest));
+	assert_null(oci_index_find(&index, desc.digest));
+	assert_int_equal(index.manifests.n, 2);
+	assert_int_equal(index.manifests.items[1].size, '3');
+	oci_descriptor_done(&desc);
+	/* annotations are OCI's */
+	oci_index_choose_type(&index);
+	assert_string_equal(index.media_type, OCI_MEDIA_INDEX);
+	for (size_t i = 0; i < 2; i++)
+		json_map_done(&index.manifests.items[i].annotations);
+	oci_index_choose_type(&index);
+	assert_string_equal(index.media_type, DOCKER_MEDIA_INDEX);
+	json_map_set(&index.annotations, "a", "b");
+	oci_index_choose_type(&index);
+	assert_string_equal(index.media_type, OCI_MEDIA_INDEX);
+	oci_index_done(&index);
+	oci_index_choose_type(&index);
+	assert_string_equal(index.media_type, OCI_MEDIA_INDEX);
+	oci_index_done(&index);
+}
+
+static void test_is_index(void **state)
+{
+	static const char index[] = "{\"schemaVersion\":2,\"manifests\":[]}";
+
+	assert_true(oci_is_index(OCI_MEDIA_INDEX, "", 0));
+	assert_false(oci_is_index(DOCKER_MEDIA_MANIFEST, index, strlen(index)));
+	assert_true(oci_is_index("text/plain", index, strlen(index)));
+	assert_true(oci_is_index(NULL, index, strlen(index)));
+	assert_false(oci_is_index(NULL, "{}", 2));
+}
+
 static void test_media_kinds(void **state)
 {
 	assert_int_equal(oci_media_kind(OCI_MEDIA_INDEX), OCI_IS_INDEX);
@@ -406,6 +476,8 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_platform),
+		cmocka_unit_test(test_index_members),
+		cmocka_unit_test(test_is_index),
 		cmocka_unit_test(test_media_kinds),
 	};
 

@@ -425,22 +425,29 @@ static void test_any_object(void **state)
 	assert_string_equal(err.msg, "doc: expected an object, got an array");
 }
 
+static void test_indent(void **state)
+{
+	static const char text[] =
+	    " {\"a\" :[1,\r\n{ } ,[ ]],\"b}\\\"{\": \"c, d: \\\\\",\"n\":null}";
+	cleanup_buf struct buf out = BUF_INIT, again = BUF_INIT;
+
+	json_indent(text, strlen(text), &out);
+	assert_string_equal(buf_str(&out), "{\n\t\"a\": [\n\t\t1,\n\t\t{},\n\t\t[]\n\t],\n"
+					   "\t\"b}\\\"{\": \"c, d: \\\\\",\n\t\"n\": null\n}\n");
+	json_indent(buf_str(&out), out.len, &again);
+	assert_string_equal(buf_str(&again), buf_str(&out));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_absent),
-		cmocka_unit_test(test_pretty),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_checks),
-		cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_allowed_depth),
-		cmocka_unit_test(test_number_of_values),
-		cmocka_unit_test(test_many_members),
-		cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_top_array),
-		cmocka_unit_test(test_any_object),
+		cmocka_unit_test(test_indent),        cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_absent),        cmocka_unit_test(test_pretty),
+		cmocka_unit_test(test_values),        cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_syntax),        cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_allowed_depth), cmocka_unit_test(test_number_of_values),
+		cmocka_unit_test(test_many_members),  cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_top_array),     cmocka_unit_test(test_any_object),
 		cmocka_unit_test(test_write_string),
 	};
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* manifest push: progress to standard error, the digest to standard output. */
+#include <fcntl.h>
+
+#include "base/io.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "cli/access.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "engine/manifest.h"
+
+struct manifest_push_options {
+	struct opt_bool all;
+	char *digestfile, *format, *progress;
+	bool insecure, quiet, rm, purge;
+	struct cli_access access;
+};
+
+#define FIELD(member) OPT_FIELD(struct manifest_push_options, member)
+
+static const struct opt opts[] = {
+	{ .name = "all",
+	  .kind = OPT_FN,
+	  FIELD(all),
+	  .arg = "true|false",
+	  .parse = cli_parse_opt_bool,
+	  .flags = OPT_OPTIONAL_ARG,
+	  .help = "push the members, too (default true; false: the registry has them)" },
+	{ .name = "digestfile",
+	  .kind = OPT_STR,
+	  FIELD(digestfile),
+	  .arg = "FILE",
+	  .help = "write the digest of what was pushed to this file" },
+	{ .name = "format",
+	  .short_name = 'f',
+	  .kind = OPT_STR,
+	  FIELD(format),
+	  .arg = "FORMAT",
+	  .help = "of the list and its members, oci or v2s2; digests change (default: as it is)" },
+	{ .name = "insecure",
+	  .kind = OPT_FLAG,
+	  FIELD(insecure),
+	  .help = "docker's word for --tls-verify=false" },
+	{ .name = "progress",
+	  .kind = OPT_STR,
+	  FIELD(progress),
+	  .arg = "MODE",
+	  .help = "how progress is shown; auto: tty on a terminal, else plain",
+	  .choices = progress_modes },
+	{ .name = "purge",
+	  .short_name = 'p',
+	  .kind = OPT_FLAG,
+	  FIELD(purge),
+	  .help = "docker's word for --rm" },
+	{ .name = "quiet",
+	  .short_name = 'q',
+	  .kind = OPT_FLAG,
+	  FIELD(quiet),
+	  .help = "show the digest and nothing else" },
+	{ .name = "rm",
+	  .kind = OPT_FLAG,
+	  FIELD(rm),
+	  .help = "remove the list from this machine when it has been pushed" },
+	CLI_ACCESS_OPTS(struct manifest_push_options, access),
+};
+
+static int push_list(struct engine *eng, const struct manifest_push_options *o, const char *list,
+		     const struct reference *to, struct push_result *ret, struct err *err)
+{
+	struct push_options options = { .access = cli_access(&o->access),
+					.list_alone = o->all.set && !o->all.value,
+					.event = progress_push_event };
+	int r = o->format ? push_format_parse(o->format, &options.format, err) : 0;
+
+	if (r < 0)
+		return r;
+	if (o->insecure && !options.access.tls_verify.set)
+		options.access.tls_verify = (struct opt_bool){ .set = true };
+	if (o->quiet)
+		options.event = NULL;
+	else
+		options.ctx =
+		    progress_new_push(progress_mode_of(o->progress, false), STDERR_FILENO, to);
+	r = manifest_push(eng, list, to, &options, o->rm || o->purge, ret, err);
+	if (r == 0 && options.ctx)
+		progress_pushed(options.ctx, ret);
+	if (options.ctx)
+		progress_free(options.ctx);
+	return r;
+}
+
+/* Without a destination the name says where; an id doesn't. */
+static int check_name(struct engine *eng, const char *word, const struct reference *to,
+		      struct err *err)
+{
+	cleanup_list struct list list = { 0 };
+	cleanup_free char *name = reference_format(to);
+	int r = lists_open(eng, word, &list, err);
+
+	if (r == 0 && !strv_has(list.row.names, name))
+		r = err_fail(err, ERR_USAGE, "%s is no name of the list", word);
+	return r < 0
+		   ? err_hint(err, r,
+			      "name the destination: inro manifest push %s REGISTRY/NAME:TAG", word)
+		   : 0;
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct manifest_push_options *o = options;
+	const char *word = args[1] ? args[1] : args[0], *rest = str_after(word, "docker://");
+	cleanup_push_result struct push_result result = { 0 };
+	cleanup_reference struct reference to = { 0 };
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_buf struct buf out = BUF_INIT;
+	int r = reference_parse(rest ? rest : word, &to, err);
+
+	if (r == 0)
+		r = cli_engine(globals, &eng, err);
+	if (r == 0 && !args[1])
+		r = check_name(&eng, args[0], &to, err);
+	if (r == 0)
+		r = push_list(&eng, o, args[0], &to, &result, err);
+	if (r == 0 && o->digestfile)
+		r = io_replace_file(AT_FDCWD, o->digestfile, result.digest, strlen(result.digest),
+				    0644, false, err);
+	if (r < 0)
+		return r;
+	buf_addf(&out, "%s\n", result.digest);
+	return cli_print(&out, err);
+}
+
+const struct cmd cmd_manifest_push = {
+	.name = "push",
+	.args = "[OPTIONS] LIST [DESTINATION]",
+	.summary = "Push a list of manifests and its members to a registry",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct manifest_push_options),
+	.min_args = 1,
+	.max_args = 2,
+	.run = run,
+};

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/lists.h"
+
+#include "base/hex.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "base/timeutil.h"
+#include "engine/db.h"
+#include "image/sha256.h"
+#include "image/store.h"
+#include "oci/digest.h"
+
+#define DEPTH_MAX 3 /* indexes in indexes */
+
+void list_done(struct list *list)
+{
+	image_row_done(&list->row);
+	oci_index_done(&list->index);
+}
+
+static int read_index(struct engine *eng, const struct image_row *row, struct oci_index *ret,
+		      struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = engine_store(eng, err);
+
+	if (r == 0)
+		r = blob_read(&eng->store, row->manifest, &text, err);
+	if (r == 0)
+		r = oci_index_parse(buf_str(&text), text.len, ret, err);
+	return r < 0 ? err_wrap(err, r, "list %s", row->manifest) : 0;
+}
+
+int lists_open(struct engine *eng, const char *word, struct list *ret, struct err *err)
+{
+	cleanup_list struct list list = { 0 };
+	int r = images_find_whole(eng, word, &list.row, err);
+
+	if (r == 0 && list.row.kind != IMAGE_KIND_LIST)
+		r = err_fail(err, ERR_CONFLICT, "%s is an image, not a manifest list", word);
+	if (r == 0)
+		r = read_index(eng, &list.row, &list.index, err);
+	if (r < 0)
+		return r;
+	*ret = list;
+	list = (struct list){ 0 };
+	return 0;
+}
+
+/* ---- what a list needs ---- */
+
+static bool is_here(struct engine *eng, const char *digest)
+{
+	return digest_valid(digest) && str_starts(digest, "sha256:") &&
+	       blob_exists(&eng->store, digest, -1);
+}
+
+static void add_blob(struct engine *eng, struct image *image, const char *digest)
+{
+	if (is_here(eng, digest))
+		image_add_content(image, IMAGE_BLOB, digest, blob_size(&eng->store, digest));
+}
+
+static void add_member(struct engine *eng, struct image *image, const struct oci_descriptor *desc,
+		       int depth)
+{
+	cleanup_manifest struct oci_manifest manifest = { 0 };
+	cleanup_index struct oci_index index = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
+
+	if (depth > DEPTH_MAX || !is_here(eng, desc->digest) ||
+	    blob_read(&eng->store, desc->digest, &text, NULL) < 0)
+		return;
+	add_blob(eng, image, desc->digest);
+	if (oci_media_kind(desc->media_type) == OCI_IS_INDEX &&
+	    oci_index_parse(buf_str(&text), text.len, &index, NULL) == 0) {
+		for (size_t i = 0; i < index.manifests.n; i++)
+			add_member(eng, image, &index.manifests.items[i], depth + 1);
+		return;
+	}
+	if (oci_manifest_parse(buf_str(&text), text.len, &manifest, NULL) < 0)
+		return;
+	add_blob(eng, image, manifest.config->digest);
+	for (size_t i = 0; i < manifest.layers.n; i++)
+		add_blob(eng, image, manifest.layers.items[i].digest);
+}
+
+/* ---- writing ---- */
+
+static int store_document(struct engine *eng, const char *digest, const struct buf *text,
+			  struct err *err)
+{
+	char *digests[] = { (char *)digest, NULL };
+	struct staging staging = STAGING_INIT;
+
+	if (blob_exists(&eng->store, digest, (int64_t)text->len))
+		return 0;
+	int r = staging_new(&eng->store, &staging, err);
+	if (r == 0)
+		r = blob_stage(&staging, digest, text, err);
+	if (r == 0)
+		r = store_commit(&eng->store, &staging, digests, NULL, err);
+	staging_done(&eng->store, &staging);
+	return r;
+}
+
+static int write_row(struct engine *eng, const struct list *list, const struct image *image,
+		     struct err *err)
+{
+	const int64_t now = time_now_ns();
+	int r;
+
+	r = db_exec(eng->db, err,
+		    "INSERT INTO images (id, manifest, created_ns, size, layers, kind, tagged_ns,"
+		    " last_used_ns) VALUES (?1, ?2, ?3, ?4, '', ?5, ?3, ?3)"
+		    " ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest,"
+		    " size = excluded.size, last_used_ns = excluded.last_used_ns",
+		    "ssIIs", list->row.id, image->manifest_digest, now, (int64_t)image->size,
+		    image_kind_names[IMAGE_KIND_LIST]);
+	if (r >= 0)
+		r = db_exec(eng->db, err, "DELETE FROM content WHERE image = ?", "s", list->row.id);
+	for (size_t i = 0; r >= 0 && i < image->n_content; i++)
+		r = db_exec(eng->db, err,
+			    "INSERT INTO content (image, kind, digest, size)"
+			    " VALUES (?, 'blob', ?, ?)",
+			    "ssI", list->row.id, image->content[i].digest,
+			    (int64_t)image->content[i].size);
+	for (size_t i = 0; r >= 0 && image->names && image->names[i]; i++)
+		r = db_exec(eng->db, err,
+			    "INSERT OR REPLACE INTO image_names (name, image) VALUES (?, ?)", "ss",
+			    image->names[i], list->row.id);
+	return r < 0 ? r : 0;
+}
+
+static int write_list(struct engine *eng, struct list *list, struct image *image, struct err *err)
+{
+	cleanup_index struct oci_index check = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
+	char digest[SHA256_TEXT_MAX];
+
+	oci_index_choose_type(&list->index);
+	oci_index_write(&list->index, &text);
+	/* what the user gave goes by the same rules as what others give */
+	int r = oci_index_parse(buf_str(&text), text.len, &check, err);
+	if (r < 0)
+		return r;
+	image->manifest_digest = xstrdup(sha256_text(text.data, text.len, digest));
+	image->size = text.len;
+	r = store_document(eng, digest, &text, err);
+	if (r < 0)
+		return r;
+	image_add_content(image, IMAGE_BLOB, digest, text.len);
+	for (size_t i = 0; i < list->index.manifests.n; i++)
+		add_member(eng, image, &list->index.manifests.items[i], 0);
+	return write_row(eng, list, image, err);
+}
+
+/* ---- changing ---- */
+
+struct edit {
+	const char *word; /* of a list that is there, or NULL */
+	const char *name; /* of one that is to be, or NULL */
+	bool amend;
+	list_change change;
+	void *data;
+};
+
+static int find_or_make(struct engine *eng, const struct edit *edit, struct list *list,
+			struct image *image, struct err *err)
+{
+	char id[HEX_ID_LEN + 1];
+	struct err own = ERR_INIT;
+	int r;
+
+	if (edit->word)
+		return lists_open(eng, edit->word, list, err);
+	r = lists_open(eng, edit->name, list, &own);
+	if (r == 0 && edit->amend)
+		return 0;
+	if (r == 0)
+		return err_hint(
+		    err,
+		    err_fail(err, ERR_EXISTS, "there is a manifest list %s already", edit->name),
+		    "--amend adds to it");
+	if (own.kind == ERR_CONFLICT)
+		return err_fail(err, ERR_EXISTS, "there is an image %s already", edit->name);
+	if (own.kind != ERR_NOT_FOUND) {
+		if (err)
+			*err = own;
+		return r;
+	}
+	r = hex_random_id(id);
+	if (r < 0)
+		return err_errno(err, -r, "making an id");
+	list->row.id = xasprintf("sha256:%s", id);
+	strv_add(&image->names, edit->name);
+	return 0;
+}
+
+static int edit_in_transaction(struct engine *eng, const struct edit *edit, struct image *image,
+			       char **ret_id, struct err *err)
+{
+	cleanup_list struct list list = { 0 };
+	int r = find_or_make(eng, edit, &list, image, err);
+
+	if (r == 0)
+		r = edit->change(&list.index, edit->data, err);
+	if (r == 0)
+		r = write_list(eng, &list, image, err);
+	if (r == 0)
+		*ret_id = take_ptr(list.row.id);
+	return r;
+}
+
+static int edit_run(struct engine *eng, const struct edit *edit, char **ret_id, struct err *err)
+{
+	cleanup_free char *id = NULL;
+	struct image image = { 0 };
+	int r;
+
+	r = engine_db(eng, err);
+	if (r == 0)
+		r = engine_store(eng, err);
+	if (r == 0)
+		r = store_lock_shared(&eng->store, err);
+	if (r < 0)
+		return r;
+	r = db_begin(eng->db, err);
+	if (r == 0) {
+		r = edit_in_transaction(eng, edit, &image, &id, err);
+		if (r == 0)
+			r = db_commit(eng->db, err);
+		else
+			db_rollback(eng->db);
+	}
+	images_added(eng, &image, r == 0);
+	image_done(&image);
+	if (r == 0)
+		*ret_id = take_ptr(id);
+	return r;
+}
+
+int lists_create(struct engine *eng, const char *name, bool amend, list_change change, void *data,
+		 char **ret_id, struct err *err)
+{
+	const struct edit edit = { .name = name, .amend = amend, .change = change, .data = data };
+
+	return edit_run(eng, &edit, ret_id, err);
+}
+
+int lists_edit(struct engine *eng, const char *word, list_change change, void *data, char **ret_id,
+	       struct err *err)
+{
+	const struct edit edit = { .word = word, .change = change, .data = data };
+
+	return edit_run(eng, &edit, ret_id, err);
+}
+
+/* ---- using ---- */
+
+static int find_image(struct engine *eng, const struct oci_index *index,
+		      const struct oci_platform *platform, struct image_row *ret, struct err *err)
+{
+	const struct oci_descriptor *desc =
+	    platform ? oci_index_select_platform(index, platform) : oci_index_select(index);
+	cleanup_image_row struct image_row row = { 0 };
+	cleanup_free char *word = NULL;
+
+	if (!desc)
+		return err_fail(err, ERR_NOT_FOUND, "the list has no image for this platform");
+	/* a digest is looked for whatever the name before it is */
+	word = xasprintf("any@%s", desc->digest);
+	int r = images_find(eng, word, &row, err);
+	if (r == -ENOENT || (r == 0 && row.kind != IMAGE_KIND_IMAGE))
+		return err_hint(
+		    err,
+		    err_fail(err, ERR_NOT_FOUND, "the list's image %s is not here", desc->digest),
+		    "pull it by its own name");
+	if (r < 0)
+		return r;
+	*ret = row;
+	row = (struct image_row){ 0 };
+	return 0;
+}
+
+int lists_image(struct engine *eng, const struct image_row *row, const char *platform,
+		struct image_row *ret, struct err *err)
+{
+	cleanup_index struct oci_index index = { 0 };
+	struct oci_platform want = { 0 };
+	int r = read_index(eng, row, &index, err);
+
+	if (r == 0 && platform)
+		r = oci_platform_parse(platform, &want, err);
+	if (r == 0)
+		r = find_image(eng, &index, platform ? &want : NULL, ret, err);
+	oci_platform_done(&want);
+	return r;
+}

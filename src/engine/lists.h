@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lists of manifests as rows of the database. What a list is stands in its index, a blob like any
+ * other, which each change replaces by a new one; the id is drawn by lot and stays, so that two
+ * empty lists are two. A list needs what the store has of its members, so that it can be pushed
+ * when their own names are gone.
+ */
+#pragma once
+
+#include "engine/images.h"
+
+struct list {
+	struct image_row row;
+	struct oci_index index;
+};
+void list_done(struct list *list);
+#define cleanup_list CLEANUP(list_done)
+
+/* ERR_NOT_FOUND; ERR_CONFLICT: it is there but no list. */
+int lists_open(struct engine *eng, const char *word, struct list *ret, struct err *err);
+
+/* Changes an index; anything but 0 undoes it. */
+typedef int (*list_change)(struct oci_index *index, void *data, struct err *err);
+/* Makes a list of that name, a full reference, after change() has filled it. Is there one, then
+ * amend says whether to change it. *ret_id: heap. ERR_EXISTS. */
+int lists_create(struct engine *eng, const char *name, bool amend, list_change change, void *data,
+		 char **ret_id, struct err *err);
+/* Nobody else changes it meanwhile. */
+int lists_edit(struct engine *eng, const char *word, list_change change, void *data, char **ret_id,
+	       struct err *err);
+
+/* The image that the list has for the platform, when it is here: "os/arch[/variant]", NULL: this
+ * machine's. ERR_NOT_FOUND. */
+int lists_image(struct engine *eng, const struct image_row *row, const char *platform,
+		struct image_row *ret, struct err *err);
