@@ -295,6 +295,7 @@ static const struct init_step set_up[] = {
 	{ NULL, protect_paths },
 	{ NULL, rootfs_finish_mounts },
 	{ NULL, process_labels },
+	{ NULL, init_make_time_ns }, /* behind the hooks */
 	{ "joining the pid namespace", init_join_pid_ns },
 	{ NULL, close_fds },
 	{ "entering the root filesystem", rootfs_enter },

@@ -61,10 +61,11 @@ struct init {
 	struct cap_sets caps;          /* what process.capabilities comes to */
 
 	/* the init's own */
-	int root;    /* O_PATH of the container's root mount */
-	int procfs;  /* private handle on the container's proc */
-	int console; /* pty slave */
-	int conn;    /* who is told about success or failure: sync, later the start connection */
+	int root;         /* O_PATH of the container's root mount */
+	int procfs;       /* private handle on the container's proc */
+	int time_offsets; /* own timens_offsets, to be written later; or -EBADF */
+	int console;      /* pty slave */
+	int conn; /* who is told about success or failure: sync, later the start connection */
 	struct init_placed *placed; /* those that protected paths lead through */
 	size_t n_placed;
 	bool netns_by_helper; /* decided by the runtime */
@@ -105,7 +106,8 @@ bool init_needs_stage(const struct init *in);
 int init_join_all(struct init *in, struct err *err);
 int init_become_root(struct err *err);
 _Noreturn void stage_main(struct init *in);
-int init_join_pid_ns(struct init *in, struct err *err); /* for children: what pends of it */
+int init_join_pid_ns(struct init *in, struct err *err);  /* for children: what pends of it */
+int init_make_time_ns(struct init *in, struct err *err); /* outside: for the last process */
 /* Makes the container's first process of one that was outside, and goes on as that. */
 int init_clone_last(struct init *in, struct err *err);
 int init_enter_userns(struct init *in, struct err *err); /* ids 0:0 in the new user namespace */

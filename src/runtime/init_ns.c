@@ -205,12 +205,27 @@ int init_join_all(struct init *in, struct err *err)
 	return r < 0 ? r : join_paths(in, true, err);
 }
 
-static int stage_time(struct init *in, struct err *err)
+/* While the file is this process's and the rights to write to it are there. In a mount namespace
+ * that was joined, /proc is whatever its owner made it. */
+static int open_time_offsets(struct init *in, struct err *err)
+{
+	cleanup_fd int procfd = -EBADF;
+
+	if (!(in->new_ns & CLONE_NEWTIME) || !has_time_offsets(in))
+		return 0;
+	procfd = procfs_open(0, err);
+	if (procfd < 0)
+		return procfd;
+	in->time_offsets = procfs_open_at(procfd, NS_TIME_OFFSETS, O_WRONLY, err);
+	return in->time_offsets < 0 ? in->time_offsets : 0;
+}
+
+static int make_time_ns(struct init *in, struct err *err)
 {
 	const struct spec_time_offsets *t = in->spec->linux_->time_offsets;
 	struct ns_time_offset offsets[2];
-	cleanup_fd int procfd = -EBADF;
 	size_t n = 0;
+	int r;
 
 	if (!(in->new_ns & CLONE_NEWTIME) || (!in->outside && !has_time_offsets(in)))
 		return 0;
@@ -220,11 +235,16 @@ static int stage_time(struct init *in, struct err *err)
 	if (t && t->boottime)
 		offsets[n++] = (struct ns_time_offset){ CLOCK_BOOTTIME, t->boottime->secs,
 							t->boottime->nanosecs };
-	/* In a mount namespace that was joined, /proc is whatever its owner made it. */
-	procfd = procfs_open(0, err);
-	if (procfd < 0)
-		return procfd;
-	return ns_unshare_time(procfd, offsets, n, err);
+	r = ns_unshare_time(in->time_offsets, offsets, n, err);
+	in->time_offsets = fd_close(in->time_offsets);
+	return r;
+}
+
+/* For children: so it waits until no more hooks run. A process that is in another time namespace
+ * than its children will be may make none that shares its memory, before 6.1. */
+int init_make_time_ns(struct init *in, struct err *err)
+{
+	return in->outside ? make_time_ns(in, err) : 0;
 }
 
 /* Whether it can still be joined from within the container's user namespace: that of a pod, say,
@@ -306,7 +326,9 @@ static int stage_run(struct init *in, struct err *err)
 	if (r >= 0)
 		r = join_paths(in, true, err);
 	if (r >= 0)
-		r = stage_time(in, err);
+		r = open_time_offsets(in, err);
+	if (r >= 0 && !in->outside)
+		r = make_time_ns(in, err);
 	if (r < 0)
 		return r;
 	if (in->outside) {

@@ -211,6 +211,7 @@ void init_blank(struct init *in, const struct runtime *rt, const struct create_a
 		.idle_close_fd = rt->idle_close_fd > 0 ? rt->idle_close_fd : -EBADF,
 		.root = -EBADF,
 		.procfs = -EBADF,
+		.time_offsets = -EBADF,
 		.console = -EBADF,
 		.conn = -EBADF,
 		.notify = { .made = { .fd = -EBADF, .late_fd = -EBADF } },

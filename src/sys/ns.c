@@ -117,7 +117,7 @@ int ns_is_own(int fd, unsigned int flag)
 	return own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-int ns_unshare_time(int procfd, const struct ns_time_offset *offsets, size_t n, struct err *err)
+int ns_unshare_time(int fd, const struct ns_time_offset *offsets, size_t n, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 
@@ -128,6 +128,7 @@ int ns_unshare_time(int procfd, const struct ns_time_offset *offsets, size_t n, 
 			 offsets[i].nanosecs);
 	if (n == 0)
 		return 0;
-	int r = procfs_write(procfd, "self/timens_offsets", buf_str(&text), err);
-	return r < 0 ? err_wrap(err, r, "setting offsets of time namespace") : 0;
+	if (write(fd, buf_str(&text), text.len) < 0)
+		return err_errno(err, errno, "setting offsets of time namespace");
+	return 0;
 }

@@ -34,6 +34,8 @@ struct ns_time_offset {
 	int64_t secs;
 	uint32_t nanosecs; /* below 1000000000 */
 };
-/* unshare(CLONE_NEWTIME) and offsets: children made from here on are in the new namespace. Writes
- * /proc/self/timens_offsets through procfd (see procfs.h). */
-int ns_unshare_time(int procfd, const struct ns_time_offset *offsets, size_t n, struct err *err);
+/* unshare(CLONE_NEWTIME) and offsets: children made from here on are in the new namespace. fd: this
+ * process's timens_offsets (NS_TIME_OFFSETS, see procfs.h), for writing; with n 0 it does not
+ * matter. */
+#define NS_TIME_OFFSETS "self/timens_offsets"
+int ns_unshare_time(int fd, const struct ns_time_offset *offsets, size_t n, struct err *err);

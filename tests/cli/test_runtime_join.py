@@ -87,6 +87,34 @@ def test_namespaces_of_another_container(root):
     assert r.out.splitlines()[0] == "pod" and "sleep 60" in r.out
 
 
+def test_time_namespace_waits_for_hooks(root, holder):
+    """Before 6.1 a process whose children will have another time can't start a hook."""
+    b = root.bundle("cat", "/proc/self/timens_offsets")
+    set_path(b, "pid", holder("pid"))
+    b.linux["namespaces"].append({"type": "time"})
+    b.linux["timeOffsets"] = {"boottime": {"secs": 1000000, "nanosecs": 5}}
+    b.config["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": [
+        "sh", "-c", f"readlink /proc/$PPID/ns/time /proc/$PPID/ns/time_for_children >{root.dir}/ns"
+    ]}]}
+    assert ["boottime", "1000000", "5"] in [line.split() for line in b.run().ok().out.splitlines()]
+    assert (root.dir / "ns").read_text().split() == [os.readlink("/proc/self/ns/time")] * 2
+
+
+def test_own_time_in_the_pid_namespace_of_a_pod(anyone):
+    first = anyone.bundle("sleep", "60")
+    anyone.runtime("run", "-d", "--bundle", first.path, "first", stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL).ok()
+    pid = json.loads(anyone.runtime("state", "first").ok().out)["pid"]
+    b = anyone.bundle("cat", "/proc/self/timens_offsets", name="second")
+    set_path(b, "pid", f"/proc/{pid}/ns/pid")
+    if anyone.rootless:
+        set_path(b, "user", f"/proc/{pid}/ns/user")
+    b.linux["namespaces"].append({"type": "time"})
+    b.linux["timeOffsets"] = {"boottime": {"secs": 1000000, "nanosecs": 5}}
+    out = b.run(cid="second").ok().out
+    assert ["boottime", "1000000", "5"] in [line.split() for line in out.splitlines()]
+
+
 @pytest.mark.parametrize("kind", list(FILES))
 def test_path_of_another_kind(root, kind):
     other = "uts" if kind != "uts" else "ipc"

@@ -305,7 +305,9 @@ static int time_offsets(const void *data)
 
 	CHECK_OK(procfd, &err);
 	CHECK(clock_gettime(CLOCK_BOOTTIME, &before) == 0);
-	CHECK_OK(ns_unshare_time(procfd, offsets, 2, &err), &err);
+	int fd = procfs_open_at(procfd, NS_TIME_OFFSETS, O_WRONLY, &err);
+	CHECK_OK(fd, &err);
+	CHECK_OK(ns_unshare_time(fd, offsets, 2, &err), &err);
 	pid_t pid = fork();
 	if (pid == 0) {
 		clock_gettime(CLOCK_BOOTTIME, &boot);
