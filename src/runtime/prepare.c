@@ -230,6 +230,8 @@ int prepare_init(const struct runtime *rt, const struct create_args *args, struc
 		return err_fail(err, ERR_INVALID, "linux: needed");
 	if (!args->spec->process || !strv_len(args->spec->process->args))
 		return err_fail(err, ERR_INVALID, "process.args: needed");
+	/* A mount namespace that is joined may have anything at /sys. */
+	process_read_lsm(in);
 	r = check_mount_label(args->spec, err);
 	if (r >= 0)
 		r = open_paths(in, err);

@@ -42,6 +42,23 @@ def selinux():
     return os.path.exists("/sys/fs/selinux/enforce")
 
 
+def test_a_joined_mount_namespace_says_nothing_of_the_machine(root):
+    """Whether there is AppArmor is read where the runtime is."""
+    there = apparmor()
+    fake = "mkdir -p /sys/module/apparmor/parameters; echo Y >/sys/module/apparmor/parameters/enabled"
+    with root.popen("unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys; "
+                    f"{'true' if there else fake}; echo done; exec sleep 60",
+                    stdout=subprocess.PIPE) as p:
+        p.stdout.readline()
+        b = root.bundle("true")
+        b.process["apparmorProfile"] = "inro-test-nobody-has-it"
+        b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] != "mount"]
+        b.linux["namespaces"].append({"type": "mount", "path": f"/proc/{p.pid}/ns/mnt"})
+        b.run().fails("applying AppArmor profile" if there
+                      else "AppArmor is not enabled on this machine", code=1)
+        p.kill()
+
+
 @pytest.fixture
 def profiles(tmp_path):
     """Both are loaded."""
