@@ -36,6 +36,20 @@ int cancel_wait(int cancel_fd, int fd, struct err *err)
 	return p[1].revents ? cancel_error(cancel_fd, err) : 0;
 }
 
+int cancel_poll(int cancel_fd, int fd, int timeout_ms)
+{
+	struct pollfd p[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN },
+	};
+
+	if (NO_EINTR(poll(p, ARRAY_SIZE(p), timeout_ms)) < 0)
+		return -errno;
+	if (p[0].revents)
+		return 1;
+	return p[1].revents ? -ECANCELED : 0;
+}
+
 int cancel_error(int cancel_fd, struct err *err)
 {
 	struct signalfd_siginfo info = { 0 };

@@ -91,8 +91,14 @@ int container_kill(const struct runtime *rt, const char *id, int signo, bool all
 		return dir;
 	if (all || (signo == SIGKILL && st.shares_pid_ns)) {
 		bool gone = st.pub.status == CONTAINER_STOPPED && !all;
+		cleanup_fd int freezer = -EBADF;
 
-		r = gone ? 1 : kill_all(rt, &st, signo, err);
+		r = gone ? 1 : 0;
+		/* It stops them for a moment: who pauses them comes before or after that. */
+		if (!gone && signo != SIGKILL)
+			r = state_freezer_lock(dir, &freezer, err);
+		if (r == 0)
+			r = kill_all(rt, &st, signo, err);
 		if (r <= 0)
 			return r;
 		if (!gone && (st.shares_pid_ns || signo != SIGKILL))

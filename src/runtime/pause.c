@@ -16,14 +16,24 @@ static int set_frozen(const struct runtime *rt, const struct state *st, bool fro
 	return r;
 }
 
+/* Its state as nobody changes it: kill --all stops the processes for a moment. */
+static int look(const struct runtime *rt, const char *id, struct state *st, int *ret_freezer,
+		struct err *err)
+{
+	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
+	int r = dir < 0 ? dir : state_freezer_lock(dir, ret_freezer, err);
+
+	return r < 0 ? r : state_read(dir, id, st, err);
+}
+
 int container_pause(const struct runtime *rt, const char *id, struct err *err)
 {
 	cleanup_state struct state st = { 0 };
-	cleanup_fd int dir = state_open(rt, id, 0, &st, err);
-	int r;
+	cleanup_fd int freezer = -EBADF;
+	int r = look(rt, id, &st, &freezer, err);
 
-	if (dir < 0)
-		return dir;
+	if (r < 0)
+		return r;
 	if (st.pub.status != CONTAINER_RUNNING && st.pub.status != CONTAINER_CREATED)
 		return err_fail(err, ERR_CONFLICT, "container not running: it is %s",
 				container_status_names[st.pub.status]);
@@ -34,11 +44,11 @@ int container_pause(const struct runtime *rt, const char *id, struct err *err)
 int container_resume(const struct runtime *rt, const char *id, struct err *err)
 {
 	cleanup_state struct state st = { 0 };
-	cleanup_fd int dir = state_open(rt, id, 0, &st, err);
-	int r;
+	cleanup_fd int freezer = -EBADF;
+	int r = look(rt, id, &st, &freezer, err);
 
-	if (dir < 0)
-		return dir;
+	if (r < 0)
+		return r;
 	if (st.pub.status != CONTAINER_PAUSED)
 		return err_fail(err, ERR_CONFLICT, "container not paused: it is %s",
 				container_status_names[st.pub.status]);

@@ -114,13 +114,6 @@ static int lock_dir(int fd, int lock, const char *id, struct err *err)
 	return 0;
 }
 
-static bool dir_removed(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_nlink == 0;
-}
-
 int state_dir_create(const struct runtime *rt, const char *id, struct err *err)
 {
 	cleanup_fd int root = -EBADF;
@@ -146,7 +139,7 @@ int state_dir_create(const struct runtime *rt, const char *id, struct err *err)
 		return r;
 	}
 	/* Somebody's delete --force was faster to lock it, and took it for a killed create's. */
-	if (dir_removed(fd))
+	if (state_removed(fd))
 		return err_fail(err, ERR_CONFLICT, "container %s was deleted while it was created",
 				id);
 	return take_fd(fd);
@@ -172,36 +165,15 @@ int state_dir_open(const struct runtime *rt, const char *id, int lock, struct er
 	if (r < 0)
 		return r;
 	/* Removed while this process waited for the lock. */
-	if (lock && dir_removed(fd))
+	if (lock && state_removed(fd))
 		return err_fail(err, ERR_NOT_FOUND, "container \"%s\" does not exist", id);
 	return take_fd(fd);
-}
-
-int state_lock(int dir, int timeout_ms)
-{
-	const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
-	int64_t end = time_monotonic_ns() + timeout_ms * INT64_C(1000000);
-	int r;
-
-	while ((r = flock(dir, LOCK_EX | LOCK_NB) < 0 ? -errno : 0) < 0) {
-		if (r != -EAGAIN && r != -EINTR)
-			return r;
-		if (time_monotonic_ns() >= end)
-			return -EAGAIN;
-		nanosleep(&pause, NULL);
-	}
-	return dir_removed(dir) ? -ENOENT : 0;
-}
-
-void state_unlock(int dir)
-{
-	flock(dir, LOCK_UN);
 }
 
 int state_dir_remove(const struct runtime *rt, const char *id, struct err *err)
 {
 	static const char *const files[] = { STATE_CREATING, STATE_CREATED, STATE_CONFIG,
-					     STATE_FILE };
+					     STATE_FREEZER, STATE_FILE };
 	cleanup_fd int root = -EBADF;
 	cleanup_fd int dir = -EBADF;
 

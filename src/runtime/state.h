@@ -14,6 +14,7 @@
 #define STATE_CONFIG   "config.json"
 #define STATE_CREATING "init.sock"
 #define STATE_CREATED  "start.sock"
+#define STATE_FREEZER  "freezer.lock"
 #define STATE_NOTIFY   "notify" /* a directory that the container sees (notify.h) */
 
 struct state {
@@ -37,10 +38,20 @@ struct state {
 int state_dir_create(const struct runtime *rt, const char *id, struct err *err);
 /* Opens and locks (LOCK_EX, LOCK_SH, or 0: no lock). ERR_NOT_FOUND. dirfd or -errno. */
 int state_dir_open(const struct runtime *rt, const char *id, int lock, struct err *err);
+/* Whether the directory, or a file, was deleted. */
+bool state_removed(int fd);
 /* Locks what was opened without, or unlocked: waits for it so long. 0, -EAGAIN: somebody has it,
  * -ENOENT: the container was deleted meanwhile. */
 int state_lock(int dir, int timeout_ms);
+/* The same for as long as it takes, or until a signal comes to cancel_fd (runtime/cancel.h). */
+int state_lock_cancel(int dir, const char *id, int cancel_fd, struct err *err);
 void state_unlock(int dir);
+/* Held while processes are frozen or thawed, so that no command undoes another one's. Not the lock
+ * above: hooks may pause a container while start holds that, and nobody runs a hook with this one.
+ * *ret: close it; negative where the directory can't be written. ERR_CONFLICT: it was not to be
+ * had.
+ */
+int state_freezer_lock(int dir, int *ret, struct err *err);
 int state_dir_remove(const struct runtime *rt, const char *id, struct err *err);
 
 /* What is known of a container before it is made. *st is zeroed before. */

@@ -218,6 +218,23 @@ def test_kill_all_of_a_fork_bomb(root):
     root.runtime("delete", "c1").ok()
 
 
+def test_pause_beside_kill_all(root):
+    """A signal for all processes stops them for a moment: a pause in it is not lost, nor refused."""
+    start(root.bundle("sh", "-c", "trap : USR1; while :; do sleep 0.05; done"))
+    report = root.dir / "report"
+    for n in range(1, 40):
+        with root.popen(root.program("tests/faults/killat"), "-d", 300, "-p", "freez", "-o", report,
+                        n, "--", *root.runtime_argv("kill", "--all", "c1", "USR1")) as kill:
+            time.sleep(0.15)
+            root.runtime("pause", "c1").ok()
+            assert kill.wait(20) == 0
+        assert status(root) == "paused", n
+        root.runtime("resume", "c1").ok()
+        if report.read_text().startswith("no hit"):
+            break
+    assert 3 < n < 39
+
+
 def test_unprivileged_without_a_freezer(user):
     """Where the user may not write any freezer the error says what would help."""
     start(user.bundle("sleep", "60"))

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * killat [-1] [-e ERRNO] [-o REPORT] N -- COMMAND [ARG...]
+ * killat [-1] [-e ERRNO] [-d MS] [-p WORD] [-o REPORT] N -- COMMAND [ARG...]
  * Runs COMMAND and, at its N-th system call, kills it; with -e that call, and it alone, fails with
  * the number ERRNO instead and is not made. -1: not COMMAND's calls count but those of the first
  * process that it makes, up to that one's execve. N = 0: never, to learn how many there are. With
- * -e only calls count that can fail for want of something (not close(2), say, or getpid(2)).
+ * -e only calls count that can fail for want of something (not close(2), say, or getpid(2)). With
+ * -d the process stands still for that long first, and without -e it then goes on. -p: only
+ * openat(2) of paths with this word in them counts.
  *
  * REPORT gets "hit CALL" or "no hit", and "calls COUNT". Exits as COMMAND does, 137 when killed.
  */
@@ -27,6 +29,8 @@ struct driver {
 	unsigned long count;
 	bool child; /* -1 */
 	int errnum; /* -e, 0: kill */
+	unsigned int delay_ms;
+	const char *path; /* -p, NULL: all calls */
 	pid_t main, target;
 	bool started, target_gone, in_call, failing;
 	long hit; /* the call's number, -1: none yet */
@@ -80,20 +84,19 @@ static const long cannot_fail[] = {
 #endif
 };
 
-static bool counts(const struct driver *d, long nr)
-{
-	for (size_t i = 0; d->errnum && i < sizeof(cannot_fail) / sizeof(cannot_fail[0]); i++)
-		if (cannot_fail[i] == nr)
-			return false;
-	return true;
-}
-
 #if defined(__x86_64__)
 static long call_number(pid_t pid)
 {
 	struct user_regs_struct regs;
 
 	return ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0 ? -1 : (long)regs.orig_rax;
+}
+
+static unsigned long call_argument(pid_t pid)
+{
+	struct user_regs_struct regs;
+
+	return ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0 ? 0 : regs.rsi;
 }
 
 static void call_skip(pid_t pid)
@@ -129,6 +132,14 @@ static long call_number(pid_t pid)
 	return nr;
 }
 
+static unsigned long call_argument(pid_t pid)
+{
+	struct user_regs_struct regs = { 0 };
+
+	regset(pid, PTRACE_GETREGSET, NT_PRSTATUS, &regs, sizeof(regs));
+	return regs.regs[1];
+}
+
 static void call_skip(pid_t pid)
 {
 	int none = -1;
@@ -148,6 +159,27 @@ static void call_result(pid_t pid, long result)
 #error "unknown architecture"
 #endif
 
+static bool opens_path(const struct driver *d, long nr)
+{
+	char text[512] = { 0 };
+	struct iovec to = { text, sizeof(text) - 1 };
+	struct iovec from = { (void *)call_argument(d->target), sizeof(text) - 1 };
+
+	/* Up to the end of the mapping, if that comes first. */
+	return nr == SYS_openat && process_vm_readv(d->target, &to, 1, &from, 1, 0) > 0 &&
+	       strstr(text, d->path);
+}
+
+static bool counts(const struct driver *d, long nr)
+{
+	if (d->path && !opens_path(d, nr))
+		return false;
+	for (size_t i = 0; d->errnum && i < sizeof(cannot_fail) / sizeof(cannot_fail[0]); i++)
+		if (cannot_fail[i] == nr)
+			return false;
+	return true;
+}
+
 static void at_call(struct driver *d)
 {
 	long nr;
@@ -165,10 +197,11 @@ static void at_call(struct driver *d)
 	if (!counts(d, nr) || ++d->count != d->n)
 		return;
 	d->hit = nr;
+	usleep(d->delay_ms * 1000);
 	if (d->errnum) {
 		d->failing = true;
 		call_skip(d->target);
-	} else {
+	} else if (!d->delay_ms) {
 		kill(d->target, SIGKILL);
 	}
 }
@@ -277,18 +310,24 @@ int main(int argc, char **argv)
 	const char *out = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "+1e:o:")) != -1) {
+	while ((c = getopt(argc, argv, "+1d:e:o:p:")) != -1) {
 		if (c == '1')
 			d.child = true;
 		else if (c == 'e')
 			d.errnum = (int)strtol(optarg, NULL, 10);
 		else if (c == 'o')
 			out = optarg;
+		else if (c == 'd')
+			d.delay_ms = (unsigned int)strtoul(optarg, NULL, 10);
+		else if (c == 'p')
+			d.path = optarg;
 		else
 			return 125;
 	}
 	if (argc - optind < 2) {
-		fprintf(stderr, "usage: killat [-1] [-e ERRNO] [-o REPORT] N -- COMMAND\n");
+		fprintf(
+		    stderr,
+		    "usage: killat [-1] [-e ERRNO] [-d MS] [-p WORD] [-o REPORT] N -- COMMAND\n");
 		return 125;
 	}
 	d.n = strtoul(argv[optind++], NULL, 10);
