@@ -33,6 +33,7 @@ struct cgroup {
 	size_t n;
 	char *rel_path; /* "/inro/abc", as in linux.cgroupsPath; NULL after cgroup_open */
 	bool rootless;
+	bool take_over;  /* of struct cgroup_request */
 	bool lenient;    /* cgroup_apply leaves out limits that no cgroup is there for */
 	char **left_out; /* their names */
 	bool opened;     /* by cgroup_open: it has its device rules already */
@@ -41,27 +42,29 @@ struct cgroup {
 	struct cgroup_unit *unit;       /* the systemd driver's; NULL: cgroupfs */
 };
 
-/* Makes the directories: below every mounted v1 controller, name=systemd and cgroup2. cgroups_path
- * is taken from the root of each hierarchy when absolute, else from the runtime's own cgroup (v1)
- * or its parent (v2, where a cgroup with processes can't give controllers to children), as runc
- * does. NULL: "/inro/<id>", rootless "inro/<id>". rootless: hierarchies without permission are left
- * out with a debug line; a limit asked for in such a one is an error at cgroup_apply. ERR_CONFLICT:
- * the cgroup is in use. On failure nothing is left. */
-int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
-		  struct err *err);
-/* The same in two parts: first what clone3(2) needs, cgroup2; then the v1 hierarchies, nine or so,
- * while the container's init is at its root filesystem already. When _finish fails it
- * leaves nothing of its own; the caller deletes what _begin made. */
 struct cgroup_request {
 	const char *cgroups_path;
 	const char *id;
 	bool rootless;
+	/* What a killed creation has left, to be deleted: a cgroup above may be frozen. */
+	bool take_over;
 	/* A transient scope of systemd's: cgroups_path is "slice:prefix:name". _begin only looks
 	 * for systemd and makes nothing; cgroup_enter_unit() does, with a process to put in it. */
 	bool systemd;
 	const struct json_map *annotations;     /* org.systemd.property.*; may be NULL */
 	const struct spec_resources *resources; /* as properties of the unit; may be NULL */
 };
+
+/* Makes the directories: below every mounted v1 controller, name=systemd and cgroup2. cgroups_path
+ * is taken from the root of each hierarchy when absolute, else from the runtime's own cgroup (v1)
+ * or its parent (v2, where a cgroup with processes can't give controllers to children), as runc
+ * does. NULL: "/inro/<id>", rootless "inro/<id>". rootless: hierarchies without permission are left
+ * out with a debug line; a limit asked for in such a one is an error at cgroup_apply. ERR_CONFLICT:
+ * the cgroup is in use. On failure nothing is left. */
+int cgroup_create(const struct cgroup_request *req, struct cgroup *ret, struct err *err);
+/* The same in two parts: first what clone3(2) needs, cgroup2; then the v1 hierarchies, nine or so,
+ * while the container's init is at its root filesystem already. When _finish fails it
+ * leaves nothing of its own; the caller deletes what _begin made. */
 int cgroup_create_begin(const struct cgroup_request *req, struct cgroup *ret, struct err *err);
 int cgroup_create_finish(struct cgroup *cg, struct err *err);
 
@@ -121,6 +124,8 @@ int cgroup_pids(const struct cgroup *cg, pid_t **ret, size_t *ret_n, struct err 
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err);
 /* After SIGKILL, which waits for a v1 freezer: all of it, with what the container has below. */
 void cgroup_thaw_to_die(const struct cgroup *cg);
+/* Whether a v1 freezer, this cgroup's or one above, keeps processes from dying. */
+bool cgroup_is_held(const struct cgroup *cg);
 /* Whether the cgroup with these paths (state.json) was frozen by itself, not through a parent: one
  * file is read. */
 bool cgroup_paths_frozen(char *const *paths);

@@ -125,7 +125,7 @@ static int make_path(const struct cgroup_hierarchy *h, struct cgroup_dir *dir)
 }
 
 /* runtime-spec: a frozen or non-empty cgroup must not be used for a new container. */
-static int check_unused(const struct cgroup_dir *dir, struct err *err)
+static int check_unused(const struct cgroup_dir *dir, bool take_over, struct err *err)
 {
 	cleanup_free pid_t *pids = NULL;
 	size_t n = 0;
@@ -139,16 +139,16 @@ static int check_unused(const struct cgroup_dir *dir, struct err *err)
 			     pids[0]);
 		return err_hint(err, r, "another container has the same cgroup path");
 	}
-	if (cgroup_is_frozen(dir))
+	if (!take_over && cgroup_is_frozen(dir))
 		return err_fail(err, ERR_CONFLICT, "cgroup %s is frozen", dir->path);
 	return 0;
 }
 
-/* unit: systemd has made it and put the process in. */
-static int dir_init(struct cgroup_dir *dir, bool pure_v2, bool unit, struct err *err)
+static int dir_init(const struct cgroup *cg, struct cgroup_dir *dir, struct err *err)
 {
-	if (dir->n_created == 0 && !unit) {
-		int r = check_unused(dir, err);
+	/* With a unit, systemd has made it and put the process in. */
+	if (dir->n_created == 0 && !cg->unit) {
+		int r = check_unused(dir, cg->take_over, err);
 		if (r < 0)
 			return r;
 	}
@@ -157,7 +157,7 @@ static int dir_init(struct cgroup_dir *dir, bool pure_v2, bool unit, struct err 
 		if (dir->fd < 0)
 			return err_errno(err, -dir->fd, "opening cgroup %s", dir->path);
 		/* The cgroup2 of a hybrid machine mostly has none: looked at when one is wanted. */
-		return pure_v2 ? cgroup_v2_init(dir, err) : 0;
+		return cg->layout == CGROUP_V2 ? cgroup_v2_init(dir, err) : 0;
 	}
 	return strv_has(dir->controllers, "cpuset") ? cgroup_v1_cpuset_init(dir, err) : 0;
 }
@@ -186,7 +186,7 @@ static int create_dir(struct cgroup *cg, const struct cgroup_hierarchy *h, const
 	if (r < 0)
 		r = err_errno(err, -r, "making cgroup %s", dir.path);
 	else
-		r = dir_init(&dir, cg->layout == CGROUP_V2, cg->unit, err);
+		r = dir_init(cg, &dir, err);
 	if (r < 0) {
 		if (dir.n_created > 0 && cgroup_path_rmdir(dir.path) == 0)
 			cgroup_parents_remove(dir.path, dir.n_created - 1);
@@ -247,11 +247,13 @@ void cgroup_pending_done(struct cgroup *cg)
 	cg->pending = NULL;
 }
 
-int cgroup_create_begin_on(struct cgroup_system *sys, const char *cgroups_path, const char *id,
-			   bool rootless, struct cgroup *ret, struct err *err)
+int cgroup_create_begin_on(struct cgroup_system *sys, const struct cgroup_request *req,
+			   struct cgroup *ret, struct err *err)
 {
-	struct cgroup cg = { .layout = sys->layout, .rootless = rootless };
-	int r = path_wanted(cgroups_path, id, rootless, &cg.rel_path, err);
+	struct cgroup cg = { .layout = sys->layout,
+			     .rootless = req->rootless,
+			     .take_over = req->take_over };
+	int r = path_wanted(req->cgroups_path, req->id, req->rootless, &cg.rel_path, err);
 
 	if (r < 0)
 		return r;
@@ -277,7 +279,7 @@ int cgroup_create_begin(const struct cgroup_request *req, struct cgroup *ret, st
 	r = cgroup_system_read(&sys, err);
 	if (r < 0)
 		return err_wrap(err, r, "looking for cgroups");
-	r = cgroup_create_begin_on(&sys, req->cgroups_path, req->id, req->rootless, ret, err);
+	r = cgroup_create_begin_on(&sys, req, ret, err);
 	cgroup_system_done(&sys);
 	return r;
 }
@@ -295,14 +297,10 @@ int cgroup_create_finish(struct cgroup *cg, struct err *err)
 	return r;
 }
 
-int cgroup_create(const char *cgroups_path, const char *id, bool rootless, struct cgroup *ret,
-		  struct err *err)
+int cgroup_create(const struct cgroup_request *req, struct cgroup *ret, struct err *err)
 {
-	const struct cgroup_request req = { .cgroups_path = cgroups_path,
-					    .id = id,
-					    .rootless = rootless };
 	struct cgroup cg;
-	int r = cgroup_create_begin(&req, &cg, err);
+	int r = cgroup_create_begin(req, &cg, err);
 
 	if (r < 0)
 		return r;

@@ -37,8 +37,8 @@ bool cgroup_backoff(int64_t deadline_ns, unsigned int *inout_us);
 
 /* cgroup_create_begin with the machine as an argument, which is taken over and left empty: for
  * tests on a tree of plain files. */
-int cgroup_create_begin_on(struct cgroup_system *sys, const char *cgroups_path, const char *id,
-			   bool rootless, struct cgroup *ret, struct err *err);
+int cgroup_create_begin_on(struct cgroup_system *sys, const struct cgroup_request *req,
+			   struct cgroup *ret, struct err *err);
 void cgroup_pending_done(struct cgroup *cg);
 /* Removes up to n parents of path as long as nobody uses them. */
 void cgroup_parents_remove(const char *path, int n);

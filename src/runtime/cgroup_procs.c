@@ -88,6 +88,17 @@ bool cgroup_is_frozen(const struct cgroup_dir *dir)
 	       str_eq(text, "FROZEN");
 }
 
+bool cgroup_is_held(const struct cgroup *cg)
+{
+	char text[32];
+
+	for (size_t i = 0; i < cg->n; i++)
+		if (!cg->dirs[i].v2 &&
+		    cgroup_file_read(&cg->dirs[i], "freezer.state", text, sizeof(text)) > 0)
+			return !str_eq(text, "THAWED");
+	return false;
+}
+
 /* "0" or "1" of the file that says so of the cgroup alone; -ENOENT: no such file there. */
 static int self_frozen(const char *path, const char *file)
 {

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/console.h"
 
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include "base/fd.h"
+#include "runtime/peer.h"
 #include "sys/tty.h"
 
 void console_set_size(const struct spec_process *p, int master)
@@ -21,25 +18,37 @@ void console_set_size(const struct spec_process *p, int master)
 	tty_set_size(master, &size);
 }
 
-int console_connect(const char *path, struct err *err)
+int console_connect(const char *path, int cancel_fd, struct err *err)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	cleanup_fd int fd = -EBADF;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_fail(err, ERR_USAGE, "path of socket %s is longer than %zu bytes", path,
-				sizeof(addr.sun_path) - 1);
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return err_errno(err, errno, "connecting to console socket %s", path);
-	return take_fd(fd);
+	return peer_connect("console socket", path, cancel_fd, err);
 }
 
-int console_send(int sock, int master, struct err *err)
+int console_send(int sock, int master, int cancel_fd, struct err *err)
 {
 	static const char name[] = "/dev/ptmx";
-	ssize_t n = fd_send(sock, name, sizeof(name) - 1, &master, 1);
+	int r = peer_send(sock, name, sizeof(name) - 1, master, cancel_fd, err);
 
-	return n < 0 ? err_errno(err, (int)-n, "sending the terminal to the console socket") : 0;
+	return r < 0 ? err_wrap(err, r, "sending the terminal to the console socket") : 0;
+}
+
+int console_prepare(struct console_target *to, struct err *err)
+{
+	if (to->fd_out)
+		return 0;
+	if (!to->socket_path)
+		return err_fail(err, ERR_USAGE,
+				"a terminal needs --console-socket when the runtime does not stay");
+	to->sock = console_connect(to->socket_path, to->cancel_fd, err);
+	return to->sock < 0 ? to->sock : 0;
+}
+
+int console_give(const struct console_target *to, struct sync_msg *msg, struct err *err)
+{
+	if (msg->n_fds != 1)
+		return err_errno(err, EPROTO, "receiving the terminal");
+	if (!to->fd_out)
+		return console_send(to->sock, msg->fds[0], to->cancel_fd, err);
+	*to->fd_out = msg->fds[0];
+	msg->n_fds = 0;
+	return 0;
 }

@@ -6,7 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "runtime/cancel.h"
-#include "runtime/console.h"
+#include "runtime/child_end.h"
 #include "runtime/create.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
@@ -14,23 +14,7 @@
 #include "sys/pidfd.h"
 #include "sys/uapi.h"
 
-#define KILL_TIMEOUT_MS 10000
-#define KILL_EVERY_MS   100
-#define LOCK_TIMEOUT_MS 10000
-
-static int connect_console(struct creation *c, struct err *err)
-{
-	const char *path = c->args->console_socket;
-
-	if (!c->args->spec->process->terminal || c->args->console_fd_out)
-		return 0;
-	if (!path)
-		return err_fail(err, ERR_USAGE,
-				"process.terminal needs --console-socket when the runtime does not "
-				"stay");
-	c->console_sock = console_connect(path, err);
-	return c->console_sock < 0 ? c->console_sock : 0;
-}
+#define LOCK_TIMEOUT_MS 4000
 
 /* Where the init will wait for start. It gets its final name when the container is created; without
  * a wait it is a file that goes when the program starts. Until then no exec finds its way in: the
@@ -159,6 +143,15 @@ static int poststart(struct creation *c, struct err *err)
 			 c->args->cancel_fd, err);
 }
 
+/* Somebody may be deleting the container, or work on it for long. */
+static void lock_again(struct creation *c)
+{
+	int r = state_lock(c->dir, LOCK_TIMEOUT_MS);
+
+	c->unlocked = r < 0;
+	c->lost = r == -ENOENT;
+}
+
 static int wait_ready(struct creation *c, struct err *err)
 {
 	int r;
@@ -172,58 +165,67 @@ static int wait_ready(struct creation *c, struct err *err)
 	/* That may take long, and others may want to do something with a container that runs. */
 	state_unlock(c->dir);
 	r = notify_wait(c->notify, c->args->notify_host, &c->init, c->args->cancel_fd, err);
-	if (r < 0 && state_lock(c->dir, LOCK_TIMEOUT_MS) < 0)
-		c->lost = true;
+	if (r < 0)
+		lock_again(c);
 	return r;
 }
 
-/* On cgroup v1 a frozen one, which a hook may have paused, does not die. */
-static void kill_one(const struct creation *c, struct container *p)
-{
-	for (int waited = 0; waited < KILL_TIMEOUT_MS; waited += KILL_EVERY_MS) {
-		if (pidfd_kill_child(&p->pidfd, p->pid, KILL_EVERY_MS))
-			return;
-		if (!c->lost)
-			cgroup_thaw_to_die(&c->cg);
-	}
-}
-
-/* One may have made another, and may have told so behind what failed here. */
-static void kill_processes(struct creation *c)
+/* One may have made another, and may have told so behind what failed here. A hook may have paused
+ * them; without the lock the cgroup may be another container's by now. */
+static bool kill_processes(struct creation *c)
 {
 	struct container made = { .pidfd = -EBADF };
+	bool ended;
 
 	if (c->sync >= 0)
 		shutdown(c->sync, SHUT_RD);
-	kill_one(c, &c->stage);
-	kill_one(c, &c->init);
+	ended = child_end(&c->stage, &c->cg, !c->unlocked);
+	ended &= child_end(&c->init, &c->cg, !c->unlocked);
 	sync_drain_process(c->sync, &made);
-	kill_one(c, &made);
+	ended &= child_end(&made, &c->cg, !c->unlocked);
+	fd_close(made.pidfd);
 	c->sync = fd_close(c->sync);
+	return ended;
+}
+
+/* Whether what there is on disk and in cgroups is this command's to remove. */
+static bool may_remove(struct creation *c, bool ended)
+{
+	const char *id = c->args->id;
+
+	/* Whoever has it may have waited for the processes. */
+	if (c->unlocked && !c->lost)
+		lock_again(c);
+	if (c->unlocked && !c->lost)
+		log_warn("another command works on container %s, which stays: delete it with "
+			 "delete --force",
+			 id);
+	else if (!c->unlocked && !ended)
+		log_warn("container %s stays: delete it with delete --force when its process ends",
+			 id);
+	return !c->unlocked && ended;
 }
 
 static void undo(struct creation *c)
 {
 	struct err err = ERR_INIT;
+	bool ours;
 
 	/* If it failed for want of descriptors, cleaning up must not. */
-	c->console_sock = fd_close(c->console_sock);
+	c->console.sock = fd_close(c->console.sock);
 	c->in.listen_fd = fd_close(c->in.listen_fd);
 
 	netns_helper_done(&c->netns_helper, NULL);
-	kill_processes(c);
+	ours = may_remove(c, kill_processes(c));
 	/* What has the same names by now may be another's. */
-	if (c->lost) {
-		cgroup_done(&c->cg);
+	if (c->pid_file_made && !c->lost)
+		unlink(c->args->pid_file);
+	if (!ours)
 		return;
-	}
 	if (c->cgroup_made && cgroup_delete(&c->cg, &err) < 0)
 		log_warn("%s", err.msg);
 	if (rdt_undo(&c->st.rdt, &err) < 0)
 		log_warn("%s", err.msg);
-	cgroup_done(&c->cg);
-	if (c->pid_file_made)
-		unlink(c->args->pid_file);
 	if (c->dir_made && state_dir_remove(c->rt, c->args->id, &err) < 0)
 		log_warn("%s", err.msg);
 	/* runtime-spec runtime.md, "Lifecycle": also after a failure, when there was something. */
@@ -238,7 +240,7 @@ static int create(struct creation *c, struct err *err)
 
 	r = prepare_init(c->rt, c->args, &c->in, &c->bpf, err);
 	if (r >= 0)
-		r = connect_console(c, err);
+		r = c->args->spec->process->terminal ? console_prepare(&c->console, err) : 0;
 	if (r >= 0)
 		r = rdt_plan(c->args->spec->linux_->intel_rdt, c->args->id, NULL, &c->st.rdt, err);
 	if (r < 0)
@@ -275,7 +277,10 @@ int container_create(const struct runtime *rt, const struct create_args *args,
 		.bpf = BUF_INIT,
 		.dir = -EBADF,
 		.sync = -EBADF,
-		.console_sock = -EBADF,
+		.console = { .fd_out = args->console_fd_out,
+			     .socket_path = args->console_socket,
+			     .sock = -EBADF,
+			     .cancel_fd = args->cancel_fd },
 		.notify = -EBADF,
 		.netns_helper = -EBADF,
 		.stage = { .pidfd = -EBADF },
@@ -289,8 +294,10 @@ int container_create(const struct runtime *rt, const struct create_args *args,
 	} else {
 		*ret = (struct container){ .pid = c.init.pid, .pidfd = take_fd(c.init.pidfd) };
 	}
+	fd_close(c.stage.pidfd);
+	fd_close(c.init.pidfd);
 	fd_close(c.sync);
-	fd_close(c.console_sock);
+	fd_close(c.console.sock);
 	fd_close(c.notify);
 	fd_close(c.dir);
 	fd_close(c.in.listen_fd);

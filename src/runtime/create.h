@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/cgroup.h"
+#include "runtime/console.h"
 #include "runtime/prepare.h"
 #include "runtime/state.h"
 #include "runtime/sync.h"
@@ -17,13 +18,14 @@ struct creation {
 	struct cgroup cg;
 	int dir;  /* state directory, locked */
 	int sync; /* our end */
-	int console_sock;
+	struct console_target console;
 	int notify;                   /* socket in the container's directory */
 	struct container stage, init; /* the init may be the stage first (in.outside) */
 	int netns_helper;             /* pidfd */
 	unsigned int due;             /* sync_admit() */
 	bool dir_made, cgroup_made, pid_file_made, exec_seen, entered;
-	bool lost; /* the container belongs to somebody who deletes it */
+	bool unlocked; /* wait_ready() gave the lock away, and did not get it back */
+	bool lost;     /* the container was deleted meanwhile */
 };
 
 /* create_follow.c, behind the clone: what is set up while the init mounts, and what it asks for

@@ -4,13 +4,12 @@
 #include <sched.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/strv.h"
 #include "runtime/cancel.h"
-#include "runtime/console.h"
 #include "runtime/create.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
+#include "runtime/pid_file.h"
 #include "sys/pidfd.h"
 #include "sys/procfs.h"
 
@@ -30,6 +29,19 @@ static int enter_unit(struct creation *c, pid_t pid, struct err *err)
 	if (r >= 0)
 		r = cgroup_enter_unit(&c->cg, pid, err);
 	return r < 0 ? err_wrap(err, r, "making the cgroup") : 0;
+}
+
+static int record(struct creation *c, pid_t pid, struct err *err)
+{
+	int r;
+
+	c->st.pub.pid = pid;
+	/* Without it no later command would take the process for the container's. One that has
+	 * ended already has left its error to be read. */
+	r = procfs_stat(pid, NULL, &c->st.pub.pid_start_time);
+	if (r < 0 && r != -ESRCH)
+		return err_errno(err, -r, "reading /proc/%d/stat", pid);
+	return state_write(c->dir, &c->st, err);
 }
 
 static int finish_cgroup(struct creation *c, struct err *err)
@@ -72,61 +84,58 @@ static int give_maps(struct creation *c, pid_t pid, struct err *err)
 	return r < 0 ? r : tell(c, SYNC_MAPS_DONE, 0, NULL, 0, err);
 }
 
+static int expect(struct creation *c, enum sync_type type, struct sync_msg *ret, struct err *err)
+{
+	int r = cancel_wait(c->args->cancel_fd, c->sync, err);
+
+	return r < 0 ? r : sync_expect(c->sync, type, ret, err);
+}
+
+/* It has nothing left to do but to end. In a cgroup that is frozen it may not. */
+static int expect_end(struct creation *c, int *pidfd, struct err *err)
+{
+	int r = cancel_wait(c->args->cancel_fd, *pidfd, err);
+
+	if (r < 0)
+		return r;
+	pidfd_wait(*pidfd, NULL);
+	*pidfd = fd_close(*pidfd);
+	return 0;
+}
+
 /* Follows the intermediate process until it has made the init and is gone, or, when it is to do
  * what the init does first, until it is in its namespaces. */
 static int follow_stage(struct creation *c, struct err *err)
 {
-	pid_t pid = c->in.outside ? c->init.pid : c->stage.pid;
+	const struct container *stage = c->in.outside ? &c->init : &c->stage;
 	struct sync_msg msg;
 	int r;
 
+	/* Below a frozen cgroup of v2 it does not begin. Who deletes the container has to find it,
+	 * as nothing else does: it would not see this process end. */
+	r = record(c, stage->pid, err);
+	if (r < 0)
+		return r;
 	if (c->in.new_ns & CLONE_NEWUSER) {
-		r = cancel_wait(c->args->cancel_fd, c->sync, err);
+		r = expect(c, SYNC_USERNS_MADE, NULL, err);
 		if (r >= 0)
-			r = sync_expect(c->sync, SYNC_USERNS_MADE, NULL, err);
-		if (r >= 0)
-			r = give_maps(c, pid, err);
+			r = give_maps(c, stage->pid, err);
 		if (r < 0)
 			return r;
 	}
 	if (c->in.outside)
-		return sync_expect(c->sync, SYNC_JOINED, NULL, err);
-	r = sync_expect(c->sync, SYNC_INIT_PID, &msg, err);
+		return expect(c, SYNC_JOINED, NULL, err);
+	r = expect(c, SYNC_INIT_PID, &msg, err);
 	if (r < 0)
 		return r;
 	r = sync_take_process(&msg, &c->init, err);
 	sync_msg_done(&msg);
-	if (r < 0)
-		return r;
-	pidfd_wait(c->stage.pidfd, NULL);
-	c->stage.pidfd = fd_close(c->stage.pidfd);
-	return 0;
+	return r < 0 ? r : expect_end(c, &c->stage.pidfd, err);
 }
 
 static int write_pid_file(struct creation *c, struct err *err)
 {
-	char text[16];
-	int n, r;
-
-	if (!c->args->pid_file)
-		return 0;
-	n = snprintf(text, sizeof(text), "%d", c->init.pid);
-	r = io_replace_file(AT_FDCWD, c->args->pid_file, text, (size_t)n, 0644, false, err);
-	c->pid_file_made = r >= 0;
-	return r;
-}
-
-static int record_process(struct creation *c, struct err *err)
-{
-	int r;
-
-	c->st.pub.pid = c->init.pid;
-	/* Without it no later command would take the process for the container's. One that has
-	 * ended already has left its error to be read. */
-	r = procfs_stat(c->init.pid, NULL, &c->st.pub.pid_start_time);
-	if (r < 0 && r != -ESRCH)
-		return err_errno(err, -r, "reading /proc/%d/stat", c->init.pid);
-	return state_write(c->dir, &c->st, err);
+	return pid_file_write(c->args->pid_file, c->init.pid, &c->pid_file_made, err);
 }
 
 /* Everything once, and only what the configuration asks for. A process that is visible to others
@@ -158,12 +167,15 @@ static int take_last(struct creation *c, struct sync_msg *msg, struct err *err)
 
 	if (r < 0)
 		return r;
-	pidfd_wait(c->init.pidfd, NULL);
-	fd_close(c->init.pidfd);
+	r = expect_end(c, &c->init.pidfd, err);
+	if (r < 0) {
+		c->stage = last;
+		return r;
+	}
 	c->init = last;
 	c->entered = true;
 	c->due = what_is_due(c);
-	r = record_process(c, err);
+	r = record(c, c->init.pid, err);
 	if (r >= 0)
 		r = write_pid_file(c, err);
 	return r < 0 ? r : tell(c, SYNC_PID, last.pid, NULL, 0, err);
@@ -190,7 +202,10 @@ int create_set_up(struct creation *c, struct err *err)
 	if (r < 0)
 		return r;
 	state_fill_streams(&c->st, c->args);
-	r = record_process(c, err);
+	/* All that is kept, before the init may go on to its program. */
+	r = state_config_write(c->dir, c->args, err);
+	if (r >= 0)
+		r = record(c, c->init.pid, err);
 	if (r >= 0)
 		r = cgroup_apply(&c->cg, c->args->spec->linux_->resources, err);
 	if (r >= 0)
@@ -207,8 +222,6 @@ int create_set_up(struct creation *c, struct err *err)
 	r = tell(c, SYNC_CGROUP, c->init.pid, fds, (size_t)n, err);
 	while (n > 0)
 		fd_close(fds[--n]);
-	if (r >= 0)
-		r = state_config_write(c->dir, c->args, err);
 	return r < 0 ? r : netns_helper_done(&c->netns_helper, err);
 }
 
@@ -233,21 +246,9 @@ static int give_netdevs(struct creation *c, struct sync_msg *msg, struct err *er
 	return r < 0 ? r : tell(c, SYNC_GO, 0, NULL, 0, err);
 }
 
-static int give_console(struct creation *c, struct sync_msg *msg, struct err *err)
-{
-	if (msg->n_fds != 1)
-		return err_errno(err, EPROTO, "receiving the terminal");
-	if (c->args->console_fd_out) {
-		*c->args->console_fd_out = msg->fds[0];
-		msg->n_fds = 0;
-		return 0;
-	}
-	return console_send(c->console_sock, msg->fds[0], err);
-}
-
 static int give_listener(struct creation *c, const struct sync_msg *msg, struct err *err)
 {
-	int r = listener_deliver(&c->init, msg, &c->st, err);
+	int r = listener_deliver(&c->init, msg, &c->st, c->args->cancel_fd, err);
 
 	return r < 0 ? r : tell(c, SYNC_GO, 0, NULL, 0, err);
 }
@@ -274,9 +275,7 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 		return err_errno(err, EPROTO, "unexpected message %d of the init", (int)msg->type);
 	switch (msg->type) {
 	case SYNC_ERROR:
-		if (err)
-			*err = msg->err;
-		return msg->err.errnum > 0 ? -msg->err.errnum : -EINVAL;
+		return sync_take_error(msg, err);
 	case SYNC_INIT_PID:
 		return take_last(c, msg, err);
 	case SYNC_NETDEV:
@@ -284,7 +283,7 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 	case SYNC_HOOKS:
 		return run_hooks(c, err);
 	case SYNC_CONSOLE:
-		return give_console(c, msg, err);
+		return console_give(&c->console, msg, err);
 	case SYNC_LISTENER:
 		return give_listener(c, msg, err);
 	case SYNC_READY:

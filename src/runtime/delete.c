@@ -25,11 +25,15 @@
 static void take_cgroup_over(const struct runtime *rt, const struct state *st, struct cgroup *cg)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	const struct cgroup_request req = { .cgroups_path = st->cgroups_path,
+					    .id = st->pub.id,
+					    .rootless = rt->rootless,
+					    .take_over = true };
 	struct err last = ERR_INIT;
 	int r = 0;
 
 	for (int i = 0; i < ORPHAN_TIMEOUT_MS / 10; i++) {
-		r = cgroup_create(st->cgroups_path, st->pub.id, rt->rootless, cg, &last);
+		r = cgroup_create(&req, cg, &last);
 		if (r >= 0 || last.kind != ERR_CONFLICT)
 			break;
 		nanosleep(&pause, NULL);
@@ -142,6 +146,13 @@ static int kill_init(const struct state *st, const struct cgroup *cg, struct err
 		/* A pause at the same moment may have frozen it again. */
 		if (cg->n)
 			cgroup_kill(cg, SIGKILL, NULL);
+		if (waited && cgroup_is_held(cg)) {
+			r = err_fail(err, ERR_CONFLICT,
+				     "container %s was killed, but is frozen by a cgroup above its "
+				     "own",
+				     st->pub.id);
+			return err_hint(err, r, "thaw that one, then delete the container");
+		}
 	}
 	return err_fail(err, ERR_SYSTEM, "container %s: the first process does not end",
 			st->pub.id);
@@ -161,9 +172,14 @@ static void run_poststop(const struct state *st)
 static int destroy(const struct runtime *rt, const struct state *st, struct err *err)
 {
 	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
-	int r;
+	int r = 0;
 
-	r = open_cgroup(rt, st, &cg, err);
+	/* Before its cgroups were on record: as long as it is in there these can't be taken over.
+	 */
+	if (!st->pub.cgroup_paths)
+		r = kill_init(st, &cg, err);
+	if (r >= 0)
+		r = open_cgroup(rt, st, &cg, err);
 	if (r < 0)
 		return r;
 	/* Before the first process: a frozen one would not die, others must not outlive it. */

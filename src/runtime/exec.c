@@ -6,28 +6,29 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
-#include "base/io.h"
-#include "base/strv.h"
 #include "runtime/cancel.h"
-#include "runtime/cgroup_priv.h"
+#include "runtime/cgroup.h"
+#include "runtime/child_end.h"
 #include "runtime/console.h"
 #include "runtime/exec.h"
 #include "runtime/listener.h"
+#include "runtime/pid_file.h"
 #include "runtime/prepare.h"
 #include "sys/clone.h"
 #include "sys/ns.h"
 #include "sys/pidfd.h"
 #include "sys/uapi.h"
 
-#define KILL_TIMEOUT_MS 10000
-#define KILL_EVERY_MS   100
+#define EXEC_TIMEOUT_MS 1000 /* of execve(2), when a signal has come */
+#define REAP_TIMEOUT_MS 1000
 
 /* What the runtime's side holds besides struct exec. */
 struct running {
 	struct exec e;
 	struct container stage, process;
 	int sync; /* our end */
-	int console_sock, pidfd_sock;
+	struct console_target console;
+	int pidfd_sock;
 	struct sync_msg listener; /* of the process, which waits */
 	unsigned int due;         /* sync_admit() */
 	bool pid_file_made, exec_seen, listener_seen;
@@ -101,17 +102,11 @@ static int connect_sockets(struct running *x, struct err *err)
 	const struct exec_args *a = x->e.args;
 
 	if (a->pidfd_socket) {
-		x->pidfd_sock = console_connect(a->pidfd_socket, err);
+		x->pidfd_sock = console_connect(a->pidfd_socket, a->cancel_fd, err);
 		if (x->pidfd_sock < 0)
 			return x->pidfd_sock;
 	}
-	if (!x->e.spec.process->terminal || a->console_fd_out)
-		return 0;
-	if (!a->console_socket)
-		return err_fail(err, ERR_USAGE,
-				"a terminal needs --console-socket when the runtime does not stay");
-	x->console_sock = console_connect(a->console_socket, err);
-	return x->console_sock < 0 ? x->console_sock : 0;
+	return x->e.spec.process->terminal ? console_prepare(&x->console, err) : 0;
 }
 
 static int open_root(struct exec *e, struct err *err)
@@ -219,17 +214,6 @@ static int start(struct running *x, struct err *err)
 	return r;
 }
 
-static int give_console(struct running *x, struct sync_msg *msg, struct err *err)
-{
-	if (msg->n_fds != 1)
-		return err_errno(err, EPROTO, "receiving the terminal");
-	if (!x->e.args->console_fd_out)
-		return console_send(x->console_sock, msg->fds[0], err);
-	*x->e.args->console_fd_out = msg->fds[0];
-	msg->n_fds = 0;
-	return 0;
-}
-
 static int give_listener(struct running *x, struct err *err)
 {
 	int r;
@@ -237,7 +221,7 @@ static int give_listener(struct running *x, struct err *err)
 	/* The stage names the process before or after that has its filter. */
 	if (!x->listener_seen || x->process.pidfd < 0)
 		return 0;
-	r = listener_deliver(&x->process, &x->listener, &x->e.st, err);
+	r = listener_deliver(&x->process, &x->listener, &x->e.st, x->e.args->cancel_fd, err);
 	x->listener_seen = false;
 	sync_msg_done(&x->listener);
 	if (r < 0)
@@ -252,25 +236,13 @@ static int give_listener(struct running *x, struct err *err)
 static int take_process(struct running *x, struct sync_msg *msg, struct err *err)
 {
 	const struct exec_args *a = x->e.args;
-	char text[16];
-	int n, r;
+	int r = sync_take_process(msg, &x->process, err);
 
-	r = sync_take_process(msg, &x->process, err);
-	if (r < 0)
-		return r;
-	if (x->pidfd_sock >= 0) {
-		r = console_send(x->pidfd_sock, x->process.pidfd, err);
-		if (r < 0)
-			return r;
-	}
-	if (a->pid_file) {
-		n = snprintf(text, sizeof(text), "%d", x->process.pid);
-		r = io_replace_file(AT_FDCWD, a->pid_file, text, (size_t)n, 0644, false, err);
-		if (r < 0)
-			return r;
-		x->pid_file_made = true;
-	}
-	return give_listener(x, err);
+	if (r >= 0 && x->pidfd_sock >= 0)
+		r = console_send(x->pidfd_sock, x->process.pidfd, a->cancel_fd, err);
+	if (r >= 0)
+		r = pid_file_write(a->pid_file, x->process.pid, &x->pid_file_made, err);
+	return r < 0 ? r : give_listener(x, err);
 }
 
 /* As what is sent may be the container's, it is taken once, and only where it is due. */
@@ -291,11 +263,9 @@ static int handle(struct running *x, struct sync_msg *msg, struct err *err)
 		return err_errno(err, EPROTO, "unexpected message %d", (int)msg->type);
 	switch (msg->type) {
 	case SYNC_ERROR:
-		if (err)
-			*err = msg->err;
-		return msg->err.errnum > 0 ? -msg->err.errnum : -EINVAL;
+		return sync_take_error(msg, err);
 	case SYNC_CONSOLE:
-		return give_console(x, msg, err);
+		return console_give(&x->console, msg, err);
 	case SYNC_INIT_PID:
 		return take_process(x, msg, err);
 	case SYNC_LISTENER:
@@ -311,14 +281,31 @@ static int handle(struct running *x, struct sync_msg *msg, struct err *err)
 	}
 }
 
+/* Once the program runs, signals are for it: one that comes just before that stays for it. But what
+ * is to execute it may be held up, by the container's root, who can stop it, or by the filesystem
+ * that the program is on. */
+static int wait_message(const struct running *x, struct err *err)
+{
+	int cancel_fd = x->e.args->cancel_fd;
+	int r;
+
+	if (!x->exec_seen)
+		return cancel_wait(cancel_fd, x->sync, err);
+	r = cancel_poll(cancel_fd, x->sync, -1);
+	if (r == -ECANCELED)
+		r = cancel_poll(-EBADF, x->sync, EXEC_TIMEOUT_MS);
+	if (r == 0)
+		return cancel_error(cancel_fd, err);
+	return r < 0 ? err_errno(err, -r, "waiting for the program to be executed") : 0;
+}
+
 static int follow(struct running *x, struct err *err)
 {
 	x->e.in.idle_close_fd = fd_close(x->e.in.idle_close_fd);
 	x->due = what_is_due(&x->e);
 	for (;;) {
 		struct sync_msg msg;
-		/* Once the program runs, signals are for it. */
-		int r = cancel_wait(x->exec_seen ? -EBADF : x->e.args->cancel_fd, x->sync, err);
+		int r = wait_message(x, err);
 
 		if (r >= 0)
 			r = sync_recv(x->sync, &msg, err);
@@ -338,25 +325,19 @@ static int follow(struct running *x, struct err *err)
 	}
 }
 
-/* On cgroup v1 one that is frozen ignores even this, until somebody thaws it: then it dies before
- * it does anything. That the user has paused the container must hold. */
-static void kill_one(const struct running *x, struct container *p)
-{
-	for (int waited = 0; waited < KILL_TIMEOUT_MS; waited += KILL_EVERY_MS)
-		if (pidfd_kill_child(&p->pidfd, p->pid, KILL_EVERY_MS) ||
-		    cgroup_paths_frozen(x->e.st.pub.cgroup_paths))
-			return;
-}
-
 /* The stage may have made the process, and may have told so behind what failed here. From now on
  * nobody can send, and without that nothing is executed. */
 static void kill_all(struct running *x)
 {
+	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+
 	if (x->sync >= 0)
 		shutdown(x->sync, SHUT_RD);
-	kill_one(x, &x->stage);
+	cgroup_open(x->e.st.pub.cgroup_paths, &cg, NULL);
+	/* That the user has paused the container must hold. */
+	child_end(&x->stage, &cg, false);
 	sync_drain_process(x->sync, &x->process);
-	kill_one(x, &x->process);
+	child_end(&x->process, &cg, false);
 }
 
 static void done(struct running *x)
@@ -365,7 +346,7 @@ static void done(struct running *x)
 
 	sync_msg_done(&x->listener);
 	fd_close(x->sync);
-	fd_close(x->console_sock);
+	fd_close(x->console.sock);
 	fd_close(x->pidfd_sock);
 	fd_close(x->stage.pidfd);
 	fd_close(x->process.pidfd);
@@ -394,7 +375,10 @@ int container_exec(const struct runtime *rt, const struct exec_args *args, struc
 		.stage = { .pidfd = -EBADF },
 		.process = { .pidfd = -EBADF },
 		.sync = -EBADF,
-		.console_sock = -EBADF,
+		.console = { .fd_out = args->console_fd_out,
+			     .socket_path = args->console_socket,
+			     .sock = -EBADF,
+			     .cancel_fd = args->cancel_fd },
 		.pidfd_sock = -EBADF,
 	};
 	int r;
@@ -411,7 +395,7 @@ int container_exec(const struct runtime *rt, const struct exec_args *args, struc
 			unlink(args->pid_file);
 		err_wrap(err, r, "exec failed");
 	} else {
-		pidfd_wait(x.stage.pidfd, NULL);
+		pidfd_reap(x.stage.pidfd, REAP_TIMEOUT_MS);
 		*ret =
 		    (struct container){ .pid = x.process.pid, .pidfd = take_fd(x.process.pidfd) };
 	}

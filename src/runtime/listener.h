@@ -7,6 +7,6 @@
 
 /* Sends the fd of this SYNC_LISTENER, or the one that it names, out of the process, to the listener
  * path that the container was created with, beside the container process state that the
- * specification defines. */
+ * specification defines. A signal at cancel_fd (runtime/cancel.h) ends the wait for an agent. */
 int listener_deliver(const struct container *process, const struct sync_msg *msg,
-		     const struct state *st, struct err *err);
+		     const struct state *st, int cancel_fd, struct err *err);

@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "runtime/cgroup.h"
-#include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
 #include "runtime/prepare.h"
@@ -37,14 +36,7 @@ static int check(struct restoration *r, struct err *err)
 		return err_fail(err, ERR_INVALID,
 				"config.json: process, root.path and linux are "
 				"needed");
-	if (!r->spec->process->terminal || r->create->console_fd_out)
-		return 0;
-	if (!r->create->console_socket)
-		return err_fail(err, ERR_USAGE,
-				"process.terminal needs --console-socket when the runtime does not "
-				"stay");
-	r->console_sock = console_connect(r->create->console_socket, err);
-	return r->console_sock < 0 ? r->console_sock : 0;
+	return r->spec->process->terminal ? console_prepare(&r->console, err) : 0;
 }
 
 /* That criu is there and answers, before there is anything to undo. */
@@ -261,7 +253,7 @@ static void done(struct restoration *r)
 {
 	for (size_t i = 0; i < r->child.n_ns; i++)
 		fd_close(r->child.ns_fds[i]);
-	fd_close(r->console_sock);
+	fd_close(r->console.sock);
 	fd_close(r->dir);
 	criu_dirs_done(&r->dirs);
 	criu_opts_done(&r->opts);
@@ -285,7 +277,10 @@ int container_restore(const struct runtime *rt, const struct create_args *create
 		.dirs = CRIU_DIRS_INIT,
 		.criu = CRIU_INIT,
 		.dir = -EBADF,
-		.console_sock = -EBADF,
+		.console = { .fd_out = create->console_fd_out,
+			     .socket_path = create->console_socket,
+			     .sock = -EBADF,
+			     .cancel_fd = create->cancel_fd },
 		.init = { .pidfd = -EBADF },
 	};
 	int e = restore(&r, err);

@@ -4,6 +4,7 @@
 
 #include "runtime/cgroup.h"
 #include "runtime/checkpoint.h"
+#include "runtime/console.h"
 #include "runtime/state.h"
 
 /* A restoration under way; everything that has to be undone is visible here. */
@@ -21,7 +22,7 @@ struct restoration {
 	struct restore_child child;
 	char *program;
 	int dir; /* state directory, locked */
-	int console_sock;
+	struct console_target console;
 	struct container init;
 	bool dir_made, cgroup_made, pid_file_made, hooks_ran;
 };

@@ -3,10 +3,9 @@
 #include <sched.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/str.h"
-#include "runtime/console.h"
 #include "runtime/hooks.h"
+#include "runtime/pid_file.h"
 #include "runtime/restore.h"
 #include "runtime/sync.h"
 #include "sys/clone.h"
@@ -44,6 +43,20 @@ static int set_up_network(struct restoration *r, pid_t pid, struct err *err)
 	return e < 0 ? e : back;
 }
 
+/* The kernel knows whose child it is. It is entered, named to others and killed when something
+ * fails: no process may be that criu has not made. */
+static int open_named(pid_t pid, struct err *err)
+{
+	cleanup_fd int pidfd = pid > 0 ? pidfd_of(pid) : -EINVAL;
+	int e = pidfd;
+
+	if (e < 0)
+		err_errno(err, -e, "opening it");
+	else
+		e = sync_check_process(pid, pidfd, err);
+	return e < 0 ? e : take_fd(pidfd);
+}
+
 static int on_namespaces(struct restoration *r, pid_t pid, struct err *err)
 {
 	const struct spec_hooks *h = r->spec->hooks;
@@ -60,19 +73,6 @@ static int on_namespaces(struct restoration *r, pid_t pid, struct err *err)
 	return e < 0 ? e
 		     : hooks_run("createRuntime", &h->create_runtime, &r->st.pub,
 				 CONTAINER_CREATING, r->create->cancel_fd, err);
-}
-
-static int write_pid_file(struct restoration *r, struct err *err)
-{
-	char text[16];
-	int n, e;
-
-	if (!r->create->pid_file)
-		return 0;
-	n = snprintf(text, sizeof(text), "%d", r->init.pid);
-	e = io_replace_file(AT_FDCWD, r->create->pid_file, text, (size_t)n, 0644, false, err);
-	r->pid_file_made = e >= 0;
-	return e;
 }
 
 /* In the container's mount namespace, for which it takes a process of its own. */
@@ -110,17 +110,14 @@ static int restore_readonly(const struct restoration *r, pid_t pid, struct err *
 /* The processes are complete and wait for the answer. */
 static int on_restored(struct restoration *r, pid_t pid, struct err *err)
 {
-	cleanup_fd int pidfd = pid > 0 ? pidfd_of(pid) : -EINVAL;
-	int e = pidfd;
+	cleanup_fd int pidfd = -EBADF;
+	int e;
 
-	/* It is killed when something fails from here on: no other one may be, nor a second time.
-	 */
+	/* Nor a second time. */
 	if (r->init.pidfd >= 0)
 		e = err_fail(err, ERR_CORRUPT, "criu names another one");
-	else if (e < 0)
-		err_errno(err, -e, "opening it");
 	else
-		e = sync_check_process(pid, pidfd, err);
+		e = pidfd = open_named(pid, err);
 	if (e < 0)
 		return err_wrap(err, e, "criu names %d as the restored process", pid);
 	r->init = (struct container){ .pid = pid, .pidfd = take_fd(pidfd) };
@@ -133,7 +130,7 @@ static int on_restored(struct restoration *r, pid_t pid, struct err *err)
 	if (e >= 0)
 		e = state_write(r->dir, &r->st, err);
 	if (e >= 0)
-		e = write_pid_file(r, err);
+		e = pid_file_write(r->create->pid_file, pid, &r->pid_file_made, err);
 	if (e >= 0 && unlinkat(r->dir, STATE_CREATING, 0) < 0)
 		e = err_errno(err, errno, "recording the container as running");
 	return e;
@@ -141,19 +138,21 @@ static int on_restored(struct restoration *r, pid_t pid, struct err *err)
 
 static int on_terminal(struct restoration *r, const int *fds, size_t n_fds, struct err *err)
 {
-	int fd;
+	const struct console_target *to = &r->console;
+	struct sync_msg msg = { .n_fds = 1 };
+	int e;
 
 	if (n_fds != 1)
 		return err_errno(err, EPROTO, "receiving the terminal from criu");
-	if (r->console_sock >= 0)
-		return console_send(r->console_sock, fds[0], err);
-	if (!r->create->console_fd_out || *r->create->console_fd_out >= 0)
+	if (to->fd_out ? *to->fd_out >= 0 : to->sock < 0)
 		return 0;
-	fd = fd_dup(fds[0], 3);
-	if (fd < 0)
-		return err_errno(err, -fd, "keeping the terminal");
-	*r->create->console_fd_out = fd;
-	return 0;
+	/* fds stay the caller's. */
+	msg.fds[0] = fd_dup(fds[0], 3);
+	if (msg.fds[0] < 0)
+		return err_errno(err, -msg.fds[0], "keeping the terminal");
+	e = console_give(to, &msg, err);
+	sync_msg_done(&msg);
+	return e;
 }
 
 int restore_notify(void *data, const struct criu_resp *resp, const int *fds, size_t n_fds,

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/strv.h"
+#include "runtime/cancel.h"
 #include "runtime/restore.h"
 #include "runtime/sync.h"
 #include "sys/clone.h"
@@ -122,8 +123,10 @@ static int follow_child(struct restoration *r, int sync, struct err *err)
 {
 	for (;;) {
 		struct sync_msg msg;
-		int e = sync_recv(sync, &msg, err);
+		int e = cancel_wait(r->create->cancel_fd, sync, err);
 
+		if (e >= 0)
+			e = sync_recv(sync, &msg, err);
 		if (e < 0)
 			return e;
 		if (e == 0 && r->criu.sock < 0)
@@ -134,12 +137,9 @@ static int follow_child(struct restoration *r, int sync, struct err *err)
 			r->criu.sock = msg.fds[0];
 			msg.n_fds = 0;
 		}
+		if (msg.type == SYNC_ERROR)
+			return sync_take_error(&msg, err);
 		sync_msg_done(&msg);
-		if (msg.type == SYNC_ERROR) {
-			if (err)
-				*err = msg.err;
-			return msg.err.errnum > 0 ? -msg.err.errnum : -EINVAL;
-		}
 	}
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "runtime/cancel.h"
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
@@ -49,22 +49,24 @@ static int connect_init(int dir, struct err *err)
 	return take_fd(fd);
 }
 
-static int deliver_listener(const struct state *st, const struct sync_msg *msg, struct err *err)
+static int deliver_listener(const struct state *st, const struct sync_msg *msg, int cancel_fd,
+			    struct err *err)
 {
 	cleanup_fd int pidfd = state_pidfd(st);
 	const struct container process = { .pid = st->pub.pid, .pidfd = pidfd };
 
-	return listener_deliver(&process, msg, st, err);
+	return listener_deliver(&process, msg, st, cancel_fd, err);
 }
 
 /* What it has to say before it executes the program. */
-static int handle(int conn, const struct state *st, const struct sync_msg *msg, struct err *err)
+static int handle(int conn, const struct state *st, const struct sync_msg *msg, int cancel_fd,
+		  struct err *err)
 {
 	int r;
 
 	if (msg->type != SYNC_LISTENER)
 		return 0;
-	r = deliver_listener(st, msg, err);
+	r = deliver_listener(st, msg, cancel_fd, err);
 	if (r < 0)
 		return r;
 	r = sync_send(conn, SYNC_GO, 0, NULL, 0);
@@ -90,15 +92,11 @@ static int follow(int conn, const struct state *st, int cancel_fd, struct err *e
 			return exec_seen ? 0
 					 : err_fail(err, ERR_SYSTEM,
 						    "the container's first process was killed");
-		if (msg.type == SYNC_ERROR) {
-			sync_msg_done(&msg);
-			if (err)
-				*err = msg.err;
-			return msg.err.errnum > 0 ? -msg.err.errnum : -EINVAL;
-		}
+		if (msg.type == SYNC_ERROR)
+			return sync_take_error(&msg, err);
 		exec_seen |= msg.type == SYNC_EXEC;
 		r = sync_admit(&due, msg.type)
-			? handle(conn, st, &msg, err)
+			? handle(conn, st, &msg, cancel_fd, err)
 			: err_errno(err, EPROTO, "unexpected message %d", (int)msg.type);
 		sync_msg_done(&msg);
 		if (r < 0)
@@ -129,7 +127,11 @@ static void kill_init(const struct state *st)
 		if (state_wait_end(st, KILL_EVERY_MS) != 0)
 			return;
 		cgroup_thaw_to_die(&cg);
+		/* By a cgroup above: it dies when that is thawed. */
+		if (waited && cgroup_is_held(&cg))
+			break;
 	}
+	log_warn("container %s was killed, but its first process does not end", st->pub.id);
 }
 
 /* The container's socket, before its program can miss it. A container that was created without
@@ -157,14 +159,16 @@ static int start(const struct runtime *rt, const char *id, const char *notify_ho
 		 struct err *err)
 {
 	cleanup_state struct state st = { 0 };
-	cleanup_fd int dir = state_open(rt, id, LOCK_EX, &st, err);
+	cleanup_fd int dir = state_dir_open(rt, id, 0, err);
 	cleanup_fd int conn = -EBADF;
 	cleanup_fd int notify = -EBADF;
 	int r;
 
-	if (dir < 0)
-		return dir;
-	r = check_created(&st, err);
+	r = dir < 0 ? dir : state_lock_cancel(dir, id, cancel_fd, err);
+	if (r >= 0)
+		r = state_read(dir, id, &st, err);
+	if (r >= 0)
+		r = check_created(&st, err);
 	if (r >= 0)
 		r = listen_ready(dir, notify_host, &notify, err);
 	if (r < 0)

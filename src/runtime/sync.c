@@ -85,6 +85,14 @@ int sync_recv(int sock, struct sync_msg *ret, struct err *err)
 	return 1;
 }
 
+int sync_take_error(struct sync_msg *msg, struct err *err)
+{
+	sync_msg_done(msg);
+	if (err)
+		*err = msg->err;
+	return msg->err.errnum > 0 ? -msg->err.errnum : -EIO;
+}
+
 int sync_expect(int sock, enum sync_type type, struct sync_msg *ret, struct err *err)
 {
 	struct sync_msg msg;
@@ -95,12 +103,8 @@ int sync_expect(int sock, enum sync_type type, struct sync_msg *ret, struct err 
 		return r;
 	if (r == 0)
 		return err_errno(err, EPIPE, "waiting for the other process");
-	if (msg.type == SYNC_ERROR) {
-		sync_msg_done(&msg);
-		if (err)
-			*err = msg.err;
-		return msg.err.errnum > 0 ? -msg.err.errnum : -EIO;
-	}
+	if (msg.type == SYNC_ERROR)
+		return sync_take_error(&msg, err);
 	if (msg.type != type) {
 		sync_msg_done(&msg);
 		return err_errno(err, EPROTO, "unexpected message %d", (int)msg.type);

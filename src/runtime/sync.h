@@ -54,6 +54,8 @@ int sync_recv(int sock, struct sync_msg *ret, struct err *err);
 /* Receives a message which must be of this type; SYNC_ERROR's record becomes *err. ret may be NULL
  * (fds are closed). 0 or -errno. */
 int sync_expect(int sock, enum sync_type type, struct sync_msg *ret, struct err *err);
+/* The record of a SYNC_ERROR becomes *err. Closes the fds. Returns its -errno. */
+int sync_take_error(struct sync_msg *msg, struct err *err);
 void sync_msg_done(struct sync_msg *msg); /* closes the fds that were not taken */
 
 /*

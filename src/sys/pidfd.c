@@ -6,12 +6,15 @@
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "sys/uapi.h"
+
+#define REAP_EVERY_MS 10
 
 int pidfd_of(pid_t pid)
 {
@@ -48,6 +51,24 @@ int pidfd_wait(int pidfd, siginfo_t *ret_info)
 	return 0;
 }
 
+bool pidfd_reap(int pidfd, int timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = REAP_EVERY_MS * 1000 * 1000 };
+
+	if (pidfd_poll(pidfd, timeout_ms) == 0)
+		return false;
+	for (int waited = 0;; waited += REAP_EVERY_MS) {
+		siginfo_t info = { 0 };
+
+		if (NO_EINTR(waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG)) < 0 ||
+		    info.si_pid)
+			return true;
+		if (waited >= timeout_ms)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+}
+
 bool pidfd_kill_child(int *pidfd, pid_t pid, int timeout_ms)
 {
 	if (*pidfd < 0)
@@ -55,9 +76,10 @@ bool pidfd_kill_child(int *pidfd, pid_t pid, int timeout_ms)
 	/* Not reaped yet: where pidfds can't signal, its pid is as sure. */
 	if (pidfd_kill(*pidfd, SIGKILL) < 0)
 		kill(pid, SIGKILL);
-	if (timeout_ms >= 0 && pidfd_poll(*pidfd, timeout_ms) == 0)
+	if (timeout_ms < 0)
+		pidfd_wait(*pidfd, NULL);
+	else if (!pidfd_reap(*pidfd, timeout_ms))
 		return false;
-	pidfd_wait(*pidfd, NULL);
 	*pidfd = fd_close(*pidfd);
 	return true;
 }

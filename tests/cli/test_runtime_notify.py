@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """NOTIFY_SOCKET: what a container says to systemd, and what of that systemd hears."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -310,6 +311,23 @@ def test_says_nothing(anyone, systemd):
     systemd.release()
     assert end(process)[0] == 0
     anyone.runtime("delete", "--force", "c1").ok()
+
+
+def test_interrupted_while_another_command_has_the_container(anyone, systemd):
+    """For longer than it waits at first: nothing of it is left all the same."""
+    b = service(anyone, "touch /tmp/runs; sleep 100")
+    process = start_runtime(anyone, systemd, "run", "-d", "--bundle", b.path, "c1")
+    harness.wait_for((b.rootfs / "tmp/runs").exists)
+    still_runs(process)
+    fd = os.open(anyone.runtime_root / "c1", os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    pid = pid_of(anyone)
+    process.send_signal(signal.SIGTERM)
+    harness.wait_for(lambda: harness.is_dead(pid), 10, "its processes to be ended first")
+    os.close(fd)
+    code, out = end(process)
+    assert code == 1 and "interrupted by signal 15" in out and "stays" not in out
+    anyone.runtime("state", "c1").fails("does not exist")
 
 
 def test_container_replaces_the_socket(anyone, systemd):

@@ -45,6 +45,13 @@ static const char *test_path(const char *name)
 	return path;
 }
 
+static int create(const char *path, const char *id, struct cgroup *ret, struct err *err)
+{
+	const struct cgroup_request req = { .cgroups_path = path, .id = id };
+
+	return cgroup_create(&req, ret, err);
+}
+
 /* --- processes in a cgroup --- */
 
 /* Joins as the runtime's init does: cloned into the cgroup2, "0" to each v1 tasks file. */
@@ -466,7 +473,7 @@ static void test_in_use(struct cgroup *cg)
 	struct cgroup again;
 	pid_t pid = spawn(cg, sleep_long, NULL);
 
-	CHECK_FAILS(cgroup_create(cg->rel_path, "x", false, &again, &err));
+	CHECK_FAILS(create(cg->rel_path, "x", &again, &err));
 	CHECK(err.kind == ERR_CONFLICT);
 	CHECK(waitpid(pid, NULL, WNOHANG) == 0); /* and the one who uses it lives on */
 	CHECK(exists(cg->dirs[0].path));
@@ -474,7 +481,7 @@ static void test_in_use(struct cgroup *cg)
 	wait_status(pid);
 	/* empty, it is what a killed runtime left: taken over and removed */
 	err = (struct err)ERR_INIT;
-	if (!CHECK_OK(cgroup_create(cg->rel_path, "x", false, &again, &err)))
+	if (!CHECK_OK(create(cg->rel_path, "x", &again, &err)))
 		return;
 	CHECK(again.dirs[0].n_created == 0);
 	CHECK(run_in(&again, print_own, cg) == 0);
@@ -490,7 +497,7 @@ static void test_below_processes(struct cgroup *cg)
 	struct cgroup inner;
 	pid_t pid = spawn(cg, sleep_long, NULL);
 
-	if (!CHECK_OK(cgroup_create(test_path("box/inner"), "x", false, &inner, &err)))
+	if (!CHECK_OK(create(test_path("box/inner"), "x", &inner, &err)))
 		return;
 	CHECK(run_in(&inner, print_own, &inner) == 0);
 	if (inner.n == 1 && inner.dirs[0].v2) {
@@ -539,7 +546,7 @@ static void test_failure_leaves_nothing(struct cgroup *cg)
 
 	/* the kernel takes no newline in a name, so only the last mkdir fails */
 	snprintf(path, sizeof(path), "/inro-kernel-%d-b/c/a\nb", getpid());
-	CHECK_FAILS(cgroup_create(path, "x", false, &other, &err));
+	CHECK_FAILS(create(path, "x", &other, &err));
 	for (size_t i = 0; i < cg->n; i++) {
 		cleanup_free char *top =
 		    xasprintf("%.*s-b",
@@ -579,7 +586,7 @@ static void run_one(const char *name, void (*fn)(struct cgroup *cg))
 
 	run.name = name;
 	run.done++;
-	if (!CHECK_OK(cgroup_create(test_path("box"), "box", false, &cg, &err)))
+	if (!CHECK_OK(create(test_path("box"), "box", &cg, &err)))
 		return;
 	fn(&cg);
 	CHECK_OK(cgroup_kill(&cg, SIGKILL, &err));

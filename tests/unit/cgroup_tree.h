@@ -26,7 +26,8 @@ static int create_on(const struct cgroup_system *sys, const char *path, const ch
 		copy.h[i].own_path = xstrdup(sys->h[i].own_path);
 		copy.h[i].controllers = strv_copy(sys->h[i].controllers);
 	}
-	int r = cgroup_create_begin_on(&copy, path, id, rootless, ret, err);
+	const struct cgroup_request req = { .cgroups_path = path, .id = id, .rootless = rootless };
+	int r = cgroup_create_begin_on(&copy, &req, ret, err);
 	cgroup_system_done(&copy);
 	if (r == 0)
 		r = cgroup_create_finish(ret, err);

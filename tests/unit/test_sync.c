@@ -3,10 +3,13 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "runtime/cancel.h"
 #include "runtime/container.h"
 #include "runtime/sync.h"
 #include "sys/clone.h"
@@ -34,6 +37,7 @@ static pid_t make_child(int *ret_pidfd)
 	pid_t pid = clone_process(&spec, ret_pidfd);
 
 	if (pid == 0) {
+		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
 		pause();
 		_exit(0);
 	}
@@ -74,11 +78,61 @@ static void test_only_a_child_is_taken(void **state)
 	fd_close(own);
 }
 
+/* The tracer has to wait for it before its parent can: who doesn't must not hold the parent up. */
+static void test_a_traced_child_is_not_waited_for(void **state)
+{
+	const struct clone_spec spec = { .cgroup_fd = -EBADF };
+	int pidfd = -EBADF, tracer_fd = -EBADF, ready[2];
+	pid_t pid = make_child(&pidfd), tracer;
+	char byte = 0;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	tracer = clone_process(&spec, &tracer_fd);
+	if (tracer == 0) {
+		for (int i = 0; i < 500 && !byte; i++, usleep(10000))
+			byte = ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0;
+		if (write(ready[1], &byte, 1) == 1)
+			pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(byte, 1);
+	assert_false(pidfd_kill_child(&pidfd, pid, 100));
+	assert_true(pidfd >= 0);
+	assert_true(pidfd_kill_child(&tracer_fd, tracer, 5000));
+	assert_true(pidfd_kill_child(&pidfd, pid, 5000));
+	assert_true(pidfd < 0);
+	fd_close(ready[0]);
+	fd_close(ready[1]);
+}
+
+static void test_signal_and_message(void **state)
+{
+	int signals[2], messages[2];
+
+	(void)state;
+	assert_int_equal(pipe(signals), 0);
+	assert_int_equal(pipe(messages), 0);
+	assert_int_equal(cancel_poll(signals[0], messages[0], 0), 0);
+	assert_int_equal(write(signals[1], "", 1), 1);
+	assert_int_equal(cancel_poll(signals[0], messages[0], -1), -ECANCELED);
+	assert_int_equal(cancel_poll(-EBADF, messages[0], 0), 0);
+	assert_int_equal(write(messages[1], "", 1), 1);
+	assert_int_equal(cancel_poll(signals[0], messages[0], -1), 1);
+	for (int i = 0; i < 2; i++) {
+		fd_close(signals[i]);
+		fd_close(messages[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_once_and_only_if_due),
 		cmocka_unit_test(test_only_a_child_is_taken),
+		cmocka_unit_test(test_a_traced_child_is_not_waited_for),
+		cmocka_unit_test(test_signal_and_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
