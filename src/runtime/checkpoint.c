@@ -2,7 +2,6 @@
 #include "runtime/checkpoint.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -20,6 +19,7 @@ struct dump {
 	const struct criu_args *args;
 	struct state st;
 	struct spec spec;
+	struct json_map mounts;
 	struct criu_dirs dirs;
 	struct criu_page_server page_server;
 	struct criu_opts opts;
@@ -90,13 +90,21 @@ static int check_parent(const struct dump *d, struct err *err)
 	return 0;
 }
 
-static int fill_opts(struct dump *d, int dir, struct err *err)
+static int find_mounts(struct dump *d, int dir, struct err *err)
 {
 	bool notify = faccessat(dir, STATE_NOTIFY, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	const struct criu_container c = { .spec = &d->spec,
 					  .bundle = d->st.pub.bundle,
 					  .notify = notify ? STATE_NOTIFY : NULL,
 					  .pid = d->st.pub.pid };
+
+	if (d->args->pre_dump)
+		return 0;
+	return criu_mounts_dump(&c, d->args->cancel_fd, &d->mounts, err);
+}
+
+static int fill_opts(struct dump *d, struct err *err)
+{
 	const struct criu_args *a = d->args;
 	struct criu_opts *o = &d->opts;
 	int r;
@@ -119,8 +127,9 @@ static int fill_opts(struct dump *d, int dir, struct err *err)
 		r = add_external(d, NS_PID, "pid", "extRootPidNS", err);
 	if (r < 0 || a->pre_dump)
 		return r;
-	r = criu_mounts_dump(o, &c, err);
-	return r < 0 ? r : criu_descriptors_save(d->dirs.images, d->st.streams, err);
+	o->ext_mnt = d->mounts;
+	d->mounts = (struct json_map){ 0 };
+	return criu_descriptors_save(d->dirs.images, d->st.streams, err);
 }
 
 static int on_notify(void *data, const struct criu_resp *resp, const int *fds, size_t n_fds,
@@ -176,6 +185,18 @@ static void thaw(const struct dump *d)
 		cgroup_freeze(&cg, false, NULL);
 }
 
+/* The container is the same one then, and its first process, but may have ended or be paused. */
+static int lock(struct dump *d, int dir, const char *id, struct err *err)
+{
+	int r = state_lock_cancel(dir, id, d->args->cancel_fd, err);
+
+	if (r < 0)
+		return r;
+	state_done(&d->st);
+	r = state_read(dir, id, &d->st, err);
+	return r < 0 ? r : check_status(&d->st, err);
+}
+
 static int checkpoint(const struct runtime *rt, const char *id, struct dump *d, struct err *err)
 {
 	cleanup_free char *program = NULL;
@@ -185,7 +206,7 @@ static int checkpoint(const struct runtime *rt, const char *id, struct dump *d, 
 	r = criu_check_rights(rt, "checkpointing", err);
 	if (r < 0)
 		return r;
-	dir = state_open(rt, id, LOCK_EX, &d->st, err);
+	dir = state_open(rt, id, 0, &d->st, err);
 	if (dir < 0)
 		return dir;
 	r = check_status(&d->st, err);
@@ -194,13 +215,17 @@ static int checkpoint(const struct runtime *rt, const char *id, struct dump *d, 
 	if (r >= 0)
 		r = criu_find(&program, err);
 	if (r >= 0)
+		r = find_mounts(d, dir, err);
+	if (r >= 0)
+		r = lock(d, dir, id, err);
+	if (r >= 0)
 		r = criu_start(program, true, &d->criu, err);
 	if (r >= 0)
 		r = criu_dirs_open(d->args, true, &d->dirs, err);
 	if (r >= 0)
 		r = check_parent(d, err);
 	if (r >= 0)
-		r = fill_opts(d, dir, err);
+		r = fill_opts(d, err);
 	if (r < 0)
 		return r;
 	r = run(d, err);
@@ -226,6 +251,7 @@ int container_checkpoint(const struct runtime *rt, const char *id, const struct 
 	criu_end(&d.criu, false, NULL);
 	criu_dirs_done(&d.dirs);
 	criu_opts_done(&d.opts);
+	json_map_done(&d.mounts);
 	state_done(&d.st);
 	spec_free(&d.spec);
 	free(d.freezer);

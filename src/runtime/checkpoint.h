@@ -66,7 +66,11 @@ struct criu_container {
 	const char *cgroup; /* restore: the path in every hierarchy */
 	pid_t pid;          /* dump */
 };
-int criu_mounts_dump(struct criu_opts *o, const struct criu_container *c, struct err *err);
+/* Adds mount points and names to *found. They are looked up in the container's tree, where a
+ * filesystem of its own (FUSE) may never answer: by a process apart, for which a signal at
+ * cancel_fd ends the wait, and the caller holds no lock. */
+int criu_mounts_dump(const struct criu_container *c, int cancel_fd, struct json_map *found,
+		     struct err *err);
 int criu_mounts_restore(struct criu_opts *o, const struct criu_container *c, struct err *err);
 
 /* restore_child.c: what becomes criu */

@@ -6,26 +6,33 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "runtime/cancel.h"
 #include "runtime/cgroup.h"
 #include "runtime/checkpoint.h"
+#include "runtime/child_end.h"
 #include "runtime/mount_opts.h"
 #include "runtime/notify.h"
+#include "sys/clone.h"
 #include "sys/mount.h"
+#include "sys/pidfd.h"
+#include "sys/uapi.h"
 
-#define MOUNTINFO_MAX (16u << 20)
+#define MOUNTINFO_MAX    (16u << 20)
+#define ANSWER_BYTES_MAX (64u << 20)
 
 /* Bound from the host where the container may make no devices. */
 static const char *const devices[] = { "/dev/null",   "/dev/zero",    "/dev/full",
 				       "/dev/random", "/dev/urandom", "/dev/tty" };
 
 struct walk {
-	struct criu_opts *opts;
+	struct json_map *found;
 	const struct criu_container *c;
 	bool restore;
 	int root; /* dump: of the container */
@@ -49,7 +56,7 @@ static int add_mount(struct walk *w, const char *path, const char *name, struct 
 	if (n < 0)
 		return err_errno(err, errno, "finding %s of the container", path);
 	place[n] = '\0';
-	json_map_set(&w->opts->ext_mnt, place, name);
+	json_map_set(w->found, place, name);
 	return 0;
 }
 
@@ -80,7 +87,7 @@ static int add_below(const struct mountinfo *mi, void *data)
 		return 0;
 	cleanup_free char *place = path_join(t->name, below);
 	if (t->w->restore) {
-		json_map_set(&t->w->opts->ext_mnt, place, mi->mount_point);
+		json_map_set(t->w->found, place, mi->mount_point);
 		return 0;
 	}
 	cleanup_fd int host = path_open_in(t->fd, below, O_PATH, 0, NULL);
@@ -117,7 +124,7 @@ static int add_bind(struct walk *w, const struct spec_mount *m, bool recursive, 
 		return r;
 	source = m->source[0] == '/' ? xstrdup(m->source) : path_join(w->c->bundle, m->source);
 	if (w->restore)
-		json_map_set(&w->opts->ext_mnt, name, source);
+		json_map_set(w->found, name, source);
 	return recursive ? add_tree(w, name, source, err) : 0;
 }
 
@@ -135,7 +142,7 @@ static int add_hierarchies(struct walk *w, const struct cgroup_system *sys,
 		if (w->restore) {
 			cleanup_free char *source = cgroup_path_in(&sys->h[i], w->c->cgroup);
 
-			json_map_set(&w->opts->ext_mnt, place, source);
+			json_map_set(w->found, place, source);
 			continue;
 		}
 		r = add_mount(w, place, place, err);
@@ -161,7 +168,7 @@ static int add_cgroup(struct walk *w, const struct spec_mount *m, struct err *er
 	if (w->restore) {
 		cleanup_free char *source = cgroup_path_in(&sys.h[0], w->c->cgroup);
 
-		json_map_set(&w->opts->ext_mnt, m->destination, source);
+		json_map_set(w->found, m->destination, source);
 		return 0;
 	}
 	return add_mount(w, m->destination, m->destination, err);
@@ -189,7 +196,7 @@ static int add_device(struct walk *w, const char *path, struct err *err)
 {
 	if (!w->restore)
 		return add_mount(w, path, path, err);
-	json_map_set(&w->opts->ext_mnt, path, path);
+	json_map_set(w->found, path, path);
 	return 0;
 }
 
@@ -202,7 +209,7 @@ static int add_masked(struct walk *w, const char *path, struct err *err)
 	struct stat st, dev_st;
 
 	if (w->restore) {
-		json_map_set(&w->opts->ext_mnt, path, "/dev/null");
+		json_map_set(w->found, path, "/dev/null");
 		return 0;
 	}
 	fd = path_open_in(w->root, path, O_PATH, 0, NULL);
@@ -218,7 +225,7 @@ static int add_masked(struct walk *w, const char *path, struct err *err)
 static int add_notify(struct walk *w, struct err *err)
 {
 	if (w->restore)
-		json_map_set(&w->opts->ext_mnt, NOTIFY_DIR, w->c->notify);
+		json_map_set(w->found, NOTIFY_DIR, w->c->notify);
 	else if (w->c->notify)
 		return add_mount(w, NOTIFY_DIR, NOTIFY_DIR, err);
 	return 0;
@@ -240,9 +247,9 @@ static int add_all(struct walk *w, struct err *err)
 	return r;
 }
 
-int criu_mounts_dump(struct criu_opts *o, const struct criu_container *c, struct err *err)
+static int find_mounts(const struct criu_container *c, struct json_map *found, struct err *err)
 {
-	struct walk w = { .opts = o, .c = c, .root = -EBADF };
+	struct walk w = { .found = found, .c = c, .root = -EBADF };
 	char path[64];
 	int r;
 
@@ -255,9 +262,89 @@ int criu_mounts_dump(struct criu_opts *o, const struct criu_container *c, struct
 	return r;
 }
 
+/* What is found, as strings with their NULs, or the error record. */
+static int answer(const struct criu_container *c, int fd)
+{
+	struct json_map found = { 0 };
+	struct err err = ERR_INIT;
+	struct buf text = BUF_INIT;
+	int r = find_mounts(c, &found, &err);
+
+	for (size_t i = 0; i < found.n; i++) {
+		buf_add(&text, found.items[i].key, strlen(found.items[i].key) + 1);
+		buf_add(&text, found.items[i].value, strlen(found.items[i].value) + 1);
+	}
+	if (r < 0)
+		io_write(fd, &err, sizeof(err));
+	else
+		r = io_write(fd, text.data, text.len);
+	return r < 0 ? 1 : 0;
+}
+
+static void take_mounts(const struct buf *text, struct json_map *found)
+{
+	const char *end = text->data + text->len;
+
+	for (const char *key = text->data; key && key < end;) {
+		const char *value = key + strlen(key) + 1;
+
+		json_map_set(found, key, value);
+		key = value + strlen(value) + 1;
+	}
+}
+
+static int take_answer(int fd, int status, struct json_map *found, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT;
+	struct err own;
+	int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : io_read_all(fd, &text, ANSWER_BYTES_MAX);
+
+	if (r < 0)
+		return err_errno(err, -r, "reading the container's mounts");
+	if (status == 0) {
+		take_mounts(&text, found);
+		return 0;
+	}
+	if (text.len != sizeof(own))
+		return err_fail(err, ERR_SYSTEM, "looking for the container's mounts");
+	memcpy(&own, text.data, sizeof(own));
+	err_sanitize(&own);
+	if (err)
+		*err = own;
+	return own.errnum > 0 ? -own.errnum : -EIO;
+}
+
+int criu_mounts_dump(const struct criu_container *c, int cancel_fd, struct json_map *found,
+		     struct err *err)
+{
+	const struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = -EBADF };
+	const struct cgroup none = { 0 };
+	struct container child = { .pidfd = -EBADF };
+	cleanup_fd int fd = memfd_create("mounts", MFD_CLOEXEC);
+	siginfo_t info = { 0 };
+	int r;
+
+	if (fd < 0)
+		return err_errno(err, errno, "making a memory file");
+	child.pid = clone_process(&spec, &child.pidfd);
+	if (child.pid == 0)
+		_exit(answer(c, fd));
+	if (child.pid < 0)
+		return err_errno(err, -child.pid, "making a process to look for mounts");
+	r = cancel_wait(cancel_fd, child.pidfd, err);
+	if (r < 0) {
+		child_end(&child, &none, false);
+		fd_close(child.pidfd);
+		return err_wrap(err, r, "looking for the container's mounts");
+	}
+	pidfd_wait(child.pidfd, &info);
+	fd_close(child.pidfd);
+	return take_answer(fd, info.si_code == CLD_EXITED ? info.si_status : -1, found, err);
+}
+
 int criu_mounts_restore(struct criu_opts *o, const struct criu_container *c, struct err *err)
 {
-	struct walk w = { .opts = o, .c = c, .restore = true, .root = -EBADF };
+	struct walk w = { .found = &o->ext_mnt, .c = c, .restore = true, .root = -EBADF };
 
 	return add_all(&w, err);
 }

@@ -100,6 +100,26 @@ def test_signals_of_an_exec_that_runs_are_for_its_program(root):
                      what="the end of the rest")
 
 
+def test_checkpoint_of_what_is_mounted_on_such_a_filesystem(root):
+    """It is looked for without the lock: others get it."""
+    criu = root.dir / "bin/criu"
+    criu.parent.mkdir()
+    criu.write_text("#!/bin/sh\nexit 1\n")
+    criu.chmod(0o755)
+    data = root.dir / "data"
+    data.mkdir()
+    b = with_a_directory(root).mount("/mnt/data", "bind", data, "bind")
+    pid = start(root, b)
+    with fuse.Hanging(pid, "/mnt", fuse.LOOKUP) as fs, Waiting(
+            root, "checkpoint", "--image-path", root.dir / "img", "c1",
+            env={"PATH": f"{criu.parent}:{os.environ['PATH']}"}) as p:
+        assert fs.asked.wait(10 * harness.PATIENCE)
+        p.still_waits()
+        root.runtime("delete", "c1", timeout=10).fails("not stopped")
+        p.interrupt(1)
+    assert state(root)["status"] == "running"
+
+
 # --- sockets ---
 
 
