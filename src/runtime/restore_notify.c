@@ -60,8 +60,12 @@ static int open_named(pid_t pid, struct err *err)
 static int on_namespaces(struct restoration *r, pid_t pid, struct err *err)
 {
 	const struct spec_hooks *h = r->spec->hooks;
-	int e = set_up_network(r, pid, err);
+	cleanup_fd int pidfd = open_named(pid, err);
+	int e;
 
+	if (pidfd < 0)
+		return err_wrap(err, pidfd, "criu names %d as the process to restore", pid);
+	e = set_up_network(r, pid, err);
 	if (e < 0)
 		return err_wrap(err, e, "setting up the network namespace");
 	if (!h)

@@ -105,6 +105,8 @@ class Criu:
         elif self.mode == "names a stranger":
             # dies with the container's cgroup, where this is, too
             self.notify("post-restore", os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "20"))
+        elif self.mode == "enters a stranger":
+            self.notify("setup-namespaces", os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "20"))
         elif self.mode == "wrong":
             self.answer(FEATURE_CHECK)
         elif self.mode == "empty":

@@ -281,6 +281,18 @@ def test_failing_restore_leaves_nothing(fake, mode, words):
     assert list(fake.who.runtime_root.glob("c1*")) == []
 
 
+def test_hooks_of_a_process_that_criu_has_not_made(fake):
+    """Whose namespaces would be entered, and which hooks would be told of."""
+    fake.bundle.config["hooks"] = {"createRuntime": [
+        {"path": "/bin/sh", "args": ["sh", "-c", f"cat >{fake.who.dir}/hook"]}]}
+    fake.bundle.save()
+    fake.images.mkdir()
+    (fake.images / "descriptors.json").write_text('["/dev/null","/dev/null","/dev/null"]')
+    fake.restore(mode="enters a stranger").fails("criu names ", " as the process to restore",
+                                                 "not a child", code=1)
+    assert not (fake.who.dir / "hook").exists()
+
+
 def test_restore_request(fake):
     data = fake.who.dir / "data"
     data.mkdir()
