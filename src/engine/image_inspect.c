@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
-#include "image/store.h"
+#include "image/shim.h"
 #include "oci/reference.h"
 
 static const struct json_field data_fields[] = {
@@ -97,16 +97,20 @@ static char *layer_dir(const struct engine *eng, const char *diff_id)
 static void fill_driver(const struct engine *eng, char *const *diff_ids, struct inspect_driver *d)
 {
 	cleanup_strv char **dirs = NULL;
-	size_t n = strv_len(diff_ids);
 
 	d->name = xstrdup("overlay2");
-	if (n == 0)
-		return;
-	d->data.upper_dir = layer_dir(eng, diff_ids[n - 1]);
-	for (size_t i = n - 1; i-- > 0;)
+	for (size_t i = strv_len(diff_ids); i-- > 0;) {
+		cleanup_free char *shim = shim_name(&eng->store, diff_ids, i);
+
+		if (shim)
+			strv_addf(&dirs, "%s/%s", eng->root, shim);
 		strv_take(&dirs, layer_dir(eng, diff_ids[i]));
-	if (dirs)
-		d->data.lower_dir = strv_join(dirs, ":");
+	}
+	if (!dirs)
+		return;
+	d->data.upper_dir = xstrdup(dirs[0]);
+	if (dirs[1])
+		d->data.lower_dir = strv_join(dirs + 1, ":");
 }
 
 static void copy_map(const struct json_map *from, struct json_map *to)

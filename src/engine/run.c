@@ -148,7 +148,8 @@ static int step_layers(struct run *run, struct err *err)
 		r = image_open_layers(&run->eng->store, run->image.diff_ids, &run->layers,
 				      &run->n_layers, err);
 		return r < 0 ? r
-			     : image_init_upper(&run->eng->store, run->layers[0], run->upper, err);
+			     : image_init_upper(&run->eng->store, run->image.diff_ids, run->upper,
+						err);
 	}
 	r = image_open_host(&run->eng->store, &run->layers, &run->n_layers, err);
 	return r < 0 ? r : image_mask_host(&run->eng->store, run->upper, err);

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "image/shim.h"
 #include "image/store.h"
 #include "oci/digest.h"
 
@@ -66,6 +67,9 @@ int image_fill(struct image_store *store, const char *manifest_digest,
 {
 	struct image image = { 0 };
 
+	int made = shims_make(store, config->rootfs->diff_ids, err);
+	if (made < 0)
+		return made;
 	for (size_t i = 0; config->rootfs->diff_ids && config->rootfs->diff_ids[i]; i++) {
 		const char *diff_id = config->rootfs->diff_ids[i];
 		struct apply_result info = { 0 };

@@ -11,10 +11,11 @@
 #include "oci/image.h"
 
 struct image_store {
-	int fd;        /* O_DIRECTORY of the store's root, /var/lib/inro */
-	char *root;    /* its path, for messages and for the "host" image's mask */
-	bool rootless; /* layers are unpacked in a user namespace, marks are user.overlay.* */
-	int lock_fd;   /* held shared while images are added: keeps image_collect() away */
+	int fd;           /* O_DIRECTORY of the store's root, /var/lib/inro */
+	char *root;       /* its path, for messages and for the "host" image's mask */
+	bool rootless;    /* layers are unpacked in a user namespace, marks are user.overlay.* */
+	int lock_fd;      /* held shared while images are added: keeps image_collect() away */
+	uint64_t lookups; /* done so far for shims, which have a limit */
 };
 /* Opens the store, made when missing, and removes what an interrupted command left half done. What
  * adds images holds the store's lock until image_store_unlock() or _done(), so call that when the
@@ -65,14 +66,14 @@ int image_import(struct image_store *store, int fd, const struct oci_image_confi
 /* The config blob, verified against id. */
 int image_read_config(struct image_store *store, const char *id, struct oci_image_config *ret,
 		      struct err *err);
-/* Directory fds of the layers, topmost first, for overlayfs; at least one: an image without layers
- * gets an empty directory. *ret_fds: heap, the caller closes and
- * frees. */
+/* Directory fds of the layers and their shims (shim.h), topmost first, for overlayfs; at least one:
+ * an image without layers gets an empty directory. *ret_fds: heap, the caller closes and frees. */
 int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
 		      size_t *ret_n, struct err *err);
-/* Gives a container's new upper directory the owner, mode and times of the topmost layer's root
- * (ret_fds[0] of image_open_layers): overlayfs shows those of the upper one as "/". */
-int image_init_upper(struct image_store *store, int top_layer_fd, int upper_fd, struct err *err);
+/* Gives a container's new upper directory the owner, mode and times that "/" has in the image:
+ * overlayfs shows those of the upper one. */
+int image_init_upper(struct image_store *store, char *const *diff_ids, int upper_fd,
+		     struct err *err);
 /* The built-in image "host": the machine's "/" as the one lower layer. ERR_UNSUPPORTED when
  * rootless: overlayfs refuses a lower directory with mounts below it that a user namespace locks.
  */

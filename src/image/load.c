@@ -8,7 +8,6 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
-#include "image/adopt.h"
 #include "image/layer_run.h"
 #include "image/unpack.h"
 #include "oci/digest.h"
@@ -86,16 +85,6 @@ static int layers_unpack(struct load *ld, struct err *err)
 	return unpack_layers(ld->store, &ld->staging, layers, n, err);
 }
 
-static int layers_adopt(struct load *ld, struct err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < ld->n_images; i++)
-		r = adopt_implied(ld->store, &ld->staging, ld->images[i].config.rootfs->diff_ids,
-				  err);
-	return r;
-}
-
 static int images_commit(struct load *ld, struct err *err)
 {
 	cleanup_strv char **digests = NULL, **diff_ids = NULL;
@@ -136,8 +125,7 @@ static int images_report(struct load *ld, struct image_list *ret, struct err *er
 static int load_run(struct load *ld, int fd, struct image_list *ret, struct err *err)
 {
 	static int (*const steps[])(struct load * ld, struct err * err) = {
-		archive_check, staging_check, images_find,
-		layers_unpack, layers_adopt,  images_commit,
+		archive_check, staging_check, images_find, layers_unpack, images_commit,
 	};
 
 	int r = store_lock_shared(ld->store, err);

@@ -6,7 +6,6 @@
 
 #include "base/fd.h"
 #include "base/str.h"
-#include "image/adopt.h"
 #include "image/layer_run.h"
 #include "image/partial.h"
 #include "image/pull_internal.h"
@@ -259,27 +258,11 @@ static int task_finish(struct tasks *ts, struct task *t, struct err *err)
 
 /* ---- into the store ---- */
 
-/* A layer with directories that have no entry of their own takes on what lies below it. */
-static bool may_commit(const struct tasks *ts, const struct task *t)
-{
-	if (!t->info.implied)
-		return true;
-	for (const struct task *low = ts->items; low < t; low++)
-		if (!is_there(low))
-			return false;
-	return true;
-}
-
 static int task_commit(struct tasks *ts, struct task *t, struct err *err)
 {
 	struct pull *pl = ts->pl;
-	int r = 0;
 
-	if (t->info.implied)
-		r = adopt_layer(pl->store, &pl->staging, pl->config.rootfs->diff_ids,
-				(size_t)(t - ts->items), err);
-	if (r == 0)
-		r = store_add_layer(pl->store, &pl->staging, t->layer->diff_id, err);
+	int r = store_add_layer(pl->store, &pl->staging, t->layer->diff_id, err);
 	if (r == 0 && t->partial.fd >= 0)
 		r = partial_commit(pl->store, &t->partial, err);
 	if (r < 0)
@@ -292,13 +275,11 @@ static int task_commit(struct tasks *ts, struct task *t, struct err *err)
 
 static int tasks_commit(struct tasks *ts, struct err *err)
 {
-	/* Two pulls could wait for each other's lower layers for ever. */
-	bool stuck = ts->running == 0 && !task_next(ts, PULL_WAITING) && task_next(ts, PULL_SHARED);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ts->n; i++) {
 		struct task *t = &ts->items[i];
-		if (t->unpacked && (stuck || may_commit(ts, t)))
+		if (t->unpacked)
 			r = task_commit(ts, t, err);
 	}
 	return r;

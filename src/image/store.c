@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/sha256.h"
+#include "image/shim.h"
 #include "image/sync.h"
 #include "oci/digest.h"
 
@@ -307,12 +308,12 @@ int layer_info(const struct image_store *store, const char *diff_id, struct appl
 	return info_read(store->fd, path, ret, err);
 }
 
-int layer_info_staged(const struct staging *st, const char *diff_id, struct apply_result *ret,
-		      struct err *err)
+int layer_implied(const struct image_store *store, const char *diff_id, struct apply_result *ret,
+		  struct err *err)
 {
-	cleanup_free char *path = xasprintf(STAGED_LAYER "%s/info.json", digest_hex(diff_id));
+	cleanup_free char *path = layer_path(diff_id, "implied.json");
 
-	return info_read(st->fd, path, ret, err);
+	return info_read(store->fd, path, ret, err);
 }
 
 /* A readable fd, or O_PATH where the layer's root shuts this user out. */
@@ -362,11 +363,31 @@ static int empty_open(const struct image_store *store, struct err *err)
 	return store_open_dir(store, "empty", err);
 }
 
+/* The layer's directories for overlayfs, topmost first. Returns how many. */
+static int layer_fds(struct image_store *store, char *const *diff_ids, size_t k, int *fds,
+		     struct err *err)
+{
+	if (!digest_valid(diff_ids[k]))
+		return err_fail(err, ERR_INVALID, "not a digest: %s", diff_ids[k]);
+	int n = 0, shim = shim_open(store, diff_ids, k, err);
+	if (shim < 0 && shim != -ENOENT)
+		return shim;
+	if (shim >= 0)
+		fds[n++] = shim;
+	int fd = layer_open(store, diff_ids[k], err);
+	if (fd < 0) {
+		fd_close(shim);
+		return fd;
+	}
+	fds[n++] = fd;
+	return n;
+}
+
 int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
 		      size_t *ret_n, struct err *err)
 {
 	size_t n = 0, total = strv_len(diff_ids);
-	cleanup_free int *fds = xcalloc(total + 1, sizeof(*fds));
+	cleanup_free int *fds = xcalloc(2 * total + 1, sizeof(*fds));
 
 	if (total == 0) {
 		int fd = empty_open(store, err);
@@ -380,15 +401,13 @@ int image_open_layers(struct image_store *store, char *const *diff_ids, int **re
 		/* overlayfs refuses a layer that comes twice; the upper one covers the lower. */
 		if (is_among(diff_ids, i, diff_id))
 			continue;
-		int fd = digest_valid(diff_id)
-			     ? layer_open(store, diff_id, err)
-			     : err_fail(err, ERR_INVALID, "not a digest: %s", diff_id);
-		if (fd < 0) {
+		int r = layer_fds(store, diff_ids, i - 1, fds + n, err);
+		if (r < 0) {
 			while (n > 0)
 				fd_close(fds[--n]);
-			return fd;
+			return r;
 		}
-		fds[n++] = fd;
+		n += (size_t)r;
 		/* overlayfs heeds no opaque mark on a layer's root. */
 		if (layer_is_opaque(store, diff_id))
 			break;

@@ -3,7 +3,10 @@
  * Inside of the image store:
  *   blobs/sha256/<hex>        as in an OCI image layout
  *   layers/<hex>/fs           the unpacked layer of that diff id: an overlay lower directory
- *   layers/<hex>/info.json    struct apply_result
+ *   layers/<hex>/info.json    struct apply_result without `implied`
+ *   layers/<hex>/implied.json there when it has any: those alone, without "."
+ *   layers/<hex>/noroot       there when it has no entry for its root directory
+ *   layers/<hex>/shims/       see shim.h
  *   layers/<hex>/opaque       there when the layer hides all that lies below it
  *   partial/<hex>             blobs that are being downloaded, see partial.h
  *   unsynced/<name>           marks of what is not on the disk yet, see sync.h
@@ -55,9 +58,9 @@ int blob_stage(const struct staging *st, const char *digest, const struct buf *d
 bool layer_exists(const struct image_store *store, const char *diff_id);
 int layer_info(const struct image_store *store, const char *diff_id, struct apply_result *ret,
 	       struct err *err);
-
-int layer_info_staged(const struct staging *st, const char *diff_id, struct apply_result *ret,
-		      struct err *err);
+/* Its `implied` alone: none, or directories that have no entry of their own. */
+int layer_implied(const struct image_store *store, const char *diff_id, struct apply_result *ret,
+		  struct err *err);
 
 /* What to move from the staging directory into the store: blobs by digest (those that are not in
  * staging are there already), layers (staged under their hex name with the prefix "layer-"). It is
@@ -70,7 +73,8 @@ int store_add_layer(struct image_store *store, const struct staging *st, const c
 		    struct err *err);
 #define STAGED_LAYER "layer-"
 
-/* Fills *ret from a manifest and config whose layers are all in the store; names stay empty. */
+/* Fills *ret from a manifest and config whose layers are all in the store, and makes what they lack
+ * to be shown on top of each other; names stay empty. */
 int image_fill(struct image_store *store, const char *manifest_digest,
 	       const struct oci_manifest *manifest, const struct oci_image_config *config,
 	       struct image *ret, struct err *err);

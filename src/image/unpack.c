@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "image/layer_run.h"
 #include "oci/digest.h"
 
@@ -48,19 +49,48 @@ int unpack_mkdir(const struct staging *st, const char *dir, struct err *err)
 	return fd < 0 ? err_errno(err, errno, "opening directory of layer") : fd;
 }
 
+static int document_write(int dir, const char *name, const struct apply_result *info,
+			  struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	json_write(&apply_result_desc, info, JSON_NEWLINE, &text);
+	return io_replace_file(dir, name, buf_str(&text), text.len, 0600, false, err);
+}
+
+/* They can be many, and hardly anybody needs them. The root directory is none of them: shim.h. */
+static int implied_write(int dir, char *const *implied, struct err *err)
+{
+	struct apply_result only = { 0 };
+	cleanup_free char **paths = xcalloc(strv_len(implied) + 1, sizeof(*paths));
+	size_t n = 0;
+	bool noroot = false;
+
+	for (; implied && *implied; implied++) {
+		if (str_eq(*implied, "."))
+			noroot = true;
+		else
+			paths[n++] = *implied;
+	}
+	if (noroot && mknodat(dir, "noroot", S_IFREG | 0600, 0) < 0)
+		return err_errno(err, errno, "marking layer without a root directory");
+	only.implied = paths;
+	return n ? document_write(dir, "implied.json", &only, err) : 0;
+}
+
 int unpack_seal(const struct staging *st, const char *dir, const struct apply_result *info,
 		struct err *err)
 {
-	cleanup_buf struct buf text = BUF_INIT;
-	cleanup_free char *opaque = path_join(dir, "opaque");
+	struct apply_result brief = *info;
 	cleanup_fd int fd = openat(st->fd, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_errno(err, errno, "opening directory of layer");
-	if (info->opaque && mknodat(st->fd, opaque, S_IFREG | 0600, 0) < 0)
+	if (info->opaque && mknodat(fd, "opaque", S_IFREG | 0600, 0) < 0)
 		return err_errno(err, errno, "marking layer as opaque");
-	json_write(&apply_result_desc, info, JSON_NEWLINE, &text);
-	return io_replace_file(fd, "info.json", buf_str(&text), text.len, 0600, false, err);
+	brief.implied = NULL;
+	int r = implied_write(fd, info->implied, err);
+	return r < 0 ? r : document_write(fd, "info.json", &brief, err);
 }
 
 /* ---- known layers ---- */

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -46,6 +47,13 @@ def layer_tree(who, data):
     return look(store(who) / "layers" / sha(data)[7:] / "fs")
 
 
+def shim_tree(who, data):
+    """What goes on top of the layer, of the one image that has it."""
+    shims = store(who) / "layers" / sha(data)[7:] / "shims"
+    (one,) = os.listdir(shims)
+    return look(shims / one / "fs")
+
+
 def load(who, data, *options, pipe=False):
     if pipe:
         return who.inro("load", *options, input=data)
@@ -53,6 +61,12 @@ def load(who, data, *options, pipe=False):
     path.write_bytes(data)
     path.chmod(0o644)
     return who.inro("load", "-i", path, *options)
+
+
+def cpu_time():
+    """Of all that this test has run so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def assert_nothing_stays(who):
@@ -99,10 +113,12 @@ def test_several_images_share_layers(root):
 def test_directories_without_entries_take_on_the_lower_ones(anyone):
     """The upper layer has tmp/new but no tmp/, and no entry for "/"."""
     load(anyone, docker_archive([BASE, UPPER])).ok()
-    tree = layer_tree(anyone, UPPER)
+    tree = shim_tree(anyone, UPPER)
+    assert set(tree) == {b".", b"tmp", b"var"}
     assert tree[b"tmp"]["perm"] == 0o1777
     assert tree[b"tmp"]["mtime"] == layer_tree(anyone, BASE)[b"tmp"]["mtime"]
     assert tree[b"var"]["perm"] == 0o750
+    assert layer_tree(anyone, UPPER)[b"tmp"]["perm"] == 0o755  # it is everybody's
 
 
 def test_directories_of_others_are_taken_on_together(anyone):
@@ -113,12 +129,53 @@ def test_directories_of_others_are_taken_on_together(anyone):
     middle = tar(entry("d0/", mode=0o755, uid=9))
     upper = tar(*(entry(name + "/f", "x") for name in names), entry("new/f", "x"))
     load(anyone, docker_archive([lower, middle, upper])).ok()
-    tree, below = layer_tree(anyone, upper), layer_tree(anyone, lower)
+    tree, below = shim_tree(anyone, upper), layer_tree(anyone, lower)
     for name in names:
         for path in (os.fsencode(name[:-2]), os.fsencode(name)):
             want = layer_tree(anyone, middle)[path] if path == b"d0" else below[path]
             assert (tree[path]["owner"], tree[path]["perm"]) == (want["owner"], want["perm"])
-    assert tree[b"new"]["perm"] == 0o755
+    assert b"new" not in tree and layer_tree(anyone, upper)[b"new"]["perm"] == 0o755
+
+
+def test_what_hides_the_lower_directory(root):
+    """A whiteout, an opaque directory, a file or a link between the two: it is a new one."""
+    low = tar(*(entry(f"{name}/{part}", kind=tarfile.DIRTYPE, mode=0o700) for name in "abcde"
+                for part in ("", "sub")))
+    middle = tar(entry(".wh.a"), entry("b/", mode=0o711), entry("b/.wh..wh..opq"), entry("c", "x"),
+                 entry("d", link="e"))
+    high = tar(*(entry(f"{name}/sub/new", "x") for name in "abcde"))
+    load(root, docker_archive([low, middle, high])).ok()
+    tree = shim_tree(root, high)
+    assert {path: tree[path]["perm"] for path in tree if path != b"."} == {
+        b"b": 0o711, b"e": 0o700, b"e/sub": 0o700}
+
+
+def test_a_directory_that_a_later_member_replaced(root):
+    """umoci writes a whiteout for what was in it, then the link."""
+    low = tar(entry("bin/", mode=0o700), entry("bin/sh", "x"), entry("lib/"), entry("usr/lib/"))
+    high = tar(entry("bin/.wh.sh"), entry("bin", link="usr"), entry("lib/new", "x"))
+    load(root, docker_archive([low, high])).ok()
+    assert set(shim_tree(root, high)) == {b".", b"lib"}
+
+
+def test_a_shim_below_a_shim(root):
+    low = tar(entry("d/", mode=0o700), entry("d/e/", mode=0o710))
+    middle = tar(entry("d/e/one", "x"))
+    high = tar(entry("d/", mode=0o711), entry("d/e/two", "x"))
+    load(root, docker_archive([low, middle, high])).ok()
+    tree = shim_tree(root, high)
+    assert (tree[b"d"]["perm"], tree[b"d/e"]["perm"]) == (0o711, 0o710)
+
+
+def test_directories_without_entries_over_many_layers(root):
+    """A small archive must not keep a machine busy for hours."""
+    layers_ = [tar(entry("f", "x"))] * 450
+    layers_.append(tar(*(entry(f"d{number}/f") for number in range(4800))))
+    (root.dir / "image.tar").write_bytes(docker_archive(layers_))
+    before = cpu_time()
+    root.inro("load", "-i", root.dir / "image.tar", timeout=300).fails(
+        "too many directories without an entry")
+    assert cpu_time() - before < 30
 
 
 @pytest.mark.parametrize("compress", ["plain", "gzip", "zstd"])
@@ -356,7 +413,7 @@ def test_rootless_directories_without_entries_keep_their_owner(user):
     load(user, docker_archive([base, upper])).ok()
     uid_start, _ = harness.sub_ids(user.name, "/etc/subuid")
     gid_start, _ = harness.sub_ids(user.name, "/etc/subgid")
-    tree = layer_tree(user, upper)
+    tree = shim_tree(user, upper)
     assert tree[b"home/a"]["perm"] == 0o750
     assert tree[b"home"]["owner"] == (user.uid, user.gid)
     assert tree[b"home/a"]["owner"] == (uid_start + 999, gid_start + 49)

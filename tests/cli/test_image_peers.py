@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import harness
-from layers import look
+from layers import look, sha
 
 # umoci's own bookkeeping, and overlayfs's
 OWN_XATTRS = ("user.umoci", "user.rootlesscontainers", "trusted.overlay", "user.overlay")
@@ -96,9 +96,19 @@ def layout(tmp_path_factory):
     shutil.rmtree(top)
 
 
+def lower_dirs(who, diff_ids):
+    """Topmost first; a shim lies on the layer that it is for, under its chain id."""
+    dirs, chain = [], None
+    for diff_id in diff_ids:
+        chain = sha(f"sha256:{chain} sha256:{diff_id}".encode())[7:] if chain else diff_id
+        layer = who.state / "inro/layers" / diff_id
+        dirs += [layer / "fs", layer / "shims" / chain / "fs"]
+    return [str(path) for path in reversed(dirs) if path.exists()]
+
+
 def tree_of(who, diff_ids):
     """Mounts the layers in a mount namespace of this very process's child and looks at them."""
-    lower = ":".join(str(who.state / "inro/layers" / d / "fs") for d in reversed(diff_ids))
+    lower = ":".join(lower_dirs(who, diff_ids))
     (who.dir / "mnt").mkdir()
     # An empty lowest layer, because overlayfs takes no single one without an upper directory.
     (who.dir / "empty").mkdir()

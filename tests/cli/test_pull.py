@@ -434,12 +434,43 @@ def test_directories_without_an_entry_are_those_below(anyone, registries):
     low = tar(entry("d/", mode=0o1777, uid=0), entry("d/low", "x"))
     high = tar(entry("d/high", "y"))
     # the upper one is the larger and comes first
-    layers = [low, high + b"\0" * 100000]
+    layers = [box_layer(anyone), low, high + b"\0" * 100000]
     reg.push("app", "1", layers)
-    anyone.inro("pull", f"{reg.host}/app:1").ok()
-    top = store(anyone) / "layers" / digest(layers[1])[7:]
-    assert (top / "fs/d").stat().st_mode & 0o7777 == 0o1777
+    name = f"{reg.host}/app:1"
+    anyone.inro("pull", name).ok()
+    assert anyone.inro("run", "--rm", name, "stat", "-c", "%a", "/d").ok().out == "1777\n"
     whole(anyone)
+
+
+def test_no_image_changes_what_another_shows(anyone, registries):
+    """They share the layer that has d/new, but what lies below it is of each one's own."""
+    reg = registries.start()
+    shared, box = tar(entry("d/new", "x")), box_layer(anyone)
+    modes = {"hostile": 0o777, "good": 0o700, "other": 0o711}
+    for name, mode in modes.items():
+        reg.push(name, "1", [box, tar(entry("d/", mode=mode, uid=int(name == "other"))), shared])
+    reg.push("alone", "1", [box, shared])
+    for name in (*modes, "alone"):
+        anyone.inro("pull", f"{reg.host}/{name}:1").ok()
+    for name, mode in {**modes, "alone": 0o755}.items():
+        out = anyone.inro("run", "--rm", f"{reg.host}/{name}:1", "stat", "-c", "%a %u", "/d",
+                          "/d/new").ok().out
+        assert out == f"{mode:o} {int(name == 'other')}\n644 0\n", name
+    # commit and diff see the same tree
+    anyone.inro("run", "--name", "made", f"{reg.host}/good:1", "touch", "/d/more").ok()
+    assert anyone.inro("diff", "made").ok().out.splitlines() == ["C /d", "A /d/more"]
+    anyone.inro("commit", "made", "committed").ok()
+    out = anyone.inro("run", "--rm", "committed", "stat", "-c", "%a", "/d").ok().out
+    assert out == "700\n"
+
+
+def test_the_root_directory_of_a_layer_without_one(anyone, registries):
+    reg = registries.start()
+    reg.push("app", "1", [box_layer(anyone), tar(entry(".", mode=0o711)), tar(entry("new", "x"))])
+    name = f"{reg.host}/app:1"
+    anyone.inro("pull", name).ok()
+    out = anyone.inro("run", "--rm", name, "stat", "-c", "%a %Y", "/").ok().out
+    assert out.split()[0] == "711"
 
 
 def test_the_same_layer_twice(root, registries):

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Directories that a layer has only because something in them changed, without an entry of their
+ * own (umoci and bazel write such layers): overlayfs would show them with the attributes that
+ * unpacking made up, so they must show those of the directory that they cover. That one belongs to
+ * the layers below, which differ from image to image, while the layer's tree is shared by all
+ * images that have it and must say the same in each. So there goes a shim on top of the layer: a
+ * tree of these directories alone, layers/<hex>/shims/<hex of the chain id>/fs. The chain id
+ * (image-spec config.md) stands for the layer and all that is below it, and the shim follows from
+ * these alone: images with the same ones share it, others can't reach it. No fs in it: none is
+ * needed.
+ *
+ * The root directory of a layer without an entry for it needs no shim: the layer has the mark
+ * "noroot", and whoever shows an image takes "/" from image_init_upper().
+ */
+#pragma once
+
+#include "image/store.h"
+
+/* Makes what the image of these layers, which are all in the store, has not got yet. */
+int shims_make(struct image_store *store, char *const *diff_ids, struct err *err);
+/* Its name below the store's root, or NULL when there is none. The caller frees. */
+char *shim_name(const struct image_store *store, char *const *diff_ids, size_t k);
+/* The directory to go on top of diff_ids[k] for overlayfs: an fd, -ENOENT when there is none, or
+ * another -errno with a message. */
+int shim_open(const struct image_store *store, char *const *diff_ids, size_t k, struct err *err);
