@@ -187,6 +187,23 @@ static int overlay_set_lowers(int fsfd, const int *lower_fds, size_t n_lower, bo
 	return r;
 }
 
+/* "nofollow" and not "off", which follows redirects where the kernel was built so. */
+const struct mount_option mount_overlay_fixed[MOUNT_OVERLAY_FIXED] = {
+	{ "redirect_dir", "nofollow" },
+	{ "metacopy", "off" },
+	{ "index", "off" },
+};
+
+static int overlay_set_fixed(int fsfd, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < MOUNT_OVERLAY_FIXED; i++)
+		r = context_set(fsfd, "overlay", mount_overlay_fixed[i].key,
+				mount_overlay_fixed[i].value, err);
+	return r;
+}
+
 static int overlay_new(const struct mount_layers *l, unsigned int attrs, struct err *err)
 {
 	bool by_name = false;
@@ -196,6 +213,8 @@ static int overlay_new(const struct mount_layers *l, unsigned int attrs, struct 
 		return fsfd;
 	/* So that mountinfo shows a source that is not empty. */
 	int r = context_set(fsfd, "overlay", "source", "overlay", err);
+	if (r == 0)
+		r = overlay_set_fixed(fsfd, err);
 	if (r == 0)
 		r = overlay_set_lowers(fsfd, l->lower_fds, l->n_lower, &by_name, err);
 	if (r == 0 && l->upper_fd >= 0)

@@ -30,6 +30,10 @@ int mount_open_procfs(int pidns_fd);
 int mount_from_context(int fsfd, const char *fstype, const struct mount_option *options, size_t n,
 		       unsigned int attrs, struct err *err);
 #define MOUNT_LAYERS_MAX 500 /* of overlayfs */
+/* What every overlay is told, because the module's defaults are the machine's: what a layer shows
+ * must not depend on them, and an upper directory has to hold all that it changes. */
+#define MOUNT_OVERLAY_FIXED 3
+extern const struct mount_option mount_overlay_fixed[MOUNT_OVERLAY_FIXED];
 
 struct mount_layers {
 	const int *lower_fds; /* directories, topmost first; or detached mounts of them */

@@ -114,6 +114,9 @@ static void write_data(char data[DATA_MAX + 1], const struct mount_layers *l, in
 		len += (size_t)snprintf(data + len, DATA_MAX - len, ",workdir=%s",
 					fd_proc_path(work, path));
 	}
+	for (size_t i = 0; i < MOUNT_OVERLAY_FIXED; i++)
+		len += (size_t)snprintf(data + len, DATA_MAX - len, ",%s=%s",
+					mount_overlay_fixed[i].key, mount_overlay_fixed[i].value);
 	snprintf(data + len, DATA_MAX - len, "%s%s", l->userxattr ? ",userxattr" : "",
 		 l->throw_away && l->upper_fd >= 0 ? ",volatile" : "");
 }

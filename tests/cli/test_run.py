@@ -2,6 +2,7 @@
 """inro run: the command, its input, output and end."""
 
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -201,3 +202,18 @@ def test_a_failed_start_names_the_container(anyone):
     r = anyone.inro("run", "--rm", "--name", "web", engine.box(anyone), "no-such-command")
     r.fails('inro: starting container web: exec: "no-such-command": executable file not found',
             code=127)
+
+
+@pytest.mark.parametrize("userns", [None, "private"])
+def test_options_of_overlays(anyone, userns):
+    """Whatever the module's parameters say on this machine."""
+    options = ["--userns", userns] if userns else []
+    name = engine.box(anyone)
+    r = anyone.inro("run", "--rm", *options, name, "cat", "/proc/self/mountinfo").ok()
+    line = next(one for one in r.out.splitlines() if one.split()[4] == "/")
+    assert " - overlay " in line and "redirect_dir=nofollow" in line
+    for parameter in ("metacopy", "index"):
+        assert parameter + "=on" not in line
+        path = pathlib.Path("/sys/module/overlay/parameters", parameter)
+        if path.exists() and path.read_text().strip() == "Y" and not anyone.rootless:
+            assert parameter + "=off" in line
