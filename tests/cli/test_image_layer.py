@@ -177,6 +177,25 @@ def test_acls(unpack):
                          "10000700ffffffff" "20000000ffffffff")
 
 
+def test_default_acl_is_not_inherited(unpack):
+    acl = ("02000000" "01000700ffffffff" "0200060008000000" "04000500ffffffff" "10000700ffffffff"
+           "20000000ffffffff")
+    directory = entry("d/", mode=0o2770)
+    directory[0].pax_headers = {"SCHILY.acl.default": "user::rwx,user:8:rw-,group::r-x,mask::rwx,other::---"}
+    tree = unpack.ok(directory, entry("d/f", "x", mode=0o640), entry("d/s/", mode=0o750), entry("d/i/g", "x"))
+    assert tree[b"d"]["xattrs"]["system.posix_acl_default"].hex() == acl
+    for path in (b"d/f", b"d/s", b"d/i", b"d/i/g"):
+        assert tree[path]["xattrs"] == {}, path
+    assert (tree[b"d/f"]["perm"], tree[b"d/s"]["perm"]) == (0o640, 0o750)
+
+
+def test_last_entry_of_a_directory_has_all_attributes(unpack):
+    tree = unpack.ok(xattr("d/", user__one="1"), entry("d/f", "x"), xattr("d/", user__two="2"), entry("e/", mode=0o700),
+                     entry(".wh.e"), xattr("e/", user__three="3"), entry("e/"))
+    assert tree[b"d"]["xattrs"] == {"user.two": b"2"}
+    assert tree[b"e"]["xattrs"] == {"trusted.overlay.opaque": b"y"}
+
+
 def test_acl_of_a_name_without_an_id_is_left_out(unpack):
     info, data = entry("f", "x", mode=0o640)
     info.pax_headers = {"SCHILY.acl.access": "user::rw-,user:eve:r--,group::r--,mask::r--,other::---"}

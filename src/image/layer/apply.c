@@ -33,8 +33,11 @@ int apply_remember_dir(struct apply *ap, const char *path, struct archive_entry 
 		ap->dirs = xrealloc(ap->dirs, ap->cap_dirs * sizeof(*ap->dirs));
 	}
 	struct dir_time *d = &ap->dirs[ap->n_dirs++];
-	d->path = xstrdup(path);
+	*d = (struct dir_time){ .path = xstrdup(path), .default_acl = BUF_INIT };
 	meta_times(entry, d->times);
+	meta_default_acl(entry, &d->default_acl);
+	ap->dir_bytes += d->default_acl.len;
+	ap->default_acls = ap->default_acls || d->default_acl.len > 0;
 	return 0;
 }
 
@@ -233,8 +236,10 @@ static int root_apply(struct apply *ap, struct archive_entry *entry, struct err 
 
 	if (archive_entry_filetype(entry) != AE_IFDIR)
 		return err_fail(err, ERR_INVALID, "the root of the layer is not a directory");
+	int r = ap->root_named ? meta_clear_xattrs(ap->root, "/", err) : 0;
 	ap->root_named = true;
-	int r = meta_apply(&t, entry, err);
+	if (r == 0)
+		r = meta_apply(&t, entry, err);
 	return r < 0 ? r : apply_remember_dir(ap, ".", entry, err);
 }
 
@@ -291,10 +296,18 @@ static int dirs_finish(struct apply *ap, struct err *err)
 		return err_errno(err, errno, "setting mode and owner of the root directory");
 	for (size_t i = 0; i < ap->n_dirs; i++) {
 		/* A later member may have replaced it. */
-		cleanup_fd int fd = path_open_in(ap->root, ap->dirs[i].path,
-						 O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, NULL);
-		if (fd >= 0 && futimens(fd, ap->dirs[i].times) < 0)
-			return err_errno(err, errno, "setting times of %s", ap->dirs[i].path);
+		const struct dir_time *d = &ap->dirs[i];
+		cleanup_fd int fd =
+		    path_open_in(ap->root, d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, NULL);
+		if (fd < 0)
+			continue;
+		/* The last entry of a name has the say: one without an ACL takes it away. */
+		int r =
+		    ap->default_acls ? meta_set_default_acl(fd, &d->default_acl, d->path, err) : 0;
+		if (r < 0)
+			return r;
+		if (futimens(fd, d->times) < 0)
+			return err_errno(err, errno, "setting times of %s", d->path);
 	}
 	return 0;
 }
@@ -312,8 +325,10 @@ static void result_fill(struct apply *ap, struct apply_result *ret)
 
 static void apply_done(struct apply *ap)
 {
-	for (size_t i = 0; i < ap->n_dirs; i++)
+	for (size_t i = 0; i < ap->n_dirs; i++) {
 		free(ap->dirs[i].path);
+		buf_done(&ap->dirs[i].default_acl);
+	}
 	free(ap->dirs);
 	strv_free(ap->implied);
 	fd_close(ap->parent_fd);

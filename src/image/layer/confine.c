@@ -170,6 +170,8 @@ static const int calls[] = {
 	SYS_fchmodat,
 	SYS_utimensat,
 	SYS_fsetxattr,
+	SYS_flistxattr,
+	SYS_fremovexattr,
 	SYS_lsetxattr,
 	SYS_mkdirat,
 	SYS_symlinkat,

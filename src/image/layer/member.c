@@ -15,16 +15,13 @@
 
 /* ---- what is in the way ---- */
 
-/* Removes what has the member's name. *ret_opaque is set when it was a whiteout: a directory in its
- * place must go on hiding what lies below. */
-static int place_clear(const struct member *m, bool *ret_opaque, struct err *err)
+/* Removes what has the member's name. */
+static int place_clear(const struct member *m, struct err *err)
 {
 	struct stat st;
 
 	if (fstatat(m->dir, m->base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "examining %s", m->path);
-	if (ret_opaque)
-		*ret_opaque = S_ISCHR(st.st_mode) && st.st_rdev == 0;
 	if (S_ISDIR(st.st_mode))
 		return path_remove_tree(m->dir, m->base, err);
 	if (unlinkat(m->dir, m->base, 0) < 0)
@@ -38,7 +35,7 @@ static int place_make(const struct member *m, int (*make)(const struct member *m
 	int r = make(m);
 
 	if (r == -EEXIST) {
-		r = place_clear(m, NULL, err);
+		r = place_clear(m, err);
 		if (r < 0)
 			return r;
 		r = make(m);
@@ -104,6 +101,7 @@ static int make_file(struct apply *ap, const struct member *m, struct err *err)
 	return meta_apply(&t, m->entry, err);
 }
 
+/* 1: it is there already. */
 static int dir_create(struct apply *ap, const struct member *m, bool *ret_opaque, struct err *err)
 {
 	struct stat st;
@@ -113,8 +111,10 @@ static int dir_create(struct apply *ap, const struct member *m, bool *ret_opaque
 	if (errno != EEXIST)
 		return err_errno(err, errno, "creating directory %s", m->path);
 	if (fstatat(m->dir, m->base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
-		return 0;
-	int r = place_clear(m, ret_opaque, err);
+		return 1;
+	/* A whiteout, or an earlier member that was no directory, hid what lies below. */
+	*ret_opaque = true;
+	int r = place_clear(m, err);
 	if (r < 0)
 		return r;
 	if (mkdirat(m->dir, m->base, 0700) < 0)
@@ -139,7 +139,9 @@ static int make_dir(struct apply *ap, const struct member *m, struct err *err)
 	if (fd < 0)
 		return fd;
 	struct meta_target t = { .fd = fd, .path = m->path, .userns = ap->opts->userns };
-	r = meta_apply(&t, m->entry, err);
+	r = r > 0 ? meta_clear_xattrs(fd, m->path, err) : 0;
+	if (r == 0)
+		r = meta_apply(&t, m->entry, err);
 	if (r == 0 && opaque)
 		r = meta_set_opaque(fd, ap->opts->userns, m->path, err);
 	if (r == 0)
@@ -225,7 +227,7 @@ static int make_hardlink(struct apply *ap, const struct member *m, struct err *e
 		if (fstatat(dir, from, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    fstatat(m->dir, m->base, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino)
 			return 0;
-		r = place_clear(m, NULL, err);
+		r = place_clear(m, err);
 		if (r == 0)
 			r = link_create(dir, from, m);
 	}

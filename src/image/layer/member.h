@@ -6,12 +6,15 @@
 #include <archive_entry.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "image/layer/apply.h"
 
-/* A directory's times are set at the end: making its members changes them. */
+/* A directory's times and default ACL are set at the end: making its members changes those, and
+ * they would inherit this. */
 struct dir_time {
 	char *path;
 	struct timespec times[2];
+	struct buf default_acl;
 };
 
 struct apply {
@@ -26,6 +29,7 @@ struct apply {
 	enum { LINKED_UNKNOWN, LINKED_NO, LINKED_YES } parent_linked; /* a symlink is in its path */
 	struct dir_time *dirs;
 	size_t n_dirs, cap_dirs, dir_bytes;
+	bool default_acls; /* one of them has one */
 	bool root_opaque;
 	bool root_named; /* the archive has an entry for the root directory */
 	char **implied;  /* directories made for their members alone */

@@ -9,7 +9,9 @@
 #include "base/str.h"
 #include "image/layer/acl.h"
 
-#define XATTR_TOTAL_MAX (512u << 10) /* bytes of all values of one object */
+#define XATTR_DEFAULT_ACL "system.posix_acl_default"
+#define XATTR_NAMES_MAX   65536        /* the kernel's XATTR_LIST_MAX */
+#define XATTR_TOTAL_MAX   (512u << 10) /* bytes of all values of one object */
 
 static int owner_apply(const struct meta_target *t, struct archive_entry *entry, struct err *err)
 {
@@ -77,12 +79,18 @@ static int xattr_put(const struct meta_target *t, const char *name, const void *
 static bool xattr_refused(const char *name)
 {
 	static const char *const allowed[] = { "security.capability", "system.posix_acl_access",
-					       "system.posix_acl_default" };
+					       XATTR_DEFAULT_ACL };
 
 	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
 		if (str_eq(name, allowed[i]))
 			return false;
 	return !str_starts(name, "user.") || str_starts(name, "user.overlay.");
+}
+
+/* For when its members are there. */
+static bool xattr_is_later(struct archive_entry *entry, const char *name)
+{
+	return archive_entry_filetype(entry) == AE_IFDIR && str_eq(name, XATTR_DEFAULT_ACL);
 }
 
 static int xattrs_check(const struct meta_target *t, struct archive_entry *entry, struct err *err)
@@ -111,6 +119,8 @@ static int xattrs_apply(const struct meta_target *t, struct archive_entry *entry
 	int r = xattrs_check(t, entry, err);
 	archive_entry_xattr_reset(entry);
 	while (r == 0 && archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
+		if (xattr_is_later(entry, name))
+			continue;
 		if (!xattr_refused(name)) {
 			r = xattr_put(t, name, value, len, err);
 			continue;
@@ -128,19 +138,71 @@ static int acls_apply(const struct meta_target *t, struct archive_entry *entry, 
 		const char *xattr;
 	} kinds[] = {
 		{ ARCHIVE_ENTRY_ACL_TYPE_ACCESS, "system.posix_acl_access" },
-		{ ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, "system.posix_acl_default" },
+		{ ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, XATTR_DEFAULT_ACL },
 	};
 
 	if (archive_entry_acl_types(entry) == 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		cleanup_buf struct buf acl = BUF_INIT;
-		if (!acl_encode(entry, kinds[i].type, &acl))
+		if (xattr_is_later(entry, kinds[i].xattr) ||
+		    !acl_encode(entry, kinds[i].type, &acl))
 			continue;
 		int r = xattr_put(t, kinds[i].xattr, acl.data, acl.len, err);
 		if (r < 0)
 			return r;
 	}
+	return 0;
+}
+
+void meta_default_acl(struct archive_entry *entry, struct buf *out)
+{
+	cleanup_buf struct buf acl = BUF_INIT;
+	const char *name;
+	const void *value;
+	size_t len;
+
+	archive_entry_xattr_reset(entry);
+	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
+		if (!str_eq(name, XATTR_DEFAULT_ACL))
+			continue;
+		buf_reset(out);
+		buf_add(out, value, len);
+	}
+	if (archive_entry_acl_types(entry) == 0 ||
+	    !acl_encode(entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, &acl))
+		return;
+	buf_reset(out);
+	buf_add(out, acl.data, acl.len);
+}
+
+int meta_set_default_acl(int fd, const struct buf *acl, const char *path, struct err *err)
+{
+	const struct meta_target t = { .fd = fd, .path = path };
+
+	if (acl->len > 0)
+		return xattr_put(&t, XATTR_DEFAULT_ACL, acl->data, acl->len, err);
+	if (fremovexattr(fd, XATTR_DEFAULT_ACL) < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+		return err_errno(err, errno, "removing the default ACL of %s", path);
+	return 0;
+}
+
+int meta_clear_xattrs(int fd, const char *path, struct err *err)
+{
+	char few[256];
+	cleanup_free char *many = NULL;
+	char *list = few;
+	ssize_t len = flistxattr(fd, few, sizeof(few));
+
+	if (len < 0 && errno == ERANGE) {
+		list = many = xmalloc(XATTR_NAMES_MAX);
+		len = flistxattr(fd, many, XATTR_NAMES_MAX);
+	}
+	if (len < 0 && errno != EOPNOTSUPP)
+		return err_errno(err, errno, "listing attributes of %s", path);
+	for (const char *name = list; name < list + len; name += strlen(name) + 1)
+		if (!xattr_refused(name) && fremovexattr(fd, name) < 0 && errno != ENODATA)
+			return err_errno(err, errno, "removing attribute %s of %s", name, path);
 	return 0;
 }
 
