@@ -303,7 +303,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  RUN_OPT(userns),
 	  .arg = "host|private",
-	  .help = "user namespace" },
+	  .help = "user namespace; for a user without privileges host is the user's own mapping" },
 	{ .name = "uts",
 	  .kind = OPT_STR,
 	  RUN_OPT(uts),

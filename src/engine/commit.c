@@ -179,7 +179,7 @@ int container_commit(struct engine *eng, const struct container_commit *opts, ch
 		r = err_fail(err, ERR_USAGE, "a name with a digest can't be given: %s", opts->name);
 	if (r < 0)
 		return r;
-	r = container_tree_open(eng, opts->container, true, &ct, err);
+	r = container_tree_open(eng, opts->container, &ct, err);
 	if (r < 0)
 		return r;
 	r = commit_tree_as(eng, opts, &ct, name, ret_id, err);

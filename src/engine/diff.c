@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/life.h"
+#include "sys/idmap.h"
 
 #define CONFIG_MAX (16u << 20)
 
@@ -33,6 +34,18 @@ static int read_spec(struct engine *eng, struct container_tree *ct, struct err *
 	return r;
 }
 
+/* From ids of the host to those of the container. */
+static int invert_maps(const spec_id_maps *maps, struct idmap *ret, struct err *err)
+{
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct spec_id_map *m = &maps->items[i];
+		int r = idmap_add(ret, m->host_id, m->container_id, m->size);
+		if (r < 0)
+			return err_errno(err, -r, "mapping the ids of the container's files");
+	}
+	return 0;
+}
+
 static int open_tree_fds(struct engine *eng, struct container_tree *ct, struct err *err)
 {
 	cleanup_free char *path = xasprintf("%s/upper", ct->rec.id);
@@ -50,10 +63,28 @@ static int open_tree_fds(struct engine *eng, struct container_tree *ct, struct e
 	return r;
 }
 
-int container_tree_open(struct engine *eng, const char *word, bool copy, struct container_tree *ret,
+/* Root's container with a user namespace of its own (--userns private): its files belong to other
+ * ids out here. Rootless, inro-layer runs in a namespace of the same mapping. */
+static int open_idmap(struct engine *eng, struct container_tree *ct, struct err *err)
+{
+	const struct spec_linux *l = ct->spec.linux_;
+	CLEANUP(idmap_done) struct idmap uids = { 0 };
+	CLEANUP(idmap_done) struct idmap gids = { 0 };
+
+	if (eng->rootless || !l || !l->uid_mappings.n)
+		return 0;
+	int r = invert_maps(&l->uid_mappings, &uids, err);
+	if (r == 0)
+		r = invert_maps(&l->gid_mappings, &gids, err);
+	if (r == 0)
+		r = ct->tree.idmap_fd = idmap_userns_fd(&uids, &gids, err);
+	return r < 0 ? r : 0;
+}
+
+int container_tree_open(struct engine *eng, const char *word, struct container_tree *ret,
 			struct err *err)
 {
-	*ret = (struct container_tree){ .tree = { .upper_fd = -EBADF } };
+	*ret = (struct container_tree){ .tree = { .upper_fd = -EBADF, .idmap_fd = -EBADF } };
 	int r = record_find(eng, word, &ret->rec, err);
 	if (r == 0)
 		r = life_repair(eng, &ret->rec, err);
@@ -67,12 +98,8 @@ int container_tree_open(struct engine *eng, const char *word, bool copy, struct 
 				"): its files are no image's",
 				ret->rec.name);
 	r = read_spec(eng, ret, err);
-	if (r == 0 && copy && !eng->rootless && ret->spec.linux_ &&
-	    ret->spec.linux_->uid_mappings.n)
-		r = err_fail(err, ERR_UNSUPPORTED,
-			     "container %s has a user namespace of its own (--userns): its files "
-			     "belong to other ids than it sees",
-			     ret->rec.name);
+	if (r == 0)
+		r = open_idmap(eng, ret, err);
 	return r < 0 ? r : open_tree_fds(eng, ret, err);
 }
 
@@ -105,7 +132,7 @@ int container_diff(struct engine *eng, const char *word, struct change_list *ret
 	cleanup_container_tree struct container_tree ct = { 0 };
 	struct change_list list = { .text = BUF_INIT };
 
-	int r = container_tree_open(eng, word, false, &ct, err);
+	int r = container_tree_open(eng, word, &ct, err);
 	if (r < 0)
 		return r;
 	r = commit_diff(&eng->store, &ct.tree, &list.text, err);
@@ -123,7 +150,7 @@ int container_export(struct engine *eng, const char *word, int64_t newest, int f
 {
 	cleanup_container_tree struct container_tree ct = { 0 };
 
-	int r = container_tree_open(eng, word, true, &ct, err);
+	int r = container_tree_open(eng, word, &ct, err);
 	if (r < 0)
 		return r;
 	r = commit_export(&eng->store, &ct.tree, newest, fd, err);

@@ -16,10 +16,8 @@ struct container_tree {
 };
 void container_tree_done(struct container_tree *ct);
 #define cleanup_container_tree CLEANUP(container_tree_done)
-/* ERR_UNSUPPORTED for the image "host". copy: it is to be taken elsewhere, for which its owners
- * must be the ones that the container sees: a container of root's with a user namespace of its own
- * is refused, too. */
-int container_tree_open(struct engine *eng, const char *word, bool copy, struct container_tree *ret,
+/* ERR_UNSUPPORTED for the image "host". */
+int container_tree_open(struct engine *eng, const char *word, struct container_tree *ret,
 			struct err *err);
 
 struct change {

@@ -263,9 +263,9 @@ static int choose_mappings(struct run *run, struct err *err)
 	bool own;
 	int r;
 
+	/* "host" is the user's own mapping here, as podman has it: an unprivileged container
+	 * without a user namespace can't be. */
 	if (run->eng->rootless) {
-		if (str_eq(run->opts->userns, "host"))
-			return err_fail(err, ERR_UNSUPPORTED, "--userns host needs root");
 		r = spec_ns_private("userns", run->opts->userns, &own, err);
 		return r < 0 ? r : mappings_rootless(&run->uids, &run->gids, err);
 	}

@@ -36,8 +36,10 @@ static int pack_start(struct commit *co, int out_fd, struct layer_job *ret, stru
 		strv_addf(&args, "--newest=%" PRId64, co->opts->newest);
 	for (size_t i = 0; co->tree->mounts && co->tree->mounts[i]; i++)
 		strv_addf(&args, "--exclude=%s", co->tree->mounts[i]);
-	return layer_start_tree(co->store, (const char *const *)args, out_fd, co->tree->upper_fd,
-				NULL, 0, ret, err);
+	const struct layer_tree tree = { .dir_fd = co->tree->upper_fd,
+					 .idmap_fd = co->tree->idmap_fd,
+					 .out_fd = out_fd };
+	return layer_start_tree(co->store, (const char *const *)args, &tree, ret, err);
 }
 
 /* Packed, hashed, stored and unpacked at once: what the store gets is what came out of the archive,

@@ -9,6 +9,7 @@
 void commit_tree_done(struct commit_tree *tree)
 {
 	tree->upper_fd = fd_close(tree->upper_fd);
+	tree->idmap_fd = fd_close(tree->idmap_fd);
 	for (size_t i = 0; i < tree->n_layers; i++)
 		fd_close(tree->layers[i]);
 	free(take_ptr(tree->layers));
@@ -19,10 +20,14 @@ void commit_tree_done(struct commit_tree *tree)
 static int tree_run(struct image_store *store, const struct commit_tree *tree, char *const *args,
 		    int out_fd, struct buf *ret, struct err *err)
 {
+	const struct layer_tree what = { .dir_fd = tree->upper_fd,
+					 .idmap_fd = tree->idmap_fd,
+					 .out_fd = out_fd,
+					 .layers = tree->layers,
+					 .n_layers = tree->n_layers };
 	struct layer_job job;
 
-	int r = layer_start_tree(store, (const char *const *)args, out_fd, tree->upper_fd,
-				 tree->layers, tree->n_layers, &job, err);
+	int r = layer_start_tree(store, (const char *const *)args, &what, &job, err);
 	return r < 0 ? r : layer_finish(&job, ret, err);
 }
 

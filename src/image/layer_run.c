@@ -178,23 +178,28 @@ int layer_start(struct image_store *store, const char *const *args, int in_fd, i
 	return job_start(&start, ret, err);
 }
 
-int layer_start_tree(struct image_store *store, const char *const *args, int out_fd, int dir_fd,
-		     const int *layers, size_t n, struct layer_job *ret, struct err *err)
+int layer_start_tree(struct image_store *store, const char *const *args,
+		     const struct layer_tree *tree, struct layer_job *ret, struct err *err)
 {
-	cleanup_free struct proc_fd *more = xcalloc(n + 1, sizeof(*more));
-	const struct layer_start start = {
-		.args = args,
-		.in_fd = out_fd,
-		.dir_fd = dir_fd,
+	cleanup_free struct proc_fd *more = xcalloc(tree->n_layers + 1, sizeof(*more));
+	cleanup_strv char **words = strv_copy((char *const *)args);
+	struct layer_start start = {
+		.in_fd = tree->out_fd,
+		.dir_fd = tree->dir_fd,
 		.userns = store->rootless,
 		.more = more,
-		.n_more = n,
+		.n_more = tree->n_layers,
 	};
 
-	if (n > LAYER_LOWER_MAX)
+	if (tree->n_layers > LAYER_LOWER_MAX)
 		return err_fail(err, ERR_LIMIT, "more than %d layers", LAYER_LOWER_MAX);
-	for (size_t i = 0; i < n; i++)
-		more[i] = (struct proc_fd){ layers[i], LAYER_FD_LOWER + (int)i };
+	for (size_t i = 0; i < tree->n_layers; i++)
+		more[i] = (struct proc_fd){ tree->layers[i], LAYER_FD_LOWER + (int)i };
+	if (tree->idmap_fd >= 0) {
+		more[start.n_more++] = (struct proc_fd){ tree->idmap_fd, LAYER_FD_IDMAP };
+		strv_add(&words, "--idmap");
+	}
+	start.args = (const char *const *)words;
 	return job_start(&start, ret, err);
 }
 

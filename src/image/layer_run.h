@@ -23,10 +23,16 @@ struct layer_job {
  * user namespace when the store is rootless. */
 int layer_start(struct image_store *store, const char *const *args, int in_fd, int dir_fd,
 		bool userns, struct layer_job *ret, struct err *err);
-/* For the modes that read a container's tree: its upper directory, an fd to write to (or negative)
- * and, for those that mount it, its layers, topmost first. */
-int layer_start_tree(struct image_store *store, const char *const *args, int out_fd, int dir_fd,
-		     const int *layers, size_t n, struct layer_job *ret, struct err *err);
+/* For the modes that read a container's tree. */
+struct layer_tree {
+	int dir_fd;        /* its upper directory */
+	int idmap_fd;      /* a user namespace that maps the ids of what is in it, or negative */
+	int out_fd;        /* to write to, or negative */
+	const int *layers; /* for the modes that mount it: topmost first */
+	size_t n_layers;
+};
+int layer_start_tree(struct image_store *store, const char *const *args,
+		     const struct layer_tree *tree, struct layer_job *ret, struct err *err);
 /* Waits for the end. 0 and the document in ret_doc, or inro-layer's own error. */
 int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err);
 /* Kills and reaps it. */

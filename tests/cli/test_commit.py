@@ -254,14 +254,67 @@ def test_export(anyone):
     assert (anyone.dir / "piped").read_bytes() == path.read_bytes()
 
 
-def test_host_and_others_are_refused(root):
+def test_host_is_refused(root):
     root.inro("run", "--name", "hh", "host", "true").ok()
     for verb in ("diff", "export", "commit"):
         root.inro(verb, "hh", stdout=subprocess.PIPE).fails("image host")
-    root.inro("run", "--name", "uu", "--userns", "private", base(root), "touch", "/x").ok()
-    assert "A /x" in root.inro("diff", "uu").ok().out
-    for verb in ("export", "commit"):
-        root.inro(verb, "uu").fails("user namespace of its own")
+
+
+CAP = bytes.fromhex("0100000200200000000000000000000000000000")
+
+
+def members_of(path):
+    with tarfile.open(path) as archive:
+        return {m.name: m for m in archive}
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_user_namespace_of_its_own(root, running):
+    """Out here the files belong to other ids than the container sees."""
+    script = CHANGES + "cp /bin/busybox /tool; echo ready; [ -z \"$1\" ] || sleep 100"
+    options = ("--name", "uu", "--userns", "private", base(root), "sh", "-c", script, "sh")
+    client = engine.start(root, *options, "stay") if running else root.inro("run", *options).ok()
+    try:
+        upper = root.state / "inro/containers" / engine.containers(root)[0] / "upper"
+        owner = (upper / "added").stat().st_uid
+        assert owner >= 65536
+        # as the kernel keeps it when the container's root sets it: with whose root that is
+        os.setxattr(upper / "tool", "security.capability",
+                    CAP[:3] + b"\3" + CAP[4:] + owner.to_bytes(4, "little"))
+        lines = root.inro("diff", "uu").ok().out.splitlines()
+        assert lines == sorted([*WANT, "A /tool"], key=lambda line: line[2:].encode())
+        iid = root.inro("commit", "uu", "made:1").ok().out.strip()
+        root.inro("export", "-o", root.dir / "out.tar", "uu").ok()
+    finally:
+        if running:
+            root.inro("rm", "-f", "uu").ok()
+            client.communicate(timeout=20)
+    members = {name: m for name, (m, _) in top_layer(root, iid).items()}
+    exported = members_of(root.dir / "out.tar")
+    for found in (members, exported):
+        assert {m.uid for m in found.values()} <= {0, 11}
+        assert (found["old/owned"].uid, found["old/owned"].gid) == (11, 12)
+        assert found["tool"].pax_headers["SCHILY.xattr.security.capability"].encode(
+            "utf-8", "surrogateescape") == CAP
+        assert found["dir/hard"].mode == 0o4755
+    assert "old/.wh.gone" in members and "old/kept" not in members
+    assert "old/gone" not in exported and exported["bin/busybox"].uid == 0
+    # And as an image it gives the same to a container without.
+    look = "stat -c '%u %g %a' /old/owned /added /dir/hard"
+    want = root.inro("run", "--rm", "--userns", "private", "made:1", "sh", "-c", look).ok().out
+    assert root.inro("run", "--rm", "made:1", "sh", "-c", look).ok().out == want
+
+
+def test_userns_host_of_a_user_is_the_users_own(user):
+    """As podman: there is no other that it could have."""
+    ids = "cat /proc/self/uid_map"
+    name = base(user)
+    assert (user.inro("run", "--rm", "--userns", "host", name, "sh", "-c", ids).ok().out ==
+            user.inro("run", "--rm", name, "sh", "-c", ids).ok().out)
+    changed(user, "hh", CHANGES, "--userns", "host")
+    iid = user.inro("commit", "hh").ok().out.strip()
+    members = top_layer(user, iid)
+    assert (members["old/owned"][0].uid, members["added"][0].uid) == (11, 0)
 
 
 def test_capabilities_and_attributes_come_along(root):

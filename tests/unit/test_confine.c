@@ -30,7 +30,7 @@ static int signals_nobody(const void *data)
 	CHECK(pipe2(p, O_CLOEXEC) == 0);
 	dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CHECK(dir >= 0);
-	CHECK_OK(confine_root(&dir, &apart, &err), &err);
+	CHECK_OK(confine_root(&dir, -EBADF, &apart, &err), &err);
 	CHECK_OK(confine(dir, CONFINE_UNPACK, apart, UINT64_MAX, &err), &err);
 	CHECK(fcntl(p[0], F_GETFL) >= 0);
 	if (!FILTERED)
@@ -62,7 +62,7 @@ static int reads_only(const void *data)
 	dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CHECK(dir >= 0);
 	CHECK(mkdirat(dir, "sub", 0700) == 0);
-	CHECK_OK(confine_root(&dir, &apart, &err), &err);
+	CHECK_OK(confine_root(&dir, -EBADF, &apart, &err), &err);
 	CHECK_OK(confine_reading(dir, -EBADF, &err), &err);
 	CHECK(openat(dir, "sub", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0);
 	CHECK(openat(dir, "new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0);

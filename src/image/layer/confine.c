@@ -67,14 +67,15 @@ int confine_userns(int sync_fd, struct err *err)
 	return 0;
 }
 
-int confine_root(int *dir_fd, bool *ret_apart, struct err *err)
+int confine_root(int *dir_fd, int idmap_fd, bool *ret_apart, struct err *err)
 {
 	*ret_apart = false;
 	/* The fd stays in the old mount namespace; the working directory goes along. */
 	if (fchdir(*dir_fd) < 0)
 		return err_errno(err, errno, "entering directory");
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
-		return errno == EPERM ? 0 : err_errno(err, errno, "making namespaces");
+		return errno == EPERM && idmap_fd < 0 ? 0
+						      : err_errno(err, errno, "making namespaces");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_errno(err, errno, "making mounts private");
 	cleanup_fd int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -83,7 +84,9 @@ int confine_root(int *dir_fd, bool *ret_apart, struct err *err)
 	cleanup_fd int mnt = mount_clone(dir, "", false, err);
 	if (mnt < 0)
 		return mnt;
-	int r = mount_attach(mnt, dir, err);
+	int r = idmap_fd < 0 ? 0 : mount_set(mnt, "", false, 0, 0, 0, idmap_fd, err);
+	if (r == 0)
+		r = mount_attach(mnt, dir, err);
 	if (r == 0)
 		r = mount_pivot(mnt, err);
 	if (r < 0)
@@ -154,55 +157,16 @@ static int confine_caps(unsigned int flags, bool apart, struct err *err)
 /* What reading an archive and writing a tree takes. All else fails with EPERM: no sockets, no
  * processes, no mounts, no opening of devices' ioctls. */
 static const int calls[] = {
-	SYS_read,
-	SYS_write,
-	SYS_pwrite64,
-	SYS_pread64,
-	SYS_openat,
-	SYS_openat2,
-	SYS_close,
-	SYS_newfstatat,
-	SYS_fstat,
-	SYS_statx,
-	SYS_fchown,
-	SYS_fchownat,
-	SYS_fchmod,
-	SYS_fchmodat,
-	SYS_utimensat,
-	SYS_fsetxattr,
-	SYS_flistxattr,
-	SYS_fremovexattr,
-	SYS_lsetxattr,
-	SYS_mkdirat,
-	SYS_symlinkat,
-	SYS_linkat,
-	SYS_mknodat,
-	SYS_unlinkat,
-	SYS_renameat2,
-	SYS_ftruncate,
-	SYS_fchdir,
-	SYS_getdents64,
-	SYS_lseek,
-	SYS_readlinkat,
-	SYS_faccessat,
-	SYS_mmap,
-	SYS_munmap,
-	SYS_mremap,
-	SYS_mprotect,
-	SYS_madvise,
-	SYS_brk,
-	SYS_futex,
-	SYS_getrandom,
-	SYS_clock_gettime,
-	SYS_gettid,
-	SYS_getpid,
-	SYS_rt_sigreturn,
-	SYS_rt_sigaction,
-	SYS_rt_sigprocmask,
-	SYS_exit,
-	SYS_exit_group,
-	SYS_restart_syscall,
-	SYS_wait4,
+	SYS_read,      SYS_write,      SYS_pwrite64,        SYS_pread64,      SYS_openat,
+	SYS_openat2,   SYS_close,      SYS_newfstatat,      SYS_fstat,        SYS_statx,
+	SYS_fchown,    SYS_fchownat,   SYS_fchmod,          SYS_fchmodat,     SYS_utimensat,
+	SYS_fsetxattr, SYS_flistxattr, SYS_fremovexattr,    SYS_lsetxattr,    SYS_mkdirat,
+	SYS_symlinkat, SYS_linkat,     SYS_mknodat,         SYS_unlinkat,     SYS_renameat2,
+	SYS_ftruncate, SYS_fchdir,     SYS_getdents64,      SYS_lseek,        SYS_readlinkat,
+	SYS_faccessat, SYS_mmap,       SYS_munmap,          SYS_mremap,       SYS_mprotect,
+	SYS_madvise,   SYS_brk,        SYS_futex,           SYS_getrandom,    SYS_clock_gettime,
+	SYS_gettid,    SYS_getpid,     SYS_rt_sigreturn,    SYS_rt_sigaction, SYS_rt_sigprocmask,
+	SYS_exit,      SYS_exit_group, SYS_restart_syscall, SYS_wait4,
 #ifdef SYS_renameat
 	SYS_renameat,
 #endif

@@ -18,9 +18,9 @@ enum {
 /* Rootless: enters a new user namespace and waits until the engine has written its mappings. */
 int confine_userns(int sync_fd, struct err *err);
 /* A mount namespace with the directory as the whole file system. dir_fd is replaced by one that is
- * inside it. Where this process may not make namespaces (rootless without mappings), the rest of
- * the fence remains. */
-int confine_root(int *dir_fd, bool *ret_apart, struct err *err);
+ * inside it. idmap_fd: a user namespace by which its files' ids are mapped, or negative. Where this
+ * process may not make namespaces (rootless without mappings), the rest of the fence remains. */
+int confine_root(int *dir_fd, int idmap_fd, bool *ret_apart, struct err *err);
 /* The rest of it. max_file: bytes of one file, at most. */
 int confine(int dir_fd, unsigned int flags, bool apart, uint64_t max_file, struct err *err);
 /* In the place of confine(), for what reads the directory and the tree more_fd (negative: none),

@@ -9,6 +9,7 @@
  *   inro-layer pack   [--userns] [...]              an upper directory as a layer, to stdin
  *   inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers
  *   inro-layer export [--userns] --layers=N         it and the layers as one tree, to stdin
+ * The last three with --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -36,6 +37,7 @@ struct args {
 	uint64_t layers, timestamp, newest; /* UINT64_MAX: none */
 	char **exclude;
 	int lower_fd; /* diff: the tree below */
+	int idmap_fd;
 };
 
 #define SPLIT_ENTRIES_MAX 100000
@@ -200,6 +202,8 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 		args->userns = true;
 	else if (str_eq(arg, "--plain"))
 		args->plain = true;
+	else if (str_eq(arg, "--idmap"))
+		args->idmap_fd = LAYER_FD_IDMAP;
 	else if (excluded)
 		strv_add(&args->exclude, excluded - 1);
 	else if (arg[0] != '-' && !args->name)
@@ -209,12 +213,18 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 	return 0;
 }
 
-/* The tree that the mode reads beside its directory, or in its place. */
+/* The tree that the mode reads beside its directory, or in its place. In that the ids are mapped
+ * already. */
 static int mount_tree(const struct mode *mode, struct args *args, int *dir, struct err *err)
 {
+	const struct pack_layers layers = { .n = args->layers,
+					    .with_dir = mode->mount == MOUNT_TREE,
+					    .idmap_fd = args->idmap_fd,
+					    .userns = args->userns };
+
 	if (args->layers > LAYER_LOWER_MAX)
 		return err_fail(err, ERR_USAGE, "%s needs its layers", mode->name);
-	int r = pack_mount(dir, args->layers, mode->mount == MOUNT_TREE, args->userns, err);
+	int r = pack_mount(dir, &layers, err);
 	if (r < 0)
 		return r;
 	if (mode->mount == MOUNT_LOWER) {
@@ -223,6 +233,7 @@ static int mount_tree(const struct mode *mode, struct args *args, int *dir, stru
 	}
 	fd_close(*dir);
 	*dir = r;
+	args->idmap_fd = fd_close(args->idmap_fd);
 	return 0;
 }
 
@@ -234,7 +245,8 @@ static int run(char **argv, struct buf *out, struct err *err)
 			     .layers = UINT64_MAX,
 			     .timestamp = UINT64_MAX,
 			     .newest = UINT64_MAX,
-			     .lower_fd = -EBADF };
+			     .lower_fd = -EBADF,
+			     .idmap_fd = -EBADF };
 	const struct mode *mode = NULL;
 	int dir = LAYER_FD_DIR, r = 0;
 	bool apart = false;
@@ -254,7 +266,8 @@ static int run(char **argv, struct buf *out, struct err *err)
 	if (r == 0 && mode->mount != MOUNT_NOTHING)
 		r = mount_tree(mode, &args, &dir, err);
 	if (r == 0)
-		r = confine_root(&dir, &apart, err);
+		r = confine_root(&dir, args.idmap_fd, &apart, err);
+	args.idmap_fd = fd_close(args.idmap_fd);
 	if (r == 0 && mode->stages) {
 		const struct source_limits limits = { args.max_bytes, args.max_ratio };
 

@@ -48,30 +48,46 @@ static int mount_layers(const int *fds, size_t n, bool attach, bool userns, stru
 	return r < 0 ? r : take_fd(fd);
 }
 
-int pack_mount(int *dir_fd, size_t n_layers, bool with_dir, bool userns, struct err *err)
+/* The directory in this namespace, and as a mount of its own where its ids are to be mapped. */
+static int reopen_dir(int *dir_fd, int idmap_fd, struct err *err)
 {
-	size_t n = 0, total = n_layers + with_dir;
-	cleanup_free int *fds = xcalloc(total + 1, sizeof(*fds));
+	cleanup_fd int here = mount_reopen(*dir_fd, err);
+	int r = here < 0 ? here : 0;
 
-	int r = enter_namespace(err);
-	if (r == 0) {
-		r = mount_reopen(*dir_fd, err);
-		if (r >= 0) {
-			fd_close(*dir_fd);
-			*dir_fd = r;
+	if (r == 0 && idmap_fd >= 0) {
+		cleanup_fd int mapped = mount_clone(here, "", false, err);
+		r = mapped < 0 ? mapped : mount_set(mapped, "", false, 0, 0, 0, idmap_fd, err);
+		if (r == 0) {
+			fd_close(here);
+			here = take_fd(mapped);
 		}
 	}
-	if (r >= 0 && with_dir)
+	if (r == 0) {
+		fd_close(*dir_fd);
+		*dir_fd = take_fd(here);
+	}
+	return r;
+}
+
+int pack_mount(int *dir_fd, const struct pack_layers *layers, struct err *err)
+{
+	size_t n = 0, first = layers->with_dir ? 1 : 0;
+	cleanup_free int *fds = xcalloc(layers->n + first + 1, sizeof(*fds));
+
+	int r = enter_namespace(err);
+	if (r == 0)
+		r = reopen_dir(dir_fd, layers->with_dir ? layers->idmap_fd : -EBADF, err);
+	if (r >= 0 && layers->with_dir)
 		fds[n++] = *dir_fd;
-	for (size_t i = 0; r >= 0 && i < n_layers; i++) {
+	for (size_t i = 0; r >= 0 && i < layers->n; i++) {
 		r = mount_reopen(LAYER_FD_LOWER + (int)i, err);
 		fd_close(LAYER_FD_LOWER + (int)i);
 		if (r >= 0)
 			fds[n++] = r;
 	}
 	if (r >= 0)
-		r = mount_layers(fds, n, with_dir, userns, err);
-	for (size_t i = with_dir; i < n; i++)
+		r = mount_layers(fds, n, layers->with_dir, layers->userns, err);
+	for (size_t i = first; i < n; i++)
 		fd_close(fds[i]);
 	return r < 0 ? err_wrap(err, r, "mounting the container's layers") : r;
 }

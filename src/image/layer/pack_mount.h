@@ -7,7 +7,12 @@
 
 #include "base/err.h"
 
-/* To be called before the fence. The layers are the fds from LAYER_FD_LOWER on, topmost first;
- * *dir_fd is reopened in the new namespace. with_dir: it is the topmost layer. Returns the tree's
- * fd; the layers' are closed. */
-int pack_mount(int *dir_fd, size_t n_layers, bool with_dir, bool userns, struct err *err);
+struct pack_layers {
+	size_t n;      /* the fds from LAYER_FD_LOWER on, topmost first */
+	bool with_dir; /* the directory is the topmost layer */
+	int idmap_fd;  /* then: a user namespace by which its ids are mapped, or negative */
+	bool userns;
+};
+/* To be called before the fence. *dir_fd is reopened in the new namespace. Returns the tree's fd;
+ * the layers' are closed. */
+int pack_mount(int *dir_fd, const struct pack_layers *layers, struct err *err);

@@ -21,6 +21,9 @@ enum {
 	LAYER_FD_DECOMPRESS = 8, /* the result says nothing but that it has ended well */
 	LAYER_FD_HASH_OUT = 9,
 	LAYER_FD_END,
+	/* pack, diff and export: a user namespace that maps the ids of the directory's files to
+	 * those that the container sees, or none */
+	LAYER_FD_IDMAP = 10,
 	/* diff and export: the container's layers, topmost first */
 	LAYER_FD_LOWER = 16,
 };
