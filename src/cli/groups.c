@@ -10,6 +10,7 @@ static const struct cmd_sub image_subs[] = {
 	{ "load", &cmd_load, false },
 	{ "ls", &cmd_images, false },
 	{ "list", &cmd_images, true },
+	{ "mount", &cmd_image_mount, false },
 	{ "prune", &cmd_image_prune, false },
 	{ "pull", &cmd_pull, false },
 	{ "push", &cmd_push, false },
@@ -19,6 +20,8 @@ static const struct cmd_sub image_subs[] = {
 	{ "search", &cmd_search, false },
 	{ "tag", &cmd_tag, false },
 	{ "tree", &cmd_image_tree, false },
+	{ "unmount", &cmd_image_unmount, false },
+	{ "umount", &cmd_image_unmount, true },
 	{ "untag", &cmd_untag, false },
 	{ 0 },
 };

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "engine/config.h"
 #include "engine/db.h"
+#include "engine/unshare.h"
 
 #define ROOT_DEFAULT    "/var/lib/inro"
 #define RUNROOT_DEFAULT "/run/inro"
@@ -121,7 +122,8 @@ int engine_init(struct engine *eng, const char *root, const char *runroot, struc
 	int r;
 
 	*eng = (struct engine)ENGINE_INIT;
-	eng->rootless = geteuid() != 0;
+	eng->unshared = unshare_is_inside(&eng->rootless);
+	eng->rootless = eng->rootless || geteuid() != 0;
 	if (!root)
 		root = env_path("INRO_ROOT");
 	if (!runroot)

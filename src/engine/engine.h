@@ -24,6 +24,7 @@ struct engine {
 	int containers_fd;     /* <root>/containers */
 	int run_fd;            /* <runroot>/containers */
 	bool rootless, debug;
+	bool unshared; /* in a mount namespace of engine_unshare() */
 	struct db *db; /* NULL until engine_db() */
 	struct image_store store;
 	bool store_open;

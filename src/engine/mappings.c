@@ -54,9 +54,13 @@ static int own_map(const char *file, const char *name, uint32_t own, struct idma
 
 int mappings_rootless(struct idmap *ret_uids, struct idmap *ret_gids, struct err *err)
 {
-	cleanup_free char *name = own_name(getuid());
+	cleanup_free char *name = NULL;
 	int r;
 
+	/* Below `inro unshare` the mapping is made already. */
+	if (geteuid() == 0)
+		return idmap_own(ret_uids, ret_gids, err);
+	name = own_name(getuid());
 	r = own_map("/etc/subuid", name, (uint32_t)geteuid(), ret_uids, err);
 	if (r < 0)
 		return r;

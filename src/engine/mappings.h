@@ -5,7 +5,8 @@
 #include "sys/idmap.h"
 
 /* The invoking user's own mapping: 0 -> own id, 1.. -> subordinate ids; the own id alone when there
- * are none. The image store unpacks layers under the same one. */
+ * are none; of root in the user namespace of `inro unshare` each id as it is. The image store
+ * unpacks layers under the same one. */
 int mappings_rootless(struct idmap *ret_uids, struct idmap *ret_gids, struct err *err);
 /* --userns private of root: 65536 ids of their own for this container, picked by its id from
  * systemd's range for containers, clear of the ranges in /etc/subuid and /etc/subgid. */

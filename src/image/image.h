@@ -22,6 +22,8 @@ struct image_store {
  * image's record is in the database: until then nothing of it is collected. */
 int image_store_open(const char *root, bool rootless, struct image_store *ret, struct err *err);
 void image_store_unlock(struct image_store *store);
+/* Nothing is collected while the fd that this returns is open somewhere. */
+int image_store_hold(struct image_store *store, struct err *err);
 void image_store_done(struct image_store *store);
 
 /* One file or layer that an image needs. */

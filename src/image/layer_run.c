@@ -41,17 +41,25 @@ static int map_fill(const char *file, const char *user, uint32_t own_id, struct 
 	return r < 0 ? err_errno(err, -r, "reading %s", file) : 0;
 }
 
-static int maps_write(pid_t pid, struct err *err)
+static int maps_find(struct idmap *uids, struct idmap *gids, struct err *err)
 {
-	struct idmap uids = { 0 }, gids = { 0 };
 	char space[4096];
 	struct passwd pw, *found = NULL;
 
+	/* Below `inro unshare` the mapping is made already. */
+	if (geteuid() == 0)
+		return idmap_own(uids, gids, err);
 	getpwuid_r(getuid(), &pw, space, sizeof(space), &found);
 	const char *user = found ? found->pw_name : NULL;
-	int r = map_fill("/etc/subuid", user, getuid(), &uids, err);
-	if (r == 0)
-		r = map_fill("/etc/subgid", user, getgid(), &gids, err);
+	int r = map_fill("/etc/subuid", user, getuid(), uids, err);
+	return r < 0 ? r : map_fill("/etc/subgid", user, getgid(), gids, err);
+}
+
+static int maps_write(pid_t pid, struct err *err)
+{
+	struct idmap uids = { 0 }, gids = { 0 };
+
+	int r = maps_find(&uids, &gids, err);
 	if (r == 0)
 		r = idmap_write(pid, &uids, &gids, err);
 	idmap_done(&uids);

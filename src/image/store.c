@@ -133,6 +133,13 @@ int store_lock_exclusive(struct image_store *store, struct err *err)
 	return store_lock(store, LOCK_EX | LOCK_NB, err);
 }
 
+int image_store_hold(struct image_store *store, struct err *err)
+{
+	int r = store_lock_shared(store, err);
+
+	return r < 0 ? r : take_fd(store->lock_fd);
+}
+
 void image_store_unlock(struct image_store *store)
 {
 	store->lock_fd = fd_close(store->lock_fd);

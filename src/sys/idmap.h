@@ -42,6 +42,9 @@ struct subid_range {
 size_t subid_parse(const char *text, size_t len, const char *user, uint32_t uid,
 		   struct subid_range *ret, size_t max);
 
+/* All ids of this process's user namespace, each as itself: for one inside of it. */
+int idmap_own(struct idmap *uids, struct idmap *gids, struct err *err);
+
 /* The mapping for an unprivileged user: 0 -> own id, then 1.. -> the subordinate ranges. */
 int idmap_rootless(uint32_t own_id, const struct subid_range *sub, size_t n, struct idmap *ret);
 

@@ -18,6 +18,7 @@
 #include "sys/pidfd.h"
 
 #define HELPER_TIMEOUT_MS 30000
+#define OWN_MAP_MAX       65536 /* bytes: 340 lines */
 
 struct map_kind {
 	const char *file;         /* below /proc/PID */
@@ -129,6 +130,29 @@ int idmap_write(pid_t pid, const struct idmap *uids, const struct idmap *gids, s
 	int r = map_ids(pid, &gid_kind, gids, err);
 
 	return r < 0 ? r : map_ids(pid, &uid_kind, uids, err);
+}
+
+static int own_ids(const char *file, struct idmap *ret, struct err *err)
+{
+	CLEANUP(idmap_done) struct idmap own = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
+
+	int r = io_read_file(AT_FDCWD, file, &text, OWN_MAP_MAX, err);
+	if (r == 0)
+		r = idmap_parse_proc(buf_str(&text), text.len, &own, err);
+	for (size_t i = 0; r == 0 && i < own.n; i++) {
+		r = idmap_add(ret, own.ranges[i].inside, own.ranges[i].inside, own.ranges[i].count);
+		if (r < 0)
+			return err_errno(err, -r, "reading %s", file);
+	}
+	return r;
+}
+
+int idmap_own(struct idmap *uids, struct idmap *gids, struct err *err)
+{
+	int r = own_ids("/proc/self/uid_map", uids, err);
+
+	return r < 0 ? r : own_ids("/proc/self/gid_map", gids, err);
 }
 
 /* The child that holds the new user namespace: it ends when the parent closes the pipe, or dies. */
