@@ -28,7 +28,7 @@ _cli = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_cli)
 BUILD, build = _cli.BUILD, _cli.build
 pytest_runtest_makereport = _cli.pytest_runtest_makereport
-root = _cli.root
+root, user = _cli.root, _cli.user
 registries, registry_keys = _cli.registries, _cli.registry_keys
 
 import engines  # noqa: E402  (after sys.path)
