@@ -7,6 +7,7 @@
 #include "base/timeutil.h"
 #include "image/shim.h"
 #include "image/store.h"
+#include "image/verified.h"
 #include "oci/digest.h"
 
 void image_done(struct image *image)
@@ -61,26 +62,36 @@ static void add_manifest(struct image_store *store, struct image *image, const c
 		add_descriptor(image, &manifest->layers.items[i]);
 }
 
+/* Whoever adds an image has seen that the blob unpacks to the layer. */
+static int fill_layer(struct image_store *store, const char *diff_id, const char *digest,
+		      struct image *image, struct err *err)
+{
+	struct apply_result info = { 0 };
+
+	int r = layer_info(store, diff_id, &info, err);
+	if (r == 0 && !str_eq(info.digest, digest))
+		r = layer_note_blob(store, diff_id, digest, err);
+	if (r == 0) {
+		image->size += info.size;
+		image_add_content(image, IMAGE_LAYER, diff_id, info.size);
+	}
+	json_free(&apply_result_desc, &info);
+	return r;
+}
+
 int image_fill(struct image_store *store, const char *manifest_digest,
 	       const struct oci_manifest *manifest, const struct oci_image_config *config,
 	       struct image *ret, struct err *err)
 {
 	struct image image = { 0 };
 
-	int made = shims_make(store, config->rootfs->diff_ids, err);
-	if (made < 0)
-		return made;
-	for (size_t i = 0; config->rootfs->diff_ids && config->rootfs->diff_ids[i]; i++) {
-		const char *diff_id = config->rootfs->diff_ids[i];
-		struct apply_result info = { 0 };
-		int r = layer_info(store, diff_id, &info, err);
-		if (r < 0) {
-			image_done(&image);
-			return r;
-		}
-		image.size += info.size;
-		image_add_content(&image, IMAGE_LAYER, diff_id, info.size);
-		json_free(&apply_result_desc, &info);
+	int r = shims_make(store, config->rootfs->diff_ids, err);
+	for (size_t i = 0; r == 0 && i < manifest->layers.n; i++)
+		r = fill_layer(store, config->rootfs->diff_ids[i], manifest->layers.items[i].digest,
+			       &image, err);
+	if (r < 0) {
+		image_done(&image);
+		return r;
 	}
 	add_manifest(store, &image, manifest_digest, manifest);
 	image.manifest_digest = xstrdup(manifest_digest);

@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/hex.h"
 #include "base/str.h"
 #include "base/timeutil.h"
-#include "image/sync.h"
+#include "image/sha256.h"
+#include "image/verified.h"
 #include "oci/digest.h"
 
 static int dir_open(const struct image_store *store, struct err *err)
@@ -28,22 +30,41 @@ static bool is_current(int dir, const char *name, int fd, struct stat *st)
 	       st->st_ino == named.st_ino && st->st_dev == named.st_dev;
 }
 
-int partial_open(struct image_store *store, const char *digest, uint64_t max_size,
-		 struct partial *ret, struct err *err)
+#define KEY_LEN 16 /* enough that no two registries of one machine meet */
+
+static int partial_name(const char *digest, const char *source, char **ret)
 {
-	const char *name = digest_hex(digest);
+	char key[SHA256_TEXT_MAX] = "sha256:";
+
+	if (source)
+		sha256_text(source, strlen(source), key);
+	else if (hex_random_id(key + strlen(key)) < 0)
+		return -EIO;
+	*ret = xasprintf("%s-%.*s", digest_hex(digest), KEY_LEN, digest_hex(key));
+	return 0;
+}
+
+int partial_open(struct image_store *store, const char *digest, const char *source,
+		 uint64_t max_size, struct partial *ret, uint64_t *ret_size, struct err *err)
+{
 	cleanup_fd int dir = dir_open(store, err);
+	cleanup_free char *name = NULL;
 	struct stat st;
 
 	if (dir < 0)
 		return dir;
+	if (partial_name(digest, source, &name) < 0)
+		return err_errno(err, EIO, "getting random bytes");
 	cleanup_fd int fd = openat(dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(err, errno, "opening %s/partial/%s", store->root, name);
-	if (NO_EINTR(flock(fd, LOCK_EX | LOCK_NB)) < 0)
-		return errno == EWOULDBLOCK
-			   ? 0
-			   : err_errno(err, errno, "locking %s/partial/%s", store->root, name);
+	if (NO_EINTR(flock(fd, LOCK_EX | LOCK_NB)) < 0) {
+		if (errno != EWOULDBLOCK)
+			return err_errno(err, errno, "locking %s/partial/%s", store->root, name);
+		*ret_size = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+		return 0;
+	}
+	*ret_size = 0;
 	if (!is_current(dir, name, fd, &st))
 		return 0;
 	if (!S_ISREG(st.st_mode))
@@ -52,10 +73,12 @@ int partial_open(struct image_store *store, const char *digest, uint64_t max_siz
 		.fd = fd,
 		.size = (uint64_t)st.st_size,
 		.digest = xstrdup(digest),
+		.name = take_ptr(name),
 	};
 	int r = pa.size > max_size ? partial_clear(&pa, err) : 0;
 	if (r < 0) {
 		free(pa.digest);
+		free(pa.name);
 		return r;
 	}
 	take_fd(fd);
@@ -79,17 +102,14 @@ int partial_commit(struct image_store *store, struct partial *pa, struct err *er
 		return dir;
 	if (fchmod(pa->fd, 0644) < 0)
 		return err_errno(err, errno, "storing blob %s", pa->digest);
-	int r = store_add_blob(store, dir, pa->digest, err);
-	/* Another one was faster, by a load. */
-	if (r == 0 && unlinkat(dir, digest_hex(pa->digest), 0) < 0 && errno != ENOENT)
-		return err_errno(err, errno, "removing partial blob %s", pa->digest);
-	return r;
+	return store_put_blob(store, dir, pa->name, pa->digest, err);
 }
 
 void partial_done(struct partial *pa)
 {
 	pa->fd = fd_close(pa->fd);
 	free(take_ptr(pa->digest));
+	free(take_ptr(pa->name));
 }
 
 static uint64_t remove_old(int dir, const char *name, int64_t age_ns)

@@ -6,6 +6,7 @@
 #include "base/strv.h"
 #include "image/pull_internal.h"
 #include "image/sha256.h"
+#include "image/verified.h"
 #include "oci/digest.h"
 
 #define INDEX_DEPTH_MAX 4
@@ -16,13 +17,26 @@ void pulled_done(struct pulled *pulled)
 	free(take_ptr(pulled->digest));
 }
 
-struct registry_request pull_ask(const struct pull *pl, int op)
+struct registry_request pull_ask(const struct pull *pl, int op, size_t skip)
 {
 	struct registry_request ask = { .op = op };
 
-	ask.endpoints.items = pl->req->endpoints;
-	ask.endpoints.n = pl->req->n_endpoints;
+	ask.endpoints.items = pl->req->endpoints + skip;
+	ask.endpoints.n = pl->req->n_endpoints - skip;
 	return ask;
+}
+
+bool pull_try_next(const struct pull *pl, size_t n, const struct err *why)
+{
+	const struct pull_watch *watch = pl->req->watch;
+
+	if (n + 1 >= pl->req->n_endpoints)
+		return false;
+	cleanup_free char *text =
+	    xasprintf("%s; trying without %s", why->msg, pl->req->endpoints[n].url);
+	if (watch && watch->notice)
+		watch->notice(watch->data, text);
+	return true;
 }
 
 /* ---- documents ---- */
@@ -46,28 +60,60 @@ static int content_check(const struct buf *text, const char *digest, int64_t siz
 	return 0;
 }
 
+/* Asks the endpoints until one gives what the digest (NULL: whatever there is) stands for: a mirror
+ * that is broken, or worse, must not keep anybody from the others. */
+static int document_fetch(struct pull *pl, int op, const char *reference, const char *digest,
+			  int64_t size, struct buf *out, char **ret_type, struct err *err)
+{
+	for (size_t skip = 0;; skip++) {
+		struct registry_request ask = pull_ask(pl, op, skip);
+		cleanup_registry_answer struct registry_answer answer = { 0 };
+		struct err other = ERR_INIT;
+
+		buf_reset(out);
+		ask.reference = (char *)reference;
+		ask.digest = (char *)digest;
+		ask.size = size > 0 ? (uint64_t)size : 0;
+		ask.limit = OCI_BLOB_MAX;
+		int r = registry_fetch(pl->req->conn, &ask, out, &answer, err);
+		if (r < 0)
+			return r;
+		if (out->len > OCI_BLOB_MAX)
+			r = err_fail(&other, ERR_LIMIT, "document is larger than %u bytes",
+				     OCI_BLOB_MAX);
+		else if (digest)
+			r = content_check(out, digest, size, &other);
+		if (r == 0 && ret_type)
+			*ret_type = take_ptr(answer.media_type);
+		if (r == 0)
+			return 0;
+		if (pull_try_next(pl, skip, &other))
+			continue;
+		if (err)
+			*err = other;
+		return r;
+	}
+}
+
+/* Is a good copy of it in the store? */
+static bool document_is_there(struct pull *pl, const char *digest, int64_t size, struct buf *out)
+{
+	return blob_exists(pl->store, digest, size) && blob_read(pl->store, digest, out, NULL) == 0;
+}
+
 /* A document that a descriptor names: from the store when it is there. */
 static int document_get(struct pull *pl, int op, const struct oci_descriptor *desc, struct buf *out,
 			struct err *err)
 {
-	struct registry_request ask = pull_ask(pl, op);
-
 	int r = digest_check(desc->digest, err);
 	if (r < 0)
 		return r;
 	if (desc->size < 0 || desc->size > OCI_BLOB_MAX)
 		return err_fail(err, ERR_LIMIT, "document %s is larger than %u bytes", desc->digest,
 				OCI_BLOB_MAX);
-	if (blob_exists(pl->store, desc->digest, desc->size) &&
-	    blob_read(pl->store, desc->digest, out, NULL) == 0)
+	if (document_is_there(pl, desc->digest, desc->size, out))
 		return 0;
-	buf_reset(out);
-	ask.reference = ask.digest = desc->digest;
-	ask.size = (uint64_t)desc->size;
-	ask.limit = OCI_BLOB_MAX;
-	r = registry_fetch(pl->req->conn, &ask, out, NULL, err);
-	if (r == 0)
-		r = content_check(out, desc->digest, desc->size, err);
+	r = document_fetch(pl, op, desc->digest, desc->digest, desc->size, out, NULL, err);
 	if (r < 0)
 		return err_wrap(err, r, "fetching %s", desc->digest);
 	pl->new_data = true;
@@ -78,36 +124,19 @@ static int document_get(struct pull *pl, int op, const struct oci_descriptor *de
 static int reference_get(struct pull *pl, struct buf *out, char **ret_type, struct err *err)
 {
 	const struct pull_request *req = pl->req;
-	struct registry_request ask = pull_ask(pl, REGISTRY_MANIFEST);
-	struct registry_answer answer = { 0 };
 	char found[SHA256_TEXT_MAX];
-	int r = 0;
+	int r = req->digest ? digest_check(req->digest, err) : 0;
 
-	if (req->digest) {
-		r = digest_check(req->digest, err);
-		if (r < 0)
-			return r;
-		if (blob_exists(pl->store, req->digest, -1) &&
-		    blob_read(pl->store, req->digest, out, NULL) == 0) {
-			pl->digest = xstrdup(req->digest);
-			return 0;
-		}
-	}
-	buf_reset(out);
-	ask.reference = (char *)req->reference;
-	ask.limit = OCI_BLOB_MAX;
-	r = registry_fetch(req->conn, &ask, out, &answer, err);
 	if (r < 0)
 		return r;
-	if (out->len > OCI_BLOB_MAX)
-		r = err_fail(err, ERR_LIMIT, "manifest is larger than %u bytes", OCI_BLOB_MAX);
-	if (r == 0 && req->digest)
-		r = content_check(out, req->digest, -1, err);
-	if (r == 0) {
-		pl->digest = xstrdup(sha256_text(buf_str(out), out->len, found));
-		*ret_type = take_ptr(answer.media_type);
+	if (req->digest && document_is_there(pl, req->digest, -1, out)) {
+		pl->digest = xstrdup(req->digest);
+		return 0;
 	}
-	registry_answer_done(&answer);
+	r = document_fetch(pl, REGISTRY_MANIFEST, req->reference, req->digest, -1, out, ret_type,
+			   err);
+	if (r == 0)
+		pl->digest = xstrdup(sha256_text(buf_str(out), out->len, found));
 	return r;
 }
 
@@ -256,17 +285,20 @@ static int step_commit(struct pull *pl, struct err *err)
 		{ pl->manifest_digest, &pl->manifest_text },
 		{ pl->index_text.len ? pl->digest : NULL, &pl->index_text },
 	};
-	cleanup_strv char **digests = NULL;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(docs); i++) {
-		if (!docs[i].digest || blob_exists(pl->store, docs[i].digest, -1))
+		cleanup_buf struct buf there = BUF_INIT;
+		const char *digest = docs[i].digest;
+		if (!digest || document_is_there(pl, digest, -1, &there))
 			continue;
-		r = blob_stage(&pl->staging, docs[i].digest, docs[i].text, err);
-		strv_add(&digests, docs[i].digest);
+		r = blob_stage(&pl->staging, digest, docs[i].text, err);
+		if (r == 0)
+			r = store_put_blob(pl->store, pl->staging.fd, digest_hex(digest), digest,
+					   err);
 		pl->new_data = true;
 	}
-	return r < 0 ? r : store_commit(pl->store, &pl->staging, digests, NULL, err);
+	return r;
 }
 
 static int pull_run(struct pull *pl, struct pulled *ret, struct err *err)

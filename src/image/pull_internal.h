@@ -17,7 +17,10 @@ struct pull {
 	bool new_data;
 };
 
-/* A request to the endpoints of this pull; the lists are borrowed. */
-struct registry_request pull_ask(const struct pull *pl, int op);
+/* A request to the endpoints of this pull but for the first ones; the lists are borrowed. */
+struct registry_request pull_ask(const struct pull *pl, int op, size_t skip);
+/* One more endpoint may do better than endpoint number n, whose content is not what it should be.
+ * Says so. */
+bool pull_try_next(const struct pull *pl, size_t n, const struct err *why);
 /* Fetches, unpacks and commits the layers of manifest and config. */
 int pull_layers(struct pull *pl, struct err *err);

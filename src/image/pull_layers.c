@@ -6,14 +6,21 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/timeutil.h"
 #include "image/layer_run.h"
 #include "image/partial.h"
 #include "image/pull_internal.h"
 #include "image/unpack.h"
+#include "image/verified.h"
 #include "oci/digest.h"
 
 #define RUNNING_MAX    32 /* pipelines at once */
 #define SHARED_POLL_MS 50 /* looking whether another process is done */
+/* Another process that has fetched no more than so much in so long is not waited for: it may have
+ * been stopped. With all of it fetched it is unpacking. */
+#define SHARED_MIN         (128u << 10)
+#define SHARED_PATIENCE_NS (10 * INT64_C(1000000000))
+#define UNPACK_PATIENCE_NS (60 * INT64_C(1000000000))
 
 struct task {
 	struct pull_layer *layer;
@@ -21,10 +28,17 @@ struct task {
 	struct partial partial;
 	bool running;
 	bool unpacked;    /* in staging, to be committed */
-	bool retried;     /* what was there already was bad, and was thrown away */
+	bool check;       /* another one's blob has the same diff id: that one's tree is kept */
+	bool retried;     /* the beginning that was there was bad, and was thrown away */
+	bool refetch;     /* the blob in the store is bad */
+	bool alone;       /* nobody is waited for any more */
+	size_t tries;     /* that came to nothing */
+	size_t endpoint;  /* the first that is asked */
 	uint64_t request; /* under way; 0: none */
 	uint64_t offset;  /* where the download began */
-	int failed;       /* of the download: -errno of err */
+	int64_t seen_ns;  /* when another process had last made progress, to seen_size */
+	uint64_t seen_size;
+	int failed; /* of the download: -errno of err */
 	struct err err;
 	struct apply_result info;
 };
@@ -42,9 +56,12 @@ static bool is_there(const struct task *t)
 	return t->layer->state == PULL_DONE || t->layer->state == PULL_EXISTS;
 }
 
-static char *staged_name(const struct task *t, const char *more)
+static char *staged_name(const struct task *t)
 {
-	return xasprintf(STAGED_LAYER "%s%s", digest_hex(t->layer->diff_id), more);
+	const char *hex = digest_hex(t->layer->diff_id);
+
+	return t->check ? xasprintf("check-%s-%s", hex, digest_hex(t->layer->digest))
+			: xasprintf(STAGED_LAYER "%s", hex);
 }
 
 /* ---- starting ---- */
@@ -52,7 +69,7 @@ static char *staged_name(const struct task *t, const char *more)
 /* Has the rest of the blob written to a pipe, whose other end is returned. */
 static int download_start(struct tasks *ts, struct task *t, struct err *err)
 {
-	struct registry_request ask = pull_ask(ts->pl, REGISTRY_BLOB);
+	struct registry_request ask = pull_ask(ts->pl, REGISTRY_BLOB, t->endpoint);
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -83,7 +100,7 @@ static int input_open(struct tasks *ts, struct task *t, struct err *err)
 
 static int pipeline_start(struct tasks *ts, struct task *t, struct err *err)
 {
-	cleanup_free char *name = staged_name(t, "");
+	cleanup_free char *name = staged_name(t);
 	cleanup_fd int dir = unpack_mkdir(&ts->pl->staging, name, err);
 
 	if (dir < 0)
@@ -107,25 +124,65 @@ static int pipeline_start(struct tasks *ts, struct task *t, struct err *err)
 	return 0;
 }
 
+/* Where the blob comes from: the registry itself, whatever mirrors there are. */
+static const char *source_of(const struct tasks *ts, const struct task *t)
+{
+	const struct pull_request *req = ts->pl->req;
+
+	return t->alone || !req->n_endpoints ? NULL : req->endpoints[req->n_endpoints - 1].url;
+}
+
+/* Another process is fetching it: is it getting on? */
+static bool is_stuck(struct task *t, uint64_t size)
+{
+	int64_t now = time_monotonic_ns();
+
+	if (!t->seen_ns || size < t->seen_size || size - t->seen_size >= SHARED_MIN) {
+		t->seen_ns = now;
+		t->seen_size = size;
+	}
+	return now - t->seen_ns >
+	       (size >= t->layer->size ? UNPACK_PATIENCE_NS : SHARED_PATIENCE_NS);
+}
+
+static bool is_whole(const struct tasks *ts, const struct task *t)
+{
+	return layer_is_whole(ts->pl->store, t->layer->diff_id, t->layer->digest,
+			      (int64_t)t->layer->size);
+}
+
+/* Makes the file for its blob. 1: it is ours; 0: another process has it. */
+static int task_open(struct tasks *ts, struct task *t, struct err *err)
+{
+	const struct pull_layer *l = t->layer;
+	uint64_t size;
+
+	int r = partial_open(ts->pl->store, l->digest, source_of(ts, t), l->size, &t->partial,
+			     &size, err);
+	if (r == 0 && is_stuck(t, size))
+		t->alone = true;
+	return r;
+}
+
 static int task_start(struct tasks *ts, struct task *t, struct err *err)
 {
-	struct image_store *store = ts->pl->store;
+	struct pull_layer *l = t->layer;
 	int r = 1;
 
-	if (layer_exists(store, t->layer->diff_id)) {
-		t->layer->state = t->layer->state == PULL_SHARED ? PULL_DONE : PULL_EXISTS;
+	if (is_whole(ts, t) && !t->refetch) {
+		l->state = l->state == PULL_SHARED ? PULL_DONE : PULL_EXISTS;
 		return 0;
 	}
-	if (!blob_exists(store, t->layer->digest, (int64_t)t->layer->size))
-		r = partial_open(store, t->layer->digest, t->layer->size, &t->partial, err);
+	if (t->refetch || !blob_exists(ts->pl->store, l->digest, (int64_t)l->size))
+		r = task_open(ts, t, err);
 	if (r == 0)
-		t->layer->state = PULL_SHARED;
+		l->state = PULL_SHARED;
 	if (r <= 0)
 		return r;
 	/* The one that had it may have been done in between. */
-	if (layer_exists(store, t->layer->diff_id)) {
+	if (!t->refetch && is_whole(ts, t)) {
 		partial_done(&t->partial);
-		t->layer->state = PULL_DONE;
+		l->state = PULL_DONE;
 		return 0;
 	}
 	ts->pl->new_data = true;
@@ -177,18 +234,41 @@ static int task_check(const struct task *t, struct err *err)
 	return 0;
 }
 
-/* Once more from the beginning, when what an earlier pull had left may be what is wrong. */
+/* Once more from the beginning. */
 static int task_again(struct tasks *ts, struct task *t, struct err *err)
 {
-	cleanup_free char *name = staged_name(t, ""), *bad = staged_name(t, ".bad");
+	cleanup_free char *name = staged_name(t);
+	cleanup_free char *bad = xasprintf("bad-%zu-%s", t->tries++, name);
 
-	t->retried = true;
 	json_free(&apply_result_desc, &t->info);
 	/* staging_done() removes it. */
 	if (renameat(ts->pl->staging.fd, name, ts->pl->staging.fd, bad) < 0 && errno != ENOENT)
 		return err_errno(err, errno, "putting a bad layer aside");
-	int r = partial_clear(&t->partial, err);
-	return r < 0 ? r : pipeline_start(ts, t, err);
+	partial_done(&t->partial);
+	t->failed = 0;
+	t->err = (struct err)ERR_INIT;
+	t->layer->state = PULL_WAITING;
+	return 0;
+}
+
+/* Its content is bad. Where it came from decides whether another try can do better. */
+static bool task_may_try(struct tasks *ts, struct task *t, const struct err *why)
+{
+	/* What was told to be there is there: no other copy of it unpacks to anything else. */
+	if (str_eq(t->info.digest, t->layer->digest) || why->kind == ERR_SYSTEM)
+		return false;
+	if (t->partial.fd < 0) {
+		t->refetch = true;
+		return true;
+	}
+	if (t->offset > 0 && !t->retried) {
+		t->retried = true;
+		return true;
+	}
+	if (!pull_try_next(ts->pl, t->endpoint, why))
+		return false;
+	t->endpoint++;
+	return true;
 }
 
 /* The answer to its request: it says why there was no more data. */
@@ -224,32 +304,41 @@ static int answers_take(struct tasks *ts, int timeout_ms, struct err *err)
 	return r;
 }
 
+static int task_fail(struct tasks *ts, struct task *t, int r, struct err *why, struct err *err)
+{
+	struct err lost = ERR_INIT;
+
+	/* Is the network the reason, then its answer is on the way. */
+	while (t->request && answers_take(ts, -1, &lost) == 0)
+		;
+	if (t->failed && t->failed != -EPIPE) { /* not that we read no more */
+		if (err)
+			*err = t->err;
+		return err_wrap(err, t->failed, "layer %s", t->layer->digest);
+	}
+	r = err_wrap(why, r, "layer %s", t->layer->digest);
+	bool again = task_may_try(ts, t, why);
+	/* Nobody should go on with it. */
+	int cleared = t->partial.fd >= 0 ? partial_clear(&t->partial, again ? err : NULL) : 0;
+	if (again)
+		return cleared < 0 ? cleared : task_again(ts, t, err);
+	if (err)
+		*err = *why;
+	return r;
+}
+
 static int task_finish(struct tasks *ts, struct task *t, struct err *err)
 {
-	cleanup_free char *name = staged_name(t, "");
+	cleanup_free char *name = staged_name(t);
+	struct err why = ERR_INIT;
 
 	t->running = false;
 	ts->running--;
-	int r = layer_unpack_finish(&t->job, &t->info, err);
+	int r = layer_unpack_finish(&t->job, &t->info, &why);
 	if (r == 0)
-		r = task_check(t, err);
-	if (r < 0) {
-		/* Is the network the reason, then its answer is on the way. */
-		struct err lost = ERR_INIT;
-		while (t->request && answers_take(ts, -1, &lost) == 0)
-			;
-		bool told = t->failed && t->failed != -EPIPE; /* not that we read no more */
-		if (told && err)
-			*err = t->err;
-		if (told)
-			return err_wrap(err, t->failed, "layer %s", t->layer->digest);
-		if (t->offset > 0 && !t->retried)
-			return task_again(ts, t, err);
-		/* Nobody should go on with it. */
-		if (t->partial.fd >= 0)
-			partial_clear(&t->partial, NULL);
-		return err_wrap(err, r, "layer %s", t->layer->digest);
-	}
+		r = task_check(t, &why);
+	if (r < 0)
+		return task_fail(ts, t, r, &why, err);
 	t->layer->done = t->layer->size;
 	t->layer->state = PULL_UNPACKING;
 	t->unpacked = true;
@@ -261,8 +350,14 @@ static int task_finish(struct tasks *ts, struct task *t, struct err *err)
 static int task_commit(struct tasks *ts, struct task *t, struct err *err)
 {
 	struct pull *pl = ts->pl;
+	const char *diff_id = t->layer->diff_id;
+	int r = 0;
 
-	int r = store_add_layer(pl->store, &pl->staging, t->layer->diff_id, err);
+	if (!t->check)
+		r = store_add_layer(pl->store, &pl->staging, diff_id, err);
+	/* Whoever sees layer and blob is to see this, too. */
+	if (r == 0)
+		r = layer_note_blob(pl->store, diff_id, t->layer->digest, err);
 	if (r == 0 && t->partial.fd >= 0)
 		r = partial_commit(pl->store, &t->partial, err);
 	if (r < 0)
@@ -279,7 +374,8 @@ static int tasks_commit(struct tasks *ts, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < ts->n; i++) {
 		struct task *t = &ts->items[i];
-		if (t->unpacked)
+		/* Another blob of a layer comes after the one that brings the tree. */
+		if (t->unpacked && (!t->check || layer_exists(ts->pl->store, t->layer->diff_id)))
 			r = task_commit(ts, t, err);
 	}
 	return r;
@@ -374,9 +470,14 @@ static void tasks_make(struct tasks *ts)
 		};
 		ts->items[i].layer = &ts->layers[i];
 		ts->items[i].partial = (struct partial)PARTIAL_INIT;
-		for (size_t k = 0; k < i; k++)
-			if (str_eq(diff_ids[k], diff_ids[i]))
+		for (size_t k = 0; k < i; k++) {
+			if (!str_eq(diff_ids[k], diff_ids[i]))
+				continue;
+			ts->items[i].check = true;
+			if (str_eq(ts->layers[k].digest, desc->digest) &&
+			    ts->layers[k].size == (uint64_t)desc->size)
 				ts->layers[i].state = PULL_EXISTS;
+		}
 	}
 }
 

@@ -6,9 +6,10 @@
  *   layers/<hex>/info.json    struct apply_result without `implied`
  *   layers/<hex>/implied.json there when it has any: those alone, without "."
  *   layers/<hex>/noroot       there when it has no entry for its root directory
+ *   layers/<hex>/from-<hex>   another blob that unpacks to it, see verified.h
  *   layers/<hex>/shims/       see shim.h
  *   layers/<hex>/opaque       there when the layer hides all that lies below it
- *   partial/<hex>             blobs that are being downloaded, see partial.h
+ *   partial/<hex>-<key>       blobs that are being downloaded, see partial.h
  *   unsynced/<name>           marks of what is not on the disk yet, see sync.h
  *   staging/<random>/         half-done work; whose flock is free is nobody's
  *   empty/                    the lower directory of an image without layers
@@ -73,8 +74,9 @@ int store_add_layer(struct image_store *store, const struct staging *st, const c
 		    struct err *err);
 #define STAGED_LAYER "layer-"
 
-/* Fills *ret from a manifest and config whose layers are all in the store, and makes what they lack
- * to be shown on top of each other; names stay empty. */
+/* Fills *ret from a manifest and config whose layers are all in the store, as many in the one as in
+ * the other, and makes what they lack to be shown on top of each other. Each blob was seen to
+ * unpack to its layer: that is noted. Names stay empty. */
 int image_fill(struct image_store *store, const char *manifest_digest,
 	       const struct oci_manifest *manifest, const struct oci_image_config *config,
 	       struct image *ret, struct err *err);

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -241,9 +242,12 @@ def serve(server, layers, compressed, tag="1"):
     return f"{server.host}/app:{tag}"
 
 
+def partials(who, blob):
+    return sorted((store(who) / "partial").glob(digest(blob)[7:] + "-*"))
+
+
 def partial_size(who, blob):
-    path = store(who) / "partial" / digest(blob)[7:]
-    return path.stat().st_size if path.exists() else 0
+    return sum(path.stat().st_size for path in partials(who, blob))
 
 
 def ranges(server, blob):
@@ -276,9 +280,10 @@ def test_what_is_left_may_be_bad(root, registries):
     server = registries.hostile()
     slow_blob(server, blob, 0, lambda: None)
     name = serve(server, [layer], [blob])
+    source = digest(f"https://{server.host}".encode())[7:23]
     for bad in (b"\0" * 1000, blob[:1000] + b"\0" * 1000, b"\0" * (len(blob) + 5), b"\0" * len(blob)):
         (store(root) / "partial").mkdir(parents=True, exist_ok=True)
-        (store(root) / "partial" / digest(blob)[7:]).write_bytes(bad)
+        (store(root) / "partial" / f"{digest(blob)[7:]}-{source}").write_bytes(bad)
         root.inro("pull", name).ok()
         assert layers_of(root) == {digest(layer)}
         whole(root)
@@ -478,6 +483,131 @@ def test_the_same_layer_twice(root, registries):
     reg.push("app", "1", [BASE, TOP, BASE])
     root.inro("pull", f"{reg.host}/app:1").ok()
     assert layers_of(root) == {digest(BASE), digest(TOP)}
+
+
+# ---- manifests that share configs or layers ----
+
+@pytest.mark.parametrize("lie", ("other content", "nothing"))
+def test_a_blob_beside_a_known_diff_id(root, registries, lie):
+    """The config is a good image's, the layers are not: no name takes on that manifest."""
+    reg, target = registries.start(), registries.start()
+    image = reg.push("good", "1", [gzip.compress(BASE)])
+    good = f"{reg.host}/good:1"
+    root.inro("pull", good).ok()
+    bad = gzip.compress(TOP)
+    server = registries.hostile()
+    name = serve(server, [BASE], [bad])
+    if lie == "other content":
+        server.on("GET", f"/v2/app/blobs/{digest(bad)}", body=bad)
+    root.inro("pull", name).fails("layer sha256:", code=125)
+    assert digest(bad) not in blobs(root)
+    root.inro("push", good, f"{target.host}/x:1").ok()
+    _, _, text = target.request("GET", "/v2/x/manifests/1", headers={"Accept": MANIFEST})
+    assert digest(text) == image.digest
+
+
+def test_one_diff_id_with_two_blobs_in_one_image(root, registries):
+    server = registries.hostile()
+    first, second = gzip.compress(BASE, 1), gzip.compress(BASE, 9, mtime=1)
+    other = gzip.compress(TOP)
+    name = serve(server, [BASE, TOP, BASE], [first, other, second])
+    for blob in (first, second, other):
+        server.on("GET", f"/v2/app/blobs/{digest(blob)}", body=blob)
+    root.inro("pull", name).ok()
+    assert blobs(root) >= {digest(first), digest(second), digest(other)}
+    assert layers_of(root) == {digest(BASE), digest(TOP)}
+    whole(root)
+    # one of them is a lie
+    name = serve(server, [BASE, BASE], [first, other], tag="2")
+    root.inro("pull", name).fails("it unpacks to", code=125)
+
+
+# ---- mirrors that lie ----
+
+def mirrored(who, mirror, main):
+    path = who.dir / "inro.conf"
+    path.write_text(f'[registry "{main.host}"]\nmirror = http://{mirror.host}\n')
+    who.env["INRO_CONFIG"] = str(path)
+
+
+def test_a_mirror_with_other_content(anyone, registries):
+    layer, blob = gzip_of(BASE)
+    for what in ("layer", "config", "manifest"):
+        mirror, main = registries.hostile(), registries.start()
+        image = main.push("app", "1", [blob], config=config([layer], comment=what))
+        documents = {"layer": blob, "config": image.config, "manifest": image.manifest}
+        documents[what] = documents[what][:-1] + bytes([documents[what][-1] ^ 1])
+        mirror.on("GET", "/v2/", body=b"{}")
+        mirror.on("GET", f"/v2/app/manifests/{image.digest}", body=documents["manifest"],
+                  headers={"Content-Type": MANIFEST})
+        mirror.on("GET", f"/v2/app/blobs/{digest(image.config)}", body=documents["config"])
+        mirror.on("GET", f"/v2/app/blobs/{digest(blob)}", body=documents["layer"])
+        mirrored(anyone, mirror, main)
+        name = f"{main.host}/app@{image.digest}"
+        done = anyone.inro("pull", name).ok()
+        assert f"trying without http://{mirror.host}" in done.out + done.err
+        assert blobs(anyone) == {image.digest, digest(image.config), digest(blob)}
+        whole(anyone)
+        anyone.inro("rmi", name).ok()
+
+
+# ---- what is damaged here ----
+
+@pytest.mark.parametrize("damage", ("flipped", "cut", "gone"))
+def test_damaged_blobs_heal(root, registries, damage):
+    reg = registries.start()
+    image = reg.push("app", "1", [gzip.compress(BASE)])
+    name = f"{reg.host}/app:1"
+    root.inro("pull", name).ok()
+    # the tree is gone, so that the blob is read
+    shutil.rmtree(store(root) / "layers" / digest(BASE)[7:])
+    good = {}
+    for word in (image.digest, digest(image.config), image.layers[0]):
+        path = store(root) / "blobs/sha256" / word[7:]
+        good[path] = data = path.read_bytes()
+        if damage == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(data[:-1] + (bytes([data[-1] ^ 1]) if damage == "flipped" else b""))
+    root.inro("pull", name).ok()
+    assert {path: path.read_bytes() for path in good} == good
+    assert (store(root) / "layers" / digest(BASE)[7:] / "fs/etc/base").read_text() == "base"
+    whole(root)
+
+
+# ---- registries that keep others waiting ----
+
+def test_nobody_waits_for_another_registry(root, registries):
+    layer, blob = big_layer(2_000_000)
+    slow, good, go = registries.hostile(), registries.start(), []
+    slow_blob(slow, blob, 1000, lambda: harness.wait_for(lambda: go, 60, "go"))
+    first = root.popen(*root.inro_argv("pull", serve(slow, [layer], [blob])))
+    harness.wait_for(lambda: partial_size(root, blob) > 0, 20, "the beginning")
+    good.push("app", "1", [blob])
+    root.inro("pull", f"{good.host}/app:1", timeout=8).ok()
+    assert layers_of(root) == {digest(layer)} and first.poll() is None
+    go.append(True)
+    assert first.wait(30) == 0
+    whole(root)
+
+
+def test_nobody_waits_for_a_pull_that_hangs(root, registries):
+    layer, blob = big_layer(2_000_000)
+    server, go, seen = registries.hostile(), [], []
+
+    def hold():
+        seen.append(True)
+        if len(seen) == 1:
+            harness.wait_for(lambda: go, 60, "go")
+    slow_blob(server, blob, 1000, hold)
+    name = serve(server, [layer], [blob])
+    first = root.popen(*root.inro_argv("pull", name))
+    harness.wait_for(lambda: partial_size(root, blob) > 0, 20, "the beginning")
+    root.inro("pull", name, timeout=40).ok()
+    assert first.poll() is None and len(seen) == 2
+    go.append(True)
+    assert first.wait(30) == 0
+    whole(root)
 
 
 # ---- power cuts ----
