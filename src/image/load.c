@@ -7,9 +7,9 @@
 
 #include "base/fd.h"
 #include "base/str.h"
-#include "base/strv.h"
 #include "image/layer_run.h"
 #include "image/unpack.h"
+#include "image/verified.h"
 #include "oci/digest.h"
 
 /* inro-layer has looked at the archive: digests become file names only when they are ones. */
@@ -22,6 +22,7 @@ static int archive_check(struct load *ld, struct err *err)
 			continue;
 		return err_fail(err, ERR_CORRUPT, "inro-layer gave no digest for %s", e->name);
 	}
+	load_sort_members(ld);
 	return 0;
 }
 
@@ -73,33 +74,43 @@ static int layers_unpack(struct load *ld, struct err *err)
 
 	for (size_t i = 0; i < ld->n_images; i++)
 		total += ld->images[i].manifest.layers.n;
-	cleanup_free struct unpack_layer *layers = xcalloc(total + 1, sizeof(*layers));
+	ld->layers = xcalloc(total + 1, sizeof(*ld->layers));
 	for (size_t i = 0; i < ld->n_images; i++) {
 		const struct load_image *image = &ld->images[i];
 		for (size_t k = 0; k < image->manifest.layers.n; k++)
-			layers[n++] = (struct unpack_layer){
+			ld->layers[n++] = (struct unpack_layer){
 				.digest = image->manifest.layers.items[k].digest,
 				.diff_id = image->config.rootfs->diff_ids[k],
+				.size = (uint64_t)image->manifest.layers.items[k].size,
 			};
 	}
-	return unpack_layers(ld->store, &ld->staging, layers, n, err);
+	ld->n_layers = unpack_sort(ld->layers, n);
+	return unpack_layers(ld->store, &ld->staging, ld->layers, ld->n_layers, err);
+}
+
+/* Out of staging goes only what was verified since inro-layer has let go of it: blobs that were
+ * unpacked, documents that were read. */
+static int blob_commit(struct load *ld, const char *digest, struct err *err)
+{
+	return store_put_blob(ld->store, ld->staging.fd, digest_hex(digest), digest, err);
 }
 
 static int images_commit(struct load *ld, struct err *err)
 {
-	cleanup_strv char **digests = NULL, **diff_ids = NULL;
+	int r = 0;
 
 	/* Layers before configs before manifests: who sees a manifest sees the rest. */
-	for (size_t i = 0; i < ld->n_images; i++) {
-		const struct load_image *image = &ld->images[i];
-		for (size_t k = 0; k < image->manifest.layers.n; k++)
-			strv_add(&digests, image->manifest.layers.items[k].digest);
-		strv_add(&digests, image->manifest.config->digest);
-		strv_extend(&diff_ids, image->config.rootfs->diff_ids);
-	}
-	for (size_t i = 0; i < ld->n_images; i++)
-		strv_add(&digests, ld->images[i].manifest_digest);
-	return store_commit(ld->store, &ld->staging, digests, diff_ids, err);
+	for (size_t i = 0; r == 0 && i < ld->n_layers; i++)
+		if (ld->layers[i].unpacked)
+			r = store_add_layer(ld->store, &ld->staging, ld->layers[i].diff_id, err);
+	for (size_t i = 0; r == 0 && i < ld->n_layers; i++)
+		if (ld->layers[i].unpacked)
+			r = blob_commit(ld, ld->layers[i].digest, err);
+	for (size_t i = 0; r == 0 && i < ld->n_images; i++)
+		r = blob_commit(ld, ld->images[i].manifest.config->digest, err);
+	for (size_t i = 0; r == 0 && i < ld->n_images; i++)
+		r = blob_commit(ld, ld->images[i].manifest_digest, err);
+	return r;
 }
 
 static int images_report(struct load *ld, struct image_list *ret, struct err *err)
@@ -146,6 +157,8 @@ int image_load(struct image_store *store, int fd, struct image_list *ret, struct
 	for (size_t i = 0; i < ld.n_images; i++)
 		load_image_done(&ld.images[i]);
 	free(ld.images);
+	free(ld.layers);
+	free(ld.members);
 	json_free(&split_result_desc, &ld.archive);
 	staging_done(store, &ld.staging);
 	return r < 0 ? err_wrap(err, r, "loading image") : 0;

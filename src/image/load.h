@@ -19,9 +19,16 @@ struct load {
 	struct image_store *store;
 	struct staging staging;
 	struct split_result archive;
+	const struct split_entry **members; /* of archive, by name */
+	size_t n_members;
 	struct load_image *images;
 	size_t n_images;
+	struct unpack_layer *layers; /* of all images, each once */
+	size_t n_layers;
 };
+
+/* Sorts the members of archive: load_member() finds none before that. */
+void load_sort_members(struct load *ld);
 
 /* The regular member of that name, links followed. NULL: none. */
 const struct split_entry *load_member(const struct load *ld, const char *name);

@@ -11,13 +11,41 @@
 
 #define LINKS_MAX 8
 
+/* Equal names: the last member first, since as with tar that one counts. */
+static int member_compare(const void *a, const void *b)
+{
+	const struct split_entry *x = *(const struct split_entry *const *)a;
+	const struct split_entry *y = *(const struct split_entry *const *)b;
+	int r = strcmp(x->name, y->name);
+
+	return r != 0 ? r : (x < y) - (x > y);
+}
+
+void load_sort_members(struct load *ld)
+{
+	size_t n = ld->archive.entries.n, kept = 0;
+
+	ld->members = xcalloc(n + 1, sizeof(*ld->members));
+	for (size_t i = 0; i < n; i++)
+		ld->members[i] = &ld->archive.entries.items[i];
+	qsort(ld->members, n, sizeof(*ld->members), member_compare);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || !str_eq(ld->members[i]->name, ld->members[kept - 1]->name))
+			ld->members[kept++] = ld->members[i];
+	ld->n_members = kept;
+}
+
+static int name_compare(const void *name, const void *member)
+{
+	return strcmp(name, (*(const struct split_entry *const *)member)->name);
+}
+
 static const struct split_entry *member_entry(const struct load *ld, const char *name)
 {
-	/* As with tar: the last member of a name counts. */
-	for (size_t i = ld->archive.entries.n; i > 0; i--)
-		if (str_eq(ld->archive.entries.items[i - 1].name, name))
-			return &ld->archive.entries.items[i - 1];
-	return NULL;
+	const struct split_entry *const *found =
+	    bsearch(name, ld->members, ld->n_members, sizeof(*ld->members), name_compare);
+
+	return found ? *found : NULL;
 }
 
 /* docker save links equal layers: "<id>/layer.tar" -> "../<id>/layer.tar". */

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/layer_run.h"
+#include "image/verified.h"
 #include "oci/digest.h"
 
 #define JOBS_MAX 32
@@ -157,6 +158,9 @@ static int job_finish(struct unpack *un, struct unpack_job *job, struct err *err
 	int r = layer_unpack_finish(&job->job, &info, err);
 	if (r == 0 && !str_eq(info.digest, layer->digest))
 		r = err_fail(err, ERR_CORRUPT, "it has other content (%s)", info.digest);
+	if (r == 0 && info.input_size != layer->size)
+		r = err_fail(err, ERR_CORRUPT, "it has %llu bytes instead of %llu",
+			     (unsigned long long)info.input_size, (unsigned long long)layer->size);
 	if (r == 0 && !str_eq(info.diff_id, layer->diff_id))
 		r = err_fail(err, ERR_CORRUPT, "it unpacks to %s, the config says %s", info.diff_id,
 			     layer->diff_id);
@@ -188,32 +192,38 @@ static struct unpack_job *job_next(struct unpack *un)
 	return jobs[0];
 }
 
-static bool is_wanted(const struct unpack *un, const struct unpack_layer *layers, size_t i)
+static int layer_compare(const void *a, const void *b)
 {
-	struct apply_result info = { 0 };
+	const struct unpack_layer *x = a, *y = b;
+	int r = strcmp(x->digest, y->digest);
 
-	for (size_t k = 0; k < i; k++)
-		if (str_eq(layers[k].diff_id, layers[i].diff_id) &&
-		    str_eq(layers[k].digest, layers[i].digest))
-			return false;
-	if (!layer_exists(un->store, layers[i].diff_id))
-		return true;
-	if (str_eq(layers[i].digest, layers[i].diff_id))
-		return false;
-	bool known = layer_info(un->store, layers[i].diff_id, &info, NULL) == 0 &&
-		     str_eq(info.digest, layers[i].digest);
-	json_free(&apply_result_desc, &info);
-	return !known;
+	if (r == 0)
+		r = strcmp(x->diff_id, y->diff_id);
+	return r != 0 ? r : (x->size > y->size) - (x->size < y->size);
 }
 
-int unpack_layers(struct image_store *store, const struct staging *st,
-		  const struct unpack_layer *layers, size_t n, struct err *err)
+size_t unpack_sort(struct unpack_layer *layers, size_t n)
+{
+	size_t kept = 0;
+
+	if (n > 0)
+		qsort(layers, n, sizeof(*layers), layer_compare);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || layer_compare(&layers[i], &layers[kept - 1]) != 0)
+			layers[kept++] = layers[i];
+	return kept;
+}
+
+int unpack_layers(struct image_store *store, const struct staging *st, struct unpack_layer *layers,
+		  size_t n, struct err *err)
 {
 	struct unpack un = { .store = store, .st = st, .n_slots = cpu_count() };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (!is_wanted(&un, layers, i))
+		layers[i].unpacked = !layer_is_whole(store, layers[i].diff_id, layers[i].digest,
+						     (int64_t)layers[i].size);
+		if (!layers[i].unpacked)
 			continue;
 		if (un.running == un.n_slots)
 			r = job_finish(&un, job_next(&un), err);

@@ -252,6 +252,38 @@ def test_another_blob_for_a_layer_that_is_there(root):
     assert layers(root) == {sha(BASE)} and "bad:1" not in images(root)
 
 
+def test_a_damaged_blob_heals(root):
+    """Loading brings a good one, wherever the bad one is."""
+    layout = Layout()
+    manifest = layout.image([BASE], "gzip", name="made:7")
+    data = layout.archive(manifest)
+    load(root, data).ok()
+    shutil.rmtree(store(root) / "layers" / sha(BASE)[7:])
+    for digest, content in layout.blobs.items():
+        path = store(root) / "blobs/sha256" / digest[7:]
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    load(root, data).ok()
+    for digest, content in layout.blobs.items():
+        assert (store(root) / "blobs/sha256" / digest[7:]).read_bytes() == content
+    assert layer_tree(root, BASE)[b"etc/name"]["data"] == b"base"
+
+
+def test_many_members_and_many_images(root):
+    """Looking each of them up must not take all of the others."""
+    images_, per_image, junk = 1000, 200, 60000
+    conf = config([BASE] * per_image)
+    docs = [{"Config": "c", "RepoTags": [f"n:{number}"], "Layers": ["l"] * per_image}
+            for number in range(images_)]
+    data = tar(entry("c", conf), entry("l", BASE), entry("manifest.json", json.dumps(docs)),
+               *(entry(f"junk{number}") for number in range(junk)), fmt=tarfile.USTAR_FORMAT)
+    path = root.dir / "image.tar"
+    path.write_bytes(data)
+    before = cpu_time()
+    root.inro("load", "-q", "-i", path, timeout=300).ok()
+    assert cpu_time() - before < 20
+    assert len(images(root)) == images_
+
+
 def test_config_with_another_digest(root):
     name = config([BASE])
     data = replaced(docker_archive([BASE]), sha(name)[7:] + ".json", config([BASE], os="linux "))
@@ -495,6 +527,16 @@ def test_split_leaves_nothing_but_blobs(root, deed):
     inro = taken_over(root, "split", deed.replace("HEX", sha(BASE)[7:]))
     root.run(*inro, "load", input=docker_archive([BASE])).fails("no blob")
     assert_nothing_stays(root)
+
+
+def test_split_cannot_lie_about_a_blob_of_a_layer_that_is_there(root):
+    """The layer is known by another blob, this one is its tar: nobody needs to unpack it to know,
+    but it is not what it says."""
+    load(root, docker_archive([BASE], compress="gzip")).ok()
+    before = blobs(root)
+    inro = taken_over(root, "split", f"open({sha(BASE)[7:]!r}, 'r+').write('lies')")
+    root.run(*inro, "load", input=docker_archive([BASE], tags=["bad:1"])).fails("layer sha256:")
+    assert blobs(root) == before and "bad:1" not in images(root)
 
 
 def test_who_unpacks_cannot_lie_about_digests(root):
