@@ -7,6 +7,7 @@
 #include "base/strv.h"
 #include "cli/access.h"
 #include "cli/cli.h"
+#include "cli/compression.h"
 #include "cli/progress.h"
 #include "engine/manifest.h"
 
@@ -14,6 +15,7 @@ struct manifest_push_options {
 	struct opt_bool all;
 	char *digestfile, *format, *progress;
 	bool insecure, quiet, rm, purge;
+	struct cli_compression compression;
 	struct cli_access access;
 };
 
@@ -27,6 +29,7 @@ static const struct opt opts[] = {
 	  .parse = cli_parse_opt_bool,
 	  .flags = OPT_OPTIONAL_ARG,
 	  .help = "push the members, too (default true; false: the registry has them)" },
+	CLI_COMPRESSION_OPTS(struct manifest_push_options, compression),
 	{ .name = "digestfile",
 	  .kind = OPT_STR,
 	  FIELD(digestfile),
@@ -73,6 +76,8 @@ static int push_list(struct engine *eng, const struct manifest_push_options *o, 
 					.event = progress_push_event };
 	int r = o->format ? push_format_parse(o->format, &options.format, err) : 0;
 
+	if (r == 0)
+		r = cli_compression(&o->compression, &options.convert, err);
 	if (r < 0)
 		return r;
 	if (o->insecure && !options.access.tls_verify.set)

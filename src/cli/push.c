@@ -8,11 +8,13 @@
 #include "base/strv.h"
 #include "cli/access.h"
 #include "cli/cli.h"
+#include "cli/compression.h"
 #include "cli/progress.h"
 
 struct push_cli_options {
 	char *digestfile, *format, *progress;
 	bool all_tags, quiet;
+	struct cli_compression compression;
 	struct cli_access access;
 };
 
@@ -22,6 +24,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct push_cli_options, all_tags),
 	  .help = "push all tags of the repository" },
+	CLI_COMPRESSION_OPTS(struct push_cli_options, compression),
 	{ .name = "digestfile",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct push_cli_options, digestfile),
@@ -58,6 +61,8 @@ static int push_one(struct engine *eng, const struct push_cli_options *o, const 
 	int r;
 
 	r = o->format ? push_format_parse(o->format, &options.format, err) : 0;
+	if (r == 0)
+		r = cli_compression(&o->compression, &options.convert, err);
 	if (r < 0)
 		return r;
 	options.ctx = progress =

@@ -8,7 +8,7 @@
 
 struct save_cli_options {
 	char *output, *format;
-	bool multi, quiet;
+	bool multi, quiet, uncompressed;
 };
 
 static const struct opt opts[] = {
@@ -34,6 +34,10 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct save_cli_options, quiet),
 	  .help = "show no progress" },
+	{ .name = "uncompressed",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct save_cli_options, uncompressed),
+	  .help = "write layers as plain tars; digests change" },
 };
 
 static int open_output(const struct save_cli_options *o, struct save_options *opts_ret,
@@ -59,7 +63,9 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_output struct output out = OUTPUT_INIT;
-	struct save_options save = { .format = SAVE_DOCKER_ARCHIVE };
+	const struct save_cli_options *o = options;
+	struct save_options save = { .format = SAVE_DOCKER_ARCHIVE,
+				     .uncompressed = o->uncompressed };
 
 	int r = open_output(options, &save, &out, err);
 	if (r == 0)

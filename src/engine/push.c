@@ -18,6 +18,7 @@
 struct blob {
 	char *digest, *from;
 	uint64_t size, id;
+	bool here; /* else the registry has it, or nobody */
 };
 
 /* A manifest or list, written once all that it names is there. */
@@ -34,6 +35,7 @@ struct push {
 	struct registry_endpoints endpoints;
 	struct registry_conn conn;
 	int blobs_fd;
+	struct staging staging; /* blobs that were made for this push */
 	struct blob *blobs;
 	struct document *documents; /* in the order of writing, the image's own last */
 	size_t n_blobs, n_documents;
@@ -62,6 +64,7 @@ static void push_done(struct push *p)
 	free(p->blobs);
 	free(p->documents);
 	fd_close(p->blobs_fd);
+	staging_done(&p->eng->store, &p->staging);
 }
 #define cleanup_push CLEANUP(push_done)
 
@@ -117,12 +120,37 @@ static bool is_foreign(const struct oci_descriptor *desc)
 		strstr(desc->media_type, ".foreign."));
 }
 
+/* Layers as other blobs. 1: the manifest has become another. */
+static int convert(struct push *p, struct oci_manifest *manifest, struct err *err)
+{
+	const struct convert_options *options = &p->options->convert;
+	int r = 0;
+
+	if (options->to == CONVERT_NOT)
+		return 0;
+	if (!p->staging.name)
+		r = staging_new(&p->eng->store, &p->staging, err);
+	if (r == 0)
+		r = convert_layers(&p->eng->store, &p->staging, options, manifest, err);
+	return r < 0 ? r : r > 0;
+}
+
 static int add_converted(struct push *p, struct oci_manifest *manifest, size_t *ret,
 			 struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	int r = push_format_convert(manifest, p->options->format, &text, err);
+	enum push_format format = p->options->format;
+	int r = 0;
 
+	/* few know zstd in Docker's words */
+	if (format == PUSH_AS_IT_IS && p->options->convert.to == CONVERT_ZSTD)
+		format = PUSH_OCI;
+	if (format == PUSH_AS_IT_IS)
+		oci_manifest_write(manifest, &text);
+	else
+		r = push_format_convert(manifest, format, &text, err);
+	if (r == 0 && !manifest->media_type)
+		manifest->media_type = xstrdup(OCI_MEDIA_MANIFEST);
 	if (r == 0)
 		*ret = add_text(p, manifest->media_type, &text);
 	return r;
@@ -132,10 +160,13 @@ static int collect_manifest(struct push *p, const char *digest, const char *medi
 			    const struct buf *text, size_t *ret, struct err *err)
 {
 	cleanup_manifest struct oci_manifest manifest = { 0 };
-	int r = oci_manifest_parse(buf_str(text), text->len, &manifest, err);
+	int r = oci_manifest_parse(buf_str(text), text->len, &manifest, err), made;
 
 	if (r < 0)
 		return r;
+	made = convert(p, &manifest, err);
+	if (made < 0)
+		return made;
 	add_blob(p, manifest.config);
 	for (size_t i = 0; i < manifest.layers.n; i++) {
 		const struct oci_descriptor *layer = &manifest.layers.items[i];
@@ -147,7 +178,7 @@ static int collect_manifest(struct push *p, const char *digest, const char *medi
 		else
 			add_blob(p, layer);
 	}
-	if (p->options->format != PUSH_AS_IT_IS)
+	if (made || p->options->format != PUSH_AS_IT_IS)
 		return add_converted(p, &manifest, ret, err);
 	if (manifest.media_type)
 		media_type = manifest.media_type;
@@ -178,7 +209,7 @@ static int check_there(struct push *p, const char *digest, struct err *err)
 static int collect(struct push *p, const char *digest, bool list, const char *media_type, int depth,
 		   size_t *ret, struct err *err);
 
-/* A member of a list, which is described anew when it is written in another format. */
+/* A member of a list. 1: it is written in another form, and so described anew. */
 static int collect_member(struct push *p, struct oci_descriptor *d, int depth, struct err *err)
 {
 	const struct document *doc;
@@ -200,35 +231,49 @@ static int collect_member(struct push *p, struct oci_descriptor *d, int depth, s
 	if (r < 0)
 		return r;
 	doc = &p->documents[i];
-	if (!str_eq(doc->digest, d->digest)) {
-		free(d->digest);
-		free(d->media_type);
-		d->digest = xstrdup(doc->digest);
-		d->media_type = xstrdup(doc->media_type);
-		d->size = (int64_t)doc->size;
+	if (str_eq(doc->digest, d->digest))
+		return 0;
+	free(d->digest);
+	free(d->media_type);
+	d->digest = xstrdup(doc->digest);
+	d->media_type = xstrdup(doc->media_type);
+	d->size = (int64_t)doc->size;
+	return 1;
+}
+
+static int add_list(struct push *p, struct oci_index *index, size_t *ret, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = 0;
+
+	if (p->options->format == PUSH_AS_IT_IS) {
+		oci_index_choose_type(index);
+		oci_index_write(index, &text);
+	} else {
+		r = push_format_convert_list(index, p->options->format, &text, err);
 	}
-	return 0;
+	if (r == 0)
+		*ret = add_text(p, index->media_type, &text);
+	return r;
 }
 
 static int collect_list(struct push *p, const char *digest, const char *media_type,
 			const struct buf *text, int depth, size_t *ret, struct err *err)
 {
 	cleanup_index struct oci_index index = { 0 };
-	cleanup_buf struct buf converted = BUF_INIT;
+	bool changed = p->options->format != PUSH_AS_IT_IS;
 	int r = oci_index_parse(buf_str(text), text->len, &index, err);
 
 	if (r == 0 && depth >= DEPTH_MAX)
 		r = err_fail(err, ERR_LIMIT, "lists nested more than %d deep", DEPTH_MAX);
-	for (size_t i = 0; r == 0 && !p->options->list_alone && i < index.manifests.n; i++)
+	for (size_t i = 0; r >= 0 && !p->options->list_alone && i < index.manifests.n; i++) {
 		r = collect_member(p, &index.manifests.items[i], depth + 1, err);
+		changed = changed || r > 0;
+	}
 	if (r < 0)
 		return r;
-	if (p->options->format != PUSH_AS_IT_IS) {
-		r = push_format_convert_list(&index, p->options->format, &converted, err);
-		if (r == 0)
-			*ret = add_text(p, index.media_type, &converted);
-		return r;
-	}
+	if (changed)
+		return add_list(p, &index, ret, err);
 	if (index.media_type)
 		media_type = index.media_type;
 	*ret = add_document(p, digest, media_type ? media_type : OCI_MEDIA_INDEX, text->len);
@@ -275,8 +320,13 @@ static int find_from(struct push *p, struct blob *b, struct err *err)
 
 static int blob_open(const struct push *p, const char *digest)
 {
-	int fd = openat(p->blobs_fd, digest_hex(digest), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
+	int fd = -1;
 
+	if (p->staging.name)
+		fd = openat(p->staging.fd, digest_hex(digest), flags);
+	if (fd < 0)
+		fd = openat(p->blobs_fd, digest_hex(digest), flags);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -292,6 +342,7 @@ static int blob_send(struct push *p, struct blob *b, struct err *err)
 
 	if (fd < 0 && fd != -ENOENT)
 		return err_errno(err, -fd, "opening blob %s", b->digest);
+	b->here = fd >= 0;
 	r = find_from(p, b, err);
 	if (r < 0)
 		return r;
@@ -332,7 +383,7 @@ static int blob_answer(struct push *p, const struct blob *b, const struct regist
 		event.kind = a->exists ? PUSH_EXISTS : PUSH_PUSHED;
 	event.from = b->from;
 	/* only asked for: the store has no file of it */
-	if (event.kind == PUSH_PUSHED && blob_size(&p->eng->store, b->digest) == 0)
+	if (event.kind == PUSH_PUSHED && !b->here)
 		return err_fail(err, ERR_NOT_FOUND,
 				"blob %s is neither in the store nor in the registry", b->digest);
 	tell(p, &event);
@@ -458,7 +509,8 @@ int push(struct engine *eng, const char *word, const struct reference *to,
 				       .to = to,
 				       .options = options,
 				       .conn = REGISTRY_CONN_INIT,
-				       .blobs_fd = -EBADF };
+				       .blobs_fd = -EBADF,
+				       .staging = STAGING_INIT };
 	cleanup_image_row struct image_row row = { 0 };
 	cleanup_free char *name = reference_format(to);
 	int r;

@@ -9,6 +9,7 @@
 #include "engine/images.h"
 #include "engine/push_format.h"
 #include "engine/registries.h"
+#include "image/convert.h"
 
 enum push_event_kind {
 	PUSH_WAITING,  /* a blob that is to be there: digest, size */
@@ -30,6 +31,7 @@ struct push_options {
 	struct registry_access access;
 	enum push_format format;
 	bool list_alone; /* a list without its members, which the registry has */
+	struct convert_options convert;
 	void (*event)(void *ctx, const struct push_event *event); /* may be NULL */
 	void *ctx;
 };

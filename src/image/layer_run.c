@@ -297,8 +297,13 @@ int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_r
 /* ---- unpack ---- */
 
 static const int stage_targets[LAYER_STAGES] = { LAYER_FD_HASH_IN, LAYER_FD_DECOMPRESS,
-						 LAYER_FD_HASH_OUT };
-enum { STAGE_HASH_IN, STAGE_DECOMPRESS, STAGE_HASH_OUT };
+						 LAYER_FD_HASH_OUT, LAYER_FD_COMPRESS };
+enum { STAGE_HASH_IN, STAGE_DECOMPRESS, STAGE_HASH_OUT, STAGE_COMPRESS };
+
+static bool has_stage(const struct layer_unpack *un, size_t stage)
+{
+	return stage == STAGE_HASH_IN || (stage == STAGE_COMPRESS ? un->compress : !un->plain);
+}
 
 static void stages_close(struct layer_unpack *un)
 {
@@ -306,19 +311,13 @@ static void stages_close(struct layer_unpack *un)
 		un->stage_fds[i] = fd_close(un->stage_fds[i]);
 }
 
-int layer_unpack_start(struct image_store *store, const struct layer_input *in, int dir_fd,
-		       struct layer_unpack *ret, struct err *err)
+/* out_fd: of `convert`; negative: none. */
+static int stages_start(struct image_store *store, const char *const *args,
+			const struct layer_input *in, int dir_fd, int out_fd,
+			struct layer_unpack *ret, struct err *err)
 {
-	cleanup_free char *max_bytes = max_bytes_arg(store);
-	const char *args[] = { "unpack",
-			       max_bytes,
-			       "--max-ratio=" RATIO_MAX,
-			       "--max-entries=" ENTRIES_MAX,
-			       in->plain ? "--plain" : NULL,
-			       NULL };
-	struct layer_unpack un = LAYER_UNPACK_INIT;
-	un.plain = in->plain;
-	struct proc_fd more[LAYER_STAGES + 1];
+	struct layer_unpack un = *ret;
+	struct proc_fd more[LAYER_STAGES + 2];
 	size_t n = 0;
 	int r = 0;
 
@@ -333,11 +332,13 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 	}
 	if (r == 0 && in->partial_fd >= 0)
 		more[n++] = (struct proc_fd){ in->partial_fd, LAYER_FD_PARTIAL };
+	if (r == 0 && out_fd >= 0)
+		more[n++] = (struct proc_fd){ out_fd, LAYER_FD_OUT };
 	const struct layer_start start = {
 		.args = args,
 		.in_fd = in->fd,
 		.dir_fd = dir_fd,
-		.userns = store->rootless,
+		.userns = store->rootless && out_fd < 0,
 		.more = more,
 		.n_more = n,
 	};
@@ -348,6 +349,24 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 	if (r < 0)
 		stages_close(&un);
 	else
+		*ret = un;
+	return r;
+}
+
+int layer_unpack_start(struct image_store *store, const struct layer_input *in, int dir_fd,
+		       struct layer_unpack *ret, struct err *err)
+{
+	cleanup_free char *max_bytes = max_bytes_arg(store);
+	const char *args[] = { "unpack",
+			       max_bytes,
+			       "--max-ratio=" RATIO_MAX,
+			       "--max-entries=" ENTRIES_MAX,
+			       in->plain ? "--plain" : NULL,
+			       NULL };
+	struct layer_unpack un = LAYER_UNPACK_INIT;
+	un.plain = in->plain;
+	int r = stages_start(store, args, in, dir_fd, -EBADF, &un, err);
+	if (r == 0)
 		*ret = un;
 	return r;
 }
@@ -388,12 +407,13 @@ static int apply_answer(struct layer_unpack *un, struct buf *doc, struct err *er
 static int unpack_results(struct layer_unpack *un, struct stage_result results[LAYER_STAGES],
 			  struct buf *doc, struct err *err)
 {
-	size_t n = un->plain ? 1 : LAYER_STAGES;
 	struct err applied = ERR_INIT;
 	bool missing = false;
 	int last = apply_answer(un, doc, &applied), r = 0;
 
-	for (size_t i = 0; r >= 0 && i < n; i++) {
+	for (size_t i = 0; r >= 0 && i < LAYER_STAGES; i++) {
+		if (!has_stage(un, i))
+			continue;
 		r = stage_result(un->stage_fds[i], &results[i], err);
 		missing = missing || r > 0;
 	}
@@ -435,6 +455,45 @@ void layer_unpack_abort(struct layer_unpack *un)
 {
 	layer_abort(&un->job);
 	stages_close(un);
+}
+
+/* ---- convert ---- */
+
+int layer_convert(struct image_store *store, const struct layer_input *in, int dir_fd,
+		  const struct layer_convert *how, struct apply_result *ret_in,
+		  struct convert_result *ret, struct err *err)
+{
+	cleanup_free char *max_bytes = max_bytes_arg(store);
+	cleanup_free char *to = xasprintf("--to=%s", how->to);
+	cleanup_free char *level = xasprintf("--level=%d", how->level);
+	const char *args[] = { "convert",
+			       to,
+			       level,
+			       max_bytes,
+			       "--max-ratio=" RATIO_MAX,
+			       in->plain ? "--plain" : NULL,
+			       NULL };
+	struct stage_result results[LAYER_STAGES] = { 0 };
+	struct layer_unpack un = LAYER_UNPACK_INIT;
+	cleanup_buf struct buf doc = BUF_INIT;
+
+	un.plain = in->plain;
+	un.compress = !str_eq(how->to, "none");
+	int r = stages_start(store, args, in, dir_fd, how->out_fd, &un, err);
+	if (r < 0)
+		return r;
+	r = unpack_results(&un, results, &doc, err);
+	stages_close(&un);
+	if (r == 0)
+		r = json_parse(&convert_result_desc, ret, buf_str(&doc), doc.len,
+			       "answer of " PROGRAM, err);
+	if (r < 0)
+		return r;
+	ret_in->digest = xstrdup(results[STAGE_HASH_IN].digest);
+	ret_in->diff_id = xstrdup(results[STAGE_HASH_OUT].digest);
+	ret_in->input_size = results[STAGE_HASH_IN].bytes;
+	ret_in->tar_size = results[STAGE_HASH_OUT].bytes;
+	return 0;
 }
 
 /* ---- small jobs ---- */

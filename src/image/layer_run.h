@@ -8,7 +8,7 @@
 #include "base/proc.h"
 #include "image/store.h"
 
-#define LAYER_STAGES 3 /* of `unpack`, but for the one that applies */
+#define LAYER_STAGES 4 /* of `unpack` and `convert`, but for the last one */
 
 struct layer_job {
 	struct proc proc;
@@ -46,11 +46,11 @@ int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_r
 struct layer_unpack {
 	struct layer_job job; /* poll job.result_fd: readable at the end, good or bad */
 	int stage_fds[LAYER_STAGES];
-	bool plain;
+	bool plain, compress; /* which stages there are */
 };
 #define LAYER_UNPACK_INIT                                                                          \
 	{                                                                                          \
-		.job = LAYER_JOB_INIT, .stage_fds = { -EBADF, -EBADF, -EBADF }                     \
+		.job = LAYER_JOB_INIT, .stage_fds = { -EBADF, -EBADF, -EBADF, -EBADF }             \
 	}
 struct layer_input {
 	int fd;         /* the blob, or what is still missing of it */
@@ -64,6 +64,17 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 /* Waits for the end. ret's digests and sizes are those of the hashing stages. */
 int layer_unpack_finish(struct layer_unpack *un, struct apply_result *ret, struct err *err);
 void layer_unpack_abort(struct layer_unpack *un);
+
+struct layer_convert {
+	const char *to; /* "gzip", "zstd" or "none" */
+	int level;      /* 0: the default */
+	int out_fd;
+};
+/* Makes another blob of the layer in, whose digests go into ret_in. dir_fd is a directory that it
+ * could write to, but does not. */
+int layer_convert(struct image_store *store, const struct layer_input *in, int dir_fd,
+		  const struct layer_convert *how, struct apply_result *ret_in,
+		  struct convert_result *ret, struct err *err);
 /* Gives the directories paths below dir_fd the owner, mode and times that they have below like_fd,
  * where a rootless process itself may not. *ret_missing: those that like_fd lacks. */
 int layer_own(struct image_store *store, int like_fd, int dir_fd, char *const *paths,

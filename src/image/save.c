@@ -9,7 +9,9 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "image/convert.h"
 #include "image/save_out.h"
+#include "image/sha256.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
 
@@ -34,8 +36,28 @@ struct save {
 	size_t n_blobs, cap_blobs;
 	struct oci_index index;
 	struct docker_archive docker;
-	struct buf manifest; /* the last one that was read */
+	struct buf manifest;    /* the last one that was read */
+	struct staging staging; /* blobs and manifests that were made for the archive */
 };
+
+static int blob_open(const struct save *sv, const char *digest)
+{
+	const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = -1;
+
+	if (sv->staging.name)
+		fd = openat(sv->staging.fd, digest_hex(digest), flags);
+	return fd >= 0 ? fd : openat(sv->blobs_fd, digest_hex(digest), flags);
+}
+
+static bool is_staged(const struct save *sv, const char *digest)
+{
+	cleanup_fd int fd = sv->staging.name ? openat(sv->staging.fd, digest_hex(digest),
+						      O_PATH | O_NOFOLLOW | O_CLOEXEC)
+					     : -EBADF;
+
+	return fd >= 0;
+}
 
 /* ---- what there is to save ---- */
 
@@ -43,7 +65,7 @@ static int add_blob(struct save *sv, const char *digest, int64_t size, struct er
 {
 	if (!digest_valid(digest) || !str_starts(digest, "sha256:"))
 		return err_fail(err, ERR_UNSUPPORTED, "not a sha256 digest: %s", digest);
-	if (!blob_exists(sv->store, digest, size))
+	if (!is_staged(sv, digest) && !blob_exists(sv->store, digest, size))
 		return err_fail(err, ERR_CORRUPT, "blob %s of %" PRId64 " bytes is not in %s",
 				digest, size, sv->store->root);
 	if (sv->n_blobs == sv->cap_blobs) {
@@ -63,17 +85,45 @@ static int read_document(struct save *sv, const char *digest, struct err *err)
 	return r < 0 ? r : add_blob(sv, digest, (int64_t)sv->manifest.len, err);
 }
 
-static int add_manifest(struct save *sv, const char *digest, struct oci_manifest *ret,
-			struct err *err)
+/* The manifest's layers as plain tars, and so another manifest. */
+static int uncompress(struct save *sv, struct oci_manifest *manifest, char **ret_digest,
+		      struct err *err)
 {
-	int r = read_document(sv, digest, err);
+	const struct convert_options options = { .to = CONVERT_PLAIN, .all = true };
+	char digest[SHA256_TEXT_MAX];
+	int r = sv->staging.name ? 0 : staging_new(sv->store, &sv->staging, err);
+
+	if (r == 0)
+		r = convert_layers(sv->store, &sv->staging, &options, manifest, err);
+	if (r <= 0)
+		return r;
+	buf_reset(&sv->manifest);
+	oci_manifest_write(manifest, &sv->manifest);
+	sha256_text(buf_str(&sv->manifest), sv->manifest.len, digest);
+	free(*ret_digest);
+	*ret_digest = xstrdup(digest);
+	return blob_stage(&sv->staging, digest, &sv->manifest, err);
+}
+
+/* *ret_digest: what the archive has it under. Heap; may be NULL. */
+static int add_manifest(struct save *sv, const char *digest, struct oci_manifest *ret,
+			char **ret_digest, struct err *err)
+{
+	cleanup_free char *saved = xstrdup(digest);
+	int r = blob_read(sv->store, digest, &sv->manifest, err);
 
 	if (r == 0)
 		r = oci_manifest_parse(buf_str(&sv->manifest), sv->manifest.len, ret, err);
+	if (r == 0 && sv->opts->uncompressed)
+		r = uncompress(sv, ret, &saved, err);
+	if (r == 0)
+		r = add_blob(sv, saved, (int64_t)sv->manifest.len, err);
 	if (r == 0)
 		r = add_blob(sv, ret->config->digest, ret->config->size, err);
 	for (size_t i = 0; r == 0 && i < ret->layers.n; i++)
 		r = add_blob(sv, ret->layers.items[i].digest, ret->layers.items[i].size, err);
+	if (r == 0 && ret_digest)
+		*ret_digest = take_ptr(saved);
 	return r < 0 ? err_wrap(err, r, "manifest %s", digest) : 0;
 }
 
@@ -86,6 +136,8 @@ static int add_index(struct save *sv, const char *digest, int depth, char **ret_
 	if (depth > DEPTH_MAX)
 		return err_fail(err, ERR_LIMIT, "more than %d indexes inside each other",
 				DEPTH_MAX);
+	if (sv->opts->uncompressed)
+		return err_fail(err, ERR_UNSUPPORTED, "--uncompressed is for single images");
 	int r = read_document(sv, digest, err);
 	if (r == 0)
 		r = oci_index_parse(buf_str(&sv->manifest), sv->manifest.len, &index, err);
@@ -101,13 +153,13 @@ static int add_index(struct save *sv, const char *digest, int depth, char **ret_
 		if (oci_media_kind(desc->media_type) == OCI_IS_INDEX)
 			r = add_index(sv, desc->digest, depth + 1, NULL, err);
 		else
-			r = add_manifest(sv, desc->digest, &manifest, err);
+			r = add_manifest(sv, desc->digest, &manifest, NULL, err);
 	}
 	return r;
 }
 
 /* As docker does it: one entry of index.json for each name. */
-static void add_descriptor(struct save *sv, const struct save_image *image, const char *media_type,
+static void add_descriptor(struct save *sv, const char *digest, const char *media_type,
 			   int64_t size, const char *name)
 {
 	size_t n = sv->index.manifests.n++;
@@ -116,7 +168,7 @@ static void add_descriptor(struct save *sv, const struct save_image *image, cons
 	    xrealloc(sv->index.manifests.items, (n + 1) * sizeof(*sv->index.manifests.items));
 	struct oci_descriptor *desc = &sv->index.manifests.items[n];
 	*desc = (struct oci_descriptor){ .media_type = xstrdup(media_type),
-					 .digest = xstrdup(image->manifest),
+					 .digest = xstrdup(digest),
 					 .size = size };
 	cleanup_reference struct reference ref = { 0 };
 	if (!name || reference_parse(name, &ref, NULL) < 0)
@@ -152,7 +204,7 @@ static void add_docker_entry(struct save *sv, const struct save_image *image,
 static int add_image(struct save *sv, const struct save_image *image, struct err *err)
 {
 	cleanup_manifest struct oci_manifest manifest = { 0 };
-	cleanup_free char *index_type = NULL;
+	cleanup_free char *index_type = NULL, *digest = NULL;
 	const char *type;
 	int64_t size;
 	int r;
@@ -160,17 +212,19 @@ static int add_image(struct save *sv, const struct save_image *image, struct err
 	if (image->list)
 		r = add_index(sv, image->manifest, 0, &index_type, err);
 	else
-		r = add_manifest(sv, image->manifest, &manifest, err);
+		r = add_manifest(sv, image->manifest, &manifest, &digest, err);
 	if (r < 0)
 		return r;
-	size = (int64_t)blob_size(sv->store, image->manifest);
+	if (image->list)
+		digest = xstrdup(image->manifest);
+	size = image->list ? (int64_t)blob_size(sv->store, digest) : (int64_t)sv->manifest.len;
 	type = image->list           ? (index_type ? index_type : OCI_MEDIA_INDEX)
 	       : manifest.media_type ? manifest.media_type
 				     : OCI_MEDIA_MANIFEST;
 	if (!strv_len(image->names))
-		add_descriptor(sv, image, type, size, NULL);
+		add_descriptor(sv, digest, type, size, NULL);
 	for (size_t i = 0; image->names && image->names[i]; i++)
-		add_descriptor(sv, image, type, size, image->names[i]);
+		add_descriptor(sv, digest, type, size, image->names[i]);
 	/* docker's list has images only. */
 	if (!image->list && oci_media_kind(manifest.config->media_type) == OCI_IS_CONFIG)
 		add_docker_entry(sv, image, &manifest);
@@ -196,8 +250,7 @@ static int check_cancelled(const struct save *sv, struct err *err)
 static int write_blob(struct save *sv, const struct save_blob *blob, const char *name,
 		      struct err *err)
 {
-	cleanup_fd int fd =
-	    openat(sv->blobs_fd, digest_hex(blob->digest), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int fd = blob_open(sv, blob->digest);
 
 	if (fd < 0)
 		return err_errno(err, errno, "opening blob %s", blob->digest);
@@ -259,10 +312,12 @@ static int write_docker_dir(struct save *sv, const struct save_image *images, si
 	if (n != 1 || images[0].list)
 		return err_fail(err, ERR_USAGE, "%s holds one image for one platform",
 				save_format_names[SAVE_DOCKER_DIR]);
+	/* the manifest has a name of its own there */
+	const char *skip = sv->index.manifests.items[0].digest;
 	int r = write_words(sv, "version", DIR_VERSION, err);
 	if (r == 0)
 		r = save_out_text(&sv->out, "manifest.json", &sv->manifest, err);
-	return r < 0 ? r : write_blobs(sv, "", images[0].manifest, err);
+	return r < 0 ? r : write_blobs(sv, "", skip, err);
 }
 
 static int save_run(struct save *sv, const struct save_image *images, size_t n, struct err *err)
@@ -287,7 +342,8 @@ int image_save(struct image_store *store, const struct save_image *images, size_
 			   .out = { .fd = out_fd,
 				    .dir = save_format_is_dir(opts->format),
 				    .mtime = opts->mtime },
-			   .blobs_fd = -EBADF };
+			   .blobs_fd = -EBADF,
+			   .staging = STAGING_INIT };
 
 	int r = save_run(&sv, images, n, err);
 	for (size_t i = 0; i < sv.n_blobs; i++)
@@ -298,5 +354,6 @@ int image_save(struct image_store *store, const struct save_image *images, size_
 	buf_done(&sv.manifest);
 	oci_index_done(&sv.index);
 	docker_archive_done(&sv.docker);
+	staging_done(store, &sv.staging);
 	return r < 0 ? err_wrap(err, r, "saving images") : 0;
 }

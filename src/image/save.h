@@ -28,7 +28,8 @@ struct save_image {
 
 struct save_options {
 	enum save_format format;
-	int64_t mtime; /* of all members of an archive */
+	int64_t mtime;     /* of all members of an archive */
+	bool uncompressed; /* layers as plain tars: digests change; not of lists */
 	/* Gives up with -ECANCELED between two blobs when it becomes readable; <= 0: never. */
 	int cancel_fd;
 };

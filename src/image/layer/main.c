@@ -4,6 +4,7 @@
  * (image/layer_run.c), with the fds of layer/result.h:
  *   inro-layer split  [--max-bytes=N]               an outer archive into a staging directory
  *   inro-layer unpack [--userns] [--plain] [...]    a layer into a directory
+ *   inro-layer convert --to=gzip|zstd|none [--level=N] [--plain] [...]  another blob of a layer
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
  *   inro-layer own    --userns                      directories are as they are below stdin's
  *   inro-layer pack   [--userns] [...]              an upper directory as a layer, to stdin
@@ -22,18 +23,22 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/layer/apply.h"
+#include "image/layer/compress.h"
 #include "image/layer/confine.h"
 #include "image/layer/pack.h"
 #include "image/layer/pack_mount.h"
 #include "image/layer/pipeline.h"
 #include "image/layer/split.h"
+#include "image/layer/stage.h"
 #include "image/layer/tar.h"
 
 struct args {
 	bool userns, plain;
 	uint64_t max_bytes, max_entries, max_ratio;
 	const char *name;
-	int tar_fd;                         /* unpack: what the stages before give */
+	int tar_fd;                         /* unpack, convert: what the stages before give */
+	const char *to;                     /* convert: NULL is no compression */
+	uint64_t level;                     /* UINT64_MAX: the default */
 	uint64_t layers, timestamp, newest; /* UINT64_MAX: none */
 	char **exclude;
 	int lower_fd; /* diff: the tree below */
@@ -73,6 +78,25 @@ static int mode_unpack(const struct args *args, int dir, struct buf *out, struct
 		return r;
 	json_write(&apply_result_desc, &result, 0, out);
 	json_free(&apply_result_desc, &result);
+	return 0;
+}
+
+static int mode_convert(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	const struct stage_hash stage = { .ctx = hash_new(),
+					  .partial_fd = -EBADF,
+					  .in_fd = args->tar_fd,
+					  .out_fd = LAYER_FD_OUT };
+	struct stage_result made = { .bytes = 0 };
+	struct convert_result result;
+
+	int r = stage_hash(&stage, &made, err);
+	hash_free(stage.ctx);
+	fd_close(args->tar_fd);
+	if (r < 0)
+		return r;
+	result = (struct convert_result){ .digest = made.digest, .size = made.bytes };
+	json_write(&convert_result_desc, &result, 0, out);
 	return 0;
 }
 
@@ -173,6 +197,7 @@ static const struct mode {
 } modes[] = {
 	{ "split", mode_split, 0, false },
 	{ "unpack", mode_unpack, CONFINE_UNPACK, true },
+	{ "convert", mode_convert, 0, true },
 	{ "remove", mode_remove, CONFINE_UNPACK, false },
 	{ "own", mode_own, CONFINE_UNPACK, false },
 	{ "pack", mode_pack, .reads = true },
@@ -189,7 +214,9 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 		{ "--max-bytes=", &args->max_bytes }, { "--max-entries=", &args->max_entries },
 		{ "--max-ratio=", &args->max_ratio }, { "--layers=", &args->layers },
 		{ "--timestamp=", &args->timestamp }, { "--newest=", &args->newest },
+		{ "--level=", &args->level },
 	};
+	const char *to = str_after(arg, "--to=");
 	const char *excluded = str_after(arg, "--exclude=/");
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
@@ -204,6 +231,10 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 		args->plain = true;
 	else if (str_eq(arg, "--idmap"))
 		args->idmap_fd = LAYER_FD_IDMAP;
+	else if (to && (str_eq(to, "gzip") || str_eq(to, "zstd")))
+		args->to = to;
+	else if (str_eq(to, "none"))
+		args->to = NULL;
 	else if (excluded)
 		strv_add(&args->exclude, excluded - 1);
 	else if (arg[0] != '-' && !args->name)
@@ -243,6 +274,7 @@ static int run(char **argv, struct buf *out, struct err *err)
 			     .max_entries = UINT64_MAX,
 			     .max_ratio = UINT64_MAX,
 			     .layers = UINT64_MAX,
+			     .level = UINT64_MAX,
 			     .timestamp = UINT64_MAX,
 			     .newest = UINT64_MAX,
 			     .lower_fd = -EBADF,
@@ -269,9 +301,14 @@ static int run(char **argv, struct buf *out, struct err *err)
 		r = confine_root(&dir, args.idmap_fd, &apart, err);
 	args.idmap_fd = fd_close(args.idmap_fd);
 	if (r == 0 && mode->stages) {
-		const struct source_limits limits = { args.max_bytes, args.max_ratio };
+		const struct pipeline_options options = {
+			.limits = { args.max_bytes, args.max_ratio },
+			.plain = args.plain,
+			.compress = args.to,
+			.level = args.level <= COMPRESS_ZSTD_MAX ? (int)args.level : 0,
+		};
 
-		args.tar_fd = pipeline_start(&limits, args.plain, err);
+		args.tar_fd = pipeline_start(&options, err);
 		r = args.tar_fd < 0 ? args.tar_fd : 0;
 	}
 	if (r == 0 && mode->reads)

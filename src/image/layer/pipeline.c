@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "image/layer/compress.h"
 #include "image/layer/confine.h"
 #include "image/layer/stage.h"
 #include "sys/clone.h"
@@ -15,7 +16,7 @@
 #define PIPE_SIZE (1 << 20)
 
 struct pipeline {
-	const struct source_limits *limits;
+	const struct pipeline_options *options;
 	struct evp_md_ctx_st *hash; /* made before the fence is up */
 	int partial_fd;
 	int in; /* what the next stage reads */
@@ -23,7 +24,7 @@ struct pipeline {
 
 struct stage {
 	int result_fd;
-	bool in_plain; /* has a place also where nothing is decompressed */
+	enum { ALWAYS, UNLESS_PLAIN, TO_COMPRESS } when;
 	int (*run)(const struct pipeline *pl, int out, struct stage_result *ret, struct err *err);
 };
 
@@ -45,7 +46,7 @@ static int run_hash_in(const struct pipeline *pl, int out, struct stage_result *
 static int run_decompress(const struct pipeline *pl, int out, struct stage_result *ret,
 			  struct err *err)
 {
-	return stage_decompress(pl->in, out, pl->limits, err);
+	return stage_decompress(pl->in, out, &pl->options->limits, err);
 }
 
 static int run_hash_out(const struct pipeline *pl, int out, struct stage_result *ret,
@@ -54,11 +55,24 @@ static int run_hash_out(const struct pipeline *pl, int out, struct stage_result 
 	return run_hash(pl, -EBADF, out, ret, err);
 }
 
+static int run_compress(const struct pipeline *pl, int out, struct stage_result *ret,
+			struct err *err)
+{
+	return stage_compress(pl->in, out, pl->options->compress, pl->options->level, err);
+}
+
 static const struct stage stages[] = {
-	{ LAYER_FD_HASH_IN, true, run_hash_in },
-	{ LAYER_FD_DECOMPRESS, false, run_decompress },
-	{ LAYER_FD_HASH_OUT, false, run_hash_out },
+	{ LAYER_FD_HASH_IN, ALWAYS, run_hash_in },
+	{ LAYER_FD_DECOMPRESS, UNLESS_PLAIN, run_decompress },
+	{ LAYER_FD_HASH_OUT, UNLESS_PLAIN, run_hash_out },
+	{ LAYER_FD_COMPRESS, TO_COMPRESS, run_compress },
 };
+
+static bool is_wanted(const struct stage *stage, const struct pipeline_options *options)
+{
+	return stage->when == ALWAYS || (stage->when == UNLESS_PLAIN && !options->plain) ||
+	       (stage->when == TO_COMPRESS && options->compress);
+}
 
 static _Noreturn void stage_main(const struct pipeline *pl, const struct stage *stage, int out,
 				 pid_t parent)
@@ -109,14 +123,14 @@ static int stage_start(struct pipeline *pl, const struct stage *stage, struct er
 	return 0;
 }
 
-int pipeline_start(const struct source_limits *limits, bool plain, struct err *err)
+int pipeline_start(const struct pipeline_options *options, struct err *err)
 {
-	struct pipeline pl = { .limits = limits, .hash = hash_new(), .in = STDIN_FILENO };
+	struct pipeline pl = { .options = options, .hash = hash_new(), .in = STDIN_FILENO };
 	int r = 0;
 
 	pl.partial_fd = fcntl(LAYER_FD_PARTIAL, F_GETFD) < 0 ? -EBADF : LAYER_FD_PARTIAL;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(stages); i++)
-		if (stages[i].in_plain || !plain)
+		if (is_wanted(&stages[i], options))
 			r = stage_start(&pl, &stages[i], err);
 	hash_free(pl.hash);
 	fd_close(pl.partial_fd);

@@ -26,3 +26,10 @@ static const struct json_field apply_result_fields[] = {
 	JSON_FIELD(struct apply_result, opaque, "opaque", JSON_BOOL),
 };
 const struct json_desc apply_result_desc = JSON_DESC(struct apply_result, apply_result_fields);
+
+static const struct json_field convert_result_fields[] = {
+	JSON_FIELD(struct convert_result, digest, "digest", JSON_STR, .flags = JSON_REQUIRED),
+	JSON_FIELD(struct convert_result, size, "size", JSON_U64),
+};
+const struct json_desc convert_result_desc =
+    JSON_DESC(struct convert_result, convert_result_fields);

@@ -20,6 +20,9 @@ enum {
 	LAYER_FD_HASH_IN = 7,    /* write ends for one struct stage_result, or struct err */
 	LAYER_FD_DECOMPRESS = 8, /* the result says nothing but that it has ended well */
 	LAYER_FD_HASH_OUT = 9,
+	/* convert: as unpack, and */
+	LAYER_FD_COMPRESS = 10, /* as DECOMPRESS */
+	LAYER_FD_OUT = 11,      /* the blob that it makes */
 	LAYER_FD_END,
 	/* pack, diff and export: a user namespace that maps the ids of the directory's files to
 	 * those that the container sees, or none */
@@ -59,3 +62,10 @@ struct apply_result {
 	bool opaque;    /* an opaque mark on the root: nothing below this layer shows */
 };
 extern const struct json_desc apply_result_desc;
+
+/* The blob that was made of a layer. */
+struct convert_result {
+	char *digest;
+	uint64_t size;
+};
+extern const struct json_desc convert_result_desc;
