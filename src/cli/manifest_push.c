@@ -15,6 +15,7 @@ struct manifest_push_options {
 	struct opt_bool all;
 	char *digestfile, *format, *progress;
 	bool insecure, quiet, rm, purge;
+	bool foreign;
 	struct cli_compression compression;
 	struct cli_access access;
 };
@@ -29,6 +30,10 @@ static const struct opt opts[] = {
 	  .parse = cli_parse_opt_bool,
 	  .flags = OPT_OPTIONAL_ARG,
 	  .help = "push the members, too (default true; false: the registry has them)" },
+	{ .name = "allow-nondistributable-artifacts",
+	  .kind = OPT_FLAG,
+	  FIELD(foreign),
+	  .help = "push layers, too, that their owner wants nobody to hand on" },
 	CLI_COMPRESSION_OPTS(struct manifest_push_options, compression),
 	{ .name = "digestfile",
 	  .kind = OPT_STR,
@@ -73,6 +78,7 @@ static int push_list(struct engine *eng, const struct manifest_push_options *o, 
 {
 	struct push_options options = { .access = cli_access(&o->access),
 					.list_alone = o->all.set && !o->all.value,
+					.foreign = o->foreign,
 					.event = progress_push_event };
 	int r = o->format ? push_format_parse(o->format, &options.format, err) : 0;
 

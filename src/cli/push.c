@@ -14,6 +14,7 @@
 struct push_cli_options {
 	char *digestfile, *format, *progress;
 	bool all_tags, quiet;
+	bool foreign;
 	struct cli_compression compression;
 	struct cli_access access;
 };
@@ -24,6 +25,10 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct push_cli_options, all_tags),
 	  .help = "push all tags of the repository" },
+	{ .name = "allow-nondistributable-artifacts",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct push_cli_options, foreign),
+	  .help = "push layers, too, that their owner wants nobody to hand on" },
 	CLI_COMPRESSION_OPTS(struct push_cli_options, compression),
 	{ .name = "digestfile",
 	  .kind = OPT_STR,
@@ -55,6 +60,7 @@ static int push_one(struct engine *eng, const struct push_cli_options *o, const 
 		    const struct reference *to, struct err *err)
 {
 	struct push_options options = { .access = cli_access(&o->access),
+					.foreign = o->foreign,
 					.event = progress_push_event };
 	cleanup_push_result struct push_result result = { 0 };
 	struct progress *progress;

@@ -115,9 +115,7 @@ static size_t add_text(struct push *p, const char *media_type, struct buf *text)
 /* A layer that may not be copied, and says where its owner has it. */
 static bool is_foreign(const struct oci_descriptor *desc)
 {
-	return desc->urls && desc->urls[0] && desc->media_type &&
-	       (strstr(desc->media_type, "nondistributable") ||
-		strstr(desc->media_type, ".foreign."));
+	return desc->urls && desc->urls[0] && oci_media_kind(desc->media_type) == OCI_IS_FOREIGN;
 }
 
 /* Layers as other blobs. 1: the manifest has become another. */
@@ -171,7 +169,7 @@ static int collect_manifest(struct push *p, const char *digest, const char *medi
 	for (size_t i = 0; i < manifest.layers.n; i++) {
 		const struct oci_descriptor *layer = &manifest.layers.items[i];
 
-		if (is_foreign(layer))
+		if (is_foreign(layer) && !p->options->foreign)
 			tell(p, &(struct push_event){ .kind = PUSH_SKIPPED,
 						      .digest = layer->digest,
 						      .size = (uint64_t)layer->size });

@@ -31,6 +31,7 @@ struct push_options {
 	struct registry_access access;
 	enum push_format format;
 	bool list_alone; /* a list without its members, which the registry has */
+	bool foreign;    /* also layers that are not to be handed on */
 	struct convert_options convert;
 	void (*event)(void *ctx, const struct push_event *event); /* may be NULL */
 	void *ctx;

@@ -12,8 +12,8 @@ static const struct {
 	{ OCI_MEDIA_LAYER, DOCKER_MEDIA_LAYER },
 	{ OCI_MEDIA_LAYER_GZIP, DOCKER_MEDIA_LAYER_GZIP },
 	{ OCI_MEDIA_LAYER_ZSTD, DOCKER_MEDIA_LAYER_ZSTD },
-	{ "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-	  "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" },
+	{ OCI_MEDIA_FOREIGN, DOCKER_MEDIA_FOREIGN },
+	{ OCI_MEDIA_FOREIGN_GZIP, DOCKER_MEDIA_FOREIGN_GZIP },
 };
 
 int push_format_parse(const char *word, enum push_format *ret, struct err *err)

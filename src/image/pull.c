@@ -166,7 +166,9 @@ static int manifest_take(struct pull *pl, struct buf *text, const char *digest, 
 							   : "an unknown type");
 	for (size_t i = 0; i < pl->manifest.layers.n; i++) {
 		const struct oci_descriptor *layer = &pl->manifest.layers.items[i];
-		if (oci_media_kind(layer->media_type) != OCI_IS_LAYER)
+		enum oci_media kind = oci_media_kind(layer->media_type);
+
+		if (kind != OCI_IS_LAYER && kind != OCI_IS_FOREIGN)
 			return err_fail(err, ERR_UNSUPPORTED, "layer %s is of type %s",
 					layer->digest,
 					layer->media_type ? layer->media_type : "unknown");

@@ -80,6 +80,7 @@ static int download_start(struct tasks *ts, struct task *t, struct err *err)
 	ask.digest = (char *)t->layer->digest;
 	ask.size = t->layer->size;
 	ask.offset = t->partial.size;
+	ask.urls = ts->pl->manifest.layers.items[t - ts->items].urls;
 	int r = registry_send(ts->pl->req->conn, &ask, out, err);
 	if (r < 0)
 		return r;

@@ -33,6 +33,12 @@
 #define DOCKER_MEDIA_LAYER      "application/vnd.docker.image.rootfs.diff.tar"
 #define DOCKER_MEDIA_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
 #define DOCKER_MEDIA_LAYER_ZSTD "application/vnd.docker.image.rootfs.diff.tar.zstd"
+/* Foreign layers: not to be handed on; their owner has them, and says where. */
+#define OCI_MEDIA_FOREIGN         "application/vnd.oci.image.layer.nondistributable.v1.tar"
+#define OCI_MEDIA_FOREIGN_GZIP    OCI_MEDIA_FOREIGN "+gzip"
+#define OCI_MEDIA_FOREIGN_ZSTD    OCI_MEDIA_FOREIGN "+zstd"
+#define DOCKER_MEDIA_FOREIGN      "application/vnd.docker.image.rootfs.foreign.diff.tar"
+#define DOCKER_MEDIA_FOREIGN_GZIP DOCKER_MEDIA_FOREIGN ".gzip"
 
 /* What a media type stands for, whichever project's word it is. */
 enum oci_media {
@@ -40,7 +46,8 @@ enum oci_media {
 	OCI_IS_INDEX,
 	OCI_IS_MANIFEST,
 	OCI_IS_CONFIG,
-	OCI_IS_LAYER, /* any compression; foreign layers are unknown */
+	OCI_IS_LAYER,   /* any compression */
+	OCI_IS_FOREIGN, /* a foreign layer, any compression */
 };
 enum oci_media oci_media_kind(const char *media_type);
 

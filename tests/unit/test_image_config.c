@@ -462,6 +462,8 @@ static void test_media_kinds(void **state)
 	assert_int_equal(oci_media_kind(DOCKER_MEDIA_INDEX), OCI_IS_INDEX);
 	assert_int_equal(oci_media_kind(DOCKER_MEDIA_MANIFEST), OCI_IS_MANIFEST);
 	assert_int_equal(oci_media_kind(OCI_MEDIA_LAYER_ZSTD), OCI_IS_LAYER);
+	assert_int_equal(oci_media_kind(OCI_MEDIA_FOREIGN_ZSTD), OCI_IS_FOREIGN);
+	assert_int_equal(oci_media_kind(DOCKER_MEDIA_FOREIGN_GZIP), OCI_IS_FOREIGN);
 	assert_int_equal(oci_media_kind("application/json"), OCI_MEDIA_UNKNOWN);
 	assert_int_equal(oci_media_kind(NULL), OCI_MEDIA_UNKNOWN);
 }

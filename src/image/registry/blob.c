@@ -14,10 +14,11 @@ struct blob {
 	uint64_t skip;       /* bytes of this answer that were handed on before */
 	uint64_t end;        /* of the blob, when known */
 	bool known;
-	bool ranged;    /* this try asked for a range */
-	bool no_range;  /* the server's ranges can't be used */
-	bool bad_range; /* found in this try */
-	char *etag;     /* a strong one, of the first answer */
+	bool ranged;     /* this try asked for a range */
+	bool no_range;   /* the server's ranges can't be used */
+	bool bad_range;  /* found in this try */
+	char *etag;      /* a strong one, of the first answer */
+	const char *url; /* of whoever has it instead of the registry, or NULL */
 };
 
 static int wrong_length(struct blob *b, uint64_t says, struct err *err)
@@ -109,8 +110,11 @@ static int blob_try(struct blob *b, struct call *call, struct err *err)
 	b->start = b->pos;
 	b->bad_range = false;
 	b->ranged = b->pos > 0 && !b->no_range;
-	call_init(call, "GET", xasprintf("/v2/%s/blobs/%s", job->ep->repository, job->req.digest));
-	call->scopes = call_scope(job->ep->repository, "pull");
+	call_init(call, "GET",
+		  b->url ? xstrdup(b->url)
+			 : xasprintf("/v2/%s/blobs/%s", job->ep->repository, job->req.digest));
+	if (!b->url)
+		call->scopes = call_scope(job->ep->repository, "pull");
 	call->x.accept = blob_accept;
 	call->x.data = blob_data;
 	call->x.arg = b;
@@ -172,6 +176,28 @@ static int blob_loop(struct blob *b, struct err *err)
 	return r;
 }
 
+/* A foreign layer is where its owner says. The registry's own answer is the better error. */
+static int blob_elsewhere(struct blob *b, int r, struct err *err)
+{
+	char *const *urls = b->job->req.urls;
+
+	for (size_t i = 0; urls && urls[i] && i < REGISTRY_URLS_MAX; i++) {
+		struct err own = ERR_INIT;
+		int again;
+
+		if (strlen(urls[i]) > REGISTRY_URL_MAX || !str_starts(urls[i], "http"))
+			continue;
+		b->url = urls[i];
+		b->no_range = false;
+		free(take_ptr(b->etag));
+		again = blob_loop(b, &own);
+		if (again == 0 || again == -EPIPE)
+			return again;
+		job_notice(b->job, "%s has it not either: %s", urls[i], own.msg);
+	}
+	return r;
+}
+
 int op_blob(struct job *job, struct err *err)
 {
 	const struct registry_request *req = &job->req;
@@ -183,6 +209,8 @@ int op_blob(struct job *job, struct err *err)
 		return err_fail(err, ERR_INVALID, "it has %" PRIu64 " bytes, not %" PRIu64, b.end,
 				b.pos);
 	int r = b.known && b.pos == b.end ? 0 : blob_loop(&b, err);
+	if (r < 0 && job->last && err->kind == ERR_NOT_FOUND)
+		r = blob_elsewhere(&b, r, err);
 	job->answer.done = b.pos;
 	job->answer.size = b.pos;
 	free(b.etag);

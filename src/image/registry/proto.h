@@ -22,6 +22,8 @@
 #define REGISTRY_DOC_MAX   (4u << 20)  /* bytes of a manifest or an index */
 #define REGISTRY_LIST_MAX  (16u << 20) /* bytes of a list that was put together from pages */
 #define REGISTRY_NAMES_MAX 200000u     /* entries of such a list */
+#define REGISTRY_URLS_MAX  8u          /* addresses of one blob; more are left out */
+#define REGISTRY_URL_MAX   4096u       /* bytes; longer ones are left out */
 
 struct registry_auth {
 	char *username, *password; /* both or none */
@@ -46,7 +48,9 @@ enum registry_op {
 	 * NULL), media_type, size. */
 	REGISTRY_MANIFEST,
 	/* fd gets the blob `digest` from byte `offset` on and is closed at its end. size: of the
-	 * whole blob, 0 if not known; then limit bytes at most. */
+	 * whole blob, 0 if not known; then limit bytes at most. urls: addresses (https, but on the
+	 * host of an insecure registry) that are asked, without credentials, when the registry does
+	 * not have it; REGISTRY_URLS_MAX of them. */
 	REGISTRY_BLOB,
 	/* fd: a regular file with the blob `digest` of `size` bytes, from its start. from: another
 	 * repository of the same registry that has it. limit: bytes per chunk, 0: all at once where
@@ -89,6 +93,7 @@ struct registry_request {
 	char *artifact_type;
 	char *text;
 	uint64_t limit; /* 0: the default */
+	char **urls;    /* where else a blob is, see REGISTRY_BLOB */
 };
 extern const struct json_desc registry_request_desc;
 
