@@ -12,8 +12,8 @@ struct globals {
 
 extern const struct cmd cmd_run, cmd_ps, cmd_rm, cmd_images, cmd_import, cmd_load, cmd_rmi,
     cmd_version, cmd_info, cmd_config, cmd_login, cmd_logout, cmd_pull, cmd_push, cmd_search,
-    cmd_save, cmd_diff, cmd_export, cmd_commit, cmd_cleanup, cmd_inspect, cmd_history, cmd_tag,
-    cmd_untag, cmd_unshare;
+    cmd_save, cmd_diff, cmd_export, cmd_commit, cmd_cleanup, cmd_trim, cmd_inspect, cmd_history,
+    cmd_tag, cmd_untag, cmd_unshare;
 /* In groups only. */
 extern const struct cmd cmd_image_exists, cmd_image_inspect, cmd_image_prune, cmd_image_tree,
     cmd_image_mount, cmd_image_unmount, cmd_container_inspect, cmd_system_df, cmd_system_prune,

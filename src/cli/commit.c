@@ -102,9 +102,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	struct container_commit commit;
 
 	int r = fill(o, args, &commit, err);
-	/* Whoever pauses a container must live to let it go on. */
-	if (r == 0 && commit.pause)
-		r = cancel_begin(err);
+	if (r == 0)
+		r = commit.cancel_fd = cancel_begin(err);
 	if (r >= 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)

@@ -221,10 +221,12 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 			  df.containers_reclaimable },
 			{ .type = "Local Volumes" },
 			{ .type = "Build Cache" },
+			{ "Partial Downloads", df.partials.n, df.partials.active, df.partials.size,
+			  df.partials.size - df.partials.active_size },
 		};
 
 		r = add_table(&total_table, o->format, totals, sizeof(totals[0]),
-			      ARRAY_SIZE(totals), &out, err);
+			      ARRAY_SIZE(totals) - !df.partials.n, &out, err);
 	}
 	return r < 0 ? r : cli_print(&out, err);
 }

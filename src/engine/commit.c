@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/commit.h"
 
-#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/changes.h"
 #include "engine/diff.h"
+#include "engine/freeze.h"
+#include "engine/images_trim.h"
 #include "oci/reference.h"
+#include "runtime/cancel.h"
 
 #define INIT_ARGS 2 /* of --init, before the command: spec_process.c */
 
@@ -105,34 +107,16 @@ static void history_done(struct oci_history *history)
 
 /* ---- doing it ---- */
 
-/* 1: it is paused now, by us. */
-static int pause_container(struct engine *eng, const struct record *rec, struct err *err)
-{
-	struct err own = ERR_INIT;
-
-	if (!rec->running)
-		return 0;
-	int r = container_pause(&eng->runtime, rec->id, &own);
-	/* Paused already, or it has just ended. */
-	if (r < 0 && (own.kind == ERR_CONFLICT || own.kind == ERR_NOT_FOUND))
-		return 0;
-	if (r < 0 && err)
-		*err = own;
-	return r < 0 ? r : 1;
-}
-
 static int commit_paused(struct engine *eng, const struct container_tree *ct, bool pause,
 			 const struct commit_options *opts, struct image *ret, struct err *err)
 {
-	struct err own = ERR_INIT;
-	int paused = pause ? pause_container(eng, &ct->rec, err) : 0;
+	struct freeze freeze = FREEZE_INIT;
+	int r = pause ? freeze_begin(eng, &ct->rec, &freeze, err) : 0;
 
-	if (paused < 0)
-		return paused;
-	int r = image_commit(&eng->store, &ct->tree, opts, ret, err);
-	if (paused && container_resume(&eng->runtime, ct->rec.id, &own) < 0)
-		log_warn("%s", own.msg);
-	return r;
+	if (r == 0)
+		r = image_commit(&eng->store, &ct->tree, opts, ret, err);
+	freeze_end(&freeze);
+	return r == -ECANCELED ? cancel_error(opts->cancel_fd, err) : r;
 }
 
 static int commit_tree_as(struct engine *eng, const struct container_commit *opts,
@@ -146,7 +130,8 @@ static int commit_tree_as(struct engine *eng, const struct container_commit *opt
 				      .history = &history,
 				      .docker = opts->docker,
 				      .timestamp = opts->timestamp,
-				      .newest = opts->newest };
+				      .newest = opts->newest,
+				      .cancel_fd = opts->cancel_fd };
 	struct image image = { 0 };
 
 	int r = image_read_config(&eng->store, ct->image.id, &config, err);
@@ -159,7 +144,8 @@ static int commit_tree_as(struct engine *eng, const struct container_commit *opt
 		strv_add(&image.names, name);
 	if (r == 0)
 		r = images_enter(eng, IMAGE_KIND_IMAGE, &image, 1, err);
-	images_added(eng, r == 0 ? &image : NULL, r == 0);
+	/* The container may be removed next: nobody could make it again. */
+	r = images_added_safely(eng, r == 0 ? &image : NULL, r == 0, r, err);
 	if (r == 0)
 		*ret_id = xstrdup(image.id);
 	image_done(&image);
@@ -171,6 +157,7 @@ int container_commit(struct engine *eng, const struct container_commit *opts, ch
 {
 	cleanup_container_tree struct container_tree ct = { 0 };
 	cleanup_free char *name = NULL;
+	int64_t start_ns = time_now_ns();
 	int r = 0;
 
 	if (opts->name)
@@ -183,5 +170,7 @@ int container_commit(struct engine *eng, const struct container_commit *opts, ch
 	if (r < 0)
 		return r;
 	r = commit_tree_as(eng, opts, &ct, name, ret_id, err);
+	if (r == 0)
+		images_keep_budget(eng, start_ns);
 	return r < 0 ? err_wrap(err, r, "committing container %s", ct.rec.name) : 0;
 }

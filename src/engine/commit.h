@@ -13,6 +13,7 @@ struct container_commit {
 	bool docker;          /* Docker's formats in the place of OCI's */
 	int64_t timestamp;    /* seconds: of the image and all files; < 0: now, and theirs */
 	int64_t newest;       /* seconds: of the image, and no file's is later; < 0: none */
+	int cancel_fd;        /* of cancel_begin(); <= 0: none */
 };
 /* *ret_id: heap. */
 int container_commit(struct engine *eng, const struct container_commit *opts, char **ret_id,

@@ -98,8 +98,9 @@ const struct config_setting config_settings[] = {
 	  .initial = "0",
 	  .arg = "BYTES",
 	  .help = "How much images may take on the disk, like \"20g\"; then those that nobody has "
-		  "used for the longest time and no container needs are removed after a pull. 0: "
-		  "no limit." },
+		  "used for the longest time and no container needs are removed in the background "
+		  "when one has been added. What counts is what their files and partial downloads "
+		  "take. Would that not be enough, none is removed. 0: no limit." },
 	{ .section = "transfer",
 	  .key = "parallel",
 	  .kind = CONFIG_COUNT,

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/db.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/util.h"
+#include "base/fd.h"
+#include "base/str.h"
 
 #define BUSY_TIMEOUT_MS 10000
 #define BUSY_PAUSE_MS   2
@@ -200,6 +203,19 @@ void db_rollback(struct db *db)
 {
 	if (!sqlite3_get_autocommit(db->handle))
 		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int db_sync(struct db *db, struct err *err)
+{
+	cleanup_free char *log = xasprintf("%s-wal", db->path);
+	/* SQLite's locks are on its other files: closing this one gives none away. */
+	cleanup_fd int fd = open(log, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fdatasync(fd) < 0)
+		return err_errno(err, errno, "writing %s to the disk", log);
+	return 0;
 }
 
 static int query_va(struct db *db, sqlite3_stmt **ret, struct err *err, const char *sql,

@@ -23,6 +23,9 @@ void db_close(struct db *db); /* NULL is fine */
 int db_begin(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
+/* What was committed is on the disk afterwards: to be called before files go that it no longer
+ * names. */
+int db_sync(struct db *db, struct err *err);
 
 /* A prepared statement with its parameters. types: one letter for each: s string (NULL: null),
  * i int, I int64_t. */

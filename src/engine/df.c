@@ -173,8 +173,11 @@ int engine_df(struct engine *eng, struct engine_df *ret, struct err *err)
 		r = one_number(eng, total, &df.images_size, err);
 	if (r == 0)
 		r = one_number(eng, used, &in_use, err);
+	if (r == 0)
+		r = engine_store(eng, err);
 	if (r < 0)
 		return r;
+	image_partials(&eng->store, &df.partials);
 	df.images_reclaimable = df.images_size > in_use ? df.images_size - in_use : 0;
 	*ret = df;
 	df = (struct engine_df){ 0 };

@@ -23,6 +23,7 @@ struct engine_df {
 	uint64_t images_reclaimable; /* that no container's image has */
 	uint64_t containers_size, containers_reclaimable;
 	size_t images_active, containers_active;
+	struct image_partials partials;
 };
 /* Of what a container has written. */
 uint64_t df_container_size(struct engine *eng, const char *id);

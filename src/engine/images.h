@@ -78,6 +78,10 @@ int images_collect(struct engine *eng, uint64_t *ret_freed, struct err *err);
  * gives the store's lock back, collects when somebody wanted to meanwhile, and has all of it
  * written to the disk. */
 void images_added(struct engine *eng, const struct image *images, size_t n);
+/* The same for what can't be had again: when this returns 0 it is on the disk, the rows, too. r is
+ * what adding them has come to, and is returned unless it is 0. */
+int images_added_safely(struct engine *eng, const struct image *images, size_t n, int r,
+			struct err *err);
 
 /* Loads an archive (docker-archive, oci-archive) from fd and enters what it holds. */
 int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *err);

@@ -7,6 +7,8 @@
 #include "engine/db.h"
 #include "engine/images.h"
 
+#define COLLECT_AGAIN 8 /* times, at most: then the next command does it */
+
 static const char *const content_kinds[] = { "blob", "layer" };
 
 /* ---- rows ---- */
@@ -175,18 +177,19 @@ static int digests_read(struct engine *eng, const char *kind, char ***ret, struc
 	return r;
 }
 
-int images_collect(struct engine *eng, uint64_t *ret_freed, struct err *err)
+/* 1, or 0: somebody else will. */
+static int collect_once(struct engine *eng, uint64_t *freed, struct err *err)
 {
 	cleanup_strv char **blobs = NULL, **layers = NULL;
-	int r;
+	uint64_t now = 0;
 
-	*ret_freed = 0;
-	r = engine_store(eng, err);
-	if (r == 0)
-		r = image_collect_begin(&eng->store, err);
+	int r = image_collect_begin(&eng->store, err);
 	if (r <= 0)
 		return r;
 	r = images_fill_content(eng, err);
+	/* Should the machine go down now, no row may come back whose files have gone. */
+	if (r == 0)
+		r = db_sync(eng->db, err);
 	if (r == 0)
 		r = digests_read(eng, content_kinds[IMAGE_BLOB], &blobs, err);
 	if (r == 0)
@@ -195,20 +198,53 @@ int images_collect(struct engine *eng, uint64_t *ret_freed, struct err *err)
 		image_store_unlock(&eng->store);
 		return r;
 	}
-	r = image_collect(&eng->store, blobs, layers, ret_freed, err);
+	r = image_collect(&eng->store, blobs, layers, &now, err);
+	*freed += now;
+	return r < 0 ? r : 1;
+}
+
+int images_collect(struct engine *eng, uint64_t *ret_freed, struct err *err)
+{
+	int r;
+
+	*ret_freed = 0;
+	r = engine_store(eng, err);
+	if (r == 0)
+		r = collect_once(eng, ret_freed, err);
+	/* Who wanted to meanwhile has seen that the lock was taken. */
+	for (int i = 0; i < COLLECT_AGAIN && r > 0 && image_collect_wanted(&eng->store); i++)
+		r = collect_once(eng, ret_freed, err);
 	log_debug("freed %llu bytes of image data", (unsigned long long)*ret_freed);
-	return r;
+	return r < 0 ? r : 0;
+}
+
+static int added(struct engine *eng, const struct image *images, size_t n, bool wait,
+		 struct err *err)
+{
+	uint64_t freed, bytes = 0;
+	struct err own = ERR_INIT;
+
+	image_store_unlock(&eng->store);
+	if (image_collect_wanted(&eng->store) && images_collect(eng, &freed, &own) < 0)
+		log_warn("%s", own.msg);
+	for (size_t i = 0; i < n; i++)
+		bytes += images[i].size;
+	return image_store_sync(&eng->store, bytes, wait, err);
 }
 
 void images_added(struct engine *eng, const struct image *images, size_t n)
 {
 	struct err err = ERR_INIT;
-	uint64_t freed, added = 0;
 
-	image_store_unlock(&eng->store);
-	if (image_collect_wanted(&eng->store) && images_collect(eng, &freed, &err) < 0)
+	if (added(eng, images, n, false, &err) < 0)
 		log_warn("%s", err.msg);
-	for (size_t i = 0; i < n; i++)
-		added += images[i].size;
-	image_store_sync(&eng->store, added);
+}
+
+int images_added_safely(struct engine *eng, const struct image *images, size_t n, int r,
+			struct err *err)
+{
+	if (r == 0)
+		return added(eng, images, n, true, err);
+	images_added(eng, NULL, 0);
+	return r;
 }

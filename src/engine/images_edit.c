@@ -6,6 +6,7 @@
 #include "base/timeutil.h"
 #include "engine/db.h"
 #include "engine/images.h"
+#include "engine/images_trim.h"
 #include "engine/record.h"
 #include "oci/reference.h"
 
@@ -14,6 +15,7 @@
 int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *err)
 {
 	struct image_list list = { 0 };
+	int64_t start_ns = time_now_ns();
 	int r;
 
 	r = engine_db(eng, err);
@@ -29,6 +31,7 @@ int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *
 		image_list_done(&list);
 		return r;
 	}
+	images_keep_budget(eng, start_ns);
 	*ret = list;
 	return 0;
 }
@@ -38,6 +41,7 @@ int images_import(struct engine *eng, int fd, const struct oci_image_config *con
 {
 	cleanup_free char *full = NULL;
 	struct image image = { 0 };
+	int64_t start_ns = time_now_ns();
 	int r = 0;
 
 	if (name)
@@ -53,9 +57,12 @@ int images_import(struct engine *eng, int fd, const struct oci_image_config *con
 		strv_add(&image.names, full);
 	if (r == 0)
 		r = images_enter(eng, IMAGE_KIND_IMAGE, &image, 1, err);
-	images_added(eng, &image, 1);
-	if (r == 0)
+	/* The tarball may be a pipe, or be removed next. */
+	r = images_added_safely(eng, &image, 1, r, err);
+	if (r == 0) {
 		*ret_id = xstrdup(image.id);
+		images_keep_budget(eng, start_ns);
+	}
 	image_done(&image);
 	return r;
 }

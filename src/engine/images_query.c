@@ -300,5 +300,10 @@ int images_prune(struct engine *eng, bool all, char *const *filters, char ***ret
 		add_lines(lines, ret_lines);
 	}
 	strv_free(c.used);
-	return r == 0 ? images_collect(eng, ret_freed, err) : r;
+	if (r == 0)
+		r = images_collect(eng, ret_freed, err);
+	/* Downloads that were broken off: the next pull would go on with them. */
+	if (r == 0)
+		*ret_freed += image_partials_remove(&eng->store);
+	return r;
 }

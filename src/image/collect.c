@@ -11,6 +11,7 @@
 #include "image/layer_run.h"
 #include "image/partial.h"
 #include "image/store.h"
+#include "image/sync.h"
 #include "oci/digest.h"
 
 /* ---- removing trees ---- */
@@ -48,24 +49,47 @@ int image_remove_tree(struct image_store *store, const char *rel_path, struct er
 /* ---- when ---- */
 
 #define MARKER         "collect"
+#define MARKER_TAKEN   "collect.taken"
 #define PARTIAL_AGE_NS (7 * 24 * 3600 * INT64_C(1000000000))
 
 int image_collect_begin(struct image_store *store, struct err *err)
 {
 	int r = store_lock_exclusive(store, err);
 
-	if (r != 0)
+	if (r < 0)
 		return r;
-	/* Whoever adds images looks for the mark when its lock is gone: is that before it was
-	 * there, then the lock can be had now. */
+	/* Another file than before: who collects just now, and has asked the database already,
+	 * must do it again. */
+	if (r == 0 && unlinkat(store->fd, MARKER, 0) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "replacing %s/" MARKER, store->root);
 	cleanup_fd int fd =
 	    openat(store->fd, MARKER, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(err, errno, "creating %s/" MARKER, store->root);
-	r = store_lock_exclusive(store, err);
+	/* Whoever has the lock looks for the mark when it has given it back: is that before it was
+	 * there, then the lock can be had now. */
+	if (r == 0)
+		r = store_lock_exclusive(store, err);
 	if (r == 0)
 		log_debug("images are being added to %s: what does that will collect", store->root);
+	if (r > 0)
+		store->marker_fd = take_fd(fd);
 	return r;
+}
+
+/* Last of all, so that somebody goes on when this is killed. A mark that another process has made
+ * meanwhile stays. */
+static void marker_remove(struct image_store *store)
+{
+	struct stat ours, found;
+
+	if (renameat(store->fd, MARKER, store->fd, MARKER_TAKEN) < 0 ||
+	    fstatat(store->fd, MARKER_TAKEN, &found, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (fstat(store->marker_fd, &ours) < 0 || ours.st_ino != found.st_ino)
+		fd_close(
+		    openat(store->fd, MARKER, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+	unlinkat(store->fd, MARKER_TAKEN, 0);
 }
 
 bool image_collect_wanted(struct image_store *store)
@@ -103,6 +127,7 @@ static int collect_blob(struct collect *co, int dir, const char *name, struct er
 		co->freed += (uint64_t)st.st_size;
 	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return err_errno(err, errno, "removing blob %s", name);
+	sync_forget(co->store, name);
 	return 0;
 }
 
@@ -119,6 +144,8 @@ static int collect_layer(struct collect *co, int dir, const char *name, struct e
 	json_free(&apply_result_desc, &info);
 	if (renameat(dir, name, co->trash.fd, name) < 0 && errno != ENOENT)
 		return err_errno(err, errno, "removing layer %s", name);
+	cleanup_free char *mark = xasprintf(STAGED_LAYER "%s", name);
+	sync_forget(co->store, mark);
 	return 0;
 }
 
@@ -157,8 +184,6 @@ int image_collect(struct image_store *store, char *const *blobs, char *const *di
 	};
 
 	int r = staging_new(store, &co.trash, err);
-	if (unlinkat(store->fd, MARKER, 0) < 0 && errno != ENOENT)
-		log_debug("removing %s/" MARKER ": %s", store->root, strerror(errno));
 	/* Blobs first: a layer without its blob is unpacked again by the next load, while a
 	 * manifest without its layers would look whole. */
 	if (r == 0)
@@ -166,6 +191,8 @@ int image_collect(struct image_store *store, char *const *blobs, char *const *di
 	if (r == 0)
 		r = collect_dir(&co, "layers", collect_layer, err);
 	co.freed += partial_collect(store, PARTIAL_AGE_NS);
+	if (r == 0)
+		marker_remove(store);
 	/* What lies in the trash is out of everybody's way. */
 	image_store_unlock(store);
 	staging_done(store, &co.trash);

@@ -63,8 +63,12 @@ static int layer_make(struct commit *co, struct err *err)
 	if (r < 0)
 		return r;
 	out = fd_close(out);
-	r = unpack_unknown(co->store, &co->staging, in, blob, &co->layer, err);
+	r = unpack_unknown(co->store, &co->staging, in, blob, co->opts->cancel_fd, &co->layer, err);
 	in = fd_close(in);
+	if (r == -ECANCELED) {
+		layer_abort(&job);
+		return r;
+	}
 	/* When both fail, the writer knows why: a cut archive is what the reader saw. */
 	int packed = layer_finish(&job, &none, &pack_err);
 	if (packed < 0 && (r >= 0 || packed != -EPIPE)) {

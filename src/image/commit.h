@@ -31,6 +31,7 @@ struct commit_options {
 	struct oci_history *history;     /* of the new layer */
 	bool docker;                     /* Docker's media types in the place of OCI's */
 	int64_t timestamp, newest;       /* of the files, in seconds; < 0: not */
+	int cancel_fd;                   /* -ECANCELED when it is readable; <= 0: none */
 };
 /* The upper directory becomes a layer on top of the base image's. */
 int image_commit(struct image_store *store, const struct commit_tree *tree,

@@ -48,18 +48,19 @@ void image_add_content(struct image *image, enum image_content_kind kind, const 
 	};
 }
 
-static void add_descriptor(struct image *image, const struct oci_descriptor *desc)
+/* Of the size that it has: what a descriptor says of one that was not fetched is just words. */
+static void add_blob(struct image_store *store, struct image *image, const char *digest)
 {
-	image_add_content(image, IMAGE_BLOB, desc->digest, (uint64_t)desc->size);
+	image_add_content(image, IMAGE_BLOB, digest, blob_size(store, digest));
 }
 
 static void add_manifest(struct image_store *store, struct image *image, const char *digest,
 			 const struct oci_manifest *manifest)
 {
-	image_add_content(image, IMAGE_BLOB, digest, blob_size(store, digest));
-	add_descriptor(image, manifest->config);
+	add_blob(store, image, digest);
+	add_blob(store, image, manifest->config->digest);
 	for (size_t i = 0; i < manifest->layers.n; i++)
-		add_descriptor(image, &manifest->layers.items[i]);
+		add_blob(store, image, manifest->layers.items[i].digest);
 }
 
 /* Whoever adds an image has seen that the blob unpacks to the layer. */
@@ -125,10 +126,10 @@ int image_read_content(struct image_store *store, const char *manifest_digest, c
 	}
 	if (r < 0)
 		log_warn("manifest of image %s: %s", id, own.msg);
-	image_add_content(ret, IMAGE_BLOB, manifest_digest, blob_size(store, manifest_digest));
-	image_add_content(ret, IMAGE_BLOB, id, blob_size(store, id));
+	add_blob(store, ret, manifest_digest);
+	add_blob(store, ret, id);
 	for (size_t i = 0; i < manifest.layers.n; i++)
-		add_descriptor(ret, &manifest.layers.items[i]);
+		add_blob(store, ret, manifest.layers.items[i].digest);
 	for (size_t i = 0; diff_ids && diff_ids[i]; i++) {
 		struct apply_result info = { 0 };
 		if (digest_valid(diff_ids[i]))

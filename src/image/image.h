@@ -11,15 +11,20 @@
 #include "oci/image.h"
 
 struct image_store {
-	int fd;           /* O_DIRECTORY of the store's root, /var/lib/inro */
-	char *root;       /* its path, for messages and for the "host" image's mask */
-	bool rootless;    /* layers are unpacked in a user namespace, marks are user.overlay.* */
-	int lock_fd;      /* held shared while images are added: keeps image_collect() away */
+	int fd;        /* O_DIRECTORY of the store's root, /var/lib/inro */
+	char *root;    /* its path, for messages and for the "host" image's mask */
+	bool rootless; /* layers are unpacked in a user namespace, marks are user.overlay.* */
+	int lock_fd;   /* held shared while images are added: keeps image_collect() away */
+	int marker_fd; /* of image_collect_begin() */
+	struct {
+		bool known;
+		uint64_t bytes, inodes;
+	} keep;           /* what unpacking leaves free on the disk, see layer_run.c */
 	uint64_t lookups; /* done so far for shims, which have a limit */
 };
-/* Opens the store, made when missing, and removes what an interrupted command left half done. What
- * adds images holds the store's lock until image_store_unlock() or _done(), so call that when the
- * image's record is in the database: until then nothing of it is collected. */
+/* Opens the store, made when missing; what an interrupted command left half done is removed in the
+ * background. What adds images holds the store's lock until image_store_unlock() or _done(), so
+ * call that when the image's record is in the database: until then nothing of it is collected. */
 int image_store_open(const char *root, bool rootless, struct image_store *ret, struct err *err);
 void image_store_unlock(struct image_store *store);
 /* Nothing is collected while the fd that this returns is open somewhere. */
@@ -86,23 +91,34 @@ int image_open_host(struct image_store *store, int **ret_fds, size_t *ret_n, str
  * another one (the store is below "/"); an upper one may. */
 int image_mask_host(struct image_store *store, int upper_fd, struct err *err);
 /* What has been added is in the store, but perhaps not on the disk: writes it there, in the
- * background when that is more than a little. A power cut before it has ended makes these images
- * incomplete, not corrupt. */
-void image_store_sync(struct image_store *store, uint64_t added_bytes);
+ * background when that is more than a little, unless told to wait: what can't be had again must be
+ * there when its command ends. A power cut before it has ended makes these images incomplete, not
+ * corrupt. */
+int image_store_sync(struct image_store *store, uint64_t added_bytes, bool wait, struct err *err);
 
 /* What the image with that manifest, config (id) and layers consists of, added to ret's content.
  * Is the manifest missing or corrupt, then what is known without it, and a warning. */
 int image_read_content(struct image_store *store, const char *manifest_digest, const char *id,
 		       char *const *diff_ids, struct image *ret, struct err *err);
 
-/* Takes the store's lock to collect: 1, or 0 when images are being added just now. Then whoever
- * adds them is to collect, see image_collect_wanted(). */
+/* Takes the store's lock to collect: 1, or 0 when images are being added, or collected, just now.
+ * Then whoever does that is to collect, see image_collect_wanted(). */
 int image_collect_begin(struct image_store *store, struct err *err);
 /* Removes the blobs and layers that are not in these lists, sorted and NULL-terminated, and gives
  * the lock back. */
 int image_collect(struct image_store *store, char *const *blobs, char *const *diff_ids,
 		  uint64_t *ret_freed, struct err *err);
-/* Has somebody found the store locked who wanted to collect? */
+/* Downloads that were broken off, and how many bytes they take. active: being downloaded now. */
+struct image_partials {
+	size_t n, active;
+	uint64_t size, active_size;
+};
+void image_partials(const struct image_store *store, struct image_partials *ret);
+/* Removes those that are not active. Returns the bytes freed. */
+uint64_t image_partials_remove(struct image_store *store);
+
+/* Has somebody found the store locked who wanted to collect, or been killed while collecting? To be
+ * asked again after image_collect(). */
 bool image_collect_wanted(struct image_store *store);
 /* Removes a container's directory tree (upper files may belong to subordinate ids when rootless).
  */

@@ -29,7 +29,7 @@ static int import_layer(struct import *im, int fd, struct err *err)
 
 	if (blob < 0)
 		return err_errno(err, errno, "creating blob");
-	int r = unpack_unknown(im->store, &im->staging, fd, blob, &im->layer, err);
+	int r = unpack_unknown(im->store, &im->staging, fd, blob, -EBADF, &im->layer, err);
 	if (r < 0)
 		return r;
 	im->size = (int64_t)im->layer.input_size;

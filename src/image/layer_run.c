@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -266,26 +267,70 @@ int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err)
 
 /* ---- modes ---- */
 
-/* What fits on the disk, less a little for all others. */
-static char *max_bytes_arg(const struct image_store *store)
+struct room {
+	uint64_t bytes, inodes; /* free; inodes UINT64_MAX: as many as one likes */
+};
+
+/* A little of what is free stays free for all others: a twentieth of what there was when this
+ * process first looked, for all that it unpacks together. */
+static int room_look(struct image_store *store, struct room *ret)
 {
 	struct statvfs st;
 
 	if (fstatvfs(store->fd, &st) < 0)
-		return xstrdup("--max-bytes=1000000000000");
-	uint64_t room = (uint64_t)st.f_bavail * st.f_frsize;
-	return xasprintf("--max-bytes=%" PRIu64, room - room / 20 + 1);
+		return -errno;
+	ret->bytes = (uint64_t)st.f_bavail * st.f_frsize;
+	ret->inodes = st.f_files ? st.f_favail : UINT64_MAX;
+	if (!store->keep.known) {
+		store->keep.known = true;
+		store->keep.bytes = ret->bytes / 20;
+		store->keep.inodes = st.f_files ? ret->inodes / 20 : 0;
+	}
+	return 0;
+}
+
+int layer_room_check(struct image_store *store, uint64_t bytes, struct err *err)
+{
+	struct room room = { 0 };
+
+	if (room_look(store, &room) < 0 ||
+	    (room.bytes > store->keep.bytes && bytes <= room.bytes - store->keep.bytes))
+		return 0;
+	return err_hint(err,
+			err_fail(err, ERR_LIMIT,
+				 "not enough room in %s: %" PRIu64 " bytes are to come, %" PRIu64
+				 " are free",
+				 store->root, bytes, room.bytes),
+			"`inro system df` shows what takes how much");
+}
+
+/* Limits of what one process writes, and, because several do at the same time, of what must be left
+ * of the disk. */
+static void room_args(struct image_store *store, char ***args)
+{
+	struct room room = { 0 };
+
+	strv_add(args, "--max-ratio=" RATIO_MAX);
+	if (room_look(store, &room) < 0) {
+		strv_add(args, "--max-bytes=1000000000000");
+		return;
+	}
+	uint64_t keep = store->keep.bytes;
+	strv_addf(args, "--max-bytes=%" PRIu64, room.bytes > keep ? room.bytes - keep : 1);
+	strv_addf(args, "--keep-bytes=%" PRIu64, keep);
+	strv_addf(args, "--keep-inodes=%" PRIu64, store->keep.inodes);
 }
 
 int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_result *ret,
 		struct err *err)
 {
-	cleanup_free char *max_bytes = max_bytes_arg(store);
-	const char *args[] = { "split", max_bytes, "--max-ratio=" RATIO_MAX, NULL };
+	cleanup_strv char **args = NULL;
 	struct layer_job job;
 	cleanup_buf struct buf doc = BUF_INIT;
 
-	int r = layer_start(store, args, in_fd, dir_fd, false, &job, err);
+	strv_add(&args, "split");
+	room_args(store, &args);
+	int r = layer_start(store, (const char *const *)args, in_fd, dir_fd, false, &job, err);
 	if (r == 0)
 		r = layer_finish(&job, &doc, err);
 	if (r < 0)
@@ -356,16 +401,16 @@ static int stages_start(struct image_store *store, const char *const *args,
 int layer_unpack_start(struct image_store *store, const struct layer_input *in, int dir_fd,
 		       struct layer_unpack *ret, struct err *err)
 {
-	cleanup_free char *max_bytes = max_bytes_arg(store);
-	const char *args[] = { "unpack",
-			       max_bytes,
-			       "--max-ratio=" RATIO_MAX,
-			       "--max-entries=" ENTRIES_MAX,
-			       in->plain ? "--plain" : NULL,
-			       NULL };
 	struct layer_unpack un = LAYER_UNPACK_INIT;
+	cleanup_strv char **args = NULL;
+
+	strv_add(&args, "unpack");
+	strv_add(&args, "--max-entries=" ENTRIES_MAX);
+	if (in->plain)
+		strv_add(&args, "--plain");
+	room_args(store, &args);
 	un.plain = in->plain;
-	int r = stages_start(store, args, in, dir_fd, -EBADF, &un, err);
+	int r = stages_start(store, (const char *const *)args, in, dir_fd, -EBADF, &un, err);
 	if (r == 0)
 		*ret = un;
 	return r;
@@ -451,6 +496,21 @@ int layer_unpack_finish(struct layer_unpack *un, struct apply_result *ret, struc
 	return 0;
 }
 
+int layer_unpack_wait(const struct layer_unpack *un, int cancel_fd, struct err *err)
+{
+	struct pollfd p[] = {
+		{ .fd = un->job.result_fd, .events = POLLIN },
+		{ .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN },
+	};
+
+	if (NO_EINTR(poll(p, ARRAY_SIZE(p), -1)) < 0)
+		return err_errno(err, errno, "waiting for " PROGRAM);
+	if (!p[1].revents)
+		return 0;
+	err_fail(err, ERR_SYSTEM, "interrupted");
+	return -ECANCELED;
+}
+
 void layer_unpack_abort(struct layer_unpack *un)
 {
 	layer_abort(&un->job);
@@ -463,23 +523,20 @@ int layer_convert(struct image_store *store, const struct layer_input *in, int d
 		  const struct layer_convert *how, struct apply_result *ret_in,
 		  struct convert_result *ret, struct err *err)
 {
-	cleanup_free char *max_bytes = max_bytes_arg(store);
-	cleanup_free char *to = xasprintf("--to=%s", how->to);
-	cleanup_free char *level = xasprintf("--level=%d", how->level);
-	const char *args[] = { "convert",
-			       to,
-			       level,
-			       max_bytes,
-			       "--max-ratio=" RATIO_MAX,
-			       in->plain ? "--plain" : NULL,
-			       NULL };
+	cleanup_strv char **args = NULL;
 	struct stage_result results[LAYER_STAGES] = { 0 };
 	struct layer_unpack un = LAYER_UNPACK_INIT;
 	cleanup_buf struct buf doc = BUF_INIT;
 
 	un.plain = in->plain;
 	un.compress = !str_eq(how->to, "none");
-	int r = stages_start(store, args, in, dir_fd, how->out_fd, &un, err);
+	strv_add(&args, "convert");
+	strv_addf(&args, "--to=%s", how->to);
+	strv_addf(&args, "--level=%d", how->level);
+	if (in->plain)
+		strv_add(&args, "--plain");
+	room_args(store, &args);
+	int r = stages_start(store, (const char *const *)args, in, dir_fd, how->out_fd, &un, err);
 	if (r < 0)
 		return r;
 	r = unpack_results(&un, results, &doc, err);
@@ -497,6 +554,25 @@ int layer_convert(struct image_store *store, const struct layer_input *in, int d
 }
 
 /* ---- small jobs ---- */
+
+int layer_usage(struct image_store *store, int dir_fd, struct usage *ret, struct err *err)
+{
+	static const char *const args[] = { "usage", NULL };
+	cleanup_buf struct buf doc = BUF_INIT;
+	struct apply_result found = { 0 };
+	struct layer_job job;
+
+	int r = layer_start(store, args, -EBADF, dir_fd, true, &job, err);
+	if (r == 0)
+		r = layer_finish(&job, &doc, err);
+	if (r == 0)
+		r = json_parse(&apply_result_desc, &found, buf_str(&doc), doc.len,
+			       "answer of " PROGRAM, err);
+	if (r == 0)
+		*ret = (struct usage){ .bytes = found.size, .inodes = found.entries };
+	json_free(&apply_result_desc, &found);
+	return r;
+}
 
 int layer_own(struct image_store *store, int like_fd, int dir_fd, char *const *paths,
 	      char ***ret_missing, struct err *err)

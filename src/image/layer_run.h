@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/proc.h"
+#include "base/usage.h"
 #include "image/store.h"
 
 #define LAYER_STAGES 4 /* of `unpack` and `convert`, but for the last one */
@@ -38,6 +39,11 @@ int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err);
 /* Kills and reaps it. */
 void layer_abort(struct layer_job *job);
 
+/* Is there room on the disk for so many bytes more, and the share that is left to others?
+ * ERR_LIMIT: no. While unpacking inro-layer looks for itself: sizes that a registry gives are just
+ * words. */
+int layer_room_check(struct image_store *store, uint64_t bytes, struct err *err);
+
 /* The modes, as far as the caller needs just one of them at a time. */
 int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_result *ret,
 		struct err *err);
@@ -61,6 +67,9 @@ struct layer_input {
 /* Starts unpacking into the directory dir_fd. */
 int layer_unpack_start(struct image_store *store, const struct layer_input *in, int dir_fd,
 		       struct layer_unpack *ret, struct err *err);
+/* Waits until layer_unpack_finish() has something to read: 0, or -ECANCELED when cancel_fd (<= 0:
+ * none) is readable before that. */
+int layer_unpack_wait(const struct layer_unpack *un, int cancel_fd, struct err *err);
 /* Waits for the end. ret's digests and sizes are those of the hashing stages. */
 int layer_unpack_finish(struct layer_unpack *un, struct apply_result *ret, struct err *err);
 void layer_unpack_abort(struct layer_unpack *un);
@@ -75,6 +84,8 @@ struct layer_convert {
 int layer_convert(struct image_store *store, const struct layer_input *in, int dir_fd,
 		  const struct layer_convert *how, struct apply_result *ret_in,
 		  struct convert_result *ret, struct err *err);
+/* What the tree of the directory takes on the disk, as seen by root of the user namespace. */
+int layer_usage(struct image_store *store, int dir_fd, struct usage *ret, struct err *err);
 /* Gives the directories paths below dir_fd the owner, mode and times that they have below like_fd,
  * where a rootless process itself may not. *ret_missing: those that like_fd lacks. */
 int layer_own(struct image_store *store, int like_fd, int dir_fd, char *const *paths,

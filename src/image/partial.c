@@ -112,32 +112,66 @@ void partial_done(struct partial *pa)
 	free(take_ptr(pa->name));
 }
 
-static uint64_t remove_old(int dir, const char *name, int64_t age_ns)
+struct partial_visit {
+	struct image_partials found;
+	bool remove;
+	int64_t age_ns; /* at least */
+	uint64_t freed;
+};
+
+static void visit_one(int dir, const char *name, struct partial_visit *visit)
 {
 	struct stat st;
 	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_current(dir, name, fd, &st))
-		return 0;
-	if (time_now_ns() - st.st_mtim.tv_sec * INT64_C(1000000000) < age_ns)
-		return 0;
-	return unlinkat(dir, name, 0) == 0 ? (uint64_t)st.st_size : 0;
+	if (fd < 0 || !is_current(dir, name, fd, &st))
+		return;
+	/* For a moment: a pull that comes just now looks again. */
+	bool active = flock(fd, LOCK_EX | LOCK_NB) < 0;
+	uint64_t size = (uint64_t)st.st_blocks * 512;
+	visit->found.n++;
+	visit->found.size += size;
+	visit->found.active += active;
+	visit->found.active_size += active ? size : 0;
+	if (!active && visit->remove && is_current(dir, name, fd, &st) &&
+	    time_now_ns() - st.st_mtim.tv_sec * INT64_C(1000000000) >= visit->age_ns &&
+	    unlinkat(dir, name, 0) == 0)
+		visit->freed += size;
 }
 
-uint64_t partial_collect(struct image_store *store, int64_t age_ns)
+static void visit_all(const struct image_store *store, struct partial_visit *visit)
 {
 	struct dirent *entry;
-	uint64_t freed = 0;
 	int fd = store_open_dir(store, "partial", NULL);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!dir) {
 		fd_close(fd);
-		return 0;
+		return;
 	}
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			freed += remove_old(dirfd(dir), entry->d_name, age_ns);
+			visit_one(dirfd(dir), entry->d_name, visit);
 	closedir(dir);
-	return freed;
+}
+
+uint64_t partial_collect(struct image_store *store, int64_t age_ns)
+{
+	struct partial_visit visit = { .remove = true, .age_ns = age_ns };
+
+	visit_all(store, &visit);
+	return visit.freed;
+}
+
+void image_partials(const struct image_store *store, struct image_partials *ret)
+{
+	struct partial_visit visit = { .remove = false };
+
+	visit_all(store, &visit);
+	*ret = visit.found;
+}
+
+uint64_t image_partials_remove(struct image_store *store)
+{
+	return partial_collect(store, INT64_MIN);
 }

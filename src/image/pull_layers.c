@@ -482,6 +482,22 @@ static void tasks_make(struct tasks *ts)
 	}
 }
 
+/* Has the disk room for all that is to be downloaded? What it unpacks to will be seen. */
+static int room_check(const struct tasks *ts, struct err *err)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ts->n; i++) {
+		const struct pull_layer *l = &ts->layers[i];
+
+		if (l->state != PULL_WAITING || layer_exists(ts->pl->store, l->diff_id) ||
+		    blob_exists(ts->pl->store, l->digest, -1))
+			continue;
+		sum = l->size > UINT64_MAX - sum ? UINT64_MAX : sum + l->size;
+	}
+	return layer_room_check(ts->pl->store, sum, err);
+}
+
 int pull_layers(struct pull *pl, struct err *err)
 {
 	struct tasks ts = { .pl = pl };
@@ -490,7 +506,9 @@ int pull_layers(struct pull *pl, struct err *err)
 	if (ts.at_once > RUNNING_MAX)
 		ts.at_once = RUNNING_MAX;
 	tasks_make(&ts);
-	int r = tasks_run(&ts, err);
+	int r = room_check(&ts, err);
+	if (r == 0)
+		r = tasks_run(&ts, err);
 	for (size_t i = 0; i < ts.n; i++) {
 		struct task *t = &ts.items[i];
 		if (t->running)

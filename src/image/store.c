@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/hex.h"
@@ -13,6 +14,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "image/background.h"
 #include "image/sha256.h"
 #include "image/shim.h"
 #include "image/sync.h"
@@ -39,23 +41,37 @@ int store_open_dir(const struct image_store *store, const char *name, struct err
 	return fd < 0 ? err_errno(err, errno, "opening %s/%s", store->root, name) : fd;
 }
 
-/* Removes the staging directory name unless a process holds it. */
-static void staging_clean(struct image_store *store, int dir, const char *name)
+/* An fd of the staging directory name, locked, unless a process holds it. */
+static int staging_take(int dir, const char *name)
 {
-	struct err err = ERR_INIT;
 	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return;
-	cleanup_free char *path = path_join("staging", name);
-	if (image_remove_tree(store, path, &err) < 0)
-		log_warn("removing %s/%s, left by an interrupted command: %s", store->root, path,
-			 err.msg);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 ? take_fd(fd) : -EBUSY;
 }
 
-static int staging_clean_all(struct image_store *store, struct err *err)
+static bool staging_is_left(struct image_store *store, int dir, const char *name)
+{
+	cleanup_fd int fd = staging_take(dir, name);
+
+	return fd >= 0;
+}
+
+static bool staging_clean(struct image_store *store, int dir, const char *name)
+{
+	cleanup_fd int fd = staging_take(dir, name);
+	cleanup_free char *path = path_join("staging", name);
+
+	if (fd >= 0)
+		image_remove_tree(store, path, NULL);
+	return false;
+}
+
+/* 1 when fn is true of one, with which it ends; 0; or -errno. */
+static int staging_each(struct image_store *store,
+			bool (*fn)(struct image_store *store, int dir, const char *name))
 {
 	struct dirent *entry;
+	int found = 0;
 	int fd = openat(store->fd, "staging", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
@@ -66,16 +82,28 @@ static int staging_clean_all(struct image_store *store, struct err *err)
 		fd_close(fd);
 		return r;
 	}
-	while ((entry = readdir(dir)))
+	while (!found && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			staging_clean(store, dirfd(dir), entry->d_name);
+			found = fn(store, dirfd(dir), entry->d_name);
 	closedir(dir);
-	return 0;
+	return found;
+}
+
+/* What killed commands have left may be large: nobody waits until it is gone. */
+static int staging_clean_all(struct image_store *store)
+{
+	int r = staging_each(store, staging_is_left);
+
+	if (r > 0 && background_start(store) == 0) {
+		staging_each(store, staging_clean);
+		_exit(0);
+	}
+	return r < 0 ? r : 0;
 }
 
 int image_store_open(const char *root, bool rootless, struct image_store *ret, struct err *err)
 {
-	struct image_store store = { .rootless = rootless, .lock_fd = -EBADF };
+	struct image_store store = { .rootless = rootless, .lock_fd = -EBADF, .marker_fd = -EBADF };
 	cleanup_fd int path_fd = path_mkdirs(root, 0700, err);
 
 	if (path_fd < 0)
@@ -86,7 +114,7 @@ int image_store_open(const char *root, bool rootless, struct image_store *ret, s
 	cleanup_free char *copy = xstrdup(root);
 	store.fd = fd;
 	store.root = copy;
-	int r = staging_clean_all(&store, err);
+	int r = staging_clean_all(&store);
 	if (r == -ENOENT)
 		r = store_make_dirs(&store, err);
 	else if (r < 0)
@@ -143,6 +171,7 @@ int image_store_hold(struct image_store *store, struct err *err)
 void image_store_unlock(struct image_store *store)
 {
 	store->lock_fd = fd_close(store->lock_fd);
+	store->marker_fd = fd_close(store->marker_fd);
 }
 
 /* ---- staging ---- */

@@ -4,13 +4,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
-#include "sys/clone.h"
+#include "image/background.h"
 
 #define BOOT_ID_PATH   "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX    64
@@ -69,6 +69,13 @@ bool sync_is_lost(const struct image_store *store, const char *name)
 	return is_lost(store, path, id) && is_lost(store, path, boot_id_read(id));
 }
 
+void sync_forget(const struct image_store *store, const char *name)
+{
+	cleanup_free char *path = xasprintf(MARKS "/%s", name);
+
+	unlinkat(store->fd, path, 0);
+}
+
 /* The marks of this boot. */
 static void marks_list(const struct image_store *store, char ***ret)
 {
@@ -90,48 +97,53 @@ static void marks_list(const struct image_store *store, char ***ret)
 	closedir(dir);
 }
 
-static int marks_finish(struct image_store *store, char *const *paths, struct err *err)
+/* Should the machine go down after this, a mark that came back would say of what is there that it
+ * is not. */
+static int marks_settle(struct image_store *store, struct err *err)
+{
+	cleanup_fd int fd =
+	    openat(store->fd, MARKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	return fd < 0 || fsync(fd) < 0
+		   ? err_errno(err, errno, "writing %s/" MARKS " to the disk", store->root)
+		   : 0;
+}
+
+static int marks_finish(struct image_store *store, char *const *paths, bool settle, struct err *err)
 {
 	if (syncfs(store->fd) < 0)
 		return err_errno(err, errno, "writing to the disk of %s", store->root);
-	for (size_t i = 0; paths[i]; i++)
+	for (size_t i = 0; paths && paths[i]; i++)
 		unlinkat(store->fd, paths[i], 0);
-	return 0;
+	return settle ? marks_settle(store, err) : 0;
 }
 
-/* What holds the terminal, pipes or locks of others must not live on in here. */
-static _Noreturn void background_main(struct image_store *store, char *const *paths)
+int sync_finish(struct image_store *store, enum sync_how how, struct err *err)
 {
-	const int keep[] = { store->fd };
-
-	if (fd_close_from(0, keep, ARRAY_SIZE(keep)) == 0 && setsid() >= 0 &&
-	    fchdir(store->fd) == 0)
-		marks_finish(store, paths, NULL);
-	_exit(0);
-}
-
-int sync_finish(struct image_store *store, bool background, struct err *err)
-{
-	const struct clone_spec spec = { .cgroup_fd = -EBADF };
 	cleanup_strv char **paths = NULL;
-	int pidfd = -EBADF;
 
 	marks_list(store, &paths);
-	if (!paths)
+	if (!paths && how != SYNC_WAIT)
 		return 0;
-	if (!background)
-		return marks_finish(store, paths, err);
-	pid_t pid = clone_process(&spec, &pidfd);
-	if (pid == 0)
-		background_main(store, paths);
-	fd_close(pidfd);
-	return pid < 0 ? marks_finish(store, paths, err) : 0;
+	if (how != SYNC_BACKGROUND)
+		return marks_finish(store, paths, how == SYNC_WAIT, err);
+	pid_t pid = background_start(store);
+	if (pid == 0) {
+		marks_finish(store, paths, true, NULL);
+		_exit(0);
+	}
+	return pid < 0 ? marks_finish(store, paths, false, err) : 0;
 }
 
-void image_store_sync(struct image_store *store, uint64_t added_bytes)
+int image_store_sync(struct image_store *store, uint64_t added_bytes, bool wait, struct err *err)
 {
-	struct err err = ERR_INIT;
+	enum sync_how how = SYNC_SHORT;
 
-	if (sync_finish(store, added_bytes > FOREGROUND_MAX, &err) < 0)
-		log_warn("%s", err.msg);
+	if (wait)
+		how = SYNC_WAIT;
+	else if (added_bytes > FOREGROUND_MAX)
+		how = SYNC_BACKGROUND;
+	return sync_finish(store, how, err);
 }

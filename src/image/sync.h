@@ -16,6 +16,12 @@
 int sync_mark(struct image_store *store, const char *name, struct err *err);
 /* Was it not on the disk when the machine went down? */
 bool sync_is_lost(const struct image_store *store, const char *name);
-/* Writes all back and takes the marks away. background: in a process of its own, which goes on when
- * this one has ended. */
-int sync_finish(struct image_store *store, bool background, struct err *err);
+/* What it was for has gone. */
+void sync_forget(const struct image_store *store, const char *name);
+enum sync_how {
+	SYNC_SHORT,      /* little data: a mark may still come back after a power cut */
+	SYNC_BACKGROUND, /* in a process of its own, which goes on when this one has ended */
+	SYNC_WAIT,       /* all that was done is on the disk afterwards, the database, too */
+};
+/* Writes all back and takes the marks away. */
+int sync_finish(struct image_store *store, enum sync_how how, struct err *err);

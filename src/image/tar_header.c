@@ -136,12 +136,19 @@ static void pax_records(struct buf *out, const struct tar_member *m, const char 
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		binary = binary || (paths[i].value && !is_utf8(paths[i].value));
+	binary = binary || !is_utf8(m->name);
 	if (binary)
 		pax_add(out, "", "hdrcharset", "BINARY", strlen("BINARY"));
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		const char *value = paths[i].value;
 		if (value && (strlen(value) > NAME_LEN || !is_ascii(value)))
 			pax_add(out, "", paths[i].key, value, strlen(value));
+	}
+	if (m->sparse) {
+		pax_number(out, "GNU.sparse.major", 1);
+		pax_number(out, "GNU.sparse.minor", 0);
+		pax_add(out, "", "GNU.sparse.name", m->name, strlen(m->name));
+		pax_number(out, "GNU.sparse.realsize", m->real_size);
 	}
 	if (m->size > SIZE_MAX_OCTAL)
 		pax_number(out, "size", m->size);
@@ -158,8 +165,10 @@ static void pax_records(struct buf *out, const struct tar_member *m, const char 
 
 void tar_header_add(struct buf *out, const struct tar_member *member)
 {
+	/* Who doesn't know the format shall not take the map for the file. */
 	cleanup_free char *name =
-	    xasprintf("%s%s", member->name, member->type == TAR_DIR ? "/" : "");
+	    member->sparse ? xstrdup("GNUSparseFile.0/member")
+			   : xasprintf("%s%s", member->name, member->type == TAR_DIR ? "/" : "");
 	cleanup_buf struct buf records = BUF_INIT;
 
 	pax_records(&records, member, name);

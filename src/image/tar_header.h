@@ -32,7 +32,10 @@ struct tar_member {
 	const char *link; /* target of a link, or NULL */
 	uint32_t mode, uid, gid, major, minor;
 	uint64_t size; /* of the data that follow: TAR_FILE only */
-	int64_t mtime; /* seconds since 1970 */
+	/* GNU tar's sparse format 1.0: the data that follow begin with a map of the file's. */
+	bool sparse;
+	uint64_t real_size; /* of the file, then */
+	int64_t mtime;      /* seconds since 1970 */
 	uint32_t mtime_ns;
 	const struct tar_xattr *xattrs;
 	size_t n_xattrs;

@@ -244,7 +244,7 @@ int unpack_layers(struct image_store *store, const struct staging *st, struct un
 /* ---- a layer to be known by what it unpacks to ---- */
 
 int unpack_unknown(struct image_store *store, const struct staging *st, int in_fd, int blob_fd,
-		   struct apply_result *ret, struct err *err)
+		   int cancel_fd, struct apply_result *ret, struct err *err)
 {
 	const struct layer_input in = { .fd = in_fd, .partial_fd = blob_fd };
 	struct layer_unpack job;
@@ -253,7 +253,12 @@ int unpack_unknown(struct image_store *store, const struct staging *st, int in_f
 	if (dir < 0)
 		return dir;
 	int r = layer_unpack_start(store, &in, dir, &job, err);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	r = layer_unpack_wait(&job, cancel_fd, err);
+	if (r < 0)
+		layer_unpack_abort(&job);
+	else
 		r = layer_unpack_finish(&job, ret, err);
 	if (r < 0)
 		return r;

@@ -18,9 +18,10 @@ size_t unpack_sort(struct unpack_layer *layers, size_t n);
 int unpack_layers(struct image_store *store, const struct staging *st, struct unpack_layer *layers,
 		  size_t n, struct err *err);
 /* Unpacks what comes from in_fd, of which nothing is known, into the staging directory under its
- * diff id, and writes it to the empty file blob_fd. */
+ * diff id, and writes it to the empty file blob_fd. -ECANCELED when cancel_fd (<= 0: none) is
+ * readable before it is done. */
 int unpack_unknown(struct image_store *store, const struct staging *st, int in_fd, int blob_fd,
-		   struct apply_result *ret, struct err *err);
+		   int cancel_fd, struct apply_result *ret, struct err *err);
 
 /* dir/fs in the staging directory, for the tree; returns an fd of it. */
 int unpack_mkdir(const struct staging *st, const char *dir, struct err *err);

@@ -89,6 +89,7 @@ static void test_directories_are_private(void **state)
 static void test_staging_outlives_no_command(void **state)
 {
 	struct fixture *fx = *state;
+	const struct timespec pause = { .tv_nsec = 10000000 };
 	struct image_store again;
 	struct staging ours = STAGING_INIT;
 	struct err err = ERR_INIT;
@@ -102,6 +103,9 @@ static void test_staging_outlives_no_command(void **state)
 	image_store_done(&again);
 	cleanup_free char *path = path_join("staging", ours.name);
 	assert_true(exists(fx, path));
+	/* In the background. */
+	for (int i = 0; i < 500 && exists(fx, "staging/dead"); i++)
+		nanosleep(&pause, NULL);
 	assert_false(exists(fx, "staging/dead"));
 	staging_done(&fx->store, &ours);
 	assert_false(exists(fx, path));

@@ -283,9 +283,9 @@ int confine_reading(int dir_fd, int more_fd, struct err *err)
 	return r < 0 ? err_wrap(err, r, "confining inro-layer") : 0;
 }
 
-int confine_stage(pid_t parent, struct err *err)
+int confine_stage(pid_t parent, uint64_t max_file, struct err *err)
 {
-	int r = confine_limits(UINT64_MAX, err);
+	int r = confine_limits(max_file, err);
 
 	if (r == 0)
 		r = confine_caps(0, true, err);

@@ -27,5 +27,5 @@ int confine(int dir_fd, unsigned int flags, bool apart, uint64_t max_file, struc
  * writes to fds that it has, and makes nothing. */
 int confine_reading(int dir_fd, int more_fd, struct err *err);
 /* The fence around a process that reads and writes the fds that it has: no files, no capabilities,
- * no other calls. It dies with its parent. */
-int confine_stage(pid_t parent, struct err *err);
+ * no other calls. It dies with its parent. max_file: bytes of one file, at most. */
+int confine_stage(pid_t parent, uint64_t max_file, struct err *err);

@@ -7,6 +7,7 @@
  *   inro-layer convert --to=gzip|zstd|none [--level=N] [--plain] [...]  another blob of a layer
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
  *   inro-layer own    --userns                      directories are as they are below stdin's
+ *   inro-layer usage  [--userns]                    what a tree takes on the disk
  *   inro-layer pack   [--userns] [...]              an upper directory as a layer, to stdin
  *   inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers
  *   inro-layer export [--userns] --layers=N         it and the layers as one tree, to stdin
@@ -22,6 +23,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/usage.h"
 #include "image/layer/apply.h"
 #include "image/layer/compress.h"
 #include "image/layer/confine.h"
@@ -34,7 +36,7 @@
 
 struct args {
 	bool userns, plain;
-	uint64_t max_bytes, max_entries, max_ratio;
+	uint64_t max_bytes, max_entries, max_ratio, keep_bytes, keep_inodes;
 	const char *name;
 	int tar_fd;                         /* unpack, convert: what the stages before give */
 	const char *to;                     /* convert: NULL is no compression */
@@ -49,9 +51,18 @@ struct args {
 #define WARNINGS_MAX      20          /* an archive of millions of oddities would fill a log */
 #define OWN_PATHS_MAX     (16u << 20) /* bytes */
 
+static struct source_limits limits_of(const struct args *args, int dir)
+{
+	return (struct source_limits){ .max_bytes = args->max_bytes,
+				       .max_ratio = args->max_ratio,
+				       .keep_bytes = args->keep_bytes,
+				       .keep_inodes = args->keep_inodes,
+				       .keep_fd = dir };
+}
+
 static int mode_split(const struct args *args, int dir, struct buf *out, struct err *err)
 {
-	struct split_limits limits = { .source = { args->max_bytes, args->max_ratio },
+	struct split_limits limits = { .source = limits_of(args, dir),
 				       .max_entries = SPLIT_ENTRIES_MAX };
 	struct split_result result = { 0 };
 
@@ -65,7 +76,7 @@ static int mode_split(const struct args *args, int dir, struct buf *out, struct 
 
 static int mode_unpack(const struct args *args, int dir, struct buf *out, struct err *err)
 {
-	const struct source_limits limits = { args->max_bytes, args->max_ratio };
+	const struct source_limits limits = limits_of(args, dir);
 	struct apply_options opts = { .max_entries = args->max_entries, .userns = args->userns };
 	struct apply_result result = { 0 };
 	struct source *src = source_new(args->tar_fd, &limits, SOURCE_PLAIN);
@@ -105,6 +116,18 @@ static int mode_remove(const struct args *args, int dir, struct buf *out, struct
 	if (!args->name || strchr(args->name, '/') || str_eq(args->name, ".."))
 		return err_fail(err, ERR_USAGE, "remove needs one name");
 	return path_remove_tree(dir, args->name, err);
+}
+
+static int mode_usage(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	struct apply_result result = { 0 };
+	struct usage use = { 0 };
+
+	usage_tree(dir, &use);
+	result.size = use.bytes;
+	result.entries = use.inodes;
+	json_write(&apply_result_desc, &result, 0, out);
+	return 0;
 }
 
 /* One directory as it is below stdin's. -ENOENT: there it is none. */
@@ -200,6 +223,7 @@ static const struct mode {
 	{ "convert", mode_convert, 0, true },
 	{ "remove", mode_remove, CONFINE_UNPACK, false },
 	{ "own", mode_own, CONFINE_UNPACK, false },
+	{ "usage", mode_usage, .reads = true },
 	{ "pack", mode_pack, .reads = true },
 	{ "diff", mode_diff, .reads = true, .mount = MOUNT_LOWER },
 	{ "export", mode_export, .reads = true, .mount = MOUNT_TREE },
@@ -211,10 +235,15 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 		const char *prefix;
 		uint64_t *value;
 	} numbers[] = {
-		{ "--max-bytes=", &args->max_bytes }, { "--max-entries=", &args->max_entries },
-		{ "--max-ratio=", &args->max_ratio }, { "--layers=", &args->layers },
-		{ "--timestamp=", &args->timestamp }, { "--newest=", &args->newest },
+		{ "--max-bytes=", &args->max_bytes },
+		{ "--max-entries=", &args->max_entries },
+		{ "--max-ratio=", &args->max_ratio },
+		{ "--layers=", &args->layers },
+		{ "--timestamp=", &args->timestamp },
+		{ "--newest=", &args->newest },
 		{ "--level=", &args->level },
+		{ "--keep-bytes=", &args->keep_bytes },
+		{ "--keep-inodes=", &args->keep_inodes },
 	};
 	const char *to = str_after(arg, "--to=");
 	const char *excluded = str_after(arg, "--exclude=/");
@@ -302,7 +331,7 @@ static int run(char **argv, struct buf *out, struct err *err)
 	args.idmap_fd = fd_close(args.idmap_fd);
 	if (r == 0 && mode->stages) {
 		const struct pipeline_options options = {
-			.limits = { args.max_bytes, args.max_ratio },
+			.limits = { .max_bytes = args.max_bytes, .max_ratio = args.max_ratio },
 			.plain = args.plain,
 			.compress = args.to,
 			.level = args.level <= COMPRESS_ZSTD_MAX ? (int)args.level : 0,

@@ -80,6 +80,7 @@ static int file_fill(struct apply *ap, int fd, int64_t size, struct err *err)
 		if (r < 0)
 			return err_errno(err, -r, "writing");
 		end = offset + (int64_t)len;
+		ap->size += len;
 	}
 	if (r == 0 && end < size && ftruncate(fd, size) < 0)
 		return err_errno(err, errno, "extending to %" PRId64 " bytes", size);
@@ -96,7 +97,6 @@ static int make_file(struct apply *ap, const struct member *m, struct err *err)
 	int r = file_fill(ap, fd, size, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s", m->path);
-	ap->size += (uint64_t)size;
 	struct meta_target t = { .fd = fd, .path = m->path, .userns = ap->opts->userns };
 	return meta_apply(&t, m->entry, err);
 }

@@ -11,6 +11,7 @@
 #include "base/strv.h"
 #include "image/layer/pack_entry.h"
 #include "image/layer/pack_out.h"
+#include "image/layer/pack_sparse.h"
 
 #define WHITEOUT "wh."
 #define OPAQUE   ".wh..wh..opq"
@@ -115,12 +116,14 @@ static int mark_write(struct pack *pk, const struct stat *st, const char *dir, c
 }
 
 /* Exactly size bytes, whatever a process does to the file meanwhile. */
-static int data_write(struct pack *pk, int fd, uint64_t size, const char *path, struct err *err)
+static int data_write(struct pack *pk, int fd, uint64_t offset, uint64_t size, const char *path,
+		      struct err *err)
 {
-	static const char zeros[TAR_BLOCK];
 	uint64_t left = size;
 	int r = 0;
 
+	if (lseek(fd, (off_t)offset, SEEK_SET) < 0)
+		return err_errno(err, errno, "reading /%s", path);
 	while (left > 0 && r == 0) {
 		size_t want = left < CHUNK ? (size_t)left : CHUNK;
 		ssize_t n = io_read(fd, pk->chunk, want);
@@ -130,7 +133,46 @@ static int data_write(struct pack *pk, int fd, uint64_t size, const char *path, 
 		r = pack_out_add(pk->out, pk->chunk, want, err);
 		left -= want;
 	}
-	return r < 0 ? r : pack_out_add(pk->out, zeros, tar_padding(size), err);
+	return r;
+}
+
+static int padding_write(struct pack *pk, uint64_t size, struct err *err)
+{
+	static const char zeros[TAR_BLOCK];
+
+	return pack_out_add(pk->out, zeros, tar_padding(size), err);
+}
+
+static int sparse_write(struct pack *pk, int fd, struct tar_member *member,
+			const struct sparse_map *map, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	sparse_map_text(map, &text);
+	member->sparse = true;
+	member->real_size = member->size;
+	member->size = text.len + map->data;
+	int r = head_write(pk, member, err);
+	if (r == 0)
+		r = pack_out_add(pk->out, text.data, text.len, err);
+	for (size_t i = 0; r == 0 && i < map->n; i++)
+		r = data_write(pk, fd, map->parts[i].offset, map->parts[i].len, member->name, err);
+	return r < 0 ? r : padding_write(pk, member->size, err);
+}
+
+static int content_write(struct pack *pk, int fd, struct tar_member *member, struct err *err)
+{
+	cleanup_sparse_map struct sparse_map map = { 0 };
+
+	int r = sparse_map_read(fd, member->size, &map, err);
+	if (r < 0)
+		return err_wrap(err, r, "/%s", member->name);
+	if (r > 0)
+		return sparse_write(pk, fd, member, &map, err);
+	r = head_write(pk, member, err);
+	if (r == 0)
+		r = data_write(pk, fd, 0, member->size, member->name, err);
+	return r < 0 ? r : padding_write(pk, member->size, err);
 }
 
 static int file_write(struct pack *pk, int dir_fd, const char *name, struct tar_member *member,
@@ -155,8 +197,7 @@ static int file_write(struct pack *pk, int dir_fd, const char *name, struct tar_
 		return head_write(pk, member, err);
 	}
 	member->size = (uint64_t)st.st_size;
-	int r = head_write(pk, member, err);
-	return r < 0 ? r : data_write(pk, fd, member->size, member->name, err);
+	return content_write(pk, fd, member, err);
 }
 
 static int symlink_write(struct pack *pk, int dir_fd, const char *name, struct tar_member *member,

@@ -2,6 +2,7 @@
 #include "image/layer/pipeline.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,6 +75,17 @@ static bool is_wanted(const struct stage *stage, const struct pipeline_options *
 	       (stage->when == TO_COMPRESS && options->compress);
 }
 
+/* What may be written to the partial file is what there is room for, behind what it has. */
+static uint64_t max_file(const struct pipeline *pl)
+{
+	uint64_t max = pl->options->limits.max_bytes;
+	struct stat st;
+
+	if (pl->partial_fd < 0 || fstat(pl->partial_fd, &st) < 0)
+		return max;
+	return max > UINT64_MAX - (uint64_t)st.st_size ? max : max + (uint64_t)st.st_size;
+}
+
 static _Noreturn void stage_main(const struct pipeline *pl, const struct stage *stage, int out,
 				 pid_t parent)
 {
@@ -86,7 +98,7 @@ static _Noreturn void stage_main(const struct pipeline *pl, const struct stage *
 	if (r < 0)
 		err_errno(&err, -r, "closing file descriptors");
 	if (r == 0)
-		r = confine_stage(parent, &err);
+		r = confine_stage(parent, max_file(pl), &err);
 	if (r == 0)
 		r = stage->run(pl, out, &result, &err);
 	/* It is the next one that has something to say. */

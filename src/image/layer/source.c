@@ -5,6 +5,7 @@
 #include <isa-l/igzip_lib.h>
 #include <lzma.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -12,6 +13,7 @@
 #define OUT_SIZE     (256u << 10)
 #define RATIO_FREE   (256u << 20)
 #define XZ_MEM_LIMIT (192u << 20)
+#define KEEP_STEP    (256u << 10) /* bytes between two looks at the disk */
 
 struct source;
 /* Decompresses from in[in_pos, in_len) into out. Returns bytes made, 0 when it needs input or has
@@ -36,7 +38,7 @@ struct source {
 	struct inflate_state *gzip;
 	ZSTD_DStream *zstd;
 	lzma_stream xz;
-	uint64_t in_bytes, out_bytes;
+	uint64_t in_bytes, out_bytes, kept_at;
 	int failed; /* -errno of err */
 	struct err err;
 };
@@ -208,9 +210,37 @@ static int codec_choose(struct source *src)
 	return src->codec->start ? src->codec->start(src) : 0;
 }
 
+static int keep_check(struct source *src)
+{
+	const struct source_limits *lim = &src->limits;
+	struct statfs st;
+
+	src->kept_at = src->out_bytes;
+	if (fstatfs(lim->keep_fd, &st) < 0)
+		return err_errno(&src->err, errno, "asking for room on the disk");
+	uint64_t bytes = (uint64_t)st.f_bavail * (uint64_t)st.f_frsize;
+	if (bytes < lim->keep_bytes)
+		return err_fail(&src->err, ERR_LIMIT,
+				"the disk is nearly full: less than %" PRIu64
+				" bytes would be left for others",
+				lim->keep_bytes);
+	if (lim->keep_inodes && st.f_ffree < lim->keep_inodes)
+		return err_fail(&src->err, ERR_LIMIT,
+				"the disk is nearly full: less than %" PRIu64
+				" inodes would be left for others",
+				lim->keep_inodes);
+	return 0;
+}
+
 static int limits_check(struct source *src)
 {
 	const struct source_limits *lim = &src->limits;
+
+	if (lim->keep_bytes && src->out_bytes - src->kept_at >= KEEP_STEP) {
+		int r = keep_check(src);
+		if (r < 0)
+			return r;
+	}
 
 	if (src->out_bytes > lim->max_bytes)
 		return err_fail(&src->err, ERR_LIMIT,

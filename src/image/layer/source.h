@@ -10,6 +10,10 @@
 struct source_limits {
 	uint64_t max_bytes; /* after decompression */
 	uint64_t max_ratio; /* of decompressed to compressed, once over 256 MiB */
+	/* What must be left free on the disk of the directory keep_fd while this one is read:
+	 * others write to it at the same time. 0: no matter. */
+	uint64_t keep_bytes, keep_inodes;
+	int keep_fd;
 };
 enum { SOURCE_PLAIN = 1 << 0 /* decompressed already, whatever the first bytes are */ };
 
