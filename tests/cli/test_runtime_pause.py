@@ -223,7 +223,7 @@ def test_pause_beside_kill_all(root):
     start(root.bundle("sh", "-c", "trap : USR1; while :; do sleep 0.05; done"))
     report = root.dir / "report"
     for n in range(1, 40):
-        with root.popen(root.program("tests/faults/killat"), "-d", 300, "-p", "freez", "-o", report,
+        with root.popen(root.program("tests/faults/killat"), "-d", 300, "-p", "freeze", "-o", report,
                         n, "--", *root.runtime_argv("kill", "--all", "c1", "USR1")) as kill:
             time.sleep(0.15)
             root.runtime("pause", "c1").ok()
