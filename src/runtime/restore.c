@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "runtime/cgroup.h"
+#include "runtime/child_end.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
 #include "runtime/prepare.h"
@@ -233,15 +234,17 @@ static void undo(struct restoration *r)
 	if (r->init.pidfd >= 0)
 		pidfd_kill(r->init.pidfd, SIGKILL);
 	criu_end(&r->criu, false, NULL);
-	if (r->init.pidfd >= 0)
-		pidfd_wait(r->init.pidfd, NULL);
-	r->init.pidfd = fd_close(r->init.pidfd);
+	if (r->pid_file_made)
+		unlink(r->create->pid_file);
+	if (!child_end(&r->init, &r->cg, true)) {
+		log_warn("container %s stays: delete it with delete --force when its process ends",
+			 r->create->id);
+		return;
+	}
 	if (r->cgroup_made && cgroup_delete(&r->cg, &err) < 0)
 		log_warn("%s", err.msg);
 	if (rdt_undo(&r->st.rdt, &err) < 0)
 		log_warn("%s", err.msg);
-	if (r->pid_file_made)
-		unlink(r->create->pid_file);
 	if (r->dir_made && state_dir_remove(r->rt, r->create->id, &err) < 0)
 		log_warn("%s", err.msg);
 	if (r->hooks_ran)
@@ -253,6 +256,7 @@ static void done(struct restoration *r)
 {
 	for (size_t i = 0; i < r->child.n_ns; i++)
 		fd_close(r->child.ns_fds[i]);
+	fd_close(r->init.pidfd);
 	fd_close(r->console.sock);
 	fd_close(r->dir);
 	criu_dirs_done(&r->dirs);
