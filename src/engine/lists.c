@@ -119,6 +119,11 @@ static int write_row(struct engine *eng, const struct list *list, const struct i
 		    image_kind_names[IMAGE_KIND_LIST]);
 	if (r >= 0)
 		r = db_exec(eng->db, err, "DELETE FROM content WHERE image = ?", "s", list->row.id);
+	/* no registry has it yet as it is now */
+	if (r >= 0)
+		r = db_exec(eng->db, err,
+			    "DELETE FROM image_digests WHERE image = ? AND digest <> ?", "ss",
+			    list->row.id, image->manifest_digest);
 	for (size_t i = 0; r >= 0 && i < image->n_content; i++)
 		r = db_exec(eng->db, err,
 			    "INSERT INTO content (image, kind, digest, size)"

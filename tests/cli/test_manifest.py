@@ -126,8 +126,12 @@ def test_id_and_names_stay(anyone, two):
     assert lid != other  # though both are empty
     anyone.inro("tag", "both", "same").ok()
     assert manifest(anyone, "add", lid, "app:here").ok().out.strip() == lid
+    assert list(members(anyone, "same")) == [two[0]]
     assert manifest(anyone, "add", "same", "app:there").ok().out.strip() == lid
-    assert list(members(anyone, "both")) == list(two)
+    anyone.inro("rmi", "other").ok()  # collects what no list is any more
+    other = manifest(anyone, "create", "other").ok().out.strip()
+    for name in ("both", "same", lid):
+        assert list(members(anyone, name)) == list(two)
     assert members(anyone, "other") == {}
 
 
@@ -247,6 +251,22 @@ def test_push(anyone, registries, two):
     quiet = manifest(anyone, "push", "-q", "--rm", *certs, "both", f"{reg.host}/team/both:2").ok()
     assert quiet.out.strip() == digest(raw.encode()) and not quiet.err
     assert manifest(anyone, "exists", "both").code == 1
+
+
+def test_changed_after_a_push(anyone, registries, two):
+    """What a registry has is another list then."""
+    reg = registries.start()
+    name = f"{reg.host}/both:1"
+    manifest(anyone, "create", name, "app:here").ok()
+    old = manifest(anyone, "push", "-q", name).ok().out.strip()
+    info = json.loads(anyone.inro("inspect", name).ok().out)[0]
+    assert info["RepoDigests"] == [f"{reg.host}/both@{old}"]
+    manifest(anyone, "add", name, "app:there").ok()
+    info = json.loads(anyone.inro("inspect", name).ok().out)[0]
+    assert not info["RepoDigests"] and info["Digest"] != old
+    new = manifest(anyone, "push", "-q", name).ok().out.strip()
+    assert new == info["Digest"]
+    assert list(members(anyone, f"{reg.host}/both@{old}")) == [two[0]]  # the registry's
 
 
 def test_push_to_where_the_name_says(anyone, registries, two):
