@@ -44,6 +44,16 @@ static const char *const migrations[] = {
 	" image TEXT NOT NULL REFERENCES images(id), kind TEXT NOT NULL, digest TEXT NOT NULL,"
 	" size INTEGER NOT NULL, PRIMARY KEY (image, kind, digest)) WITHOUT ROWID;"
 	"CREATE INDEX content_digest ON content(kind, digest);",
+	/* One config may come with several manifests: each name and each digest leads to the one
+	 * that it was given with (NULL: the image's own, for a list changes). made: the image's own
+	 * is of our making. */
+	"ALTER TABLE images ADD COLUMN made INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE image_names ADD COLUMN manifest TEXT;"
+	"ALTER TABLE image_digests ADD COLUMN manifest TEXT;"
+	"UPDATE image_names SET manifest ="
+	" (SELECT images.manifest FROM images WHERE id = image AND kind <> 'list');"
+	"UPDATE image_digests SET manifest ="
+	" (SELECT images.manifest FROM images WHERE id = image AND kind <> 'list');",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

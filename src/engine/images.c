@@ -9,9 +9,9 @@
 #include "oci/digest.h"
 #include "oci/reference.h"
 
-#define COLUMNS                                                                                    \
-	"id, manifest, created_ns, size, architecture, os, layers, kind, variant, tagged_ns, "     \
-	"last_used_ns"
+#define COLUMNS_BUT_MANIFEST                                                                       \
+	"created_ns, size, architecture, os, layers, kind, variant, tagged_ns, last_used_ns"
+#define COLUMNS "id, manifest, " COLUMNS_BUT_MANIFEST
 
 /* Half of the time that a long list takes is for its layers. */
 #define COLUMNS_BRIEF                                                                              \
@@ -65,10 +65,9 @@ static void row_read(sqlite3_stmt *stmt, struct image_row *row)
 }
 
 /* The first row into ret. 0: none; 1; 2: there are more. */
-static int find_one(struct engine *eng, struct image_row *ret, struct err *err, const char *where,
+static int find_one(struct engine *eng, struct image_row *ret, struct err *err, const char *sql,
 		    const char *types, const char *a, const char *b)
 {
-	cleanup_free char *sql = xasprintf("SELECT " COLUMNS " FROM images WHERE %s", where);
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int r;
 
@@ -89,12 +88,21 @@ static int find_by_digest(struct engine *eng, const struct reference *ref, struc
 	cleanup_free char *repository = reference_repository(ref);
 
 	int r = find_one(eng, ret, err,
-			 "id = (SELECT image FROM image_digests WHERE repository = ?"
-			 " AND digest = ?)",
+			 "SELECT id, coalesce(d.manifest, images.manifest), " COLUMNS_BUT_MANIFEST
+			 " FROM image_digests AS d JOIN images ON id = d.image"
+			 " WHERE repository = ? AND digest = ?",
 			 "ss", repository, ref->digest);
-	if (r != 0)
-		return r;
-	return find_one(eng, ret, err, "manifest = ?1 OR id = ?1", "s", ref->digest, NULL);
+	if (r == 0)
+		r = find_one(eng, ret, err,
+			     "SELECT " COLUMNS " FROM images WHERE manifest = ?1 OR id = ?1", "s",
+			     ref->digest, NULL);
+	if (r == 0)
+		r = find_one(eng, ret, err,
+			     "SELECT id, ?1, " COLUMNS_BUT_MANIFEST " FROM images WHERE id IN"
+			     " (SELECT image FROM image_names WHERE manifest = ?1"
+			     " UNION SELECT image FROM image_digests WHERE manifest = ?1)",
+			     "s", ref->digest, NULL);
+	return r;
 }
 
 static int find_by_reference(struct engine *eng, const char *word, struct image_row *ret,
@@ -110,8 +118,10 @@ static int find_by_reference(struct engine *eng, const char *word, struct image_
 	if (ref.digest)
 		return find_by_digest(eng, &ref, ret, err);
 	name = reference_format(&ref);
-	return find_one(eng, ret, err, "id = (SELECT image FROM image_names WHERE name = ?)", "s",
-			name, NULL);
+	return find_one(eng, ret, err,
+			"SELECT id, coalesce(n.manifest, images.manifest), " COLUMNS_BUT_MANIFEST
+			" FROM image_names AS n JOIN images ON id = n.image WHERE name = ?",
+			"s", name, NULL);
 }
 
 static int find_by_id(struct engine *eng, const char *word, struct image_row *ret, struct err *err)
@@ -128,7 +138,8 @@ static int find_by_id(struct engine *eng, const char *word, struct image_row *re
 		return 0;
 	from = xasprintf("sha256:%s", hex);
 	to = xasprintf("sha256:%sg", hex); /* 'g' sorts behind every hexadecimal digit */
-	return find_one(eng, ret, err, "id >= ? AND id < ?", "ss", from, to);
+	return find_one(eng, ret, err, "SELECT " COLUMNS " FROM images WHERE id >= ? AND id < ?",
+			"ss", from, to);
 }
 
 /* A short name also stands for what it would be pulled as. Settings that can't be read are somebody

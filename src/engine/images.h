@@ -19,7 +19,9 @@ extern const char *const image_kind_names[]; /* by enum image_kind, NULL-termina
 
 struct image_row {
 	enum image_kind kind;
-	char *id, *manifest; /* digests */
+	char *id;            /* digest of the config */
+	char *manifest;      /* digest; of several, the one that the word leads to by which the
+				image was found */
 	char **names;        /* full references; NULL: none ("<none>") */
 	char **repo_digests; /* "docker.io/library/debian@sha256:..."; NULL: none */
 	char **diff_ids;     /* bottom first */

@@ -14,7 +14,8 @@ static const char *const content_kinds[] = { "blob", "layer" };
 /* ---- rows ---- */
 
 /* The same image may have come before: its rows and content stay, for whoever calls it by the
- * digest of its other manifest. */
+ * digest of its other manifest. So does that manifest, unless it was of our making: who brings a
+ * config that is here must not change what others push by a name or id that they have. */
 static int insert_image(struct engine *eng, enum image_kind kind, const struct image *image,
 			struct err *err)
 {
@@ -23,27 +24,33 @@ static int insert_image(struct engine *eng, enum image_kind kind, const struct i
 	return db_exec(
 	    eng->db, err,
 	    "INSERT INTO images (id, manifest, created_ns, size, architecture, os, layers, kind,"
-	    " variant, tagged_ns, last_used_ns)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?10, ?10)"
-	    " ON CONFLICT (id) DO UPDATE SET manifest = iif(?11, manifest, excluded.manifest),"
+	    " variant, tagged_ns, last_used_ns, made)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?10, ?10, ?11)"
+	    " ON CONFLICT (id) DO UPDATE SET"
+	    " manifest = iif(made AND NOT excluded.made, excluded.manifest, manifest),"
+	    " made = made AND excluded.made,"
 	    " tagged_ns = excluded.tagged_ns, last_used_ns = excluded.last_used_ns",
 	    "ssIIsssssIi", image->id, image->manifest_digest, image->created_ns,
 	    (int64_t)image->size, image->architecture, image->os, layers, image_kind_names[kind],
 	    image->variant, time_now_ns(), (int)image->made_manifest);
 }
 
-static int insert_names(struct engine *eng, const struct image *image, struct err *err)
+/* manifest NULL: the image's own. */
+static int insert_names(struct engine *eng, const struct image *image, const char *manifest,
+			struct err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && image->names && image->names[i]; i++)
 		r = db_exec(eng->db, err,
-			    "INSERT OR REPLACE INTO image_names (name, image) VALUES (?, ?)", "ss",
-			    image->names[i], image->id);
+			    "INSERT OR REPLACE INTO image_names (name, image, manifest)"
+			    " VALUES (?, ?, ?)",
+			    "sss", image->names[i], image->id, manifest);
 	return r;
 }
 
-static int insert_digests(struct engine *eng, const struct image *image, struct err *err)
+static int insert_digests(struct engine *eng, const struct image *image, const char *manifest,
+			  struct err *err)
 {
 	int r = 0;
 
@@ -52,9 +59,9 @@ static int insert_digests(struct engine *eng, const struct image *image, struct 
 		cleanup_free char *repository = xstrndup(word, at ? (size_t)(at - word) : 0);
 
 		r = db_exec(eng->db, err,
-			    "INSERT OR REPLACE INTO image_digests (repository, digest, image)"
-			    " VALUES (?, ?, ?)",
-			    "sss", repository, at ? at + 1 : word, image->id);
+			    "INSERT OR REPLACE INTO image_digests"
+			    " (repository, digest, image, manifest) VALUES (?, ?, ?, ?)",
+			    "ssss", repository, at ? at + 1 : word, image->id, manifest);
 	}
 	return r;
 }
@@ -95,13 +102,14 @@ static int enter_one(struct engine *eng, enum image_kind kind, const struct imag
 		     struct err *err)
 {
 	int known = has_content(eng, image, err), r = known;
+	const char *manifest = known ? NULL : image->manifest_digest;
 
 	if (r >= 0)
 		r = insert_image(eng, kind, image, err);
 	if (r >= 0)
-		r = insert_names(eng, image, err);
+		r = insert_names(eng, image, manifest, err);
 	if (r >= 0)
-		r = insert_digests(eng, image, err);
+		r = insert_digests(eng, image, manifest, err);
 	if (r >= 0 && !known)
 		r = insert_content(eng, image->id, image, err);
 	return r < 0 ? r : 0;

@@ -266,9 +266,9 @@ int images_tag(struct engine *eng, const char *word, const char *name, struct er
 		return r;
 	/* One statement: the image may go meanwhile. */
 	r = db_exec(eng->db, err,
-		    "INSERT OR REPLACE INTO image_names (name, image)"
-		    " SELECT ?, id FROM images WHERE id = ?",
-		    "ss", full, row.id);
+		    "INSERT OR REPLACE INTO image_names (name, image, manifest)"
+		    " SELECT ?, id, iif(kind = 'list', NULL, ?) FROM images WHERE id = ?",
+		    "sss", full, row.manifest, row.id);
 	if (r == 0)
 		return err_fail(err, ERR_NOT_FOUND, "No such image: %s", word);
 	if (r > 0)

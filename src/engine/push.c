@@ -459,9 +459,10 @@ static int remember(struct push *p, const struct image_row *row, const char *dig
 {
 	cleanup_free char *repository = reference_repository(p->to);
 	int r = db_exec(p->eng->db, err,
-			"INSERT OR REPLACE INTO image_digests (repository, digest, image)"
-			" SELECT ?, ?, id FROM images WHERE id = ?", /* it may be gone */
-			"sss", repository, digest, row->id);
+			"INSERT OR REPLACE INTO image_digests (repository, digest, image, manifest)"
+			/* it may be gone */
+			" SELECT ?, ?, id, iif(kind = 'list', NULL, ?) FROM images WHERE id = ?",
+			"ssss", repository, digest, row->manifest, row->id);
 
 	return r < 0 ? r : 0;
 }

@@ -50,6 +50,17 @@ static bool is_repository(const char *word)
 	       reference_parse(word, &ref, NULL) == 0;
 }
 
+/* With the manifest that belongs to the name. */
+static int select_name(struct engine *eng, const char *name, struct selection *sel, struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 };
+
+	int r = images_find(eng, name, &row, err);
+	if (r == 0)
+		select_image(sel, &row, name);
+	return r;
+}
+
 /* 1: there is such a repository. */
 static int select_repository(struct engine *eng, const char *word, struct selection *sel,
 			     struct err *err)
@@ -60,8 +71,8 @@ static int select_repository(struct engine *eng, const char *word, struct select
 		return 0;
 	int r = images_list(eng, word, &rows, err);
 	for (size_t i = 0; r == 0 && i < rows.n; i++)
-		for (size_t k = 0; rows.items[i].names[k]; k++)
-			select_image(sel, &rows.items[i], rows.items[i].names[k]);
+		for (size_t k = 0; r == 0 && rows.items[i].names[k]; k++)
+			r = select_name(eng, rows.items[i].names[k], sel, err);
 	return r < 0 ? r : rows.n > 0;
 }
 

@@ -107,6 +107,7 @@ def as_before(who):
     db.executescript("""DROP TABLE content; DROP TABLE image_digests;
         ALTER TABLE images DROP COLUMN kind; ALTER TABLE images DROP COLUMN variant;
         ALTER TABLE images DROP COLUMN tagged_ns; ALTER TABLE images DROP COLUMN last_used_ns;
+        ALTER TABLE images DROP COLUMN made; ALTER TABLE image_names DROP COLUMN manifest;
         PRAGMA user_version=1;""")
     db.close()
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import tarfile
 import time
 
 import pytest
@@ -486,6 +487,37 @@ def test_the_same_layer_twice(root, registries):
 
 
 # ---- manifests that share configs or layers ----
+
+def test_each_name_keeps_its_manifest(root, registries):
+    """The same config with its layer packed otherwise, or with other annotations."""
+    reg, target = registries.start(), registries.start()
+    forms = {"a": gzip.compress(BASE, 1), "b": gzip.compress(BASE, 9, mtime=1), "c": BASE}
+    pushed = {name: reg.push(name, "1", [blob]) for name, blob in forms.items()}
+    for name in forms:
+        root.inro("pull", f"{reg.host}/{name}:1").ok()
+    assert len(root.inro("images", "-q").ok().out.split()) == 1  # it is one image
+    assert layers_of(root) == {digest(BASE)}
+    root.inro("tag", f"{reg.host}/b:1", "copy:1").ok()
+    for name, image in pushed.items():
+        root.inro("push", f"{reg.host}/{name}:1", f"{target.host}/{name}:1").ok()
+        status, _, text = target.request("GET", f"/v2/{name}/manifests/1",
+                                         headers={"Accept": MANIFEST})
+        assert status == 200 and digest(text) == image.digest
+        words = (f"{reg.host}/{name}:1", f"{reg.host}/{name}@{image.digest}")
+        for word in words:
+            assert json.loads(root.inro("inspect", word).ok().out)[0]["Digest"] == image.digest
+    assert json.loads(root.inro("inspect", "copy:1").ok().out)[0]["Digest"] == pushed["b"].digest
+    # who saves a name gets its manifest, too
+    root.inro("save", "--format", "oci-archive", "-o", root.dir / "b.tar", f"{reg.host}/b:1").ok()
+    with tarfile.open(root.dir / "b.tar") as archive:
+        index = json.load(archive.extractfile("index.json"))
+    assert [m["digest"] for m in index["manifests"]] == [pushed["b"].digest]
+    # nothing of it is unpacked again
+    before = len(gets(reg, "/blobs/"))
+    for name in forms:
+        root.inro("pull", f"{reg.host}/{name}:1").ok()
+    assert len(gets(reg, "/blobs/")) == before
+
 
 @pytest.mark.parametrize("lie", ("other content", "nothing"))
 def test_a_blob_beside_a_known_diff_id(root, registries, lie):

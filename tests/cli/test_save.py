@@ -52,7 +52,7 @@ def members(path):
 def rows(who):
     """{id: (manifest, names)} from the database, read by its own tool."""
     done = subprocess.run(
-        ["sqlite3", store(who) / "inro.db", "SELECT id, manifest, group_concat(name) FROM images"
+        ["sqlite3", store(who) / "inro.db", "SELECT id, images.manifest, group_concat(name) FROM images"
          " LEFT JOIN (SELECT * FROM image_names ORDER BY name) ON image = id GROUP BY id"],
         stdout=subprocess.PIPE, check=True)
     lines = [line.split("|") for line in done.stdout.decode().splitlines()]
