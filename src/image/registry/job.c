@@ -106,6 +106,7 @@ static const struct op {
 	[REGISTRY_MANIFEST] = { op_manifest, REPOSITORY | REFERENCE, "reading manifest %s of %s" },
 	[REGISTRY_BLOB] = { op_blob, REPOSITORY | DIGEST, "downloading %s of %s" },
 	[REGISTRY_UPLOAD] = { op_upload, REPOSITORY | DIGEST, "uploading %s to %s" },
+	[REGISTRY_MOUNT] = { op_mount, REPOSITORY | DIGEST, "mounting %s in %s" },
 	[REGISTRY_PUT] = { op_put, REPOSITORY | REFERENCE, "writing manifest %s of %s" },
 	[REGISTRY_TAGS] = { op_tags, REPOSITORY, "listing tags of%.0s %s" },
 	[REGISTRY_CATALOG] = { op_catalog, 0, "listing repositories of%.0s %s" },

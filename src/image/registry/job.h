@@ -38,6 +38,7 @@ int op_head(struct job *job, struct err *err);
 int op_manifest(struct job *job, struct err *err);
 int op_blob(struct job *job, struct err *err);
 int op_upload(struct job *job, struct err *err);
+int op_mount(struct job *job, struct err *err);
 int op_put(struct job *job, struct err *err);
 int op_tags(struct job *job, struct err *err);
 int op_catalog(struct job *job, struct err *err);

@@ -4,13 +4,13 @@
 #define ENDPOINTS_MAX 64
 
 static const char *const op_words[] = {
-	[REGISTRY_HEAD] = "head",       [REGISTRY_MANIFEST] = "manifest",
-	[REGISTRY_BLOB] = "blob",       [REGISTRY_UPLOAD] = "upload",
-	[REGISTRY_PUT] = "put",         [REGISTRY_TAGS] = "tags",
-	[REGISTRY_CATALOG] = "catalog", [REGISTRY_REFERRERS] = "referrers",
-	[REGISTRY_SEARCH] = "search",   [REGISTRY_DELETE] = "delete",
-	[REGISTRY_PING] = "ping",       [REGISTRY_TLS] = "tls",
-	[REGISTRY_OPS] = NULL,
+	[REGISTRY_HEAD] = "head",     [REGISTRY_MANIFEST] = "manifest",
+	[REGISTRY_BLOB] = "blob",     [REGISTRY_UPLOAD] = "upload",
+	[REGISTRY_MOUNT] = "mount",   [REGISTRY_PUT] = "put",
+	[REGISTRY_TAGS] = "tags",     [REGISTRY_CATALOG] = "catalog",
+	[REGISTRY_SEARCH] = "search", [REGISTRY_REFERRERS] = "referrers",
+	[REGISTRY_PING] = "ping",     [REGISTRY_DELETE] = "delete",
+	[REGISTRY_TLS] = "tls",       [REGISTRY_OPS] = NULL,
 };
 
 static const char *const kind_words[] = {
@@ -125,5 +125,6 @@ const char *registry_op_name(int op)
 
 bool registry_op_has_fd(int op)
 {
-	return op != REGISTRY_HEAD && op != REGISTRY_DELETE && op != REGISTRY_PING;
+	return op != REGISTRY_HEAD && op != REGISTRY_MOUNT && op != REGISTRY_DELETE &&
+	       op != REGISTRY_PING;
 }

@@ -57,6 +57,9 @@ enum registry_op {
 	 * the registry takes that. answer: exists (was there already), mounted; partial ones with
 	 * done. */
 	REGISTRY_UPLOAD,
+	/* The same without the bytes: is the blob there, or can it be mounted from `from`? answer:
+	 * exists, mounted, or neither, which is no error. */
+	REGISTRY_MOUNT,
 	/* fd: a manifest to be read to its end, stored under `reference`, of type media_type.
 	 * answer: digest, subject (the registry keeps referrers of that manifest itself). */
 	REGISTRY_PUT,

@@ -279,3 +279,23 @@ int op_upload(struct job *job, struct err *err)
 	job->answer.size = job->req.size;
 	return 0;
 }
+
+/* Without bytes to upload a session that was begun is of no use. */
+int op_mount(struct job *job, struct err *err)
+{
+	struct upload u = { .job = job };
+
+	int r = has_blob(job, &job->answer.exists, err);
+	if (r < 0 || job->answer.exists || !job->req.from)
+		return r;
+	r = begin(&u, true, err);
+	if (r == 1)
+		job->answer.mounted = true;
+	else if (r == 0)
+		cancel(&u);
+	/* Who may not read the other repository can't mount from it. */
+	else if (job->answer.status / 100 == 4 && job->answer.status != 429)
+		r = 0;
+	url_done(&u.location);
+	return r < 0 ? r : 0;
+}
