@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 static const struct cmd_sub image_subs[] = {
+	{ "copy", &cmd_image_copy, false },
 	{ "exists", &cmd_image_exists, false },
 	{ "history", &cmd_history, false },
 	{ "import", &cmd_import, false },

@@ -30,7 +30,7 @@ struct shown {
 
 /* A push, as layers that are shown like those of a pull. */
 struct pushing {
-	char *full, *name; /* of where it goes; the tag or digest */
+	char *full, *name; /* of where it goes; the tag or digest, or NULL: a copy */
 	struct pull_layer *layers;
 	char **notes; /* instead of the state's word, or NULL */
 	size_t n;
@@ -58,6 +58,12 @@ static const char *const push_words[] = {
 	[PULL_DOWNLOADING] = "Pushing",
 	[PULL_DONE] = "Pushed",
 	[PULL_EXISTS] = "Layer already exists",
+};
+static const char *const copy_words[] = {
+	[PULL_WAITING] = "Waiting",
+	[PULL_DOWNLOADING] = "Copying",
+	[PULL_DONE] = "Copied",
+	[PULL_EXISTS] = "Already exists",
 };
 static const char *const state_names[] = {
 	[PULL_WAITING] = "waiting",
@@ -113,7 +119,9 @@ static const char *word_of(const struct progress *p, const struct pull_layer *l,
 {
 	if (!p->push)
 		return state_words[l->state];
-	return p->push->notes[i] ? p->push->notes[i] : push_words[l->state];
+	if (p->push->notes[i])
+		return p->push->notes[i];
+	return (p->push->name ? push_words : copy_words)[l->state];
 }
 
 static void plain_layer(const struct progress *p, struct buf *out, const struct pull_layer *l,
@@ -419,6 +427,46 @@ void progress_pushed(struct progress *p, const struct push_result *result)
 	} else {
 		buf_addf(&out, "%s: digest: %s size: %llu\n", p->push->name, result->digest,
 			 (unsigned long long)result->size);
+	}
+	out_write(p, &out);
+}
+
+/* ---- copies ---- */
+
+struct progress *progress_new_copy(enum progress_mode mode, int fd,
+				   const struct transport_name *from,
+				   const struct transport_name *to)
+{
+	cleanup_free char *source = transport_format(from);
+	struct progress *p = progress_new(mode, fd);
+	cleanup_buf struct buf out = BUF_INIT;
+
+	p->push = xcalloc(1, sizeof(*p->push));
+	/* A store's image without a name of its own gets the source's. */
+	p->push->full = to->name || to->path ? transport_format(to) : xstrdup("the store");
+	if (p->mode == PROGRESS_JSON) {
+		json_member(&out, "copying", source);
+		json_member(&out, "to", p->push->full);
+		buf_adds(&out, "}\n");
+	} else if (p->mode != PROGRESS_QUIET) {
+		buf_addf(&out, "Copying %s to %s\n", source, p->push->full);
+	}
+	out_write(p, &out);
+	return p;
+}
+
+void progress_copied(struct progress *p, const struct copy_result *result)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+
+	if (p->mode == PROGRESS_JSON) {
+		json_member(&out, "copied", p->push->full);
+		json_member(&out, "digest", result->digest);
+		if (result->id)
+			json_member(&out, "id", result->id);
+		buf_addf(&out, ",\"size\":%llu}\n", (unsigned long long)result->size);
+	} else if (p->mode != PROGRESS_QUIET) {
+		buf_addf(&out, "Digest: %s\n", result->digest);
 	}
 	out_write(p, &out);
 }

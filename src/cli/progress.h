@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "engine/copy.h"
 #include "engine/pull.h"
 #include "engine/push.h"
 
@@ -23,3 +24,8 @@ const struct pull_events *progress_events(struct progress *p);
 struct progress *progress_new_push(enum progress_mode mode, int fd, const struct reference *to);
 void progress_push_event(void *progress, const struct push_event *event);
 void progress_pushed(struct progress *p, const struct push_result *result);
+/* The same for copies. */
+struct progress *progress_new_copy(enum progress_mode mode, int fd,
+				   const struct transport_name *from,
+				   const struct transport_name *to);
+void progress_copied(struct progress *p, const struct copy_result *result);

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/push.h"
 
-#include <fcntl.h>
-
-#include "base/io.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/compression.h"
 #include "cli/progress.h"
+#include "cli/transport.h"
 
 struct push_cli_options {
 	char *digestfile, *format, *progress;
@@ -77,18 +75,38 @@ static int push_one(struct engine *eng, const struct push_cli_options *o, const 
 	if (r == 0)
 		progress_pushed(progress, &result);
 	progress_free(progress);
-	if (r == 0 && o->digestfile)
-		r = io_replace_file(AT_FDCWD, o->digestfile, result.digest, strlen(result.digest),
-				    0644, false, err);
-	return r;
+	return r < 0 ? r : cli_write_digest(o->digestfile, result.digest, err);
 }
 
-/* docker://host/path is how skopeo and podman write it. */
-static int destination_parse(const char *text, struct reference *ret, struct err *err)
+/* Into an archive or a directory, as podman pushes, too. */
+static int push_file(struct engine *eng, const struct push_cli_options *o, const char *word,
+		     const struct transport_name *to, struct err *err)
 {
-	const char *rest = str_after(text, "docker://");
+	struct transport_name from = { .kind = TRANSPORT_STORE, .name = (char *)(uintptr_t)word };
+	struct copy_options copy = { .out_fd = -EBADF, .all = true };
+	cleanup_copy_result struct copy_result result = { 0 };
 
-	return reference_parse(rest ? rest : text, ret, err);
+	int r = o->format ? push_format_parse(o->format, &copy.format, err) : 0;
+	if (r == 0)
+		r = cli_copy(eng, &from, to, &copy, progress_mode_of(o->progress, o->quiet),
+			     &result, err);
+	return r < 0 ? r : cli_write_digest(o->digestfile, result.digest, err);
+}
+
+static int push_to(struct engine *eng, const struct push_cli_options *o, const char *word,
+		   const char *destination, struct err *err)
+{
+	cleanup_transport struct transport_name to = { 0 };
+	cleanup_reference struct reference ref = { 0 };
+
+	int r = transport_parse(destination, &to, err);
+	if (r < 0)
+		return r;
+	if (to.path)
+		return push_file(eng, o, word, &to, err);
+	/* docker://host/path is how skopeo and podman write it. */
+	r = reference_parse(to.kind == TRANSPORT_DOCKER ? to.name : destination, &ref, err);
+	return r < 0 ? r : push_one(eng, o, word, &ref, err);
 }
 
 /* Pushing to where its name says takes an image of that very name: not one found by its id. */
@@ -139,7 +157,6 @@ static int push_all_tags(struct engine *eng, const struct push_cli_options *o, c
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct push_cli_options *o = options;
-	cleanup_reference struct reference to = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	int r;
 
@@ -153,14 +170,15 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		return push_all_tags(&eng, o, args[0], err);
 	if (!args[1])
 		return push_named(&eng, o, args[0], err);
-	r = destination_parse(args[1], &to, err);
-	return r < 0 ? r : push_one(&eng, o, args[0], &to, err);
+	return push_to(&eng, o, args[0], args[1], err);
 }
 
 const struct cmd cmd_push = {
 	.name = "push",
 	.args = "[OPTIONS] IMAGE [DESTINATION]",
 	.summary = "Push an image to a registry",
+	.details = "DESTINATION may also be an archive or a directory: oci:DIR[:REF], "
+		   "oci-archive:FILE[:REF], docker-archive:FILE[:NAME:TAG], dir:DIR.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct push_cli_options),

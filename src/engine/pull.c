@@ -36,10 +36,16 @@ static int enter(struct pulling *pu, const struct reference *ref, struct pulled 
 	const struct pull_events *events = pu->opts->events;
 	bool up_to_date = is_known(pu, ref, got);
 	cleanup_free char *full = reference_format(ref), *shown = reference_familiar(ref);
+	char *name = NULL;
 
-	if (!ref->digest)
+	int r = pu->opts->name ? reference_normalize(pu->opts->name, &name, err) : 0;
+	if (r < 0)
+		return r;
+	if (name)
+		strv_take(&got->image.names, name);
+	else if (!ref->digest)
 		strv_add(&got->image.names, full);
-	int r = images_enter(pu->eng, IMAGE_KIND_IMAGE, &got->image, 1, err);
+	r = images_enter(pu->eng, IMAGE_KIND_IMAGE, &got->image, 1, err);
 	if (r < 0)
 		return r;
 	free(pu->id);

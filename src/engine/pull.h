@@ -27,6 +27,7 @@ struct pull_events {
 struct pull_options {
 	char *platform; /* as --platform has it, or NULL */
 	bool all_tags;  /* of a repository without a tag */
+	char *name;     /* instead of the reference's own, or NULL */
 	struct registry_access access;
 	const struct pull_events *events; /* or NULL */
 };

@@ -608,3 +608,39 @@ int layer_own(struct image_store *store, int like_fd, int dir_fd, char *const *p
 	json_free(&apply_result_desc, &missing);
 	return r;
 }
+
+int layer_digest_start(struct image_store *store, int in_fd, int out_fd, uint64_t max,
+		       struct layer_job *ret, struct err *err)
+{
+	/* 0 would be no limit: then a byte more than there may be, which is found by its size. */
+	cleanup_free char *max_bytes = xasprintf("--max-bytes=%" PRIu64, max ? max : 1);
+	const char *args[] = { "digest", max_bytes, NULL };
+	const struct proc_fd more = { out_fd, LAYER_FD_COPY };
+	const struct layer_start start = {
+		.args = args,
+		.in_fd = in_fd,
+		.dir_fd = store->fd, /* not used: the fence is up before */
+		.more = &more,
+		.n_more = 1,
+	};
+
+	return job_start(&start, ret, err);
+}
+
+int layer_digest_finish(struct layer_job *job, char **ret_digest, uint64_t *ret_size,
+			struct err *err)
+{
+	cleanup_buf struct buf doc = BUF_INIT;
+	struct apply_result result = { 0 };
+
+	int r = layer_finish(job, &doc, err);
+	if (r == 0)
+		r = json_parse(&apply_result_desc, &result, buf_str(&doc), doc.len,
+			       "answer of " PROGRAM, err);
+	if (r < 0)
+		return r;
+	*ret_digest = result.digest ? take_ptr(result.digest) : xstrdup("");
+	*ret_size = result.input_size;
+	json_free(&apply_result_desc, &result);
+	return 0;
+}

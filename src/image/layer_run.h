@@ -90,3 +90,11 @@ int layer_usage(struct image_store *store, int dir_fd, struct usage *ret, struct
  * where a rootless process itself may not. *ret_missing: those that like_fd lacks. */
 int layer_own(struct image_store *store, int like_fd, int dir_fd, char *const *paths,
 	      char ***ret_missing, struct err *err);
+
+/* Copies what comes from in_fd, at most max bytes, to out_fd and hashes it: for what moves blobs
+ * on. Many may run at once. */
+int layer_digest_start(struct image_store *store, int in_fd, int out_fd, uint64_t max,
+		       struct layer_job *ret, struct err *err);
+/* Waits for the end. *ret_digest: heap. */
+int layer_digest_finish(struct layer_job *job, char **ret_digest, uint64_t *ret_size,
+			struct err *err);

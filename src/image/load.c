@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "image/layer_run.h"
 #include "image/unpack.h"
 #include "image/verified.h"
@@ -133,33 +134,128 @@ static int images_report(struct load *ld, struct image_list *ret, struct err *er
 	return 0;
 }
 
-static int load_run(struct load *ld, int fd, struct image_list *ret, struct err *err)
+static int load_steps(struct load *ld, int (*const *steps)(struct load *ld, struct err *err),
+		      size_t n, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = steps[i](ld, err);
+	return r;
+}
+
+int load_begin(struct load *ld, struct image_store *store, int fd, struct err *err)
+{
+	static int (*const steps[])(struct load * ld, struct err * err) = { archive_check,
+									    staging_check };
+
+	*ld = (struct load){ .store = store, .staging = STAGING_INIT };
+	int r = store_lock_shared(store, err);
+	if (r == 0)
+		r = staging_new(store, &ld->staging, err);
+	if (r == 0)
+		r = layer_split(store, fd, ld->staging.fd, &ld->archive, err);
+	return r < 0 ? r : load_steps(ld, steps, ARRAY_SIZE(steps), err);
+}
+
+int load_finish(struct load *ld, struct image_list *ret, struct err *err)
 {
 	static int (*const steps[])(struct load * ld, struct err * err) = {
-		archive_check, staging_check, images_find, layers_unpack, images_commit,
+		layers_unpack,
+		images_commit,
 	};
 
-	int r = store_lock_shared(ld->store, err);
-	if (r == 0)
-		r = staging_new(ld->store, &ld->staging, err);
-	if (r == 0)
-		r = layer_split(ld->store, fd, ld->staging.fd, &ld->archive, err);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
-		r = steps[i](ld, err);
+	int r = load_steps(ld, steps, ARRAY_SIZE(steps), err);
 	return r < 0 ? r : images_report(ld, ret, err);
+}
+
+void load_done(struct load *ld)
+{
+	for (size_t i = 0; i < ld->n_images; i++)
+		load_image_done(&ld->images[i]);
+	free(ld->images);
+	free(ld->layers);
+	free(ld->members);
+	json_free(&split_result_desc, &ld->archive);
+	staging_done(ld->store, &ld->staging);
 }
 
 int image_load(struct image_store *store, int fd, struct image_list *ret, struct err *err)
 {
-	struct load ld = { .store = store, .staging = STAGING_INIT };
+	struct load ld;
 
-	int r = load_run(&ld, fd, ret, err);
-	for (size_t i = 0; i < ld.n_images; i++)
-		load_image_done(&ld.images[i]);
-	free(ld.images);
-	free(ld.layers);
-	free(ld.members);
-	json_free(&split_result_desc, &ld.archive);
-	staging_done(store, &ld.staging);
+	int r = load_begin(&ld, store, fd, err);
+	if (r == 0)
+		r = images_find(&ld, err);
+	if (r == 0)
+		r = load_finish(&ld, ret, err);
+	load_done(&ld);
 	return r < 0 ? err_wrap(err, r, "loading image") : 0;
+}
+
+/* What is in the staging directory, as members of an archive that is a layout. */
+static int staged_read(struct load *ld, struct err *err)
+{
+	struct dirent *entry;
+	cleanup_fd int fd = openat(ld->staging.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	size_t cap = 0;
+
+	if (!dir)
+		return err_errno(err, errno, "reading staging directory");
+	fd = -EBADF; /* the stream has it */
+	while ((entry = readdir(dir))) {
+		cleanup_free char *digest = xasprintf("sha256:%s", entry->d_name);
+		struct stat st;
+		if (!digest_valid(digest) ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (ld->archive.entries.n == cap) {
+			cap = cap ? 2 * cap : 16;
+			ld->archive.entries.items = xrealloc(
+			    ld->archive.entries.items, cap * sizeof(*ld->archive.entries.items));
+		}
+		ld->archive.entries.items[ld->archive.entries.n++] = (struct split_entry){
+			.name = xasprintf("blobs/sha256/%s", entry->d_name),
+			.digest = take_ptr(digest),
+			.size = (uint64_t)st.st_size,
+		};
+	}
+	closedir(dir);
+	load_sort_members(ld);
+	return 0;
+}
+
+static int staged_load(struct load *ld, const char *manifest, char *const *names, bool made,
+		       struct image_list *ret, struct err *err)
+{
+	struct stat st;
+
+	int r = store_lock_shared(ld->store, err);
+	if (r == 0)
+		r = staged_read(ld, err);
+	if (r == 0 && fstatat(ld->staging.fd, digest_hex(manifest), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		r = err_errno(err, errno, "looking for manifest %s", manifest);
+	if (r < 0)
+		return r;
+	const struct oci_descriptor desc = { .digest = (char *)(uintptr_t)manifest,
+					     .size = st.st_size };
+	r = load_oci_manifest(ld, &desc, NULL, err);
+	if (r < 0)
+		return r;
+	strv_extend(&ld->images[0].names, names);
+	ld->images[0].made_manifest = made;
+	return load_finish(ld, ret, err);
+}
+
+int image_load_staged(struct image_store *store, struct staging *st, const char *manifest,
+		      char *const *names, bool made_manifest, struct image_list *ret,
+		      struct err *err)
+{
+	struct load ld = { .store = store, .staging = *st };
+
+	*st = (struct staging)STAGING_INIT;
+	int r = staged_load(&ld, manifest, names, made_manifest, ret, err);
+	load_done(&ld);
+	return r;
 }

@@ -27,6 +27,13 @@ struct load {
 	size_t n_layers;
 };
 
+/* Takes the archive that comes from fd apart, into a staging directory: what is in there has names
+ * that are digests, and no more than that is known of it. Holds the store's lock. */
+int load_begin(struct load *ld, struct image_store *store, int fd, struct err *err);
+void load_done(struct load *ld);
+/* Unpacks the layers of the images and puts all of it into the store. */
+int load_finish(struct load *ld, struct image_list *ret, struct err *err);
+
 /* Sorts the members of archive: load_member() finds none before that. */
 void load_sort_members(struct load *ld);
 
@@ -50,3 +57,13 @@ void load_image_done(struct load_image *image);
 
 int load_docker(struct load *ld, struct err *err);
 int load_oci(struct load *ld, struct err *err);
+/* The image of this manifest, which is among the blobs; name may be NULL. */
+int load_oci_manifest(struct load *ld, const struct oci_descriptor *desc, const char *name,
+		      struct err *err);
+
+/* The image of a manifest that is in a staging directory, under its hex name like all that it
+ * needs and the store does not have: layers unpacked, all of it in the store, the lock on which is
+ * held. Takes the staging directory over. made_manifest: as in struct image. */
+int image_load_staged(struct image_store *store, struct staging *st, const char *manifest,
+		      char *const *names, bool made_manifest, struct image_list *ret,
+		      struct err *err);

@@ -33,8 +33,8 @@ static int config_load(struct load *ld, struct load_image *image, struct err *er
 	return r < 0 ? err_wrap(err, r, "config %s", desc->digest) : 0;
 }
 
-static int manifest_load(struct load *ld, const struct oci_descriptor *desc, const char *name,
-			 struct err *err)
+int load_oci_manifest(struct load *ld, const struct oci_descriptor *desc, const char *name,
+		      struct err *err)
 {
 	cleanup_load_image struct load_image image = { 0 };
 	cleanup_buf struct buf text = BUF_INIT;
@@ -72,7 +72,7 @@ static int descriptor_load(struct load *ld, const struct oci_descriptor *desc, c
 	cleanup_index struct oci_index index = { 0 };
 
 	if (oci_media_kind(desc->media_type) == OCI_IS_MANIFEST)
-		return manifest_load(ld, desc, name, err);
+		return load_oci_manifest(ld, desc, name, err);
 	if (oci_media_kind(desc->media_type) != OCI_IS_INDEX)
 		return err_fail(err, ERR_UNSUPPORTED, "%s is of type %s, which is no image",
 				desc->digest, desc->media_type ? desc->media_type : "unknown");

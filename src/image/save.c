@@ -10,14 +10,14 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/convert.h"
+#include "image/layout.h"
 #include "image/save_out.h"
 #include "image/sha256.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
 
-#define BLOBS       "blobs/sha256"
-#define DEPTH_MAX   4 /* indexes inside each other */
-#define DIR_VERSION "Directory Transport Version: 1.1\n"
+#define BLOBS     "blobs/sha256"
+#define DEPTH_MAX 4 /* indexes inside each other */
 
 const char *const save_format_names[] = { "docker-archive", "oci-archive", "oci-dir", "docker-dir",
 					  NULL };
@@ -28,7 +28,7 @@ struct save_blob {
 };
 
 struct save {
-	struct image_store *store;
+	struct image_store *store; /* NULL: blobs_fd is all there is */
 	const struct save_options *opts;
 	struct save_out out;
 	int blobs_fd;
@@ -61,13 +61,32 @@ static bool is_staged(const struct save *sv, const char *digest)
 
 /* ---- what there is to save ---- */
 
+/* size < 0: any. */
+static bool has_blob(const struct save *sv, const char *digest, int64_t size)
+{
+	struct stat st;
+
+	if (is_staged(sv, digest))
+		return true;
+	if (sv->store)
+		return blob_exists(sv->store, digest, size);
+	return fstatat(sv->blobs_fd, digest_hex(digest), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && (size < 0 || st.st_size == size);
+}
+
+static int read_blob(const struct save *sv, const char *digest, struct buf *out, struct err *err)
+{
+	return sv->store ? blob_read(sv->store, digest, out, err)
+			 : blob_read_at(sv->blobs_fd, digest, out, err);
+}
+
 static int add_blob(struct save *sv, const char *digest, int64_t size, struct err *err)
 {
 	if (!digest_valid(digest) || !str_starts(digest, "sha256:"))
 		return err_fail(err, ERR_UNSUPPORTED, "not a sha256 digest: %s", digest);
-	if (!is_staged(sv, digest) && !blob_exists(sv->store, digest, size))
+	if (!has_blob(sv, digest, size))
 		return err_fail(err, ERR_CORRUPT, "blob %s of %" PRId64 " bytes is not in %s",
-				digest, size, sv->store->root);
+				digest, size, sv->store ? sv->store->root : "what was copied");
 	if (sv->n_blobs == sv->cap_blobs) {
 		sv->cap_blobs = sv->cap_blobs ? 2 * sv->cap_blobs : 64;
 		sv->blobs = xrealloc(sv->blobs, sv->cap_blobs * sizeof(*sv->blobs));
@@ -80,7 +99,7 @@ static int add_blob(struct save *sv, const char *digest, int64_t size, struct er
 /* Reads the document and has it saved. */
 static int read_document(struct save *sv, const char *digest, struct err *err)
 {
-	int r = blob_read(sv->store, digest, &sv->manifest, err);
+	int r = read_blob(sv, digest, &sv->manifest, err);
 
 	return r < 0 ? r : add_blob(sv, digest, (int64_t)sv->manifest.len, err);
 }
@@ -110,7 +129,7 @@ static int add_manifest(struct save *sv, const char *digest, struct oci_manifest
 			char **ret_digest, struct err *err)
 {
 	cleanup_free char *saved = xstrdup(digest);
-	int r = blob_read(sv->store, digest, &sv->manifest, err);
+	int r = read_blob(sv, digest, &sv->manifest, err);
 
 	if (r == 0)
 		r = oci_manifest_parse(buf_str(&sv->manifest), sv->manifest.len, ret, err);
@@ -148,7 +167,7 @@ static int add_index(struct save *sv, const char *digest, int depth, char **ret_
 	for (size_t i = 0; r == 0 && i < index.manifests.n; i++) {
 		const struct oci_descriptor *desc = &index.manifests.items[i];
 		cleanup_manifest struct oci_manifest manifest = { 0 };
-		if (!digest_valid(desc->digest) || !blob_exists(sv->store, desc->digest, -1))
+		if (!digest_valid(desc->digest) || !has_blob(sv, desc->digest, -1))
 			continue;
 		if (oci_media_kind(desc->media_type) == OCI_IS_INDEX)
 			r = add_index(sv, desc->digest, depth + 1, NULL, err);
@@ -173,9 +192,9 @@ static void add_descriptor(struct save *sv, const char *digest, const char *medi
 	cleanup_reference struct reference ref = { 0 };
 	if (!name || reference_parse(name, &ref, NULL) < 0)
 		return;
-	json_map_set(&desc->annotations, "io.containerd.image.name", name);
+	json_map_set(&desc->annotations, LAYOUT_NAME, name);
 	if (ref.tag)
-		json_map_set(&desc->annotations, "org.opencontainers.image.ref.name", ref.tag);
+		json_map_set(&desc->annotations, LAYOUT_REF, ref.tag);
 }
 
 static char *blob_path(const char *digest)
@@ -201,6 +220,24 @@ static void add_docker_entry(struct save *sv, const struct save_image *image,
 		strv_take(&entry->layers, blob_path(manifest->layers.items[i].digest));
 }
 
+/* Of one that is among what is saved. */
+static int64_t document_size(const struct save *sv, const char *digest)
+{
+	for (size_t i = 0; i < sv->n_blobs; i++)
+		if (str_eq(sv->blobs[i].digest, digest))
+			return (int64_t)sv->blobs[i].size;
+	return 0;
+}
+
+/* The last entry gets this name alone: what copies between layouts keep. */
+static void name_descriptor(struct save *sv, const char *ref)
+{
+	struct oci_descriptor *desc = &sv->index.manifests.items[sv->index.manifests.n - 1];
+
+	if (ref)
+		json_map_set(&desc->annotations, LAYOUT_REF, ref);
+}
+
 static int add_image(struct save *sv, const struct save_image *image, struct err *err)
 {
 	cleanup_manifest struct oci_manifest manifest = { 0 };
@@ -217,12 +254,14 @@ static int add_image(struct save *sv, const struct save_image *image, struct err
 		return r;
 	if (image->list)
 		digest = xstrdup(image->manifest);
-	size = image->list ? (int64_t)blob_size(sv->store, digest) : (int64_t)sv->manifest.len;
+	size = document_size(sv, digest);
 	type = image->list           ? (index_type ? index_type : OCI_MEDIA_INDEX)
 	       : manifest.media_type ? manifest.media_type
 				     : OCI_MEDIA_MANIFEST;
-	if (!strv_len(image->names))
+	if (!strv_len(image->names)) {
 		add_descriptor(sv, digest, type, size, NULL);
+		name_descriptor(sv, image->ref);
+	}
 	for (size_t i = 0; image->names && image->names[i]; i++)
 		add_descriptor(sv, digest, type, size, image->names[i]);
 	/* docker's list has images only. */
@@ -294,7 +333,7 @@ static int write_layout(struct save *sv, struct err *err)
 	sv->index.media_type = xstrdup(OCI_MEDIA_INDEX);
 	oci_index_write(&sv->index, &index);
 	docker_archive_write(&sv->docker, &docker);
-	int r = write_words(sv, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", err);
+	int r = write_words(sv, "oci-layout", LAYOUT_TEXT, err);
 	if (r == 0)
 		r = save_out_text(&sv->out, "index.json", &index, err);
 	if (r == 0 && sv->opts->format == SAVE_DOCKER_ARCHIVE && sv->docker.entries.n)
@@ -320,40 +359,63 @@ static int write_docker_dir(struct save *sv, const struct save_image *images, si
 	return r < 0 ? r : write_blobs(sv, "", skip, err);
 }
 
-static int save_run(struct save *sv, const struct save_image *images, size_t n, struct err *err)
+static int save_images(struct save *sv, const struct save_image *images, size_t n, struct err *err)
 {
-	int r = store_lock_shared(sv->store, err);
+	int r = 0;
 
-	if (r == 0)
-		r = sv->blobs_fd = store_open_dir(sv->store, BLOBS, err);
-	for (size_t i = 0; r >= 0 && i < n; i++)
+	for (size_t i = 0; r == 0 && i < n; i++)
 		r = add_image(sv, &images[i], err);
-	if (r >= 0)
+	if (r == 0)
 		r = sv->opts->format == SAVE_DOCKER_DIR ? write_docker_dir(sv, images, n, err)
 							: write_layout(sv, err);
 	return r < 0 ? r : save_out_end(&sv->out, err);
 }
 
+static struct save save_init(const struct save_options *opts, int out_fd)
+{
+	return (struct save){ .opts = opts,
+			      .out = { .fd = out_fd,
+				       .dir = save_format_is_dir(opts->format),
+				       .mtime = opts->mtime },
+			      .blobs_fd = -EBADF,
+			      .staging = STAGING_INIT };
+}
+
+static void save_done(struct save *sv)
+{
+	for (size_t i = 0; i < sv->n_blobs; i++)
+		free(sv->blobs[i].digest);
+	free(sv->blobs);
+	buf_done(&sv->out.pending);
+	buf_done(&sv->manifest);
+	oci_index_done(&sv->index);
+	docker_archive_done(&sv->docker);
+}
+
+int image_save_blobs(int blobs_fd, const struct save_image *images, size_t n,
+		     const struct save_options *opts, int out_fd, struct err *err)
+{
+	struct save sv = save_init(opts, out_fd);
+
+	sv.blobs_fd = blobs_fd;
+	int r = save_images(&sv, images, n, err);
+	save_done(&sv);
+	return r < 0 ? err_wrap(err, r, "saving images") : 0;
+}
+
 int image_save(struct image_store *store, const struct save_image *images, size_t n,
 	       const struct save_options *opts, int out_fd, struct err *err)
 {
-	struct save sv = { .store = store,
-			   .opts = opts,
-			   .out = { .fd = out_fd,
-				    .dir = save_format_is_dir(opts->format),
-				    .mtime = opts->mtime },
-			   .blobs_fd = -EBADF,
-			   .staging = STAGING_INIT };
+	struct save sv = save_init(opts, out_fd);
 
-	int r = save_run(&sv, images, n, err);
-	for (size_t i = 0; i < sv.n_blobs; i++)
-		free(sv.blobs[i].digest);
-	free(sv.blobs);
+	sv.store = store;
+	int r = store_lock_shared(store, err);
+	if (r == 0)
+		r = sv.blobs_fd = store_open_dir(store, BLOBS, err);
+	if (r >= 0)
+		r = save_images(&sv, images, n, err);
 	fd_close(sv.blobs_fd);
-	buf_done(&sv.out.pending);
-	buf_done(&sv.manifest);
-	oci_index_done(&sv.index);
-	docker_archive_done(&sv.docker);
 	staging_done(store, &sv.staging);
+	save_done(&sv);
 	return r < 0 ? err_wrap(err, r, "saving images") : 0;
 }

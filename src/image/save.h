@@ -24,6 +24,7 @@ struct save_image {
 	char *manifest;     /* digest of its manifest or index */
 	bool list;          /* it is an index: what the store has of it goes along */
 	char *const *names; /* full references, or NULL */
+	const char *ref;    /* what index.json calls it when it has no names, or NULL */
 };
 
 struct save_options {
@@ -34,6 +35,10 @@ struct save_options {
 	int cancel_fd;
 };
 
+/* Writes images whose blobs are in a directory under their hex names, and who holds it believes
+ * them: out_fd as for image_save(). */
+int image_save_blobs(int blobs_fd, const struct save_image *images, size_t n,
+		     const struct save_options *opts, int out_fd, struct err *err);
 /* Writes the images, each once, to out_fd: a file, pipe or socket; or an empty directory. Holds the
  * store's lock shared, so call image_store_unlock() when done. */
 int image_save(struct image_store *store, const struct save_image *images, size_t n,

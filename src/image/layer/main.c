@@ -3,6 +3,7 @@
  * inro-layer: reads hostile archives so that the engine need not. Started by the engine only
  * (image/layer_run.c), with the fds of layer/result.h:
  *   inro-layer split  [--max-bytes=N]               an outer archive into a staging directory
+ *   inro-layer digest [--max-bytes=N]               a copy of stdin, and its digest
  *   inro-layer unpack [--userns] [--plain] [...]    a layer into a directory
  *   inro-layer convert --to=gzip|zstd|none [--level=N] [--plain] [...]  another blob of a layer
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
@@ -27,6 +28,7 @@
 #include "image/layer/apply.h"
 #include "image/layer/compress.h"
 #include "image/layer/confine.h"
+#include "image/layer/digest.h"
 #include "image/layer/pack.h"
 #include "image/layer/pack_mount.h"
 #include "image/layer/pipeline.h"
@@ -45,6 +47,7 @@ struct args {
 	char **exclude;
 	int lower_fd; /* diff: the tree below */
 	int idmap_fd;
+	struct evp_md_ctx_st *hash; /* digest: made before the fence is up */
 };
 
 #define SPLIT_ENTRIES_MAX 100000
@@ -210,12 +213,27 @@ static int mode_diff(const struct args *args, int dir, struct buf *out, struct e
 	return pack_diff(dir, args->lower_fd, &opts, out, err);
 }
 
+static int mode_digest(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	struct apply_result result = { 0 };
+	char digest[HASH_TEXT_MAX];
+
+	int r = digest_copy(args->hash, STDIN_FILENO, LAYER_FD_COPY, args->max_bytes, digest,
+			    &result.input_size, err);
+	if (r < 0)
+		return r;
+	result.digest = digest;
+	json_write(&apply_result_desc, &result, 0, out);
+	return 0;
+}
+
 static const struct mode {
 	const char *name;
 	int (*run)(const struct args *args, int dir, struct buf *out, struct err *err);
 	unsigned int confine;
 	bool stages;
-	bool reads; /* it writes nothing but its output */
+	bool reads;  /* it writes nothing but its output */
+	bool copies; /* it reads and writes fds that it has */
 	enum { MOUNT_NOTHING, MOUNT_LOWER, MOUNT_TREE } mount;
 } modes[] = {
 	{ "split", mode_split, 0, false },
@@ -227,6 +245,7 @@ static const struct mode {
 	{ "pack", mode_pack, .reads = true },
 	{ "diff", mode_diff, .reads = true, .mount = MOUNT_LOWER },
 	{ "export", mode_export, .reads = true, .mount = MOUNT_TREE },
+	{ "digest", mode_digest, .copies = true },
 };
 
 static int arg_parse(const char *arg, struct args *args, struct err *err)
@@ -297,6 +316,36 @@ static int mount_tree(const struct mode *mode, struct args *args, int *dir, stru
 	return 0;
 }
 
+/* Puts the fence up that the mode works behind. */
+static int fence(const struct mode *mode, struct args *args, int *dir, struct err *err)
+{
+	bool apart = false;
+	int r;
+
+	if (mode->copies) {
+		args->hash = hash_new();
+		return confine_stage(getppid(), args->max_bytes, err);
+	}
+	r = confine_root(dir, args->idmap_fd, &apart, err);
+	args->idmap_fd = fd_close(args->idmap_fd);
+	if (r == 0 && mode->stages) {
+		const struct pipeline_options options = {
+			.limits = { .max_bytes = args->max_bytes, .max_ratio = args->max_ratio },
+			.plain = args->plain,
+			.compress = args->to,
+			.level = args->level <= COMPRESS_ZSTD_MAX ? (int)args->level : 0,
+		};
+
+		args->tar_fd = pipeline_start(&options, err);
+		r = args->tar_fd < 0 ? args->tar_fd : 0;
+	}
+	if (r == 0 && mode->reads)
+		r = confine_reading(*dir, args->lower_fd, err);
+	else if (r == 0)
+		r = confine(*dir, mode->confine, apart, args->max_bytes, err);
+	return r;
+}
+
 static int run(char **argv, struct buf *out, struct err *err)
 {
 	struct args args = { .max_bytes = UINT64_MAX,
@@ -310,7 +359,6 @@ static int run(char **argv, struct buf *out, struct err *err)
 			     .idmap_fd = -EBADF };
 	const struct mode *mode = NULL;
 	int dir = LAYER_FD_DIR, r = 0;
-	bool apart = false;
 
 	for (size_t i = 0; argv[0] && i < ARRAY_SIZE(modes); i++)
 		if (str_eq(argv[0], modes[i].name))
@@ -327,26 +375,11 @@ static int run(char **argv, struct buf *out, struct err *err)
 	if (r == 0 && mode->mount != MOUNT_NOTHING)
 		r = mount_tree(mode, &args, &dir, err);
 	if (r == 0)
-		r = confine_root(&dir, args.idmap_fd, &apart, err);
-	args.idmap_fd = fd_close(args.idmap_fd);
-	if (r == 0 && mode->stages) {
-		const struct pipeline_options options = {
-			.limits = { .max_bytes = args.max_bytes, .max_ratio = args.max_ratio },
-			.plain = args.plain,
-			.compress = args.to,
-			.level = args.level <= COMPRESS_ZSTD_MAX ? (int)args.level : 0,
-		};
-
-		args.tar_fd = pipeline_start(&options, err);
-		r = args.tar_fd < 0 ? args.tar_fd : 0;
-	}
-	if (r == 0 && mode->reads)
-		r = confine_reading(dir, args.lower_fd, err);
-	else if (r == 0)
-		r = confine(dir, mode->confine, apart, args.max_bytes, err);
+		r = fence(mode, &args, &dir, err);
 	if (r == 0)
 		r = mode->run(&args, dir, out, err);
 	strv_free(args.exclude);
+	hash_free(args.hash);
 	return r;
 }
 
