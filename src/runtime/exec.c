@@ -134,7 +134,9 @@ static int prepare(struct running *x, const struct runtime *rt, struct err *err)
 	if (dir < 0)
 		return dir;
 	fill_init(e, rt);
-	r = check_state(x, err);
+	r = e->args->ignore_paused ? 0 : state_settle(dir, &e->st, err);
+	if (r >= 0)
+		r = check_state(x, err);
 	if (r >= 0)
 		r = state_config_read(dir, &e->st, &e->spec, err);
 	if (r >= 0)

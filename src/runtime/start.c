@@ -168,6 +168,8 @@ static int start(const struct runtime *rt, const char *id, const char *notify_ho
 	if (r >= 0)
 		r = state_read(dir, id, &st, err);
 	if (r >= 0)
+		r = state_settle(dir, &st, err);
+	if (r >= 0)
 		r = check_created(&st, err);
 	if (r >= 0)
 		r = listen_ready(dir, notify_host, &notify, err);

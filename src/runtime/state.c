@@ -304,6 +304,19 @@ int state_read(int dirfd, const char *id, struct state *ret, struct err *err)
 	return 0;
 }
 
+int state_settle(int dirfd, struct state *st, struct err *err)
+{
+	cleanup_fd int freezer = -EBADF;
+	int r;
+
+	if (st->pub.status != CONTAINER_PAUSED)
+		return 0;
+	r = state_freezer_lock(dirfd, &freezer, err);
+	if (r >= 0)
+		look_at_process(dirfd, st);
+	return r;
+}
+
 int state_open(const struct runtime *rt, const char *id, int lock, struct state *ret,
 	       struct err *err)
 {

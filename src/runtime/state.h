@@ -62,6 +62,9 @@ int state_write(int dirfd, const struct state *st, struct err *err);
 /* Reads state.json; then looks at the process and sets pub.status and pub.pid. *ret is zeroed.
  * ERR_NOT_FOUND when there is no state.json: a create that was killed early. */
 int state_read(int dirfd, const char *id, struct state *ret, struct err *err);
+/* Before a command is refused for a pause: kill --all stops the processes for a moment. That is
+ * waited for, then the status looked at again. */
+int state_settle(int dirfd, struct state *st, struct err *err);
 /* Both: the fd of state_dir_open(), or -errno, and state_read(). */
 int state_open(const struct runtime *rt, const char *id, int lock, struct state *ret,
 	       struct err *err);

@@ -235,6 +235,22 @@ def test_pause_beside_kill_all(root):
     assert 3 < n < 39
 
 
+def test_exec_beside_kill_all(root):
+    """Which is no pause: it is waited for."""
+    start(root.bundle("sh", "-c", "trap : USR1; while :; do sleep 0.05; done"))
+    report, met = root.dir / "report", 0
+    for n in range(1, 40):
+        with root.popen(root.program("tests/faults/killat"), "-d", 300, "-p", "freeze", "-o", report,
+                        n, "--", *root.runtime_argv("kill", "--all", "c1", "USR1")) as kill:
+            time.sleep(0.15)
+            met += status(root) == "paused"
+            root.runtime("exec", "c1", "true").ok()
+            assert kill.wait(20) == 0
+        if report.read_text().startswith("no hit"):
+            break
+    assert met
+
+
 def test_unprivileged_without_a_freezer(user):
     """Where the user may not write any freezer the error says what would help."""
     start(user.bundle("sleep", "60"))
