@@ -72,6 +72,7 @@ const struct cmd cmd_manifest = {
 };
 
 static const struct cmd_sub system_subs[] = {
+	{ "check", &cmd_system_check, false },
 	{ "config", &cmd_config, false },
 	{ "df", &cmd_system_df, false },
 	{ "info", &cmd_info, false },

@@ -9,6 +9,7 @@
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
  *   inro-layer own    --userns                      directories are as they are below stdin's
  *   inro-layer usage  [--userns]                    what a tree takes on the disk
+ *   inro-layer compare [--userns] --layers=1        how another tree differs
  *   inro-layer pack   [--userns] [...]              an upper directory as a layer, to stdin
  *   inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers
  *   inro-layer export [--userns] --layers=N         it and the layers as one tree, to stdin
@@ -26,6 +27,7 @@
 #include "base/strv.h"
 #include "base/usage.h"
 #include "image/layer/apply.h"
+#include "image/layer/compare.h"
 #include "image/layer/compress.h"
 #include "image/layer/confine.h"
 #include "image/layer/digest.h"
@@ -131,6 +133,11 @@ static int mode_usage(const struct args *args, int dir, struct buf *out, struct 
 	result.entries = use.inodes;
 	json_write(&apply_result_desc, &result, 0, out);
 	return 0;
+}
+
+static int mode_compare(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	return compare_trees(dir, args->lower_fd, args->userns, out, err);
 }
 
 /* One directory as it is below stdin's. -ENOENT: there it is none. */
@@ -242,6 +249,7 @@ static const struct mode {
 	{ "remove", mode_remove, CONFINE_UNPACK, false },
 	{ "own", mode_own, CONFINE_UNPACK, false },
 	{ "usage", mode_usage, .reads = true },
+	{ "compare", mode_compare, .reads = true, .mount = MOUNT_LOWER },
 	{ "pack", mode_pack, .reads = true },
 	{ "diff", mode_diff, .reads = true, .mount = MOUNT_LOWER },
 	{ "export", mode_export, .reads = true, .mount = MOUNT_TREE },

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `inro system check`: is what the database says on the disk, and is what is on the disk what it
+ * should be? Other commands go on meanwhile: nothing is collected, images can be added.
+ */
+#pragma once
+
+#include "base/json.h"
+#include "engine/engine.h"
+
+struct check_options {
+	bool quick;     /* nothing is read through: presence and descriptions alone */
+	bool repair;    /* removes what is damaged and no container needs, and leftovers */
+	bool force;     /* with repair: containers of damaged images, and damaged containers, too */
+	int64_t max_ns; /* downloads that are older are leftovers */
+};
+
+struct check_item {
+	char *id;
+	char **names;
+	char **problems;
+	bool removed;
+};
+struct check_leftover {
+	char *path, *why;
+	uint64_t size;
+	bool removed;
+};
+struct check_report {
+	char **database; /* what is wrong in there */
+	JSON_LIST(struct check_item) images;
+	JSON_LIST(struct check_item) containers;
+	JSON_LIST(struct check_leftover) leftovers;
+	uint64_t checked_images, checked_blobs, checked_layers, checked_containers;
+	bool damaged; /* something is, whether or not it was removed */
+};
+extern const struct json_desc check_report_desc;
+
+int engine_check(struct engine *eng, const struct check_options *opts, struct check_report *ret,
+		 struct err *err);
+void check_report_done(struct check_report *report);
+#define cleanup_check_report CLEANUP(check_report_done)

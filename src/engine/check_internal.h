@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of engine_check(). */
+#pragma once
+
+#include "engine/check.h"
+
+/* Adds the problem to the item of that id, made when it is not there. Takes problem over. */
+struct check_item *check_add(struct check_report *report, bool image, const char *id,
+			     char *problem);
+
+/* Has each image its contents in the table that says what is needed? */
+int check_counts(struct engine *eng, const struct check_options *opts, struct check_report *report,
+		 struct err *err);
+int check_images(struct engine *eng, const struct check_options *opts, struct check_report *report,
+		 struct err *err);
+int check_containers(struct engine *eng, const struct check_options *opts,
+		     struct check_report *report, struct err *err);
+int check_leftovers(struct engine *eng, const struct check_options *opts,
+		    struct check_report *report, struct err *err);
+/* Removes what the report says is damaged, as far as the options allow. */
+int check_repair(struct engine *eng, const struct check_options *opts, struct check_report *report,
+		 struct err *err);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Is what the store has what it should be? Blobs are hashed, layers are unpacked once more from
+ * their blobs and compared file by file, by inro-layer. Whoever calls holds the store's lock.
+ */
+#pragma once
+
+#include "image/store.h"
+
+/* 1: it is damaged, *ret_problem (heap) says how, as in "has other content"; 0: it is whole; or
+ * -errno: it can't be told. quick: nothing is read through. */
+int verify_blob(struct image_store *store, const char *digest, bool quick, char **ret_problem,
+		struct err *err);
+int verify_layer(struct image_store *store, const char *diff_id, bool quick, char **ret_problem,
+		 struct err *err);
+
+/* What is in the store and belongs to nobody. */
+struct leftover {
+	char *path; /* in the store */
+	char *why;
+	uint64_t size;
+	bool removed;
+};
+struct leftovers {
+	struct leftover *items;
+	size_t n;
+};
+/* Adds to *ret: blobs and layers that are not in these lists, sorted and NULL-terminated, downloads
+ * that nobody has gone on with for age_ns, marks of what is not there. remove: removes what
+ * image_collect() would leave. */
+int leftovers_find(struct image_store *store, char *const *blobs, char *const *diff_ids,
+		   int64_t age_ns, bool remove, struct leftovers *ret, struct err *err);
+/* Takes path and why over. */
+void leftovers_add(struct leftovers *list, char *path, uint64_t size, char *why, bool removed);
+void leftovers_done(struct leftovers *list);
