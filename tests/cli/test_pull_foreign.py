@@ -111,6 +111,30 @@ def test_not_without_tls(anyone, registries):
     anyone.inro("pull", "-q", *secure, image(reg, [f"{good.url}/layer"])).ok()
 
 
+def test_insecure_holds_for_one_host(anyone, registries):
+    reg = registries.start(extra=ALLOW)
+    elsewhere = registries.hostile(address="127.0.0.2")
+    elsewhere.on("GET", "/layer", body=BLOB)
+    anyone.inro("pull", "-q", image(reg, [f"{elsewhere.url}/layer"])).fails(digest(BLOB)[:19])
+    assert not elsewhere.requests
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
+def test_cve_2020_15157_challenge_of_the_owner(anyone, registries, scheme):
+    """Whom a manifest names may ask for credentials; nobody gets any."""
+    reg = registries.start(auth="basic", extra=ALLOW)
+    owner = registries.hostile()
+    owner.on("GET", "/layer", status=401, headers={
+        "WWW-Authenticate": f'{scheme} realm="{owner.url}/token",service="{reg.host}"'})
+    owner.on("GET", "/token.*", headers={"Content-Type": "application/json"},
+             body=b'{"token": "x"}')
+    name = image(reg, [f"{owner.url}/layer"])
+    anyone.inro("pull", "-q", "--creds", f"{reg.user}:{reg.password}", name).fails(
+        digest(BLOB)[:19])
+    assert owner.requests and {r.path for r in owner.requests} == {"/layer"}
+    assert not any(r.authorization for r in owner.requests)
+
+
 def test_no_other_schemes(anyone, registries):
     """docker-registry takes no such manifest; a hostile one has it."""
     secret = anyone.dir / "secret"
