@@ -17,6 +17,7 @@
 #include "sys/mount.h"
 
 #define TREE  "fs"
+#define ROOT  "root"
 #define COUNT "count"
 #define ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID)
 
@@ -105,31 +106,48 @@ static int empty_mount(int dir, struct err *err)
 	return r < 0 ? r : take_fd(fd);
 }
 
-/* A single layer gets the empty directory below it: its own whiteouts are not to be seen. */
-static int overlay_mount(struct engine *eng, int *fds, size_t n, struct err *err)
+/* An empty directory with the owner, mode and times of the image's "/", to go on top of the layers:
+ * the topmost of them may have none of its own. Here, a tmpfs may not take all attributes. */
+static int root_make(struct engine *eng, char *const *diff_ids, int dir, struct err *err)
 {
-	cleanup_free int *lower = xcalloc(n + 1, sizeof(*lower));
+	if (mkdirat(dir, ROOT, 0755) < 0 && errno != EEXIST)
+		return err_errno(err, errno, "making a directory for the mount");
+	cleanup_fd int fd = openat(dir, ROOT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "opening a directory for the mount");
+	int r = image_init_upper(&eng->store, diff_ids, fd, err);
+	return r < 0 && r != -EOPNOTSUPP ? r : take_fd(fd);
+}
+
+/* A single layer gets the empty directory below it: its own whiteouts are not to be seen. */
+static int overlay_mount(struct engine *eng, int root, const int *fds, size_t n, struct err *err)
+{
+	cleanup_free int *lower = xcalloc(n + 2, sizeof(*lower));
 	const struct mount_layers layers = { .lower_fds = lower,
-					     .n_lower = n == 1 ? 2 : n,
+					     .n_lower = n == 1 ? 3 : n + 1,
 					     .upper_fd = -EBADF,
 					     .work_fd = -EBADF,
 					     .userxattr = eng->rootless };
 	int *none = NULL;
 	size_t n_none = 0;
 
-	memcpy(lower, fds, n * sizeof(*lower));
+	lower[0] = root;
+	memcpy(lower + 1, fds, n * sizeof(*lower));
 	int r = n > 1 ? 0 : image_open_layers(&eng->store, NULL, &none, &n_none, err);
 	if (r == 0 && n == 1)
-		lower[1] = none[0];
+		lower[2] = none[0];
 	if (r == 0)
 		r = mount_overlay(&layers, ATTRS, err);
 	layers_close(none, n_none);
 	return r;
 }
 
-static int tree_mount(struct engine *eng, const struct image_row *image, int target,
+/* dir: where there is room for a directory. */
+static int tree_mount(struct engine *eng, const struct image_row *image, int dir, int target,
 		      struct err *err)
 {
+	bool empty = strv_len(image->diff_ids) == 0;
+	cleanup_fd int root = -EBADF;
 	int *fds = NULL;
 	size_t n = 0;
 	int r = engine_store(eng, err);
@@ -138,8 +156,11 @@ static int tree_mount(struct engine *eng, const struct image_row *image, int tar
 		r = image_open_layers(&eng->store, image->diff_ids, &fds, &n, err);
 	if (r < 0)
 		return r;
-	cleanup_fd int fd = strv_len(image->diff_ids) == 0 ? empty_mount(fds[0], err)
-							   : overlay_mount(eng, fds, n, err);
+	if (!empty)
+		root = root_make(eng, image->diff_ids, dir, err);
+	cleanup_fd int fd = empty      ? empty_mount(fds[0], err)
+			    : root < 0 ? root
+				       : overlay_mount(eng, root, fds, n, err);
 	layers_close(fds, n);
 	return fd < 0 ? fd : mount_attach(fd, target, err);
 }
@@ -168,7 +189,7 @@ static int mount_once_more(struct engine *eng, const struct image_row *image, st
 		return err_errno(err, errno, "opening the directory for the mount");
 	int r = count_read(dir, &count, err);
 	if (r == 0 && !is_mount(target))
-		r = tree_mount(eng, image, target, err);
+		r = tree_mount(eng, image, dir, target, err);
 	return r < 0 ? r : count_write(dir, count + 1, err);
 }
 
@@ -270,6 +291,7 @@ static int entry_remove(int place, int dir, const char *hex, struct err *err)
 	if (r < 0)
 		return r;
 	if ((unlinkat(dir, TREE, AT_REMOVEDIR) < 0 && errno != ENOENT) ||
+	    (unlinkat(dir, ROOT, AT_REMOVEDIR) < 0 && errno != ENOENT) ||
 	    (unlinkat(dir, COUNT, 0) < 0 && errno != ENOENT) ||
 	    unlinkat(place, hex, AT_REMOVEDIR) < 0)
 		return err_errno(err, errno, "removing the directory of the mount");
