@@ -25,10 +25,10 @@ void load_sort_members(struct load *ld)
 {
 	size_t n = ld->archive.entries.n, kept = 0;
 
-	ld->members = xcalloc(n + 1, sizeof(*ld->members));
+	ld->members = xcalloc(n + 1, sizeof(void *));
 	for (size_t i = 0; i < n; i++)
 		ld->members[i] = &ld->archive.entries.items[i];
-	qsort(ld->members, n, sizeof(*ld->members), member_compare);
+	qsort(ld->members, n, sizeof(void *), member_compare);
 	for (size_t i = 0; i < n; i++)
 		if (kept == 0 || !str_eq(ld->members[i]->name, ld->members[kept - 1]->name))
 			ld->members[kept++] = ld->members[i];
@@ -43,7 +43,7 @@ static int name_compare(const void *name, const void *member)
 static const struct split_entry *member_entry(const struct load *ld, const char *name)
 {
 	const struct split_entry *const *found =
-	    bsearch(name, ld->members, ld->n_members, sizeof(*ld->members), name_compare);
+	    bsearch(name, ld->members, ld->n_members, sizeof(void *), name_compare);
 
 	return found ? *found : NULL;
 }
