@@ -2,6 +2,20 @@
 /* The long forms: `inro image ls` is `inro images`. */
 #include "cli/cli.h"
 
+static const struct cmd_sub artifact_subs[] = {
+	{ "add", &cmd_artifact_add, false },         { "extract", &cmd_artifact_extract, false },
+	{ "inspect", &cmd_artifact_inspect, false }, { "ls", &cmd_artifact_ls, false },
+	{ "list", &cmd_artifact_ls, true },          { "pull", &cmd_artifact_pull, false },
+	{ "push", &cmd_artifact_push, false },       { "rm", &cmd_artifact_rm, false },
+	{ "remove", &cmd_artifact_rm, true },        { 0 },
+};
+
+const struct cmd cmd_artifact = {
+	.name = "artifact",
+	.summary = "Look after artifacts: files of any kind in registries",
+	.subs = artifact_subs,
+};
+
 static const struct cmd_sub image_subs[] = {
 	{ "copy", &cmd_image_copy, false },
 	{ "exists", &cmd_image_exists, false },

@@ -29,7 +29,8 @@ int cli_copy(struct engine *eng, const struct transport_name *from, const struct
 {
 	cleanup_output struct output out = OUTPUT_INIT;
 	struct progress *pulling = NULL, *copying = NULL;
-	bool pulls = from->kind == TRANSPORT_DOCKER && to->kind == TRANSPORT_STORE;
+	bool pulls =
+	    from->kind == TRANSPORT_DOCKER && to->kind == TRANSPORT_STORE && !options->artifact;
 
 	int r = open_output(to, options, &out, err);
 	if (r < 0)

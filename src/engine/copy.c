@@ -360,7 +360,7 @@ int engine_copy(struct engine *eng, const struct transport_name *from,
 		r = engine_store(eng, err);
 	if (r < 0)
 		return r;
-	if (a == TRANSPORT_DOCKER && b == TRANSPORT_STORE)
+	if (a == TRANSPORT_DOCKER && b == TRANSPORT_STORE && !options->artifact)
 		return copy_pull(eng, from, to, options, ret, err);
 	if (a == TRANSPORT_STORE && b == TRANSPORT_DOCKER) {
 		r = copy_push(eng, from, to, options, ret, err);

@@ -14,6 +14,7 @@ struct copy_options {
 	struct registry_access from, to;
 	bool all;        /* an index with all of its members, not the one for this platform */
 	bool index_only; /* an index without its members */
+	bool artifact;   /* into the store as an artifact: nothing is unpacked */
 	bool keep;       /* fail rather than change a digest */
 	char *platform;  /* as --platform has it, or NULL */
 	enum push_format format;

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/artifact.h"
 #include "engine/copy_internal.h"
 #include "image/save.h"
 #include "oci/digest.h"
@@ -102,6 +103,8 @@ bool sink_has(const struct copy *c, const struct copy_blob *b)
 	const struct copy_sink *sink = &c->sink;
 	uint64_t size = 0;
 
+	if (c->options->artifact)
+		return blob_exists(&c->eng->store, b->digest, (int64_t)b->size);
 	if (sink->fresh)
 		return false;
 	cleanup_fd int fd = layout_open_file(sink->blobs_fd, digest_hex(b->digest), &size, NULL);
@@ -186,12 +189,38 @@ static int finish_archive(struct copy *c, struct copy_result *ret, struct err *e
 		   : image_save_blobs(c->sink.blobs_fd, &image, 1, &opts, c->options->out_fd, err);
 }
 
+static int finish_artifact(struct copy *c, struct copy_result *ret, struct err *err)
+{
+	cleanup_strv char **names = NULL, **repo_digests = NULL;
+	char *full = NULL;
+
+	int r = docs_write(c, err);
+	if (r == 0)
+		r = reference_normalize(c->sink.name->name, &full, err);
+	if (r < 0)
+		return r;
+	strv_take(&names, full);
+	if (c->source.repository)
+		strv_addf(&repo_digests, "%s@%s", c->source.repository, top(c)->digest);
+	r = artifact_check_name(c->eng, full, err);
+	if (r == 0)
+		r = artifact_enter(c->eng, &c->sink.staging, &top(c)->text, names, repo_digests,
+				   err);
+	if (r == 0) {
+		ret->id = xstrdup(top(c)->digest);
+		ret->names = take_ptr(names);
+	}
+	return r;
+}
+
 static int finish_store(struct copy *c, struct copy_result *ret, struct err *err)
 {
 	struct engine *eng = c->eng;
 	struct image_list list = { 0 };
 	cleanup_strv char **names = NULL;
 
+	if (c->options->artifact)
+		return finish_artifact(c, ret, err);
 	int r = docs_write(c, err);
 	if (r == 0 && c->sink.name->name) {
 		char *full = NULL;

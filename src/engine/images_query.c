@@ -226,6 +226,20 @@ static int apply(struct conditions *c, const char *glob, struct image_rows *rows
 	return r;
 }
 
+/* They have verbs of their own. */
+static void leave_artifacts_out(struct image_rows *rows)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		if (rows->items[i].kind == IMAGE_KIND_ARTIFACT)
+			image_row_done(&rows->items[i]);
+		else
+			rows->items[k++] = rows->items[i];
+	}
+	rows->n = k;
+}
+
 static int query(struct engine *eng, const struct images_query *q, const char *const *keys,
 		 struct image_rows *ret, struct err *err)
 {
@@ -239,6 +253,7 @@ static int query(struct engine *eng, const struct images_query *q, const char *c
 	if (r == 0)
 		r = images_list_brief(eng, glob ? NULL : q->name, !q->ids_only || filters.n || glob,
 				      &rows, err);
+	leave_artifacts_out(&rows);
 	if (r == 0)
 		r = conditions_init(&c, eng, &filters, err);
 	if (r == 0 && (filters.n || glob))

@@ -90,6 +90,8 @@ static int find_here(struct run *run, const char *word, struct err *err)
 		 */
 		return r == -ENOENT ? err_set_kind(err, -EINVAL, ERR_CONFLICT) : r;
 	}
+	if (r == 0 && row.kind == IMAGE_KIND_ARTIFACT)
+		r = err_fail(err, ERR_UNSUPPORTED, "%s is an artifact, not an image", word);
 	if (r < 0)
 		return r;
 	run->image = row;

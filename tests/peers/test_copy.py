@@ -111,3 +111,18 @@ def test_buildah_reads_a_layout(root, image):
     root.run("buildah", *storage, "pull", "oci:lay:1").ok()  # its name is the path, in small letters
     root.run("buildah", *storage, "rmi", "-a", "-f").ok()
     subprocess.run(["rm", "-rf", root.dir / "b", root.dir / "br"], check=True)
+
+
+def test_skopeo_copies_an_artifact(root, registry):
+    """What `artifact add` makes is a manifest that others move around."""
+    (root.dir / "file").write_bytes(b"x" * 1000)
+    name = f"{registry.host}/art:1"
+    sha = root.inro("artifact", "add", "--type", "a/b", name, root.dir / "file").ok().out.strip()
+    root.inro("artifact", "push", "-q", name).ok()
+    root.run("skopeo", "copy", "--src-tls-verify=false", f"docker://{name}",
+             f"oci:{root.dir}/theirs:1").ok()
+    root.inro("artifact", "rm", name).ok()
+    done = root.inro("artifact", "pull", "-q", f"oci:{root.dir}/theirs:1", "mine:1").ok()
+    assert done.out.strip() == sha
+    root.inro("artifact", "extract", "mine:1", root.dir / "back").ok()
+    assert (root.dir / "back").read_bytes() == b"x" * 1000

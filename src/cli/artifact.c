@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* artifact add, pull, push, rm. */
+#include "engine/artifact.h"
+
+#include <fcntl.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "cli/access.h"
+#include "cli/cli.h"
+#include "cli/transport.h"
+
+static int print_digest(const char *digest, struct err *err)
+{
+	const char *hex = str_after(digest, "sha256:");
+	cleanup_buf struct buf out = BUF_INIT;
+
+	buf_addf(&out, "%s\n", hex ? hex : digest);
+	return cli_print(&out, err);
+}
+
+/* ---- add ---- */
+
+struct add_cmd {
+	bool append, replace;
+	char *type, *file_type;
+	char **annotations;
+};
+
+static const struct opt add_opts[] = {
+	{ .name = "annotation",
+	  .kind = OPT_STRV,
+	  OPT_FIELD(struct add_cmd, annotations),
+	  .arg = "KEY=VALUE",
+	  .help = "annotation of the files" },
+	{ .name = "append",
+	  .short_name = 'a',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct add_cmd, append),
+	  .help = "add the files to the artifact of that name" },
+	{ .name = "file-type",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct add_cmd, file_type),
+	  .arg = "TYPE",
+	  .help = "media type of the files (default application/octet-stream)" },
+	{ .name = "replace",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct add_cmd, replace),
+	  .help = "take the place of an artifact that has the name" },
+	{ .name = "type",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct add_cmd, type),
+	  .arg = "TYPE",
+	  .help = "type of the artifact (default application/vnd.unknown.artifact.v1)" },
+};
+
+static int annotations_read(const struct add_cmd *o, struct json_map *ret, struct err *err)
+{
+	for (size_t i = 0; o->annotations && o->annotations[i]; i++) {
+		const char *eq = strchr(o->annotations[i], '=');
+		if (!eq || eq == o->annotations[i])
+			return err_fail(err, ERR_USAGE, "--annotation: expected KEY=VALUE");
+		cleanup_free char *key =
+		    xstrndup(o->annotations[i], (size_t)(eq - o->annotations[i]));
+		json_map_set(ret, key, eq + 1);
+	}
+	return 0;
+}
+
+static int files_open(char **paths, struct artifact_file *files, struct err *err)
+{
+	for (size_t i = 0; paths[i]; i++) {
+		const char *slash = strrchr(paths[i], '/');
+
+		files[i].title = slash ? slash + 1 : paths[i];
+		files[i].fd = open(paths[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (files[i].fd < 0)
+			return err_errno(err, errno, "opening %s", paths[i]);
+	}
+	return 0;
+}
+
+static int run_add(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct add_cmd *o = options;
+	struct artifact_add_options add = { .type = o->type,
+					    .file_type = o->file_type,
+					    .append = o->append,
+					    .replace = o->replace };
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_free char *digest = NULL;
+	size_t n = strv_len(args + 1);
+	cleanup_free struct artifact_file *files = xcalloc(n + 1, sizeof(*files));
+
+	for (size_t i = 0; i < n; i++)
+		files[i].fd = -EBADF;
+	if (o->append && (o->replace || o->type))
+		return err_fail(err, ERR_USAGE, "--append goes without --%s",
+				o->replace ? "replace" : "type");
+	int r = annotations_read(o, &add.annotations, err);
+	if (r == 0)
+		r = files_open(args + 1, files, err);
+	if (r == 0)
+		r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = artifact_add(&eng, args[0], files, n, &add, &digest, err);
+	for (size_t i = 0; i < n; i++)
+		fd_close(files[i].fd);
+	json_map_done(&add.annotations);
+	return r < 0 ? r : print_digest(digest, err);
+}
+
+const struct cmd cmd_artifact_add = {
+	.name = "add",
+	.args = "[OPTIONS] NAME FILE [FILE...]",
+	.summary = "Make an artifact of files",
+	.opts = add_opts,
+	.n_opts = ARRAY_SIZE(add_opts),
+	.opts_size = sizeof(struct add_cmd),
+	.min_args = 2,
+	.max_args = -1,
+	.run = run_add,
+};
+
+/* ---- pull ---- */
+
+struct transfer_cmd {
+	char *digestfile, *progress;
+	bool quiet;
+	struct cli_access access;
+};
+
+#define TRANSFER_OPTS                                                                              \
+	{ .name = "progress",                                                                      \
+	  .kind = OPT_STR,                                                                         \
+	  OPT_FIELD(struct transfer_cmd, progress),                                                \
+	  .arg = "MODE",                                                                           \
+	  .help = "how progress is shown; auto: tty on a terminal, else plain",                    \
+	  .choices = progress_modes },                                                             \
+	    { .name = "quiet",                                                                     \
+	      .short_name = 'q',                                                                   \
+	      .kind = OPT_FLAG,                                                                    \
+	      OPT_FIELD(struct transfer_cmd, quiet),                                               \
+	      .help = "show no progress" },                                                        \
+	    CLI_ACCESS_OPTS(struct transfer_cmd, access)
+
+static const struct opt pull_opts[] = { TRANSFER_OPTS };
+static const struct opt push_opts[] = {
+	{ .name = "digestfile",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct transfer_cmd, digestfile),
+	  .arg = "FILE",
+	  .help = "write the digest of what was pushed to this file" },
+	TRANSFER_OPTS,
+};
+
+/* The name of a registry's artifact; of another place it has to be said. */
+static int local_name(const struct transport_name *from, const char *word, char **ret,
+		      struct err *err)
+{
+	if (word)
+		return reference_normalize(word, ret, err);
+	if (!from->path)
+		return reference_normalize(from->name, ret, err);
+	return err_hint(err,
+			err_fail(err, ERR_USAGE, "%s says no name for the artifact", from->path),
+			"inro artifact pull SOURCE NAME");
+}
+
+static int run_pull(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct transfer_cmd *o = options;
+	enum progress_mode mode = progress_mode_of(o->progress, o->quiet);
+	struct copy_options copy = { .artifact = true,
+				     .out_fd = -EBADF,
+				     .from = cli_access(&o->access) };
+	cleanup_transport struct transport_name from = { 0 }, to = { .kind = TRANSPORT_STORE };
+	cleanup_copy_result struct copy_result result = { 0 };
+	cleanup_engine struct engine eng = ENGINE_INIT;
+
+	int r = transport_parse(args[0], &from, err);
+	/* A bare name is a registry's. */
+	if (r == 0 && from.kind == TRANSPORT_STORE)
+		from.kind = TRANSPORT_DOCKER;
+	if (r == 0)
+		r = local_name(&from, args[1], &to.name, err);
+	if (r == 0)
+		r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = cli_copy(&eng, &from, &to, &copy, mode, &result, err);
+	return r < 0 || mode == PROGRESS_JSON ? r : print_digest(result.digest, err);
+}
+
+const struct cmd cmd_artifact_pull = {
+	.name = "pull",
+	.args = "[OPTIONS] SOURCE [NAME]",
+	.summary = "Get an artifact from a registry",
+	.details = "SOURCE is the name of an artifact at a registry, or with a transport in an "
+		   "archive or directory: oci:DIR[:REF], oci-archive:FILE[:REF], dir:DIR.",
+	.opts = pull_opts,
+	.n_opts = ARRAY_SIZE(pull_opts),
+	.opts_size = sizeof(struct transfer_cmd),
+	.min_args = 1,
+	.max_args = 2,
+	.run = run_pull,
+};
+
+/* ---- push ---- */
+
+static int push_registry(struct engine *eng, const struct transfer_cmd *o, const char *word,
+			 const char *destination, struct err *err)
+{
+	struct push_options push_options = { .access = cli_access(&o->access),
+					     .event = progress_push_event };
+	cleanup_push_result struct push_result result = { 0 };
+	cleanup_reference struct reference ref = { 0 };
+
+	int r = reference_parse(destination, &ref, err);
+	if (r < 0)
+		return r;
+	struct progress *progress =
+	    progress_new_push(progress_mode_of(o->progress, o->quiet), STDOUT_FILENO, &ref);
+	push_options.ctx = progress;
+	r = push(eng, word, &ref, &push_options, &result, err);
+	if (r == 0)
+		progress_pushed(progress, &result);
+	progress_free(progress);
+	return r < 0 ? r : cli_write_digest(o->digestfile, result.digest, err);
+}
+
+static int push_file(struct engine *eng, const struct transfer_cmd *o, const char *word,
+		     const struct transport_name *to, struct err *err)
+{
+	struct transport_name from = { .kind = TRANSPORT_STORE, .name = (char *)(uintptr_t)word };
+	struct copy_options copy = { .out_fd = -EBADF };
+	cleanup_copy_result struct copy_result result = { 0 };
+
+	int r =
+	    cli_copy(eng, &from, to, &copy, progress_mode_of(o->progress, o->quiet), &result, err);
+	return r < 0 ? r : cli_write_digest(o->digestfile, result.digest, err);
+}
+
+static int run_push(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct transfer_cmd *o = options;
+	cleanup_artifact struct artifact artifact = { 0 };
+	cleanup_transport struct transport_name to = { 0 };
+	cleanup_engine struct engine eng = ENGINE_INIT;
+
+	int r = transport_parse(args[1] ? args[1] : args[0], &to, err);
+	if (r == 0)
+		r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = artifact_read(&eng, args[0], &artifact, err);
+	if (r < 0)
+		return r;
+	return to.path ? push_file(&eng, o, args[0], &to, err)
+		       : push_registry(&eng, o, args[0], to.name, err);
+}
+
+const struct cmd cmd_artifact_push = {
+	.name = "push",
+	.args = "[OPTIONS] NAME [DESTINATION]",
+	.summary = "Push an artifact to a registry",
+	.details =
+	    "Without a DESTINATION it goes to where its name says. It may also be an archive "
+	    "or a directory: oci:DIR[:REF], oci-archive:FILE[:REF], dir:DIR.",
+	.opts = push_opts,
+	.n_opts = ARRAY_SIZE(push_opts),
+	.opts_size = sizeof(struct transfer_cmd),
+	.min_args = 1,
+	.max_args = 2,
+	.run = run_push,
+};
+
+/* ---- rm ---- */
+
+struct rm_cmd {
+	bool all, ignore;
+};
+
+static const struct opt rm_opts[] = {
+	{ .name = "all",
+	  .short_name = 'a',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct rm_cmd, all),
+	  .help = "remove all artifacts" },
+	{ .name = "ignore",
+	  .short_name = 'i',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct rm_cmd, ignore),
+	  .help = "take what is not there for removed" },
+};
+
+static int remove_one(struct engine *eng, const char *word, bool force, struct err *err)
+{
+	cleanup_free char *digest = NULL;
+	int r = artifact_remove(eng, word, &digest, err);
+
+	return r < 0 ? r : print_digest(digest, err);
+}
+
+static int remove_all(const void *globals, struct err *err)
+{
+	cleanup_image_rows struct image_rows rows = { 0 };
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	int r = cli_engine(globals, &eng, err);
+
+	if (r == 0)
+		r = artifact_list(&eng, &rows, err);
+	for (size_t i = 0; r == 0 && i < rows.n; i++)
+		r = remove_one(&eng, rows.items[i].id, false, err);
+	return r;
+}
+
+static int run_rm(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct rm_cmd *o = options;
+
+	if (o->all == (args[0] != NULL))
+		return err_fail(err, ERR_USAGE, "give names, or --all");
+	return o->all ? remove_all(globals, err)
+		      : cli_each(globals, args, o->ignore, remove_one, err);
+}
+
+const struct cmd cmd_artifact_rm = {
+	.name = "rm",
+	.args = "[OPTIONS] [NAME...]",
+	.summary = "Remove artifacts",
+	.opts = rm_opts,
+	.n_opts = ARRAY_SIZE(rm_opts),
+	.opts_size = sizeof(struct rm_cmd),
+	.max_args = -1,
+	.run = run_rm,
+};
