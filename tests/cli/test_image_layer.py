@@ -272,6 +272,13 @@ def test_directories_without_entries_are_reported(unpack):
     assert tree[b"a"]["perm"] == 0o755 and tree[b"d"]["perm"] == 0o700
 
 
+def test_directories_below_a_whiteout_are_new(unpack):
+    """There is nothing below that they would be like."""
+    _, doc, _ = unpack(tar(entry("."), entry(".wh.a"), entry("a/b/c", "x"), entry("d/"), entry("d/.wh..wh..opq"),
+                           entry("d/e/f", "x"), entry("g/h", "x")))
+    assert doc["implied"] == ["g"]
+
+
 # ---- members in each other's way ----
 
 def test_later_members_replace_earlier_ones(unpack):

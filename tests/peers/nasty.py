@@ -135,7 +135,8 @@ SPLIT = {
 }
 # What podman refuses: a name twice in one layer, and members below a name that is whited out.
 REFUSED = {
-    "below-a-whiteout": ([entry("e/"), entry("e/old", "x")], [entry(".wh.e"), entry("e/new", "y")], []),
+    "below-a-whiteout": ([entry("e/"), entry("e/old", "x"), entry("e/s/", mode=0o700, uid=5)],
+                         [entry(".wh.e"), entry("e/new", "y"), entry("e/s/new", "z")], []),
     "duplicates": ([entry("f", "old", mode=0o600, uid=9), entry("f", "new"), entry("file-dir", "x"),
                     entry("file-dir/"), entry("file-dir/in", "x"), entry("dir-file/"), entry("dir-file/a/"),
                     entry("dir-file/a/b", "x"), entry("dir-file", "x"), entry("dir-link/"), entry("dir-link/a", "x"),
@@ -227,7 +228,9 @@ class Chance:
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.tree = {}  # {path: whether it is a directory}, as of all layers so far
-        self.own, self.files = set(), set()  # of this layer
+        # Of this layer. Those without an entry, when what lies below is hidden after they were made, are for
+        # umoci what they were there, and otherwise new.
+        self.own, self.files, self.implied = set(), set(), set()
 
     def _place(self):
         path = "/".join(self.rng.choice("abc") for _ in range(self.rng.randint(1, 4)))
@@ -243,12 +246,16 @@ class Chance:
     def _whiteout(self, path):
         # What this layer has of it stays.
         below = {n for n in self.own if n == path or n.startswith(path + "/")}
+        if below & self.implied:
+            return None
         self._forget(path, below)
         head, _, name = path.rpartition("/")
         return entry(f"{head}/.wh.{name}".lstrip("/"))
 
     def _opaque(self, path):
         kept = {n for n in self.own if n.startswith(path + "/")} | {path}
+        if kept & self.implied:
+            return None
         self._forget(path, kept)
         return entry(path + "/.wh..wh..opq")
 
@@ -291,11 +298,13 @@ class Chance:
         if member:
             for up in parents:
                 self.tree[up] = True
+            self.implied.update(up for up in parents if up not in self.own)
+            self.implied.discard(path)
             self.own.update([path, *parents])
         return member
 
     def layer(self, count):
-        self.own, self.files = set(), set()
+        self.own, self.files, self.implied = set(), set(), set()
         members = [entry(".")]
         while len(members) < count:
             member = self._member(self.rng.choice(self.KINDS))

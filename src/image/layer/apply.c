@@ -88,6 +88,22 @@ static int names_compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Below a directory that hides what lower layers have: then there is none to be like. */
+static bool is_below_opaque(struct apply *ap, const char *path)
+{
+	cleanup_free char *prefix = xstrdup(path);
+
+	for (char *slash = strchr(prefix, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		cleanup_fd int fd =
+		    path_open_in(ap->root, prefix, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, NULL);
+		if (fd >= 0 && meta_is_opaque(fd, ap->opts->userns))
+			return true;
+		*slash = '/';
+	}
+	return false;
+}
+
 /* Leaves those out that got an entry of their own later: they are among the named ones. */
 static void implied_filter(struct apply *ap)
 {
@@ -98,7 +114,8 @@ static void implied_filter(struct apply *ap)
 		named[i] = ap->dirs[i].path;
 	qsort(named, ap->n_dirs, sizeof(*named), names_compare);
 	for (size_t i = 0; i < ap->n_implied; i++) {
-		if (bsearch(&ap->implied[i], named, ap->n_dirs, sizeof(*named), names_compare))
+		if (bsearch(&ap->implied[i], named, ap->n_dirs, sizeof(*named), names_compare) ||
+		    is_below_opaque(ap, ap->implied[i]))
 			free(ap->implied[i]);
 		else
 			ap->implied[kept++] = ap->implied[i];

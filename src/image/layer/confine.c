@@ -157,16 +157,16 @@ static int confine_caps(unsigned int flags, bool apart, struct err *err)
 /* What reading an archive and writing a tree takes. All else fails with EPERM: no sockets, no
  * processes, no mounts, no opening of devices' ioctls. */
 static const int calls[] = {
-	SYS_read,      SYS_write,      SYS_pwrite64,        SYS_pread64,      SYS_openat,
-	SYS_openat2,   SYS_close,      SYS_newfstatat,      SYS_fstat,        SYS_statx,
-	SYS_fchown,    SYS_fchownat,   SYS_fchmod,          SYS_fchmodat,     SYS_utimensat,
-	SYS_fsetxattr, SYS_flistxattr, SYS_fremovexattr,    SYS_lsetxattr,    SYS_mkdirat,
-	SYS_symlinkat, SYS_linkat,     SYS_mknodat,         SYS_unlinkat,     SYS_renameat2,
-	SYS_ftruncate, SYS_fchdir,     SYS_getdents64,      SYS_lseek,        SYS_readlinkat,
-	SYS_faccessat, SYS_mmap,       SYS_munmap,          SYS_mremap,       SYS_mprotect,
-	SYS_madvise,   SYS_brk,        SYS_futex,           SYS_getrandom,    SYS_clock_gettime,
-	SYS_gettid,    SYS_getpid,     SYS_rt_sigreturn,    SYS_rt_sigaction, SYS_rt_sigprocmask,
-	SYS_exit,      SYS_exit_group, SYS_restart_syscall, SYS_wait4,
+	SYS_read,           SYS_write,     SYS_pwrite64,   SYS_pread64,         SYS_openat,
+	SYS_openat2,        SYS_close,     SYS_newfstatat, SYS_fstat,           SYS_statx,
+	SYS_fchown,         SYS_fchownat,  SYS_fchmod,     SYS_fchmodat,        SYS_utimensat,
+	SYS_fsetxattr,      SYS_fgetxattr, SYS_flistxattr, SYS_fremovexattr,    SYS_lsetxattr,
+	SYS_mkdirat,        SYS_symlinkat, SYS_linkat,     SYS_mknodat,         SYS_unlinkat,
+	SYS_renameat2,      SYS_ftruncate, SYS_fchdir,     SYS_getdents64,      SYS_lseek,
+	SYS_readlinkat,     SYS_faccessat, SYS_mmap,       SYS_munmap,          SYS_mremap,
+	SYS_mprotect,       SYS_madvise,   SYS_brk,        SYS_futex,           SYS_getrandom,
+	SYS_clock_gettime,  SYS_gettid,    SYS_getpid,     SYS_rt_sigreturn,    SYS_rt_sigaction,
+	SYS_rt_sigprocmask, SYS_exit,      SYS_exit_group, SYS_restart_syscall, SYS_wait4,
 #ifdef SYS_renameat
 	SYS_renameat,
 #endif

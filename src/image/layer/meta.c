@@ -243,11 +243,21 @@ int meta_apply(const struct meta_target *t, struct archive_entry *entry, struct 
 	return r;
 }
 
+static const char *opaque_mark(bool userns)
+{
+	return userns ? "user.overlay.opaque" : "trusted.overlay.opaque";
+}
+
 int meta_set_opaque(int fd, bool userns, const char *path, struct err *err)
 {
-	const char *name = userns ? "user.overlay.opaque" : "trusted.overlay.opaque";
-
-	if (fsetxattr(fd, name, "y", 1, 0) < 0)
+	if (fsetxattr(fd, opaque_mark(userns), "y", 1, 0) < 0)
 		return err_errno(err, errno, "marking %s as opaque", path);
 	return 0;
+}
+
+bool meta_is_opaque(int fd, bool userns)
+{
+	char value;
+
+	return fgetxattr(fd, opaque_mark(userns), &value, 1) == 1 && value == 'y';
 }

@@ -31,3 +31,4 @@ int meta_clear_xattrs(int fd, const char *path, struct err *err);
 void meta_times(struct archive_entry *entry, struct timespec ret[2]);
 /* Marks a directory as opaque for overlayfs. */
 int meta_set_opaque(int fd, bool userns, const char *path, struct err *err);
+bool meta_is_opaque(int fd, bool userns);
