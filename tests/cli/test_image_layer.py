@@ -272,6 +272,13 @@ def test_directories_without_entries_are_reported(unpack):
     assert tree[b"a"]["perm"] == 0o755 and tree[b"d"]["perm"] == 0o700
 
 
+def test_no_whiteouts_where_nothing_shows(unpack):
+    """Overlayfs would list them: it reads a directory that only one layer has as it is."""
+    tree = unpack.ok(entry("d/"), entry("d/.wh..wh..opq"), entry("d/.wh.x"), entry("d/e/"), entry("d/e/.wh.y"),
+                     entry("f/"), entry("f/.wh.z"), entry(".wh.g"), entry("g/"), entry("g/.wh.h"))
+    assert set(tree) == {b".", b"d", b"d/e", b"f", b"f/z", b"g"} and is_whiteout(tree[b"f/z"])
+
+
 def test_directories_below_a_whiteout_are_new(unpack):
     """There is nothing below that they would be like."""
     _, doc, _ = unpack(tar(entry("."), entry(".wh.a"), entry("a/b/c", "x"), entry("d/"), entry("d/.wh..wh..opq"),

@@ -177,6 +177,7 @@ static int parent_open(struct apply *ap, const char *path, size_t parent_len, st
 	free(ap->parent_path);
 	ap->parent_path = xstrndup(path, parent_len);
 	ap->parent_linked = LINKED_UNKNOWN;
+	ap->parent_hiding = HIDING_UNKNOWN;
 	ap->parent_fd = parent_walk(ap, path, &first);
 	if (ap->parent_fd < 0 && parents_uncover(ap, path, NULL) > 0)
 		ap->parent_fd = parent_walk(ap, path, &first);
@@ -222,7 +223,17 @@ static int opaque_apply(struct apply *ap, const struct member *m, struct err *er
 
 	if (fd < 0)
 		return err_errno(err, errno, "opening the directory of %s", m->path);
+	ap->parent_hiding = HIDING_YES;
 	return meta_set_opaque(fd, ap->opts->userns, m->path, err);
+}
+
+/* Then there is nothing to hide in it, and a mark that hides nothing is a name that can be listed
+ * and not opened: overlayfs reads a directory of one layer as it is. */
+static bool parent_is_hiding(struct apply *ap, const char *path)
+{
+	if (ap->parent_hiding == HIDING_UNKNOWN)
+		ap->parent_hiding = is_below_opaque(ap, path) ? HIDING_YES : HIDING_NO;
+	return ap->parent_hiding == HIDING_YES;
 }
 
 static int whiteout_apply(struct apply *ap, const struct member *m, struct err *err)
@@ -232,6 +243,8 @@ static int whiteout_apply(struct apply *ap, const struct member *m, struct err *
 
 	if (str_eq(name, "") || str_eq(name, ".") || str_eq(name, ".."))
 		return err_fail(err, ERR_INVALID, "%s: whiteout of nothing", m->path);
+	if (parent_is_hiding(ap, m->path))
+		return 0;
 	if (mknodat(m->dir, name, S_IFCHR, 0) == 0)
 		return 0;
 	if (errno != EEXIST || fstatat(m->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)

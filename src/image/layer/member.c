@@ -154,6 +154,7 @@ static int make_dir(struct apply *ap, const struct member *m, struct err *err)
 	free(ap->parent_path);
 	ap->parent_path = xstrdup(m->path);
 	ap->parent_linked = LINKED_UNKNOWN;
+	ap->parent_hiding = HIDING_UNKNOWN;
 	return 0;
 }
 

@@ -27,6 +27,11 @@ struct apply {
 	char *parent_path;
 	int parent_fd;
 	enum { LINKED_UNKNOWN, LINKED_NO, LINKED_YES } parent_linked; /* a symlink is in its path */
+	enum {
+		HIDING_UNKNOWN,
+		HIDING_NO,
+		HIDING_YES
+	} parent_hiding; /* it shows nothing of lower layers */
 	struct dir_time *dirs;
 	size_t n_dirs, cap_dirs, dir_bytes;
 	bool default_acls; /* one of them has one */
