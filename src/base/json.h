@@ -4,7 +4,8 @@
  * writes, and frees. Strict (RFC 8259: no comments, no trailing commas, no NaN, no duplicate
  * keys, no integers over 64 bits, valid UTF-8 without NUL), with limits on bytes, values and depth.
  * Errors name the place: "linux.resources.memory.limit: expected an integer, got a string". Unknown
- * members are ignored. null counts as absent; an element of an array can't be null.
+ * members are ignored, unless the desc is closed. null counts as absent; an element of an array
+ * can't be null.
  *
  * Memory: strings, arrays and sub-objects that parsing made belong to the struct; json_free() frees
  * all of them and zeroes the struct. A struct filled by hand must use heap memory the same way.
@@ -125,6 +126,7 @@ struct json_desc {
 	/* Checks what single fields cannot; runs after the fields. May be NULL. Its errors are made
 	 * with json_fail(), so that the parser can put the object's path before them. */
 	int (*check)(const void *object, struct err *err);
+	bool closed; /* a member that the table does not have is an error */
 };
 
 #define JSON_FIELD(T, member, key, k, ...)                                                         \

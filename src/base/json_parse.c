@@ -78,12 +78,33 @@ static void init_enums(const struct json_desc *desc, void *to)
 	}
 }
 
+static int check_members(struct json_parser *ps, const struct json_desc *desc,
+			 const struct json_value *v, const struct json_place *at)
+{
+	json_tree_foreach(item, v)
+	{
+		cleanup_free char *shown = NULL;
+		size_t i = 0;
+
+		while (i < desc->n_fields && !str_eq(desc->fields[i].name, item->key))
+			i++;
+		if (i < desc->n_fields)
+			continue;
+		shown = str_escape(item->key);
+		return json_fail_at(ps, at, "unknown member \"%.*s\"", JSON_SHOWN_MAX, shown);
+	}
+	return 0;
+}
+
 int json_parse_object(struct json_parser *ps, const struct json_desc *desc,
 		      const struct json_value *v, void *to, const struct json_place *at)
 {
 	int r;
 
 	init_enums(desc, to);
+	r = desc->closed ? check_members(ps, desc, v, at) : 0;
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < desc->n_fields; i++) {
 		const struct json_field *f = &desc->fields[i];
 		const struct json_place here = { .up = at, .name = f->name };

@@ -371,6 +371,30 @@ static void test_top_array(void **state)
 	assert_string_equal(err.msg, "list: [1].name: missing, expected a string");
 }
 
+static const struct json_desc closed_desc = JSON_DESC(struct item, item_fields, .closed = true);
+
+static void test_closed(void **state)
+{
+	static const char *const refused[] = {
+		"{\"name\":\"x\",\"Value\":1}",
+		"{\"name\":\"x\",\"more\":null}",
+		"{\"more\":{},\"name\":\"x\"}",
+		"{\"name\":\"x\",\"\":1}",
+	};
+	struct item item = { NULL };
+	struct err err = ERR_INIT;
+	const char *text = "{\"name\":\"x\",\"value\":null}";
+
+	assert_ok(json_parse(&closed_desc, &item, text, strlen(text), "doc", &err));
+	json_free(&closed_desc, &item);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		assert_true(json_parse(&closed_desc, &item, refused[i], strlen(refused[i]), "doc",
+				       &err) < 0);
+		assert_non_null(strstr(err.msg, "doc: unknown member \""));
+		assert_null(item.name);
+	}
+}
+
 static void test_write_string(void **state)
 {
 	struct buf out = BUF_INIT;
@@ -448,7 +472,7 @@ int main(void)
 		cmocka_unit_test(test_allowed_depth), cmocka_unit_test(test_number_of_values),
 		cmocka_unit_test(test_many_members),  cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_top_array),     cmocka_unit_test(test_any_object),
-		cmocka_unit_test(test_write_string),
+		cmocka_unit_test(test_closed),        cmocka_unit_test(test_write_string),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
