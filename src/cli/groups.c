@@ -35,6 +35,7 @@ static const struct cmd_sub image_subs[] = {
 	{ "search", &cmd_search, false },
 	{ "tag", &cmd_tag, false },
 	{ "tree", &cmd_image_tree, false },
+	{ "trust", &cmd_image_trust, false },
 	{ "unmount", &cmd_image_unmount, false },
 	{ "umount", &cmd_image_unmount, true },
 	{ "untag", &cmd_untag, false },

@@ -66,6 +66,7 @@ struct config {
 	struct {
 		char **short_names;
 		struct json_map aliases;
+		char *policy;
 		uint64_t max_size; /* 0: no limit */
 	} image;
 	struct {

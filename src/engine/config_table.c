@@ -49,7 +49,7 @@ static int check_reference(const char *word, struct err *err)
 	return 0;
 }
 
-static int check_directory(const char *word, struct err *err)
+static int check_path(const char *word, struct err *err)
 {
 	if (word[0] == '/')
 		return 0;
@@ -91,6 +91,17 @@ const struct config_setting config_settings[] = {
 	  .check = check_reference,
 	  .help = "What a short name stands for, instead of a search: with \"alias.web = "
 		  "quay.io/team/web\", \"inro run web:2\" takes quay.io/team/web:2." },
+	{ .section = "image",
+	  .key = "policy",
+	  .kind = CONFIG_STR,
+	  .offset = GLOBAL(image.policy),
+	  .arg = "FILE",
+	  .check = check_path,
+	  .help = "The policy that says which images are let in, and by whose keys they must be "
+		  "signed, in the format of containers-policy.json(5). Not set: "
+		  "~/.config/containers/policy.json of an unprivileged user, else "
+		  "/etc/containers/policy.json, which podman and skopeo read, too. Without any of "
+		  "these all images are let in." },
 	{ .section = "image",
 	  .key = "max_size",
 	  .kind = CONFIG_BYTES,
@@ -188,7 +199,7 @@ const struct config_setting config_settings[] = {
 	  .kind = CONFIG_STR,
 	  .offset = REGISTRY(tls_dir),
 	  .arg = "DIRECTORY",
-	  .check = check_directory,
+	  .check = check_path,
 	  .help = "Certificates: *.crt of authorities besides the system's, *.cert with *.key "
 		  "for this machine to show. Not set: the directory of its name and port in "
 		  "/etc/inro/certs.d, /etc/containers/certs.d or /etc/docker/certs.d." },

@@ -6,6 +6,7 @@
 #include "base/strv.h"
 #include "engine/copy_internal.h"
 #include "engine/images_trim.h"
+#include "engine/trust.h"
 #include "image/sha256.h"
 #include "oci/digest.h"
 
@@ -269,6 +270,21 @@ static void copy_done(struct copy *c)
 	oci_platform_done(&c->platform);
 }
 
+/* What comes from somewhere else than a registry has no signatures. */
+static int check_let_in(struct engine *eng, const struct transport_name *from,
+			const struct transport_name *to, struct err *err)
+{
+	static const char *const names[] = {
+		[TRANSPORT_OCI] = "oci",
+		[TRANSPORT_OCI_ARCHIVE] = "oci-archive",
+		[TRANSPORT_DOCKER_ARCHIVE] = "docker-archive",
+		[TRANSPORT_DIR] = "dir",
+	};
+	const char *name = from->kind < ARRAY_SIZE(names) ? names[from->kind] : NULL;
+
+	return to->kind == TRANSPORT_STORE && name ? trust_allow_transport(eng, name, err) : 0;
+}
+
 static int copy_any(struct engine *eng, const struct transport_name *from,
 		    const struct transport_name *to, const struct copy_options *options,
 		    struct copy_result *ret, struct err *err)
@@ -283,8 +299,10 @@ static int copy_any(struct engine *eng, const struct transport_name *from,
 			  .staging = STAGING_INIT,
 			  .conn = REGISTRY_CONN_INIT },
 	};
-	int r = options->platform ? oci_platform_parse(options->platform, &c.platform, err) : 0;
+	int r = check_let_in(eng, from, to, err);
 
+	if (r == 0 && options->platform)
+		r = oci_platform_parse(options->platform, &c.platform, err);
 	if (r == 0)
 		r = copy_run(&c, ret, err);
 	copy_done(&c);

@@ -8,6 +8,7 @@
 #include "engine/images.h"
 #include "engine/images_trim.h"
 #include "engine/record.h"
+#include "engine/trust.h"
 #include "oci/reference.h"
 
 #define USED_STEP_NS (3600 * INT64_C(1000000000))
@@ -18,7 +19,12 @@ int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *
 	int64_t start_ns = time_now_ns();
 	int r;
 
-	r = engine_db(eng, err);
+	/* an archive may be read as either of them, `save` writes what is both */
+	r = trust_allow_transport(eng, "docker-archive", err);
+	if (r == 0)
+		r = trust_allow_transport(eng, "oci-archive", err);
+	if (r == 0)
+		r = engine_db(eng, err);
 	if (r == 0)
 		r = engine_store(eng, err);
 	if (r < 0)

@@ -8,6 +8,7 @@
 #include "engine/config.h"
 #include "engine/images.h"
 #include "engine/images_trim.h"
+#include "engine/trust.h"
 
 struct pulling {
 	struct engine *eng;
@@ -62,9 +63,24 @@ static int enter(struct pulling *pu, const struct reference *ref, struct pulled 
 	return 0;
 }
 
+/* What image_pull() asks before it fetches layers. */
+struct asking {
+	struct pulling *pu;
+	const struct registry_endpoints *from;
+	struct trust trust;
+};
+
+static int allow(void *data, const char *digest, const char *manifest, struct err *err)
+{
+	struct asking *a = data;
+
+	return trust_verify(&a->trust, &a->pu->conn, a->from, digest, manifest, err);
+}
+
 static int pull_from(struct pulling *pu, const struct reference *ref,
 		     const struct registry_endpoints *from, struct err *err)
 {
+	struct asking asking = { .pu = pu, .from = from };
 	const struct config *config;
 	cleanup_free char *repository = reference_repository(ref);
 	cleanup_pulled struct pulled got = { .digest = NULL };
@@ -77,17 +93,23 @@ static int pull_from(struct pulling *pu, const struct reference *ref,
 		.repository = repository,
 		.platform = pu->opts->platform ? &pu->platform : NULL,
 		.watch = pu->opts->events ? &pu->opts->events->watch : NULL,
+		.allow = allow,
+		.allow_data = &asking,
 	};
 
 	int r = config_get(pu->eng, &config, err);
 	if (r < 0)
 		return r;
 	req.parallel = (size_t)config->transfer.parallel;
+	r = trust_init(pu->eng, ref, &asking.trust, err);
+	if (r < 0)
+		return r;
 	r = image_pull(&pu->eng->store, &req, &got, err);
 	pu->found = pu->found || got.digest;
 	if (r == 0)
 		r = enter(pu, ref, &got, err);
 	images_added(pu->eng, &got.image, r == 0 && got.new_data);
+	trust_done(&asking.trust);
 	return r;
 }
 

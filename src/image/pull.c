@@ -244,6 +244,15 @@ static int step_manifest(struct pull *pl, struct err *err)
 	return document_take(pl, &text, pl->digest, type, 0, err);
 }
 
+static int step_allow(struct pull *pl, struct err *err)
+{
+	const struct pull_request *req = pl->req;
+
+	if (!req->allow)
+		return 0;
+	return req->allow(req->allow_data, pl->digest, pl->manifest_digest, err);
+}
+
 static int step_config(struct pull *pl, struct err *err)
 {
 	int r = document_get(pl, REGISTRY_BLOB, pl->manifest.config, &pl->config_text, err);
@@ -306,7 +315,7 @@ static int step_commit(struct pull *pl, struct err *err)
 static int pull_run(struct pull *pl, struct pulled *ret, struct err *err)
 {
 	static int (*const steps[])(struct pull * pl, struct err * err) = {
-		step_manifest, step_config, step_platform, pull_layers, step_commit,
+		step_manifest, step_allow, step_config, step_platform, pull_layers, step_commit,
 	};
 
 	int r = store_lock_shared(pl->store, err);

@@ -49,6 +49,11 @@ struct pull_request {
 	const struct oci_platform *platform; /* NULL: this machine's */
 	size_t parallel;                     /* layers at once, at most 32; 0: PULL_PARALLEL */
 	const struct pull_watch *watch;
+	/* Is the image let in? Asked when its manifest is here (and verified), before its config
+	 * and layers are. digest: of what the reference means; manifest: of the image in it. NULL:
+	 * yes. No request is under way. */
+	int (*allow)(void *data, const char *digest, const char *manifest, struct err *err);
+	void *allow_data;
 };
 
 struct pulled {

@@ -13,7 +13,8 @@
  *   inro-layer pack   [--userns] [...]              an upper directory as a layer, to stdin
  *   inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers
  *   inro-layer export [--userns] --layers=N         it and the layers as one tree, to stdin
- * The last three with --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
+ *   inro-layer verify                               signatures in stdin by keys
+ * pack, diff and export with --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -37,6 +38,7 @@
 #include "image/layer/split.h"
 #include "image/layer/stage.h"
 #include "image/layer/tar.h"
+#include "image/layer/verify.h"
 
 struct args {
 	bool userns, plain;
@@ -234,13 +236,33 @@ static int mode_digest(const struct args *args, int dir, struct buf *out, struct
 	return 0;
 }
 
+static int mode_verify(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	struct verify_request req = { NULL };
+	struct verify_result result = { { NULL } };
+
+	int r = io_read_all(STDIN_FILENO, &text, JSON_BYTES_MAX);
+	if (r < 0)
+		return err_errno(err, -r, "reading signatures");
+	r = json_parse(&verify_request_desc, &req, buf_str(&text), text.len, "signatures", err);
+	if (r == 0)
+		r = verify_signatures(&req, &result, err);
+	if (r == 0)
+		json_write(&verify_result_desc, &result, 0, out);
+	json_free(&verify_request_desc, &req);
+	json_free(&verify_result_desc, &result);
+	return r;
+}
+
 static const struct mode {
 	const char *name;
 	int (*run)(const struct args *args, int dir, struct buf *out, struct err *err);
 	unsigned int confine;
 	bool stages;
-	bool reads;  /* it writes nothing but its output */
-	bool copies; /* it reads and writes fds that it has */
+	bool reads;          /* it writes nothing but its output */
+	bool copies;         /* it reads and writes fds that it has */
+	void (*setup)(void); /* what needs files that are out of reach later */
 	enum { MOUNT_NOTHING, MOUNT_LOWER, MOUNT_TREE } mount;
 } modes[] = {
 	{ "split", mode_split, 0, false },
@@ -254,6 +276,7 @@ static const struct mode {
 	{ "diff", mode_diff, .reads = true, .mount = MOUNT_LOWER },
 	{ "export", mode_export, .reads = true, .mount = MOUNT_TREE },
 	{ "digest", mode_digest, .copies = true },
+	{ "verify", mode_verify, .copies = true, .setup = verify_setup },
 };
 
 static int arg_parse(const char *arg, struct args *args, struct err *err)
@@ -330,6 +353,8 @@ static int fence(const struct mode *mode, struct args *args, int *dir, struct er
 	bool apart = false;
 	int r;
 
+	if (mode->setup)
+		mode->setup();
 	if (mode->copies) {
 		args->hash = hash_new();
 		return confine_stage(getppid(), args->max_bytes, err);

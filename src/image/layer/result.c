@@ -33,3 +33,21 @@ static const struct json_field convert_result_fields[] = {
 };
 const struct json_desc convert_result_desc =
     JSON_DESC(struct convert_result, convert_result_fields);
+
+static const struct json_field verify_item_fields[] = {
+	JSON_FIELD(struct verify_item, payload, "payload", JSON_STR, .flags = JSON_REQUIRED),
+	JSON_FIELD(struct verify_item, signature, "signature", JSON_STR, .flags = JSON_REQUIRED),
+};
+static const struct json_desc verify_item_desc = JSON_DESC(struct verify_item, verify_item_fields);
+
+static const struct json_field verify_request_fields[] = {
+	JSON_FIELD(struct verify_request, keys, "keys", JSON_STRV, .flags = JSON_REQUIRED),
+	JSON_FIELD(struct verify_request, items, "items", JSON_ARRAY, .desc = &verify_item_desc),
+};
+const struct json_desc verify_request_desc =
+    JSON_DESC(struct verify_request, verify_request_fields);
+
+static const struct json_field verify_result_fields[] = {
+	JSON_FIELD(struct verify_result, keys, "keys", JSON_U32S),
+};
+const struct json_desc verify_result_desc = JSON_DESC(struct verify_result, verify_result_fields);

@@ -70,3 +70,17 @@ struct convert_result {
 	uint64_t size;
 };
 extern const struct json_desc convert_result_desc;
+
+/* verify: comes on 0. */
+struct verify_item {
+	char *payload, *signature; /* base64 */
+};
+struct verify_request {
+	char **keys; /* PEM */
+	JSON_LIST(struct verify_item) items;
+};
+extern const struct json_desc verify_request_desc;
+struct verify_result {
+	struct json_u32s keys; /* of each item: the number of the key that signed it, from 1; 0 */
+};
+extern const struct json_desc verify_result_desc;
