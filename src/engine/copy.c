@@ -118,6 +118,8 @@ static int collect_manifest(struct copy *c, struct buf *text, const char *digest
 	cleanup_manifest struct oci_manifest manifest = { 0 };
 	int r = oci_manifest_parse(buf_str(text), text->len, &manifest, err);
 
+	free(c->manifest);
+	c->manifest = xstrdup(digest);
 	if (r == 0)
 		r = add_blob(c, manifest.config, err);
 	for (size_t i = 0; r == 0 && i < manifest.layers.n; i++) {
@@ -240,6 +242,10 @@ static int copy_run(struct copy *c, struct copy_result *ret, struct err *err)
 
 	if (r == 0)
 		r = collect(c, &c->source.text, c->source.digest, c->source.media_type, 0, err);
+	/* Of an index that is copied as one, only what it is itself can be signed for. */
+	if (r == 0)
+		r = source_trust(c, c->docs[c->n_docs - 1].list ? c->source.digest : c->manifest,
+				 err);
 	if (r == 0)
 		r = sink_open(c, err);
 	if (r == 0)
@@ -265,6 +271,7 @@ static void copy_done(struct copy *c)
 	}
 	free(c->blobs);
 	free(c->docs);
+	free(c->manifest);
 	sink_done(c);
 	source_done(&c->source);
 	oci_platform_done(&c->platform);

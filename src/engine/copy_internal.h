@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/copy.h"
+#include "engine/trust.h"
 #include "image/layer_run.h"
 #include "image/layout.h"
 #include "image/load.h"
@@ -17,6 +18,8 @@ struct copy_source {
 	struct registry_conn conn;
 	struct registry_endpoints endpoints;
 	char *repository; /* at the registry */
+	struct reference ref;
+	struct trust trust; /* what the policy wants of it */
 	/* What the name means. */
 	struct buf text;
 	char *digest, *media_type;
@@ -73,6 +76,7 @@ struct copy {
 	struct copy_doc *docs; /* in the order of writing, the image's own last */
 	size_t n_blobs, cap_blobs, n_docs;
 	uint64_t docs_bytes;
+	char *manifest; /* digest of the last one that was read, as the source has it */
 };
 
 static inline bool copy_from_registry(const struct copy *c)
@@ -86,6 +90,9 @@ static inline bool copy_to_registry(const struct copy *c)
 void copy_tell(const struct copy *c, const struct push_event *event);
 
 int source_open(struct copy *c, struct err *err);
+/* Does the policy let in what manifest is, of what the name means? Only a registry is asked: others
+ * have no signatures. */
+int source_trust(struct copy *c, const char *manifest, struct err *err);
 /* A document that a descriptor names; verified. op: REGISTRY_MANIFEST or REGISTRY_BLOB. */
 int source_document(struct copy *c, int op, const struct oci_descriptor *desc, struct buf *out,
 		    struct err *err);

@@ -18,6 +18,8 @@ void source_done(struct copy_source *source)
 	}
 	registry_stop(&source->conn);
 	registry_endpoints_done(&source->endpoints);
+	reference_done(&source->ref);
+	trust_done(&source->trust);
 	buf_done(&source->text);
 	free(source->repository);
 	free(source->digest);
@@ -144,18 +146,29 @@ static int registry_top(struct copy *c, const struct reference *ref, struct err 
 static int registry_open(struct copy *c, struct err *err)
 {
 	struct copy_source *source = &c->source;
-	cleanup_reference struct reference ref = { 0 };
-
-	int r = reference_parse(source->name->name, &ref, err);
+	int r = reference_parse(source->name->name, &source->ref, err);
+	/* What is rejected is not even asked for. */
 	if (r == 0)
-		r = registries_resolve(c->eng, &ref, false, &c->options->from, &source->endpoints,
-				       err);
+		r = trust_init(c->eng, &source->ref, &source->trust, err);
+	if (r == 0)
+		r = registries_resolve(c->eng, &source->ref, false, &c->options->from,
+				       &source->endpoints, err);
 	if (r == 0)
 		r = registries_start(c->eng, &source->conn, err);
 	if (r < 0)
 		return r;
-	source->repository = reference_repository(&ref);
-	return registry_top(c, &ref, err);
+	source->repository = reference_repository(&source->ref);
+	return registry_top(c, &source->ref, err);
+}
+
+int source_trust(struct copy *c, const char *manifest, struct err *err)
+{
+	struct copy_source *source = &c->source;
+
+	if (!copy_from_registry(c))
+		return 0;
+	return trust_verify(&source->trust, &source->conn, &source->endpoints, source->digest,
+			    manifest, err);
 }
 
 /* ---- directories ---- */

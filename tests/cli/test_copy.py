@@ -534,3 +534,23 @@ def test_progress_for_programs(anyone):
     assert docs[0] == {"copying": f"oci:{layout}:1", "to": "app:1"}
     assert docs[-1]["digest"] == image and docs[-1]["copied"] == "app:1"
     assert {d["state"] for d in docs if d.get("state") != "waiting" and "layer" in d} >= {"done"}
+
+
+def test_policy(anyone, registries):
+    """What no policy lets into the store does not come as an artifact either, nor go elsewhere."""
+    reg = registries.start()
+    reg.push("app", "1", GZIPPED)
+    before = len(reg.requests())
+    policy, conf = anyone.dir / "policy.json", anyone.dir / "inro.conf"
+    conf.write_text(f"[image]\npolicy = {policy}\n")
+    name = f"{reg.host}/app:1"
+    commands = [["image", "copy", f"docker://{name}", f"dir:{anyone.dir}/d"],
+                ["image", "copy", f"docker://{name}", f"docker://{reg.host}/other:1"],
+                ["artifact", "pull", name]]
+    policy.write_text(json.dumps({"default": [{"type": "reject"}]}))
+    for command in commands:
+        anyone.inro("--config", conf, *command).fails("policy")
+    assert len(reg.requests()) == before, "what is rejected is not even asked for"
+    policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+    for command in commands:
+        anyone.inro("--config", conf, *command).ok()
