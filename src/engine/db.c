@@ -13,7 +13,7 @@
 #define BUSY_PAUSE_MS   2
 /* Pages in the log before a commit copies them back: the next opener reads the whole log, so a
  * small one keeps `inro run` quick. */
-#define CHECKPOINT_PAGES "32"
+#define CHECKPOINT_PAGES 32
 
 /* Step n brings the schema from version n to n + 1. Never edit one that was released. */
 static const char *const migrations[] = {
@@ -132,6 +132,28 @@ static int migrate(struct db *db, struct err *err)
 	return db_commit(db, err);
 }
 
+/* Rows name files, whose marks (image/sync.h) must be on the disk before the rows are: syncing the
+ * database's files alone leaves the file system's journal in memory. */
+static int marks_sync(struct db *db, struct err *err)
+{
+	cleanup_fd int fd = open(db->marks, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	return fd < 0 || fsync(fd) < 0 ? err_errno(err, errno, "writing %s to the disk", db->marks)
+				       : 0;
+}
+
+/* After each commit, in the place of SQLite's own. */
+static int checkpoint(void *data, sqlite3 *handle, const char *name, int pages)
+{
+	struct db *db = data;
+
+	if (pages >= CHECKPOINT_PAGES && marks_sync(db, NULL) == 0)
+		sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return SQLITE_OK;
+}
+
 static int db_setup(struct db *db, struct err *err)
 {
 	int version, r;
@@ -140,10 +162,9 @@ static int db_setup(struct db *db, struct err *err)
 	sqlite3_extended_result_codes(db->handle, 1);
 	/* No checkpoint, which waits for the disk, because this happened to be the last process. */
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	if (sqlite3_exec(db->handle,
-			 "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES,
-			 NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_exec(db->handle, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK)
 		return db_fail(db, err, "setting up");
+	sqlite3_wal_hook(db->handle, checkpoint, db);
 	r = user_version(db, &version, err);
 	if (r < 0)
 		return r;
@@ -164,6 +185,8 @@ int db_open(const char *path, struct db **ret, struct err *err)
 	int r;
 
 	db->path = xstrdup(path);
+	const char *slash = strrchr(path, '/');
+	db->marks = xasprintf("%.*sunsynced", slash ? (int)(slash + 1 - path) : 0, path);
 	mask = umask(0077);
 	r = sqlite3_open_v2(path, &db->handle,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -188,6 +211,7 @@ void db_close(struct db *db)
 		return;
 	sqlite3_close(db->handle);
 	free(db->path);
+	free(db->marks);
 	free(db);
 }
 
@@ -217,6 +241,9 @@ void db_rollback(struct db *db)
 
 int db_sync(struct db *db, struct err *err)
 {
+	int r = marks_sync(db, err);
+	if (r < 0)
+		return r;
 	cleanup_free char *log = xasprintf("%s-wal", db->path);
 	/* SQLite's locks are on its other files: closing this one gives none away. */
 	cleanup_fd int fd = open(log, O_RDWR | O_NOFOLLOW | O_CLOEXEC);

@@ -14,6 +14,7 @@
 struct db {
 	sqlite3 *handle;
 	char *path;
+	char *marks; /* the directory of what is not on the disk yet */
 };
 
 int db_open(const char *path, struct db **ret, struct err *err);

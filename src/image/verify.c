@@ -48,14 +48,14 @@ int verify_blob(struct image_store *store, const char *digest, bool quick, char 
 		return 1;
 	}
 	cleanup_free char *path = xasprintf("blobs/sha256/%s", digest_hex(digest));
-	if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (sync_is_lost(store, digest_hex(digest))) {
+		*ret_problem = xstrdup(lost);
+	} else if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno != ENOENT)
 			return err_errno(err, errno, "looking at blob %s", digest);
 		*ret_problem = xstrdup("is missing");
 	} else if (!S_ISREG(st.st_mode)) {
 		*ret_problem = xstrdup("is not a file");
-	} else if (sync_is_lost(store, digest_hex(digest))) {
-		*ret_problem = xstrdup(lost);
 	}
 	if (*ret_problem)
 		return 1;
@@ -199,10 +199,10 @@ int verify_layer(struct image_store *store, const char *diff_id, bool quick, cha
 	}
 	cleanup_free char *path = xasprintf("layers/%s/fs", digest_hex(diff_id));
 	cleanup_free char *mark = xasprintf(STAGED_LAYER "%s", digest_hex(diff_id));
-	if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
-		*ret_problem = xstrdup("is missing");
-	else if (sync_is_lost(store, mark))
+	if (sync_is_lost(store, mark))
 		*ret_problem = xstrdup(lost);
+	else if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+		*ret_problem = xstrdup("is missing");
 	else if (layer_info(store, diff_id, &info, &own) < 0)
 		*ret_problem = xasprintf("has no description: %s", own.msg);
 	else

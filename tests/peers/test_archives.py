@@ -68,3 +68,19 @@ def test_podman_runs_a_committed_image(podman, scratch, root):
         done = podman.run("--rm", "--network", "none", "inro.test/made:1")
         assert done.code != 0 and done.out == "here\n" and "/etc/passwd" in done.err, done
         podman("rmi", "-f", "inro.test/made:1").ok()
+
+
+def test_others_read_holes(docker, podman, scratch, root):
+    """GNU tar's sparse format in a layer, through Go's archive/tar and tar-split."""
+    root.inro("import", scratch / "box.tar", "inro.test/box:1").ok()
+    root.inro("run", "--name", "made", "inro.test/box:1", "sh", "-c",
+              "truncate -s 60M /hole; printf x | dd of=/hole bs=1 seek=50000000 conv=notrunc").ok()
+    root.inro("commit", "-c", 'CMD ["sh", "-c", "stat -c %s /hole; tail -c +50000000 /hole | '
+              'head -c 3 | od -An -c"]', "made", "inro.test/holes:1").ok()
+    root.inro("save", "-o", root.dir / "holes.tar", "inro.test/holes:1").ok()
+    assert (root.dir / "holes.tar").stat().st_size < 20 << 20
+    for engine in (docker, podman):
+        engine("load", "-i", root.dir / "holes.tar").ok()
+        done = engine.run("--rm", "--network", "none", "inro.test/holes:1").ok()
+        assert done.out.split() == ["62914560", "\\0", "x", "\\0"], done
+        engine("rmi", "-f", "inro.test/holes:1").ok()
