@@ -22,20 +22,6 @@ int cancel_begin(struct err *err)
 	return fd < 0 ? err_errno(err, errno, "making a signalfd") : fd;
 }
 
-int cancel_wait(int cancel_fd, int fd, struct err *err)
-{
-	struct pollfd p[] = {
-		{ .fd = fd, .events = POLLIN },
-		{ .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN },
-	};
-
-	if (cancel_fd <= 0)
-		return 0;
-	if (NO_EINTR(poll(p, ARRAY_SIZE(p), -1)) < 0)
-		return err_errno(err, errno, "waiting for the container's first process");
-	return p[1].revents ? cancel_error(cancel_fd, err) : 0;
-}
-
 int cancel_poll(int cancel_fd, int fd, int timeout_ms)
 {
 	struct pollfd p[] = {
@@ -48,6 +34,15 @@ int cancel_poll(int cancel_fd, int fd, int timeout_ms)
 	if (p[0].revents)
 		return 1;
 	return p[1].revents ? -ECANCELED : 0;
+}
+
+int cancel_wait(int cancel_fd, int fd, struct err *err)
+{
+	int r = cancel_fd > 0 ? cancel_poll(cancel_fd, fd, -1) : 0;
+
+	if (r == -ECANCELED)
+		return cancel_error(cancel_fd, err);
+	return r < 0 ? err_errno(err, -r, "waiting for the container's first process") : 0;
 }
 
 int cancel_error(int cancel_fd, struct err *err)

@@ -11,11 +11,11 @@
 /* Blocks them, but for those that the caller's caller ignores (nohup), for the rest of this
  * process's life. A signalfd or -errno. */
 int cancel_begin(struct err *err);
-/* Waits until there is something to read from fd: 0. -ECANCELED when the signal comes first. */
+/* Waits until there is something to read from fd: 0, though a signal may have come, too: it is the
+ * program's when that is what the fd says. -ECANCELED when there is but the signal. */
 int cancel_wait(int cancel_fd, int fd, struct err *err);
 /* The same with a limit in ms, or -1, and the signal stays to be taken. 1: there is something to
- * read from fd, though a signal may have come, too; 0: nothing in this time; -ECANCELED or -errno.
- */
+ * read from fd; 0: nothing in this time; -ECANCELED or -errno. */
 int cancel_poll(int cancel_fd, int fd, int timeout_ms);
 /* "interrupted by signal 15 (TERM)". Takes the signal, so that a second one interrupts what
  * undoes. -ECANCELED. */

@@ -110,6 +110,7 @@ static void test_a_traced_child_is_not_waited_for(void **state)
 static void test_signal_and_message(void **state)
 {
 	int signals[2], messages[2];
+	struct err err = ERR_INIT;
 
 	(void)state;
 	assert_int_equal(pipe(signals), 0);
@@ -120,6 +121,7 @@ static void test_signal_and_message(void **state)
 	assert_int_equal(cancel_poll(-EBADF, messages[0], 0), 0);
 	assert_int_equal(write(messages[1], "", 1), 1);
 	assert_int_equal(cancel_poll(signals[0], messages[0], -1), 1);
+	assert_int_equal(cancel_wait(signals[0], messages[0], &err), 0);
 	for (int i = 0; i < 2; i++) {
 		fd_close(signals[i]);
 		fd_close(messages[i]);
