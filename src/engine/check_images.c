@@ -142,13 +142,12 @@ static void leftovers_take(struct leftovers *found, struct check_report *report)
 {
 	struct check_leftover *items = xcalloc(found->n + 1, sizeof(*items));
 
-	for (size_t i = 0; i < found->n; i++)
-		items[i] = (struct check_leftover){
-			.path = take_ptr(found->items[i].path),
-			.why = take_ptr(found->items[i].why),
-			.size = found->items[i].size,
-			.removed = found->items[i].removed,
-		};
+	for (size_t i = 0; i < found->n; i++) {
+		items[i].path = take_ptr(found->items[i].path);
+		items[i].why = take_ptr(found->items[i].why);
+		items[i].size = found->items[i].size;
+		items[i].removed = found->items[i].removed;
+	}
 	report->leftovers.items = items;
 	report->leftovers.n = found->n;
 	leftovers_done(found);

@@ -406,11 +406,11 @@ static void test_index_members(void **state)
 	struct oci_descriptor desc, copy;
 	struct err err = ERR_INIT;
 
-	for (char c = '1'; c <= '3'; c++) {
-		desc = member(c, DOCKER_MEDIA_MANIFEST);
+	for (int i = 0; i < 3; i++) {
+		desc = member((char)('1' + i), DOCKER_MEDIA_MANIFEST);
 		struct oci_descriptor *at = oci_index_put(&index, &desc);
 
-		assert_ptr_equal(at, &index.manifests.items[c - '1']);
+		assert_ptr_equal(at, &index.manifests.items[i]);
 		assert_null(desc.digest);
 	}
 	desc = member('2', OCI_MEDIA_MANIFEST);
