@@ -173,7 +173,7 @@ def test_config_of_commit(anyone):
     assert config["config"]["Cmd"] == ["sh", "-c", "exit 0"]
     for bad in ("RUN x", "WORKDIR relative", "ENV", "EXPOSE nothing/x"):
         anyone.inro("commit", "-c", bad, "cc", "bad:1").fails()
-    assert "bad" not in anyone.inro("images").ok().out
+    assert "\nbad " not in anyone.inro("images").ok().out
     anyone.inro("commit", "cc", "Bad:Name").fails("invalid image reference")
 
 
