@@ -190,17 +190,47 @@ static void pump_event(struct attach *a, struct pump *p, const struct pollfd *fd
 		pump_step(a, p);
 }
 
+/* The reader takes nothing: waits until it does. False: the user wants no more of it. */
+static bool wait_reader(struct attach *a, const struct pump *p)
+{
+	static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct signalfd_siginfo si;
+	size_t i;
+
+	for (;;) {
+		struct pollfd fds[] = { { .fd = p->to, .events = POLLOUT },
+					{ .fd = a->signal_fd, .events = POLLIN } };
+
+		if (NO_EINTR(poll(fds, ARRAY_SIZE(fds), -1)) < 0)
+			return false;
+		if (fds[0].revents)
+			return true;
+		if (read(a->signal_fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+			continue;
+		for (i = 0; i < ARRAY_SIZE(ending); i++)
+			if (si.ssi_signo == (uint32_t)ending[i])
+				return false;
+	}
+}
+
 /* All processes of the container are gone with it; what they wrote is in the pipes. Only one that
- * escaped (--pid host without a cgroup) could hold them open: nobody waits for that one. */
+ * escaped (--pid host without a cgroup) could hold them open: nobody waits for that one. A reader
+ * that is slow is waited for: splice says EAGAIN for a full pipe as for an empty one. */
 static void drain(struct attach *a, struct pump *p)
 {
+	struct pollfd from = { .fd = p->from, .events = POLLIN };
 	bool to_failed;
+	ssize_t n;
 
 	if (p->from < 0)
 		return;
 	fd_set_nonblock(p->from, true);
-	while (pump_copy(p, &to_failed) > 0)
-		;
+	do {
+		n = pump_copy(p, &to_failed);
+		if ((n == -EAGAIN || n == -EINTR) && poll(&from, 1, 0) > 0 &&
+		    (from.revents & POLLIN))
+			n = wait_reader(a, p);
+	} while (n > 0);
 	pump_close(p);
 }
 

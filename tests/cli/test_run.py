@@ -3,11 +3,13 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
 
 import engine
+import harness
 from layers import docker_archive, entry, tar
 
 
@@ -41,6 +43,28 @@ def test_much_output(anyone):
     r = anyone.inro("run", "--rm", engine.box(anyone), "sh", "-c",
                     "dd if=/dev/zero bs=1k count=3000 2>/dev/null | tr '\\0' x").ok()
     assert len(r.out) == 3000 * 1024
+
+
+def ended_unread(who, *options):
+    """A client whose container has ended while nobody read what it wrote: a pipe takes 16 pieces
+    that come one by one, however small they are."""
+    client = engine.start(who, *options, engine.box(who), "sh", "-c",
+                          "echo ready; for i in $(seq 100); do /bin/true; echo $i; done",
+                          stdout=subprocess.PIPE, bufsize=0)
+    harness.wait_for(lambda: who.inro("ps", "-q").ok().out == "", what="the end of the container")
+    return client
+
+
+def test_end_of_the_output_waits_for_its_reader(anyone):
+    client = ended_unread(anyone, "--rm")
+    assert client.stdout.read().decode().split() == [str(i + 1) for i in range(100)]
+    assert client.wait(timeout=20) == 0 and engine.containers(anyone) == []
+
+
+def test_reader_that_never_reads_can_be_left(anyone):
+    client = ended_unread(anyone, "--rm")
+    client.send_signal(signal.SIGINT)
+    assert client.wait(timeout=20) == 0 and engine.containers(anyone) == []
 
 
 def test_output_to_a_file_opened_for_appending(anyone):
