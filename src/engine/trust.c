@@ -121,27 +121,34 @@ void trust_done(struct trust *trust)
 	*trust = (struct trust){ .eng = NULL };
 }
 
-int trust_init(struct engine *eng, const struct reference *ref, struct trust *ret, struct err *err)
+/* In place: what is wanted by default lies in the struct itself. */
+static int trust_prepare(struct trust *trust, const struct reference *ref, struct err *err)
 {
-	struct trust trust = { .eng = eng };
-	cleanup_free char *name = reference_familiar(ref);
-	int r = trust_read(eng, &trust.policy, &trust.path, err);
+	int r = trust_read(trust->eng, &trust->policy, &trust->path, err);
 
 	if (r < 0)
 		return r;
-	reference_copy(ref, &trust.ref);
-	trust.wanted = policy_find(&trust.policy, ref, &trust.scope);
-	if (!*trust.scope)
-		trust.scope = "all registries";
-	trust.keys = xcalloc(trust.wanted->n, sizeof(*trust.keys));
-	for (size_t i = 0; r == 0 && i < trust.wanted->n; i++)
-		r = requirement_prepare(&trust, i, err);
-	if (r < 0) {
-		trust_done(&trust);
-		return err_wrap(err, r, "%s is not let in", name);
-	}
-	*ret = trust;
-	return 0;
+	reference_copy(ref, &trust->ref);
+	trust->wanted = policy_find(&trust->policy, ref, &trust->scope);
+	if (!*trust->scope)
+		trust->scope = "all registries";
+	trust->keys = xcalloc(trust->wanted->n, sizeof(*trust->keys));
+	for (size_t i = 0; r == 0 && i < trust->wanted->n; i++)
+		r = requirement_prepare(trust, i, err);
+	if (r == 0)
+		return 0;
+	cleanup_free char *name = reference_familiar(ref);
+	return err_wrap(err, r, "%s is not let in", name);
+}
+
+int trust_init(struct engine *eng, const struct reference *ref, struct trust *ret, struct err *err)
+{
+	*ret = (struct trust){ .eng = eng };
+	int r = trust_prepare(ret, ref, err);
+
+	if (r < 0)
+		trust_done(ret);
+	return r;
 }
 
 int trust_allow_transport(struct engine *eng, const char *transport, struct err *err)

@@ -16,7 +16,7 @@
 
 /* ---- asking ---- */
 
-/* What the policy wants of one image. */
+/* What the policy wants of one image. Not to be copied: wanted may point into it. */
 struct trust {
 	struct engine *eng;
 	struct policy policy;

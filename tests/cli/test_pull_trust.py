@@ -83,6 +83,21 @@ def test_signed(anyone, reg, policy, kind):
                if path.endswith((digest(image.config), *image.layers)))
 
 
+def test_by_default(anyone, reg, policy):
+    """What is wanted of all images is wanted of those that no scope names."""
+    key = cosign.Key(anyone.dir)
+    image = push(reg)
+    policy(default=by(key))
+    commands = [["pull", f"{reg.host}/app:1"],
+                ["image", "copy", f"docker://{reg.host}/app:1", f"dir:{anyone.dir}/d"]]
+    for command in commands:
+        anyone.inro(*command).fails("there is no signature")
+    assert not_fetched(reg, image)
+    cosign.attach(reg, "app", image.digest, [cosign.sign(key, image.digest, f"{reg.host}/app")])
+    for command in commands:
+        anyone.inro(*command).ok()
+
+
 def test_one_of_many_is_enough(anyone, reg, policy):
     key, other = cosign.Key(anyone.dir), cosign.Key(anyone.dir, "ed25519", "other")
     image = push(reg)
