@@ -39,6 +39,9 @@ void json_write_string(struct buf *out, const char *s)
 			buf_addc(out, c < 0x20 ? escapes[c] : (char)c);
 		} else if (c < 0x20 || c == 0x7f) {
 			buf_addf(out, "\\u%04x", c);
+		} else if (c == 0xc2 && (unsigned char)s[1] < 0xa0) {
+			/* U+0080 to U+009F, which terminals take for ESC and a letter */
+			buf_addf(out, "\\u%04x", (unsigned char)s[1]);
 		} else {
 			buf_add(out, s, n);
 		}

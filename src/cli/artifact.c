@@ -159,8 +159,16 @@ static const struct opt push_opts[] = {
 static int local_name(const struct transport_name *from, const char *word, char **ret,
 		      struct err *err)
 {
-	if (word)
-		return reference_normalize(word, ret, err);
+	cleanup_reference struct reference ref = { 0 };
+
+	if (word) {
+		int r = reference_parse(word, &ref, err);
+		if (r == 0 && ref.digest)
+			r = err_fail(err, ERR_INVALID, "the name of an artifact has no digest");
+		if (r == 0)
+			*ret = reference_format(&ref);
+		return r;
+	}
 	if (!from->path)
 		return reference_normalize(from->name, ret, err);
 	return err_hint(err,
@@ -241,6 +249,21 @@ static int push_file(struct engine *eng, const struct transfer_cmd *o, const cha
 	return r < 0 ? r : cli_write_digest(o->digestfile, result.digest, err);
 }
 
+/* Without a destination its name says where; what else leads to it doesn't. */
+static int check_name(const struct artifact *artifact, const char *word, struct err *err)
+{
+	cleanup_reference struct reference ref = { 0 };
+	int r = reference_parse(word, &ref, err);
+	cleanup_free char *full = r == 0 ? reference_format(&ref) : NULL;
+
+	if (r == 0 && !ref.digest && !strv_has(artifact->row.names, full))
+		r = err_fail(err, ERR_USAGE, "%s is no name of the artifact", word);
+	return r < 0
+		   ? err_hint(err, r,
+			      "name the destination: inro artifact push %s REGISTRY/NAME:TAG", word)
+		   : 0;
+}
+
 static int run_push(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct transfer_cmd *o = options;
@@ -253,6 +276,8 @@ static int run_push(const void *globals, void *options, char **args, struct err 
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = artifact_read(&eng, args[0], &artifact, err);
+	if (r == 0 && !args[1])
+		r = check_name(&artifact, args[0], err);
 	if (r < 0)
 		return r;
 	return to.path ? push_file(&eng, o, args[0], &to, err)
@@ -305,13 +330,21 @@ static int remove_all(const void *globals, struct err *err)
 {
 	cleanup_image_rows struct image_rows rows = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
-	int r = cli_engine(globals, &eng, err);
+	int status = 0, r = cli_engine(globals, &eng, err);
 
 	if (r == 0)
 		r = artifact_list(&eng, &rows, err);
-	for (size_t i = 0; r == 0 && i < rows.n; i++)
-		r = remove_one(&eng, rows.items[i].id, false, err);
-	return r;
+	for (size_t i = 0; r == 0 && i < rows.n; i++) {
+		struct err one = ERR_INIT;
+
+		/* one that has gone meanwhile is as wished */
+		if (remove_one(&eng, rows.items[i].id, true, &one) == 0 ||
+		    one.kind == ERR_NOT_FOUND)
+			continue;
+		cli_report(&one);
+		status = 1;
+	}
+	return r < 0 ? r : status;
 }
 
 static int run_rm(const void *globals, void *options, char **args, struct err *err)

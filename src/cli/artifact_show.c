@@ -2,11 +2,8 @@
 /* artifact ls, inspect, extract. */
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 
 #include "base/fd.h"
-#include "base/io.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
@@ -52,6 +49,10 @@ struct row {
 };
 #define ROW(r) ((const struct row *)(r))
 
+static char *row_created_at(const void *r)
+{
+	return cli_time(ROW(r)->artifact->created_ns);
+}
 static char *row_created(const void *r)
 {
 	return cli_ago(ROW(r)->artifact->created_ns);
@@ -78,11 +79,9 @@ static char *row_bytes(const void *r)
 }
 
 static const struct cli_field fields[] = {
-	{ "Created", "CREATED", row_created, 0 },
-	{ "Digest", "DIGEST", row_digest, 0 },
-	{ "Repository", "REPOSITORY", row_repository, 0 },
-	{ "Size", "SIZE", row_size, 0 },
-	{ "Tag", "TAG", row_tag, 0 },
+	{ "Created", "CREATED", row_created, 0 }, { "CreatedAt", "CREATED AT", row_created_at, 0 },
+	{ "Digest", "DIGEST", row_digest, 0 },    { "Repository", "REPOSITORY", row_repository, 0 },
+	{ "Size", "SIZE", row_size, 0 },          { "Tag", "TAG", row_tag, 0 },
 	{ "VirtualSize", "SIZE", row_bytes, 0 },
 };
 static const struct cli_table table = { fields, ARRAY_SIZE(fields),
@@ -91,11 +90,15 @@ static const struct cli_table table = { fields, ARRAY_SIZE(fields),
 static int list_artifact(struct cli_list *list, const struct ls_cmd *o,
 			 const struct image_row *artifact, struct err *err)
 {
-	const struct reference none = { 0 };
 	int r = 0;
 
+	/* told by what a registry calls it, or not at all */
 	if (!artifact->names) {
-		const struct row row = { artifact, &none, o->no_trunc };
+		cleanup_reference struct reference ref = { 0 };
+		const struct row row = { artifact, &ref, o->no_trunc };
+
+		if (artifact->repo_digests)
+			reference_parse(artifact->repo_digests[0], &ref, NULL);
 		return cli_list_row(list, &row, err);
 	}
 	for (size_t i = 0; r == 0 && artifact->names[i]; i++) {
@@ -181,8 +184,9 @@ static int run_inspect(const void *globals, void *options, char **args, struct e
 		r = artifact_read(&eng, args[0], &artifact, err);
 	if (r < 0)
 		return r;
+	char **names = artifact.row.names ? artifact.row.names : artifact.row.repo_digests;
 	const struct shown shown = { .manifest = &artifact.manifest,
-				     .name = artifact.row.names ? artifact.row.names[0] : NULL,
+				     .name = names ? names[0] : NULL,
 				     .digest = artifact.row.id };
 	if (o->format)
 		r = cli_format_object(o->format, &shown_desc, &shown, &out, err);
@@ -222,58 +226,41 @@ static const struct opt extract_opts[] = {
 	  .help = "only the file of this name" },
 };
 
-static bool is_wanted(const struct extract_cmd *o, const struct oci_descriptor *desc)
-{
-	if (o->digest)
-		return str_eq(o->digest, desc->digest);
-	return !o->title || str_eq(json_map_get(&desc->annotations, ARTIFACT_TITLE), o->title);
-}
-
-static int extract_to(struct engine *eng, const struct oci_descriptor *desc, const char *path,
-		      struct err *err)
+/* To where the user says, which may be a link, a device or standard output. */
+static int extract_to(struct engine *eng, const struct artifact *artifact,
+		      const struct artifact_choice *choice, const char *path, struct err *err)
 {
 	cleanup_output struct output out = OUTPUT_INIT;
-	cleanup_fd int fd = artifact_open(eng, desc, err);
+	size_t len = strlen(path);
 
-	if (fd < 0)
-		return fd;
+	if (len && path[len - 1] == '/')
+		return err_fail(err, ERR_NOT_FOUND, "there is no directory %s", path);
+	out.mode = 0666;
 	int r = output_open(path, "extract", &out, err);
-	if (r < 0)
-		return r;
-	int64_t n = io_copy(fd, out.fd);
-	if (n < 0)
-		return err_errno(err, (int)-n, "writing %s", path);
-	if (n != desc->size)
-		return err_fail(err, ERR_CORRUPT,
-				"blob %s has %" PRId64 " bytes instead of %" PRId64, desc->digest,
-				n, desc->size);
-	return output_finish(&out, err);
+	if (r == 0)
+		r = artifact_write(eng, artifact, choice, out.fd, err);
+	return r < 0 ? r : output_finish(&out, err);
 }
 
-/* A name from the artifact leads nowhere but into the directory: nothing that is there is followed
- * or replaced but a regular file. */
-static int extract_into(struct engine *eng, const struct oci_descriptor *desc, const char *dir,
-			struct err *err)
+/* Of the files: one at least, and one at most that is to have a name of its own. */
+static int check_count(size_t n, bool to_dir, const char *path, struct err *err)
 {
-	cleanup_free char *name = artifact_file_name(desc, err);
-	struct stat st;
-
-	if (!name)
-		return -EINVAL;
-	cleanup_free char *path = path_join(dir, name);
-	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return err_fail(err, ERR_EXISTS, "%s is there, and no regular file", path);
-	return extract_to(eng, desc, path, err);
+	if (n == 0)
+		return err_fail(err, ERR_NOT_FOUND, "the artifact has no such file");
+	if (n == 1 || to_dir)
+		return 0;
+	return err_hint(
+	    err,
+	    err_fail(err, ERR_USAGE, "the artifact has %zu files and %s is no directory", n, path),
+	    "choose one with --title or --digest");
 }
 
 static int run_extract(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct extract_cmd *o = options;
+	const struct artifact_choice choice = { .digest = o->digest, .title = o->title };
 	cleanup_artifact struct artifact artifact = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
-	struct stat st;
-	bool is_dir = stat(args[1], &st) == 0 && S_ISDIR(st.st_mode);
-	size_t wanted = 0;
 
 	if (o->digest && o->title)
 		return err_fail(err, ERR_USAGE,
@@ -283,24 +270,14 @@ static int run_extract(const void *globals, void *options, char **args, struct e
 		r = artifact_read(&eng, args[0], &artifact, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < artifact.manifest.layers.n; i++)
-		wanted += is_wanted(o, &artifact.manifest.layers.items[i]);
-	if (wanted == 0)
-		return err_fail(err, ERR_NOT_FOUND, "the artifact has no such file");
-	if (wanted > 1 && !is_dir)
-		return err_hint(err,
-				err_fail(err, ERR_USAGE,
-					 "the artifact has %zu files and %s is no directory",
-					 wanted, args[1]),
-				"choose one with --title or --digest");
-	for (size_t i = 0; r == 0 && i < artifact.manifest.layers.n; i++) {
-		const struct oci_descriptor *desc = &artifact.manifest.layers.items[i];
-
-		if (is_wanted(o, desc))
-			r = is_dir ? extract_into(&eng, desc, args[1], err)
-				   : extract_to(&eng, desc, args[1], err);
-	}
-	return r;
+	cleanup_fd int dir = open(args[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 && errno != ENOTDIR && errno != ENOENT)
+		return err_errno(err, errno, "opening %s", args[1]);
+	r = check_count(artifact_count(&artifact, &choice), dir >= 0, args[1], err);
+	if (r < 0)
+		return r;
+	return dir >= 0 ? artifact_extract(&eng, &artifact, &choice, dir, err)
+			: extract_to(&eng, &artifact, &choice, args[1], err);
 }
 
 const struct cmd cmd_artifact_extract = {

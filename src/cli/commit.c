@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
-#include <fcntl.h>
-
-#include "base/io.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/transport.h"
 #include "engine/commit.h"
 #include "runtime/cancel.h"
 
@@ -108,8 +105,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = container_commit(&eng, &commit, &id, err);
-	if (r == 0 && o->iidfile)
-		r = io_replace_file(AT_FDCWD, o->iidfile, id, strlen(id), 0644, false, err);
+	if (r == 0)
+		r = cli_write_digest(o->iidfile, id, err);
 	if (r < 0)
 		return r;
 	buf_addf(&out, "%s\n", id);

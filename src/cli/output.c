@@ -69,14 +69,13 @@ static int open_parent(const char *path, struct output *out, struct err *err)
 
 static int open_temp(struct output *out, const char *path, struct err *err)
 {
-	/* Images may hold secrets: as docker, for the user alone. */
-	out->fd = openat(out->parent, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	out->fd = openat(out->parent, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, out->mode);
 	if (out->fd >= 0)
 		return 0;
 	out->tmp = temp_name(out->name);
 	if (out->tmp)
 		out->fd = openat(out->parent, out->tmp,
-				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, out->mode);
 	return out->fd < 0 ? err_errno(err, errno, "creating %s", path) : 0;
 }
 

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/err.h"
 
 struct output {
@@ -14,10 +16,11 @@ struct output {
 	char *name; /* in parent; NULL: nothing to rename (standard output, a device) */
 	char *tmp;  /* in parent, or NULL: a file without a name */
 	bool dir, done;
+	mode_t mode; /* of a new file, less the umask: images may hold secrets, so as docker */
 };
 #define OUTPUT_INIT                                                                                \
 	{                                                                                          \
-		.fd = -EBADF, .parent = -EBADF                                                     \
+		.fd = -EBADF, .parent = -EBADF, .mode = 0600                                       \
 	}
 
 /* path NULL: standard output, unless that is a terminal: the error says that what ("save") goes

@@ -2,7 +2,9 @@
 #include "cli/transport.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/io.h"
 #include "cli/output.h"
 #include "runtime/cancel.h"
@@ -56,7 +58,14 @@ int cli_copy(struct engine *eng, const struct transport_name *from, const struct
 
 int cli_write_digest(const char *file, const char *digest, struct err *err)
 {
+	struct stat st;
+
 	if (!file)
 		return 0;
-	return io_replace_file(AT_FDCWD, file, digest, strlen(digest), 0644, false, err);
+	/* A link or a device, as /dev/stdout is one, must not be replaced. */
+	if (lstat(file, &st) < 0 || S_ISREG(st.st_mode))
+		return io_replace_file(AT_FDCWD, file, digest, strlen(digest), 0644, false, err);
+	cleanup_fd int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0644);
+	int r = fd < 0 ? -errno : io_write(fd, digest, strlen(digest));
+	return r < 0 ? err_errno(err, -r, "writing %s", file) : 0;
 }

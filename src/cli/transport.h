@@ -9,5 +9,5 @@
 int cli_copy(struct engine *eng, const struct transport_name *from, const struct transport_name *to,
 	     struct copy_options *options, enum progress_mode mode, struct copy_result *ret,
 	     struct err *err);
-/* --digestfile; NULL: none. */
+/* --digestfile, --iidfile: whole, but through a link or into a device. NULL: none. */
 int cli_write_digest(const char *file, const char *digest, struct err *err);

@@ -5,21 +5,17 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
-#include "image/layer_run.h"
+#include "engine/artifact_internal.h"
+#include "engine/db.h"
 #include "image/layout.h"
 #include "image/sha256.h"
 #include "oci/digest.h"
-#include "oci/reference.h"
 
-#define EMPTY_TYPE   "application/vnd.oci.empty.v1+json"
-#define EMPTY_TEXT   "{}"
-#define EMPTY_BASE64 "e30="
-#define UNKNOWN_TYPE "application/vnd.unknown.artifact.v1"
-#define FILE_TYPE    "application/octet-stream"
-#define TITLE_MAX    255
+#define TITLE_MAX 255
 
 void artifact_done(struct artifact *artifact)
 {
@@ -30,40 +26,54 @@ void artifact_done(struct artifact *artifact)
 
 /* ---- reading ---- */
 
-static int read_found(struct engine *eng, const char *word, struct artifact *ret, struct err *err)
+static int find(struct engine *eng, const char *word, struct image_row *ret, struct err *err)
 {
-	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_image_row struct image_row row = { 0 };
+	int r = images_find_whole(eng, word, &row, err);
 
-	int r = engine_store(eng, err);
-	if (r == 0)
-		r = images_find_whole(eng, word, &ret->row, err);
 	if (r < 0)
 		return err && err->kind == ERR_NOT_FOUND
 			   ? err_fail(err, ERR_NOT_FOUND, "no such artifact: %s", word)
 			   : r;
-	if (ret->row.kind != IMAGE_KIND_ARTIFACT)
+	if (row.kind != IMAGE_KIND_ARTIFACT)
 		return err_fail(err, ERR_NOT_FOUND, "no such artifact: %s (it is %s)", word,
-				ret->row.kind == IMAGE_KIND_LIST ? "a list of manifests"
-								 : "an image");
-	r = blob_read(&eng->store, ret->row.manifest, &text, err);
-	if (r == 0)
-		r = oci_manifest_parse(buf_str(&text), text.len, &ret->manifest, err);
-	if (r < 0)
-		return err_wrap(err, r, "artifact %s", word);
-	ret->text = buf_take(&text);
+				row.kind == IMAGE_KIND_LIST ? "a list of manifests" : "an image");
+	*ret = row;
+	row = (struct image_row){ 0 };
 	return 0;
+}
+
+int artifact_read_manifest(struct engine *eng, const struct image_row *row,
+			   struct oci_manifest *ret, struct buf *text, struct err *err)
+{
+	int r = engine_store(eng, err);
+
+	if (r == 0)
+		r = blob_read(&eng->store, row->manifest, text, err);
+	if (r == 0)
+		r = oci_manifest_parse(buf_str(text), text->len, ret, err);
+	/* the artifact is there, and broken */
+	if (r < 0 && err && err->kind == ERR_NOT_FOUND)
+		err_set_kind(err, r, ERR_CORRUPT);
+	return r;
 }
 
 int artifact_read(struct engine *eng, const char *word, struct artifact *ret, struct err *err)
 {
+	cleanup_buf struct buf text = BUF_INIT;
 	struct artifact artifact = { 0 };
 
-	int r = read_found(eng, word, &artifact, err);
+	int r = find(eng, word, &artifact.row, err);
 	if (r < 0)
+		return r;
+	r = artifact_read_manifest(eng, &artifact.row, &artifact.manifest, &text, err);
+	if (r < 0) {
 		artifact_done(&artifact);
-	else
-		*ret = artifact;
-	return r;
+		return err_wrap(err, r, "artifact %s", word);
+	}
+	artifact.text = buf_take(&text);
+	*ret = artifact;
+	return 0;
 }
 
 int artifact_list(struct engine *eng, struct image_rows *ret, struct err *err)
@@ -85,40 +95,170 @@ int artifact_list(struct engine *eng, struct image_rows *ret, struct err *err)
 	return 0;
 }
 
-static bool is_file_name(const char *name)
+/* ---- files ---- */
+
+bool artifact_title_valid(const char *title)
 {
-	if (!*name || strlen(name) > TITLE_MAX || strchr(name, '/') || str_eq(name, ".") ||
-	    str_eq(name, ".."))
+	if (!*title || strlen(title) > TITLE_MAX || strchr(title, '/') || str_eq(title, ".") ||
+	    str_eq(title, ".."))
 		return false;
-	for (const char *c = name; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+	for (const unsigned char *c = (const unsigned char *)title; *c;) {
+		size_t n = str_utf8_len((const char *)c);
+
+		/* the C1 controls are U+0080 to U+009F */
+		if (n == 0 || *c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
 			return false;
+		c += n;
+	}
 	return true;
 }
 
-char *artifact_file_name(const struct oci_descriptor *desc, struct err *err)
+/* What the file of a blob is called. The caller frees. NULL: it is no name, see err. */
+static char *file_name(const struct oci_descriptor *desc, const struct artifact_choice *choice,
+		       struct err *err)
 {
 	const char *title = json_map_get(&desc->annotations, ARTIFACT_TITLE);
 
-	if (!title || !*title)
+	if (choice->digest || !title || !*title)
 		return xasprintf("sha256-%s", digest_hex(desc->digest));
-	if (is_file_name(title))
+	if (artifact_title_valid(title))
 		return xstrdup(title);
 	cleanup_free char *shown = str_escape(title);
 	err_fail(err, ERR_INVALID, "title \"%s\" of %s is no file name", shown, desc->digest);
 	return NULL;
 }
 
-int artifact_open(struct engine *eng, const struct oci_descriptor *desc, struct err *err)
+static bool is_chosen(const struct artifact *artifact, const struct artifact_choice *choice,
+		      size_t i)
 {
-	int fd = engine_store(eng, err);
+	const struct oci_descriptor *files = artifact->manifest.layers.items;
 
-	if (fd == 0)
-		fd = store_open_blob(&eng->store, desc->digest);
-	if (fd == -ENOENT)
-		return err_fail(err, ERR_CORRUPT, "blob %s is not in %s", desc->digest,
-				eng->store.root);
-	return fd < 0 ? err_errno(err, -fd, "opening blob %s", desc->digest) : fd;
+	if (choice->title)
+		return str_eq(json_map_get(&files[i].annotations, ARTIFACT_TITLE), choice->title);
+	/* the same bytes under several titles are one file */
+	for (size_t k = 0; choice->digest && k < i; k++)
+		if (str_eq(files[k].digest, choice->digest))
+			return false;
+	return !choice->digest || str_eq(files[i].digest, choice->digest);
+}
+
+size_t artifact_count(const struct artifact *artifact, const struct artifact_choice *choice)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < artifact->manifest.layers.n; i++)
+		n += is_chosen(artifact, choice, i);
+	return n;
+}
+
+static int blob_copy(struct engine *eng, const struct oci_descriptor *desc, int out,
+		     struct err *err)
+{
+	if (!blob_exists(&eng->store, desc->digest, desc->size))
+		return err_hint(err,
+				err_fail(err, ERR_CORRUPT, "blob %s is not whole in %s",
+					 desc->digest, eng->store.root),
+				"`inro artifact pull` gets it again");
+	cleanup_fd int fd = store_open_blob(&eng->store, desc->digest);
+	if (fd < 0)
+		return err_errno(err, -fd, "opening blob %s", desc->digest);
+	int64_t n = io_copy(fd, out);
+	if (n < 0)
+		return err_errno(err, (int)-n, "copying blob %s", desc->digest);
+	if (n != desc->size)
+		return err_fail(err, ERR_CORRUPT,
+				"blob %s has %" PRId64 " bytes instead of %" PRId64, desc->digest,
+				n, desc->size);
+	return 0;
+}
+
+/* Nothing of it is collected meanwhile. */
+static int use_begin(struct engine *eng, struct err *err)
+{
+	int r = engine_store(eng, err);
+
+	return r < 0 ? r : store_lock_shared(&eng->store, err);
+}
+
+static int use_end(struct engine *eng, const struct artifact *artifact, int r)
+{
+	if (r == 0)
+		images_used(eng, &artifact->row);
+	if (eng->store_open)
+		images_added(eng, NULL, 0); /* gives the lock back */
+	return r;
+}
+
+int artifact_write(struct engine *eng, const struct artifact *artifact,
+		   const struct artifact_choice *choice, int out_fd, struct err *err)
+{
+	int r = use_begin(eng, err);
+
+	for (size_t i = 0; r == 0 && i < artifact->manifest.layers.n; i++)
+		if (is_chosen(artifact, choice, i))
+			r = blob_copy(eng, &artifact->manifest.layers.items[i], out_fd, err);
+	return use_end(eng, artifact, r);
+}
+
+/* The name of each file that is chosen, NULL for the others, before one of them is written: they
+ * must be names of one file each, and nothing but a regular file may have one of them. */
+static int names_make(const struct artifact *artifact, const struct artifact_choice *choice,
+		      int dir_fd, char **names, struct err *err)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < artifact->manifest.layers.n; i++) {
+		if (!is_chosen(artifact, choice, i))
+			continue;
+		names[i] = file_name(&artifact->manifest.layers.items[i], choice, err);
+		if (!names[i])
+			return -EINVAL;
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(names[k], names[i]))
+				return err_hint(err,
+						err_fail(err, ERR_INVALID,
+							 "two files of the artifact are called %s",
+							 names[i]),
+						"--digest chooses one of them");
+		if (fstatat(dir_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    !S_ISREG(st.st_mode))
+			return err_fail(err, ERR_EXISTS, "%s is there, and no regular file",
+					names[i]);
+	}
+	return 0;
+}
+
+/* By a rename: a link that somebody puts there meanwhile is replaced, not followed. */
+static int file_write(struct engine *eng, const struct oci_descriptor *desc, int dir_fd,
+		      const char *name, struct err *err)
+{
+	struct layout_file file = LAYOUT_FILE_INIT;
+
+	int r = layout_create(dir_fd, &file, err);
+	if (r == 0)
+		r = blob_copy(eng, desc, file.fd, err);
+	if (r == 0)
+		r = layout_name(dir_fd, &file, name, err);
+	layout_drop(dir_fd, &file);
+	return r < 0 ? err_wrap(err, r, "%s", name) : 0;
+}
+
+int artifact_extract(struct engine *eng, const struct artifact *artifact,
+		     const struct artifact_choice *choice, int dir_fd, struct err *err)
+{
+	size_t n = artifact->manifest.layers.n;
+	cleanup_free char **names = xcalloc(n + 1, sizeof(*names));
+
+	int r = use_begin(eng, err);
+	if (r == 0)
+		r = names_make(artifact, choice, dir_fd, names, err);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (names[i])
+			r = file_write(eng, &artifact->manifest.layers.items[i], dir_fd, names[i],
+				       err);
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	return use_end(eng, artifact, r);
 }
 
 /* ---- entering ---- */
@@ -159,245 +299,60 @@ static void fill(struct image *image, const struct oci_manifest *manifest, const
 	}
 }
 
-/* Its blobs before its manifest, the row when all of them are there. */
-static int commit(struct engine *eng, const struct staging *st, const struct image *image,
-		  struct err *err)
+int artifact_enter_within(struct engine *eng, const struct staging *st, const struct buf *text,
+			  struct image *image, struct err *err)
 {
+	cleanup_manifest struct oci_manifest manifest = { 0 };
 	cleanup_strv char **digests = NULL;
+	char digest[SHA256_TEXT_MAX];
 
+	int r = oci_manifest_parse(buf_str(text), text->len, &manifest, err);
+	if (r < 0)
+		return r;
+	sha256_text(buf_str(text), text->len, digest);
+	fill(image, &manifest, digest, text->len);
+	/* Its blobs before its manifest, the row when all of them are there. */
 	for (size_t i = image->n_content; i > 0; i--)
 		strv_add(&digests, image->content[i - 1].digest);
-	int r = store_commit(&eng->store, st, digests, NULL, err);
+	r = store_commit(&eng->store, st, digests, NULL, err);
 	for (size_t i = 0; r == 0 && i < image->n_content; i++)
 		if (!blob_exists(&eng->store, image->content[i].digest,
 				 (int64_t)image->content[i].size))
 			r = err_fail(err, ERR_CORRUPT, "blob %s is missing",
 				     image->content[i].digest);
-	return r < 0 ? r : images_enter(eng, IMAGE_KIND_ARTIFACT, image, 1, err);
+	return r < 0 ? r : images_enter_within(eng, IMAGE_KIND_ARTIFACT, image, 1, err);
 }
 
 int artifact_enter(struct engine *eng, const struct staging *st, const struct buf *text,
 		   char *const *names, char *const *repo_digests, struct err *err)
 {
-	cleanup_manifest struct oci_manifest manifest = { 0 };
 	struct image image = { 0 };
-	char digest[SHA256_TEXT_MAX];
 
-	int r = oci_manifest_parse(buf_str(text), text->len, &manifest, err);
+	strv_extend(&image.names, names);
+	strv_extend(&image.repo_digests, repo_digests);
+	int r = db_begin(eng->db, err);
 	if (r == 0) {
-		sha256_text(buf_str(text), text->len, digest);
-		fill(&image, &manifest, digest, text->len);
-		strv_extend(&image.names, names);
-		strv_extend(&image.repo_digests, repo_digests);
-		r = commit(eng, st, &image, err);
+		for (size_t i = 0; r == 0 && names && names[i]; i++)
+			r = artifact_check_name(eng, names[i], err);
+		if (r == 0)
+			r = artifact_enter_within(eng, st, text, &image, err);
+		r = db_end(eng->db, r, err);
 	}
 	images_added(eng, &image, r == 0);
 	image_done(&image);
 	return r;
 }
 
-/* ---- making ---- */
-
-struct adding {
-	struct engine *eng;
-	const struct artifact_add_options *options;
-	struct staging staging;
-	struct oci_manifest manifest;
-};
-
-static struct oci_descriptor *layer_new(struct oci_manifest *manifest)
-{
-	manifest->layers.items = xrealloc(
-	    manifest->layers.items, (manifest->layers.n + 1) * sizeof(*manifest->layers.items));
-	struct oci_descriptor *desc = &manifest->layers.items[manifest->layers.n++];
-	*desc = (struct oci_descriptor){ 0 };
-	return desc;
-}
-
-static int check_title(const struct adding *ad, const char *title, struct err *err)
-{
-	if (!is_file_name(title)) {
-		cleanup_free char *shown = str_escape(title);
-		return err_fail(err, ERR_INVALID, "\"%s\" is no name for a file", shown);
-	}
-	if (ad->manifest.layers.n >= OCI_LAYERS_MAX)
-		return err_fail(err, ERR_LIMIT, "an artifact has at most %d files", OCI_LAYERS_MAX);
-	for (size_t i = 0; i < ad->manifest.layers.n; i++)
-		if (str_eq(json_map_get(&ad->manifest.layers.items[i].annotations, ARTIFACT_TITLE),
-			   title))
-			return err_fail(err, ERR_EXISTS, "the artifact has a file %s already",
-					title);
-	return 0;
-}
-
-/* A copy under its digest in the staging directory. */
-static int file_stage(struct adding *ad, const struct artifact_file *file, char **ret_digest,
-		      uint64_t *ret_size, struct err *err)
-{
-	struct layout_file copy = LAYOUT_FILE_INIT;
-	struct layer_job job;
-
-	int r = layout_create(ad->staging.fd, &copy, err);
-	if (r == 0)
-		r = layer_digest_start(&ad->eng->store, file->fd, copy.fd, INT64_MAX, &job, err);
-	if (r == 0)
-		r = layer_digest_finish(&job, ret_digest, ret_size, err);
-	if (r == 0 && !digest_valid(*ret_digest))
-		r = err_fail(err, ERR_CORRUPT, "inro-layer gave no digest");
-	if (r == 0)
-		r = layout_name(ad->staging.fd, &copy, digest_hex(*ret_digest), err);
-	layout_drop(ad->staging.fd, &copy);
-	return r;
-}
-
-static int file_add(struct adding *ad, const struct artifact_file *file, struct err *err)
-{
-	const struct artifact_add_options *o = ad->options;
-	cleanup_free char *digest = NULL;
-	uint64_t size = 0;
-
-	int r = check_title(ad, file->title, err);
-	if (r == 0)
-		r = file_stage(ad, file, &digest, &size, err);
-	if (r < 0)
-		return err_wrap(err, r, "%s", file->title);
-	struct oci_descriptor *desc = layer_new(&ad->manifest);
-	desc->media_type = xstrdup(o->file_type ? o->file_type : FILE_TYPE);
-	desc->digest = take_ptr(digest);
-	desc->size = (int64_t)size;
-	for (size_t i = 0; i < o->annotations.n; i++)
-		json_map_set(&desc->annotations, o->annotations.items[i].key,
-			     o->annotations.items[i].value);
-	json_map_set(&desc->annotations, ARTIFACT_TITLE, file->title);
-	return 0;
-}
-
-static int manifest_begin(struct adding *ad, struct err *err)
-{
-	struct oci_manifest *m = &ad->manifest;
-	cleanup_buf struct buf empty = BUF_INIT;
-	char digest[SHA256_TEXT_MAX], now[TIME_RFC3339_MAX];
-
-	m->schema_version = 2;
-	m->media_type = xstrdup(OCI_MEDIA_MANIFEST);
-	m->artifact_type = xstrdup(ad->options->type ? ad->options->type : UNKNOWN_TYPE);
-	m->config = xcalloc(1, sizeof(*m->config));
-	m->config->media_type = xstrdup(EMPTY_TYPE);
-	m->config->digest = xstrdup(sha256_text(EMPTY_TEXT, strlen(EMPTY_TEXT), digest));
-	m->config->size = strlen(EMPTY_TEXT);
-	m->config->data = xstrdup(EMPTY_BASE64);
-	json_map_set(&m->annotations, ARTIFACT_CREATED, time_rfc3339(time_now_ns(), now));
-	buf_adds(&empty, EMPTY_TEXT);
-	return blob_stage(&ad->staging, digest, &empty, err);
-}
-
-/* The manifest that the files are added to: of the artifact that has the name, or a new one. */
-static int manifest_open(struct adding *ad, const char *full, struct artifact *old, struct err *err)
-{
-	const struct artifact_add_options *o = ad->options;
-	struct err own = ERR_INIT;
-
-	int r = artifact_check_name(ad->eng, full, err);
-	if (r < 0)
-		return r;
-	r = artifact_read(ad->eng, full, old, &own);
-	if (r < 0 && own.kind != ERR_NOT_FOUND) {
-		*err = own;
-		return r;
-	}
-	if (r == 0 && !o->append && !o->replace)
-		return err_hint(err, err_fail(err, ERR_EXISTS, "artifact %s exists already", full),
-				"--append adds to it, --replace takes its place");
-	if (r < 0 && o->append)
-		return err_fail(err, ERR_NOT_FOUND, "no such artifact: %s", full);
-	if (r < 0 || o->replace)
-		return manifest_begin(ad, err);
-	ad->manifest = old->manifest;
-	old->manifest = (struct oci_manifest){ 0 };
-	return 0;
-}
-
-/* What has lost its last name to a new one goes. */
-static int old_remove(struct engine *eng, const struct artifact *old, const char *digest,
-		      struct err *err)
-{
-	cleanup_strv char **names = NULL, **lines = NULL;
-
-	if (!old->row.id || str_eq(old->row.id, digest))
-		return 0;
-	int r = images_names(eng, old->row.id, &names, err);
-	if (r == 0 && !names)
-		r = images_remove(eng, old->row.id, true, &lines, err);
-	return r;
-}
-
-static int add_all(struct adding *ad, const char *full, const struct artifact_file *files, size_t n,
-		   char **ret_digest, struct err *err)
-{
-	cleanup_artifact struct artifact old = { 0 };
-	cleanup_buf struct buf text = BUF_INIT;
-	char *const names[] = { (char *)(uintptr_t)full, NULL };
-	char digest[SHA256_TEXT_MAX];
-
-	int r = manifest_open(ad, full, &old, err);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = file_add(ad, &files[i], err);
-	if (r < 0)
-		return r;
-	oci_manifest_write(&ad->manifest, &text);
-	sha256_text(buf_str(&text), text.len, digest);
-	r = blob_stage(&ad->staging, digest, &text, err);
-	if (r == 0)
-		r = artifact_enter(ad->eng, &ad->staging, &text, names, NULL, err);
-	if (r == 0)
-		r = old_remove(ad->eng, &old, digest, err);
-	if (r == 0)
-		*ret_digest = xstrdup(digest);
-	return r;
-}
-
-int artifact_add(struct engine *eng, const char *name, const struct artifact_file *files, size_t n,
-		 const struct artifact_add_options *options, char **ret_digest, struct err *err)
-{
-	struct adding ad = { .eng = eng, .options = options, .staging = STAGING_INIT };
-	cleanup_reference struct reference ref = { 0 };
-	struct err own = ERR_INIT;
-
-	int r = reference_parse(name, &ref, err);
-	if (r < 0)
-		return r;
-	if (ref.digest)
-		return err_fail(err, ERR_INVALID, "the name of an artifact has no digest");
-	cleanup_free char *full = reference_format(&ref);
-	r = engine_db(eng, err);
-	if (r == 0)
-		r = engine_store(eng, err);
-	if (r == 0)
-		r = store_lock_shared(&eng->store, err);
-	if (r == 0)
-		r = staging_new(&eng->store, &ad.staging, err);
-	if (r == 0) {
-		r = add_all(&ad, full, files, n, ret_digest, &own);
-		if (r < 0 && err)
-			*err = own;
-	}
-	oci_manifest_done(&ad.manifest);
-	if (eng->store_open) {
-		staging_done(&eng->store, &ad.staging);
-		images_added(eng, NULL, 0);
-	}
-	return r;
-}
-
 int artifact_remove(struct engine *eng, const char *word, char **ret_digest, struct err *err)
 {
-	cleanup_artifact struct artifact artifact = { 0 };
+	cleanup_image_row struct image_row row = { 0 };
 	cleanup_strv char **lines = NULL;
 
-	int r = artifact_read(eng, word, &artifact, err);
+	/* What is broken can be removed, too. */
+	int r = find(eng, word, &row, err);
 	if (r == 0)
-		r = images_remove(eng, artifact.row.id, true, &lines, err);
+		r = images_remove(eng, row.id, true, &lines, err);
 	if (r == 0)
-		*ret_digest = xstrdup(artifact.row.id);
+		*ret_digest = xstrdup(row.id);
 	return r;
 }

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
 #include "engine/copy_internal.h"
 #include "engine/images_trim.h"
 #include "engine/trust.h"
@@ -306,6 +307,7 @@ static int copy_any(struct engine *eng, const struct transport_name *from,
 			  .staging = STAGING_INIT,
 			  .conn = REGISTRY_CONN_INIT },
 	};
+	const int64_t start_ns = time_now_ns();
 	int r = check_let_in(eng, from, to, err);
 
 	if (r == 0 && options->platform)
@@ -315,6 +317,8 @@ static int copy_any(struct engine *eng, const struct transport_name *from,
 	copy_done(&c);
 	/* Somebody may have waited with collecting. */
 	images_added(eng, NULL, 0);
+	if (r == 0 && to->kind == TRANSPORT_STORE)
+		images_keep_budget(eng, start_ns);
 	return r;
 }
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "engine/config.h"
 #include "engine/copy_internal.h"
+#include "image/sync.h"
 #include "oci/digest.h"
 
 #define AT_ONCE_MAX 32
@@ -78,10 +79,31 @@ static int blob_take(struct copy *c, struct copy_blob *b, int fd, struct err *er
 
 /* ---- from the source ---- */
 
+/* In our store, or on the way through it, blobs leave to others what layers do. How large they are
+ * to become is what the source says, and no more is taken of it. */
+static int room_check(struct copy *c, const struct copy_blob *b, struct err *err)
+{
+	uint64_t bytes = b->size;
+	struct stat st;
+
+	if (!c->sink.staging.name)
+		return 0;
+	for (size_t i = 0; i < c->n_blobs; i++) {
+		const struct copy_blob *other = &c->blobs[i];
+
+		if (other->running && fstat(other->file.fd, &st) == 0 &&
+		    other->size > (uint64_t)st.st_size)
+			bytes += other->size - (uint64_t)st.st_size;
+	}
+	return layer_room_check(&c->eng->store, bytes, err);
+}
+
 static int job_start(struct copy *c, struct copy_blob *b, int in_fd, struct err *err)
 {
-	int r = layout_create(c->sink.blobs_fd, &b->file, err);
+	int r = room_check(c, b, err);
 
+	if (r == 0)
+		r = layout_create(c->sink.blobs_fd, &b->file, err);
 	if (r == 0)
 		r = layer_digest_start(&c->eng->store, in_fd, b->file.fd, b->size, &b->job, err);
 	b->running = r == 0;
@@ -113,8 +135,13 @@ static int fetch_from_registry(struct copy *c, struct copy_blob *b, struct err *
 static int fetch_from_file(struct copy *c, struct copy_blob *b, struct err *err)
 {
 	uint64_t size = 0;
-	cleanup_fd int fd = layout_open_file(c->source.blobs_fd, digest_hex(b->digest), &size, err);
 
+	if (c->source.trusted && sync_is_lost(&c->eng->store, digest_hex(b->digest)))
+		return err_hint(err,
+				err_fail(err, ERR_CORRUPT,
+					 "it was not on the disk yet when the machine went down"),
+				"get the image again: `inro pull` or `inro load`");
+	cleanup_fd int fd = layout_open_file(c->source.blobs_fd, digest_hex(b->digest), &size, err);
 	if (fd < 0)
 		return fd;
 	if (size != b->size)

@@ -46,6 +46,22 @@ static int staging_open(struct copy *c, struct err *err)
 	return r;
 }
 
+/* The name is looked at again when it is given away: here, so that nothing is fetched in vain. */
+static int store_sink_open(struct copy *c, struct err *err)
+{
+	struct reference *ref = &c->sink.ref;
+	int r = 0;
+
+	if (c->options->artifact)
+		r = reference_parse(c->sink.name->name, ref, err);
+	if (r == 0 && ref->tag && !ref->digest) {
+		cleanup_free char *full = reference_format(ref);
+
+		r = artifact_check_name(c->eng, full, err);
+	}
+	return r < 0 ? r : staging_open(c, err);
+}
+
 static int layout_open(struct copy *c, struct err *err)
 {
 	struct copy_sink *sink = &c->sink;
@@ -87,7 +103,7 @@ static int registry_sink_open(struct copy *c, struct err *err)
 int sink_open(struct copy *c, struct err *err)
 {
 	static int (*const opens[TRANSPORTS])(struct copy * c, struct err * err) = {
-		[TRANSPORT_STORE] = staging_open,
+		[TRANSPORT_STORE] = store_sink_open,
 		[TRANSPORT_DOCKER] = registry_sink_open,
 		[TRANSPORT_OCI] = layout_open,
 		[TRANSPORT_OCI_ARCHIVE] = staging_open,
@@ -189,23 +205,20 @@ static int finish_archive(struct copy *c, struct copy_result *ret, struct err *e
 		   : image_save_blobs(c->sink.blobs_fd, &image, 1, &opts, c->options->out_fd, err);
 }
 
+/* What is asked for by its digest gets no name, as an image doesn't. */
 static int finish_artifact(struct copy *c, struct copy_result *ret, struct err *err)
 {
 	cleanup_strv char **names = NULL, **repo_digests = NULL;
-	char *full = NULL;
+	const struct reference *ref = &c->sink.ref;
 
 	int r = docs_write(c, err);
-	if (r == 0)
-		r = reference_normalize(c->sink.name->name, &full, err);
 	if (r < 0)
 		return r;
-	strv_take(&names, full);
+	if (!ref->digest)
+		strv_take(&names, reference_format(ref));
 	if (c->source.repository)
 		strv_addf(&repo_digests, "%s@%s", c->source.repository, top(c)->digest);
-	r = artifact_check_name(c->eng, full, err);
-	if (r == 0)
-		r = artifact_enter(c->eng, &c->sink.staging, &top(c)->text, names, repo_digests,
-				   err);
+	r = artifact_enter(c->eng, &c->sink.staging, &top(c)->text, names, repo_digests, err);
 	if (r == 0) {
 		ret->id = xstrdup(top(c)->digest);
 		ret->names = take_ptr(names);

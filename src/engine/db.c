@@ -239,6 +239,14 @@ void db_rollback(struct db *db)
 		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
+int db_end(struct db *db, int r, struct err *err)
+{
+	if (r >= 0)
+		return db_commit(db, err);
+	db_rollback(db);
+	return r;
+}
+
 int db_sync(struct db *db, struct err *err)
 {
 	int r = marks_sync(db, err);

@@ -24,6 +24,9 @@ void db_close(struct db *db); /* NULL is fine */
 int db_begin(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
+/* Ends the transaction of what has come to r: commits when that is 0, else undoes it. Returns r, or
+ * what the commit has come to. */
+int db_end(struct db *db, int r, struct err *err);
 /* What was committed is on the disk afterwards: to be called before files go that it no longer
  * names. */
 int db_sync(struct db *db, struct err *err);

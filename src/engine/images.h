@@ -71,6 +71,9 @@ void images_used(struct engine *eng, const struct image_row *row);
 /* Enters images whose files are in the store, with their names, digests and content. */
 int images_enter(struct engine *eng, enum image_kind kind, const struct image *images, size_t n,
 		 struct err *err);
+/* The same in a transaction of the caller's. ERR_CONFLICT: an id is known as something else. */
+int images_enter_within(struct engine *eng, enum image_kind kind, const struct image *images,
+			size_t n, struct err *err);
 /* Is there content of rows that the database does not know yet (images of an older inro)? Reads it
  * from their manifests. To be called before a query on the table content. */
 int images_fill_content(struct engine *eng, struct err *err);
@@ -94,6 +97,11 @@ int images_import(struct engine *eng, int fd, const struct oci_image_config *con
 /* Takes the image with all its names from the database, unless a container has it (ERR_CONFLICT).
  * Its files are for images_collect(). *ret_lines as of images_remove(). */
 int images_remove_unused(struct engine *eng, const char *id, char ***ret_lines, struct err *err);
+/* The same if its manifest is still that one. ERR_CONFLICT: it is not. */
+int images_remove_unchanged(struct engine *eng, const char *id, const char *manifest,
+			    char ***ret_lines, struct err *err);
+/* The same if no name leads to it, and else nothing. Its files are collected. */
+int images_remove_nameless(struct engine *eng, const char *id, struct err *err);
 /* What rmi says, in order: "Untagged: ..." and "Deleted: ..." lines. */
 int images_remove(struct engine *eng, const char *word, bool force, char ***ret_lines,
 		  struct err *err);

@@ -20,8 +20,9 @@ static int insert_image(struct engine *eng, enum image_kind kind, const struct i
 			struct err *err)
 {
 	cleanup_free char *layers = strv_join(image->diff_ids, ",");
+	int r;
 
-	return db_exec(
+	r = db_exec(
 	    eng->db, err,
 	    "INSERT INTO images (id, manifest, created_ns, size, architecture, os, layers, kind,"
 	    " variant, tagged_ns, last_used_ns, made)"
@@ -29,10 +30,16 @@ static int insert_image(struct engine *eng, enum image_kind kind, const struct i
 	    " ON CONFLICT (id) DO UPDATE SET"
 	    " manifest = iif(made AND NOT excluded.made, excluded.manifest, manifest),"
 	    " made = made AND excluded.made,"
-	    " tagged_ns = excluded.tagged_ns, last_used_ns = excluded.last_used_ns",
+	    " tagged_ns = excluded.tagged_ns, last_used_ns = excluded.last_used_ns"
+	    " WHERE kind = excluded.kind",
 	    "ssIIsssssIi", image->id, image->manifest_digest, image->created_ns,
 	    (int64_t)image->size, image->architecture, image->os, layers, image_kind_names[kind],
 	    image->variant, time_now_ns(), (int)image->made_manifest);
+	/* one document may be read as a config and as a manifest */
+	if (r == 0)
+		return err_fail(err, ERR_CONFLICT, "%s is here as something else than an %s",
+				image->id, image_kind_names[kind]);
+	return r;
 }
 
 /* manifest NULL: the image's own. */
@@ -115,6 +122,16 @@ static int enter_one(struct engine *eng, enum image_kind kind, const struct imag
 	return r < 0 ? r : 0;
 }
 
+int images_enter_within(struct engine *eng, enum image_kind kind, const struct image *images,
+			size_t n, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = enter_one(eng, kind, &images[i], err);
+	return r;
+}
+
 int images_enter(struct engine *eng, enum image_kind kind, const struct image *images, size_t n,
 		 struct err *err)
 {
@@ -122,13 +139,7 @@ int images_enter(struct engine *eng, enum image_kind kind, const struct image *i
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = enter_one(eng, kind, &images[i], err);
-	if (r < 0) {
-		db_rollback(eng->db);
-		return r;
-	}
-	return db_commit(eng->db, err);
+	return db_end(eng->db, images_enter_within(eng, kind, images, n, err), err);
 }
 
 /* ---- rows of an older inro ---- */

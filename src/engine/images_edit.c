@@ -214,7 +214,14 @@ int images_remove(struct engine *eng, const char *word, bool force, char ***ret_
 	return r;
 }
 
-static int remove_unused(struct engine *eng, const char *id, char ***lines, struct err *err)
+/* What must be so, that the row may go. */
+struct removable {
+	bool nameless;        /* no name leads to it: else nothing happens */
+	const char *manifest; /* it is still this one, NULL: any */
+};
+
+static int remove_unused(struct engine *eng, const char *id, const struct removable *when,
+			 char ***lines, struct err *err)
 {
 	cleanup_record_list struct record_list users = { 0 };
 	cleanup_image_row struct image_row row = { 0 };
@@ -222,6 +229,11 @@ static int remove_unused(struct engine *eng, const char *id, char ***lines, stru
 	int r;
 
 	r = images_find_whole(eng, id, &row, err);
+	if (r == 0 && when->nameless && row.names)
+		return 0;
+	if (r == 0 && when->manifest && !str_eq(row.manifest, when->manifest))
+		return err_fail(err, ERR_CONFLICT, "%.12s has been changed meanwhile: it stays",
+				row.id + strlen("sha256:"));
 	if (r == 0)
 		r = record_list(eng, row.id, &users, err);
 	if (r == 0 && users.n)
@@ -230,7 +242,8 @@ static int remove_unused(struct engine *eng, const char *id, char ***lines, stru
 	return r < 0 ? r : remove_rows(eng, &row, NULL, false, &deleted, lines, err);
 }
 
-int images_remove_unused(struct engine *eng, const char *id, char ***ret_lines, struct err *err)
+static int remove_row(struct engine *eng, const char *id, const struct removable *when,
+		      char ***ret_lines, struct err *err)
 {
 	cleanup_strv char **lines = NULL;
 	int r;
@@ -240,15 +253,30 @@ int images_remove_unused(struct engine *eng, const char *id, char ***ret_lines, 
 		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
-	r = remove_unused(eng, id, &lines, err);
+	r = db_end(eng->db, remove_unused(eng, id, when, &lines, err), err);
 	if (r == 0)
-		r = db_commit(eng->db, err);
-	if (r < 0) {
-		db_rollback(eng->db);
-		return r;
-	}
-	*ret_lines = take_ptr(lines);
-	return 0;
+		*ret_lines = take_ptr(lines);
+	return r;
+}
+
+int images_remove_unused(struct engine *eng, const char *id, char ***ret_lines, struct err *err)
+{
+	return remove_row(eng, id, &(struct removable){ 0 }, ret_lines, err);
+}
+
+int images_remove_unchanged(struct engine *eng, const char *id, const char *manifest,
+			    char ***ret_lines, struct err *err)
+{
+	return remove_row(eng, id, &(struct removable){ .manifest = manifest }, ret_lines, err);
+}
+
+int images_remove_nameless(struct engine *eng, const char *id, struct err *err)
+{
+	cleanup_strv char **lines = NULL;
+	uint64_t freed;
+	int r = remove_row(eng, id, &(struct removable){ .nameless = true }, &lines, err);
+
+	return r == 0 && lines ? images_collect(eng, &freed, err) : r;
 }
 
 /* ---- names ---- */

@@ -159,11 +159,13 @@ static int manifest_take(struct pull *pl, struct buf *text, const char *digest, 
 		return err_wrap(err, r, "manifest %s", digest);
 	const char *type = pl->manifest.config->media_type;
 	if (oci_media_kind(type) != OCI_IS_CONFIG)
-		return err_fail(err, ERR_UNSUPPORTED, "manifest %s is not of an image but of %s",
-				digest,
-				pl->manifest.artifact_type ? pl->manifest.artifact_type
-				: type                     ? type
-							   : "an unknown type");
+		return err_hint(err,
+				err_fail(err, ERR_UNSUPPORTED,
+					 "manifest %s is not of an image but of %s", digest,
+					 pl->manifest.artifact_type ? pl->manifest.artifact_type
+					 : type                     ? type
+								    : "an unknown type"),
+				"`inro artifact pull` gets what is no image");
 	for (size_t i = 0; i < pl->manifest.layers.n; i++) {
 		const struct oci_descriptor *layer = &pl->manifest.layers.items[i];
 		enum oci_media kind = oci_media_kind(layer->media_type);

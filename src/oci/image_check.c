@@ -141,6 +141,9 @@ int image_check_manifest(const void *object, struct err *err)
 		return r;
 	if (m->media_type && oci_media_kind(m->media_type) != OCI_IS_MANIFEST)
 		return spec_fail_value(err, "mediaType", m->media_type, "an image manifest's");
+	r = check_media_type(err, "artifactType", m->artifact_type);
+	if (r < 0)
+		return r;
 	if (m->not_manifests)
 		return json_fail(err, "manifests", "expected none in an image manifest");
 	r = spec_check_range(err, "config.size", m->config->size, 0, OCI_BLOB_MAX);
@@ -162,6 +165,9 @@ int image_check_index(const void *object, struct err *err)
 		return r;
 	if (index->media_type && oci_media_kind(index->media_type) != OCI_IS_INDEX)
 		return spec_fail_value(err, "mediaType", index->media_type, "an image index's");
+	r = check_media_type(err, "artifactType", index->artifact_type);
+	if (r < 0)
+		return r;
 	if (index->not_config || index->not_layers)
 		return json_fail(err, index->not_config ? "config" : "layers",
 				 "expected none in an image index");

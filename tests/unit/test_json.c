@@ -402,6 +402,10 @@ static void test_write_string(void **state)
 
 	json_write_string(&out, "\x7f\xff/\t€");
 	assert_string_equal(buf_str(&out), "\"\\u007f\xef\xbf\xbd/\\t€\"");
+	buf_reset(&out);
+	/* C1 controls, and what stands next to them */
+	json_write_string(&out, "\xc2\x80\xc2\x9b[m\xc2\x9f\xc2\xa0");
+	assert_string_equal(buf_str(&out), "\"\\u0080\\u009b[m\\u009f\xc2\xa0\"");
 	buf_done(&out);
 	json_map_set(&map, "a", "1");
 	json_map_set(&map, "b", "2");
