@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* manifest push: progress to standard error, the digest to standard output. */
-#include <fcntl.h>
-
-#include "base/io.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/compression.h"
 #include "cli/progress.h"
+#include "cli/transport.h"
 #include "engine/manifest.h"
 
 struct manifest_push_options {
@@ -105,11 +103,11 @@ static int push_list(struct engine *eng, const struct manifest_push_options *o, 
 static int check_name(struct engine *eng, const char *word, const struct reference *to,
 		      struct err *err)
 {
-	cleanup_list struct list list = { 0 };
+	cleanup_image_row struct image_row row = { 0 };
 	cleanup_free char *name = reference_format(to);
-	int r = lists_open(eng, word, &list, err);
+	int r = lists_find(eng, word, &row, err);
 
-	if (r == 0 && !strv_has(list.row.names, name))
+	if (r == 0 && !strv_has(row.names, name))
 		r = err_fail(err, ERR_USAGE, "%s is no name of the list", word);
 	return r < 0
 		   ? err_hint(err, r,
@@ -133,9 +131,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		r = check_name(&eng, args[0], &to, err);
 	if (r == 0)
 		r = push_list(&eng, o, args[0], &to, &result, err);
-	if (r == 0 && o->digestfile)
-		r = io_replace_file(AT_FDCWD, o->digestfile, result.digest, strlen(result.digest),
-				    0644, false, err);
+	if (r == 0)
+		r = cli_write_digest(o->digestfile, result.digest, err);
 	if (r < 0)
 		return r;
 	buf_addf(&out, "%s\n", result.digest);

@@ -37,8 +37,31 @@ static const struct opt inspect_opts[] = {
 	CLI_ACCESS_OPTS(struct show_options, access),
 };
 
-/* As it is, or by lines; on a terminal without what would steer that. */
-static int print_document(struct buf *text, bool raw, struct err *err)
+/* On a terminal without what would steer that. */
+static int print_masked(const struct buf *text, struct err *err)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	cleanup_free char *shown = NULL;
+
+	if (!isatty(STDOUT_FILENO))
+		return cli_print(text, err);
+	for (size_t i = 0; i < text->len; i++)
+		buf_addc(&out, text->data[i] ? text->data[i] : '?');
+	shown = buf_take(&out);
+	buf_adds(&out, str_mask_controls(shown, "\n\t"));
+	return cli_print(&out, err);
+}
+
+static int print_lines(const struct buf *text, struct err *err)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+
+	json_indent(buf_str(text), text->len, &out);
+	return print_masked(&out, err);
+}
+
+/* A registry's: as it is, or by lines. */
+static int print_document(const struct buf *text, bool raw, struct err *err)
 {
 	struct document {
 		struct json_map members;
@@ -48,21 +71,14 @@ static int print_document(struct buf *text, bool raw, struct err *err)
 	};
 	static const struct json_desc desc = JSON_DESC(struct document, fields);
 	struct document document = { .members = { .n = 0 } };
-	cleanup_buf struct buf out = BUF_INIT;
 
 	if (raw)
-		return cli_print(text, err);
+		return print_masked(text, err);
 	int r = json_parse(&desc, &document, buf_str(text), text->len, "manifest", err);
 	json_free(&desc, &document);
 	if (r < 0)
 		return r;
-	json_indent(buf_str(text), text->len, &out);
-	if (isatty(STDOUT_FILENO)) {
-		cleanup_free char *shown = buf_take(&out);
-
-		buf_adds(&out, str_mask_controls(shown, "\n\t"));
-	}
-	return cli_print(&out, err);
+	return print_lines(text, err);
 }
 
 static int run_inspect(const void *globals, void *options, char **args, struct err *err)
@@ -101,11 +117,11 @@ const struct cmd cmd_manifest_inspect = {
 static int run_exists(const void *globals, void *options, char **args, struct err *err)
 {
 	cleanup_engine struct engine eng = ENGINE_INIT;
-	cleanup_list struct list list = { 0 };
+	cleanup_image_row struct image_row row = { 0 };
 	int r = cli_engine(globals, &eng, err);
 
 	if (r == 0)
-		r = lists_open(&eng, args[0], &list, err);
+		r = lists_find(&eng, args[0], &row, err);
 	if (r == 0 || err->kind == ERR_NOT_FOUND || err->kind == ERR_CONFLICT)
 		return r < 0;
 	return r;
@@ -136,9 +152,9 @@ static const struct opt rm_opts[] = {
 static int remove_one(struct engine *eng, const char *word, bool ignore, struct err *err)
 {
 	cleanup_buf struct buf out = BUF_INIT;
-	cleanup_list struct list list = { 0 };
+	cleanup_image_row struct image_row row = { 0 };
 	cleanup_strv char **lines = NULL;
-	int r = lists_open(eng, word, &list, err);
+	int r = lists_find(eng, word, &row, err);
 
 	if (r == 0)
 		r = images_remove(eng, word, false, &lines, err);

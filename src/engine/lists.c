@@ -28,16 +28,32 @@ static int read_index(struct engine *eng, const struct image_row *row, struct oc
 		r = blob_read(&eng->store, row->manifest, &text, err);
 	if (r == 0)
 		r = oci_index_parse(buf_str(&text), text.len, ret, err);
+	/* the list is there, and broken */
+	if (r < 0 && err && err->kind == ERR_NOT_FOUND)
+		err_set_kind(err, r, ERR_CORRUPT);
 	return r < 0 ? err_wrap(err, r, "list %s", row->manifest) : 0;
+}
+
+int lists_find(struct engine *eng, const char *word, struct image_row *ret, struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 };
+	int r = images_find_whole(eng, word, &row, err);
+
+	if (r < 0)
+		return r;
+	if (row.kind != IMAGE_KIND_LIST)
+		return err_fail(err, ERR_CONFLICT, "%s is an %s, not a manifest list", word,
+				image_kind_names[row.kind]);
+	*ret = row;
+	row = (struct image_row){ 0 };
+	return 0;
 }
 
 int lists_open(struct engine *eng, const char *word, struct list *ret, struct err *err)
 {
 	cleanup_list struct list list = { 0 };
-	int r = images_find_whole(eng, word, &list.row, err);
+	int r = lists_find(eng, word, &list.row, err);
 
-	if (r == 0 && list.row.kind != IMAGE_KIND_LIST)
-		r = err_fail(err, ERR_CONFLICT, "%s is an image, not a manifest list", word);
 	if (r == 0)
 		r = read_index(eng, &list.row, &list.index, err);
 	if (r < 0)
@@ -61,21 +77,23 @@ static void add_blob(struct engine *eng, struct image *image, const char *digest
 		image_add_content(image, IMAGE_BLOB, digest, blob_size(&eng->store, digest));
 }
 
+/* seen: members that were read, by their digests; an index may name one thousands of times. */
 static void add_member(struct engine *eng, struct image *image, const struct oci_descriptor *desc,
-		       int depth)
+		       char ***seen, int depth)
 {
 	cleanup_manifest struct oci_manifest manifest = { 0 };
 	cleanup_index struct oci_index index = { 0 };
 	cleanup_buf struct buf text = BUF_INIT;
 
-	if (depth > DEPTH_MAX || !is_here(eng, desc->digest) ||
+	if (depth > DEPTH_MAX || strv_has(*seen, desc->digest) || !is_here(eng, desc->digest) ||
 	    blob_read(&eng->store, desc->digest, &text, NULL) < 0)
 		return;
+	strv_add(seen, desc->digest);
 	add_blob(eng, image, desc->digest);
 	if (oci_media_kind(desc->media_type) == OCI_IS_INDEX &&
 	    oci_index_parse(buf_str(&text), text.len, &index, NULL) == 0) {
 		for (size_t i = 0; i < index.manifests.n; i++)
-			add_member(eng, image, &index.manifests.items[i], depth + 1);
+			add_member(eng, image, &index.manifests.items[i], seen, depth + 1);
 		return;
 	}
 	if (oci_manifest_parse(buf_str(&text), text.len, &manifest, NULL) < 0)
@@ -141,6 +159,7 @@ static int write_list(struct engine *eng, struct list *list, struct image *image
 {
 	cleanup_index struct oci_index check = { 0 };
 	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_strv char **seen = NULL;
 	char digest[SHA256_TEXT_MAX];
 
 	oci_index_choose_type(&list->index);
@@ -156,7 +175,7 @@ static int write_list(struct engine *eng, struct list *list, struct image *image
 		return r;
 	image_add_content(image, IMAGE_BLOB, digest, text.len);
 	for (size_t i = 0; i < list->index.manifests.n; i++)
-		add_member(eng, image, &list->index.manifests.items[i], 0);
+		add_member(eng, image, &list->index.manifests.items[i], &seen, 0);
 	return write_row(eng, list, image, err);
 }
 
@@ -231,14 +250,10 @@ static int edit_run(struct engine *eng, const struct edit *edit, char **ret_id, 
 	if (r < 0)
 		return r;
 	r = db_begin(eng->db, err);
-	if (r == 0) {
-		r = edit_in_transaction(eng, edit, &image, &id, err);
-		if (r == 0)
-			r = db_commit(eng->db, err);
-		else
-			db_rollback(eng->db);
-	}
-	images_added(eng, &image, r == 0);
+	if (r == 0)
+		r = db_end(eng->db, edit_in_transaction(eng, edit, &image, &id, err), err);
+	/* nobody else has what the user has made, and the index of before may go */
+	r = images_added_safely(eng, &image, 1, r, err);
 	image_done(&image);
 	if (r == 0)
 		*ret_id = take_ptr(id);

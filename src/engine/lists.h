@@ -16,7 +16,9 @@ struct list {
 void list_done(struct list *list);
 #define cleanup_list CLEANUP(list_done)
 
-/* ERR_NOT_FOUND; ERR_CONFLICT: it is there but no list. */
+/* Its row, whether or not it can be read. ERR_NOT_FOUND; ERR_CONFLICT: it is there but no list. */
+int lists_find(struct engine *eng, const char *word, struct image_row *ret, struct err *err);
+/* The same, with what it holds. ERR_CORRUPT: that is broken. */
 int lists_open(struct engine *eng, const char *word, struct list *ret, struct err *err);
 
 /* Changes an index; anything but 0 undoes it. */

@@ -77,9 +77,9 @@ static int set_words(struct oci_descriptor *desc, const struct manifest_words *w
 struct change {
 	const struct manifest_options *options;
 	struct members *members; /* to be added */
-	char **digests;          /* of one member; several: whichever it has */
 	struct oci_descriptor *subject;
-	const char *word; /* the user's, of that member */
+	char *const *words; /* of members, the user's */
+	char ***digests;    /* of each word; several: whichever the member has */
 };
 
 static int add_members(struct oci_index *index, void *data, struct err *err)
@@ -92,26 +92,41 @@ static int add_members(struct oci_index *index, void *data, struct err *err)
 	return r;
 }
 
-static struct oci_descriptor *member_of(const struct oci_index *index, char *const *digests)
+/* The member that the word means. */
+static struct oci_descriptor *member_of(const struct oci_index *index, const struct change *c,
+					size_t word, struct err *err)
 {
+	char *const *digests = c->digests[word];
 	struct oci_descriptor *desc = NULL;
 
 	for (size_t i = 0; !desc && digests && digests[i]; i++)
 		desc = oci_index_find(index, digests[i]);
+	if (!desc)
+		err_fail(err, ERR_NOT_FOUND, "the list has no member %s", c->words[word]);
 	return desc;
-}
-
-static int no_member(const struct change *c, struct err *err)
-{
-	return err_fail(err, ERR_NOT_FOUND, "the list has no member %s", c->word);
 }
 
 static int annotate_member(struct oci_index *index, void *data, struct err *err)
 {
 	struct change *c = data;
-	struct oci_descriptor *desc = member_of(index, c->digests);
+	struct oci_descriptor *desc = member_of(index, c, 0, err);
 
-	return desc ? set_words(desc, &c->options->words, err) : no_member(c, err);
+	return desc ? set_words(desc, &c->options->words, err) : -ENOENT;
+}
+
+static int remove_members(struct oci_index *index, void *data, struct err *err)
+{
+	struct change *c = data;
+
+	for (size_t i = 0; c->words[i]; i++) {
+		const struct oci_descriptor *desc = member_of(index, c, i, err);
+		cleanup_free char *digest = desc ? xstrdup(desc->digest) : NULL;
+
+		if (!digest)
+			return -ENOENT;
+		oci_index_remove(index, digest);
+	}
+	return 0;
 }
 
 static int annotate_list(struct oci_index *index, void *data, struct err *err)
@@ -130,16 +145,9 @@ static int annotate_list(struct oci_index *index, void *data, struct err *err)
 	return set_annotations(&index->annotations, c->options->annotations, err);
 }
 
-static int remove_member(struct oci_index *index, void *data, struct err *err)
-{
-	struct change *c = data;
-	const struct oci_descriptor *desc = member_of(index, c->digests);
-
-	return desc && oci_index_remove(index, desc->digest) ? 0 : no_member(c, err);
-}
-
 /* ---- verbs ---- */
 
+/* What is here of them stays until the list has it: the caller gives the store's lock back. */
 static int find_members(struct engine *eng, char *const *images,
 			const struct manifest_options *options, struct members *ret,
 			struct err *err)
@@ -147,12 +155,22 @@ static int find_members(struct engine *eng, char *const *images,
 	cleanup_documents struct documents docs = DOCUMENTS_INIT;
 	int r = engine_db(eng, err);
 
+	if (r == 0)
+		r = engine_store(eng, err);
+	if (r == 0)
+		r = store_lock_shared(&eng->store, err);
 	docs.eng = eng;
 	docs.access = &options->access;
 	for (; r == 0 && images && *images; images++)
 		r = members_find(&docs, *images, options->all ? MEMBERS_ALL : MEMBERS_ONE, ret,
 				 err);
 	return r;
+}
+
+static void unlock(struct engine *eng)
+{
+	if (eng->store_open)
+		images_added(eng, NULL, 0);
 }
 
 int manifest_create(struct engine *eng, const char *name, char *const *images,
@@ -172,6 +190,7 @@ int manifest_create(struct engine *eng, const char *name, char *const *images,
 	r = find_members(eng, images, options, &members, err);
 	if (r == 0)
 		r = lists_create(eng, full, options->amend, add_members, &change, ret_id, err);
+	unlock(eng);
 	return r < 0 ? err_wrap(err, r, "creating manifest list %s", name) : 0;
 }
 
@@ -188,25 +207,29 @@ int manifest_add(struct engine *eng, const char *list, char *const *images,
 		r = find_members(eng, images, options, &members, err);
 	if (r == 0)
 		r = lists_edit(eng, before.row.id, add_members, &change, ret_id, err);
+	unlock(eng);
 	return r < 0 ? err_wrap(err, r, "adding to manifest list %s", list) : 0;
 }
 
-/* The change of one member after the other; each word is looked up before. */
-static int edit_member(struct engine *eng, const char *list, const char *word, list_change change,
-		       const struct manifest_options *options, char **ret_id, struct err *err)
+/* One change of all members that are named. Their words are looked up before. */
+static int edit_members(struct engine *eng, const char *list, char *const *words,
+			list_change change, const struct manifest_options *options, char **ret_id,
+			struct err *err)
 {
 	cleanup_documents struct documents docs = DOCUMENTS_INIT;
+	cleanup_free char ***digests = xcalloc(strv_len(words) + 1, sizeof(*digests));
 	cleanup_list struct list before = { 0 };
-	struct change c = { .options = options, .word = word };
+	struct change c = { .options = options, .words = words, .digests = digests };
 	int r = lists_open(eng, list, &before, err);
 
 	docs.eng = eng;
 	docs.access = &options->access;
-	if (r == 0)
-		r = members_digests(&docs, word, &c.digests, err);
+	for (size_t i = 0; r == 0 && words[i]; i++)
+		r = members_digests(&docs, words[i], &digests[i], err);
 	if (r == 0)
 		r = lists_edit(eng, before.row.id, change, &c, ret_id, err);
-	strv_free(c.digests);
+	for (size_t i = 0; words[i]; i++)
+		strv_free(digests[i]);
 	return r;
 }
 
@@ -232,7 +255,8 @@ static int edit_list(struct engine *eng, const char *list, const struct manifest
 int manifest_annotate(struct engine *eng, const char *list, const char *image,
 		      const struct manifest_options *options, char **ret_id, struct err *err)
 {
-	int r = image ? edit_member(eng, list, image, annotate_member, options, ret_id, err)
+	char *const words[] = { (char *)(uintptr_t)image, NULL };
+	int r = image ? edit_members(eng, list, words, annotate_member, options, ret_id, err)
 		      : edit_list(eng, list, options, ret_id, err);
 
 	return r < 0 ? err_wrap(err, r, "annotating manifest list %s", list) : 0;
@@ -241,12 +265,8 @@ int manifest_annotate(struct engine *eng, const char *list, const char *image,
 int manifest_remove(struct engine *eng, const char *list, char *const *images,
 		    const struct manifest_options *options, char **ret_id, struct err *err)
 {
-	int r = 0;
+	int r = edit_members(eng, list, images, remove_members, options, ret_id, err);
 
-	for (; r == 0 && *images; images++) {
-		free(take_ptr(*ret_id));
-		r = edit_member(eng, list, *images, remove_member, options, ret_id, err);
-	}
 	return r < 0 ? err_wrap(err, r, "removing from manifest list %s", list) : 0;
 }
 
@@ -305,15 +325,15 @@ int manifest_push(struct engine *eng, const char *list, const struct reference *
 		  const struct push_options *options, bool rm, struct push_result *ret,
 		  struct err *err)
 {
-	cleanup_list struct list before = { 0 };
+	cleanup_image_row struct image_row before = { 0 };
 	cleanup_strv char **lines = NULL;
 	uint64_t freed;
-	int r = lists_open(eng, list, &before, err);
+	int r = lists_find(eng, list, &before, err);
 
 	if (r == 0)
-		r = push(eng, before.row.id, to, options, ret, err);
+		r = push(eng, before.id, to, options, ret, err);
 	if (r == 0 && rm)
-		r = images_remove_unused(eng, before.row.id, &lines, err);
+		r = images_remove_unchanged(eng, before.id, before.manifest, &lines, err);
 	if (r == 0 && rm)
 		r = images_collect(eng, &freed, err);
 	return r;

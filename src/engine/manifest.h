@@ -30,7 +30,8 @@ int manifest_create(struct engine *eng, const char *name, char *const *images,
 		    const struct manifest_options *options, char **ret_id, struct err *err);
 int manifest_add(struct engine *eng, const char *list, char *const *images,
 		 const struct manifest_options *options, char **ret_id, struct err *err);
-/* image: a member by its digest or name; NULL: annotations and subject of the list. */
+/* image: a member by its digest or name, which manifest_remove() takes several of, all or none;
+ * NULL: annotations and subject of the list. */
 int manifest_annotate(struct engine *eng, const char *list, const char *image,
 		      const struct manifest_options *options, char **ret_id, struct err *err);
 int manifest_remove(struct engine *eng, const char *list, char *const *images,

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "engine/config.h"
 #include "engine/db.h"
 #include "image/sha256.h"
@@ -24,6 +25,7 @@ struct blob {
 /* A manifest or list, written once all that it names is there. */
 struct document {
 	char *digest, *media_type;
+	char *origin; /* digest of what the store has */
 	uint64_t size;
 	char *text; /* in another format than the store has it, or NULL */
 };
@@ -38,6 +40,7 @@ struct push {
 	struct staging staging; /* blobs that were made for this push */
 	struct blob *blobs;
 	struct document *documents; /* in the order of writing, the image's own last */
+	char **there;               /* digests of members that only the registry has */
 	size_t n_blobs, n_documents;
 	size_t n_sent, n_done;
 };
@@ -59,8 +62,10 @@ static void push_done(struct push *p)
 	for (size_t i = 0; i < p->n_documents; i++) {
 		free(p->documents[i].digest);
 		free(p->documents[i].media_type);
+		free(p->documents[i].origin);
 		free(p->documents[i].text);
 	}
+	strv_free(p->there);
 	free(p->blobs);
 	free(p->documents);
 	fd_close(p->blobs_fd);
@@ -192,6 +197,8 @@ static int check_there(struct push *p, const char *digest, struct err *err)
 	struct registry_request req = { .op = REGISTRY_HEAD, .reference = reference };
 	int r;
 
+	if (strv_has(p->there, digest))
+		return 0;
 	req.endpoints.items = p->endpoints.items;
 	req.endpoints.n = p->endpoints.n;
 	r = registry_call(&p->conn, &req, -1, &answer, err);
@@ -201,11 +208,25 @@ static int check_there(struct push *p, const char *digest, struct err *err)
 				      "the list's member %s is neither here nor in the registry",
 				      digest),
 			     "pull it, for its platform, and it is pushed with the list");
+	if (r == 0)
+		strv_add(&p->there, digest);
 	return r;
 }
 
 static int collect(struct push *p, const char *digest, bool list, const char *media_type, int depth,
 		   size_t *ret, struct err *err);
+
+/* A list may name a member thousands of times, and lists that do so, too. */
+static bool is_collected(const struct push *p, const char *digest, size_t *ret)
+{
+	for (size_t i = 0; i < p->n_documents; i++) {
+		if (!str_eq(p->documents[i].origin, digest))
+			continue;
+		*ret = i;
+		return true;
+	}
+	return false;
+}
 
 /* A member of a list. 1: it is written in another form, and so described anew. */
 static int collect_member(struct push *p, struct oci_descriptor *d, int depth, struct err *err)
@@ -282,12 +303,19 @@ static int collect(struct push *p, const char *digest, bool list, const char *me
 		   size_t *ret, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	int r = blob_read(&p->eng->store, digest, &text, err);
+	int r;
 
+	if (is_collected(p, digest, ret))
+		return 0;
+	r = blob_read(&p->eng->store, digest, &text, err);
 	if (r == 0)
 		r = list ? collect_list(p, digest, media_type, &text, depth, ret, err)
 			 : collect_manifest(p, digest, media_type, &text, ret, err);
-	return r < 0 ? err_wrap(err, r, "manifest %s", digest) : 0;
+	if (r < 0)
+		return err_wrap(err, r, "manifest %s", digest);
+	if (!p->documents[*ret].origin)
+		p->documents[*ret].origin = xstrdup(digest);
+	return 0;
 }
 
 /* ---- blobs ---- */
@@ -323,6 +351,8 @@ static int blob_open(const struct push *p, const char *digest)
 
 	if (p->staging.name)
 		fd = openat(p->staging.fd, digest_hex(digest), flags);
+	if (fd < 0 && !blob_exists(&p->eng->store, digest, -1))
+		return -ENOENT; /* also when the machine went down before it was on the disk */
 	if (fd < 0)
 		fd = openat(p->blobs_fd, digest_hex(digest), flags);
 	return fd < 0 ? -errno : fd;
@@ -526,6 +556,8 @@ int push(struct engine *eng, const char *word, const struct reference *to,
 	}
 	if (r == 0)
 		r = push_row(&p, &row, ret, err);
+	if (r == 0)
+		images_used(eng, &row);
 	images_added(eng, NULL, 0); /* gives the lock back */
 	return r < 0 ? err_wrap(err, r, "pushing %s", name) : 0;
 }

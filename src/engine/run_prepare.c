@@ -86,6 +86,8 @@ static int find_here(struct run *run, const char *word, struct err *err)
 
 	if (r == 0 && row.kind == IMAGE_KIND_LIST) {
 		r = lists_image(run->eng, &row, run->opts->platform, &run->image, err);
+		if (r == 0)
+			images_used(run->eng, &row);
 		/* a registry need not have the list: what is missing here is not looked for there
 		 */
 		return r == -ENOENT ? err_set_kind(err, -EINVAL, ERR_CONFLICT) : r;

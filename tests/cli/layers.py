@@ -51,6 +51,11 @@ def tar(*entries, fmt=tarfile.PAX_FORMAT, encoding="utf-8"):
     return out.getvalue()
 
 
+def files(**contents):
+    """A layer of these files."""
+    return tar(*(entry(name, data) for name, data in contents.items()))
+
+
 def zstd(data):
     return subprocess.run(["zstd", "-q", "-c"], input=data, stdout=subprocess.PIPE,
                           check=True).stdout

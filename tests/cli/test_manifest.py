@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """inro manifest: lists made of images that are here and in registries, pushed, read back."""
 
-import io
 import json
 import os
 import subprocess
-import tarfile
 
 import pytest
 
 import registries as registries_module
+from layers import Layout, files
 from registries import digest
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -19,16 +18,6 @@ NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.unam
 FOREIGN = "s390x"
 
 
-def tar(**files):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
-
-
 def config_of(layers, architecture, **members):
     return {"architecture": architecture, "os": "linux", "config": {},
             "rootfs": {"type": "layers", "diff_ids": [digest(x) for x in layers]}, **members}
@@ -36,31 +25,11 @@ def config_of(layers, architecture, **members):
 
 def load(who, name, architecture=NATIVE, text=b"x", **members):
     """An image of one layer; returns its manifest's digest."""
-    layers = [tar(file=text, arch=architecture.encode())]
-    blobs = {}
-
-    def add(data, media_type):
-        blobs[digest(data)] = data
-        return {"mediaType": media_type, "digest": digest(data), "size": len(data)}
-
+    layers, layout = [files(file=text, arch=architecture.encode())], Layout()
     config = json.dumps(config_of(layers, architecture, **members)).encode()
-    manifest = json.dumps({
-        "schemaVersion": 2, "mediaType": registries_module.MANIFEST,
-        "config": add(config, registries_module.CONFIG),
-        "layers": [add(x, registries_module.LAYER) for x in layers]}).encode()
-    top = {**add(manifest, registries_module.MANIFEST),
-           "annotations": {"io.containerd.image.name": name}}
-    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [top]}).encode()
-    path = who.dir / "image.tar"
-    with tarfile.open(path, "w") as archive:
-        files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index}
-        files.update({"blobs/sha256/" + d[7:]: data for d, data in blobs.items()})
-        for member, data in files.items():
-            info = tarfile.TarInfo(member)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    who.inro("load", "-i", path).ok()
-    return digest(manifest)
+    image = layout.image(layers, name=name, conf=config)
+    who.inro("load", input=layout.archive(image)).ok()
+    return image["digest"]
 
 
 def manifest(who, *args, **kw):
@@ -192,6 +161,9 @@ def test_remove_and_rm(anyone, two):
     assert manifest(anyone, "remove", "both", two[0]).ok().out.strip() == lid
     assert list(members(anyone, "both")) == [two[1]]
     manifest(anyone, "remove", "both", two[0]).fails("has no member")
+    # all or none
+    manifest(anyone, "remove", "both", two[1], two[0]).fails("has no member " + two[0])
+    assert list(members(anyone, "both")) == [two[1]]
     assert manifest(anyone, "exists", "both").code == 0
     manifest(anyone, "rm", "app:here").fails("is an image, not a manifest list", code=1)
     assert "Untagged: both:latest" in manifest(anyone, "rm", "both").ok().out
@@ -312,7 +284,7 @@ def test_push_in_another_format(anyone, registries, two):
 
 
 def push_one(reg, repository, tag, architecture, text=b"remote"):
-    layers = [tar(file=text, arch=architecture.encode())]
+    layers = [files(file=text, arch=architecture.encode())]
     return reg.push(repository, tag, layers, config=config_of(layers, architecture))
 
 
@@ -447,3 +419,45 @@ def test_terminal_is_not_steered(root, registries):
     done = root.run("script", "-qec", " ".join(map(str, argv)), "/dev/null").ok()
     assert "schemaVersion" in done.out
     assert "\u009b" not in done.out and "\x7f" not in done.out
+    # nor by what isn't JSON at all
+    worse = registries.hostile()
+    worse.on("GET", "/v2/.*", headers={"Content-Type": INDEX}, body=b"\0\x1b[31m evil")
+    argv = root.inro_argv("manifest", "inspect", "--raw", f"{worse.host}/app:1")
+    assert manifest(root, "inspect", "--raw", f"{worse.host}/app:1").ok().out == "\0\x1b[31m evil"
+    done = root.run("script", "-qec", " ".join(map(str, argv)), "/dev/null").ok()
+    assert "evil" in done.out and "\x1b[31m" not in done.out
+
+
+def test_a_member_thousands_of_times(root, registries):
+    """Indexes that name each other over and over are read once."""
+    bad = registries.hostile()
+    one = load(root, "docker.io/library/app:here")
+
+    def index(of, size, media_type=INDEX):
+        return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+            {"mediaType": media_type, "digest": of, "size": size}] * 4000}).encode()
+
+    inner = index(one, 1, registries_module.MANIFEST)
+    outer = index(digest(inner), len(inner))
+    for name, data in (("inner", inner), ("outer", outer)):
+        (root.dir / name).write_bytes(data)
+    # any bytes can get into the store
+    root.inro("artifact", "add", "bytes:1", root.dir / "inner", root.dir / "outer").ok()
+    top = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+        {"mediaType": INDEX, "digest": digest(outer), "size": len(outer)}]}).encode()
+    bad.on("GET", "/v2/app/manifests/1", headers={"Content-Type": INDEX}, body=top)
+    bad.on("HEAD", "/v2/app/blobs/.*", status=200)
+    bad.on("PUT", "/v2/app/manifests/.*", status=201)
+    manifest(root, "create", "--all", "list", f"docker://{bad.host}/app:1").ok()
+    manifest(root, "push", "-q", "list", f"{bad.host}/app:2").ok()
+    assert len(bad.seen("PUT", "/v2/app/manifests/.*")) == 4
+
+
+def test_broken_list_can_be_removed(anyone):
+    manifest(anyone, "create", "both").ok()
+    raw = manifest(anyone, "inspect", "--raw", "both").ok().out
+    (anyone.state / "inro/blobs/sha256" / digest(raw.encode())[7:]).unlink()
+    manifest(anyone, "add", "both", "none").fails("no blob")
+    assert manifest(anyone, "exists", "both").code == 0
+    manifest(anyone, "rm", "both").ok()
+    assert manifest(anyone, "exists", "both").code == 1

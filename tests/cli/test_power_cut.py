@@ -144,3 +144,21 @@ def test_the_store_is_whole_after_a_power_cut(root, disk, registries):
                  if name not in keep and "<none>" not in name]
         if names:
             root.inro("rmi", *names).ok()
+
+
+def test_what_a_user_makes_is_on_the_disk(root, disk):
+    """Nobody has it but this machine: it is there when the command that makes it has ended."""
+    data = os.urandom(40_000_000)
+    path = root.dir / "file"
+    path.write_bytes(data)
+    root.inro("manifest", "create", "list:1").ok()
+    root.inro("manifest", "annotate", "--index", "--annotation", "a=b", "list:1").ok()
+    root.inro("artifact", "add", "art:1", path).ok()
+    disk.cut()
+    disk.power_on()
+    done, report = check(root)
+    assert done.code == 0 and not report["Images"], done
+    assert json.loads(root.inro("manifest", "inspect", "list:1").ok().out)["annotations"] == {
+        "a": "b"}
+    root.inro("artifact", "extract", "art:1", root.dir / "out").ok()
+    assert (root.dir / "out").read_bytes() == data
