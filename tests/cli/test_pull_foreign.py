@@ -6,13 +6,14 @@ import json
 import pytest
 
 import registries as registries_module
+from layers import files
 from registries import digest
-from test_push import descriptor, gz, tar
+from test_push import descriptor, gz
 
 FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
-OWN, LAYER = tar(own=b"1"), tar(foreign=b"2" * 100000)
+OWN, LAYER = files(own=b"1"), files(foreign=b"2" * 100000)
 BLOB = gz(LAYER)
 ALLOW = {"validation": {"manifests": {"urls": {"allow": ["^https?:"]}}}}
 

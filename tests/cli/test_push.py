@@ -1,28 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pushing: to a real registry, read back by skopeo; and to one that misbehaves."""
 
-import io
 import json
 import sqlite3
-import tarfile
 
 import pytest
 
 import engine
 import registries as registries_module
+from layers import Layout, files
 from registries import digest
 
 INDEX = "application/vnd.oci.image.index.v1+json"
-
-
-def tar(**files):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
 
 
 def gz(data):
@@ -32,36 +21,13 @@ def gz(data):
 
 def oci_archive(path, images):
     """An OCI archive of {name: layers}, which it has gzip'ed; returns {name: manifest's digest}."""
-    blobs, manifests, found = {}, [], {}
-
-    def add(data):
-        blobs[digest(data)] = data
-        return {"digest": digest(data), "size": len(data)}
-
-    for name, layers in images.items():
-        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
-                             "rootfs": {"type": "layers",
-                                        "diff_ids": [digest(x) for x in layers]}}).encode()
-        manifest = json.dumps({
-            "schemaVersion": 2, "mediaType": registries_module.MANIFEST,
-            "config": {"mediaType": registries_module.CONFIG, **add(config)},
-            "layers": [{"mediaType": registries_module.LAYER_GZIP, **add(gz(x))}
-                       for x in layers]}).encode()
-        found[name] = digest(manifest)
-        manifests.append({"mediaType": registries_module.MANIFEST, **add(manifest),
-                          "annotations": {"io.containerd.image.name": name}})
-    top = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
-    with tarfile.open(path, "w") as archive:
-        files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": top}
-        files.update({"blobs/sha256/" + d[7:]: data for d, data in blobs.items()})
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return found
+    layout = Layout()
+    found = {name: layout.image(layers, "gzip", name) for name, layers in images.items()}
+    path.write_bytes(layout.archive(*found.values()))
+    return {name: image["digest"] for name, image in found.items()}
 
 
-LAYERS = [tar(a=b"1" * 5000), tar(b=b"2")]
+LAYERS = [files(a=b"1" * 5000), files(b=b"2")]
 
 
 def load(who, *names):

@@ -9,13 +9,14 @@ import tarfile
 import pytest
 
 import registries as registries_module
+from layers import files
 from registries import digest
-from test_push import gz, oci_archive, push, tar
+from test_push import gz, oci_archive, push
 
 LAYER = registries_module.LAYER
 TYPES = {"gzip": LAYER + "+gzip", "zstd": LAYER + "+zstd", "none": LAYER}
 BIG = b"".join(b"%d\n" % i for i in range(300000))
-LAYERS = [tar(a=BIG), tar(b=b"2"), tar()]
+LAYERS = [files(a=BIG), files(b=b"2"), files()]
 
 
 def plain(data):
@@ -140,7 +141,7 @@ def test_damaged_layer_is_not_pushed(anyone, registries, image):
     manifest = json.loads((anyone.state / "inro/blobs/sha256" / image[7:]).read_bytes())
     blob = anyone.state / "inro/blobs/sha256" / manifest["layers"][0]["digest"][7:]
     blob.chmod(0o644)
-    blob.write_bytes(gz(tar(a=b"other")))
+    blob.write_bytes(gz(files(a=b"other")))
     push(anyone, reg, "--compression-format", "zstd", "app:1", f"{reg.host}/app:1").fails(
         manifest["layers"][0]["digest"], "other content")
     assert not [r for r in reg.requests() if r[0] in ("PUT", "POST", "PATCH")]
