@@ -60,6 +60,7 @@ static const struct opt opts[] = {
 /* An image under one of its names. */
 struct row {
 	const struct image_row *image;
+	const char *name;       /* or digest at a registry, NULL: none */
 	char *repository, *tag; /* NULL: none */
 	struct engine *eng;
 	bool whole; /* ids */
@@ -83,8 +84,13 @@ static char *row_tag(const void *r)
 {
 	return or_none(ROW(r)->tag);
 }
+/* An image may have a manifest of its own under each name. */
 static char *row_digest(const void *r)
 {
+	cleanup_image_row struct image_row found = { 0 };
+
+	if (ROW(r)->name && images_find(ROW(r)->eng, ROW(r)->name, &found, NULL) == 0)
+		return or_none(found.manifest);
 	return or_none(ROW(r)->image->manifest);
 }
 static char *row_ago(const void *r)
@@ -190,7 +196,7 @@ static void add_row(struct rows *rows, struct engine *eng, const struct image_ro
 	cleanup_reference struct reference ref = { 0 };
 	struct row *row = &rows->items[rows->n++];
 
-	*row = (struct row){ .image = image, .eng = eng, .whole = whole };
+	*row = (struct row){ .image = image, .name = name, .eng = eng, .whole = whole };
 	if (!name || reference_parse(name, &ref, NULL) < 0)
 		return;
 	row->repository = reference_familiar_repository(&ref);

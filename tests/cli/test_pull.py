@@ -507,6 +507,10 @@ def test_each_name_keeps_its_manifest(root, registries):
         for word in words:
             assert json.loads(root.inro("inspect", word).ok().out)[0]["Digest"] == image.digest
     assert json.loads(root.inro("inspect", "copy:1").ok().out)[0]["Digest"] == pushed["b"].digest
+    shown = root.inro("images", "--format", "{{.Repository}}:{{.Tag}} {{.Digest}}").ok().out
+    assert dict(line.split() for line in shown.splitlines()) == {
+        **{f"{reg.host}/{name}:1": image.digest for name, image in pushed.items()},
+        "copy:1": pushed["b"].digest}
     # who saves a name gets its manifest, too
     root.inro("save", "--format", "oci-archive", "-o", root.dir / "b.tar", f"{reg.host}/b:1").ok()
     with tarfile.open(root.dir / "b.tar") as archive:
