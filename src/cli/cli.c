@@ -29,6 +29,11 @@ void cli_report(const struct err *err)
 		fprintf(stderr, "hint: %s\n", err->hint);
 }
 
+int cli_exists(int r, const struct err *err)
+{
+	return r < 0 && err->kind == ERR_NOT_FOUND ? 1 : r;
+}
+
 int cli_each(const void *globals, char **words, bool force,
 	     int (*fn)(struct engine *eng, const char *word, bool force, struct err *err),
 	     struct err *err)

@@ -39,6 +39,9 @@ int cli_print(const struct buf *out, struct err *err);
 /* "inro: <message>" and the hint on stderr, for commands that go on after an error. */
 void cli_report(const struct err *err);
 
+/* What `exists` ends with when looking has come to r: 0, or 1 when it is not there. */
+int cli_exists(int r, const struct err *err);
+
 /* Does fn with each word; a failure is reported and the next word's turn comes. With force, what is
  * not there is as wished. Returns the exit status 0 or 1, or -errno when the engine can't be had.
  */

@@ -15,9 +15,7 @@ static int run_exists(const void *globals, void *options, char **args, struct er
 
 	if (r == 0)
 		r = images_find(&eng, args[0], &row, err);
-	if (r == 0 || err->kind == ERR_NOT_FOUND)
-		return r < 0;
-	return r;
+	return cli_exists(r, err);
 }
 
 const struct cmd cmd_image_exists = {

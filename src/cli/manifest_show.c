@@ -9,7 +9,7 @@
 #include "engine/manifest.h"
 
 struct show_options {
-	bool insecure, raw, referrers;
+	bool insecure, raw, referrers, verbose;
 	char *type;
 	struct cli_access access;
 };
@@ -34,6 +34,11 @@ static const struct opt inspect_opts[] = {
 	  .kind = OPT_FLAG,
 	  FIELD(referrers),
 	  .help = "a list of what refers to it in its registry: signatures, bills of materials" },
+	{ .name = "verbose",
+	  .short_name = 'v',
+	  .kind = OPT_FLAG,
+	  FIELD(verbose),
+	  .help = "with name, descriptor and platform, as docker shows it; of a list all members" },
 	CLI_ACCESS_OPTS(struct show_options, access),
 };
 
@@ -90,14 +95,21 @@ static int run_inspect(const void *globals, void *options, char **args, struct e
 
 	if (o->type && !o->referrers)
 		return err_fail(err, ERR_USAGE, "--artifact-type is for --referrers");
+	if (o->verbose && (o->raw || o->referrers))
+		return err_fail(err, ERR_USAGE, "--verbose goes without --%s",
+				o->raw ? "raw" : "referrers");
 	if (o->insecure && !access.tls_verify.set)
 		access.tls_verify = (struct opt_bool){ .set = true };
 	int r = cli_engine(globals, &eng, err);
 	if (r == 0 && o->referrers)
 		r = manifest_referrers(&eng, args[0], o->type, &access, &text, err);
+	else if (r == 0 && o->verbose)
+		r = manifest_read_verbose(&eng, args[0], &access, &text, err);
 	else if (r == 0)
 		r = manifest_read(&eng, args[0], &access, &text, err);
-	return r < 0 ? r : print_document(&text, o->raw, err);
+	if (r < 0)
+		return r;
+	return o->verbose ? print_lines(&text, err) : print_document(&text, o->raw, err);
 }
 
 const struct cmd cmd_manifest_inspect = {
@@ -122,9 +134,10 @@ static int run_exists(const void *globals, void *options, char **args, struct er
 
 	if (r == 0)
 		r = lists_find(&eng, args[0], &row, err);
-	if (r == 0 || err->kind == ERR_NOT_FOUND || err->kind == ERR_CONFLICT)
-		return r < 0;
-	return r;
+	/* an image is no list */
+	if (r < 0 && err->kind == ERR_CONFLICT)
+		return 1;
+	return cli_exists(r, err);
 }
 
 const struct cmd cmd_manifest_exists = {

@@ -41,6 +41,10 @@ int manifest_remove(struct engine *eng, const char *list, char *const *images,
  * the manifest of an image that is here. */
 int manifest_read(struct engine *eng, const char *word, const struct registry_access *access,
 		  struct buf *out, struct err *err);
+/* The same, or of a list all members' documents, each with name, descriptor and platform. Members
+ * of a list that is here stay without their document where only a registry has it. */
+int manifest_read_verbose(struct engine *eng, const char *word,
+			  const struct registry_access *access, struct buf *out, struct err *err);
 /* What refers to it in its registry, as an index. */
 int manifest_referrers(struct engine *eng, const char *word, const char *type,
 		       const struct registry_access *access, struct buf *out, struct err *err);

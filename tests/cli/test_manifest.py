@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """inro manifest: lists made of images that are here and in registries, pushed, read back."""
 
+import base64
 import json
 import os
 import subprocess
@@ -351,6 +352,34 @@ def test_inspect_asks_the_registry(anyone, registries):
     assert json.loads(result.out)["mediaType"] == registries_module.MANIFEST
     assert "the image that is here" in result.err
     assert not anyone.inro("images", "-q", f"{reg.host}/app").ok().out
+
+
+def test_inspect_verbose(anyone, registries):
+    """In docker's words."""
+    reg = registries.start()
+    images = {arch: push_one(reg, "app", arch, arch) for arch in (NATIVE, FOREIGN)}
+
+    def details(name):
+        return json.loads(manifest(anyone, "inspect", "-v", name).ok().out)
+
+    def check(detail, arch, ref):
+        text = images[arch].manifest
+        assert base64.b64decode(detail["Raw"]) == text
+        assert detail["OCIManifest"] == json.loads(text) and "SchemaV2Manifest" not in detail
+        assert detail["Ref"] == ref and detail["Descriptor"]["digest"] == digest(text)
+        assert detail["Descriptor"]["platform"] == {"architecture": arch, "os": "linux"}
+
+    check(details(f"{reg.host}/app:{FOREIGN}"), FOREIGN, f"{reg.host}/app:{FOREIGN}")
+    both = f"{reg.host}/app:both"
+    manifest(anyone, "create", both, *(f"{reg.host}/app:{arch}" for arch in images)).ok()
+    here = details(both)
+    assert [set(detail) for detail in here] == [{"Ref", "Descriptor"}] * 2  # nobody was asked
+    manifest(anyone, "push", both).ok()
+    for detail, arch in zip(details("docker://" + both), images):
+        check(detail, arch, f"{both}@{images[arch].digest}")
+    anyone.inro("pull", "-q", f"{reg.host}/app:{NATIVE}").ok()
+    check(details(both)[0], NATIVE, f"{both}@{images[NATIVE].digest}")
+    manifest(anyone, "inspect", "-v", "--raw", both).fails("--verbose goes without --raw", code=125)
 
 
 def test_referrers(anyone, registries):
