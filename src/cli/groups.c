@@ -51,6 +51,7 @@ const struct cmd cmd_image = {
 static const struct cmd_sub container_subs[] = {
 	{ "commit", &cmd_commit, false },
 	{ "diff", &cmd_diff, false },
+	{ "exec", &cmd_exec, false },
 	{ "export", &cmd_export, false },
 	{ "inspect", &cmd_container_inspect, false },
 	{ "ls", &cmd_ps, false },

@@ -42,7 +42,7 @@ static void take_command(struct oci_config *c, char *const *args)
 /* What every container gets is not the image's. */
 static void take_env(struct oci_config *c, char *const *env)
 {
-	static const char *const own[] = { "HOME", "HOSTNAME", "TERM", "container" };
+	static const char *const own[] = { "HOSTNAME", "TERM", "container" };
 
 	for (size_t i = 0; env && env[i]; i++) {
 		cleanup_free char *name = xstrndup(env[i], strcspn(env[i], "="));

@@ -171,6 +171,24 @@ int life_repair(struct engine *eng, struct record *rec, struct err *err)
 	return life_bury(eng, rec, err);
 }
 
+int life_find(struct engine *eng, const char *word, struct record *ret, struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	int r = engine_dirs(eng, err);
+
+	if (r == 0)
+		r = record_find(eng, word[0] == '/' ? word + 1 : word, &rec, err);
+	if (r == 0)
+		r = life_repair(eng, &rec, err);
+	if (r < 0)
+		return r;
+	if (r > 0) /* it was to be removed at its end */
+		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
+	*ret = rec;
+	rec = (struct record){ 0 };
+	return 0;
+}
+
 static bool is_orphan(struct engine *eng, const char *id, const struct record_list *known)
 {
 	struct stat st;

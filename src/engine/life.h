@@ -24,6 +24,9 @@ int life_lock(struct engine *eng, const char *id, int timeout_ms);
 /* If the record says running and nobody lives: finishes it (status from the lock file) or, with
  * auto_remove, removes it. rec is brought up to date. 1: the record is gone; 0; or -errno. */
 int life_repair(struct engine *eng, struct record *rec, struct err *err);
+/* The container of that name or id, as it truly is. A slash before the name, as docker shows it, is
+ * fine. ERR_NOT_FOUND. */
+int life_find(struct engine *eng, const char *word, struct record *ret, struct err *err);
 /* All containers, newest first, as they truly are: each record repaired, and run directories that a
  * killed inro left before it had made a record removed. */
 int life_list(struct engine *eng, struct record_list *ret, struct err *err);

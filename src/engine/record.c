@@ -28,6 +28,13 @@ void record_done(struct record *rec)
 	*rec = (struct record){ 0 };
 }
 
+const char *record_state(const struct record *rec)
+{
+	if (!rec->running)
+		return "exited";
+	return rec->paused ? "paused" : "running";
+}
+
 void record_list_done(struct record_list *list)
 {
 	size_t i;
@@ -219,6 +226,21 @@ int record_list(struct engine *eng, const char *image, struct record_list *ret, 
 	*ret = list;
 	list = (struct record_list){ 0 };
 	return 0;
+}
+
+int record_rename(struct engine *eng, const struct record *rec, const char *name, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r < 0)
+		return r;
+	r = db_exec(eng->db, err, "UPDATE containers SET name = ? WHERE id = ?", "ss", name,
+		    rec->id);
+	if (r < 0 && db_is_unique_error(eng->db))
+		return name_taken(eng, name, err);
+	if (r == 0)
+		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", rec->name);
+	return r < 0 ? r : 0;
 }
 
 int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,

@@ -17,9 +17,12 @@ struct record {
 	bool running; /* else: exited */
 	int exit_code;
 	bool auto_remove;
+	bool paused; /* not in the table: told by containers_query() */
 	struct json_map labels;
 };
 void record_done(struct record *rec);
+/* docker's word: "running", "paused", "exited". */
+const char *record_state(const struct record *rec);
 #define cleanup_record CLEANUP(record_done)
 
 struct record_list {
@@ -36,6 +39,8 @@ int record_insert(struct engine *eng, struct record *rec, struct err *err);
 int record_find(struct engine *eng, const char *word, struct record *ret, struct err *err);
 /* All, newest first; image NULL: any, else only the containers of this image id. */
 int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err);
+/* ERR_EXISTS as above; ERR_NOT_FOUND: it was removed meanwhile. */
+int record_rename(struct engine *eng, const struct record *rec, const char *name, struct err *err);
 /* A record that was removed meanwhile is no error. */
 int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
 		  struct err *err);

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/env.h"
 #include "engine/lists.h"
 #include "engine/mappings.h"
 #include "engine/names.h"
@@ -16,8 +17,6 @@
 #include "sys/cap.h"
 
 #define OPTION_FILE_MAX (4u << 20)
-
-extern char **environ;
 
 int run_check(struct run *run, struct err *err)
 {
@@ -136,30 +135,6 @@ int run_find_image(struct run *run, const char *word, struct err *err)
 	if (r == 0)
 		run->rec.image = xstrdup(run->image.id);
 	return r;
-}
-
-static int parse_env(struct run *run, struct err *err)
-{
-	const struct run_options *o = run->opts;
-	size_t i;
-	int r;
-
-	for (i = 0; o->env_file && o->env_file[i]; i++) {
-		cleanup_buf struct buf text = BUF_INIT;
-
-		r = io_read_file(AT_FDCWD, o->env_file[i], &text, OPTION_FILE_MAX, err);
-		if (r == 0)
-			r = env_file_parse(buf_str(&text), text.len, o->env_file[i], environ,
-					   &run->env, err);
-		if (r < 0)
-			return err_wrap(err, r, "--env-file");
-	}
-	for (i = 0; o->env && o->env[i]; i++) {
-		r = env_word_parse(o->env[i], environ, &run->env, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 /* A source on this machine: made absolute, and made at all when -v asks for what is not there. */
@@ -329,7 +304,7 @@ int run_parse(struct run *run, struct err *err)
 	const struct run_options *o = run->opts;
 	int r;
 
-	r = parse_env(run, err);
+	r = env_gather(o->env_file, o->env, &run->env, err);
 	if (r == 0)
 		r = parse_mount_list(run, o->volume, volume_parse, err);
 	if (r == 0)

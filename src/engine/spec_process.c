@@ -45,7 +45,8 @@ static int gen_args(struct spec_input *in, struct spec_process *p, struct err *e
 	return 0;
 }
 
-/* Later ones win: defaults, the image, --env-file and -e, and HOME only if nobody has set it. */
+/* Later ones win: defaults, the image, --env-file and -e. HOME, where nobody has set it, is what
+ * the runtime finds for the user of each process. */
 static void gen_env(const struct spec_input *in, const struct spec *spec, struct spec_process *p)
 {
 	const char *host = spec->hostname ? spec->hostname : in->host_name;
@@ -60,12 +61,6 @@ static void gen_env(const struct spec_input *in, const struct spec *spec, struct
 		strv_env_set(&p->env, in->config->env[i]);
 	for (i = 0; in->env && in->env[i]; i++)
 		strv_env_set(&p->env, in->env[i]);
-	if (!strv_env_get(p->env, "HOME")) {
-		cleanup_free char *home =
-		    xasprintf("HOME=%s", in->user->home ? in->user->home : "/");
-
-		strv_env_set(&p->env, home);
-	}
 }
 
 static int gen_cwd(const struct spec_input *in, struct spec_process *p, struct err *err)

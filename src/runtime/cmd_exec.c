@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "oci/user.h"
@@ -12,6 +13,7 @@
 
 /* What a runtime that could not execute the process ends with, as runc. */
 #define EXIT_NOT_EXECUTED 255
+#define ENV_BYTES_MAX     (4u << 20)
 
 struct exec_opts {
 	char *process, *console_socket, *pidfd_socket, *cwd, *user, *apparmor, *label, *pid_file;
@@ -20,6 +22,11 @@ struct exec_opts {
 	struct opt_bool no_new_privs;
 	int preserve_fds;
 	bool tty, detach, ignore_paused, no_subreaper;
+	/* Of `inro exec`, which has executed this program in its own place: messages and exit
+	 * status are then those of inro, and variables do not stand where everybody can read them.
+	 */
+	bool engine;
+	int env_fd;
 };
 
 static int parse_gids(void *field, const char *value, struct err *err)
@@ -150,7 +157,50 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct exec_opts, no_subreaper),
 	  .help = "Accepted for runc's callers: exec never adopts processes" },
+	{ .name = "engine",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct exec_opts, engine),
+	  .help = "Speak as inro, in whose place this is executed",
+	  .flags = OPT_HIDDEN },
+	{ .name = "env-fd",
+	  .kind = OPT_INT,
+	  OPT_FIELD(struct exec_opts, env_fd),
+	  .arg = "FD",
+	  .help = "Read environment variables from there",
+	  .flags = OPT_HIDDEN },
 };
+
+static int open_null(struct container_stdio *ret, struct err *err)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, errno, "opening /dev/null");
+	*ret = (struct container_stdio){ fd, fd, fd };
+	return 0;
+}
+
+/* Variables, each with a null byte behind it. */
+static int read_env(int fd, char ***env, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT;
+	const char *p, *end;
+	int r;
+
+	if (fd <= 0)
+		return 0;
+	r = io_read_all(fd, &text, ENV_BYTES_MAX);
+	fd_close(fd);
+	if (r < 0)
+		return err_errno(err, -r, "reading the environment");
+	end = buf_str(&text) + text.len;
+	for (p = buf_str(&text); p < end; p += strlen(p) + 1)
+		strv_add(env, p);
+	return 0;
+}
+
+static char term[] = "TERM=xterm";
+static char *const terminal_env[] = { term, NULL };
 
 static void fill_args(const struct exec_opts *o, char **args, const struct buf *process,
 		      struct exec_args *a)
@@ -174,6 +224,8 @@ static void fill_args(const struct exec_opts *o, char **args, const struct buf *
 		.console_socket = o->console_socket,
 		.stdio = { -EBADF, -EBADF, -EBADF },
 		.ignore_paused = o->ignore_paused,
+		.look_up_user = o->engine,
+		.default_env = o->engine && o->tty ? terminal_env : NULL,
 	};
 }
 
@@ -193,6 +245,8 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, char **a
 		r = io_read_file(AT_FDCWD, o->process, &process, SPEC_BYTES_MAX, err);
 	else
 		env = strv_copy(o->env);
+	if (r >= 0)
+		r = read_env(o->env_fd, &env, err);
 	if (r < 0)
 		return r;
 	fill_args(o, args, &process, &a);
@@ -202,6 +256,8 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, char **a
 	a.env = env;
 	if (!o->detach)
 		r = foreground_begin(&f, false, err);
+	else if (o->engine)
+		r = open_null(&a.stdio, err);
 	if (!o->detach && !a.console_socket)
 		a.console_fd_out = &f.master;
 	/* It may wait for long: for a container to be resumed. */
@@ -231,8 +287,10 @@ static int run_exec(const void *globals, void *opts_, char **args, struct err *e
 	free(o->gids.items);
 	if (r >= 0)
 		return r;
+	if (o->engine)
+		log_setup("inro", STDERR_FILENO, LOG_PLAIN, LOG_INFO);
 	cli_report(globals, err);
-	return EXIT_NOT_EXECUTED;
+	return o->engine ? err_exit_status(err) : EXIT_NOT_EXECUTED;
 }
 
 const struct cmd cmd_exec = {

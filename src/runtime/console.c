@@ -12,7 +12,7 @@ void console_set_size(const struct spec_process *p, int master)
 	if (p->console_size) {
 		size.ws_row = (unsigned short)p->console_size->height;
 		size.ws_col = (unsigned short)p->console_size->width;
-	} else if (tty_get_size(0, &size) < 0) {
+	} else if (tty_get_size(0, &size) < 0 && tty_get_size(1, &size) < 0) {
 		return;
 	}
 	tty_set_size(master, &size);

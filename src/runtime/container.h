@@ -72,9 +72,11 @@ struct exec_args {
 	const char *process_text; /* JSON of a process object, or NULL */
 	size_t process_len;
 	char *const *argv;
-	char *const *env; /* added to the process's, also to that of process_text */
+	char *const *env;         /* added to the process's, also to that of process_text */
+	char *const *default_env; /* the same, where the process has no such variable */
 	const char *cwd;
-	const char *user; /* "uid[:gid]", or names of the container's /etc/passwd and group */
+	const char *user;  /* "uid[:gid]", or names of the container's /etc/passwd and group */
+	bool look_up_user; /* numbers, too: its group and groups are the files', as with docker */
 	const struct json_u32s *additional_gids;
 	char *const *caps; /* added to bounding, effective, permitted */
 	const char *apparmor, *process_label;

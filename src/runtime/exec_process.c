@@ -77,7 +77,8 @@ static void replace(char **member, const char *value)
 	*member = xstrdup(value);
 }
 
-/* Numbers are taken as they are, the group of the container stays where none is given (as runc). */
+/* Numbers are taken as they are, the group of the container stays where none is given, as with
+ * runc; unless they are to be looked up. */
 static void set_user(struct exec *e, const char *user)
 {
 	struct spec_user *u = &e->spec.process->user;
@@ -88,7 +89,8 @@ static void set_user(struct exec *e, const char *user)
 	if (!user || !user[0])
 		return;
 	first = colon ? xstrndup(user, (size_t)(colon - user)) : xstrdup(user);
-	if (user_parse_id(first, &uid) < 0 || (colon && user_parse_id(colon + 1, &gid) < 0)) {
+	if (e->args->look_up_user || user_parse_id(first, &uid) < 0 ||
+	    (colon && user_parse_id(colon + 1, &gid) < 0)) {
 		e->user = xstrdup(user);
 		return;
 	}
@@ -132,6 +134,16 @@ static int from_options(struct exec *e, struct err *err)
 	return r < 0 ? err_fail(err, wrong.kind, "process%s", wrong.msg) : 0;
 }
 
+static void add_missing_env(struct spec_process *p, char *const *env)
+{
+	for (size_t i = 0; env && env[i]; i++) {
+		cleanup_free char *name = xstrndup(env[i], strcspn(env[i], "="));
+
+		if (!strv_env_get(p->env, name))
+			strv_env_set(&p->env, env[i]);
+	}
+}
+
 int exec_process_make(struct exec *e, struct err *err)
 {
 	char *const *env = e->args->env;
@@ -143,6 +155,8 @@ int exec_process_make(struct exec *e, struct err *err)
 	for (size_t i = 0; r >= 0 && env && env[i]; i++)
 		if (strchr(env[i], '='))
 			strv_env_set(&e->spec.process->env, env[i]);
+	if (r >= 0)
+		add_missing_env(e->spec.process, e->args->default_env);
 	return r;
 }
 
@@ -211,11 +225,13 @@ int exec_user_find(struct exec *e, struct err *err)
 		return r;
 	u->uid = user.uid;
 	u->gid = user.gid;
-	if (strchr(e->user, ':'))
+	if (strchr(e->user, ':') && !e->args->look_up_user)
 		return 0;
 	free(u->additional_gids.items);
 	u->additional_gids = user.groups;
 	user.groups = (struct json_u32s){ 0 };
+	if (e->args->look_up_user)
+		add_gids(u, &(const struct json_u32s){ .items = &u->gid, .n = 1 });
 	add_gids(u, e->args->additional_gids);
 	return 0;
 }

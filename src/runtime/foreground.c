@@ -37,7 +37,7 @@ static void copy_size(const struct foreground *f)
 {
 	struct winsize size;
 
-	if (f->master >= 0 && tty_get_size(0, &size) == 0)
+	if (f->master >= 0 && (tty_get_size(0, &size) == 0 || tty_get_size(1, &size) == 0))
 		tty_set_size(f->master, &size);
 }
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/select.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/io.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "cli/cli.h"
+#include "engine/containers_query.h"
+
+#define CIDFILE_MAX 4096
+
+static int read_cidfile(const char *path, char ***words, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = io_read_file(AT_FDCWD, path, &text, CIDFILE_MAX, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "--cidfile");
+	strv_take(words, xstrndup(buf_str(&text), strcspn(buf_str(&text), " \t\r\n")));
+	return 0;
+}
+
+static bool is_meant(enum select_which which, const struct record *rec)
+{
+	switch (which) {
+	case SELECT_RUNNING:
+		return rec->running;
+	case SELECT_UNPAUSED:
+		return rec->running && !rec->paused;
+	case SELECT_PAUSED:
+		return rec->paused;
+	default:
+		return true;
+	}
+}
+
+static int find(struct engine *eng, const struct select_options *o, enum select_which which,
+		char ***ret, struct err *err)
+{
+	const struct containers_query query = {
+		.filters = o->filters,
+		.all = true,
+		.last = o->latest ? 1 : 0,
+	};
+	cleanup_record_list struct record_list records = { 0 };
+	int r = containers_query(eng, &query, &records, err);
+
+	for (size_t i = 0; i < records.n; i++)
+		if (o->latest || is_meant(which, &records.items[i]))
+			strv_add(ret, records.items[i].id);
+	if (r == 0 && o->latest && !records.n)
+		return err_fail(err, ERR_NOT_FOUND, "there are no containers");
+	return r;
+}
+
+int cli_select(struct engine *eng, const struct select_options *o, enum select_which which,
+	       char *const *args, char ***ret, struct err *err)
+{
+	cleanup_strv char **words = strv_copy(args);
+	bool found = o->all || o->latest || strv_len(o->filters);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && o->cidfiles && o->cidfiles[i]; i++)
+		r = read_cidfile(o->cidfiles[i], &words, err);
+	if (r < 0)
+		return r;
+	if (found && strv_len(words))
+		return err_fail(err, ERR_USAGE,
+				"--all, --latest and --filter cannot be used together with names");
+	if (o->all && o->latest)
+		return err_fail(err, ERR_USAGE, "--all and --latest cannot be used together");
+	if (!found && !strv_len(words))
+		return err_fail(err, ERR_USAGE, "at least one container must be named");
+	if (found)
+		r = find(eng, o, which, &words, err);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(words);
+	return 0;
+}
+
+int cli_latest(struct engine *eng, char **ret, struct err *err)
+{
+	const struct select_options o = { .latest = true };
+	cleanup_strv char **words = NULL;
+	int r = find(eng, &o, SELECT_ANY, &words, err);
+
+	if (r == 0)
+		*ret = xstrdup(words[0]);
+	return r;
+}
+
+static void cli_done(const char *word)
+{
+	printf("%s\n", word);
+	fflush(stdout);
+}
+
+static bool cli_failed(const struct cli_verb *verb, const struct err *one)
+{
+	bool missing = verb->missing_ok && one->kind == ERR_NOT_FOUND;
+
+	if (!missing || !verb->missing_silent)
+		cli_report(one);
+	return !missing;
+}
+
+int cli_verb(const void *globals, const struct select_options *o, const struct cli_verb *verb,
+	     char *const *args, struct err *err)
+{
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **words = NULL;
+	int status = 0, r;
+
+	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = cli_select(&eng, o, verb->which, args, &words, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; words && words[i]; i++) {
+		struct err one = ERR_INIT;
+
+		r = verb->fn(&eng, words[i], verb->data, &one);
+		if (r >= 0)
+			cli_done(words[i]);
+		else if (cli_failed(verb, &one))
+			status = 1;
+	}
+	return status;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/live.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "base/timeutil.h"
+#include "engine/life.h"
+
+#define KILL_TIMEOUT_MS 10000
+#define POLL_FIRST_US   500
+#define POLL_LAST_US    8000
+
+/* In its run directory: where a listing has to look at the freezer. It says no more than that
+ * somebody has paused the container some time. */
+#define PAUSED_MARK "paused"
+
+int live_status(struct engine *eng, const struct record *rec)
+{
+	struct container_state st = { 0 };
+	int status;
+
+	if (!rec->running || container_state_read(&eng->runtime, rec->id, &st, NULL) < 0)
+		return CONTAINER_STOPPED;
+	status = st.status;
+	container_state_free(&st);
+	return status;
+}
+
+static char *mark_path(const struct record *rec)
+{
+	return xasprintf("%s/" PAUSED_MARK, rec->id);
+}
+
+bool live_is_paused(struct engine *eng, const struct record *rec)
+{
+	cleanup_free char *path = mark_path(rec);
+
+	return rec->running && faccessat(eng->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       live_status(eng, rec) == CONTAINER_PAUSED;
+}
+
+static int not_running(const struct record *rec, struct err *err)
+{
+	return err_fail(err, ERR_CONFLICT, "container %s is not running", rec->name);
+}
+
+int live_check(struct engine *eng, const struct record *rec, struct err *err)
+{
+	int status = live_status(eng, rec);
+
+	return status == CONTAINER_RUNNING || status == CONTAINER_PAUSED ? 0
+									 : not_running(rec, err);
+}
+
+int live_wait_end(struct engine *eng, const char *id, int timeout_ms)
+{
+	int64_t end = time_monotonic_ns() + timeout_ms * INT64_C(1000000);
+	long us = POLL_FIRST_US;
+
+	while (life_alive(eng, id)) {
+		const struct timespec pause = { .tv_nsec = us * 1000 };
+
+		if (timeout_ms >= 0 && time_monotonic_ns() >= end)
+			return -ETIME;
+		nanosleep(&pause, NULL);
+		us = us < POLL_LAST_US ? us + us / 4 : us;
+	}
+	return 0;
+}
+
+int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	struct err one = ERR_INIT;
+	int r = life_find(eng, word, &rec, err);
+
+	if (r < 0)
+		return r;
+	r = live_check(eng, &rec, &one);
+	if (r == 0)
+		r = container_kill(&eng->runtime, rec.id, signo, false, &one);
+	if (one.kind == ERR_NOT_FOUND || one.kind == ERR_CONFLICT)
+		r = not_running(&rec, &one);
+	if (r < 0) {
+		if (err)
+			*err = one;
+		return err_wrap(err, r, "cannot kill container %s", word);
+	}
+	if (signo == SIGKILL && live_wait_end(eng, rec.id, KILL_TIMEOUT_MS) < 0)
+		return err_fail(err, ERR_CONFLICT, "container %s was killed but does not end",
+				rec.name);
+	return 0;
+}
+
+/* What the runtime says in the words of its own verbs. */
+static int explain(struct engine *eng, const struct record *rec, bool pausing, int r,
+		   const struct err *why, struct err *err)
+{
+	int status;
+
+	if (why->kind != ERR_CONFLICT && why->kind != ERR_NOT_FOUND) {
+		if (err)
+			*err = *why;
+		return r;
+	}
+	status = live_status(eng, rec);
+	if (status == CONTAINER_PAUSED && pausing)
+		return err_fail(err, ERR_CONFLICT, "container %s is already paused", rec->name);
+	if (status == CONTAINER_RUNNING && !pausing)
+		return err_fail(err, ERR_CONFLICT, "container %s is not paused", rec->name);
+	return not_running(rec, err);
+}
+
+int live_pause(struct engine *eng, const char *word, struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	cleanup_free char *path = NULL;
+	struct err why = ERR_INIT;
+	int r = life_find(eng, word, &rec, err);
+
+	if (r == 0)
+		r = live_check(eng, &rec, err);
+	if (r < 0)
+		return r;
+	/* Before, so that it is there also when this process is killed. */
+	path = mark_path(&rec);
+	if (mknodat(eng->run_fd, path, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
+		return err_errno(err, errno, "marking container %s as paused", rec.name);
+	r = container_pause(&eng->runtime, rec.id, &why);
+	return r < 0 ? explain(eng, &rec, true, r, &why, err) : 0;
+}
+
+int live_unpause(struct engine *eng, const char *word, struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	cleanup_free char *path = NULL;
+	struct err why = ERR_INIT;
+	int r = life_find(eng, word, &rec, err);
+
+	if (r == 0)
+		r = live_check(eng, &rec, err);
+	if (r < 0)
+		return r;
+	r = container_resume(&eng->runtime, rec.id, &why);
+	if (r < 0)
+		return explain(eng, &rec, false, r, &why, err);
+	/* One that is paused again at this moment stays marked or is shown as running. */
+	path = mark_path(&rec);
+	unlinkat(eng->run_fd, path, 0);
+	return 0;
+}
