@@ -51,7 +51,9 @@ def test_user_namespace(podman):
 
 
 def test_terminal(podman):
-    r = podman.on_terminal("--rm", "-it", "--network", "none", "box", "sh", "-c", "tty; stty size")
+    # podman sets the size beside the start, which it may be behind
+    r = podman.on_terminal("--rm", "-it", "--network", "none", "box", "sh", "-c",
+                           "tty; until stty size | grep 101; do usleep 20000; done 2>/dev/null")
     assert r.ok().out.split()[:3] == ["/dev/pts/0", "33", "101"]
 
 

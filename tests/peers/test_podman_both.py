@@ -59,7 +59,9 @@ def test_exec(podman, box):
 def test_exec_on_a_terminal(podman, box):
     def scenario(engine):
         box(engine, "box", "sleep", "100")
-        done = engine.on_terminal("-it", "box1", "sh", "-c", "tty; stty size; exit 3", verb="exec")
+        done = engine.on_terminal("-it", "box1", "sh", "-c",
+                                  "tty; until stty size | grep 101; do usleep 20000; done 2>/dev/null; "
+                                  "exit 3", verb="exec")
         engine("rm", "-f", "-t", "0", "box1").ok()
         return done.code, done.out.split()
     code, words = podman.both(scenario)
