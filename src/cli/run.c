@@ -353,7 +353,8 @@ const struct cmd cmd_run = {
 	    "The image \"host\" is built in: this machine's own root filesystem, read-only under a "
 	    "private writable layer, without users' data.\n\n"
 	    "Exit status: that of the command; 128 and the signal's number when one ended it; 125 "
-	    "when inro failed, 126 when the command cannot be executed, 127 when it is not there.",
+	    "when inro failed, to write all of the command's output, say, 126 when the command "
+	    "cannot be executed, 127 when it is not there.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct run_options),

@@ -90,9 +90,10 @@ static ssize_t pump_copy(struct pump *p, bool *to_failed)
 			*to_failed = true;
 			return -errno;
 		}
-		/* No pipe on either side, a file opened for appending, a terminal: by hand. */
-		if (errno != EINVAL && errno != ENOSYS && errno != EIO)
+		if (errno == EAGAIN || errno == EINTR)
 			return -errno;
+		/* No pipe on either side, a file opened for appending, a terminal: by hand. So is
+		 * anything else, as that tells on which side it is. */
 		p->nosplice = true;
 	}
 	n = read(p->from, buf, sizeof(buf));
@@ -113,6 +114,13 @@ static void tell_closed(struct attach *a, int number)
 	fd_send(a->sock, &msg, sizeof(msg), NULL, 0);
 }
 
+/* A reader that has gone has seen what it wanted. */
+static void output_failed(struct attach *a, int error)
+{
+	if (error != -EPIPE && a->lost == 0)
+		a->lost = error;
+}
+
 static void pump_step(struct attach *a, struct pump *p)
 {
 	bool to_failed;
@@ -122,8 +130,15 @@ static void pump_step(struct attach *a, struct pump *p)
 		p->ready = false;
 		return;
 	}
-	if (to_failed && p != &a->in && !p->from_tty)
+	if (to_failed && p != &a->in) {
+		output_failed(a, (int)n);
 		tell_closed(a, p->to);
+	}
+	if (to_failed && p->from_tty) {
+		/* The terminal hangs up; else its writers would wait for ever. */
+		pump_close(&a->in);
+		a->pty = fd_close(a->pty);
+	}
 	if (n == 0 && p == &a->in && a->pty >= 0)
 		n = 1; /* the end of our input is not the end of the container's terminal */
 	pump_close(p);
@@ -153,11 +168,13 @@ static int receive(struct attach *a, struct err *err)
 	size_t n_fds = 0;
 	ssize_t len = fd_recv(a->sock, &msg, sizeof(msg), NULL, &n_fds);
 
-	if (len == -EAGAIN || len == -EINTR)
+	/* -ECONNRESET: it has ended without having read all of ours. What it said before that, or
+	 * nothing, comes next. */
+	if (len == -EAGAIN || len == -EINTR || len == -ECONNRESET)
 		return 0;
-	if (len < 0 && len != -ECONNRESET)
+	if (len < 0)
 		return err_errno(err, (int)-len, "listening to the container's monitor");
-	if (len <= 0) {
+	if (len == 0) {
 		err_fail(err, ERR_SYSTEM, "the container's monitor was killed");
 		return -EPIPE;
 	}
@@ -213,24 +230,46 @@ static bool wait_reader(struct attach *a, const struct pump *p)
 	}
 }
 
+/* What a pipe holds. Of a terminal it does not tell all. */
+static size_t bytes_left(const struct pump *p)
+{
+	int n;
+
+	return !p->from_tty && ioctl(p->from, FIONREAD, &n) == 0 ? (size_t)n : SIZE_MAX;
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return NO_EINTR(poll(&p, 1, 0)) > 0 && (p.revents & POLLIN);
+}
+
 /* All processes of the container are gone with it; what they wrote is in the pipes. Only one that
- * escaped (--pid host without a cgroup) could hold them open: nobody waits for that one. A reader
- * that is slow is waited for: splice says EAGAIN for a full pipe as for an empty one. */
+ * escaped (--pid host without a cgroup) could hold them open, and go on writing: nobody waits for
+ * that one. A reader that is slow is waited for: splice says EAGAIN for a full pipe as for an empty
+ * one. */
 static void drain(struct attach *a, struct pump *p)
 {
-	struct pollfd from = { .fd = p->from, .events = POLLIN };
-	bool to_failed;
-	ssize_t n;
+	size_t left = p->from >= 0 ? bytes_left(p) : 0;
+	bool to_failed = false;
 
-	if (p->from < 0)
-		return;
-	fd_set_nonblock(p->from, true);
-	do {
-		n = pump_copy(p, &to_failed);
-		if ((n == -EAGAIN || n == -EINTR) && poll(&from, 1, 0) > 0 &&
-		    (from.revents & POLLIN))
-			n = wait_reader(a, p);
-	} while (n > 0);
+	if (left)
+		fd_set_nonblock(p->from, true);
+	while (left && !to_failed) {
+		ssize_t n = pump_copy(p, &to_failed);
+
+		if (to_failed) {
+			output_failed(a, (int)n);
+		} else if (n > 0) {
+			left -= (size_t)n < left ? (size_t)n : left;
+		} else if ((n != -EAGAIN && n != -EINTR) || !is_readable(p->from)) {
+			break;
+		} else if (!wait_reader(a, p)) {
+			output_failed(a, -EINTR);
+			break;
+		}
+	}
 	pump_close(p);
 }
 
@@ -238,11 +277,12 @@ static int attach_loop(struct attach *a, struct err *err)
 {
 	struct pump *pumps[] = { &a->in, &a->out, &a->err };
 	size_t i;
-	int r;
+	int r = 0;
 
-	while (!a->gone) {
+	while (!a->gone && r == 0) {
+		/* Behind the end a signal is for us: wait_reader(). */
 		struct pollfd p[5] = { { .fd = a->sock, .events = POLLIN },
-				       { .fd = a->signal_fd, .events = POLLIN } };
+				       { .fd = a->exited ? -1 : a->signal_fd, .events = POLLIN } };
 
 		for (i = 0; i < ARRAY_SIZE(pumps); i++)
 			poll_add(&p[2 + i], pumps[i]);
@@ -252,13 +292,14 @@ static int attach_loop(struct attach *a, struct err *err)
 			pump_event(a, pumps[i], &p[2 + i]);
 		if (p[1].revents)
 			forward_signal(a);
-		r = p[0].revents ? receive(a, err) : 0;
-		if (r < 0)
-			return r;
+		if (p[0].revents)
+			r = receive(a, err);
 	}
-	drain(a, &a->out);
-	drain(a, &a->err);
-	return 0;
+	if (a->exited) {
+		drain(a, &a->out);
+		drain(a, &a->err);
+	}
+	return r;
 }
 
 int attach_run(struct attach *a, struct err *err)

@@ -26,6 +26,7 @@ struct attach {
 	bool exited, gone;
 	int status;
 	int64_t finished_ns;
+	int lost; /* why not all of its output could be written: -errno, -EINTR: a signal came */
 	/* Called once, when the container has ended. May be NULL. */
 	void (*on_exit)(struct attach *a);
 	void *data;
@@ -38,6 +39,7 @@ int attach_block_signals(bool proxy, struct err *err);
 void attach_init(struct attach *a, int sock, int signal_fd, const int *fds, size_t n_fds, bool tty,
 		 bool with_stdin);
 /* Until the container has ended, its output is drained and the monitor has cleaned up. 0, or
- * -errno: -EPIPE when the monitor died. The terminal is as before in any case. */
+ * -errno: -EPIPE when the monitor died. The terminal is as before in any case. A reader of the
+ * output is waited for until a signal comes. */
 int attach_run(struct attach *a, struct err *err);
 void attach_done(struct attach *a);

@@ -308,6 +308,17 @@ static int wrap_with_name(const struct run *run, int r, struct err *err)
 	return err_wrap(err, r, "starting container %s", run->rec.name);
 }
 
+/* Nobody is to take a part of its output for all that it had to say. */
+static int output_lost(const struct attach *attach, struct err *err)
+{
+	static const char what[] = "writing the container's output";
+
+	if (attach->status == 0)
+		return err_errno(err, -attach->lost, "%s", what);
+	log_error("%s: %s", what, strerror(-attach->lost));
+	return attach->status;
+}
+
 static int run_attached(struct run *run, struct err *err)
 {
 	struct attach attach;
@@ -334,6 +345,8 @@ static int run_attached(struct run *run, struct err *err)
 	}
 	if (run->released)
 		supervisor_reap(&run->monitor);
+	if (attach.lost)
+		return output_lost(&attach, err);
 	return attach.status;
 }
 

@@ -29,7 +29,7 @@ size_t stdio_client_fds(const struct stdio *io, int fds[3]);
 /* Our copies that nobody needs while the client has its own: the container must see a closed pipe
  * when the client closes it. */
 void stdio_release_stdin(struct stdio *io);
-void stdio_release_output(struct stdio *io, int number); /* 1 or 2 */
+void stdio_release_output(struct stdio *io, int number); /* 1 or 2; a terminal is both */
 /* Reads and discards what is there, from fd *fd; closes it at its end. */
 void stdio_discard(int *fd);
 void stdio_done(struct stdio *io);

@@ -63,7 +63,9 @@ void stdio_release_stdin(struct stdio *io)
 
 void stdio_release_output(struct stdio *io, int number)
 {
-	if (number == STDOUT_FILENO)
+	if (io->pty >= 0)
+		io->pty = fd_close(io->pty);
+	else if (number == STDOUT_FILENO)
 		io->out = fd_close(io->out);
 	else if (number == STDERR_FILENO)
 		io->err = fd_close(io->err);

@@ -45,12 +45,12 @@ def test_much_output(anyone):
     assert len(r.out) == 3000 * 1024
 
 
-def ended_unread(who, *options):
+def ended_unread(who, *options, **kw):
     """A client whose container has ended while nobody read what it wrote: a pipe takes 16 pieces
     that come one by one, however small they are."""
     client = engine.start(who, *options, engine.box(who), "sh", "-c",
                           "echo ready; for i in $(seq 100); do /bin/true; echo $i; done",
-                          stdout=subprocess.PIPE, bufsize=0)
+                          stdout=subprocess.PIPE, bufsize=0, **kw)
     harness.wait_for(lambda: who.inro("ps", "-q").ok().out == "", what="the end of the container")
     return client
 
@@ -62,9 +62,11 @@ def test_end_of_the_output_waits_for_its_reader(anyone):
 
 
 def test_reader_that_never_reads_can_be_left(anyone):
-    client = ended_unread(anyone, "--rm")
+    """And says that this was not all."""
+    client = ended_unread(anyone, "--rm", stderr=subprocess.PIPE)
     client.send_signal(signal.SIGINT)
-    assert client.wait(timeout=20) == 0 and engine.containers(anyone) == []
+    assert client.wait(timeout=20) == 125 and engine.containers(anyone) == []
+    assert b"writing the container's output: Interrupted" in client.stderr.read()
 
 
 def test_output_to_a_file_opened_for_appending(anyone):
@@ -91,6 +93,21 @@ def test_reader_that_goes_away_ends_the_pipeline(anyone):
     inro = " ".join(map(str, anyone.inro_argv("run", "--rm", box, "yes")))
     assert anyone.run("sh", "-c", f"{inro} | head -n 1", timeout=20).ok().out == "y\n"
     assert engine.containers(anyone) == []
+
+
+def test_reader_that_goes_away_hangs_the_terminal_up(anyone):
+    box = engine.box(anyone)
+    inro = " ".join(map(str, anyone.inro_argv("run", "--rm", "-t", box, "yes")))
+    assert anyone.run("sh", "-c", f"{inro} | head -n 1", timeout=20).ok().out == "y\r\n"
+    assert engine.containers(anyone) == []
+
+
+@pytest.mark.parametrize("command, code", [("seq 10", 125), ("seq 10; exit 3", 3), ("yes", 1)])
+def test_output_that_cannot_be_written(anyone, command, code):
+    """Whoever looks at the status alone must not take it for complete."""
+    with open("/dev/full", "wb") as full:
+        r = anyone.inro("run", "--rm", engine.box(anyone), "sh", "-c", command, stdout=full)
+    r.fails("writing the container's output: No space left on device", code=code)
 
 
 def test_closed_standard_streams(anyone):
