@@ -109,6 +109,8 @@ int cgroup_update(struct cgroup *cg, const struct spec_resources *resources, str
  * used. Up to n (CGROUP_HIERARCHIES_MAX is enough). Returns the count. */
 int cgroup_open_join(const struct cgroup *cg, int *fds, size_t n, struct err *err);
 int cgroup_clone_fd(const struct cgroup *cg); /* fd for CLONE_INTO_CGROUP or -EBADF; borrowed */
+/* Whether what is cloned into it does not begin, as a cgroup above is frozen. */
+bool cgroup_clone_is_frozen(const struct cgroup *cg);
 /* The slow way, by cgroup.procs of every hierarchy: where clone3(2) is missing. */
 int cgroup_join_pid(const struct cgroup *cg, pid_t pid, struct err *err);
 

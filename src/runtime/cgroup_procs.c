@@ -39,6 +39,13 @@ int cgroup_clone_fd(const struct cgroup *cg)
 	return dir ? dir->fd : -EBADF;
 }
 
+bool cgroup_clone_is_frozen(const struct cgroup *cg)
+{
+	const struct cgroup_dir *dir = cgroup_dir_find_const(cg, NULL);
+
+	return dir && cgroup_is_frozen(dir);
+}
+
 int cgroup_join_pid(const struct cgroup *cg, pid_t pid, struct err *err)
 {
 	char text[16];

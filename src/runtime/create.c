@@ -81,14 +81,17 @@ static int make_cgroup(struct creation *c, struct err *err)
 	return 0;
 }
 
-static pid_t clone_first(struct creation *c, struct clone_spec *spec, int *ret_pidfd, bool *joined)
+/* Below a frozen cgroup it would not get as far as to see that a killed runtime is gone, and until
+ * it is on record nobody else would find it. */
+static pid_t clone_first(struct creation *c, struct clone_spec *spec, int *ret_pidfd)
 {
-	pid_t pid = clone_process(spec, ret_pidfd);
+	pid_t pid = -ENOSYS;
 
-	*joined = true;
+	if (spec->cgroup_fd < 0 || !cgroup_clone_is_frozen(&c->cg))
+		pid = clone_process(spec, ret_pidfd);
 	if (pid == -ENOSYS && spec->cgroup_fd >= 0) {
 		spec->cgroup_fd = -EBADF;
-		*joined = false;
+		c->joins_late = true;
 		pid = clone_process(spec, ret_pidfd);
 	}
 	return pid;
@@ -101,7 +104,6 @@ static int clone_init(struct creation *c, struct err *err)
 	struct container *p = staged && !c->in.outside ? &c->stage : &c->init;
 	struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = c->in.cgroup_fd };
 	int pair[2], r;
-	bool joined;
 
 	r = sync_pair(pair, err);
 	if (r < 0)
@@ -112,7 +114,7 @@ static int clone_init(struct creation *c, struct err *err)
 	c->in.netns_by_helper = !staged && netns_needs_helper(&c->in);
 	if (!staged)
 		spec.flags |= c->in.new_ns & (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME);
-	p->pid = clone_first(c, &spec, &p->pidfd, &joined);
+	p->pid = clone_first(c, &spec, &p->pidfd);
 	if (p->pid == 0) {
 		if (staged)
 			stage_main(&c->in);
@@ -122,15 +124,7 @@ static int clone_init(struct creation *c, struct err *err)
 	c->in.listen_fd = fd_close(c->in.listen_fd);
 	if (p->pid < 0)
 		return err_errno(err, -p->pid, "making the container's first process");
-	if (c->in.netns_by_helper) {
-		r = netns_helper_start(&c->in, &c->netns_helper, err);
-		if (r < 0)
-			return r;
-	}
-	if (joined)
-		return 0;
-	r = cgroup_create_finish(&c->cg, err);
-	return r < 0 ? r : cgroup_join_pid(&c->cg, p->pid, err);
+	return c->in.netns_by_helper ? netns_helper_start(&c->in, &c->netns_helper, err) : 0;
 }
 
 static int poststart(struct creation *c, struct err *err)

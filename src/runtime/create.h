@@ -24,6 +24,7 @@ struct creation {
 	int netns_helper;             /* pidfd */
 	unsigned int due;             /* sync_admit() */
 	bool dir_made, cgroup_made, pid_file_made, exec_seen, entered;
+	bool joins_late; /* cgroup2: not cloned into it, but moved there when it is on record */
 	bool unlocked; /* wait_ready() gave the lock away, and did not get it back */
 	bool lost;     /* the container was deleted meanwhile */
 };

@@ -111,8 +111,8 @@ static int follow_stage(struct creation *c, struct err *err)
 	struct sync_msg msg;
 	int r;
 
-	/* Below a frozen cgroup of v2 it does not begin. Who deletes the container has to find it,
-	 * as nothing else does: it would not see this process end. */
+	/* Where its cgroup is frozen meanwhile it does not go on. Who deletes the container has to
+	 * find it, as nothing else does: it would not see this process end. */
 	r = record(c, stage->pid, err);
 	if (r < 0)
 		return r;
@@ -206,6 +206,8 @@ int create_set_up(struct creation *c, struct err *err)
 	r = state_config_write(c->dir, c->args, err);
 	if (r >= 0)
 		r = record(c, c->init.pid, err);
+	if (r >= 0 && c->joins_late)
+		r = cgroup_join_pid(&c->cg, c->init.pid, err);
 	if (r >= 0)
 		r = cgroup_apply(&c->cg, c->args->spec->linux_->resources, err);
 	if (r >= 0)

@@ -102,9 +102,12 @@ static pid_t clone_child(struct restoration *r, bool *joined, struct err *err)
 {
 	struct clone_spec spec = { .flags = CLONE_NEWNS | CLONE_CLEAR_SIGHAND,
 				   .cgroup_fd = cgroup_clone_fd(&r->cg) };
-	pid_t pid = clone_process(&spec, &r->criu.pidfd);
+	pid_t pid = -ENOSYS;
 
 	*joined = true;
+	/* As in create: one that does not begin would be left by a runtime that is killed. */
+	if (spec.cgroup_fd < 0 || !cgroup_clone_is_frozen(&r->cg))
+		pid = clone_process(&spec, &r->criu.pidfd);
 	if (pid == -ENOSYS && spec.cgroup_fd >= 0) {
 		spec.cgroup_fd = -EBADF;
 		*joined = false;

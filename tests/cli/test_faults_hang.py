@@ -294,6 +294,28 @@ def test_creation_below_a_frozen_cgroup(root, how, prepare):
         harness.wait_for(lambda: not processes() - before, what="the end of its processes")
 
 
+def has_a_pid_namespace(b):
+    return b
+
+
+@pytest.mark.parametrize("prepare", [has_a_pid_namespace, joins_a_pid_namespace, has_another_time])
+def test_creation_killed_below_a_frozen_cgroup_before_its_process_is_on_record(root, prepare):
+    """Nobody would find one that does not begin, which so does not see that it is alone."""
+    before = processes()
+    with Parent(v1=False) as parent:
+        parent.freeze()
+        b = prepare(parent.bundle(root))
+        report = root.dir / "report"
+        r = root.run(root.program("tests/faults/killat"), "-p", "state.json", "-o", report, 2, "--",
+                     *root.runtime_argv("create", "--bundle", b.path, "c1"), **QUIET)
+        assert r.code == 137 and report.read_text().startswith("hit")
+        began = time.monotonic()
+        root.runtime("delete", "--force", "c1").ok()
+        assert time.monotonic() - began < 5 * harness.PATIENCE
+        root.runtime("state", "c1").fails("does not exist")
+        harness.wait_for(lambda: not processes() - before, what="the end of its processes")
+
+
 def test_creation_in_a_cgroup_that_v1_freezes(root):
     """What is frozen by somebody else does not die: it stays on record until it does."""
     with Parent(v1=True) as parent:
