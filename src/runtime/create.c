@@ -169,13 +169,14 @@ static int wait_ready(struct creation *c, struct err *err)
 static bool kill_processes(struct creation *c)
 {
 	struct container made = { .pidfd = -EBADF };
+	pid_t maker = c->in.outside ? c->init.pid : c->stage.pid;
 	bool ended;
 
 	if (c->sync >= 0)
 		shutdown(c->sync, SHUT_RD);
 	ended = child_end(&c->stage, &c->cg, !c->unlocked);
 	ended &= child_end(&c->init, &c->cg, !c->unlocked);
-	sync_drain_process(c->sync, &made);
+	sync_drain_process(c->sync, create_hears_others(c), maker, &made);
 	ended &= child_end(&made, &c->cg, !c->unlocked);
 	fd_close(made.pidfd);
 	c->sync = fd_close(c->sync);

@@ -23,13 +23,17 @@ struct creation {
 	struct container stage, init; /* the init may be the stage first (in.outside) */
 	int netns_helper;             /* pidfd */
 	unsigned int due;             /* sync_admit() */
+	bool has_pidfds;              /* pidfd_open(2) works; looked at where it matters */
 	bool dir_made, cgroup_made, pid_file_made, exec_seen, entered;
 	bool joins_late; /* cgroup2: not cloned into it, but moved there when it is on record */
-	bool unlocked; /* wait_ready() gave the lock away, and did not get it back */
-	bool lost;     /* the container was deleted meanwhile */
+	bool unlocked;   /* wait_ready() gave the lock away, and did not get it back */
+	bool lost;       /* the container was deleted meanwhile */
 };
 
 /* create_follow.c, behind the clone: what is set up while the init mounts, and what it asks for
  * until it waits for start, or has executed the program. */
 int create_set_up(struct creation *c, struct err *err);
 int create_follow(struct creation *c, struct err *err);
+/* The init joins a pid namespace, and may be there already: what comes may be from those who can
+ * trace it. All fds that it has to send come before; its own is opened here. */
+bool create_hears_others(const struct creation *c);

@@ -128,7 +128,7 @@ static int follow_stage(struct creation *c, struct err *err)
 	r = expect(c, SYNC_INIT_PID, &msg, err);
 	if (r < 0)
 		return r;
-	r = sync_take_process(&msg, &c->init, err);
+	r = sync_take_process(&msg, c->stage.pid, &c->init, err);
 	sync_msg_done(&msg);
 	return r < 0 ? r : expect_end(c, &c->stage.pidfd, err);
 }
@@ -163,7 +163,7 @@ static unsigned int what_is_due(const struct creation *c)
 static int take_last(struct creation *c, struct sync_msg *msg, struct err *err)
 {
 	struct container last = { .pidfd = -EBADF };
-	int r = sync_take_process(msg, &last, err);
+	int r = sync_take_process(msg, c->init.pid, &last, err);
 
 	if (r < 0)
 		return r;
@@ -250,7 +250,7 @@ static int give_netdevs(struct creation *c, struct sync_msg *msg, struct err *er
 
 static int give_listener(struct creation *c, const struct sync_msg *msg, struct err *err)
 {
-	int r = listener_deliver(&c->init, msg, &c->st, c->args->cancel_fd, err);
+	int r = listener_deliver(&c->init, c->sync, msg, &c->st, c->args->cancel_fd, err);
 
 	return r < 0 ? r : tell(c, SYNC_GO, 0, NULL, 0, err);
 }
@@ -297,16 +297,37 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 	}
 }
 
+bool create_hears_others(const struct creation *c)
+{
+	const unsigned int with_fd = SYNC_BIT(SYNC_CONSOLE) | SYNC_BIT(SYNC_NETDEV);
+
+	return c->in.outside && !(c->due & with_fd) && c->has_pidfds;
+}
+
+static int receive(const struct creation *c, struct sync_msg *ret, struct err *err)
+{
+	return create_hears_others(c) ? sync_recv_plain(c->sync, ret, err)
+				      : sync_recv(c->sync, ret, err);
+}
+
+static bool pidfds_work(void)
+{
+	cleanup_fd int own = pidfd_of(getpid());
+
+	return own >= 0;
+}
+
 int create_follow(struct creation *c, struct err *err)
 {
 	c->in.idle_close_fd = fd_close(c->in.idle_close_fd);
 	c->due = what_is_due(c);
+	c->has_pidfds = c->in.outside && pidfds_work();
 	for (;;) {
 		struct sync_msg msg;
 		int r = cancel_wait(c->args->cancel_fd, c->sync, err);
 
 		if (r >= 0)
-			r = sync_recv(c->sync, &msg, err);
+			r = receive(c, &msg, err);
 		if (r < 0)
 			return r;
 		if (r == 0 && c->exec_seen)

@@ -29,9 +29,8 @@ struct running {
 	int sync; /* our end */
 	struct console_target console;
 	int pidfd_sock;
-	struct sync_msg listener; /* of the process, which waits */
-	unsigned int due;         /* sync_admit() */
-	bool pid_file_made, exec_seen, listener_seen;
+	unsigned int due; /* sync_admit() */
+	bool pid_file_made, exec_seen;
 };
 
 static int check_state(struct running *x, struct err *err)
@@ -216,47 +215,66 @@ static int start(struct running *x, struct err *err)
 	return r;
 }
 
-static int give_listener(struct running *x, struct err *err)
+static int answer(struct running *x, enum sync_type type, struct err *err)
 {
-	int r;
+	int r = sync_send(x->sync, type, 0, NULL, 0);
 
-	/* The stage names the process before or after that has its filter. */
-	if (!x->listener_seen || x->process.pidfd < 0)
-		return 0;
-	r = listener_deliver(&x->process, &x->listener, &x->e.st, x->e.args->cancel_fd, err);
-	x->listener_seen = false;
-	sync_msg_done(&x->listener);
-	if (r < 0)
-		return r;
-	r = sync_send(x->sync, SYNC_GO, 0, NULL, 0);
 	/* That it is gone is seen by who reads next; without an answer both would wait. */
 	if (r == 0 || r == -EPIPE || r == -ECONNRESET)
 		return 0;
 	return err_errno(err, -r, "answering the process");
 }
 
+static bool has_listener(const struct running *x)
+{
+	return x->e.in.bpf_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+}
+
+static int give_listener(struct running *x, const struct sync_msg *msg, struct err *err)
+{
+	int r;
+
+	if (x->process.pidfd < 0)
+		return err_errno(err, EPROTO, "unexpected message %d", (int)msg->type);
+	r = listener_deliver(&x->process, x->sync, msg, &x->e.st, x->e.args->cancel_fd, err);
+	return r < 0 ? r : answer(x, SYNC_GO, err);
+}
+
 static int take_process(struct running *x, struct sync_msg *msg, struct err *err)
 {
 	const struct exec_args *a = x->e.args;
-	int r = sync_take_process(msg, &x->process, err);
+	int r = sync_take_process(msg, x->stage.pid, &x->process, err);
 
 	if (r >= 0 && x->pidfd_sock >= 0)
 		r = console_send(x->pidfd_sock, x->process.pidfd, a->cancel_fd, err);
 	if (r >= 0)
 		r = pid_file_write(a->pid_file, x->process.pid, &x->pid_file_made, err);
-	return r < 0 ? r : give_listener(x, err);
+	return r < 0 || !has_listener(x) ? r : answer(x, SYNC_PID, err);
 }
 
 /* As what is sent may be the container's, it is taken once, and only where it is due. */
-static unsigned int what_is_due(const struct exec *e)
+static unsigned int what_is_due(const struct running *x)
 {
 	unsigned int due = SYNC_BIT(SYNC_INIT_PID) | SYNC_BIT(SYNC_EXEC);
 
-	if (e->spec.process->terminal)
+	if (x->e.spec.process->terminal)
 		due |= SYNC_BIT(SYNC_CONSOLE);
-	if (e->in.bpf_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+	if (has_listener(x))
 		due |= SYNC_BIT(SYNC_LISTENER);
 	return due;
+}
+
+/* The stage makes the process that the container sees behind the only fd that it has to send. Where
+ * pidfds can't be opened here (in a sandbox) that of the process has to come, too. */
+static bool hears_container(const struct running *x)
+{
+	return !(x->due & SYNC_BIT(SYNC_CONSOLE)) && x->e.pidfd >= 0;
+}
+
+static int receive(const struct running *x, struct sync_msg *ret, struct err *err)
+{
+	return hears_container(x) ? sync_recv_plain(x->sync, ret, err)
+				  : sync_recv(x->sync, ret, err);
 }
 
 static int handle(struct running *x, struct sync_msg *msg, struct err *err)
@@ -271,10 +289,7 @@ static int handle(struct running *x, struct sync_msg *msg, struct err *err)
 	case SYNC_INIT_PID:
 		return take_process(x, msg, err);
 	case SYNC_LISTENER:
-		x->listener = *msg;
-		x->listener_seen = true;
-		msg->n_fds = 0;
-		return give_listener(x, err);
+		return give_listener(x, msg, err);
 	case SYNC_EXEC:
 		x->exec_seen = true;
 		return 0;
@@ -304,13 +319,13 @@ static int wait_message(const struct running *x, struct err *err)
 static int follow(struct running *x, struct err *err)
 {
 	x->e.in.idle_close_fd = fd_close(x->e.in.idle_close_fd);
-	x->due = what_is_due(&x->e);
+	x->due = what_is_due(x);
 	for (;;) {
 		struct sync_msg msg;
 		int r = wait_message(x, err);
 
 		if (r >= 0)
-			r = sync_recv(x->sync, &msg, err);
+			r = receive(x, &msg, err);
 		if (r < 0)
 			return r;
 		if (r == 0)
@@ -338,7 +353,7 @@ static void kill_all(struct running *x)
 	cgroup_open(x->e.st.pub.cgroup_paths, &cg, NULL);
 	/* That the user has paused the container must hold. */
 	child_end(&x->stage, &cg, false);
-	sync_drain_process(x->sync, &x->process);
+	sync_drain_process(x->sync, hears_container(x), x->stage.pid, &x->process);
 	child_end(&x->process, &cg, false);
 }
 
@@ -346,7 +361,6 @@ static void done(struct running *x)
 {
 	struct exec *e = &x->e;
 
-	sync_msg_done(&x->listener);
 	fd_close(x->sync);
 	fd_close(x->console.sock);
 	fd_close(x->pidfd_sock);

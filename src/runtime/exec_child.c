@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
+#include <linux/seccomp.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -236,6 +237,14 @@ static int own_session(struct init *in, struct err *err)
 	return process_ctty(in, err);
 }
 
+/* The runtime has to know the process before this has a seccomp agent's fd to give to it. */
+static int wait_known(struct init *in, struct err *err)
+{
+	return in->bpf_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER
+		   ? sync_expect(in->sync, SYNC_PID, NULL, err)
+		   : 0;
+}
+
 static int last_limits(struct init *in, struct err *err)
 {
 	int r = process_limits_late(in, err);
@@ -251,6 +260,7 @@ static const struct init_step last_steps[] = {
 	/* Here /proc/self is this process; for the stage it is nobody. */
 	{ NULL, process_cwd },
 	{ NULL, process_program },
+	{ NULL, wait_known },
 	{ NULL, init_give_up },
 	{ NULL, init_execute },
 };

@@ -12,6 +12,7 @@
 #include "base/strv.h"
 #include "runtime/hooks.h"
 #include "runtime/init.h"
+#include "runtime/listener.h"
 #include "runtime/notify.h"
 #include "runtime/sync.h"
 #include "sys/prctl.h"
@@ -182,6 +183,13 @@ int init_forget_caller(struct init *in, struct err *err)
 	return 0;
 }
 
+static int send_listener(const struct init *in, int fd)
+{
+	int r = sync_send(in->conn, SYNC_LISTENER, LISTENER_FOLLOWS, NULL, 0);
+
+	return r < 0 ? r : sync_send(in->conn, SYNC_LISTENER, 0, &fd, 1);
+}
+
 static int load_filter(struct init *in, struct err *err)
 {
 	const struct seccomp_call sendmsg = { SYS_sendmsg, false, 0 };
@@ -197,7 +205,7 @@ static int load_filter(struct init *in, struct err *err)
 	 * unprivileged runtime can't fetch the fd from a process that nobody may trace: it is sent.
 	 * Where the filter does not let that through, the runtime is told where the fd is. */
 	if (seccomp_answer(in->bpf, in->bpf_len, &sendmsg, &answer) && answer == SECCOMP_RET_ALLOW)
-		r = sync_send(in->conn, SYNC_LISTENER, fd, &fd, 1);
+		r = send_listener(in, fd);
 	else
 		r = sync_write(in->conn, SYNC_LISTENER, fd);
 	if (r >= 0)

@@ -49,13 +49,13 @@ static int connect_init(int dir, struct err *err)
 	return take_fd(fd);
 }
 
-static int deliver_listener(const struct state *st, const struct sync_msg *msg, int cancel_fd,
-			    struct err *err)
+static int deliver_listener(int conn, const struct state *st, const struct sync_msg *msg,
+			    int cancel_fd, struct err *err)
 {
 	cleanup_fd int pidfd = state_pidfd(st);
 	const struct container process = { .pid = st->pub.pid, .pidfd = pidfd };
 
-	return listener_deliver(&process, msg, st, cancel_fd, err);
+	return listener_deliver(&process, conn, msg, st, cancel_fd, err);
 }
 
 /* What it has to say before it executes the program. */
@@ -66,7 +66,7 @@ static int handle(int conn, const struct state *st, const struct sync_msg *msg, 
 
 	if (msg->type != SYNC_LISTENER)
 		return 0;
-	r = deliver_listener(st, msg, cancel_fd, err);
+	r = deliver_listener(conn, st, msg, cancel_fd, err);
 	if (r < 0)
 		return r;
 	r = sync_send(conn, SYNC_GO, 0, NULL, 0);
@@ -84,8 +84,9 @@ static int follow(int conn, const struct state *st, int cancel_fd, struct err *e
 		struct sync_msg msg;
 		int r = cancel_wait(cancel_fd, conn, err);
 
+		/* What was executed in the container since it was created may have traced it. */
 		if (r >= 0)
-			r = sync_recv(conn, &msg, err);
+			r = sync_recv_plain(conn, &msg, err);
 		if (r < 0)
 			return r;
 		if (r == 0)

@@ -61,18 +61,30 @@ int sync_send_error(int sock, const struct err *err)
 	return packet_send(sock, &p, sizeof(p), NULL, 0);
 }
 
-int sync_recv(int sock, struct sync_msg *ret, struct err *err)
+static ssize_t packet_recv(int sock, bool plain, struct packet *p, struct sync_msg *msg)
 {
-	struct packet p = { 0 };
-	struct sync_msg msg = { .n_fds = SYNC_FDS_MAX };
 	ssize_t n;
 
-	n = fd_recv(sock, &p, sizeof(p), msg.fds, &msg.n_fds);
-	if (n == -ECONNRESET) {
-		/* It died with a message of ours unread; its own last one may still be here. */
-		msg.n_fds = SYNC_FDS_MAX;
-		n = fd_recv(sock, &p, sizeof(p), msg.fds, &msg.n_fds);
-	}
+	msg->n_fds = plain ? 0 : SYNC_FDS_MAX;
+	if (!plain)
+		return fd_recv(sock, p, sizeof(*p), msg->fds, &msg->n_fds);
+	/* A message header without room for control data: nothing is opened. */
+	n = NO_EINTR(recv(sock, p, sizeof(*p), MSG_TRUNC));
+	if (n < 0)
+		return -errno;
+	return n > (ssize_t)sizeof(*p) ? -EMSGSIZE : n;
+}
+
+static int receive(int sock, bool plain, struct sync_msg *ret, struct err *err)
+{
+	struct packet p = { 0 };
+	struct sync_msg msg = { 0 };
+	ssize_t n;
+
+	n = packet_recv(sock, plain, &p, &msg);
+	/* It died with a message of ours unread; its own last one may still be here. */
+	if (n == -ECONNRESET)
+		n = packet_recv(sock, plain, &p, &msg);
 	if (n == 0 || n == -ECONNRESET)
 		return 0;
 	if (n < 0)
@@ -83,6 +95,16 @@ int sync_recv(int sock, struct sync_msg *ret, struct err *err)
 	err_sanitize(&msg.err);
 	*ret = msg;
 	return 1;
+}
+
+int sync_recv(int sock, struct sync_msg *ret, struct err *err)
+{
+	return receive(sock, false, ret, err);
+}
+
+int sync_recv_plain(int sock, struct sync_msg *ret, struct err *err)
+{
+	return receive(sock, true, ret, err);
 }
 
 int sync_take_error(struct sync_msg *msg, struct err *err)
@@ -133,27 +155,34 @@ int sync_check_process(pid_t pid, int pidfd, struct err *err)
 	return 0;
 }
 
-int sync_take_process(struct sync_msg *msg, struct container *ret, struct err *err)
+int sync_take_process(struct sync_msg *msg, pid_t maker, struct container *ret, struct err *err)
 {
+	pid_t pid = (pid_t)msg->number;
 	int r;
 
-	if (msg->n_fds != 1 || ret->pidfd >= 0)
+	if (msg->n_fds > 1 || ret->pidfd >= 0 || pid <= 0 || pid != msg->number || pid == maker)
 		return err_errno(err, EPROTO, "receiving the process");
-	r = sync_check_process((pid_t)msg->number, msg->fds[0], err);
+	if (msg->n_fds == 0) {
+		msg->fds[0] = pidfd_of(pid);
+		if (msg->fds[0] < 0)
+			return err_errno(err, -msg->fds[0], "opening the process");
+		msg->n_fds = 1;
+	}
+	r = sync_check_process(pid, msg->fds[0], err);
 	if (r < 0)
 		return r;
-	*ret = (struct container){ .pid = (pid_t)msg->number, .pidfd = msg->fds[0] };
+	*ret = (struct container){ .pid = pid, .pidfd = msg->fds[0] };
 	msg->n_fds = 0;
 	return 0;
 }
 
-void sync_drain_process(int sock, struct container *ret)
+void sync_drain_process(int sock, bool plain, pid_t maker, struct container *ret)
 {
 	struct sync_msg msg;
 
-	while (ret->pidfd < 0 && sock >= 0 && sync_recv(sock, &msg, NULL) > 0) {
+	while (ret->pidfd < 0 && sock >= 0 && receive(sock, plain, &msg, NULL) > 0) {
 		if (msg.type == SYNC_INIT_PID)
-			sync_take_process(&msg, ret, NULL);
+			sync_take_process(&msg, maker, ret, NULL);
 		sync_msg_done(&msg);
 	}
 }

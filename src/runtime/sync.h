@@ -20,7 +20,7 @@ enum sync_type {
 	SYNC_NETDEV,      /* an rtnetlink socket in its network namespace: move the interfaces */
 	SYNC_HOOKS,       /* everything is mounted: run prestart and createRuntime hooks */
 	SYNC_CONSOLE,     /* the pty's master */
-	SYNC_LISTENER,    /* the seccomp notify fd; without: its number, for pidfd_getfd(2) */
+	SYNC_LISTENER,    /* the seccomp notify fd: listener.h */
 	SYNC_READY,       /* created; waits for start */
 	SYNC_EXEC,        /* about to execute the program */
 	SYNC_CRIU,        /* our end of the connection to what becomes criu */
@@ -51,6 +51,12 @@ int sync_read_go(int sock);
 int sync_send_error(int sock, const struct err *err);
 /* 1: a message, 0: the other side is gone, -errno. The fds belong to the caller. */
 int sync_recv(int sock, struct sync_msg *ret, struct err *err);
+/*
+ * The same from a process that the container can see, and so perhaps trace: fds that come are
+ * dropped by the kernel, which does not open them. One of a file on a filesystem of the container's
+ * (FUSE) would be asked about close(2), for good, and no signal ends that wait.
+ */
+int sync_recv_plain(int sock, struct sync_msg *ret, struct err *err);
 /* Receives a message which must be of this type; SYNC_ERROR's record becomes *err. ret may be NULL
  * (fds are closed). 0 or -errno. */
 int sync_expect(int sock, enum sync_type type, struct sync_msg *ret, struct err *err);
@@ -59,15 +65,17 @@ int sync_take_error(struct sync_msg *msg, struct err *err);
 void sync_msg_done(struct sync_msg *msg); /* closes the fds that were not taken */
 
 /*
- * Takes the process of a SYNC_INIT_PID, which has to be a child of this one. The socket may be in
- * the hands of somebody who can trace the process that he sees: which one it is, to be signalled
- * and written to files, is not to be believed. ret->pidfd is negative before.
+ * Takes the process of a SYNC_INIT_PID, which has to be a child of this one, and not its maker,
+ * whose pid that is. The socket may be in the hands of somebody who can trace the process that he
+ * sees: which one it is, to be signalled and written to files, is not to be believed. Of a plain
+ * message the pidfd is opened here. ret->pidfd is negative before.
  */
-int sync_take_process(struct sync_msg *msg, struct container *ret, struct err *err);
+int sync_take_process(struct sync_msg *msg, pid_t maker, struct container *ret, struct err *err);
 /* What it looks at: that pidfd is of this pid, and of a child of this process. */
 int sync_check_process(pid_t pid, int pidfd, struct err *err);
-/* The same from what is still unread after a failure. From now on nobody can send. */
-void sync_drain_process(int sock, struct container *ret);
+/* The same from what is still unread after a failure. From now on nobody can send. plain: as with
+ * sync_recv_plain(). */
+void sync_drain_process(int sock, bool plain, pid_t maker, struct container *ret);
 
 /* What the other side may send, each once: bits of 1 << enum sync_type. */
 bool sync_admit(unsigned int *due, enum sync_type type);

@@ -342,7 +342,7 @@ def test_a_filter_that_is_in_the_runtimes_way_is_loaded_behind_it(root, denied):
 
 def held_at_execve(who, prepare, **kw):
     """A process that was to be executed in a container, held by a seccomp agent that never
-    answers. Yields its pid."""
+    answers. Yields its pid, and the command that waits for it."""
     agent = socket.socket(socket.AF_UNIX)
     agent.bind(str(who.dir / "agent"))
     agent.listen(8)
@@ -362,7 +362,7 @@ def held_at_execve(who, prepare, **kw):
         pid = int(pidfile.read_text())
         harness.wait_for(lambda: "seccomp" in pathlib.Path(f"/proc/{pid}/wchan").read_text(),
                          what="the call of execve")
-        yield pid
+        yield pid, p
         who.runtime("kill", "c1", "KILL").ok()
         p.wait(10)
     agent.close()
@@ -371,7 +371,7 @@ def held_at_execve(who, prepare, **kw):
 def test_the_environment_of_the_caller_is_not_in_the_process_that_enters(root):
     """Whoever may trace it could read it there."""
     secret = "token-of-the-host-" + "x" * 30
-    for pid in held_at_execve(root, lambda b: give_caps(b, "CAP_SYS_PTRACE"),
+    for pid, _ in held_at_execve(root, lambda b: give_caps(b, "CAP_SYS_PTRACE"),
                               env={**os.environ, "SECRET": secret}):
         with open(f"/proc/{pid}/environ", "rb") as f:
             assert f.read().strip(b"\0") == b""

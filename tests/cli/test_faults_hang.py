@@ -18,6 +18,7 @@ import pytest
 import cgroups
 import fuse
 import harness
+import test_cve_exec
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
@@ -118,6 +119,61 @@ def test_checkpoint_of_what_is_mounted_on_such_a_filesystem(root):
         root.runtime("delete", "c1", timeout=10).fails("not stopped")
         p.interrupt(1)
     assert state(root)["status"] == "running"
+
+
+# --- files of such filesystems, which close(2) asks about ---
+
+
+SYNC_ERROR, SYNC_INIT_PID, SYNC_LISTENER = 0, 3, 7  # runtime/sync.h
+
+
+@contextlib.contextmanager
+def sender(container, pid, how, *messages):
+    """tests/cli/fusefile.py, in front of a filesystem that does not answer close(2). It ends with
+    that."""
+    fs = fuse.Hanging(container, "/mnt", fuse.FLUSH)
+    program = pathlib.Path(__file__).with_name("fusefile.py")
+    with subprocess.Popen([program, str(container), str(pid), how, *messages],
+                          stdout=subprocess.PIPE) as client:
+        try:
+            with fs:
+                yield fs, client.stdout
+        finally:
+            client.kill()
+
+
+@pytest.mark.parametrize("kind", [SYNC_ERROR, SYNC_INIT_PID, SYNC_LISTENER])
+def test_process_that_enters_and_sends_a_file_of_the_container(root, kind):
+    """It stands still where its program would begin. What it has open is in the hands of whoever
+    may trace it there."""
+    for pid, client in test_cve_exec.held_at_execve(root, lambda b: (b.rootfs / "mnt").mkdir()):
+        with sender(state(root)["pid"], pid, "send", f"{kind}:{pid}") as (fs, said):
+            assert said.readline() == b"sent\n"
+            assert client.wait(10 * harness.PATIENCE) == 255
+            assert not fs.asked.is_set()
+
+
+@pytest.mark.parametrize("number", [-1, 0])
+def test_created_container_that_sends_a_file_instead_of_its_listener(root, number):
+    """start asks a process that can be traced since it was created. Where it is to follow (-1), a
+    helper of the runtime's is what takes the file."""
+    b = with_a_directory(root)
+    with nobody_reads(root) as agent:
+        b.linux["seccomp"] = {
+            "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": str(agent),
+            "syscalls": [{"names": ["acct"], "action": "SCMP_ACT_NOTIFY"}]}
+        b.save()
+        root.runtime("create", "--bundle", b.path, "c1", **QUIET).ok()
+        pid = state(root)["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        with sender(pid, pid, "accept", f"{SYNC_LISTENER}:{number}",
+                    f"{SYNC_LISTENER}:0") as (fs, said), Waiting(root, "start", "c1") as p:
+            assert said.readline() == b"sent\n"
+            assert p.process.wait(10 * harness.PATIENCE) == 1
+            assert "notify fd is none" in p.said()
+            taken = number == -1
+            assert ("something in the kernel holds it" in p.said()) == taken == fs.asked.is_set()
+    root.runtime("delete", "--force", "c1").ok()
 
 
 # --- sockets ---

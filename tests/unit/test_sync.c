@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -46,22 +47,26 @@ static pid_t make_child(int *ret_pidfd)
 }
 
 /* What is sent is signalled later, and the pid is written to files. */
-static void test_only_a_child_is_taken(void **state)
+static void only_a_child(bool plain)
 {
 	struct container c = { .pidfd = -EBADF };
 	int pair[2], pidfd = -EBADF, own = pidfd_of(getpid());
 	pid_t pid = make_child(&pidfd);
 	struct sync_msg msg;
 
-	(void)state;
 	assert_int_equal(sync_pair(pair, NULL), 0);
 	sync_send(pair[1], SYNC_INIT_PID, getpid(), &own, 1);
 	sync_send(pair[1], SYNC_INIT_PID, 1, &pidfd, 1);
-	sync_send(pair[1], SYNC_INIT_PID, pid, &pair[1], 1);
-	sync_send(pair[1], SYNC_INIT_PID, pid, NULL, 0);
-	for (int i = 0; i < 4; i++) {
-		assert_int_equal(sync_recv(pair[0], &msg, NULL), 1);
-		assert_true(sync_take_process(&msg, &c, NULL) < 0);
+	sync_send(pair[1], SYNC_INIT_PID, pid + (INT64_C(1) << 32), NULL, 0);
+	sync_send(pair[1], SYNC_INIT_PID, -1, NULL, 0);
+	sync_send(pair[1], SYNC_INIT_PID, INT_MAX, NULL, 0);
+	if (!plain)
+		sync_send(pair[1], SYNC_INIT_PID, pid, &pair[1], 1);
+	for (int i = 0; i < (plain ? 5 : 6); i++) {
+		assert_int_equal(plain ? sync_recv_plain(pair[0], &msg, NULL)
+				       : sync_recv(pair[0], &msg, NULL),
+				 1);
+		assert_true(sync_take_process(&msg, 0, &c, NULL) < 0);
 		sync_msg_done(&msg);
 		assert_true(c.pidfd < 0);
 	}
@@ -70,12 +75,61 @@ static void test_only_a_child_is_taken(void **state)
 	sync_send(pair[1], SYNC_INIT_PID, getpid(), &own, 1);
 	sync_send(pair[1], SYNC_INIT_PID, pid, &pidfd, 1);
 	fd_close(pair[1]);
-	sync_drain_process(pair[0], &c);
+	sync_drain_process(pair[0], plain, 0, &c);
 	assert_int_equal(c.pid, pid);
 	assert_true(pidfd_kill_child(&c.pidfd, c.pid, -1));
 	fd_close(pair[0]);
 	fd_close(pidfd);
 	fd_close(own);
+}
+
+static void test_only_a_child_is_taken(void **state)
+{
+	(void)state;
+	only_a_child(false);
+	only_a_child(true);
+}
+
+static void test_the_maker_is_not_taken(void **state)
+{
+	struct sync_msg msg = { .type = SYNC_INIT_PID };
+	struct container c = { .pidfd = -EBADF };
+	int pidfd = -EBADF;
+	pid_t pid = make_child(&pidfd);
+
+	(void)state;
+	msg.number = pid;
+	assert_true(sync_take_process(&msg, pid, &c, NULL) < 0);
+	assert_int_equal(sync_take_process(&msg, pid + 1, &c, NULL), 0);
+	assert_int_equal(c.pid, pid);
+	assert_true(pidfd_kill_child(&c.pidfd, c.pid, -1));
+	fd_close(pidfd);
+}
+
+/* Nothing is opened, and what was sent is gone. */
+static void test_fds_of_others_are_dropped(void **state)
+{
+	int pair[2], pipe_fds[2], next;
+	struct sync_msg msg;
+	char byte;
+
+	(void)state;
+	assert_int_equal(sync_pair(pair, NULL), 0);
+	assert_int_equal(pipe(pipe_fds), 0);
+	sync_send(pair[1], SYNC_LISTENER, 7, &pipe_fds[1], 1);
+	fd_close(pipe_fds[1]);
+	next = dup(pair[0]);
+	fd_close(next);
+	assert_int_equal(sync_recv_plain(pair[0], &msg, NULL), 1);
+	assert_int_equal(msg.type, SYNC_LISTENER);
+	assert_int_equal(msg.number, 7);
+	assert_int_equal(msg.n_fds, 0);
+	assert_int_equal(fcntl(next, F_GETFD), -1);
+	assert_int_equal(read(pipe_fds[0], &byte, 1), 0);
+	fd_close(pipe_fds[0]);
+	fd_close(pair[1]);
+	assert_int_equal(sync_recv_plain(pair[0], &msg, NULL), 0);
+	fd_close(pair[0]);
 }
 
 /* The tracer has to wait for it before its parent can: who doesn't must not hold the parent up. */
@@ -133,6 +187,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_once_and_only_if_due),
 		cmocka_unit_test(test_only_a_child_is_taken),
+		cmocka_unit_test(test_the_maker_is_not_taken),
+		cmocka_unit_test(test_fds_of_others_are_dropped),
 		cmocka_unit_test(test_a_traced_child_is_not_waited_for),
 		cmocka_unit_test(test_signal_and_message),
 	};
