@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image prune, system prune. */
+/* container prune, image prune, system prune. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -33,6 +33,11 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct prune_options, all),
 	  .help = "remove all images that no container uses, not only those without a name" },
+	OPT_FILTER,
+	OPT_FORCE,
+};
+
+static const struct opt container_opts[] = {
 	OPT_FILTER,
 	OPT_FORCE,
 };
@@ -90,6 +95,26 @@ static int run_image(const void *globals, void *options, char **args, struct err
 	return print_freed(&out, freed, err);
 }
 
+static int run_container(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct prune_options *o = options;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **ids = NULL;
+	cleanup_buf struct buf out = BUF_INIT;
+	uint64_t freed = 0;
+	int r;
+
+	if (!o->force && !confirmed("WARNING! This will remove all stopped containers."))
+		return print_freed(&out, 0, err);
+	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = containers_prune(&eng, o->filters, &ids, &freed, err);
+	if (r < 0)
+		return r;
+	add_list(&out, "Deleted Containers:", ids);
+	return print_freed(&out, freed, err);
+}
+
 static int run_system(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct prune_options *o = options;
@@ -116,6 +141,16 @@ static int run_system(const void *globals, void *options, char **args, struct er
 	add_list(&out, "Deleted Images:", images);
 	return print_freed(&out, freed + freed_images, err);
 }
+
+const struct cmd cmd_container_prune = {
+	.name = "prune",
+	.args = "[OPTIONS]",
+	.summary = "Remove all stopped containers",
+	.opts = container_opts,
+	.n_opts = ARRAY_SIZE(container_opts),
+	.opts_size = sizeof(struct prune_options),
+	.run = run_container,
+};
 
 const struct cmd cmd_image_prune = {
 	.name = "prune",

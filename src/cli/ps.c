@@ -99,13 +99,14 @@ static char *row_status(const void *r)
 	cleanup_free char *ago = NULL;
 
 	if (REC(r)->running)
-		return xasprintf("Up %s", time_human(time_now_ns() - REC(r)->created_ns, text));
+		return xasprintf("Up %s%s", time_human(time_now_ns() - REC(r)->created_ns, text),
+				 REC(r)->paused ? " (Paused)" : "");
 	ago = cli_ago(REC(r)->finished_ns);
 	return xasprintf("Exited (%d) %s", REC(r)->exit_code, ago);
 }
 static char *row_state(const void *r)
 {
-	return xstrdup(REC(r)->running ? "running" : "exited");
+	return xstrdup(record_state(REC(r)));
 }
 static char *row_names(const void *r)
 {

@@ -101,6 +101,11 @@ static void fill_state(struct engine *eng, const struct record *rec, struct insp
 	if (!rec->running || container_state_read(&eng->runtime, rec->id, &st, NULL) < 0)
 		return;
 	ret->pid = st.pid;
+	if (st.status == CONTAINER_PAUSED) {
+		ret->paused = true;
+		free(ret->status);
+		ret->status = xstrdup("paused");
+	}
 	container_state_free(&st);
 }
 

@@ -8,6 +8,7 @@
 #include "engine/filter.h"
 #include "engine/images.h"
 #include "engine/life.h"
+#include "engine/live.h"
 
 static const char *const keys[] = { "ancestor", "before", "exited", "id", "label",
 				    "name",     "since",  "status", NULL };
@@ -88,7 +89,7 @@ static bool name_matches(const char *value, const void *data)
 
 static bool status_matches(const char *value, const void *data)
 {
-	return str_eq(value, ((const struct record *)data)->running ? "running" : "exited");
+	return str_eq(value, record_state(data));
 }
 
 static bool exit_matches(const char *value, const void *data)
@@ -141,6 +142,8 @@ int containers_query(struct engine *eng, const struct containers_query *q, struc
 		r = check_value(&filters.items[i], err);
 	if (r == 0)
 		r = life_list(eng, &records, err);
+	for (size_t i = 0; r == 0 && i < records.n; i++)
+		records.items[i].paused = live_is_paused(eng, &records.items[i]);
 	for (size_t i = 0; r == 0 && i < filters.n; i++)
 		r = look_up(eng, &filters.items[i], &c, err);
 	if (r == 0)

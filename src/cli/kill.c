@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+
+#include "cli/cli.h"
+#include "cli/select.h"
+#include "engine/live.h"
+#include "engine/parse.h"
+
+struct kill_options {
+	struct select_options select;
+	char *signal;
+};
+
+static const struct opt opts[] = {
+	SELECT_ALL(struct kill_options, "all running containers"),
+	SELECT_CIDFILE(struct kill_options),
+	SELECT_LATEST(struct kill_options),
+	{ .name = "signal",
+	  .short_name = 's',
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct kill_options, signal),
+	  .arg = "SIGNAL",
+	  .help = "name or number of the signal (default KILL)" },
+};
+
+static int kill_one(struct engine *eng, const char *word, const void *data, struct err *err)
+{
+	return live_kill(eng, word, *(const int *)data, err);
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct kill_options *o = options;
+	int signo = SIGKILL;
+	const struct cli_verb verb = { .which = SELECT_RUNNING, .fn = kill_one, .data = &signo };
+	int r = o->signal ? signal_parse(o->signal, &signo, err) : 0;
+
+	return r < 0 ? r : cli_verb(globals, &o->select, &verb, args, err);
+}
+
+const struct cmd cmd_kill = {
+	.name = "kill",
+	.args = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Send a signal to the main process of containers",
+	.details =
+	    "Without --signal the container is killed, paused or not, and has ended when the "
+	    "command returns.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct kill_options),
+	.max_args = -1,
+	.run = run,
+};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/stop.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/strv.h"
+#include "cli/cli.h"
+#include "cli/select.h"
+#include "engine/parse.h"
+
+struct stop_cli_options {
+	struct select_options select;
+	bool ignore;
+	struct opt_i64 time;
+	char *signal;
+};
+
+static const struct opt opts[] = {
+	SELECT_ALL(struct stop_cli_options, "all running containers"),
+	SELECT_CIDFILE(struct stop_cli_options),
+	SELECT_FILTER(struct stop_cli_options, 'f'),
+	{ .name = "ignore",
+	  .short_name = 'i',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct stop_cli_options, ignore),
+	  .help = "a container that is not there is no error" },
+	SELECT_LATEST(struct stop_cli_options),
+	{ .name = "signal",
+	  .short_name = 's',
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct stop_cli_options, signal),
+	  .arg = "SIGNAL",
+	  .help = "signal to send instead of the container's own" },
+	{ .name = "time",
+	  .short_name = 't',
+	  .kind = OPT_I64,
+	  OPT_FIELD(struct stop_cli_options, time),
+	  .arg = "SECONDS",
+	  .help = "how long to wait before it is killed (default 10; -1: for ever)" },
+	{ .name = "timeout",
+	  .kind = OPT_I64,
+	  OPT_FIELD(struct stop_cli_options, time),
+	  .arg = "SECONDS",
+	  .help = "the same" },
+};
+
+/* One container, from the first step to the second. */
+struct item {
+	const char *word;
+	struct stop stop;
+	bool begun;
+};
+
+static bool fails(const struct stop_cli_options *o, const struct err *one)
+{
+	if (o->ignore && one->kind == ERR_NOT_FOUND)
+		return false;
+	cli_report(one);
+	return true;
+}
+
+static int stop_all(struct engine *eng, const struct stop_cli_options *o,
+		    const struct stop_options *how, char *const *words)
+{
+	size_t n = strv_len(words);
+	cleanup_free struct item *items = xcalloc(n + 1, sizeof(*items));
+	int status = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct err one = ERR_INIT;
+
+		items[i].word = words[i];
+		items[i].begun = stop_begin(eng, words[i], how, &items[i].stop, &one) == 0;
+		if (!items[i].begun && fails(o, &one))
+			status = 1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct err one = ERR_INIT;
+
+		if (!items[i].begun)
+			continue;
+		if (stop_finish(eng, &items[i].stop, &one) == 0) {
+			printf("%s\n", items[i].word);
+			fflush(stdout);
+		} else if (fails(o, &one)) {
+			status = 1;
+		}
+		stop_done(&items[i].stop);
+	}
+	return status;
+}
+
+static int parse(const struct stop_cli_options *o, struct stop_options *ret, struct err *err)
+{
+	*ret = (struct stop_options){ .timed = o->time.set };
+	if (o->time.set && (o->time.value < STOP_FOREVER || o->time.value > INT_MAX))
+		return err_fail(err, ERR_USAGE, "--time: expected seconds, or -1");
+	ret->timeout_s = (int)o->time.value;
+	return o->signal ? signal_parse(o->signal, &ret->signo, err) : 0;
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct stop_cli_options *o = options;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **words = NULL;
+	struct stop_options how;
+	int r = parse(o, &how, err);
+
+	if (r == 0)
+		r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = cli_select(&eng, &o->select, SELECT_RUNNING, args, &words, err);
+	return r < 0 ? r : stop_all(&eng, o, &how, words);
+}
+
+const struct cmd cmd_stop = {
+	.name = "stop",
+	.args = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Stop running containers",
+	.details =
+	    "Each gets its stop signal (that of run or of the image, else TERM), and is killed "
+	    "when "
+	    "it has not ended in time. Of several, all have their time at once. One that does not "
+	    "run is no error.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct stop_cli_options),
+	.max_args = -1,
+	.run = run,
+};

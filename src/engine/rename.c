@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/rename.h"
+
+#include "base/str.h"
+#include "engine/life.h"
+#include "engine/names.h"
+
+int engine_rename(struct engine *eng, const char *word, const char *name, struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	int r;
+
+	if (name[0] == '/')
+		name++;
+	if (!word[0] || !name[0])
+		return err_fail(err, ERR_USAGE, "neither old nor new names may be empty");
+	r = name_check(name, err);
+	if (r == 0)
+		r = life_find(eng, word, &rec, err);
+	if (r < 0)
+		return r;
+	if (str_eq(rec.name, name))
+		return err_fail(err, ERR_INVALID,
+				"renaming a container with the same name as its current name: %s",
+				name);
+	return record_rename(eng, &rec, name, err);
+}

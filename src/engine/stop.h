@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ending a container in an orderly way: its stop signal, and SIGKILL for what has not ended in
+ * time. In two steps, so that of several containers each has its time at once.
+ */
+#pragma once
+
+#include "engine/record.h"
+
+#define STOP_FOREVER (-1)
+
+struct stop_options {
+	bool timed;    /* else the container's own time */
+	int timeout_s; /* or STOP_FOREVER */
+	int signo;     /* 0: the container's own */
+};
+
+struct stop {
+	struct record rec;
+	int64_t deadline_ns; /* CLOCK_MONOTONIC; negative: none */
+	bool done;           /* it did not run */
+};
+void stop_done(struct stop *stop);
+#define cleanup_stop CLEANUP(stop_done)
+
+/* Sends the signal; a paused container goes on with it. One that does not run is no error. */
+int stop_begin(struct engine *eng, const char *word, const struct stop_options *opts,
+	       struct stop *ret, struct err *err);
+/* Its end is recorded when this returns, or it is removed. */
+int stop_finish(struct engine *eng, struct stop *stop, struct err *err);
