@@ -65,7 +65,9 @@ static const struct cmd_sub container_subs[] = {
 	{ "rm", &cmd_rm, false },
 	{ "remove", &cmd_rm, true },
 	{ "run", &cmd_run, false },
+	{ "stats", &cmd_stats, false },
 	{ "stop", &cmd_stop, false },
+	{ "top", &cmd_top, false },
 	{ "unpause", &cmd_unpause, false },
 	{ 0 },
 };

@@ -1,84 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
-#include <sys/stat.h>
-
-#include "base/proc.h"
 #include "base/str.h"
-#include "base/strv.h"
-#include "runtime/cgroup.h"
 #include "runtime/cli.h"
-
-#define PS_BYTES_MAX (64u << 20)
+#include "runtime/pids.h"
 
 struct ps_opts {
 	char *format;
 };
-
-struct pids {
-	pid_t *items;
-	size_t n;
-};
-
-static int compare(const void *a, const void *b)
-{
-	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void add_pid(struct pids *pids, pid_t pid)
-{
-	pids->items = xrealloc(pids->items, (pids->n + 1) * sizeof(*pids->items));
-	pids->items[pids->n++] = pid;
-}
-
-/* Whose pid namespace is the one of path, as far as this user may look. */
-static int find_in_namespace(pid_t first, struct pids *ret, struct err *err)
-{
-	char path[64];
-	struct stat own, st;
-	struct dirent *e;
-	DIR *dir;
-	int pid;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/pid", first);
-	if (stat(path, &own) < 0)
-		return err_errno(err, errno, "looking at the container's pid namespace");
-	if (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == own.st_ino)
-		return err_fail(err, ERR_UNSUPPORTED,
-				"the container has no cgroup and no pid namespace of its own");
-	dir = opendir("/proc");
-	if (!dir)
-		return err_errno(err, errno, "opening /proc");
-	while ((e = readdir(dir))) {
-		if (str_parse_int(e->d_name, &pid) < 0)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
-		if (stat(path, &st) == 0 && st.st_ino == own.st_ino)
-			add_pid(ret, pid);
-	}
-	closedir(dir);
-	return 0;
-}
-
-static int find_pids(const struct runtime *rt, const char *id, struct pids *ret, struct err *err)
-{
-	CLEANUP(container_state_free) struct container_state st = { 0 };
-	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
-	int r = container_state_read(rt, id, &st, err);
-
-	if (r >= 0)
-		r = cgroup_open(st.cgroup_paths, &cg, err);
-	if (r < 0)
-		return r;
-	if (cg.n)
-		r = cgroup_pids(&cg, &ret->items, &ret->n, err);
-	else if (st.pid)
-		r = find_in_namespace(st.pid, ret, err);
-	if (r >= 0 && ret->n)
-		qsort(ret->items, ret->n, sizeof(*ret->items), compare);
-	return r;
-}
 
 static void add_json(const struct pids *pids, struct buf *out)
 {
@@ -87,88 +14,17 @@ static void add_json(const struct pids *pids, struct buf *out)
 	buf_adds(out, pids->n ? "]\n" : "null\n");
 }
 
-/* Column number field of a line, from 0, as a number; -1: none. */
-static int column(const char *line, int field)
-{
-	cleanup_free char *word = NULL;
-	size_t len;
-	int n;
-
-	line += strspn(line, " \t");
-	while (field-- > 0) {
-		line += strcspn(line, " \t");
-		line += strspn(line, " \t");
-	}
-	len = strcspn(line, " \t");
-	word = xstrndup(line, len);
-	return str_parse_int(word, &n) < 0 ? -1 : n;
-}
-
-static int pid_column(const char *header)
-{
-	cleanup_strv char **words = strv_split(header, ' ');
-	int field = 0;
-
-	for (size_t i = 0; words[i]; i++) {
-		if (str_eq(words[i], "PID"))
-			return field;
-		field += words[i][0] != '\0';
-	}
-	return -1;
-}
-
-static int filter(const struct pids *pids, const char *text, struct buf *out, struct err *err)
-{
-	cleanup_strv char **lines = strv_split(text, '\n');
-	int field = pid_column(lines[0]);
-
-	if (field < 0)
-		return err_fail(err, ERR_USAGE, "couldn't find PID field in ps output");
-	buf_addf(out, "%s\n", lines[0]);
-	for (size_t i = 1; lines[i]; i++) {
-		pid_t pid = lines[i][0] ? column(lines[i], field) : -1;
-
-		if (pid > 0 && bsearch(&pid, pids->items, pids->n, sizeof(pid), compare))
-			buf_addf(out, "%s\n", lines[i]);
-	}
-	return 0;
-}
-
-/* The host's ps(1) looks at all processes. */
-static int add_table(const struct pids *pids, char **ps_args, struct buf *out, struct err *err)
-{
-	static const char *const places[] = { "/bin/ps", "/usr/bin/ps" };
-	CLEANUP(buf_done) struct buf text = BUF_INIT;
-	struct proc_spawn spawn = PROC_SPAWN_INIT;
-	cleanup_strv char **argv = NULL;
-	int r;
-
-	strv_add(&argv, "ps");
-	strv_extend(&argv, ps_args);
-	if (!ps_args[0])
-		strv_add(&argv, "-ef");
-	spawn.argv = argv;
-	spawn.path = access(places[0], X_OK) == 0 ? places[0] : places[1];
-	r = proc_run(&spawn, NULL, &text, PS_BYTES_MAX, -1, err);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		return err_fail(err, ERR_USAGE, "ps: exit status %d", r);
-	return filter(pids, buf_str(&text), out, err);
-}
-
 static int run_ps(const void *globals, void *opts, char **args, struct err *err)
 {
 	const struct ps_opts *o = opts;
 	CLEANUP(buf_done) struct buf out = BUF_INIT;
-	struct pids pids = { 0 };
-	int r = find_pids(globals_runtime(globals), args[0], &pids, err);
+	cleanup_pids struct pids pids = { 0 };
+	int r = container_pids(globals_runtime(globals), args[0], &pids, err);
 
 	if (r >= 0 && str_eq(o->format, "json"))
 		add_json(&pids, &out);
 	else if (r >= 0)
-		r = add_table(&pids, args + 1, &out, err);
-	free(pids.items);
+		r = container_ps(&pids, args + 1, &out, err);
 	if (r < 0)
 		return r;
 	return cli_print(&out, "the list", err);

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""inro top and stats."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+import engine
+import harness
+
+BUSY = "echo ready; while :; do :; done"
+READY = "echo ready; exec sleep 1000"
+
+
+@pytest.fixture
+def web(anyone):
+    client = engine.start(anyone, "--name", "web", engine.box(anyone), "sh", "-c", READY)
+    yield anyone
+    anyone.inro("rm", "-fa").ok()
+    client.wait(10)
+
+
+def test_top(web):
+    lines = web.inro("top", "web").ok().out.splitlines()
+    assert lines[0].split() == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
+    assert len(lines) == 2 and lines[1].endswith("sleep 1000")
+    assert os.readlink(f"/proc/{lines[1].split()[1]}/ns/pid") != os.readlink("/proc/self/ns/pid")
+    assert web.inro("top", "web", "-o", "pid,args").ok().out.splitlines()[0].split() \
+        == ["PID", "COMMAND"]
+    assert "sleep 1000" in web.inro("container", "top", "-l", "aux").ok().out
+    web.inro("top", "web", "-o", "args").fails("PID", code=125)
+    web.inro("top", "web", "--no-such-option").fails("ps: ", code=125)
+    web.inro("top").fails("top needs a container", code=125)
+
+
+def test_top_shows_what_exec_runs(web):
+    client = web.popen(*web.inro_argv("exec", "web", "sh", "-c", "echo ready; exec sleep 2000"),
+                       stdout=subprocess.PIPE)
+    assert client.stdout.readline() == b"ready\n"
+    out = web.inro("top", "web").ok().out
+    assert "sleep 1000" in out and "sleep 2000" in out and len(out.splitlines()) == 3
+    web.inro("kill", "web").ok()
+    assert client.wait(10) == 137
+    web.inro("top", "web").fails("container web is not running", code=125)
+    web.inro("top", "nothing").fails("No such container: nothing", code=125)
+
+
+def can_count(who, name):
+    r = who.inro("stats", "--no-stream", name)
+    if who.rootless and r.code:
+        r.fails("no cgroup", "delegated cgroup", code=125)
+        harness.machine_cannot("count without a cgroup")
+
+
+def test_stats(web):
+    can_count(web, "web")
+    web.inro("run", "--name", "done", "box", "true").ok()
+    client = engine.start(web, "--name", "busy", "--memory", "64m", "box", "sh", "-c", BUSY)
+    lines = web.inro("stats", "--no-stream").ok().out.splitlines()
+    assert re.split(r" {3,}", lines[0]) == ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT",
+                                            "MEM %", "NET I/O", "BLOCK I/O", "PIDS"]
+    rows = {row[1]: row for row in (re.split(r" {3,}", line) for line in lines[1:])}
+    assert set(rows) == {"web", "busy"}
+    assert float(rows["web"][2][:-1]) < float(rows["busy"][2][:-1])
+    assert float(rows["busy"][2][:-1]) > 5
+    assert rows["busy"][3].endswith(" / 64MiB") and not rows["web"][3].endswith(" / 64MiB")
+    assert rows["busy"][5] == "0B / 0B" and rows["busy"][7] == "1"
+
+    row = json.loads(web.inro("stats", "--no-stream", "--no-trunc", "--format", "json",
+                              "busy").ok().out)
+    assert set(row) == {"BlockIO", "CPUPerc", "Container", "ID", "MemPerc", "MemUsage", "Name",
+                        "NetIO", "PIDs"}
+    assert len(row["ID"]) == 64 and row["Name"] == "busy"
+    out = web.inro("stats", "--no-stream", "--format", "{{.Name}} {{.CPUPerc}} {{.MemLimit}}",
+                   "done", "busy").ok().out.splitlines()
+    assert out[0] == "done 0.00% 0" and out[1].endswith(f"% {64 << 20}")
+    web.inro("rm", "-f", "busy").ok()
+    client.wait(10)
+
+
+def test_stats_of_all(web):
+    can_count(web, "web")
+    web.inro("run", "--name", "done", "box", "true").ok()
+    show = ["--format", "{{.Name}}"]
+    assert web.inro("stats", "-a", "--no-stream", *show).ok().out == "done\nweb\n"
+    assert web.inro("stats", "-l", "--no-stream", *show).ok().out == "done\n"
+    web.inro("stats", "--no-stream", "nothing").fails("No such container: nothing", code=125)
+    web.inro("stats", "-a", "web").fails("cannot be used together", code=125)
+    web.inro("stats", "--format", "{{end}}").fails("--format", code=125)
+    web.inro("stats", "-i", "0").fails("--interval", code=125)
+
+
+def test_stats_go_on(web):
+    can_count(web, "web")
+    client = web.popen(*web.inro_argv("stats", "--format", "{{.Name}}"), stdout=subprocess.PIPE)
+    assert [client.stdout.readline() for _ in range(2)] == [b"web\n"] * 2
+    client.send_signal(signal.SIGINT)
+    assert client.wait(10) == -signal.SIGINT

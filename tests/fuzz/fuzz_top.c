@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ps(1) writes, with command lines that containers choose, and /proc/net/dev. */
+#include "base/strv.h"
+#include "engine/stats.h"
+#include "engine/top.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	cleanup_free char *text = xstrndup((const char *)data, size);
+	cleanup_top struct top top = { 0 };
+	uint64_t in, out;
+
+	top_parse(text, &top);
+	/* What the printer of a table relies on. */
+	for (size_t i = 0; i < top.n_rows; i++)
+		if (strv_len(top.rows[i]) != strv_len(top.titles))
+			abort();
+	stats_parse_net_dev(text, &in, &out);
+	return 0;
+}
