@@ -4,13 +4,17 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "engine/containers_query.h"
+#include "engine/df.h"
 
 struct ps_options {
-	bool all, quiet, no_trunc, noheading, latest;
+	bool all, quiet, no_trunc, noheading, latest, size, external;
 	char **filters;
-	char *format;
+	char *format, *sort;
 	int last;
 };
+
+static const char *const sort_words[] = { "command",    "created", "id",     "image", "names",
+					  "runningfor", "size",    "status", NULL };
 
 static const struct opt opts[] = {
 	{ .name = "all",
@@ -53,11 +57,27 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct ps_options, noheading),
 	  .help = "leave the heading of the table out" },
+	{ .name = "size",
+	  .short_name = 's',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct ps_options, size),
+	  .help = "show how much they have written, and with their images' files" },
+	{ .name = "sort",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct ps_options, sort),
+	  .arg = "WORD",
+	  .help = "order of the list; by default the newest come first",
+	  .choices = sort_words },
+	{ .name = "external",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct ps_options, external),
+	  .help = "accepted for podman's users: there are no containers of other programs" },
 };
 
 struct row {
 	const struct record *record;
-	bool whole;
+	bool whole, sized;
+	uint64_t size, image_size; /* when sized */
 };
 #define ROW(r) ((const struct row *)(r))
 #define REC(r) (ROW(r)->record)
@@ -129,27 +149,147 @@ static char *row_label(const void *r)
 	return cli_labels_json(&REC(r)->labels);
 }
 
+static char *row_size(const void *r)
+{
+	cleanup_free char *own = cli_size(ROW(r)->size);
+	cleanup_free char *both = cli_size(ROW(r)->size + ROW(r)->image_size);
+
+	return ROW(r)->sized ? xasprintf("%s (virtual %s)", own, both) : xstrdup("0B");
+}
+static char *row_volumes(const void *r)
+{
+	return xstrdup("0");
+}
+static char *row_exited(const void *r)
+{
+	return xstrdup(REC(r)->running ? "false" : "true");
+}
+static char *row_exited_at(const void *r)
+{
+	return xasprintf("%lld", REC(r)->running ? -62135596800LL /* Go's zero time */
+						 : (long long)(REC(r)->finished_ns / 1000000000));
+}
+static char *row_started_at(const void *r)
+{
+	return xasprintf("%lld", (long long)(REC(r)->created_ns / 1000000000));
+}
+static char *row_auto_remove(const void *r)
+{
+	return xstrdup(REC(r)->auto_remove ? "true" : "false");
+}
+
 static const struct cli_field fields[] = {
 	{ "Command", "COMMAND", row_command, 0 },
 	{ "CreatedAt", "CREATED AT", row_created, 0 },
 	{ "ID", "CONTAINER ID", row_id, 0 },
 	{ "Image", "IMAGE", row_image, 0 },
 	{ "Labels", "LABELS", row_labels, 0 },
+	{ "LocalVolumes", "LOCAL VOLUMES", row_volumes, 0 },
 	{ "Mounts", "MOUNTS", row_nothing, 0 },
 	{ "Names", "NAMES", row_names, 0 },
 	{ "Networks", "NETWORKS", row_nothing, 0 },
 	{ "Ports", "PORTS", row_nothing, 0 },
 	{ "RunningFor", "CREATED", row_since, 0 },
+	{ "Size", "SIZE", row_size, 0 },
 	{ "State", "STATE", row_state, 0 },
 	{ "Status", "STATUS", row_status, 0 },
+	{ "AutoRemove", "AUTOREMOVE", row_auto_remove, CLI_ALIAS | CLI_VALUE },
+	{ "Created", "CREATED", row_since, CLI_ALIAS },
 	{ "CreatedHuman", "CREATED", row_since, CLI_ALIAS },
 	{ "ExitCode", "EXIT CODE", row_exit_code, CLI_ALIAS | CLI_VALUE },
+	{ "Exited", "EXITED", row_exited, CLI_ALIAS | CLI_VALUE },
+	{ "ExitedAt", "EXITED AT", row_exited_at, CLI_ALIAS | CLI_VALUE },
 	{ "Id", "CONTAINER ID", row_id, CLI_ALIAS },
 	{ "ImageID", "IMAGE ID", row_image_id, CLI_ALIAS },
 	{ "Label", NULL, row_label, CLI_ALIAS | CLI_VALUE },
+	{ "Pod", "POD ID", row_nothing, CLI_ALIAS },
+	{ "PodName", "PODNAME", row_nothing, CLI_ALIAS },
+	{ "StartedAt", "STARTED AT", row_started_at, CLI_ALIAS | CLI_VALUE },
 };
-static const struct cli_table table = { fields, ARRAY_SIZE(fields),
-					"ID Image Command RunningFor Status Ports Names" };
+#define COLUMNS "ID Image Command RunningFor Status Ports Names"
+static const struct cli_table table = { fields, ARRAY_SIZE(fields), COLUMNS };
+static const struct cli_table sized_table = { fields, ARRAY_SIZE(fields), COLUMNS " Size" };
+
+/* ---- the order ---- */
+
+typedef int (*compare_rows)(const void *a, const void *b);
+
+static int compare_created(const void *a, const void *b)
+{
+	return (REC(a)->created_ns < REC(b)->created_ns) -
+	       (REC(a)->created_ns > REC(b)->created_ns);
+}
+static int compare_command(const void *a, const void *b)
+{
+	return strcmp(REC(a)->command, REC(b)->command);
+}
+static int compare_id(const void *a, const void *b)
+{
+	return strcmp(REC(a)->id, REC(b)->id);
+}
+static int compare_image(const void *a, const void *b)
+{
+	return strcmp(REC(a)->image_name, REC(b)->image_name);
+}
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(REC(a)->name, REC(b)->name);
+}
+static int compare_size(const void *a, const void *b)
+{
+	return (ROW(a)->size > ROW(b)->size) - (ROW(a)->size < ROW(b)->size);
+}
+static int compare_status(const void *a, const void *b)
+{
+	return strcmp(record_state(REC(a)), record_state(REC(b)));
+}
+
+static void sort_rows(struct row *rows, size_t n, const char *word)
+{
+	static const struct {
+		const char *word;
+		compare_rows compare;
+	} orders[] = {
+		{ "command", compare_command }, { "created", compare_created },
+		{ "id", compare_id },           { "image", compare_image },
+		{ "names", compare_names },     { "runningfor", compare_created },
+		{ "size", compare_size },       { "status", compare_status },
+	};
+
+	for (size_t i = 0; word && i < ARRAY_SIZE(orders); i++)
+		if (str_eq(word, orders[i].word))
+			qsort(rows, n, sizeof(*rows), orders[i].compare);
+}
+
+/* ---- the command ---- */
+
+static void measure(struct engine *eng, struct row *row)
+{
+	cleanup_image_row struct image_row image = { 0 };
+	struct err none = ERR_INIT;
+
+	row->sized = true;
+	row->size = df_container_size(eng, row->record->id);
+	if (images_find(eng, row->record->image, &image, &none) == 0)
+		row->image_size = image.size;
+}
+
+static int print(const struct ps_options *o, const struct row *rows, size_t n,
+		 struct cli_list *list, struct err *err)
+{
+	cleanup_buf struct buf ids = BUF_INIT;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (o->quiet)
+			buf_addf(&ids, "%.*s\n", o->no_trunc ? 64 : 12, rows[i].record->id);
+		else
+			r = cli_list_row(list, &rows[i], err);
+	}
+	if (r < 0)
+		return r;
+	return o->quiet ? cli_print(&ids, err) : cli_list_print(list, err);
+}
 
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
@@ -157,29 +297,29 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	const struct containers_query query = { .filters = o->filters,
 						.all = o->all,
 						.last = o->latest ? 1 : o->last };
+	bool sized =
+	    o->size || str_eq(o->sort, "size") || (o->format && strstr(o->format, ".Size"));
 	cleanup_record_list struct record_list records = { 0 };
-	cleanup_buf struct buf ids = BUF_INIT;
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_cli_list struct cli_list *list = NULL;
-	size_t i;
+	cleanup_free struct row *rows = NULL;
 	int r;
 
-	r = cli_list_new(&table, o->format, !o->noheading, &list, err);
+	r = cli_list_new(o->size ? &sized_table : &table, o->format, !o->noheading, &list, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = containers_query(&eng, &query, &records, err);
-	for (i = 0; r == 0 && i < records.n; i++) {
-		const struct record *rec = &records.items[i];
-
-		if (o->quiet)
-			buf_addf(&ids, "%.*s\n", o->no_trunc ? 64 : 12, rec->id);
-		else
-			r = cli_list_row(list, &(const struct row){ rec, o->no_trunc }, err);
-	}
 	if (r < 0)
 		return r;
-	return o->quiet ? cli_print(&ids, err) : cli_list_print(list, err);
+	rows = xcalloc(records.n + 1, sizeof(*rows));
+	for (size_t i = 0; i < records.n; i++) {
+		rows[i] = (struct row){ .record = &records.items[i], .whole = o->no_trunc };
+		if (sized)
+			measure(&eng, &rows[i]);
+	}
+	sort_rows(rows, records.n, o->sort);
+	return print(o, rows, records.n, list, err);
 }
 
 const struct cmd cmd_ps = {

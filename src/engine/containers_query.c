@@ -10,16 +10,16 @@
 #include "engine/life.h"
 #include "engine/live.h"
 
-static const char *const keys[] = { "ancestor", "before", "exited", "id", "label",
-				    "name",     "since",  "status", NULL };
+static const char *const keys[] = { "ancestor", "before", "exited", "id",    "label",
+				    "name",     "since",  "status", "until", NULL };
 static const char *const states[] = { "created",  "dead",       "exited",  "paused",
 				      "removing", "restarting", "running", NULL };
 
 /* The values of the filters, checked and looked up. */
 struct conditions {
 	const struct filters *filters;
-	int64_t before_ns, since_ns; /* 0: none */
-	char **images;               /* ids that ancestor= means */
+	int64_t before_ns, since_ns, until_ns; /* 0: none */
+	char **images;                         /* ids that ancestor= means */
 };
 
 static int check_value(const struct filter *f, struct err *err)
@@ -56,6 +56,8 @@ static int look_up(struct engine *eng, const struct filter *f, struct conditions
 		strv_add(&c->images, r == 0 ? image.id : f->value);
 		return 0;
 	}
+	if (str_eq(f->key, "until"))
+		return filter_time(f->value, &c->until_ns, err);
 	if (!str_eq(f->key, "before") && !str_eq(f->key, "since"))
 		return 0;
 	r = record_find(eng, f->value, &rec, err);
@@ -108,6 +110,7 @@ static bool meets(const struct conditions *c, const struct record *rec)
 	       filters_any(c->filters, "exited", exit_matches, rec) &&
 	       filters_labels(c->filters, &rec->labels) &&
 	       (!c->before_ns || rec->created_ns < c->before_ns) &&
+	       (!c->until_ns || rec->created_ns < c->until_ns) &&
 	       (!c->since_ns || rec->created_ns > c->since_ns) &&
 	       (!c->images || strv_has(c->images, rec->image));
 }

@@ -7,6 +7,7 @@
  *                     here. Given, containers that do not run are listed, too
  *   exited=STATUS     ended with it
  *   ancestor=IMAGE    made of that image
+ *   until=TIME        made before it (filter_time())
  *   before=CONTAINER, since=CONTAINER   made before, after it
  */
 #pragma once
