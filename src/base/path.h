@@ -28,6 +28,11 @@ int path_parent_in(int rootfd, const char *path, bool make, char **ret_name, str
 /* Removes the tree name below dirfd without following links or crossing mounts. Missing is no
  * error. */
 int path_remove_tree(int dirfd, const char *name, struct err *err);
+/* The same as one of `parts` processes (numbered by part) that remove a tree together: removing
+ * files waits for the disk far more than it computes. One that gets in another's way may fail, so
+ * that path_remove_tree() has to follow when all have ended. */
+int path_remove_part(int dirfd, const char *name, unsigned int part, unsigned int parts,
+		     struct err *err);
 /* Trusted host path: mkdir -p, then an O_PATH | O_DIRECTORY fd. */
 int path_mkdirs(const char *path, mode_t mode, struct err *err);
 /* Lexical clean-up of an absolute or relative path ("//", ".", ".." removed; ".." never above "/").

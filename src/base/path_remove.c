@@ -19,6 +19,7 @@
 struct remover {
 	int top; /* the tree's top directory, borrowed */
 	unsigned int moved;
+	unsigned int part, parts; /* of the processes that share the work */
 	struct err *err;
 };
 
@@ -52,10 +53,34 @@ static int open_dir(int dirfd, const char *name)
 
 static int remove_entry(struct remover *rm, int dirfd, const char *name, int depth);
 
+/* Each process begins with other directories, and helps with what is left of the others' then. */
+static bool is_my_part(const struct remover *rm, const struct dirent *e)
+{
+	unsigned int sum = 0;
+
+	for (const char *c = e->d_name; *c; c++)
+		sum = sum * 31 + (unsigned char)*c;
+	return e->d_type == DT_DIR && sum % rm->parts == rm->part;
+}
+
+static int read_entries(struct remover *rm, DIR *d, int fd, int depth, bool mine)
+{
+	struct dirent *e;
+	int r = 0;
+
+	rewinddir(d);
+	while (r == 0 && (errno = 0, e = readdir(d)))
+		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") &&
+		    (!mine || is_my_part(rm, e)))
+			r = remove_entry(rm, fd, e->d_name, depth + 1);
+	if (r == 0 && errno)
+		r = err_errno(rm->err, errno, "reading a directory");
+	return r;
+}
+
 static int remove_entries(struct remover *rm, int fd, int depth)
 {
 	int dup = fd_dup(fd, 0), r = 0;
-	struct dirent *e;
 	DIR *d;
 
 	if (dup < 0)
@@ -66,13 +91,10 @@ static int remove_entries(struct remover *rm, int fd, int depth)
 		fd_close(dup);
 		return err_errno(rm->err, -r, "reading a directory");
 	}
-	rewinddir(d);
-	while (r == 0 && (errno = 0, e = readdir(d))) {
-		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
-			r = remove_entry(rm, fd, e->d_name, depth + 1);
-	}
-	if (r == 0 && errno)
-		r = err_errno(rm->err, errno, "reading a directory");
+	if (rm->parts > 1)
+		r = read_entries(rm, d, fd, depth, true);
+	if (r == 0)
+		r = read_entries(rm, d, fd, depth, false);
 	closedir(d);
 	return r;
 }
@@ -100,7 +122,7 @@ static int move_up(struct remover *rm, int dirfd, const char *name)
 static int remove_dir(struct remover *rm, int dirfd, const char *name, int depth)
 {
 	cleanup_fd int fd = open_dir(dirfd, name);
-	struct remover top = { .top = fd, .err = rm->err };
+	struct remover top = *rm;
 	int r, passes = 0;
 
 	if (fd == -ENOENT)
@@ -109,8 +131,10 @@ static int remove_dir(struct remover *rm, int dirfd, const char *name, int depth
 		return err_errno(rm->err, EBUSY, "removing %s: something is mounted there", name);
 	if (fd < 0)
 		return err_errno(rm->err, -fd, "opening %s to remove it", name);
-	if (rm->top < 0)
+	if (rm->top < 0) {
+		top.top = fd;
 		rm = &top;
+	}
 	while (passes < PASSES_MAX) {
 		unsigned int moved = rm->moved;
 
@@ -137,11 +161,17 @@ static int remove_entry(struct remover *rm, int dirfd, const char *name, int dep
 	return remove_dir(rm, dirfd, name, depth);
 }
 
-int path_remove_tree(int dirfd, const char *name, struct err *err)
+int path_remove_part(int dirfd, const char *name, unsigned int part, unsigned int parts,
+		     struct err *err)
 {
-	struct remover rm = { .top = -EBADF, .err = err };
+	struct remover rm = { .top = -EBADF, .part = part, .parts = parts, .err = err };
 
 	if (!*name || strchr(name, '/') || str_eq(name, ".") || str_eq(name, ".."))
 		return err_fail(err, ERR_INVALID, "removing \"%s\": not a plain name", name);
 	return remove_entry(&rm, dirfd, name, 0);
+}
+
+int path_remove_tree(int dirfd, const char *name, struct err *err)
+{
+	return path_remove_part(dirfd, name, 0, 1, err);
 }

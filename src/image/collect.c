@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -13,8 +15,15 @@
 #include "image/store.h"
 #include "image/sync.h"
 #include "oci/digest.h"
+#include "sys/clone.h"
+#include "sys/prctl.h"
 
 /* ---- removing trees ---- */
+
+/* Removing files is waiting for the file system's journal: eight take a fifth of the time of one.
+ * Below so many, making processes takes longer. */
+#define REMOVERS     8
+#define REMOVERS_MIN 500
 
 /* As root of the user namespace that the tree's files belong to. */
 static int remove_mapped(struct image_store *store, int dir, const char *name, struct err *err)
@@ -44,6 +53,30 @@ int image_remove_tree(struct image_store *store, const char *rel_path, struct er
 	if ((r == -EACCES || r == -EPERM) && store->rootless)
 		r = remove_mapped(store, dir, name, err);
 	return r;
+}
+
+/* Begins it with several processes. What they leave, for whatever reason, is staging_done()'s. */
+static void remove_together(struct image_store *store, const char *name)
+{
+	const struct clone_spec spec = { .cgroup_fd = -EBADF };
+	pid_t pids[REMOVERS], parent = getpid();
+	int pidfd = -EBADF;
+
+	for (unsigned int i = 0; i < REMOVERS; i++) {
+		pids[i] = clone_process(&spec, &pidfd);
+		if (pids[i] != 0) {
+			pidfd = fd_close(pidfd);
+			continue;
+		}
+		cleanup_fd int dir =
+		    openat(store->fd, "staging", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir >= 0 && prctl_parent_death_signal(SIGKILL, parent) == 0)
+			path_remove_part(dir, name, i, REMOVERS, NULL);
+		_exit(0);
+	}
+	for (unsigned int i = 0; i < REMOVERS; i++)
+		if (pids[i] > 0)
+			NO_EINTR(waitpid(pids[i], NULL, 0));
 }
 
 /* ---- when ---- */
@@ -104,7 +137,7 @@ struct collect {
 	char *const *blobs, *const *diff_ids; /* to keep, sorted */
 	size_t n_blobs, n_diff_ids;
 	struct staging trash;
-	uint64_t freed;
+	uint64_t freed, entries;
 };
 
 static int name_compare(const void *hex, const void *digest)
@@ -141,6 +174,7 @@ static int collect_layer(struct collect *co, int dir, const char *name, struct e
 		return 0;
 	if (layer_info(co->store, diff_id, &info, NULL) == 0)
 		co->freed += info.size;
+	co->entries += info.entries;
 	json_free(&apply_result_desc, &info);
 	if (renameat(dir, name, co->trash.fd, name) < 0 && errno != ENOENT)
 		return err_errno(err, errno, "removing layer %s", name);
@@ -195,6 +229,8 @@ int image_collect(struct image_store *store, char *const *blobs, char *const *di
 		marker_remove(store);
 	/* What lies in the trash is out of everybody's way. */
 	image_store_unlock(store);
+	if (co.entries >= REMOVERS_MIN)
+		remove_together(store, co.trash.name);
 	staging_done(store, &co.trash);
 	*ret_freed = co.freed;
 	return r < 0 ? err_wrap(err, r, "collecting garbage in %s", store->root) : 0;

@@ -232,6 +232,45 @@ static void test_remove_tree(void **state)
 	assert_int_equal(path_remove_tree(f->dirfd, "a/b", NULL), -EINVAL);
 }
 
+/* Whatever part a process has, it does the rest too when nobody else does; beside others it fails
+ * at most, and leaves nothing that the last one can't remove. */
+static void test_remove_part(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = ERR_INIT;
+	pid_t pids[4];
+	char name[32];
+
+	for (unsigned int round = 0; round < 2; round++) {
+		mkdirat(f->dirfd, "wide", 0700);
+		for (int i = 0; i < 40; i++) {
+			snprintf(name, sizeof(name), "wide/d%d", i);
+			assert_int_equal(mkdirat(f->dirfd, name, 0700), 0);
+			for (int k = 0; k < 20; k++) {
+				snprintf(name, sizeof(name), "wide/d%d/f%d", i, k);
+				assert_int_equal(symlinkat("../../root", f->dirfd, name), 0);
+			}
+		}
+		if (round == 0) {
+			assert_ok(path_remove_part(f->dirfd, "wide", 2, 5, &err));
+			assert_int_not_equal(faccessat(f->dirfd, "wide", F_OK, 0), 0);
+			continue;
+		}
+		for (unsigned int i = 0; i < ARRAY_SIZE(pids); i++) {
+			pids[i] = fork();
+			if (pids[i] == 0) {
+				path_remove_part(f->dirfd, "wide", i, ARRAY_SIZE(pids), NULL);
+				_exit(0);
+			}
+		}
+		for (unsigned int i = 0; i < ARRAY_SIZE(pids); i++)
+			waitpid(pids[i], NULL, 0);
+		assert_ok(path_remove_tree(f->dirfd, "wide", &err));
+		assert_int_not_equal(faccessat(f->dirfd, "wide", F_OK, 0), 0);
+	}
+	assert_int_equal(faccessat(f->dirfd, "root", F_OK, 0), 0);
+}
+
 /* Exchanges root/t for a link out of the root and back, as fast as it can, until killed. */
 static pid_t start_swapper(const struct fixture *f)
 {
@@ -333,6 +372,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mkfile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_tree, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remove_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swapper, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mkdirs_host, setup, teardown),
 		cmocka_unit_test(test_text),
