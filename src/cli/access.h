@@ -7,6 +7,7 @@
 
 struct cli_access {
 	char *authfile, *creds, *cert_dir;
+	bool no_creds;
 	struct opt_bool tls_verify;
 };
 
@@ -45,6 +46,7 @@ static inline struct registry_access cli_access(const struct cli_access *o)
 {
 	return (struct registry_access){ .authfile = o->authfile,
 					 .creds = o->creds,
+					 .anonymous = o->no_creds,
 					 .cert_dir = o->cert_dir,
 					 .tls_verify = o->tls_verify };
 }

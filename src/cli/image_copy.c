@@ -3,11 +3,13 @@
 #include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/transport.h"
+#include "engine/config.h"
 
 static const char *const multi_arch_words[] = { "system", "all", "index-only", NULL };
 
 struct copy_cmd {
-	bool all, quiet, preserve;
+	bool all, quiet, preserve, remove_signatures;
+	struct opt_i64 retries;
 	char *multi_arch, *format, *platform, *digestfile, *progress, *authfile;
 	struct cli_access from, to;
 };
@@ -31,6 +33,10 @@ struct copy_cmd {
 	      COPY_OPT(member.creds),                                                              \
 	      .arg = "USER:PASSWORD",                                                              \
 	      .help = "credentials for the " which },                                              \
+	    { .name = prefix "-no-creds",                                                          \
+	      .kind = OPT_FLAG,                                                                    \
+	      COPY_OPT(member.no_creds),                                                           \
+	      .help = "speak to the " which " without credentials" },                              \
 	{                                                                                          \
 		.name = prefix "-tls-verify", .kind = OPT_FN, COPY_OPT(member.tls_verify),         \
 		.arg = "true|false", .parse = cli_parse_opt_bool, .flags = OPT_OPTIONAL_ARG,       \
@@ -86,6 +92,15 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  COPY_OPT(quiet),
 	  .help = "show nothing" },
+	{ .name = "remove-signatures",
+	  .kind = OPT_FLAG,
+	  COPY_OPT(remove_signatures),
+	  .help = "has no effect, as signatures are not copied; for the sake of scripts" },
+	{ .name = "retry-times",
+	  .kind = OPT_I64,
+	  COPY_OPT(retries),
+	  .arg = "N",
+	  .help = "tries after the first one that fails (default: the setting transfer.retries)" },
 	SIDE_OPTS("src", from, "source"),
 };
 
@@ -106,6 +121,8 @@ static int options_read(const struct copy_cmd *o, struct copy_options *ret, stru
 	ret->keep = o->preserve;
 	ret->all = o->all || str_eq(o->multi_arch, "all");
 	ret->index_only = str_eq(o->multi_arch, "index-only");
+	if ((o->from.creds && o->from.no_creds) || (o->to.creds && o->to.no_creds))
+		return err_fail(err, ERR_USAGE, "credentials and none of them: give one");
 	if (o->all && o->multi_arch)
 		return err_fail(err, ERR_USAGE, "--all and --multi-arch say the same: give one");
 	if ((ret->all || ret->index_only) && o->platform)
@@ -129,6 +146,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		r = transport_parse(args[1], &to, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
+	if (r == 0 && o->retries.set)
+		r = config_set_retries(&eng, o->retries.value, err);
 	if (r == 0)
 		r = cli_copy(&eng, &from, &to, &copy, progress_mode_of(o->progress, o->quiet),
 			     &result, err);

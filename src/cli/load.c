@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/strv.h"
 #include "cli/cli.h"
+#include "engine/copy.h"
 #include "engine/images.h"
 #include "oci/reference.h"
 
@@ -19,7 +21,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct load_options, input),
 	  .arg = "FILE",
-	  .help = "read the archive from this file instead of standard input" },
+	  .help = "read this archive, or directory, instead of standard input" },
 	{ .name = "quiet",
 	  .short_name = 'q',
 	  .kind = OPT_FLAG,
@@ -51,11 +53,12 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	cleanup_buf struct buf out = BUF_INIT;
 	cleanup_fd int fd = -EBADF;
 	struct image_list list = { 0 };
+	struct stat st;
 	size_t i;
 	int r;
 
 	if (o->input)
-		fd = open(o->input, O_RDONLY | O_CLOEXEC);
+		fd = open(o->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	else if (isatty(STDIN_FILENO))
 		return err_hint(
 		    err, err_fail(err, ERR_USAGE, "requested load from stdin, but stdin is empty"),
@@ -66,7 +69,9 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		return err_errno(err, errno, "opening %s", o->input ? o->input : "standard input");
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
-		r = images_load(&eng, fd, &list, err);
+		r = o->input && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)
+			? engine_load_dir(&eng, o->input, &list, err)
+			: images_load(&eng, fd, &list, err);
 	if (r < 0)
 		return r;
 	for (i = 0; i < list.n; i++)
@@ -81,7 +86,8 @@ const struct cmd cmd_load = {
 	.summary = "Load images from an archive",
 	.details =
 	    "Reads what `docker save`, `skopeo copy ... docker-archive:` or `oci-archive:` and "
-	    "`buildah push` write: plain, or compressed with gzip, zstd or xz.",
+	    "`buildah push` write: plain, or compressed with gzip, zstd or xz. With -i also a "
+	    "directory that is an OCI image layout, or what skopeo's `dir:` is.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct load_options),

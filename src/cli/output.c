@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -79,12 +80,19 @@ static int open_temp(struct output *out, const char *path, struct err *err)
 	return out->fd < 0 ? err_errno(err, errno, "creating %s", path) : 0;
 }
 
+/* Behind these names may be a file, which must not be replaced while standard output goes there. */
+static bool is_stdout(const char *path)
+{
+	return str_eq(path, "/dev/stdout") || str_eq(path, "/dev/fd/1") ||
+	       str_eq(path, "/proc/self/fd/1");
+}
+
 int output_open(const char *path, const char *what, struct output *ret, struct err *err)
 {
 	struct stat st;
 	int r;
 
-	if (!path || str_eq(path, "-")) {
+	if (!path || str_eq(path, "-") || is_stdout(path)) {
 		if (isatty(STDOUT_FILENO))
 			return err_hint(
 			    err,
@@ -118,23 +126,61 @@ static bool is_empty(int parent, const char *name)
 	return empty;
 }
 
-int output_open_dir(const char *path, struct output *ret, struct err *err)
+static bool may_replace(const struct output *out, const char *name)
+{
+	cleanup_fd int fd =
+	    openat(out->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && out->replace && out->replace(fd);
+}
+
+/* An empty directory is replaced by the rename at the end, others are exchanged. */
+static int check_target(struct output *out, bool (*replace)(int dir_fd), const char *path,
+			struct err *err)
 {
 	struct stat st;
 
+	if (fstatat(out->parent, out->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    is_empty(out->parent, out->name))
+		return 0;
+	out->replace = replace;
+	return may_replace(out, out->name)
+		   ? 0
+		   : err_fail(err, ERR_EXISTS, "%s exists and is no empty directory", path);
+}
+
+int output_open_dir(const char *path, bool (*replace)(int dir_fd), struct output *ret,
+		    struct err *err)
+{
 	int r = open_parent(path, ret, err);
+	if (r == 0)
+		r = check_target(ret, replace, path, err);
 	if (r < 0)
 		return r;
-	/* An empty directory is replaced at the end, by the rename. */
-	if (fstatat(ret->parent, ret->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !(S_ISDIR(st.st_mode) && is_empty(ret->parent, ret->name)))
-		return err_fail(err, ERR_EXISTS, "%s exists and is no empty directory", path);
 	ret->tmp = temp_name(ret->name);
 	if (!ret->tmp || mkdirat(ret->parent, ret->tmp, 0755) < 0)
 		return err_errno(err, errno, "creating %s", path);
 	ret->dir = true;
 	ret->fd = openat(ret->parent, ret->tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return ret->fd < 0 ? err_errno(err, errno, "opening %s", path) : 0;
+}
+
+/* Somebody may have put something else there: what is to go is looked at where nobody else has it.
+ */
+static int exchange(struct output *out)
+{
+	struct err err = ERR_INIT;
+
+	if (renameat2(out->parent, out->tmp, out->parent, out->name, RENAME_EXCHANGE) < 0)
+		return -errno;
+	if (!may_replace(out, out->tmp)) {
+		renameat2(out->parent, out->tmp, out->parent, out->name, RENAME_EXCHANGE);
+		return -ENOTEMPTY;
+	}
+	if (path_remove_tree(out->parent, out->tmp, &err) < 0)
+		log_warn("%s stays behind: %s", out->tmp, err.msg);
+	out->done = true;
+	return 0;
 }
 
 /* Names the file that has no name; a second name, then a rename, where there is a file already. */
@@ -165,6 +211,10 @@ int output_finish(struct output *out, struct err *err)
 	}
 	if (!out->tmp)
 		r = link_temp(out);
+	else if (out->replace)
+		r = exchange(out);
+	if (r == -ENOENT && out->replace) /* it went meanwhile */
+		r = 0;
 	if (r == 0 && !out->done && renameat(out->parent, out->tmp, out->parent, out->name) < 0)
 		r = -errno;
 	if (r < 0)
@@ -185,6 +235,41 @@ void output_done(struct output *out)
 	out->parent = fd_close(out->parent);
 	free(take_ptr(out->name));
 	free(take_ptr(out->tmp));
+}
+
+bool output_is_stdout(const struct output *out)
+{
+	struct stat a, b;
+
+	return out->fd >= 0 && !out->name && fstat(out->fd, &a) == 0 &&
+	       fstat(STDOUT_FILENO, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* As it is: a device, a pipe. */
+static int text_write(int fd, const char *path, const char *text, struct err *err)
+{
+	int r = fd < 0 ? fd : io_write(fd, text, strlen(text));
+
+	fd_close(fd);
+	return r < 0 ? err_errno(err, -r, "writing %s", path) : 0;
+}
+
+int output_text(const char *path, const char *text, struct err *err)
+{
+	cleanup_output struct output out = OUTPUT_INIT;
+	struct stat st;
+
+	if (is_stdout(path))
+		return text_write(fd_dup(STDOUT_FILENO, 3), path, text, err);
+	/* Also what a link leads to that is not there yet. */
+	if (stat(path, &st) < 0 ? lstat(path, &st) == 0 : !S_ISREG(st.st_mode)) {
+		int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+		return text_write(fd < 0 ? -errno : fd, path, text, err);
+	}
+	int r = open_parent(path, &out, err);
+	if (r < 0)
+		return r;
+	return io_replace_file(out.parent, out.name, text, strlen(text), 0644, false, err);
 }
 
 int output_epoch(int64_t *ret, struct err *err)

@@ -17,6 +17,8 @@ struct output {
 	char *tmp;  /* in parent, or NULL: a file without a name */
 	bool dir, done;
 	mode_t mode; /* of a new file, less the umask: images may hold secrets, so as docker */
+	/* Of a directory that is to be replaced: may it be? NULL: none is. */
+	bool (*replace)(int dir_fd);
 };
 #define OUTPUT_INIT                                                                                \
 	{                                                                                          \
@@ -26,13 +28,22 @@ struct output {
 /* path NULL: standard output, unless that is a terminal: the error says that what ("save") goes
  * there not. What is no regular file, as /dev/null or a pipe, is written as it is. */
 int output_open(const char *path, const char *what, struct output *ret, struct err *err);
-/* A directory, which is not there yet, or empty. */
-int output_open_dir(const char *path, struct output *ret, struct err *err);
+/* A directory, which is not there yet, or empty, or one that replace (or NULL) says may go when the
+ * new one is whole. */
+int output_open_dir(const char *path, bool (*replace)(int dir_fd), struct output *ret,
+		    struct err *err);
 /* Gives it its name. */
 int output_finish(struct output *out, struct err *err);
 /* Removes it unless it is finished. */
 void output_done(struct output *out);
 #define cleanup_output CLEANUP(output_done)
+
+/* Is it where standard output goes? Then nothing else may be written there. */
+bool output_is_stdout(const struct output *out);
+/* A short text, as a digest, to a file that the user names: it takes the place of the one that is
+ * there, or of that which a link leads to; what is no regular file, as /dev/stdout, is written to.
+ */
+int output_text(const char *path, const char *text, struct err *err);
 
 #define OUTPUT_EPOCH_MAX 253402300799 /* the year 9999 */
 /* SOURCE_DATE_EPOCH (reproducible-builds.org): 1 and seconds since 1970, 0: not set. */

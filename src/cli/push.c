@@ -83,9 +83,16 @@ static int push_file(struct engine *eng, const struct push_cli_options *o, const
 		     const struct transport_name *to, struct err *err)
 {
 	struct transport_name from = { .kind = TRANSPORT_STORE, .name = (char *)(uintptr_t)word };
-	struct copy_options copy = { .out_fd = -EBADF, .all = true };
+	struct copy_options copy = { .out_fd = -EBADF, .all = true, .foreign = o->foreign };
 	cleanup_copy_result struct copy_result result = { 0 };
 
+	if (o->compression.format || o->compression.level.set || o->compression.force.set)
+		return err_hint(err,
+				err_fail(err, ERR_UNSUPPORTED,
+					 "layers are compressed anew for registries, not for "
+					 "files"),
+				"leave out --compression-format, --compression-level and "
+				"--force-compression");
 	int r = o->format ? push_format_parse(o->format, &copy.format, err) : 0;
 	if (r == 0)
 		r = cli_copy(eng, &from, to, &copy, progress_mode_of(o->progress, o->quiet),

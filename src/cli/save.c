@@ -56,7 +56,8 @@ static int open_output(const struct save_cli_options *o, struct save_options *op
 				o->format);
 	/* A file vanishes with a process that is killed; a directory has to be removed. */
 	opts_ret->cancel_fd = cancel_begin(err);
-	return opts_ret->cancel_fd < 0 ? opts_ret->cancel_fd : output_open_dir(o->output, out, err);
+	return opts_ret->cancel_fd < 0 ? opts_ret->cancel_fd
+				       : output_open_dir(o->output, NULL, out, err);
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)

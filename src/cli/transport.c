@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/transport.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include "base/fd.h"
-#include "base/io.h"
 #include "cli/output.h"
+#include "image/layout.h"
 #include "runtime/cancel.h"
 
 static int open_output(const struct transport_name *to, struct copy_options *options,
@@ -22,7 +18,9 @@ static int open_output(const struct transport_name *to, struct copy_options *opt
 		return 0;
 	/* A file vanishes with a process that is killed; a directory has to be removed. */
 	options->cancel_fd = cancel_begin(err);
-	return options->cancel_fd < 0 ? options->cancel_fd : output_open_dir(to->path, out, err);
+	if (options->cancel_fd < 0)
+		return options->cancel_fd;
+	return output_open_dir(to->path, layout_is_dir, out, err);
 }
 
 int cli_copy(struct engine *eng, const struct transport_name *from, const struct transport_name *to,
@@ -38,11 +36,12 @@ int cli_copy(struct engine *eng, const struct transport_name *from, const struct
 	if (r < 0)
 		return r;
 	options->out_fd = out.fd;
+	int shown = output_is_stdout(&out) ? STDERR_FILENO : STDOUT_FILENO;
 	if (pulls) {
-		pulling = progress_new(mode, STDOUT_FILENO);
+		pulling = progress_new(mode, shown);
 		options->pull = progress_events(pulling);
 	} else {
-		copying = progress_new_copy(mode, STDOUT_FILENO, from, to);
+		copying = progress_new_copy(mode, shown, from, to);
 		options->event = progress_push_event;
 		options->ctx = copying;
 	}
@@ -58,14 +57,5 @@ int cli_copy(struct engine *eng, const struct transport_name *from, const struct
 
 int cli_write_digest(const char *file, const char *digest, struct err *err)
 {
-	struct stat st;
-
-	if (!file)
-		return 0;
-	/* A link or a device, as /dev/stdout is one, must not be replaced. */
-	if (lstat(file, &st) < 0 || S_ISREG(st.st_mode))
-		return io_replace_file(AT_FDCWD, file, digest, strlen(digest), 0644, false, err);
-	cleanup_fd int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0644);
-	int r = fd < 0 ? -errno : io_write(fd, digest, strlen(digest));
-	return r < 0 ? err_errno(err, -r, "writing %s", file) : 0;
+	return file ? output_text(file, digest, err) : 0;
 }

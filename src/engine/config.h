@@ -62,6 +62,8 @@ struct config_value {
 	size_t file_no;
 };
 
+#define CONFIG_RETRIES_MAX 100
+
 struct config {
 	struct {
 		char **short_names;
@@ -100,6 +102,8 @@ int config_check_name(const char *name, struct err *err);
 
 /* The settings of this machine and user, read once; they belong to the engine. */
 int config_get(struct engine *eng, const struct config **ret, struct err *err);
+/* What the command line says, instead of the setting. */
+int config_set_retries(struct engine *eng, int64_t retries, struct err *err);
 /* For engine_done(). */
 void config_free(struct config *config);
 

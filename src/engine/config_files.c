@@ -138,3 +138,16 @@ int config_get(struct engine *eng, const struct config **ret, struct err *err)
 	*ret = eng->config;
 	return 0;
 }
+
+int config_set_retries(struct engine *eng, int64_t retries, struct err *err)
+{
+	const struct config *config;
+
+	if (retries < 0 || retries > CONFIG_RETRIES_MAX)
+		return err_fail(err, ERR_USAGE, "expected 0 to %d tries, got %lld",
+				CONFIG_RETRIES_MAX, (long long)retries);
+	int r = config_get(eng, &config, err);
+	if (r == 0)
+		eng->config->transfer.retries = retries;
+	return r;
+}

@@ -127,7 +127,7 @@ const struct config_setting config_settings[] = {
 	  .offset = GLOBAL(transfer.retries),
 	  .initial = "5",
 	  .arg = "NUMBER",
-	  .max = 100,
+	  .max = CONFIG_RETRIES_MAX,
 	  .help =
 	      "How often a request to a registry is tried again when it fails for a reason that "
 	      "may pass, such as a broken connection." },

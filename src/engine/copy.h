@@ -16,6 +16,7 @@ struct copy_options {
 	bool index_only; /* an index without its members */
 	bool artifact;   /* into the store as an artifact: nothing is unpacked */
 	bool keep;       /* fail rather than change a digest */
+	bool foreign;    /* layers, too, that their owner wants nobody to hand on */
 	char *platform;  /* as --platform has it, or NULL */
 	enum push_format format;
 	/* To archives and "dir:": the file, or the new, empty directory. */
@@ -41,3 +42,7 @@ void copy_result_done(struct copy_result *result);
 int engine_copy(struct engine *eng, const struct transport_name *from,
 		const struct transport_name *to, const struct copy_options *options,
 		struct copy_result *ret, struct err *err);
+
+/* All images of a directory into the store, under the names that they have in it: of an OCI image
+ * layout, or the one of "dir:". Those that came before one that fails stay. */
+int engine_load_dir(struct engine *eng, const char *path, struct image_list *ret, struct err *err);

@@ -40,9 +40,9 @@ static void blob_end(struct copy *c, struct copy_blob *b, enum push_event_kind k
 
 static int blob_upload(struct copy *c, struct copy_blob *b, int fd, struct err *err)
 {
-	struct registry_request req = { .op = REGISTRY_UPLOAD,
-					.digest = b->digest,
-					.size = b->size };
+	struct registry_request req = {
+		.op = REGISTRY_UPLOAD, .digest = b->digest, .size = b->size, .absent = true
+	};
 
 	req.endpoints.items = c->sink.endpoints.items;
 	req.endpoints.n = c->sink.endpoints.n;
@@ -68,7 +68,9 @@ static int blob_take(struct copy *c, struct copy_blob *b, int fd, struct err *er
 {
 	if (copy_to_registry(c))
 		return blob_upload(c, b, fd, err);
-	int r = layout_create(c->sink.blobs_fd, &b->file, err);
+	int r = sink_check_room(c, b, err);
+	if (r == 0)
+		r = layout_create(c->sink.blobs_fd, &b->file, err);
 	if (r < 0)
 		return r;
 	int64_t n = io_copy(fd, b->file.fd);
@@ -79,28 +81,9 @@ static int blob_take(struct copy *c, struct copy_blob *b, int fd, struct err *er
 
 /* ---- from the source ---- */
 
-/* In our store, or on the way through it, blobs leave to others what layers do. How large they are
- * to become is what the source says, and no more is taken of it. */
-static int room_check(struct copy *c, const struct copy_blob *b, struct err *err)
-{
-	uint64_t bytes = b->size;
-	struct stat st;
-
-	if (!c->sink.staging.name)
-		return 0;
-	for (size_t i = 0; i < c->n_blobs; i++) {
-		const struct copy_blob *other = &c->blobs[i];
-
-		if (other->running && fstat(other->file.fd, &st) == 0 &&
-		    other->size > (uint64_t)st.st_size)
-			bytes += other->size - (uint64_t)st.st_size;
-	}
-	return layer_room_check(&c->eng->store, bytes, err);
-}
-
 static int job_start(struct copy *c, struct copy_blob *b, int in_fd, struct err *err)
 {
-	int r = room_check(c, b, err);
+	int r = sink_check_room(c, b, err);
 
 	if (r == 0)
 		r = layout_create(c->sink.blobs_fd, &b->file, err);
@@ -123,8 +106,9 @@ static int fetch_from_registry(struct copy *c, struct copy_blob *b, struct err *
 	cleanup_fd int in = pair[0];
 	cleanup_fd int out = pair[1];
 	(void)fcntl(out, F_SETPIPE_SZ, 1 << 20); /* refused to a user with many pipes */
-	req.endpoints.items = c->source.endpoints.items;
-	req.endpoints.n = c->source.endpoints.n;
+	req.endpoints.items = c->source.endpoints.items + b->skip;
+	req.endpoints.n = c->source.endpoints.n - b->skip;
+	req.urls = b->urls;
 	int r = job_start(c, b, in, err);
 	if (r == 0)
 		r = registry_send(&c->source.conn, &req, out, err);
@@ -157,27 +141,50 @@ static int blob_fetch(struct copy *c, struct copy_blob *b, struct err *err)
 	return r < 0 ? err_wrap(err, r, "blob %s", b->digest) : 0;
 }
 
+static int content_check(const struct copy_blob *b, struct err *err)
+{
+	if (b->found_size != b->size)
+		return err_fail(err, ERR_CORRUPT, "it has %" PRIu64 " bytes instead of %" PRIu64,
+				b->found_size, b->size);
+	if (!str_eq(b->found, b->digest))
+		return err_fail(err, ERR_CORRUPT, "it has other content (%s)", b->found);
+	return 0;
+}
+
+/* Of what was fetched nothing is used. */
+static int fetch_again(struct copy *c, struct copy_blob *b, struct err *err)
+{
+	layout_drop(c->sink.blobs_fd, &b->file);
+	free(take_ptr(b->found));
+	b->found_size = 0;
+	return blob_fetch(c, b, err);
+}
+
 /* Both who sends and who hashes have said their last word. */
 static int blob_fetched(struct copy *c, struct copy_blob *b, struct err *err)
 {
-	int r = 0;
+	struct err own = ERR_INIT;
+	int r;
 
 	/* When the reader gave up, the writer only saw that. */
 	if (b->from_failed && (b->from_failed != -EPIPE || !b->job_failed)) {
 		r = b->from_failed;
-		*err = b->from_err;
+		own = b->from_err;
 	} else if (b->job_failed) {
 		r = b->job_failed;
-		*err = b->job_err;
-	} else if (b->found_size != b->size) {
-		r = err_fail(err, ERR_CORRUPT, "it has %" PRIu64 " bytes instead of %" PRIu64,
-			     b->found_size, b->size);
-	} else if (!str_eq(b->found, b->digest)) {
-		r = err_fail(err, ERR_CORRUPT, "it has other content (%s)", b->found);
+		own = b->job_err;
 	} else {
-		r = blob_hand_on(c, b, err);
+		r = content_check(b, &own);
+		if (r == 0)
+			return blob_hand_on(c, b, err);
+		if (copy_from_registry(c) && copy_try_next(c, b->skip, &own)) {
+			b->skip++;
+			return fetch_again(c, b, err);
+		}
 	}
-	return r < 0 ? err_wrap(err, r, "blob %s", b->digest) : 0;
+	if (err)
+		*err = own;
+	return err_wrap(err, r, "blob %s", b->digest);
 }
 
 static int fetch_check(struct copy *c, struct copy_blob *b, struct err *err)
@@ -185,11 +192,37 @@ static int fetch_check(struct copy *c, struct copy_blob *b, struct err *err)
 	return b->running || b->from_id ? 0 : blob_fetched(c, b, err);
 }
 
+/* ---- what is there already ---- */
+
+/* Somebody else's directory may hold anything under the name: it counts when it has the digest. */
+static int check_start(struct copy *c, struct copy_blob *b, int fd, struct err *err)
+{
+	cleanup_fd int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null < 0)
+		return err_errno(err, errno, "opening /dev/null");
+	int r = layer_digest_start(&c->eng->store, fd, null, b->size, &b->job, err);
+	b->running = r == 0;
+	b->step = BLOB_CHECKING;
+	return r;
+}
+
+/* What is not the blob is replaced. */
+static int check_end(struct copy *c, struct copy_blob *b, struct err *err)
+{
+	if (b->job_failed || content_check(b, NULL) < 0) {
+		b->job_failed = 0;
+		return fetch_again(c, b, err);
+	}
+	blob_end(c, b, PUSH_EXISTS);
+	return 0;
+}
+
 static int job_end(struct copy *c, struct copy_blob *b, struct err *err)
 {
 	b->running = false;
 	b->job_failed = layer_digest_finish(&b->job, &b->found, &b->found_size, &b->job_err);
-	return fetch_check(c, b, err);
+	return b->step == BLOB_CHECKING ? check_end(c, b, err) : fetch_check(c, b, err);
 }
 
 /* ---- one blob's beginning ---- */
@@ -217,10 +250,12 @@ static int blob_begin(struct copy *c, struct copy_blob *b, struct err *err)
 					.from = (char *)(uintptr_t)from };
 
 	if (!copy_to_registry(c)) {
-		if (!sink_has(c, b))
-			return blob_fetch(c, b, err);
-		blob_end(c, b, PUSH_EXISTS);
-		return 0;
+		if (sink_has(c, b)) {
+			blob_end(c, b, PUSH_EXISTS);
+			return 0;
+		}
+		cleanup_fd int there = sink_open_there(c, b);
+		return there >= 0 ? check_start(c, b, there, err) : blob_fetch(c, b, err);
 	}
 	req.endpoints.items = c->sink.endpoints.items;
 	req.endpoints.n = c->sink.endpoints.n;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of engine_copy(): copy_source.c reads, copy_sink.c writes, copy_blobs.c is in between. */
+/* Inside of engine_copy(): copy_source.c reads, copy_collect.c looks at what it names, copy_sink.c
+ * writes, copy_blobs.c is in between. */
 #pragma once
 
 #include "engine/copy.h"
@@ -48,6 +49,7 @@ struct copy_doc {
 enum blob_step {
 	BLOB_WAITING,
 	BLOB_ASKED,    /* does the destination have it? */
+	BLOB_CHECKING, /* is what it has that? */
 	BLOB_FETCHING, /* into a file, while it is hashed */
 	BLOB_SENDING,  /* to a registry */
 	BLOB_DONE
@@ -55,6 +57,8 @@ enum blob_step {
 struct copy_blob {
 	char *digest;
 	uint64_t size;
+	char **urls; /* where else it is: of a foreign layer */
+	size_t skip; /* endpoints that gave something else */
 	enum blob_step step;
 	uint64_t from_id, to_id; /* requests under way */
 	bool running;            /* job */
@@ -88,6 +92,12 @@ static inline bool copy_to_registry(const struct copy *c)
 	return c->sink.conn.fd >= 0;
 }
 void copy_tell(const struct copy *c, const struct push_event *event);
+/* The n-th endpoint gave something else than it should: is there another one to ask? That is told.
+ */
+bool copy_try_next(const struct copy *c, size_t n, const struct err *why);
+
+/* The full form of a name in our store. Heap. */
+int copy_store_name(const char *name, char **ret, struct err *err);
 
 int source_open(struct copy *c, struct err *err);
 /* Does the policy let in what manifest is, of what the name means? Only a registry is asked: others
@@ -98,9 +108,20 @@ int source_document(struct copy *c, int op, const struct oci_descriptor *desc, s
 		    struct err *err);
 void source_done(struct copy_source *source);
 
+/* All documents of what the source has opened, and what blobs they want. */
+int copy_collect(struct copy *c, struct err *err);
+
+/* What the destination's name says: checked before anything is fetched. */
+int sink_init(struct copy *c, struct err *err);
 int sink_open(struct copy *c, struct err *err);
-/* Does it have the blob already? Not of a registry. */
+/* Must it have layers that only their owner hands out? */
+bool sink_wants_foreign(const struct copy *c);
+/* Does our own store have the blob that is to be there? */
 bool sink_has(const struct copy *c, const struct copy_blob *b);
+/* A file of that name and size in a directory of somebody else's: an fd, or negative. */
+int sink_open_there(const struct copy *c, const struct copy_blob *b);
+/* Is there room for the blob where it lies until it is sent or whole? */
+int sink_check_room(struct copy *c, const struct copy_blob *b, struct err *err);
 /* Writes the documents; then it is there. */
 int sink_finish(struct copy *c, struct copy_result *ret, struct err *err);
 void sink_done(struct copy *c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -32,6 +33,54 @@ void sink_done(struct copy *c)
 }
 
 /* ---- opening ---- */
+
+static int image_name_check(const char *ref, struct err *err)
+{
+	char *full = NULL;
+	int r = ref ? copy_store_name(ref, &full, err) : 0;
+
+	free(full);
+	return r;
+}
+
+static int layout_name_check(const char *ref, struct err *err)
+{
+	if (!ref || layout_ref_valid(ref))
+		return 0;
+	cleanup_free char *shown = str_escape(ref);
+	return err_hint(err,
+			err_fail(err, ERR_USAGE, "an image layout has no name like \"%s\"", shown),
+			"names are made of letters and digits, with one of - . _ : @ + / between "
+			"them");
+}
+
+int sink_init(struct copy *c, struct err *err)
+{
+	struct copy_sink *sink = &c->sink;
+	const struct transport_name *to = sink->name;
+
+	switch (to->kind) {
+	case TRANSPORT_DOCKER:
+		return reference_parse(to->name, &sink->ref, err);
+	case TRANSPORT_STORE:
+		return c->options->artifact ? 0 : image_name_check(to->name, err);
+	case TRANSPORT_DOCKER_ARCHIVE:
+		return image_name_check(to->ref, err);
+	case TRANSPORT_OCI:
+	case TRANSPORT_OCI_ARCHIVE:
+		return layout_name_check(to->ref, err);
+	case TRANSPORT_DIR:
+	case TRANSPORTS:
+		break;
+	}
+	return 0;
+}
+
+bool sink_wants_foreign(const struct copy *c)
+{
+	return c->options->foreign || c->sink.name->kind == TRANSPORT_STORE ||
+	       c->sink.name->kind == TRANSPORT_DOCKER_ARCHIVE;
+}
 
 /* Into the store: what waits there is nobody's until it is whole. */
 static int staging_open(struct copy *c, struct err *err)
@@ -77,6 +126,8 @@ static int layout_open(struct copy *c, struct err *err)
 	if (blobs >= 0)
 		sink->blobs_fd = layout_open_dir(blobs, "sha256", true, err);
 	int r = blobs < 0 ? blobs : sink->blobs_fd < 0 ? sink->blobs_fd : 0;
+	if (r == 0)
+		r = layout_check(sink->top_fd, err);
 	return r < 0 ? err_wrap(err, r, "%s", path) : 0;
 }
 
@@ -91,12 +142,11 @@ static int registry_sink_open(struct copy *c, struct err *err)
 {
 	struct copy_sink *sink = &c->sink;
 
-	int r = reference_parse(sink->name->name, &sink->ref, err);
-	if (r == 0)
-		r = registries_resolve(c->eng, &sink->ref, true, &c->options->to, &sink->endpoints,
-				       err);
+	int r =
+	    registries_resolve(c->eng, &sink->ref, true, &c->options->to, &sink->endpoints, err);
 	if (r == 0)
 		r = registries_start(c->eng, &sink->conn, err);
+	sink->conn.cancel_fd = c->options->cancel_fd;
 	return r < 0 ? r : staging_open(c, err);
 }
 
@@ -116,15 +166,37 @@ int sink_open(struct copy *c, struct err *err)
 
 bool sink_has(const struct copy *c, const struct copy_blob *b)
 {
+	return c->options->artifact && blob_exists(&c->eng->store, b->digest, (int64_t)b->size);
+}
+
+int sink_open_there(const struct copy *c, const struct copy_blob *b)
+{
 	const struct copy_sink *sink = &c->sink;
 	uint64_t size = 0;
 
-	if (c->options->artifact)
-		return blob_exists(&c->eng->store, b->digest, (int64_t)b->size);
 	if (sink->fresh)
-		return false;
+		return -ENOENT;
 	cleanup_fd int fd = layout_open_file(sink->blobs_fd, digest_hex(b->digest), &size, NULL);
-	return fd >= 0 && size == b->size;
+	return fd >= 0 && size == b->size ? take_fd(fd) : -ENOENT;
+}
+
+/* A blob is never larger than the manifest says, so what is under way is a bound. */
+int sink_check_room(struct copy *c, const struct copy_blob *b, struct err *err)
+{
+	uint64_t bytes = b->size;
+	struct stat st;
+
+	if (!has_staging(&c->sink))
+		return 0;
+	for (size_t i = 0; i < c->n_blobs; i++) {
+		const struct copy_blob *other = &c->blobs[i];
+		if (!other->running || fstat(other->file.fd, &st) < 0 ||
+		    (uint64_t)st.st_size >= other->size)
+			continue;
+		if (__builtin_add_overflow(bytes, other->size - (uint64_t)st.st_size, &bytes))
+			bytes = UINT64_MAX;
+	}
+	return layer_room_check(&c->eng->store, bytes, err);
 }
 
 /* ---- documents ---- */
@@ -191,7 +263,7 @@ static int finish_archive(struct copy *c, struct copy_result *ret, struct err *e
 
 	if (docker && ref) {
 		char *full = NULL;
-		int r = reference_normalize(ref, &full, err);
+		int r = copy_store_name(ref, &full, err);
 		if (r < 0)
 			return r;
 		strv_take(&names, full);
@@ -237,7 +309,7 @@ static int finish_store(struct copy *c, struct copy_result *ret, struct err *err
 	int r = docs_write(c, err);
 	if (r == 0 && c->sink.name->name) {
 		char *full = NULL;
-		r = reference_normalize(c->sink.name->name, &full, err);
+		r = copy_store_name(c->sink.name->name, &full, err);
 		if (r == 0)
 			strv_take(&names, full);
 	} else {
@@ -287,11 +359,8 @@ static int document_put(struct copy *c, const struct copy_doc *d, struct err *er
 
 static int finish_registry(struct copy *c, struct copy_result *ret, struct err *err)
 {
-	const struct reference *ref = &c->sink.ref;
 	int r = 0;
 
-	if (ref->digest && !str_eq(ref->digest, top(c)->digest))
-		return err_fail(err, ERR_INVALID, "the image's digest is %s", top(c)->digest);
 	for (size_t i = 0; r == 0 && i < c->n_docs; i++)
 		r = document_put(c, &c->docs[i], err);
 	return r;

@@ -41,12 +41,50 @@ static int content_check(const struct buf *text, const struct oci_descriptor *de
 	return 0;
 }
 
+/* From a registry's endpoints, until one gives what the descriptor says: a mirror that is broken,
+ * or worse, must not keep anybody from the others. */
+static int document_fetch(struct copy *c, int op, const struct oci_descriptor *desc,
+			  struct buf *out, struct err *err)
+{
+	struct copy_source *source = &c->source;
+
+	for (size_t skip = 0;; skip++) {
+		struct registry_request ask = { .op = op,
+						.reference = desc->digest,
+						.digest = desc->digest,
+						.size = (uint64_t)desc->size,
+						.limit = OCI_BLOB_MAX };
+		struct err own = ERR_INIT;
+
+		buf_reset(out);
+		ask.endpoints.items = source->endpoints.items + skip;
+		ask.endpoints.n = source->endpoints.n - skip;
+		int r = registry_fetch(&source->conn, &ask, out, NULL, err);
+		if (r < 0)
+			return r;
+		r = content_check(out, desc, &own);
+		if (r < 0 && copy_try_next(c, skip, &own))
+			continue;
+		if (r < 0 && err)
+			*err = own;
+		return r;
+	}
+}
+
+static int document_read(struct copy *c, int op, const struct oci_descriptor *desc, struct buf *out,
+			 struct err *err)
+{
+	bool marked = c->source.dir_names && op == REGISTRY_MANIFEST;
+	cleanup_free char *name =
+	    xasprintf("%s%s", digest_hex(desc->digest), marked ? ".manifest.json" : "");
+
+	int r = layout_read(c->source.blobs_fd, name, out, err);
+	return r < 0 ? r : content_check(out, desc, err);
+}
+
 int source_document(struct copy *c, int op, const struct oci_descriptor *desc, struct buf *out,
 		    struct err *err)
 {
-	struct copy_source *source = &c->source;
-	int r;
-
 	if (!digest_valid(desc->digest) || !str_starts(desc->digest, "sha256:"))
 		return err_fail(err, ERR_UNSUPPORTED, "%s: only sha256 digests are supported",
 				desc->digest);
@@ -54,23 +92,8 @@ int source_document(struct copy *c, int op, const struct oci_descriptor *desc, s
 		return err_fail(err, ERR_LIMIT, "document %s is larger than %u bytes", desc->digest,
 				OCI_BLOB_MAX);
 	buf_reset(out);
-	if (copy_from_registry(c)) {
-		struct registry_request ask = { .op = op,
-						.reference = desc->digest,
-						.digest = desc->digest,
-						.size = (uint64_t)desc->size,
-						.limit = OCI_BLOB_MAX };
-		ask.endpoints.items = source->endpoints.items;
-		ask.endpoints.n = source->endpoints.n;
-		r = registry_fetch(&source->conn, &ask, out, NULL, err);
-	} else {
-		bool marked = source->dir_names && op == REGISTRY_MANIFEST;
-		cleanup_free char *name =
-		    xasprintf("%s%s", digest_hex(desc->digest), marked ? ".manifest.json" : "");
-		r = layout_read(source->blobs_fd, name, out, err);
-	}
-	if (r == 0)
-		r = content_check(out, desc, err);
+	int r = copy_from_registry(c) ? document_fetch(c, op, desc, out, err)
+				      : document_read(c, op, desc, out, err);
 	return r < 0 ? err_wrap(err, r, "reading %s", desc->digest) : 0;
 }
 
@@ -121,26 +144,42 @@ static int store_open(struct copy *c, struct err *err)
 
 /* ---- a registry ---- */
 
+static int top_check(struct copy_source *source, const char *digest, struct err *err)
+{
+	if (source->text.len > OCI_BLOB_MAX)
+		return err_fail(err, ERR_LIMIT, "manifest is larger than %u bytes", OCI_BLOB_MAX);
+	free(source->digest);
+	top_by_text(source);
+	if (digest && !str_eq(digest, source->digest))
+		return err_fail(err, ERR_CORRUPT, "%s has other content (%s)", digest,
+				source->digest);
+	return 0;
+}
+
 static int registry_top(struct copy *c, const struct reference *ref, struct err *err)
 {
 	struct copy_source *source = &c->source;
-	struct registry_request ask = { .op = REGISTRY_MANIFEST, .limit = OCI_BLOB_MAX };
-	cleanup_registry_answer struct registry_answer answer = { 0 };
 
-	ask.reference = ref->digest ? ref->digest : ref->tag;
-	ask.endpoints.items = source->endpoints.items;
-	ask.endpoints.n = source->endpoints.n;
-	int r = registry_fetch(&source->conn, &ask, &source->text, &answer, err);
-	if (r < 0)
+	for (size_t skip = 0;; skip++) {
+		struct registry_request ask = { .op = REGISTRY_MANIFEST, .limit = OCI_BLOB_MAX };
+		cleanup_registry_answer struct registry_answer answer = { 0 };
+		struct err own = ERR_INIT;
+
+		buf_reset(&source->text);
+		ask.reference = ref->digest ? ref->digest : ref->tag;
+		ask.endpoints.items = source->endpoints.items + skip;
+		ask.endpoints.n = source->endpoints.n - skip;
+		int r = registry_fetch(&source->conn, &ask, &source->text, &answer, err);
+		if (r < 0)
+			return r;
+		r = top_check(source, ref->digest, &own);
+		if (r < 0 && copy_try_next(c, skip, &own))
+			continue;
+		if (r < 0 && err)
+			*err = own;
+		source->media_type = take_ptr(answer.media_type);
 		return r;
-	if (source->text.len > OCI_BLOB_MAX)
-		return err_fail(err, ERR_LIMIT, "manifest is larger than %u bytes", OCI_BLOB_MAX);
-	top_by_text(source);
-	source->media_type = take_ptr(answer.media_type);
-	if (ref->digest && !str_eq(ref->digest, source->digest))
-		return err_fail(err, ERR_CORRUPT, "%s has other content (%s)", ref->digest,
-				source->digest);
-	return 0;
+	}
 }
 
 static int registry_open(struct copy *c, struct err *err)
@@ -155,6 +194,7 @@ static int registry_open(struct copy *c, struct err *err)
 				       &source->endpoints, err);
 	if (r == 0)
 		r = registries_start(c->eng, &source->conn, err);
+	source->conn.cancel_fd = c->options->cancel_fd;
 	if (r < 0)
 		return r;
 	source->repository = reference_repository(&source->ref);

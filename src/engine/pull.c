@@ -188,6 +188,20 @@ static bool has_tag(const char *word)
 	return strpbrk(slash ? slash : word, ":@") != NULL;
 }
 
+/* With a transport a name is whole, as it is for podman and skopeo. */
+static int names_of(struct pulling *pu, const char *word, char ***ret, struct err *err)
+{
+	const char *whole = str_after(word, "docker://");
+	char *full = NULL;
+
+	if (!whole)
+		return registries_candidates(pu->eng, word, ret, err);
+	int r = reference_normalize(whole, &full, err);
+	if (r == 0)
+		strv_take(ret, full);
+	return r;
+}
+
 /* A short name may mean one of several: the first that has the image. Only one that says that it
  * has none is passed over: else whoever makes a registry fail could choose which one is asked. */
 static int pull_word(struct pulling *pu, const char *word, struct err *err)
@@ -195,7 +209,7 @@ static int pull_word(struct pulling *pu, const char *word, struct err *err)
 	cleanup_strv char **names = NULL;
 	struct err one = ERR_INIT;
 
-	int r = registries_candidates(pu->eng, word, &names, err);
+	int r = names_of(pu, word, &names, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; names[i]; i++) {
@@ -227,7 +241,6 @@ int engine_pull(struct engine *eng, const char *word, const struct pull_options 
 	int64_t start_ns = time_now_ns();
 	int r = 0;
 
-	word = str_starts(word, "docker://") ? str_after(word, "docker://") : word;
 	if (opts->all_tags && has_tag(word))
 		return err_fail(err, ERR_USAGE, "tag can't be used with --all-tags/-a");
 	if (opts->platform)
@@ -247,5 +260,7 @@ int engine_pull(struct engine *eng, const char *word, const struct pull_options 
 	if (r == 0)
 		*ret_id = take_ptr(pu.id);
 	free(pu.id);
+	if (str_starts(word, "docker://"))
+		word = str_after(word, "docker://");
 	return r < 0 ? err_wrap(err, r, "pulling %s", word) : 0;
 }

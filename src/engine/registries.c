@@ -138,6 +138,8 @@ static int fill_auth(const struct registry_access *access, const char *name,
 	struct registry_auth auth = { 0 };
 	int r;
 
+	if (access->anonymous)
+		return 0;
 	if (access->creds) {
 		r = creds_split(access->creds, &auth, err);
 		if (r < 0)
@@ -193,7 +195,8 @@ static int add_mirrors(struct engine *eng, const struct config *config,
 		       const struct registry_access *access, struct registry_endpoints *to,
 		       struct err *err)
 {
-	const struct registry_access theirs = { .authfile = access->authfile };
+	const struct registry_access theirs = { .authfile = access->authfile,
+						.anonymous = access->anonymous };
 
 	for (size_t i = 0; reg->mirrors && reg->mirrors[i]; i++) {
 		cleanup_place struct place p = { 0 };

@@ -15,6 +15,7 @@
 struct registry_access {
 	const char *authfile;
 	const char *creds; /* "user:password" */
+	bool anonymous;    /* no credentials, whatever there are */
 	const char *cert_dir;
 	struct opt_bool tls_verify;
 };

@@ -160,6 +160,14 @@ int trust_allow_transport(struct engine *eng, const char *transport, struct err 
 
 	if (r < 0)
 		return r;
+	/* What it says of this very file is not known: that is no yes. */
+	if (policy_has_scopes(&policy, transport))
+		return err_hint(err,
+				err_fail(err, ERR_UNSUPPORTED,
+					 "the policy speaks of single paths of %s, which is not "
+					 "supported",
+					 transport),
+				"see %s", path);
 	wanted = policy_find_transport(&policy, transport);
 	for (size_t i = 0; i < wanted->n; i++) {
 		if (wanted->items[i].type == POLICY_ACCEPT)

@@ -16,6 +16,7 @@ struct image_store {
 	bool rootless; /* layers are unpacked in a user namespace, marks are user.overlay.* */
 	int lock_fd;   /* held shared while images are added: keeps image_collect() away */
 	int marker_fd; /* of image_collect_begin() */
+	int cancel_fd; /* taking an archive apart ends when it becomes readable; <= 0: none */
 	struct {
 		bool known;
 		uint64_t bytes, inodes;

@@ -258,6 +258,22 @@ static int job_wait(struct layer_job *job, const struct buf *doc, struct err *er
 	return result_error(doc, status, err);
 }
 
+/* Until it has something to say, or ends. */
+static int job_poll(const struct layer_job *job, int cancel_fd, struct err *err)
+{
+	struct pollfd p[] = {
+		{ .fd = job->result_fd, .events = POLLIN },
+		{ .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN },
+	};
+
+	if (NO_EINTR(poll(p, ARRAY_SIZE(p), -1)) < 0)
+		return err_errno(err, errno, "waiting for " PROGRAM);
+	if (!p[1].revents)
+		return 0;
+	err_fail(err, ERR_SYSTEM, "interrupted");
+	return -ECANCELED;
+}
+
 int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err)
 {
 	int r = doc_read(job, ret_doc, err);
@@ -331,7 +347,12 @@ int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_r
 	strv_add(&args, "split");
 	room_args(store, &args);
 	int r = layer_start(store, (const char *const *)args, in_fd, dir_fd, false, &job, err);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	r = job_poll(&job, store->cancel_fd, err);
+	if (r < 0)
+		layer_abort(&job);
+	else
 		r = layer_finish(&job, &doc, err);
 	if (r < 0)
 		return r;
@@ -498,17 +519,7 @@ int layer_unpack_finish(struct layer_unpack *un, struct apply_result *ret, struc
 
 int layer_unpack_wait(const struct layer_unpack *un, int cancel_fd, struct err *err)
 {
-	struct pollfd p[] = {
-		{ .fd = un->job.result_fd, .events = POLLIN },
-		{ .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN },
-	};
-
-	if (NO_EINTR(poll(p, ARRAY_SIZE(p), -1)) < 0)
-		return err_errno(err, errno, "waiting for " PROGRAM);
-	if (!p[1].revents)
-		return 0;
-	err_fail(err, ERR_SYSTEM, "interrupted");
-	return -ECANCELED;
+	return job_poll(&un->job, cancel_fd, err);
 }
 
 void layer_unpack_abort(struct layer_unpack *un)

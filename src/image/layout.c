@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/layout.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -12,21 +13,24 @@
 
 /* ---- reading ---- */
 
+/* Opening a device or a pipe may set something off: what it is comes first. */
 int layout_open_file(int dir_fd, const char *name, uint64_t *ret_size, struct err *err)
 {
+	char proc[FD_PATH_MAX];
 	struct stat st;
-	/* A pipe would keep the open waiting. */
-	cleanup_fd int fd =
-	    openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	cleanup_fd int path = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0 && errno == ENOENT)
+	if (path < 0 && errno == ENOENT)
 		return err_fail(err, ERR_NOT_FOUND, "there is no %s", name);
-	if (fd < 0 && errno == ELOOP)
-		return err_fail(err, ERR_INVALID, "%s is a symbolic link", name);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (path < 0 || fstat(path, &st) < 0)
 		return err_errno(err, errno, "opening %s", name);
+	if (S_ISLNK(st.st_mode))
+		return err_fail(err, ERR_INVALID, "%s is a symbolic link", name);
 	if (!S_ISREG(st.st_mode))
 		return err_fail(err, ERR_INVALID, "%s is no regular file", name);
+	cleanup_fd int fd = open(fd_proc_path(path, proc), O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, errno, "opening %s", name);
 	*ret_size = (uint64_t)st.st_size;
 	return take_fd(fd);
 }
@@ -54,6 +58,44 @@ int layout_open_dir(int dir_fd, const char *name, bool make, struct err *err)
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
 		return err_fail(err, ERR_INVALID, "%s is no directory", name);
 	return fd < 0 ? err_errno(err, errno, "opening %s", name) : fd;
+}
+
+/* "version", "manifest.json", HEX, HEX.manifest.json, "signature-1". */
+static bool is_dir_name(const char *name)
+{
+	static const char marked[] = ".manifest.json", signature[] = "signature-";
+	const char *digits = str_after(name, signature);
+	size_t len = strspn(name, "0123456789abcdef");
+
+	if (digits)
+		return *digits && strspn(digits, "0123456789") == strlen(digits);
+	return str_eq(name, "version") || str_eq(name, "manifest.json") ||
+	       (len == 64 && (!name[len] || str_eq(name + len, marked)));
+}
+
+static bool has_dir_names(int dir_fd)
+{
+	cleanup_fd int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool good = dir != NULL;
+
+	if (!dir)
+		return false;
+	fd = -EBADF; /* the stream has it */
+	while (good && (entry = readdir(dir)))
+		good = str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") ||
+		       is_dir_name(entry->d_name);
+	closedir(dir);
+	return good;
+}
+
+bool layout_is_dir(int dir_fd)
+{
+	cleanup_buf struct buf version = BUF_INIT;
+
+	return layout_read(dir_fd, "version", &version, NULL) == 0 &&
+	       str_starts(buf_str(&version), DIR_VERSION_1) && has_dir_names(dir_fd);
 }
 
 /* ---- writing ---- */
@@ -202,28 +244,76 @@ static void index_put(struct oci_index *index, const struct oci_descriptor *desc
 		json_map_set(&entry->annotations, LAYOUT_REF, ref);
 }
 
+/* The one that is there, or a new one. */
+static int index_open(int dir_fd, struct oci_index *ret, struct err *err)
+{
+	if (faccessat(dir_fd, LAYOUT_INDEX, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return layout_read_index(dir_fd, ret, err);
+	if (errno != ENOENT)
+		return err_errno(err, errno, "looking for " LAYOUT_INDEX);
+	ret->schema_version = 2;
+	ret->media_type = xstrdup(OCI_MEDIA_INDEX);
+	return 0;
+}
+
+static int version_make(int dir_fd, struct err *err)
+{
+	if (faccessat(dir_fd, LAYOUT_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return err_errno(err, errno, "looking for " LAYOUT_FILE);
+	return layout_add_text(dir_fd, LAYOUT_FILE, LAYOUT_TEXT, strlen(LAYOUT_TEXT), err);
+}
+
 static int index_replace(int dir_fd, const struct oci_descriptor *desc, const char *ref,
 			 struct err *err)
 {
 	cleanup_index struct oci_index index = { 0 };
 	cleanup_buf struct buf text = BUF_INIT;
 
-	if (faccessat(dir_fd, LAYOUT_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
-		int r = layout_add_text(dir_fd, LAYOUT_FILE, LAYOUT_TEXT, strlen(LAYOUT_TEXT), err);
-		if (r < 0)
-			return r;
-	}
-	if (faccessat(dir_fd, LAYOUT_INDEX, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-		int r = layout_read_index(dir_fd, &index, err);
-		if (r < 0)
-			return r;
-	} else {
-		index.schema_version = 2;
-		index.media_type = xstrdup(OCI_MEDIA_INDEX);
-	}
+	int r = version_make(dir_fd, err);
+	if (r == 0)
+		r = index_open(dir_fd, &index, err);
+	if (r < 0)
+		return r;
 	index_put(&index, desc, ref);
 	oci_index_write(&index, &text);
+	/* What nobody could read any more would take all other images along. */
+	if (index.manifests.n > OCI_MANIFESTS_MAX || text.len > OCI_BLOB_MAX)
+		return err_fail(err, ERR_LIMIT,
+				LAYOUT_INDEX " has room for %d images and %u bytes, no more",
+				OCI_MANIFESTS_MAX, OCI_BLOB_MAX);
 	return layout_add_text(dir_fd, LAYOUT_INDEX, buf_str(&text), text.len, err);
+}
+
+int layout_check(int dir_fd, struct err *err)
+{
+	cleanup_index struct oci_index index = { 0 };
+
+	/* What makes a directory a layout may be made last. */
+	if (faccessat(dir_fd, LAYOUT_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	return index_open(dir_fd, &index, err);
+}
+
+static bool is_alphanumeric(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool layout_ref_valid(const char *ref)
+{
+	for (;;) {
+		if (!is_alphanumeric(*ref))
+			return false;
+		while (is_alphanumeric(*ref))
+			ref++;
+		if (!*ref)
+			return true;
+		if (!strchr("-._:@+/", *ref))
+			return false;
+		ref += str_starts(ref, "--") ? 2 : 1;
+	}
 }
 
 int layout_index_add(int dir_fd, const struct oci_descriptor *desc, const char *ref,
@@ -236,12 +326,30 @@ int layout_index_add(int dir_fd, const struct oci_descriptor *desc, const char *
 	return r;
 }
 
+/* "@0", "@1" ...: by the place in index.json. */
+static int index_place(const struct oci_index *index, const char *ref,
+		       const struct oci_descriptor **ret, struct err *err)
+{
+	uint32_t n;
+
+	if (str_parse_u32(ref + 1, &n) < 0)
+		return err_fail(err, ERR_USAGE, "expected a number behind \"@\", got \"%s\"",
+				ref + 1);
+	if (n >= index->manifests.n)
+		return err_fail(err, ERR_NOT_FOUND, "there are %zu images in it",
+				index->manifests.n);
+	*ret = &index->manifests.items[n];
+	return 0;
+}
+
 int layout_index_find(const struct oci_index *index, const char *ref,
 		      const struct oci_descriptor **ret, struct err *err)
 {
 	const struct oci_descriptor *found = NULL;
 	size_t n = 0;
 
+	if (ref && ref[0] == '@')
+		return index_place(index, ref, ret, err);
 	for (size_t i = 0; i < index->manifests.n; i++) {
 		const struct oci_descriptor *entry = &index->manifests.items[i];
 		const char *name = json_map_get(&entry->annotations, LAYOUT_NAME);

@@ -41,12 +41,20 @@ void layout_drop(int dir_fd, struct layout_file *file);
 /* Creates, writes and names. */
 int layout_add_text(int dir_fd, const char *name, const void *text, size_t len, struct err *err);
 
+/* Is all that is in the directory an image of "dir:"? */
+bool layout_is_dir(int dir_fd);
+
 /* Reads oci-layout and index.json. ERR_NOT_FOUND: it is no layout. */
 int layout_read_index(int dir_fd, struct oci_index *ret, struct err *err);
+/* Can layout_index_add() do its part? Before anything is written. An empty directory will do. */
+int layout_check(int dir_fd, struct err *err);
+/* Is the name one that image-spec annotations.md allows: components of letters and digits, with
+ * "-", ".", "_", ":", "@", "+" or "--" between them, joined by slashes? */
+bool layout_ref_valid(const char *ref);
 /* Puts the manifest into index.json, under that name (or NULL), which it takes from whoever has it.
  * Makes what makes an empty directory a layout. The lock on dir_fd keeps others away meanwhile. */
 int layout_index_add(int dir_fd, const struct oci_descriptor *desc, const char *ref,
 		     struct err *err);
-/* The entry of that name, or with NULL the only one. */
+/* The entry of that name, at the place "@N", or with NULL the only one. */
 int layout_index_find(const struct oci_index *index, const char *ref,
 		      const struct oci_descriptor **ret, struct err *err);

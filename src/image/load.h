@@ -7,6 +7,10 @@
 
 #include "image/store.h"
 
+/* Bytes of documents that are read of one archive, however many images there are in it: what they
+ * are parsed into stays in memory to the end. */
+#define LOAD_DOCS_MAX (32u << 20)
+
 struct load_image {
 	char *manifest_digest;
 	bool made_manifest;
@@ -23,6 +27,7 @@ struct load {
 	size_t n_members;
 	struct load_image *images;
 	size_t n_images;
+	uint64_t docs_bytes;         /* read so far */
 	struct unpack_layer *layers; /* of all images, each once */
 	size_t n_layers;
 };
@@ -40,16 +45,20 @@ void load_sort_members(struct load *ld);
 /* The regular member of that name, links followed. NULL: none. */
 const struct split_entry *load_member(const struct load *ld, const char *name);
 /* Reads a member that is a document. -ENOENT (ERR_NOT_FOUND) when it is not there. */
-int load_read_member(const struct load *ld, const char *name, struct buf *out, struct err *err);
+int load_read_member(struct load *ld, const char *name, struct buf *out, struct err *err);
 /* Checks that the blob of an OCI archive is what its descriptor says: there (or in the store
  * already), of that content and size. */
 int load_check_blob(const struct load *ld, const struct oci_descriptor *desc, struct err *err);
-int load_read_blob(const struct load *ld, const struct oci_descriptor *desc, struct buf *out,
+int load_read_blob(struct load *ld, const struct oci_descriptor *desc, struct buf *out,
 		   struct err *err);
+/* A document among the blobs, by a digest that split has given. */
+int load_read_staged(struct load *ld, const char *digest, struct buf *out, struct err *err);
 
 /* Checks that manifest and config belong together and adds the image, or only the names when it is
  * there already. Takes over what image holds, also on failure. */
 int load_add_image(struct load *ld, struct load_image *image, struct err *err);
+/* The one that was added for this manifest, or NULL. */
+struct load_image *load_find_image(const struct load *ld, const char *manifest_digest);
 /* Adds the full form of a name from the archive; one that is no reference is left out. */
 void load_add_name(char ***names, const char *name);
 void load_image_done(struct load_image *image);

@@ -73,13 +73,30 @@ const struct split_entry *load_member(const struct load *ld, const char *name)
 	return entry && entry->digest ? entry : NULL;
 }
 
-int load_read_member(const struct load *ld, const char *name, struct buf *out, struct err *err)
+static int count_document(struct load *ld, const struct buf *text, struct err *err)
+{
+	ld->docs_bytes += text->len;
+	if (ld->docs_bytes > LOAD_DOCS_MAX)
+		return err_fail(err, ERR_LIMIT,
+				"manifests and configs of more than %u bytes in one archive",
+				LOAD_DOCS_MAX);
+	return 0;
+}
+
+int load_read_staged(struct load *ld, const char *digest, struct buf *out, struct err *err)
+{
+	int r = blob_read_at(ld->staging.fd, digest, out, err);
+
+	return r < 0 ? r : count_document(ld, out, err);
+}
+
+int load_read_member(struct load *ld, const char *name, struct buf *out, struct err *err)
 {
 	const struct split_entry *entry = load_member(ld, name);
 
 	if (!entry)
 		return err_fail(err, ERR_NOT_FOUND, "no %s in the archive", name);
-	int r = blob_read_at(ld->staging.fd, entry->digest, out, err);
+	int r = load_read_staged(ld, entry->digest, out, err);
 	return r < 0 ? err_wrap(err, r, "%s", name) : 0;
 }
 
@@ -105,7 +122,7 @@ int load_check_blob(const struct load *ld, const struct oci_descriptor *desc, st
 	return 0;
 }
 
-int load_read_blob(const struct load *ld, const struct oci_descriptor *desc, struct buf *out,
+int load_read_blob(struct load *ld, const struct oci_descriptor *desc, struct buf *out,
 		   struct err *err)
 {
 	int r = load_check_blob(ld, desc, err);
@@ -113,9 +130,10 @@ int load_read_blob(const struct load *ld, const struct oci_descriptor *desc, str
 	if (r < 0)
 		return r;
 	cleanup_free char *name = xasprintf("blobs/sha256/%s", digest_hex(desc->digest));
-	if (!load_member(ld, name))
-		return blob_read(ld->store, desc->digest, out, err);
-	return blob_read_at(ld->staging.fd, desc->digest, out, err);
+	if (load_member(ld, name))
+		return load_read_staged(ld, desc->digest, out, err);
+	r = blob_read(ld->store, desc->digest, out, err);
+	return r < 0 ? r : count_document(ld, out, err);
 }
 
 static int image_check(const struct load *ld, const struct load_image *image, struct err *err)
@@ -135,18 +153,25 @@ static int image_check(const struct load *ld, const struct load_image *image, st
 	return 0;
 }
 
+struct load_image *load_find_image(const struct load *ld, const char *manifest_digest)
+{
+	for (size_t i = 0; i < ld->n_images; i++)
+		if (str_eq(ld->images[i].manifest_digest, manifest_digest))
+			return &ld->images[i];
+	return NULL;
+}
+
 int load_add_image(struct load *ld, struct load_image *image, struct err *err)
 {
 	cleanup_load_image struct load_image own = *image;
+	struct load_image *known = load_find_image(ld, own.manifest_digest);
 
 	*image = (struct load_image){ 0 };
 	int r = image_check(ld, &own, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ld->n_images; i++) {
-		if (!str_eq(ld->images[i].manifest_digest, own.manifest_digest))
-			continue;
-		strv_extend(&ld->images[i].names, own.names);
+	if (known) {
+		strv_extend(&known->names, own.names);
 		return 0;
 	}
 	ld->images = xrealloc(ld->images, (ld->n_images + 1) * sizeof(*ld->images));
@@ -157,14 +182,20 @@ int load_add_image(struct load *ld, struct load_image *image, struct err *err)
 
 void load_add_name(char ***names, const char *name)
 {
-	cleanup_free char *full = NULL;
+	cleanup_reference struct reference ref = { 0 };
 	struct err err = ERR_INIT;
+	int r = reference_parse(name, &ref, &err);
 
-	if (reference_normalize(name, &full, &err) < 0) {
+	/* What a registry calls it is not for an archive to say. */
+	if (r == 0 && ref.digest && !ref.tag)
+		r = err_fail(&err, ERR_INVALID, "it is a digest");
+	if (r < 0) {
 		cleanup_free char *shown = str_escape(name);
 		log_warn("name %s in the archive left out: %s", shown, err.msg);
 		return;
 	}
+	free(take_ptr(ref.digest));
+	cleanup_free char *full = reference_format(&ref);
 	if (!strv_has(*names, full))
 		strv_add(names, full);
 }

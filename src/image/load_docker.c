@@ -13,8 +13,6 @@
 #include "image/sha256.h"
 #include "oci/digest.h"
 
-#define MEDIA_LAYER_XZ OCI_MEDIA_LAYER "+xz"
-
 static int layer_media_type(const struct load *ld, const char *digest, const char **ret,
 			    struct err *err)
 {
@@ -27,7 +25,7 @@ static int layer_media_type(const struct load *ld, const char *digest, const cha
 		{ "\x28\xb5\x2f\xfd", 4, OCI_MEDIA_LAYER_ZSTD },
 		{ "\xfd"
 		  "7zXZ",
-		  5, MEDIA_LAYER_XZ },
+		  5, OCI_MEDIA_LAYER_XZ },
 	};
 	char head[8];
 	cleanup_fd int fd =
@@ -74,7 +72,7 @@ static int config_load(struct load *ld, const char *name, struct load_image *ima
 		return err_fail(err, ERR_CORRUPT, "config %s is not in the archive", name);
 	int r = config_check_name(name, entry, err);
 	if (r == 0)
-		r = blob_read_at(ld->staging.fd, entry->digest, &text, err);
+		r = load_read_staged(ld, entry->digest, &text, err);
 	if (r == 0)
 		r = oci_image_config_parse(buf_str(&text), text.len, &image->config, err);
 	if (r < 0)

@@ -37,8 +37,15 @@ int load_oci_manifest(struct load *ld, const struct oci_descriptor *desc, const 
 		      struct err *err)
 {
 	cleanup_load_image struct load_image image = { 0 };
+	struct load_image *known = load_find_image(ld, desc->digest);
 	cleanup_buf struct buf text = BUF_INIT;
 
+	/* One entry for each name. */
+	if (known) {
+		if (name)
+			load_add_name(&known->names, name);
+		return 0;
+	}
 	int r = load_read_blob(ld, desc, &text, err);
 	if (r == 0)
 		r = oci_manifest_parse(buf_str(&text), text.len, &image.manifest, err);
@@ -51,7 +58,8 @@ int load_oci_manifest(struct load *ld, const struct oci_descriptor *desc, const 
 	r = config_load(ld, &image, err);
 	for (size_t i = 0; r == 0 && i < image.manifest.layers.n; i++) {
 		const struct oci_descriptor *layer = &image.manifest.layers.items[i];
-		r = oci_media_kind(layer->media_type) == OCI_IS_LAYER
+		enum oci_media kind = oci_media_kind(layer->media_type);
+		r = kind == OCI_IS_LAYER || kind == OCI_IS_FOREIGN
 			? load_check_blob(ld, layer, err)
 			: err_fail(err, ERR_UNSUPPORTED, "layer %s is of type %s", layer->digest,
 				   layer->media_type ? layer->media_type : "unknown");

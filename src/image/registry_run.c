@@ -189,13 +189,18 @@ static void answer_mask(struct registry_answer *a)
 /* Bytes that are there, 0 after the timeout. */
 static ssize_t message_receive(struct registry_conn *conn, int timeout_ms, char *text, size_t len)
 {
-	struct pollfd p = { .fd = conn->fd, .events = POLLIN };
+	struct pollfd p[] = {
+		{ .fd = conn->fd, .events = POLLIN },
+		{ .fd = conn->cancel_fd > 0 ? conn->cancel_fd : -1, .events = POLLIN },
+	};
 	size_t n_fds = 0;
 	int none;
 
-	int r = poll(&p, 1, timeout_ms);
+	int r = poll(p, ARRAY_SIZE(p), timeout_ms);
 	if (r <= 0)
 		return r < 0 ? -errno : 0;
+	if (!p[0].revents)
+		return -ECANCELED;
 	/* It has no fd to give: one that comes all the same is closed. */
 	ssize_t n = fd_recv(conn->fd, text, len, &none, &n_fds);
 	return n == 0 ? -EPIPE : n;

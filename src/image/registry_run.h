@@ -32,6 +32,7 @@ struct registry_conn {
 	struct proc proc;
 	uint64_t last_id;
 	char **tls_dirs; /* sent already */
+	int cancel_fd;   /* waiting ends with -ECANCELED when it becomes readable; <= 0: none */
 };
 #define REGISTRY_CONN_INIT                                                                         \
 	{                                                                                          \

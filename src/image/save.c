@@ -16,8 +16,9 @@
 #include "oci/digest.h"
 #include "oci/reference.h"
 
-#define BLOBS     "blobs/sha256"
-#define DEPTH_MAX 4 /* indexes inside each other */
+#define BLOBS         "blobs/sha256"
+#define DEPTH_MAX     4    /* indexes inside each other */
+#define DOCUMENTS_MAX 8192 /* manifests and indexes that indexes name */
 
 const char *const save_format_names[] = { "docker-archive", "oci-archive", "oci-dir", "docker-dir",
 					  NULL };
@@ -34,6 +35,8 @@ struct save {
 	int blobs_fd;
 	struct save_blob *blobs;
 	size_t n_blobs, cap_blobs;
+	char **documents; /* digests of those that indexes name, each once */
+	size_t n_documents;
 	struct oci_index index;
 	struct docker_archive docker;
 	struct buf manifest;    /* the last one that was read */
@@ -124,6 +127,14 @@ static int uncompress(struct save *sv, struct oci_manifest *manifest, char **ret
 	return blob_stage(&sv->staging, digest, &sv->manifest, err);
 }
 
+/* A foreign layer that nobody has fetched: the manifest says where it is. docker's list of files
+ * has no place for that. */
+static bool is_left_out(const struct save *sv, const struct oci_descriptor *layer)
+{
+	return oci_media_kind(layer->media_type) == OCI_IS_FOREIGN &&
+	       sv->opts->format != SAVE_DOCKER_ARCHIVE && !has_blob(sv, layer->digest, layer->size);
+}
+
 /* *ret_digest: what the archive has it under. Heap; may be NULL. */
 static int add_manifest(struct save *sv, const char *digest, struct oci_manifest *ret,
 			char **ret_digest, struct err *err)
@@ -140,13 +151,46 @@ static int add_manifest(struct save *sv, const char *digest, struct oci_manifest
 	if (r == 0)
 		r = add_blob(sv, ret->config->digest, ret->config->size, err);
 	for (size_t i = 0; r == 0 && i < ret->layers.n; i++)
-		r = add_blob(sv, ret->layers.items[i].digest, ret->layers.items[i].size, err);
+		if (!is_left_out(sv, &ret->layers.items[i]))
+			r = add_blob(sv, ret->layers.items[i].digest, ret->layers.items[i].size,
+				     err);
 	if (r == 0 && ret_digest)
 		*ret_digest = take_ptr(saved);
 	return r < 0 ? err_wrap(err, r, "manifest %s", digest) : 0;
 }
 
+static int add_index(struct save *sv, const char *digest, int depth, char **ret_type,
+		     struct err *err);
+
+/* 1: it was seen before. Indexes may name one document as often as they like. */
+static int note_document(struct save *sv, const char *digest, struct err *err)
+{
+	if (strv_has(sv->documents, digest))
+		return 1;
+	if (sv->n_documents++ == DOCUMENTS_MAX)
+		return err_fail(err, ERR_LIMIT, "more than %d manifests in an index",
+				DOCUMENTS_MAX);
+	strv_add(&sv->documents, digest);
+	return 0;
+}
+
 /* Of an index's images the store has those that were pulled. */
+static int add_member(struct save *sv, const struct oci_descriptor *desc, int depth,
+		      struct err *err)
+{
+	cleanup_manifest struct oci_manifest manifest = { 0 };
+	int r;
+
+	if (!digest_valid(desc->digest) || !has_blob(sv, desc->digest, -1))
+		return 0;
+	r = note_document(sv, desc->digest, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (oci_media_kind(desc->media_type) == OCI_IS_INDEX)
+		return add_index(sv, desc->digest, depth + 1, NULL, err);
+	return add_manifest(sv, desc->digest, &manifest, NULL, err);
+}
+
 static int add_index(struct save *sv, const char *digest, int depth, char **ret_type,
 		     struct err *err)
 {
@@ -164,16 +208,8 @@ static int add_index(struct save *sv, const char *digest, int depth, char **ret_
 		return err_wrap(err, r, "index %s", digest);
 	if (ret_type)
 		*ret_type = take_ptr(index.media_type);
-	for (size_t i = 0; r == 0 && i < index.manifests.n; i++) {
-		const struct oci_descriptor *desc = &index.manifests.items[i];
-		cleanup_manifest struct oci_manifest manifest = { 0 };
-		if (!digest_valid(desc->digest) || !has_blob(sv, desc->digest, -1))
-			continue;
-		if (oci_media_kind(desc->media_type) == OCI_IS_INDEX)
-			r = add_index(sv, desc->digest, depth + 1, NULL, err);
-		else
-			r = add_manifest(sv, desc->digest, &manifest, NULL, err);
-	}
+	for (size_t i = 0; r == 0 && i < index.manifests.n; i++)
+		r = add_member(sv, &index.manifests.items[i], depth, err);
 	return r;
 }
 
@@ -386,6 +422,7 @@ static void save_done(struct save *sv)
 	for (size_t i = 0; i < sv->n_blobs; i++)
 		free(sv->blobs[i].digest);
 	free(sv->blobs);
+	strv_free(sv->documents);
 	buf_done(&sv->out.pending);
 	buf_done(&sv->manifest);
 	oci_index_done(&sv->index);

@@ -27,6 +27,7 @@
 #define OCI_MEDIA_LAYER         "application/vnd.oci.image.layer.v1.tar"
 #define OCI_MEDIA_LAYER_GZIP    "application/vnd.oci.image.layer.v1.tar+gzip"
 #define OCI_MEDIA_LAYER_ZSTD    "application/vnd.oci.image.layer.v1.tar+zstd"
+#define OCI_MEDIA_LAYER_XZ      "application/vnd.oci.image.layer.v1.tar+xz" /* of docker-archives */
 #define DOCKER_MEDIA_INDEX      "application/vnd.docker.distribution.manifest.list.v2+json"
 #define DOCKER_MEDIA_MANIFEST   "application/vnd.docker.distribution.manifest.v2+json"
 #define DOCKER_MEDIA_CONFIG     "application/vnd.docker.container.image.v1+json"

@@ -87,6 +87,8 @@ const struct policy_requirements *policy_find_name(const struct policy *policy, 
 /* The same for what comes by another transport: its scope "", else the default. */
 const struct policy_requirements *policy_find_transport(const struct policy *policy,
 							const char *transport);
+/* Does it say something of single paths of that transport? */
+bool policy_has_scopes(const struct policy *policy, const char *transport);
 /* Makes these the scope's only requirements, of the default when transport is NULL. They are taken
  * over. */
 void policy_set(struct policy *policy, const char *transport, const char *scope,

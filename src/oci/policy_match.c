@@ -95,6 +95,16 @@ const struct policy_requirements *policy_find_transport(const struct policy *pol
 	return found ? &found->requirements : &policy->by_default;
 }
 
+bool policy_has_scopes(const struct policy *policy, const char *transport)
+{
+	const struct policy_transport *t = transport_find(policy, transport);
+
+	for (size_t i = 0; t && i < t->n; i++)
+		if (*t->scopes[i].name)
+			return true;
+	return false;
+}
+
 /* ---- identities ---- */
 
 /* A name in a signature, of which it counts whether it has a tag. */

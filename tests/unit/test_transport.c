@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "engine/transport.h"
+#include "image/layout.h"
 
 static void test_words(void **state)
 {
@@ -68,11 +69,30 @@ static void test_refused(void **state)
 	}
 }
 
+static void test_layout_refs(void **state)
+{
+	static const char *const good[] = { "a",
+					    "1.0",
+					    "v1.0-rc.1",
+					    "a--b",
+					    "made.test/app:1",
+					    "docker.io/library/x@sha256:00",
+					    "a+b_c" };
+	static const char *const bad[] = { "",   "-a", "a-", "a b",  "a..b", "a---b",
+					   "/a", "a/", "@1", "a//b", "\n",   "a\xff" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(layout_ref_valid(good[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(layout_ref_valid(bad[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_layout_refs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

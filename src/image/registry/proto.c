@@ -65,6 +65,7 @@ static const struct json_field request_fields[] = {
 	JSON_FIELD(struct registry_request, text, "text", JSON_STR),
 	JSON_FIELD(struct registry_request, limit, "limit", JSON_U64),
 	JSON_FIELD(struct registry_request, urls, "urls", JSON_STRV),
+	JSON_FIELD(struct registry_request, absent, "absent", JSON_BOOL),
 };
 
 static int request_check(const void *object, struct err *err)

@@ -97,6 +97,7 @@ struct registry_request {
 	char *text;
 	uint64_t limit; /* 0: the default */
 	char **urls;    /* where else a blob is, see REGISTRY_BLOB */
+	bool absent;    /* REGISTRY_UPLOAD: the registry has just said that it has it not */
 };
 extern const struct json_desc registry_request_desc;
 

@@ -249,7 +249,7 @@ int op_upload(struct job *job, struct err *err)
 {
 	struct upload u = { .job = job, .chunk = job->req.limit };
 
-	int r = has_blob(job, &job->answer.exists, err);
+	int r = job->req.absent ? 0 : has_blob(job, &job->answer.exists, err);
 	if (r < 0 || job->answer.exists)
 		return r;
 	r = begin(&u, job->req.from, err);
