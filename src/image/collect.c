@@ -158,8 +158,14 @@ static int collect_blob(struct collect *co, int dir, const char *name, struct er
 		return 0;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		co->freed += (uint64_t)st.st_size;
-	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-		return err_errno(err, errno, "removing blob %s", name);
+	int r = unlinkat(dir, name, 0) < 0 ? -errno : 0;
+	/* Somebody has put a directory there. */
+	if (r == -EISDIR) {
+		cleanup_free char *trash = xasprintf("blob-%s", name);
+		r = renameat(dir, name, co->trash.fd, trash) < 0 ? -errno : 0;
+	}
+	if (r < 0 && r != -ENOENT)
+		return err_errno(err, -r, "removing blob %s", name);
 	sync_forget(co->store, name);
 	return 0;
 }

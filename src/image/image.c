@@ -128,6 +128,8 @@ int image_read_content(struct image_store *store, const char *manifest_digest, c
 		log_warn("manifest of image %s: %s", id, own.msg);
 	add_blob(store, ret, manifest_digest);
 	add_blob(store, ret, id);
+	if (manifest.config)
+		add_blob(store, ret, manifest.config->digest);
 	for (size_t i = 0; i < manifest.layers.n; i++)
 		add_blob(store, ret, manifest.layers.items[i].digest);
 	for (size_t i = 0; diff_ids && diff_ids[i]; i++) {

@@ -12,6 +12,7 @@
 #include "base/strv.h"
 #include "image/layer_run.h"
 #include "image/sha256.h"
+#include "image/verify.h"
 #include "oci/digest.h"
 #include "sys/xattr.h"
 
@@ -47,12 +48,15 @@ static bool is_there(const struct image_store *store, const char *path)
 	return faccessat(store->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* Almost no layer can have any. */
+static bool may_have(const struct image_store *store, char *const *diff_ids, size_t k)
+{
+	return layer_has_mark(store, diff_ids[k], "implied.json");
+}
+
 char *shim_name(const struct image_store *store, char *const *diff_ids, size_t k)
 {
-	cleanup_free char *dir = xasprintf("layers/%s/shims", digest_hex(diff_ids[k]));
-
-	/* Almost no layer has any. */
-	if (!is_there(store, dir))
+	if (!may_have(store, diff_ids, k))
 		return NULL;
 	cleanup_free char *shim = shim_path(diff_ids, k);
 	cleanup_free char *fs = path_join(shim, "fs");
@@ -61,15 +65,15 @@ char *shim_name(const struct image_store *store, char *const *diff_ids, size_t k
 
 int shim_open(const struct image_store *store, char *const *diff_ids, size_t k, struct err *err)
 {
-	cleanup_free char *fs = shim_name(store, diff_ids, k);
-
-	if (!fs)
+	if (!may_have(store, diff_ids, k))
 		return -ENOENT;
+	cleanup_free char *shim = shim_path(diff_ids, k);
+	cleanup_free char *fs = path_join(shim, "fs");
 	int fd = openat(store->fd, fs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == EACCES)
 		fd = openat(store->fd, fs, DIR_FLAGS);
 	if (fd < 0 && errno == ENOENT)
-		return -ENOENT;
+		return is_there(store, shim) ? -ENOENT : -ENODATA;
 	return fd < 0 ? err_errno(err, errno, "opening %s/%s", store->root, fs) : fd;
 }
 
@@ -101,20 +105,13 @@ static int attributes_copy(struct image_store *store, int from, int to, const ch
 	return r < 0 ? err_errno(err, -r, "setting attributes of %s", path) : 0;
 }
 
-static bool has_mark(const struct image_store *store, const char *diff_id, const char *mark)
-{
-	cleanup_free char *path = xasprintf("layers/%s/%s", digest_hex(diff_id), mark);
-
-	return is_there(store, path);
-}
-
 int image_init_upper(struct image_store *store, char *const *diff_ids, int upper_fd,
 		     struct err *err)
 {
 	size_t k = strv_len(diff_ids);
 
 	/* The bottom layer's is the last resort. */
-	while (k > 1 && has_mark(store, diff_ids[k - 1], "noroot"))
+	while (k > 1 && layer_has_mark(store, diff_ids[k - 1], "noroot"))
 		k--;
 	cleanup_free char *path =
 	    k ? xasprintf("layers/%s/fs", digest_hex(diff_ids[k - 1])) : xstrdup("empty");
@@ -158,9 +155,9 @@ static int stack_open(struct stack *st, struct err *err)
 		st->fds[2 * k] = openat(st->store->fd, path, DIR_FLAGS);
 		if (st->fds[2 * k] < 0)
 			return err_errno(err, errno, "opening layer %s", st->diff_ids[k]);
-		st->opaque[k] = has_mark(st->store, st->diff_ids[k], "opaque");
+		st->opaque[k] = layer_has_mark(st->store, st->diff_ids[k], "opaque");
 		int fd = shim_open(st->store, st->diff_ids, k, err);
-		if (fd < 0 && fd != -ENOENT)
+		if (fd < 0 && fd != -ENOENT && fd != -ENODATA)
 			return fd;
 		st->fds[2 * k + 1] = fd;
 	}
@@ -304,6 +301,41 @@ static bool is_still_there(const struct shim *sh, const char *path)
 	return fd >= 0 || fd == -EACCES;
 }
 
+static int check_path(const struct shim *sh, const char *path, struct err *err)
+{
+	if (!path_is_clean(path))
+		return err_fail(err, ERR_CORRUPT, "layer %s has a directory without a name",
+				sh->st->diff_ids[sh->k]);
+	if (sh->st->store->lookups > LOOKUPS_MAX)
+		return err_fail(err, ERR_LIMIT,
+				"too many directories without an entry of their own, or with "
+				"whiteouts, over too many layers");
+	return 0;
+}
+
+/* Does overlayfs read the directory as it is, as it comes from this layer alone? Then it lists what
+ * the whiteouts are made of. */
+static bool is_read_alone(const struct shim *sh, const char *path)
+{
+	size_t deep;
+	cleanup_fd int fd = dir_open(sh->st->fds[OWN(sh->k)], path, &deep);
+
+	return fd >= 0 && (stack_find(sh->st, sh->k, path) == -ENOENT ||
+			   is_hidden_below(sh->st, (size_t)OWN(sh->k), path, deep));
+}
+
+static int shim_fill_whiteouts(struct shim *sh, char **paths, struct err *err)
+{
+	int r = 0;
+
+	for (; r == 0 && paths && *paths; paths++) {
+		r = check_path(sh, *paths, err);
+		if (r == 0 && is_read_alone(sh, *paths))
+			r = shim_add(sh, *paths, OWN(sh->k), err);
+	}
+	return r;
+}
+
 static int shim_fill(struct shim *sh, char **paths, struct err *err)
 {
 	const char *absent = NULL; /* what is in it can't be below either */
@@ -313,18 +345,14 @@ static int shim_fill(struct shim *sh, char **paths, struct err *err)
 	for (; paths && *paths; paths++) {
 		if (absent && path_below(*paths, absent))
 			continue;
-		if (!path_is_clean(*paths))
-			return err_fail(err, ERR_CORRUPT, "layer %s has a directory without a name",
-					sh->st->diff_ids[sh->k]);
+		int r = check_path(sh, *paths, err);
+		if (r < 0)
+			return r;
 		int from = stack_find(sh->st, sh->k, *paths);
 		if (from != -ENOENT && !is_still_there(sh, *paths))
 			from = -ENOENT;
-		if (sh->st->store->lookups > LOOKUPS_MAX)
-			return err_fail(err, ERR_LIMIT,
-					"too many directories without an entry of their own, over "
-					"too many layers");
 		absent = from == -ENOENT ? *paths : NULL;
-		int r = from == -ENOENT ? 0 : shim_add(sh, *paths, from, err);
+		r = from == -ENOENT ? 0 : shim_add(sh, *paths, from, err);
 		if (r < 0)
 			return r;
 	}
@@ -416,7 +444,8 @@ static int shim_commit(struct image_store *store, const struct staging *staging,
 	return 0;
 }
 
-static int shim_build(struct shim *sh, const struct staging *staging, char **paths, struct err *err)
+static int shim_build(struct shim *sh, const struct staging *staging,
+		      const struct apply_result *info, struct err *err)
 {
 	if (mkdirat(staging->fd, "shim", 0700) < 0 || mkdirat(staging->fd, "shim/fs", 0755) < 0)
 		return err_errno(err, errno, "creating a directory in staging");
@@ -425,7 +454,9 @@ static int shim_build(struct shim *sh, const struct staging *staging, char **pat
 	if (tree < 0)
 		return err_errno(err, errno, "opening a directory in staging");
 	sh->tree = tree;
-	int r = shim_fill(sh, paths, err);
+	int r = shim_fill(sh, info->implied, err);
+	if (r == 0)
+		r = shim_fill_whiteouts(sh, info->whiteouts, err);
 	if (r == 0 && sh->n > 0)
 		r = shim_finish(sh, err);
 	else if (r == 0 && unlinkat(staging->fd, "shim/fs", AT_REMOVEDIR) < 0)
@@ -433,9 +464,9 @@ static int shim_build(struct shim *sh, const struct staging *staging, char **pat
 	return r;
 }
 
-static int shim_make(struct stack *st, size_t k, const char *path, struct err *err)
+/* shim in the staging directory. */
+static int shim_stage(struct stack *st, size_t k, const struct staging *staging, struct err *err)
 {
-	struct staging staging = STAGING_INIT;
 	struct shim sh = { .st = st, .k = k, .tree = -EBADF };
 	struct apply_result info = { 0 };
 
@@ -443,21 +474,30 @@ static int shim_make(struct stack *st, size_t k, const char *path, struct err *e
 	if (r == 0)
 		r = stack_open(st, err);
 	if (r == 0)
-		r = staging_new(st->store, &staging, err);
-	if (r == 0)
-		r = shim_build(&sh, &staging, info.implied, err);
-	if (r == 0)
-		r = shim_commit(st->store, &staging, path, err);
-	if (r == 0) {
-		r = shim_open(st->store, st->diff_ids, k, err);
-		st->fds[2 * k + 1] = r;
-		r = r >= 0 || r == -ENOENT ? 0 : r;
-	}
-	staging_done(st->store, &staging);
+		r = shim_build(&sh, staging, &info, err);
 	json_free(&apply_result_desc, &info);
 	for (size_t i = 0; i < sh.n; i++)
 		free(sh.dirs[i].path);
 	free(sh.dirs);
+	return r;
+}
+
+static int shim_make(struct stack *st, size_t k, const char *path, struct err *err)
+{
+	struct staging staging = STAGING_INIT;
+
+	int r = staging_new(st->store, &staging, err);
+	if (r == 0)
+		r = shim_stage(st, k, &staging, err);
+	if (r == 0)
+		r = shim_commit(st->store, &staging, path, err);
+	if (r == 0) {
+		r = shim_open(st->store, st->diff_ids, k, err);
+		fd_close(st->fds[2 * k + 1]);
+		st->fds[2 * k + 1] = r;
+		r = r >= 0 || r == -ENOENT ? 0 : r;
+	}
+	staging_done(st->store, &staging);
 	return r < 0 ? err_wrap(err, r, "layer %s", st->diff_ids[k]) : 0;
 }
 
@@ -466,12 +506,110 @@ int shims_make(struct image_store *store, char *const *diff_ids, struct err *err
 	struct stack st = { .store = store, .diff_ids = diff_ids, .n = strv_len(diff_ids) };
 	int r = 0;
 
-	for (size_t k = 1; r == 0 && k < st.n; k++) {
-		if (!has_mark(store, diff_ids[k], "implied.json"))
+	for (size_t k = 0; r == 0 && k < st.n; k++) {
+		if (!may_have(store, diff_ids, k))
 			continue;
 		cleanup_free char *path = shim_path(diff_ids, k);
 		if (!is_there(store, path))
 			r = shim_make(&st, k, path, err);
+	}
+	stack_done(&st);
+	return r;
+}
+
+/* ---- is it still what it should be? ---- */
+
+/* Does the difference show in the image? Not where no lower layer has the directory: its time was
+ * made up when the layer was unpacked, and whether it is in the shim at all depends on whether who
+ * made that could look into lower directories, as an unprivileged user can in a namespace only. */
+static bool is_seen(struct stack *st, size_t k, char what, const char *path)
+{
+	int from = stack_find(st, k, path);
+
+	switch (what) {
+	case 'm':
+		return from >= 0 && !str_eq(path, ".");
+	case '+':
+		return from >= 0;
+	case '-':
+		return from != FROM_UNKNOWN;
+	default:
+		return true;
+	}
+}
+
+static bool is_same(struct stack *st, size_t k, const struct buf *doc)
+{
+	const char *end = buf_str(doc) + doc->len;
+
+	for (const char *p = buf_str(doc); p < end; p += strlen(p) + 1)
+		if (is_seen(st, k, *p, p + 1))
+			return false;
+	return true;
+}
+
+/* 1: it is what is expected; 0: it isn't. */
+static int shim_compare(struct stack *st, size_t k, const struct staging *staging, struct err *err)
+{
+	cleanup_fd int tree = shim_open(st->store, st->diff_ids, k, err);
+	cleanup_fd int expected =
+	    openat(staging->fd, "shim/fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_buf struct buf doc = BUF_INIT;
+
+	if (expected < 0 && errno != ENOENT)
+		return err_errno(err, errno, "opening a directory in staging");
+	if (tree < 0 && tree != -ENOENT)
+		return tree;
+	if (tree < 0 || expected < 0)
+		return tree < 0 && expected < 0;
+	int r = verify_trees(st->store, expected, tree, &doc, err);
+	return r < 0 ? r : is_same(st, k, &doc);
+}
+
+/* 1: it is as it should be; 0: it isn't. */
+static int shim_verify(struct stack *st, size_t k, struct err *err)
+{
+	struct staging staging = STAGING_INIT;
+
+	int r = staging_new(st->store, &staging, err);
+	if (r == 0)
+		r = shim_stage(st, k, &staging, err);
+	if (r == 0)
+		r = shim_compare(st, k, &staging, err);
+	staging_done(st->store, &staging);
+	return r;
+}
+
+static int shim_again(struct stack *st, size_t k, const char *path, struct err *err)
+{
+	int r = stack_open(st, err);
+
+	if (r == 0)
+		r = image_remove_tree(st->store, path, err);
+	return r < 0 ? r : shim_make(st, k, path, err);
+}
+
+int shims_check(struct image_store *store, char *const *diff_ids, bool quick, bool repair,
+		char ***ret_problems, struct err *err)
+{
+	struct stack st = { .store = store, .diff_ids = diff_ids, .n = strv_len(diff_ids) };
+	int r = 0;
+
+	store->lookups = 0;
+	for (size_t k = 0; r == 0 && k < st.n; k++) {
+		if (!may_have(store, diff_ids, k))
+			continue;
+		cleanup_free char *path = shim_path(diff_ids, k);
+		bool there = is_there(store, path);
+		int same = !there ? 0 : quick ? 1 : shim_verify(&st, k, err);
+		if (same == 0 && repair)
+			r = shim_again(&st, k, path, err);
+		if (same == 0)
+			strv_addf(ret_problems,
+				  "the attributes of directories above layer %s are %s%s",
+				  diff_ids[k], there ? "wrong" : "missing",
+				  repair && r == 0 ? ": made again" : "");
+		r = same < 0 ? same : r;
 	}
 	stack_done(&st);
 	return r;

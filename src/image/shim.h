@@ -10,6 +10,9 @@
  * these alone: images with the same ones share it, others can't reach it. No fs in it: none is
  * needed.
  *
+ * A directory with a whiteout that no lower layer has is in there, too: one that comes from a
+ * single layer is read by overlayfs as it is, and the whiteout would be listed.
+ *
  * The root directory of a layer without an entry for it needs no shim: the layer has the mark
  * "noroot", and whoever shows an image takes "/" from image_init_upper().
  */
@@ -19,8 +22,13 @@
 
 /* Makes what the image of these layers, which are all in the store, has not got yet. */
 int shims_make(struct image_store *store, char *const *diff_ids, struct err *err);
+/* Are they what shims_make() would make? A word for each that is not goes into *ret_problems.
+ * quick: whether they are there, alone. repair: they are made anew. */
+int shims_check(struct image_store *store, char *const *diff_ids, bool quick, bool repair,
+		char ***ret_problems, struct err *err);
 /* Its name below the store's root, or NULL when there is none. The caller frees. */
 char *shim_name(const struct image_store *store, char *const *diff_ids, size_t k);
-/* The directory to go on top of diff_ids[k] for overlayfs: an fd, -ENOENT when there is none, or
- * another -errno with a message. */
+/* The directory to go on top of diff_ids[k] for overlayfs: an fd, -ENOENT when none is needed,
+ * -ENODATA when it has gone, as with a layer that had to be replaced, or another -errno with a
+ * message. */
 int shim_open(const struct image_store *store, char *const *diff_ids, size_t k, struct err *err);

@@ -227,8 +227,13 @@ void staging_done(struct image_store *store, struct staging *st)
 int store_open_blob(const struct image_store *store, const char *digest)
 {
 	cleanup_free char *path = xasprintf("blobs/sha256/%s", digest_hex(digest));
-	int fd = openat(store->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	struct stat st;
+	/* Opening a fifo would wait for somebody who writes to it. */
+	cleanup_fd int fd = openat(store->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO ? -EINVAL : -errno;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? take_fd(fd) : -EINVAL;
 }
 
 bool blob_exists(const struct image_store *store, const char *digest, int64_t size)
@@ -236,8 +241,8 @@ bool blob_exists(const struct image_store *store, const char *digest, int64_t si
 	struct stat st;
 	cleanup_fd int fd = store_open_blob(store, digest);
 
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	       (size < 0 || st.st_size == size) && !sync_is_lost(store, digest_hex(digest));
+	return fd >= 0 && fstat(fd, &st) == 0 && (size < 0 || st.st_size == size) &&
+	       !sync_is_lost(store, digest_hex(digest));
 }
 
 uint64_t blob_size(const struct image_store *store, const char *digest)
@@ -245,7 +250,7 @@ uint64_t blob_size(const struct image_store *store, const char *digest)
 	struct stat st;
 	cleanup_fd int fd = store_open_blob(store, digest);
 
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
 static int blob_verify(int fd, const char *digest, struct buf *out, struct err *err)
@@ -271,6 +276,8 @@ int blob_read(const struct image_store *store, const char *digest, struct buf *o
 	cleanup_fd int fd = store_open_blob(store, digest);
 	if (fd == -ENOENT)
 		return err_fail(err, ERR_NOT_FOUND, "no blob %s in %s", digest, store->root);
+	if (fd == -EINVAL)
+		return err_fail(err, ERR_CORRUPT, "blob %s is not a file", digest);
 	if (fd < 0)
 		return err_errno(err, -fd, "opening blob %s", digest);
 	return blob_verify(fd, digest, out, err);
@@ -375,12 +382,11 @@ static int layer_open(const struct image_store *store, const char *diff_id, stru
 	return fd < 0 ? err_errno(err, errno, "opening layer %s", diff_id) : fd;
 }
 
-static bool layer_is_opaque(const struct image_store *store, const char *diff_id)
+bool layer_has_mark(const struct image_store *store, const char *diff_id, const char *mark)
 {
-	struct stat st;
-	cleanup_free char *path = layer_path(diff_id, "opaque");
+	cleanup_free char *path = layer_path(diff_id, mark);
 
-	return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return faccessat(store->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static bool is_among(char *const *diff_ids, size_t from, const char *diff_id)
@@ -403,8 +409,6 @@ static int empty_open(const struct image_store *store, struct err *err)
 static int layer_fds(struct image_store *store, char *const *diff_ids, size_t k, int *fds,
 		     struct err *err)
 {
-	if (!digest_valid(diff_ids[k]))
-		return err_fail(err, ERR_INVALID, "not a digest: %s", diff_ids[k]);
 	int n = 0, shim = shim_open(store, diff_ids, k, err);
 	if (shim < 0 && shim != -ENOENT)
 		return shim;
@@ -419,12 +423,16 @@ static int layer_fds(struct image_store *store, char *const *diff_ids, size_t k,
 	return n;
 }
 
-int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
-		      size_t *ret_n, struct err *err)
+/* -ENODATA: a shim is not there. */
+static int layers_open(struct image_store *store, char *const *diff_ids, int **ret_fds,
+		       size_t *ret_n, struct err *err)
 {
 	size_t n = 0, total = strv_len(diff_ids);
 	cleanup_free int *fds = xcalloc(2 * total + 1, sizeof(*fds));
 
+	for (size_t i = 0; i < total; i++)
+		if (!digest_valid(diff_ids[i]))
+			return err_fail(err, ERR_INVALID, "not a digest: %s", diff_ids[i]);
 	if (total == 0) {
 		int fd = empty_open(store, err);
 		if (fd < 0)
@@ -445,7 +453,7 @@ int image_open_layers(struct image_store *store, char *const *diff_ids, int **re
 		}
 		n += (size_t)r;
 		/* overlayfs heeds no opaque mark on a layer's root. */
-		if (layer_is_opaque(store, diff_id))
+		if (layer_has_mark(store, diff_id, "opaque"))
 			break;
 	}
 	*ret_fds = take_ptr(fds);
@@ -453,17 +461,58 @@ int image_open_layers(struct image_store *store, char *const *diff_ids, int **re
 	return 0;
 }
 
+int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
+		      size_t *ret_n, struct err *err)
+{
+	int r = layers_open(store, diff_ids, ret_fds, ret_n, err);
+
+	if (r != -ENODATA)
+		return r;
+	r = shims_make(store, diff_ids, err);
+	if (r == 0)
+		r = layers_open(store, diff_ids, ret_fds, ret_n, err);
+	return r == -ENODATA ? err_fail(err, ERR_CORRUPT, "layers have lost their shims") : r;
+}
+
 /* ---- commit ---- */
 
-/* Out of the way, into a directory that is removed at the end: the machine went down before it was
- * on the disk. */
-static int lost_move(struct image_store *store, const struct staging *st, int dir, const char *name,
-		     struct err *err)
+/* What has the name and is not what it stands for: the machine went down before it was on the disk,
+ * or somebody has put something else there. One process at a time looks and takes it away: else
+ * that could be what another one has just put in its place. */
+static int spoilt_lock(int dir, const char *name, struct err *err)
 {
-	cleanup_free char *old = xasprintf("lost-%s", name);
+	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	return NO_EINTR(flock(dir, LOCK_EX)) < 0 ? err_errno(err, errno, "replacing %s", name) : 1;
+}
 
-	if (renameat(dir, name, st->fd, old) < 0 && errno != ENOENT)
-		return err_errno(err, errno, "replacing %s of %s", name, store->root);
+int store_clear_blob(struct image_store *store, const char *digest, struct err *err)
+{
+	cleanup_fd int blobs = store_open_dir(store, "blobs/sha256", err);
+	cleanup_free char *path = xasprintf("blobs/sha256/%s", digest_hex(digest));
+	int r = blobs < 0 ? blobs : spoilt_lock(blobs, digest_hex(digest), err);
+
+	if (r > 0 && !blob_exists(store, digest, -1))
+		r = image_remove_tree(store, path, err);
+	return r < 0 ? err_wrap(err, r, "replacing blob %s", digest) : 0;
+}
+
+/* Out of the way, into a directory that is removed at the end; shims go along with the new one, for
+ * nobody would make those of other images. */
+static int layer_clear(struct image_store *store, const struct staging *st, int layers,
+		       const char *diff_id, struct err *err)
+{
+	const char *name = digest_hex(diff_id);
+	cleanup_free char *old = xasprintf("lost-%s", name);
+	cleanup_free char *shims = xasprintf("%s/shims", name);
+	cleanup_free char *kept = xasprintf(STAGED_LAYER "%s/shims", name);
+	int r = spoilt_lock(layers, name, err);
+
+	if (r <= 0 || layer_exists(store, diff_id))
+		return r < 0 ? r : 0;
+	renameat(layers, shims, st->fd, kept);
+	if (renameat(layers, name, st->fd, old) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "replacing layer %s", diff_id);
 	return 0;
 }
 
@@ -474,11 +523,11 @@ int store_add_blob(struct image_store *store, int from_dir, const char *digest, 
 
 	if (blobs < 0)
 		return blobs;
-	if (sync_is_lost(store, name) && unlinkat(blobs, name, 0) < 0 && errno != ENOENT)
-		return err_errno(err, errno, "replacing blob %s", digest);
 	if (blob_exists(store, digest, -1))
 		return 0;
-	int r = sync_mark(store, name, err);
+	int r = store_clear_blob(store, digest, err);
+	if (r == 0)
+		r = sync_mark(store, name, err);
 	if (r < 0)
 		return r;
 	/* Who comes second leaves its own copy where it is. */
@@ -494,16 +543,14 @@ int store_add_layer(struct image_store *store, const struct staging *st, const c
 	const char *name = digest_hex(diff_id);
 	cleanup_free char *staged = xasprintf(STAGED_LAYER "%s", name);
 	cleanup_fd int layers = store_open_dir(store, "layers", err);
-	int r = 0;
 
 	if (layers < 0)
 		return layers;
 	if (faccessat(st->fd, staged, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0;
-	if (sync_is_lost(store, staged))
-		r = lost_move(store, st, layers, name, err);
-	if (r == 0 && layer_exists(store, diff_id))
+	if (layer_exists(store, diff_id))
 		return 0;
+	int r = layer_clear(store, st, layers, diff_id, err);
 	if (r == 0)
 		r = sync_mark(store, staged, err);
 	if (r < 0)

@@ -3,7 +3,7 @@
  * Inside of the image store:
  *   blobs/sha256/<hex>        as in an OCI image layout
  *   layers/<hex>/fs           the unpacked layer of that diff id: an overlay lower directory
- *   layers/<hex>/info.json    struct apply_result without `implied`
+ *   layers/<hex>/info.json    struct apply_result without `implied` and `whiteouts`
  *   layers/<hex>/implied.json there when it has any: those alone, without "."
  *   layers/<hex>/noroot       there when it has no entry for its root directory
  *   layers/<hex>/from-<hex>   another blob that unpacks to it, see verified.h
@@ -46,8 +46,9 @@ int store_open_dir(const struct image_store *store, const char *name, struct err
 
 /* Digests are checked sha256 ones. */
 bool blob_exists(const struct image_store *store, const char *digest, int64_t size);
-int store_open_blob(const struct image_store *store, const char *digest); /* fd or -errno */
-uint64_t blob_size(const struct image_store *store, const char *digest);  /* 0: not there */
+/* An fd, -EINVAL when it is no file, or another -errno. */
+int store_open_blob(const struct image_store *store, const char *digest);
+uint64_t blob_size(const struct image_store *store, const char *digest); /* 0: not there */
 /* Reads a document of at most OCI_BLOB_MAX bytes and verifies it. */
 int blob_read(const struct image_store *store, const char *digest, struct buf *out,
 	      struct err *err);
@@ -57,9 +58,11 @@ int blob_read_at(int dir_fd, const char *digest, struct buf *out, struct err *er
 int blob_stage(const struct staging *st, const char *digest, const struct buf *data,
 	       struct err *err);
 bool layer_exists(const struct image_store *store, const char *diff_id);
+/* "opaque", "noroot", "implied.json" */
+bool layer_has_mark(const struct image_store *store, const char *diff_id, const char *mark);
 int layer_info(const struct image_store *store, const char *diff_id, struct apply_result *ret,
 	       struct err *err);
-/* Its `implied` alone: none, or directories that have no entry of their own. */
+/* Its `implied` and `whiteouts` alone, of which one may be NULL. -ENOENT: there are none. */
 int layer_implied(const struct image_store *store, const char *diff_id, struct apply_result *ret,
 		  struct err *err);
 
@@ -68,6 +71,8 @@ int layer_implied(const struct image_store *store, const char *diff_id, struct a
  * there at once, and on the disk after sync_finish(). */
 int store_commit(struct image_store *store, const struct staging *st, char *const *digests,
 		 char *const *diff_ids, struct err *err);
+/* Removes what has the blob's name and is no such file, or was lost when the machine went down. */
+int store_clear_blob(struct image_store *store, const char *digest, struct err *err);
 /* One by one; from_dir holds the blob under its hex name. */
 int store_add_blob(struct image_store *store, int from_dir, const char *digest, struct err *err);
 int store_add_layer(struct image_store *store, const struct staging *st, const char *diff_id,

@@ -59,10 +59,12 @@ static int document_write(int dir, const char *name, const struct apply_result *
 	return io_replace_file(dir, name, buf_str(&text), text.len, 0600, false, err);
 }
 
-/* They can be many, and hardly anybody needs them. The root directory is none of them: shim.h. */
-static int implied_write(int dir, char *const *implied, struct err *err)
+/* What shims are made of. They can be many, and hardly anybody needs them. The root directory is
+ * none of them: shim.h. */
+static int implied_write(int dir, const struct apply_result *info, struct err *err)
 {
-	struct apply_result only = { 0 };
+	struct apply_result only = { .whiteouts = info->whiteouts };
+	char *const *implied = info->implied;
 	cleanup_free char **paths = xcalloc(strv_len(implied) + 1, sizeof(*paths));
 	size_t n = 0;
 	bool noroot = false;
@@ -76,7 +78,7 @@ static int implied_write(int dir, char *const *implied, struct err *err)
 	if (noroot && mknodat(dir, "noroot", S_IFREG | 0600, 0) < 0)
 		return err_errno(err, errno, "marking layer without a root directory");
 	only.implied = paths;
-	return n ? document_write(dir, "implied.json", &only, err) : 0;
+	return n || info->whiteouts ? document_write(dir, "implied.json", &only, err) : 0;
 }
 
 int unpack_seal(const struct staging *st, const char *dir, const struct apply_result *info,
@@ -89,8 +91,8 @@ int unpack_seal(const struct staging *st, const char *dir, const struct apply_re
 		return err_errno(err, errno, "opening directory of layer");
 	if (info->opaque && mknodat(fd, "opaque", S_IFREG | 0600, 0) < 0)
 		return err_errno(err, errno, "marking layer as opaque");
-	brief.implied = NULL;
-	int r = implied_write(fd, info->implied, err);
+	brief.implied = brief.whiteouts = NULL;
+	int r = implied_write(fd, info, err);
 	return r < 0 ? r : document_write(fd, "info.json", &brief, err);
 }
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/verified.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "image/sync.h"
 #include "oci/digest.h"
 
 static char *note_path(const char *diff_id, const char *digest)
 {
-	return xasprintf("layers/%s/from-%s", digest_hex(diff_id), digest_hex(digest));
+	return xasprintf("layers/%s/" LAYER_NOTE "%s", digest_hex(diff_id), digest_hex(digest));
 }
 
 /* The one that the tree was made of. */
@@ -53,6 +55,39 @@ int layer_note_blob(struct image_store *store, const char *diff_id, const char *
 	return 0;
 }
 
+static void add_blob(char ***list, char *digest)
+{
+	if (digest_valid(digest) && !strv_has(*list, digest))
+		strv_take(list, digest);
+	else
+		free(digest);
+}
+
+void layer_blobs(const struct image_store *store, const char *diff_id, char ***ret)
+{
+	cleanup_free char *path = xasprintf("layers/%s", digest_hex(diff_id));
+	struct apply_result info = { 0 };
+	struct dirent *entry;
+
+	if (layer_info(store, diff_id, &info, NULL) == 0 && info.digest)
+		add_blob(ret, xstrdup(info.digest));
+	json_free(&apply_result_desc, &info);
+	add_blob(ret, xstrdup(diff_id));
+	int fd = store_open_dir(store, path, NULL);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		fd_close(fd);
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		const char *hex = str_after(entry->d_name, LAYER_NOTE);
+
+		if (hex)
+			add_blob(ret, xasprintf("sha256:%s", hex));
+	}
+	closedir(dir);
+}
+
 int store_put_blob(struct image_store *store, int from_dir, const char *name, const char *digest,
 		   struct err *err)
 {
@@ -64,9 +99,9 @@ int store_put_blob(struct image_store *store, int from_dir, const char *name, co
 	if (faccessat(from_dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0;
 	/* A new mark would make one that was lost in a power cut look whole. */
-	if (sync_is_lost(store, hex) && unlinkat(blobs, hex, 0) < 0 && errno != ENOENT)
-		return err_errno(err, errno, "replacing blob %s", digest);
-	int r = sync_mark(store, hex, err);
+	int r = store_clear_blob(store, digest, err);
+	if (r == 0)
+		r = sync_mark(store, hex, err);
 	if (r < 0)
 		return r;
 	if (renameat(from_dir, name, blobs, hex) < 0 && errno != ENOENT)

@@ -9,6 +9,9 @@
 
 #include "image/store.h"
 
+/* What the names of these notes begin with. */
+#define LAYER_NOTE "from-"
+
 /* Is the layer here, and has this blob been seen to unpack to it? The blob itself may be gone. */
 bool layer_comes_from(const struct image_store *store, const char *diff_id, const char *digest);
 /* The same, and the blob is here with that many bytes (negative: whatever). */
@@ -17,6 +20,8 @@ bool layer_is_whole(const struct image_store *store, const char *diff_id, const 
 /* Notes that a blob, which the caller has seen unpacked, is one more form of the layer. */
 int layer_note_blob(struct image_store *store, const char *diff_id, const char *digest,
 		    struct err *err);
+/* Adds the blobs that the layer is known to come from, here or not: any of them unpacks to it. */
+void layer_blobs(const struct image_store *store, const char *diff_id, char ***ret);
 /* Puts the file name of from_dir into the store as the blob, in place of one that is there: its
  * content has just been verified, that of the other one perhaps a long time ago. Without such a
  * file nothing happens. */

@@ -14,6 +14,16 @@ int verify_blob(struct image_store *store, const char *digest, bool quick, char 
 int verify_layer(struct image_store *store, const char *diff_id, bool quick, char **ret_problem,
 		 struct err *err);
 
+/* Unpacks the layer once more, from a blob that it is known to come from or one of these more, and
+ * puts that in place of the one that is there. For whoever holds the store's lock alone, and knows
+ * that no container runs on it. */
+int repair_layer(struct image_store *store, const char *diff_id, char *const *more,
+		 struct err *err);
+
+/* How the tree differs from the one that is expected: as in image/layer/compare.h. */
+int verify_trees(struct image_store *store, int expected, int tree, struct buf *ret_doc,
+		 struct err *err);
+
 /* What is in the store and belongs to nobody. */
 struct leftover {
 	char *path; /* in the store */

@@ -83,16 +83,21 @@ static void find_partial(struct search *se, int dir, const char *name)
 		      xstrdup("a download that nobody has gone on with"), false);
 }
 
-/* Of another boot, for what isn't there or is nobody's: one that is needed is found with that. */
+/* Of another boot, for what isn't there or is nobody's: one that is needed is found with that. What
+ * is there loses its mark only after it has gone, or it would look whole. */
 static void find_mark(struct search *se, int dir, const char *name)
 {
 	const char *layer = str_after(name, STAGED_LAYER);
+	cleanup_free char *of =
+	    layer ? xasprintf("layers/%s", layer) : xasprintf("blobs/sha256/%s", name);
 
 	if (!sync_is_lost(se->store, name) ||
 	    (layer ? is_needed(se->diff_ids, se->n_diff_ids, layer)
 		   : is_needed(se->blobs, se->n_blobs, name)))
 		return;
-	bool removed = se->remove && unlinkat(dir, name, 0) == 0;
+	bool there =
+	    faccessat(se->store->fd, of, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+	bool removed = se->remove && !there && unlinkat(dir, name, 0) == 0;
 	leftovers_add(se->found, xasprintf("unsynced/%s", name), 0,
 		      xstrdup("what it was for is not needed"), removed);
 }

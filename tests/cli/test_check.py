@@ -128,7 +128,7 @@ def replace(path):
 @pytest.mark.parametrize("name, harm, word", [
     ("bin/tool", flip, "/bin/tool has other content"),
     ("bin/tool", chmod, "/bin/tool has other attributes"),
-    ("bin/tool", touch, "/bin/tool has other attributes"),
+    ("bin/tool", touch, "/bin/tool has another time"),
     ("bin/tool", os.unlink, "/bin/tool is missing"),
     ("link", replace, "/link is of another type"),
     ("etc", shutil.rmtree, "/etc is missing"),

@@ -117,6 +117,22 @@ def test_layers_alone(anyone):
     assert inside(anyone, "cd $($inro image mount none:1); ls -A; ! touch x 2>/dev/null").ok().out == ""
 
 
+def test_whiteouts_of_nothing(anyone):
+    """What hides nothing is not to be seen either, in directories that no other layer has."""
+    odd = [entry("new/", mode=0o711, uid=3), entry("new/.wh.gone"), entry("new/kept", "x"),
+           entry("new/not/named/f", "x"), entry("new/not/named/.wh.x"), entry("d/.wh.gone"),
+           entry("late/.wh.a"), entry("late/b", "b"), entry("late/.wh..wh..opq")]
+    load(anyone, LOWER + [entry("late/", mode=0o700), entry("late/old")], odd)
+    load(anyone, odd, tags=("alone:1",))
+    look = ("cd $($inro image mount $1); for d in new new/not/named d late; do ls -A $d; done;"
+            "stat -c '%a %u' new d late; ls -l new >/dev/null")
+    r = inside(anyone, look, "mt:1").ok()
+    assert r.out.split() == ["kept", "not", "f", "kept", "b", "711", "3", "751", "3", "700", "0"] and r.err == ""
+    r = inside(anyone, look, "alone:1").ok()
+    assert r.out.split() == ["kept", "not", "f", "b", "711", "3", "755", "0", "755", "0"] and r.err == ""
+    assert "no damage" in anyone.inro("system", "check").ok().out
+
+
 def test_devices_and_programs_are_dead(root):
     cap = bytes.fromhex("0100000200200000000000000000000000000000").decode("latin-1")
     load(root, [entry("null", kind=b"3", devmajor=1, devminor=3, mode=0o666),

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "image/sha256.h"
 #include "image/store.h"
+#include "image/verify.h"
 
 #define UPPER32 "BA7816BF8F01CFEA414140DE5DAE2223"
 
@@ -282,6 +283,37 @@ static void test_remove_tree(void **state)
 	assert_int_equal(image_remove_tree(&fx->store, "nowhere/x", &err), 0);
 }
 
+/* A file or a layer that was lost when the machine went down keeps its mark for as long as it is
+ * there, whoever is killed in between. */
+static void test_marks_go_last(void **state)
+{
+	static const char *const hex =
+	    "abababababababababababababababababababababababababababababababab";
+	struct fixture *fx = *state;
+	cleanup_free char *blob = xasprintf("blobs/sha256/%s", hex);
+	cleanup_free char *layer = xasprintf("layers/%s", hex);
+	cleanup_free char *first = xasprintf("unsynced/%s", hex);
+	cleanup_free char *second = xasprintf("unsynced/layer-%s", hex);
+	struct leftovers found = { 0 };
+	struct err err = ERR_INIT;
+
+	assert_int_equal(mkdirat(fx->store.fd, "unsynced", 0700), 0);
+	assert_int_equal(symlinkat("another-boot", fx->store.fd, first), 0);
+	assert_int_equal(symlinkat("another-boot", fx->store.fd, second), 0);
+	fd_close(openat(fx->store.fd, blob, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(mkdirat(fx->store.fd, layer, 0700), 0);
+	assert_int_equal(leftovers_find(&fx->store, NULL, NULL, 0, true, &found, &err), 0);
+	assert_int_equal(found.n, 4);
+	leftovers_done(&found);
+	assert_true(exists(fx, first) && exists(fx, second));
+	assert_int_equal(unlinkat(fx->store.fd, blob, 0), 0);
+	assert_int_equal(unlinkat(fx->store.fd, layer, AT_REMOVEDIR), 0);
+	assert_int_equal(leftovers_find(&fx->store, NULL, NULL, 0, true, &found, &err), 0);
+	assert_int_equal(found.n, 2);
+	leftovers_done(&found);
+	assert_false(exists(fx, first) || exists(fx, second));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +326,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_blobs_are_verified, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_layers_for_overlayfs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_tree, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_marks_go_last, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

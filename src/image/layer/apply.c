@@ -17,6 +17,7 @@
 #define DIR_PATHS_MAX     (256u << 20) /* bytes of directory names kept for their times */
 #define IMPLIED_MAX       20000
 #define IMPLIED_BYTES_MAX (4u << 20)
+#define WHITEOUTS_MAX     20000 /* directories, and below that many bytes of their names */
 #define WHITEOUT          ".wh."
 #define WHITEOUT_OPQ      ".wh..wh..opq"
 #define WHITEOUT_META     ".wh..wh."
@@ -236,6 +237,26 @@ static bool parent_is_hiding(struct apply *ap, const char *path)
 	return ap->parent_hiding == HIDING_YES;
 }
 
+/* Where lower layers have no such directory, overlayfs would list the mark: the engine sees to
+ * that. The root directory is in all of them. More than there are in any image are left out. */
+static void whiteout_note(struct apply *ap)
+{
+	size_t n = ap->n_whiteouts;
+
+	if (!*ap->parent_path || (n && str_eq(ap->whiteouts[n - 1], ap->parent_path)))
+		return;
+	if (n >= WHITEOUTS_MAX || ap->whiteout_bytes > IMPLIED_BYTES_MAX)
+		return;
+	if (n + 1 >= ap->cap_whiteouts) {
+		ap->cap_whiteouts = ap->cap_whiteouts ? 2 * ap->cap_whiteouts : 16;
+		ap->whiteouts = xrealloc(ap->whiteouts, ap->cap_whiteouts * sizeof(*ap->whiteouts));
+	}
+	ap->whiteout_bytes += strlen(ap->parent_path);
+	ap->whiteouts[n++] = xstrdup(ap->parent_path);
+	ap->whiteouts[n] = NULL;
+	ap->n_whiteouts = n;
+}
+
 static int whiteout_apply(struct apply *ap, const struct member *m, struct err *err)
 {
 	const char *name = m->base + strlen(WHITEOUT);
@@ -245,8 +266,10 @@ static int whiteout_apply(struct apply *ap, const struct member *m, struct err *
 		return err_fail(err, ERR_INVALID, "%s: whiteout of nothing", m->path);
 	if (parent_is_hiding(ap, m->path))
 		return 0;
-	if (mknodat(m->dir, name, S_IFCHR, 0) == 0)
+	if (mknodat(m->dir, name, S_IFCHR, 0) == 0) {
+		whiteout_note(ap);
 		return 0;
+	}
 	if (errno != EEXIST || fstatat(m->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(err, errno, "creating whiteout %s", m->path);
 	/* The same layer has made the name anew: only a directory would let the old one show. */
@@ -342,6 +365,22 @@ static int dirs_finish(struct apply *ap, struct err *err)
 	return 0;
 }
 
+static void whiteouts_unique(struct apply *ap)
+{
+	size_t kept = 0;
+
+	if (ap->n_whiteouts > 1)
+		qsort(ap->whiteouts, ap->n_whiteouts, sizeof(*ap->whiteouts), names_compare);
+	for (size_t i = 0; i < ap->n_whiteouts; i++) {
+		if (kept && str_eq(ap->whiteouts[i], ap->whiteouts[kept - 1]))
+			free(ap->whiteouts[i]);
+		else
+			ap->whiteouts[kept++] = ap->whiteouts[i];
+	}
+	if (ap->whiteouts)
+		ap->whiteouts[kept] = NULL;
+}
+
 static void result_fill(struct apply *ap, struct apply_result *ret)
 {
 	ret->size = ap->size;
@@ -351,6 +390,8 @@ static void result_fill(struct apply *ap, struct apply_result *ret)
 	if (!ap->root_named)
 		strv_add(&ap->implied, ".");
 	ret->implied = take_ptr(ap->implied);
+	whiteouts_unique(ap);
+	ret->whiteouts = take_ptr(ap->whiteouts);
 }
 
 static void apply_done(struct apply *ap)
@@ -361,6 +402,7 @@ static void apply_done(struct apply *ap)
 	}
 	free(ap->dirs);
 	strv_free(ap->implied);
+	strv_free(ap->whiteouts);
 	fd_close(ap->parent_fd);
 	free(ap->parent_path);
 	if (ap->tar)

@@ -11,14 +11,14 @@
 #include "base/strv.h"
 #include "image/layer/pack_entry.h"
 
-#define DEPTH_MAX 100        /* levels of directories: an fd in each tree */
-#define OUT_MAX   (8u << 20) /* bytes of differences: more say nothing more */
-#define CHUNK     (128u << 10)
+#define OUT_MAX (8u << 20) /* bytes of differences: more say nothing more */
+#define CHUNK   (128u << 10)
 
 struct compare {
 	struct pack_options opts;
 	struct buf *out;
 	char *chunks[2];
+	int roots[2];
 };
 
 static void tell(struct compare *co, char what, const char *path)
@@ -50,10 +50,23 @@ static bool same_attributes(const struct pack_entry *a, const struct pack_entry 
 	if (a->whiteout || b->whiteout)
 		return a->whiteout == b->whiteout;
 	return x->st_mode == y->st_mode && x->st_uid == y->st_uid && x->st_gid == y->st_gid &&
-	       x->st_rdev == y->st_rdev && x->st_mtim.tv_sec == y->st_mtim.tv_sec &&
-	       x->st_mtim.tv_nsec == y->st_mtim.tv_nsec &&
-	       (S_ISDIR(x->st_mode) || x->st_nlink == y->st_nlink) && a->opaque == b->opaque &&
-	       same_xattrs(a, b);
+	       x->st_rdev == y->st_rdev && (S_ISDIR(x->st_mode) || x->st_nlink == y->st_nlink) &&
+	       a->opaque == b->opaque && same_xattrs(a, b);
+}
+
+static bool same_time(const struct pack_entry *a, const struct pack_entry *b)
+{
+	const struct timespec *x = &a->st.st_mtim, *y = &b->st.st_mtim;
+
+	return (a->whiteout && b->whiteout) || (x->tv_sec == y->tv_sec && x->tv_nsec == y->tv_nsec);
+}
+
+static void compare_attributes(struct compare *co, const struct pack_entry e[2], const char *path)
+{
+	if (!same_attributes(&e[0], &e[1]))
+		tell(co, 'a', path);
+	else if (!same_time(&e[0], &e[1]))
+		tell(co, 'm', path);
 }
 
 /* Where data begins at or behind offset; size: nowhere. */
@@ -109,25 +122,27 @@ static bool same_link(const int dirs[2], const char *name)
 
 /* ---- trees ---- */
 
-static int compare_dirs(struct compare *co, const int dirs[2], const char *path, int depth,
-			struct err *err);
-
-static int compare_subdirs(struct compare *co, const int dirs[2], const char *name,
-			   const char *path, int depth, struct err *err)
+/* Trees may be deeper than there are fds: from the top, name by name. */
+static int dir_open(int root, const char *path, struct err *err)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	cleanup_fd int dir = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (depth >= DEPTH_MAX)
-		return 0;
-	cleanup_fd int a = openat(dirs[0], name, flags);
-	cleanup_fd int b = openat(dirs[1], name, flags);
-	if (a < 0 || b < 0)
-		return err_errno(err, errno, "opening directory /%s", path);
-	return compare_dirs(co, (const int[]){ a, b }, path, depth + 1, err);
+	for (const char *p = path; dir >= 0 && *p; p += *p == '/') {
+		size_t len = strcspn(p, "/");
+		cleanup_free char *name = xstrndup(p, len);
+		int next = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		fd_close(dir);
+		dir = next;
+		p += len;
+	}
+	int fd = dir < 0 ? -1 : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_errno(err, errno, "opening directory /%s", path) : fd;
 }
 
+/* 1: directories, in both of them. */
 static int compare_entries(struct compare *co, const int dirs[2], const char *name,
-			   const char *path, struct pack_entry e[2], int depth, struct err *err)
+			   const char *path, const struct pack_entry e[2])
 {
 	mode_t type = e[0].st.st_mode & S_IFMT;
 
@@ -135,10 +150,9 @@ static int compare_entries(struct compare *co, const int dirs[2], const char *na
 		tell(co, 't', path);
 		return 0;
 	}
-	if (!same_attributes(&e[0], &e[1]))
-		tell(co, 'a', path);
+	compare_attributes(co, e, path);
 	if (type == S_IFDIR)
-		return compare_subdirs(co, dirs, name, path, depth, err);
+		return 1;
 	if ((type == S_IFREG &&
 	     (e[0].st.st_size != e[1].st.st_size || !same_file(co, dirs, name, e[0].st.st_size))) ||
 	    (type == S_IFLNK && !same_link(dirs, name)))
@@ -147,7 +161,7 @@ static int compare_entries(struct compare *co, const int dirs[2], const char *na
 }
 
 static int compare_name(struct compare *co, const int dirs[2], const char *name, const char *path,
-			int depth, struct err *err)
+			struct err *err)
 {
 	struct pack_entry e[2] = { { .n_xattrs = 0 } };
 
@@ -155,33 +169,52 @@ static int compare_name(struct compare *co, const int dirs[2], const char *name,
 	if (r == 0)
 		r = pack_entry_read(dirs[1], name, path, &co->opts, &e[1], err);
 	if (r == 0)
-		r = compare_entries(co, dirs, name, path, e, depth, err);
+		r = compare_entries(co, dirs, name, path, e);
 	pack_entry_done(&e[0]);
 	pack_entry_done(&e[1]);
 	return r;
 }
 
-static int compare_dirs(struct compare *co, const int dirs[2], const char *path, int depth,
-			struct err *err)
+/* *ret_subdirs: paths of directories that are in both. */
+static int compare_names(struct compare *co, const int dirs[2], const char *path,
+			 char ***ret_subdirs, struct err *err)
 {
 	cleanup_strv char **a = NULL, **b = NULL;
-	size_t i = 0, k = 0;
+	size_t i = 0, k = 0, n = 0;
 
 	int r = pack_names(dirs[0], &a, err);
 	if (r == 0)
 		r = pack_names(dirs[1], &b, err);
-	while (r == 0 && ((a && a[i]) || (b && b[k]))) {
+	*ret_subdirs = xcalloc(strv_len(a) + 1, sizeof(**ret_subdirs));
+	while (r >= 0 && ((a && a[i]) || (b && b[k]))) {
 		int order = !a || !a[i] ? 1 : !b || !b[k] ? -1 : strcmp(a[i], b[k]);
 		const char *name = order > 0 ? b[k] : a[i];
 		cleanup_free char *below = xasprintf("%s%s%s", path, *path ? "/" : "", name);
 
 		if (order != 0)
 			tell(co, order > 0 ? '+' : '-', below);
-		else
-			r = compare_name(co, dirs, name, below, depth, err);
+		r = order != 0 ? 0 : compare_name(co, dirs, name, below, err);
+		if (r > 0)
+			(*ret_subdirs)[n++] = take_ptr(below);
 		i += order <= 0;
 		k += order >= 0;
 	}
+	return r < 0 ? r : 0;
+}
+
+static int compare_dirs(struct compare *co, const char *path, struct err *err)
+{
+	cleanup_strv char **subdirs = NULL;
+	cleanup_fd int a = dir_open(co->roots[0], path, err);
+	cleanup_fd int b = a < 0 ? a : dir_open(co->roots[1], path, err);
+
+	if (b < 0)
+		return b;
+	int r = compare_names(co, (const int[]){ a, b }, path, &subdirs, err);
+	a = fd_close(a);
+	b = fd_close(b);
+	for (size_t i = 0; r == 0 && subdirs && subdirs[i]; i++)
+		r = compare_dirs(co, subdirs[i], err);
 	return r;
 }
 
@@ -190,20 +223,20 @@ int compare_trees(int dir_fd, int other_fd, bool userns, struct buf *out, struct
 	struct compare co = {
 		.opts = { .userns = userns, .layer = true, .timestamp = -1, .newest = -1 },
 		.out = out,
-		.chunks = { xmalloc(CHUNK), xmalloc(CHUNK) }
+		.chunks = { xmalloc(CHUNK), xmalloc(CHUNK) },
+		.roots = { dir_fd, other_fd },
 	};
-	const int dirs[2] = { dir_fd, other_fd };
 	struct pack_entry e[2] = { { .n_xattrs = 0 } };
 
 	int r = pack_entry_read(dir_fd, ".", "", &co.opts, &e[0], err);
 	if (r == 0)
 		r = pack_entry_read(other_fd, ".", "", &co.opts, &e[1], err);
-	if (r == 0 && !same_attributes(&e[0], &e[1]))
-		tell(&co, 'a', ".");
+	if (r == 0)
+		compare_attributes(&co, e, ".");
 	pack_entry_done(&e[0]);
 	pack_entry_done(&e[1]);
 	if (r == 0)
-		r = compare_dirs(&co, dirs, "", 0, err);
+		r = compare_dirs(&co, "", err);
 	free(co.chunks[0]);
 	free(co.chunks[1]);
 	return r;

@@ -10,5 +10,6 @@
 #include "base/err.h"
 
 /* Appends a letter and a path, a NUL behind each, for all that differs: '-' is missing in other_fd,
- * '+' is there alone, 't' has another type, 'a' other attributes, 'c' other contents. */
+ * '+' is there alone, 't' has another type, 'a' other attributes, 'm' another time alone, 'c' other
+ * contents. */
 int compare_trees(int dir_fd, int other_fd, bool userns, struct buf *out, struct err *err);

@@ -39,6 +39,8 @@ struct apply {
 	bool root_named; /* the archive has an entry for the root directory */
 	char **implied;  /* directories made for their members alone */
 	size_t n_implied, implied_bytes, devices_left_out;
+	char **whiteouts; /* directories that have one, as they came */
+	size_t n_whiteouts, cap_whiteouts, whiteout_bytes;
 	uint64_t size, entries;
 };
 

@@ -23,6 +23,7 @@ static const struct json_field apply_result_fields[] = {
 	JSON_FIELD(struct apply_result, input_size, "inputSize", JSON_U64),
 	JSON_FIELD(struct apply_result, entries, "entries", JSON_U64),
 	JSON_FIELD(struct apply_result, implied, "implied", JSON_STRV),
+	JSON_FIELD(struct apply_result, whiteouts, "whiteouts", JSON_STRV),
 	JSON_FIELD(struct apply_result, opaque, "opaque", JSON_BOOL),
 };
 const struct json_desc apply_result_desc = JSON_DESC(struct apply_result, apply_result_fields);

@@ -58,9 +58,10 @@ struct apply_result {
 	uint64_t tar_size, input_size;
 	uint64_t size; /* bytes in regular files */
 	uint64_t entries;
-	char **implied; /* directories, "." too, that have no entry of their own: made as root's,
-			   0755 */
-	bool opaque;    /* an opaque mark on the root: nothing below this layer shows */
+	char **implied;   /* directories, "." too, that have no entry of their own: made as root's,
+			     0755 */
+	char **whiteouts; /* directories with a whiteout, but for "." */
+	bool opaque;      /* an opaque mark on the root: nothing below this layer shows */
 };
 extern const struct json_desc apply_result_desc;
 
