@@ -40,7 +40,8 @@ static const struct opt opts[] = {
 	  .short_name = 'r',
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct check_cli_options, repair),
-	  .help = "remove damaged images that no container has, and leftovers" },
+	  .help = "make good what can be, remove other damaged images that no container has, and "
+		  "leftovers" },
 };
 
 static int fill(const struct check_cli_options *o, struct check_options *ret, struct err *err)
@@ -76,8 +77,9 @@ static char *shown_name(const struct check_item *item)
 static void add_item(struct buf *out, const char *kind, const struct check_item *item)
 {
 	cleanup_free char *name = shown_name(item);
-	cleanup_free char *title = name ? xasprintf("Damaged %s %s (%s)", kind, item->id, name)
-					: xasprintf("Damaged %s %s", kind, item->id);
+	cleanup_free char *title =
+	    xasprintf("%s %s %s%s%s%s", item->certain ? "Damaged" : "Unchecked", kind, item->id,
+		      name ? " (" : "", name ? name : "", name ? ")" : "");
 
 	add_lines(out, title, item->problems);
 	if (item->removed)
@@ -86,18 +88,17 @@ static void add_item(struct buf *out, const char *kind, const struct check_item 
 
 static void add_advice(struct buf *out, const struct check_report *report)
 {
-	bool images = false, others = report->database != NULL;
-
-	for (size_t i = 0; i < report->images.n; i++)
-		images = images || !report->images.items[i].removed;
-	for (size_t i = 0; i < report->containers.n; i++)
-		others = others || !report->containers.items[i].removed;
-	if (images)
-		buf_adds(out, "Getting a damaged image again (`inro pull`, `inro load`) makes it "
-			      "whole; `inro system check --repair` removes it.\n");
-	else if (others)
-		buf_adds(out, "`inro system check --repair` makes good what can be, with --force "
-			      "it removes damaged containers.\n");
+	if (report->images.n)
+		buf_adds(out,
+			 "`inro system check --repair` makes good what can be and removes "
+			 "other damaged images, to be got again (`inro pull`, `inro load`).\n");
+	else if (report->containers.n)
+		buf_adds(out, "`inro system check --force` removes damaged containers.\n");
+	else if (report->stopped)
+		buf_adds(out, "Nothing else was looked at: what such a database says is no ground "
+			      "to remove anything.\n");
+	else
+		buf_adds(out, "`inro system check --repair` makes good what can be.\n");
 }
 
 static void add_leftover(struct buf *out, const struct check_leftover *left)
@@ -117,13 +118,16 @@ static void add_report(struct buf *out, const struct check_report *report, bool 
 		add_item(out, "container", &report->containers.items[i]);
 	for (size_t i = 0; i < report->leftovers.n; i++)
 		add_leftover(out, &report->leftovers.items[i]);
-	if (!repaired)
+	if (!repaired && report->damaged)
 		add_advice(out, report);
 	buf_addf(out,
 		 "Checked %" PRIu64 " images, %" PRIu64 " blobs, %" PRIu64 " layers, %" PRIu64
 		 " containers: %s\n",
 		 report->checked_images, report->checked_blobs, report->checked_layers,
-		 report->checked_containers, report->damaged ? "damage found" : "no damage");
+		 report->checked_containers,
+		 report->certain   ? "damage found"
+		 : report->damaged ? "not all could be checked"
+				   : "no damage");
 }
 
 static int print(const struct check_cli_options *o, const struct check_report *report,
@@ -136,6 +140,9 @@ static int print(const struct check_cli_options *o, const struct check_report *r
 		r = cli_format_object(o->format, &check_report_desc, report, &out, err);
 	else
 		add_report(&out, report, repaired);
+	/* Names of files, and what a broken database says. */
+	if (!o->format)
+		str_mask_controls(out.data, "\n\t");
 	return r < 0 ? r : cli_print(&out, err);
 }
 
@@ -148,16 +155,21 @@ static int verdict(struct engine *eng, const struct check_options *done,
 
 	if (!report->damaged)
 		return 0;
+	if (!now.repair && !report->certain)
+		return err_fail(err, ERR_SYSTEM, "not all of the local storage could be checked");
 	if (!now.repair)
 		return err_fail(err, ERR_CORRUPT, "damage detected in local storage");
 	now.repair = now.force = false;
 	int r = engine_check(eng, &now, &again, err);
-	if (r == 0 && again.damaged)
-		r = err_hint(err,
-			     err_fail(err, ERR_CORRUPT,
-				      "damage in local storage still present after repair attempt"),
-			     "images that containers have are removed with --force only");
-	return r;
+	if (r < 0 || !again.damaged)
+		return r;
+	if (!again.certain)
+		return err_fail(err, ERR_SYSTEM, "not all of the local storage could be checked");
+	r = err_fail(err, ERR_CORRUPT,
+		     "damage in local storage still present after repair attempt");
+	return !again.images.n
+		   ? r
+		   : err_hint(err, r, "images that containers have are removed with --force only");
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
 #include "engine/check_internal.h"
 #include "engine/db.h"
 #include "engine/images.h"
@@ -57,7 +58,8 @@ static struct check_item *item_find(struct check_item *items, size_t n, const ch
 	return NULL;
 }
 
-struct check_item *check_add(struct check_report *report, bool image, const char *id, char *problem)
+struct check_item *check_add(struct check_report *report, bool image, const char *id, char *problem,
+			     enum check_verdict verdict)
 {
 	struct check_item **items = image ? &report->images.items : &report->containers.items;
 	size_t *n = image ? &report->images.n : &report->containers.n;
@@ -69,7 +71,11 @@ struct check_item *check_add(struct check_report *report, bool image, const char
 		*item = (struct check_item){ .id = xstrdup(id) };
 	}
 	strv_take(&item->problems, problem);
+	item->damaged = item->damaged || verdict == CHECK_DAMAGED;
+	item->kept = item->kept || verdict == CHECK_KEPT;
+	item->certain = item->certain || verdict != CHECK_UNSURE;
 	report->damaged = true;
+	report->certain = report->certain || verdict != CHECK_UNSURE;
 	return item;
 }
 
@@ -125,7 +131,7 @@ static int check_database(struct engine *eng, const struct check_options *opts,
 {
 	int r = integrity(eng, opts->quick, report, err);
 
-	report->damaged = report->database != NULL;
+	report->damaged = report->certain = report->database != NULL;
 	return r;
 }
 
@@ -140,7 +146,7 @@ static int check_rows(struct engine *eng, const struct check_options *opts,
 		r = images_fill_content(eng, err);
 	if (r == 0)
 		r = check_counts(eng, opts, report, err);
-	report->damaged = report->database != NULL;
+	report->damaged = report->certain = report->database != NULL;
 	return r;
 }
 
@@ -166,7 +172,7 @@ int engine_check(struct engine *eng, const struct check_options *opts, struct ch
 		check_database, check_rows,       check_leftovers,
 		check_images,   check_containers, check_repair,
 	};
-	struct check_report report = { .damaged = false };
+	struct check_report report = { .start_ns = time_now_ns() };
 	uint64_t freed;
 
 	int r = engine_dirs(eng, err);
@@ -175,12 +181,14 @@ int engine_check(struct engine *eng, const struct check_options *opts, struct ch
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
 		r = steps[i](eng, opts, &report, err);
 		/* What a broken database says, nobody should act on. */
-		if (r == 0 && i == 0 && report.damaged)
+		report.stopped = r == 0 && i == 0 && report.damaged;
+		if (report.stopped)
 			break;
 	}
 	if (eng->store_open)
 		image_store_unlock(&eng->store);
-	if (r == 0 && eng->store_open && (opts->repair || image_collect_wanted(&eng->store)))
+	if (r == 0 && eng->store_open && !report.keep &&
+	    (opts->repair || image_collect_wanted(&eng->store)))
 		r = images_collect(eng, &freed, err);
 	if (opts->repair)
 		leftovers_look(eng, &report);

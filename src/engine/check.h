@@ -9,9 +9,10 @@
 #include "engine/engine.h"
 
 struct check_options {
-	bool quick;     /* nothing is read through: presence and descriptions alone */
-	bool repair;    /* removes what is damaged and no container needs, and leftovers */
-	bool force;     /* with repair: containers of damaged images, and damaged containers, too */
+	bool quick;  /* nothing is read through: presence and descriptions alone */
+	bool repair; /* makes good what can be, removes leftovers, and images that are damaged and
+			no container needs */
+	bool force;  /* with repair: containers of damaged images, and damaged containers, too */
 	int64_t max_ns; /* downloads that are older are leftovers */
 };
 
@@ -20,6 +21,9 @@ struct check_item {
 	char **names;
 	char **problems;
 	bool removed;
+	bool certain; /* it is, or was, damaged: not just that it could not be looked at */
+	bool damaged; /* and can't be made good */
+	bool kept;    /* and is to be made good another time */
 };
 struct check_leftover {
 	char *path, *why;
@@ -32,7 +36,11 @@ struct check_report {
 	JSON_LIST(struct check_item) containers;
 	JSON_LIST(struct check_leftover) leftovers;
 	uint64_t checked_images, checked_blobs, checked_layers, checked_containers;
-	bool damaged; /* something is, whether or not it was removed */
+	bool damaged; /* something is, whether or not it was removed or made good, or may be */
+	bool certain; /* something is: not just that it could not be looked at */
+	bool stopped; /* the database is broken: nothing else was looked at */
+	bool keep;    /* nothing must be collected: the database does not tell all */
+	int64_t start_ns;
 };
 extern const struct json_desc check_report_desc;
 

@@ -4,9 +4,15 @@
 
 #include "engine/check.h"
 
+enum check_verdict {
+	CHECK_DAMAGED,
+	CHECK_CURED,  /* it was, and has been made good */
+	CHECK_KEPT,   /* it is, and can be made good another time: nothing is removed for that */
+	CHECK_UNSURE, /* it could not be looked at: the same */
+};
 /* Adds the problem to the item of that id, made when it is not there. Takes problem over. */
-struct check_item *check_add(struct check_report *report, bool image, const char *id,
-			     char *problem);
+struct check_item *check_add(struct check_report *report, bool image, const char *id, char *problem,
+			     enum check_verdict verdict);
 
 /* Has each image its contents in the table that says what is needed? */
 int check_counts(struct engine *eng, const struct check_options *opts, struct check_report *report,

@@ -29,7 +29,7 @@ static bool is_dir(struct engine *eng, const char *id, const char *name)
 
 static void container_tell(struct check_report *report, const struct record *rec, char *problem)
 {
-	struct check_item *item = check_add(report, false, rec->id, problem);
+	struct check_item *item = check_add(report, false, rec->id, problem, CHECK_DAMAGED);
 
 	if (!strv_has(item->names, rec->name))
 		strv_add(&item->names, rec->name);
@@ -78,6 +78,19 @@ static bool is_known(const struct record_list *records, const char *id)
 	return false;
 }
 
+/* Its image may have lost its row like the container itself: nothing of that may go under it. */
+static void check_lost(struct engine *eng, const char *id, struct check_report *report)
+{
+	cleanup_record struct record rec = { 0 };
+	struct err own = ERR_INIT;
+
+	if (record_find(eng, id, &rec, &own) == 0 || own.kind != ERR_NOT_FOUND)
+		return;
+	strv_addf(&report->database,
+		  "container %s runs and is not there: nothing is removed until it has ended", id);
+	report->damaged = report->certain = report->keep = true;
+}
+
 /* Directories of containers without a record. */
 static int check_dirs(struct engine *eng, const struct record_list *records, bool repair,
 		      struct check_report *report, struct err *err)
@@ -95,9 +108,12 @@ static int check_dirs(struct engine *eng, const struct record_list *records, boo
 
 		if (!container_id_valid(entry->d_name) || is_known(records, entry->d_name) ||
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    time_now_ns() - st.st_mtim.tv_sec * INT64_C(1000000000) < ORPHAN_AGE_NS ||
-		    life_alive(eng, entry->d_name))
+		    time_now_ns() - st.st_mtim.tv_sec * INT64_C(1000000000) < ORPHAN_AGE_NS)
 			continue;
+		if (life_alive(eng, entry->d_name)) {
+			check_lost(eng, entry->d_name, report);
+			continue;
+		}
 		cleanup_free char *path = xasprintf("containers/%s", entry->d_name);
 		uint64_t size = store_dir_usage(&eng->store, path);
 		bool removed = repair && life_remove_dirs(eng, entry->d_name, NULL) == 0;
@@ -136,8 +152,11 @@ static int users_remove(struct engine *eng, const char *image, bool force, struc
 	return r;
 }
 
-static int image_repair(struct engine *eng, struct check_item *item, bool force, struct err *err)
+static int image_repair(struct engine *eng, struct check_item *item, bool force, int64_t start_ns,
+			struct err *err)
 {
+	/* It may have been got again meanwhile, and be whole. */
+	const struct images_condition since = { .before_ns = start_ns };
 	cleanup_strv char **lines = NULL;
 	int r = users_remove(eng, item->id, force, err);
 
@@ -146,7 +165,7 @@ static int image_repair(struct engine *eng, struct check_item *item, bool force,
 		return 0;
 	}
 	if (r == 0)
-		r = images_remove_unused(eng, item->id, &lines, err);
+		r = images_remove_unused(eng, item->id, &since, &lines, err);
 	item->removed = r == 0;
 	return r;
 }
@@ -168,7 +187,9 @@ int check_repair(struct engine *eng, const struct check_options *opts, struct ch
 		struct check_item *item = &report->images.items[i];
 		struct err own = ERR_INIT;
 
-		if (image_repair(eng, item, opts->force, &own) < 0)
+		if (!item->damaged || report->keep)
+			continue;
+		if (image_repair(eng, item, opts->force, report->start_ns, &own) < 0)
 			strv_addf(&item->problems, "removing it: %s", own.msg);
 	}
 	return 0;

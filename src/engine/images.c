@@ -166,7 +166,10 @@ int images_find(struct engine *eng, const char *word, struct image_row *ret, str
 	r = engine_db(eng, err);
 	if (r < 0)
 		return r;
-	r = find_by_reference(eng, word, &row, err);
+	/* A whole id is one, whatever somebody has taken for a name: "sha256" with a tag. */
+	r = digest_valid(word) ? find_by_id(eng, word, &row, err) : 0;
+	if (r == 0)
+		r = find_by_reference(eng, word, &row, err);
 	if (r == 0)
 		r = find_by_id(eng, word, &row, err);
 	if (r == 0)
@@ -374,4 +377,11 @@ int images_list_brief(struct engine *eng, const char *filter, bool words, struct
 {
 	return list(eng, "SELECT " COLUMNS_BRIEF " FROM images ORDER BY created_ns DESC, id",
 		    filter, words || filter, ret, err);
+}
+
+int images_list_uncounted(struct engine *eng, struct image_rows *ret, struct err *err)
+{
+	return list(eng,
+		    "SELECT " COLUMNS " FROM images WHERE id NOT IN (SELECT image FROM content)",
+		    NULL, false, ret, err);
 }

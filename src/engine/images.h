@@ -49,6 +49,9 @@ int images_list(struct engine *eng, const char *filter, struct image_rows *ret, 
 int images_list_brief(struct engine *eng, const char *filter, bool words, struct image_rows *ret,
 		      struct err *err);
 
+/* Those without content: see images_fill_content(). */
+int images_list_uncounted(struct engine *eng, struct image_rows *ret, struct err *err);
+
 /* Adds the names of the image to *ret. images_find() leaves them out, and the digests: `run` does
  * not need them. */
 int images_names(struct engine *eng, const char *id, char ***ret, struct err *err);
@@ -74,6 +77,14 @@ int images_enter(struct engine *eng, enum image_kind kind, const struct image *i
 /* The same in a transaction of the caller's. ERR_CONFLICT: an id is known as something else. */
 int images_enter_within(struct engine *eng, enum image_kind kind, const struct image *images,
 			size_t n, struct err *err);
+/* What the image needs, by all manifests that it has: added to ret's content. */
+int images_read_content(struct engine *eng, const struct image_row *row, struct image *ret,
+			struct err *err);
+/* Enters what is not there yet of image's content as that of the image id. */
+int images_enter_content(struct engine *eng, const char *id, const struct image *image,
+			 struct err *err);
+/* What images need of that kind ("blob", "layer"), sorted, as far as the store can have it. */
+int images_content_digests(struct engine *eng, const char *kind, char ***ret, struct err *err);
 /* Is there content of rows that the database does not know yet (images of an older inro)? Reads it
  * from their manifests. To be called before a query on the table content. */
 int images_fill_content(struct engine *eng, struct err *err);
@@ -94,12 +105,16 @@ int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *
 int images_import(struct engine *eng, int fd, const struct oci_image_config *config,
 		  const char *name, char **ret_id, struct err *err);
 
-/* Takes the image with all its names from the database, unless a container has it (ERR_CONFLICT).
- * Its files are for images_collect(). *ret_lines as of images_remove(). */
-int images_remove_unused(struct engine *eng, const char *id, char ***ret_lines, struct err *err);
-/* The same if its manifest is still that one. ERR_CONFLICT: it is not. */
-int images_remove_unchanged(struct engine *eng, const char *id, const char *manifest,
-			    char ***ret_lines, struct err *err);
+struct images_condition {
+	bool nameless;        /* no name leads to it: else nothing happens */
+	const char *manifest; /* it is still this one; NULL: any */
+	int64_t before_ns;    /* it was brought and named before that; 0: whenever */
+};
+/* Takes the image with all its names from the database, unless a container has it or the condition
+ * is not met: ERR_CONFLICT. Its files are for images_collect(). *ret_lines as of images_remove().
+ */
+int images_remove_unused(struct engine *eng, const char *id, const struct images_condition *when,
+			 char ***ret_lines, struct err *err);
 /* The same if no name leads to it, and else nothing. Its files are collected. */
 int images_remove_nameless(struct engine *eng, const char *id, struct err *err);
 /* What rmi says, in order: "Untagged: ..." and "Deleted: ..." lines. */

@@ -6,6 +6,8 @@
 #include "base/timeutil.h"
 #include "engine/db.h"
 #include "engine/images.h"
+#include "engine/lists.h"
+#include "oci/digest.h"
 
 #define COLLECT_AGAIN 8 /* times, at most: then the next command does it */
 
@@ -73,8 +75,8 @@ static int insert_digests(struct engine *eng, const struct image *image, const c
 	return r;
 }
 
-static int insert_content(struct engine *eng, const char *id, const struct image *image,
-			  struct err *err)
+int images_enter_content(struct engine *eng, const char *id, const struct image *image,
+			 struct err *err)
 {
 	int r = 0;
 
@@ -86,7 +88,7 @@ static int insert_content(struct engine *eng, const char *id, const struct image
 			    " VALUES (?, ?, ?, ?)",
 			    "sssI", id, content_kinds[c->kind], c->digest, (int64_t)c->size);
 	}
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* A manifest made for an archive, of an image that is here already with another one: its blobs are
@@ -118,7 +120,7 @@ static int enter_one(struct engine *eng, enum image_kind kind, const struct imag
 	if (r >= 0)
 		r = insert_digests(eng, image, manifest, err);
 	if (r >= 0 && !known)
-		r = insert_content(eng, image->id, image, err);
+		r = images_enter_content(eng, image->id, image, err);
 	return r < 0 ? r : 0;
 }
 
@@ -142,52 +144,90 @@ int images_enter(struct engine *eng, enum image_kind kind, const struct image *i
 	return db_end(eng->db, images_enter_within(eng, kind, images, n, err), err);
 }
 
+/* ---- what manifests say ---- */
+
+/* Its own, and those that its names and digests lead to. */
+static int manifests_read(struct engine *eng, const char *id, char ***ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r = db_query(eng->db, &stmt, err,
+			 "SELECT manifest FROM images WHERE id = ?1"
+			 " UNION SELECT manifest FROM image_names WHERE image = ?1"
+			 " UNION SELECT manifest FROM image_digests WHERE image = ?1",
+			 "s", id);
+
+	while (r >= 0 && (r = db_step(eng->db, stmt, err)) > 0) {
+		char *manifest = db_column_str(stmt, 0);
+
+		if (manifest)
+			strv_take(ret, manifest);
+	}
+	return r;
+}
+
+int images_read_content(struct engine *eng, const struct image_row *row, struct image *ret,
+			struct err *err)
+{
+	cleanup_strv char **manifests = NULL;
+	int r = engine_store(eng, err);
+
+	if (r == 0)
+		r = manifests_read(eng, row->id, &manifests, err);
+	for (size_t i = 0; r == 0 && manifests && manifests[i]; i++) {
+		if (!digest_valid(manifests[i]) || !digest_valid(row->id))
+			continue;
+		if (row->kind == IMAGE_KIND_LIST)
+			r = lists_read_content(eng, manifests[i], ret, err);
+		else
+			r = image_read_content(&eng->store, manifests[i], row->id, row->diff_ids,
+					       ret, err);
+	}
+	return r < 0 ? err_wrap(err, r, "image %s", row->id) : 0;
+}
+
 /* ---- rows of an older inro ---- */
 
-static int fill_one(struct engine *eng, const char *id, const char *manifest, const char *layers,
-		    struct err *err)
+static int fill_one(struct engine *eng, const struct image_row *row, struct err *err)
 {
-	cleanup_strv char **diff_ids = layers[0] ? strv_split(layers, ',') : NULL;
 	struct image image = { 0 };
+	int r = images_read_content(eng, row, &image, err);
 
-	int r = image_read_content(&eng->store, manifest, id, diff_ids, &image, err);
 	if (r == 0)
-		r = insert_content(eng, id, &image, err);
+		r = images_enter_content(eng, row->id, &image, err);
 	image_done(&image);
-	return r < 0 ? err_wrap(err, r, "image %s", id) : 0;
+	return r;
 }
 
 int images_fill_content(struct engine *eng, struct err *err)
 {
+	cleanup_image_rows struct image_rows rows = { 0 };
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	cleanup_strv char **words = NULL;
 	int r;
 
+	/* Almost always there is none. */
 	r = db_query(eng->db, &stmt, err,
-		     "SELECT id, manifest, layers FROM images WHERE id NOT IN"
-		     " (SELECT image FROM content)",
+		     "SELECT 1 FROM images WHERE id NOT IN (SELECT image FROM content) LIMIT 1",
 		     "");
-	if (r < 0)
+	if (r == 0)
+		r = db_step(eng->db, stmt, err);
+	if (r <= 0)
 		return r;
-	while ((r = db_step(eng->db, stmt, err)) > 0)
-		for (int i = 0; i < 3; i++)
-			strv_take(&words, db_column_str(stmt, i));
-	if (r == 0 && words)
-		r = engine_store(eng, err);
-	for (size_t i = 0; r == 0 && words && words[i]; i += 3)
-		r = fill_one(eng, words[i], words[i + 1], words[i + 2], err);
+	r = images_list_uncounted(eng, &rows, err);
+	for (size_t i = 0; r == 0 && i < rows.n; i++)
+		r = fill_one(eng, &rows.items[i], err);
 	return r;
 }
 
 /* ---- files that nobody needs ---- */
 
 /* Of one kind, sorted. An image with containers keeps its row, so what they need stays. */
-static int digests_read(struct engine *eng, const char *kind, char ***ret, struct err *err)
+int images_content_digests(struct engine *eng, const char *kind, char ***ret, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int r = db_query(eng->db, &stmt, err,
-			 "SELECT DISTINCT digest FROM content WHERE kind = ? ORDER BY digest", "s",
-			 kind);
+			 "SELECT DISTINCT digest FROM content WHERE kind = ?"
+			 " AND digest GLOB 'sha256:*' ORDER BY digest",
+			 "s", kind);
 
 	if (r < 0)
 		return r;
@@ -210,9 +250,9 @@ static int collect_once(struct engine *eng, uint64_t *freed, struct err *err)
 	if (r == 0)
 		r = db_sync(eng->db, err);
 	if (r == 0)
-		r = digests_read(eng, content_kinds[IMAGE_BLOB], &blobs, err);
+		r = images_content_digests(eng, content_kinds[IMAGE_BLOB], &blobs, err);
 	if (r == 0)
-		r = digests_read(eng, content_kinds[IMAGE_LAYER], &layers, err);
+		r = images_content_digests(eng, content_kinds[IMAGE_LAYER], &layers, err);
 	if (r < 0) {
 		image_store_unlock(&eng->store);
 		return r;

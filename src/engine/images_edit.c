@@ -214,13 +214,7 @@ int images_remove(struct engine *eng, const char *word, bool force, char ***ret_
 	return r;
 }
 
-/* What must be so, that the row may go. */
-struct removable {
-	bool nameless;        /* no name leads to it: else nothing happens */
-	const char *manifest; /* it is still this one, NULL: any */
-};
-
-static int remove_unused(struct engine *eng, const char *id, const struct removable *when,
+static int remove_unused(struct engine *eng, const char *id, const struct images_condition *when,
 			 char ***lines, struct err *err)
 {
 	cleanup_record_list struct record_list users = { 0 };
@@ -231,7 +225,8 @@ static int remove_unused(struct engine *eng, const char *id, const struct remova
 	r = images_find_whole(eng, id, &row, err);
 	if (r == 0 && when->nameless && row.names)
 		return 0;
-	if (r == 0 && when->manifest && !str_eq(row.manifest, when->manifest))
+	if (r == 0 && ((when->manifest && !str_eq(row.manifest, when->manifest)) ||
+		       (when->before_ns && row.tagged_ns >= when->before_ns)))
 		return err_fail(err, ERR_CONFLICT, "%.12s has been changed meanwhile: it stays",
 				row.id + strlen("sha256:"));
 	if (r == 0)
@@ -242,8 +237,8 @@ static int remove_unused(struct engine *eng, const char *id, const struct remova
 	return r < 0 ? r : remove_rows(eng, &row, NULL, false, &deleted, lines, err);
 }
 
-static int remove_row(struct engine *eng, const char *id, const struct removable *when,
-		      char ***ret_lines, struct err *err)
+int images_remove_unused(struct engine *eng, const char *id, const struct images_condition *when,
+			 char ***ret_lines, struct err *err)
 {
 	cleanup_strv char **lines = NULL;
 	int r;
@@ -259,22 +254,12 @@ static int remove_row(struct engine *eng, const char *id, const struct removable
 	return r;
 }
 
-int images_remove_unused(struct engine *eng, const char *id, char ***ret_lines, struct err *err)
-{
-	return remove_row(eng, id, &(struct removable){ 0 }, ret_lines, err);
-}
-
-int images_remove_unchanged(struct engine *eng, const char *id, const char *manifest,
-			    char ***ret_lines, struct err *err)
-{
-	return remove_row(eng, id, &(struct removable){ .manifest = manifest }, ret_lines, err);
-}
-
 int images_remove_nameless(struct engine *eng, const char *id, struct err *err)
 {
+	const struct images_condition when = { .nameless = true };
 	cleanup_strv char **lines = NULL;
 	uint64_t freed;
-	int r = remove_row(eng, id, &(struct removable){ .nameless = true }, &lines, err);
+	int r = images_remove_unused(eng, id, &when, &lines, err);
 
 	return r == 0 && lines ? images_collect(eng, &freed, err) : r;
 }

@@ -301,13 +301,14 @@ int images_prune(struct engine *eng, bool all, char *const *filters, char ***ret
 	if (dangling.given)
 		all = !dangling.value;
 	for (size_t i = 0; r == 0 && i < rows.n; i++) {
+		const struct images_condition when = { .nameless = !all };
 		cleanup_strv char **lines = NULL;
 		struct err one = ERR_INIT;
 
 		if (strv_has(c.used, rows.items[i].id) || (!all && strv_len(rows.items[i].names)))
 			continue;
-		/* a container may have come meanwhile, and then the image stays */
-		r = images_remove_unused(eng, rows.items[i].id, &lines, &one);
+		/* a container or a name may have come meanwhile, and then the image stays */
+		r = images_remove_unused(eng, rows.items[i].id, &when, &lines, &one);
 		if (r < 0 && one.kind != ERR_CONFLICT && one.kind != ERR_NOT_FOUND)
 			*err = one;
 		else

@@ -2,6 +2,7 @@
 #include "engine/lists.h"
 
 #include "base/hex.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
@@ -101,6 +102,30 @@ static void add_member(struct engine *eng, struct image *image, const struct oci
 	add_blob(eng, image, manifest.config->digest);
 	for (size_t i = 0; i < manifest.layers.n; i++)
 		add_blob(eng, image, manifest.layers.items[i].digest);
+}
+
+int lists_read_content(struct engine *eng, const char *manifest, struct image *ret, struct err *err)
+{
+	cleanup_index struct oci_index index = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_strv char **seen = NULL;
+	struct err own = ERR_INIT;
+
+	int r = blob_read(&eng->store, manifest, &text, &own);
+	if (r == 0)
+		r = oci_index_parse(buf_str(&text), text.len, &index, &own);
+	/* A disk that can't be read now says nothing about what the list needs. */
+	if (r < 0 && own.kind == ERR_SYSTEM) {
+		if (err)
+			*err = own;
+		return r;
+	}
+	if (r < 0)
+		log_warn("list %s: %s", manifest, own.msg);
+	image_add_content(ret, IMAGE_BLOB, manifest, blob_size(&eng->store, manifest));
+	for (size_t i = 0; i < index.manifests.n; i++)
+		add_member(eng, ret, &index.manifests.items[i], &seen, 0);
+	return 0;
 }
 
 /* ---- writing ---- */

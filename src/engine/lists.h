@@ -31,6 +31,10 @@ int lists_create(struct engine *eng, const char *name, bool amend, list_change c
 int lists_edit(struct engine *eng, const char *word, list_change change, void *data, char **ret_id,
 	       struct err *err);
 
+/* What the list with that index needs: added to ret's content. */
+int lists_read_content(struct engine *eng, const char *manifest, struct image *ret,
+		       struct err *err);
+
 /* The image that the list has for the platform, when it is here: "os/arch[/variant]", NULL: this
  * machine's. ERR_NOT_FOUND. */
 int lists_image(struct engine *eng, const struct image_row *row, const char *platform,

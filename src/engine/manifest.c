@@ -329,11 +329,12 @@ int manifest_push(struct engine *eng, const char *list, const struct reference *
 	cleanup_strv char **lines = NULL;
 	uint64_t freed;
 	int r = lists_find(eng, list, &before, err);
+	const struct images_condition unchanged = { .manifest = before.manifest };
 
 	if (r == 0)
 		r = push(eng, before.id, to, options, ret, err);
 	if (r == 0 && rm)
-		r = images_remove_unchanged(eng, before.id, before.manifest, &lines, err);
+		r = images_remove_unused(eng, before.id, &unchanged, &lines, err);
 	if (r == 0 && rm)
 		r = images_collect(eng, &freed, err);
 	return r;

@@ -177,8 +177,15 @@ int record_find(struct engine *eng, const char *word, struct record *ret, struct
 	r = engine_db(eng, err);
 	if (r < 0)
 		return r;
-	r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE name = ?", word, NULL, &rec,
-		    err);
+	/* A whole id is one, whatever names there are. */
+	r = strlen(word) == HEX_ID_LEN ? find_by(eng,
+						 "SELECT " COLUMNS " FROM containers"
+						 " WHERE id = ?",
+						 word, NULL, &rec, err)
+				       : 0;
+	if (r == 0)
+		r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE name = ?", word, NULL,
+			    &rec, err);
 	if (r == 0 && is_id_prefix(word)) {
 		end = xasprintf("%sg", word); /* 'g' sorts behind every hexadecimal digit */
 		r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE id >= ? AND id < ?",

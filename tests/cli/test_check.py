@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """inro system check: every kind of damage is found, told of the right image, and made good."""
 
+import fcntl
 import json
 import os
+import re
+import shlex
 import shutil
 import sqlite3
+import subprocess
 import tarfile
 import time
 
 import pytest
 
 import engine
-from layers import docker_archive, entry, hardlink, sha, tar, xattr
+from layers import Layout, config, docker_archive, entry, hardlink, sha, tar, xattr
 
 BASE = tar(entry("etc/"), entry("etc/base", "base"), entry("bin/"), entry("bin/tool", "x" * 5000, mode=0o755),
            entry("link", link="etc/base"), hardlink("etc/same", "etc/base"))
@@ -38,7 +42,7 @@ def load(who, name, *members):
 
 def check(who, *options, code=0):
     done = who.inro("system", "check", "--format", "json", *options)
-    assert done.code == code, done
+    assert done.code == code, done.out + done.err
     return json.loads(done.out)
 
 
@@ -150,19 +154,166 @@ def test_damaged_layers(two, name, harm, word):
     assert [x["Id"] for x in report["Images"]] == [image]
     problem, = report["Images"][0]["Problems"]
     assert problem.startswith(f"layer {sha(BASE)}: ") and word in problem
-    assert check(two, "--repair")["Images"][0]["Removed"]
-    assert not tree(two, BASE).exists() and not any(path.exists() for path in blobs)
+    # Its blob is whole: nobody need get it again.
+    found, = check(two, "--repair")["Images"]
+    assert not found["Removed"] and found["Problems"] == [problem + ": unpacked again"]
+    assert all(path.exists() for path in blobs) and (tree(two, BASE) / "bin/tool").read_text() == "x" * 5000
+    report = check(two)
+    assert not report["Errors"] and report["Leftovers"] == []
+
+
+@pytest.mark.parametrize("part", ["", "fs", "info.json"])
+def test_a_layer_that_is_gone(two, part):
+    """It is made again of its blob, even when nothing says any more which one that is."""
+    path = tree(two, TOP).parent / part
+    path.unlink() if part == "info.json" else shutil.rmtree(path)
+    report = check(two, "--quick", code=125)
+    assert re.match(f"layer {sha(TOP)}: (is missing|has no description)", report["Images"][0]["Problems"][0])
+    assert report["Images"][0]["Names"] == ["docker.io/library/made:1"]
+    found, = check(two, "-r")["Images"]
+    assert not found["Removed"] and found["Problems"][0].endswith(": unpacked again")
+    assert not check(two)["Errors"]
+
+
+@pytest.mark.parametrize("part", ["layer", "fs", "blob"])
+def test_something_else_in_its_place(two, part):
+    """Whoever brings an image puts right what only has the name."""
+    image, blobs = blobs_of(two, "made:1")
+    path = {"layer": tree(two, TOP).parent, "fs": tree(two, TOP), "blob": blobs[0]}[part]
+    if part == "blob":
+        path.unlink()
+        path.mkdir()
+    else:
+        shutil.rmtree(path)
+        path.write_text("x")
+    own(two, path)
+    assert [x["Id"] for x in check(two, "--quick", code=125)["Images"]] == [image]
     load(two, "made:1", BASE, TOP)
     assert not check(two)["Errors"]
 
 
-def test_a_layer_that_is_gone(two):
-    shutil.rmtree(tree(two, TOP).parent)
-    report = check(two, "--quick", code=125)
-    assert f"layer {sha(TOP)}: is missing" in report["Images"][0]["Problems"]
-    assert report["Images"][0]["Names"] == ["docker.io/library/made:1"]
-    assert check(two, "-r")["Images"][0]["Removed"]
+def test_fifo_as_a_blob(two):
+    """Nobody waits for somebody to write to it."""
+    image, blobs = blobs_of(two, "made:1")
+    for path in blobs:
+        path.unlink()
+        os.mkfifo(path)
+        own(two, path)
+    for options in ([], ["--quick"]):
+        report = check(two, *options, code=125)
+        assert f"blob sha256:{blobs[0].name}: is not a file" in report["Images"][0]["Problems"]
+    for args in (["save", "made:1"], ["history", "made:1"]):
+        two.inro(*args).fails("is not a file", code=125)
+    load(two, "made:1", BASE, TOP)
     assert not check(two)["Errors"]
+
+
+def test_what_is_not_ours_is_collected(two):
+    """A directory where blobs are keeps nobody from collecting, and its name steers no terminal."""
+    stray = store(two) / "blobs/sha256/\x1b[31mred"
+    stray.mkdir()
+    (stray / "in").write_text("x")
+    own(two, stray / "in")
+    own(two, stray)
+    out = two.inro("system", "check").ok().out
+    assert "Leftover blobs/sha256/?[31mred" in out and "\x1b" not in out
+    two.inro("image", "prune", "-f").ok()
+    assert not stray.exists()
+
+
+def test_another_blob_of_the_layer(two):
+    """A layer is compared with what any of its blobs gives: the first may have gone with its image."""
+    conf = config([BASE], author="another")
+    two.inro("load", input=docker_archive([BASE], tags=["other:1"], conf=conf, compress="zstd")).ok()
+    two.inro("rmi", "made:1").ok()
+    assert not check(two)["Errors"]
+    path = tree(two, BASE) / "bin/tool"
+    was = path.stat()
+    flip(path)
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    report = check(two, code=125)
+    assert "/bin/tool has other content" in report["Images"][0]["Problems"][0]
+    assert not check(two, "-r")["Images"][0]["Removed"]
+    assert not check(two)["Errors"]
+
+
+OPAQUE = tar(entry(".wh..wh..opq"), entry("only", "x"))
+
+
+@pytest.mark.parametrize("layer, mark, there", [
+    (OPAQUE, "opaque", True), (OPAQUE, "noroot", True), (TOP, "implied.json", True),
+    (TOP, "opaque", False), (BASE, "implied.json", False)])
+def test_what_is_noted_beside_a_layer(anyone, layer, mark, there):
+    """How a layer is shown depends on it."""
+    load(anyone, "marks:1", BASE, TOP, OPAQUE)
+    path = tree(anyone, layer).parent / mark
+    assert path.exists() == there
+    if there:
+        path.unlink()
+    else:
+        path.write_text('{"implied":["etc"]}')
+        own(anyone, path)
+    report = check(anyone, code=125)
+    assert f"layer {sha(layer)}: has a wrong " in report["Images"][0]["Problems"][0]
+    assert not check(anyone, "-r")["Images"][0]["Removed"]
+    assert path.exists() == there and not check(anyone)["Errors"]
+
+
+def test_directories_that_a_layer_does_not_name(anyone):
+    """What they look like comes from other layers: it must be there, and right. Alone, it is as made up."""
+    load(anyone, "shims:1", tar(entry("opt/", mode=0o700, uid=5), entry("opt/deep/", mode=0o711)), TOP)
+    shims = tree(anyone, TOP).parent / "shims"
+    look = lambda: [(p.stat().st_mode, p.stat().st_uid) for p in sorted(shims.rglob("opt"))]
+    was = look()
+    assert len(was) == 1 and not check(anyone)["Errors"]
+    for harm in (shutil.rmtree, lambda path: next(path.rglob("opt")).chmod(0o755)):
+        harm(shims)
+        report = check(anyone, code=125)
+        assert f"the attributes of directories above layer {sha(TOP)}" in report["Images"][0]["Problems"][0]
+        found, = check(anyone, "--repair")["Images"]
+        assert found["Problems"][0].endswith(": made again") and not found["Removed"]
+        assert look() == was and not check(anyone)["Errors"]
+    # Whoever shows the image makes what is missing.
+    shutil.rmtree(shims)
+    script = "stat -c '%a %u' $($inro image mount shims:1)/opt"
+    env = {"inro": shlex.join(map(str, anyone.inro_argv()))}
+    assert anyone.run(*anyone.inro_argv("unshare", "sh", "-ec", script), env=env).ok().out == "700 5\n"
+    assert look() == was
+    path = tree(anyone, TOP) / "opt/deep/er"
+    os.utime(path, (1, 1))
+    report = check(anyone)
+    assert not report["Errors"], report
+    path.chmod(0o700)
+    assert "/opt/deep/er has other attributes" in check(anyone, code=125)["Images"][0]["Problems"][0]
+    check(anyone, "-r")
+    assert not check(anyone)["Errors"]
+
+
+def test_deep_trees(anyone):
+    """However deep: more levels than a process has files."""
+    deep = "/".join(["d"] * 400)
+    load(anyone, "deep:1", tar(*[entry("/".join(["d"] * n) + "/") for n in range(1, 401)], entry(deep + "/f", "x")))
+    assert not check(anyone)["Errors"]
+    path = tree(anyone, tar(*[entry("/".join(["d"] * n) + "/") for n in range(1, 401)], entry(deep + "/f", "x")))
+    path = path / deep / "f"
+    path.chmod(0o600)
+    assert "/f has other attributes" in check(anyone, code=125)["Images"][0]["Problems"][0]
+
+
+def test_no_room_to_check(root):
+    """What can't be looked at is not called damaged, and nothing goes for that."""
+    load(root, "made:1", BASE, TOP)
+    place = store(root) / "staging"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", place], check=True)
+    try:
+        for options in ([], ["--repair"]):
+            done = root.inro("system", "check", *options)
+            done.fails("not all of the local storage could be checked", code=125)
+            assert "Unchecked image" in done.out and "can't be checked: " in done.out
+            assert "Damaged" not in done.out and done.out.endswith(" containers: not all could be checked\n")
+    finally:
+        subprocess.run(["umount", place], check=True)
+    assert not check(root)["Errors"] and "made" in root.inro("images").ok().out
 
 
 def test_what_was_not_on_the_disk(two):
@@ -220,6 +371,100 @@ def test_rows(two):
     assert not check(two)["Errors"]
     two.inro("image", "prune", "-f").ok()
     assert tree(two, BASE).exists()
+
+
+def test_every_manifest_counts(anyone):
+    """One config with two manifests: names lead to both."""
+    for name, how in (("one:1", "gzip"), ("two:1", "zstd")):
+        layout = Layout()
+        anyone.inro("load", input=layout.archive(layout.image([BASE, TOP], how, name=name))).ok()
+    image, blobs = blobs_of(anyone, "one:1")
+    other, = database(anyone, "SELECT manifest FROM image_names WHERE name LIKE '%/two:1'")[0]
+    assert len(blobs) == 7 and blobs_of(anyone, "two:1")[0] == image
+    layers = [d["digest"] for d in json.loads((store(anyone) / "blobs/sha256" / other[7:]).read_text())["layers"]]
+    for gone in ([other], layers[:1], [other, *layers]):
+        words = ", ".join(f"'{digest}'" for digest in gone)
+        database(anyone, f"DELETE FROM content WHERE digest IN ({words})")
+        problem, = check(anyone, "--quick", code=125)["Database"]
+        assert problem.startswith(f"image {image}: its blob ") and problem.endswith("is not counted as needed")
+        assert check(anyone, "--quick", "-r")["Database"] == [problem + ": counted again"]
+        anyone.inro("image", "prune", "-f").ok()
+        assert not check(anyone)["Errors"] and all(path.exists() for path in blobs)
+    database(anyone, f"UPDATE images SET layers = '{sha(BASE)}'")
+    assert "its layers are not those" in check(anyone, "--quick", code=125)["Images"][0]["Problems"][0]
+
+
+def test_rows_with_nonsense(two):
+    """Neither collecting nor checking trips over it."""
+    image, _ = blobs_of(two, "made:1")
+    database(two, f"INSERT INTO content VALUES ('{image}', 'blob', 'nonsense', 1)",
+             f"INSERT INTO content VALUES ('{image}', 'layer', 'sha512:' || hex(zeroblob(64)), 1)",
+             "INSERT INTO images (id, manifest, created_ns, size, layers) VALUES ('odd', 'x', 0, 0, 'y,z')")
+    two.inro("image", "prune", "-f").ok()
+    report = check(two, "--quick", code=125)
+    assert "blob nonsense: is no sha256 digest" in str(report["Images"])
+    assert report["Database"] == ["image odd: its row names no digests"]
+    assert tree(two, BASE).exists()
+
+
+def test_container_without_a_record(two):
+    """A database of yesterday: what runs today keeps its files."""
+    engine.box(two)
+    client = engine.start(two, "--name", "runs", "box", "sh", "-c", "echo ready; sleep 1000")
+    rows = database(two, "SELECT * FROM containers")
+    db = sqlite3.connect(store(two) / "inro.db")
+    database(two, "DELETE FROM containers")
+    path = store(two) / "containers" / rows[0][0]
+    os.utime(path, (1, 1))
+    database(two, "DELETE FROM image_names WHERE name LIKE '%/box:%'")
+    database(two, f"DELETE FROM content WHERE image = '{rows[0][2]}'")
+    database(two, f"DELETE FROM images WHERE id = '{rows[0][2]}'")
+    done = two.inro("system", "check", "--repair")
+    done.fails("still present", code=125)
+    assert f"container {rows[0][0]} runs and is not there: nothing is removed" in done.out
+    assert len(os.listdir(store(two) / "layers")) == 4
+    db.execute(f"INSERT INTO containers VALUES ({', '.join('?' * len(rows[0]))})", rows[0])
+    db.commit()
+    db.close()
+    two.inro("rm", "-f", "runs").ok()
+    client.wait(10)
+    check(two, "--repair")
+    assert len(os.listdir(store(two) / "layers")) == 3
+
+
+def test_damaged_layers_in_use(two):
+    """What can be made good another time stays."""
+    engine.box(two)
+    path = two.state / "inro/layers"
+    layer, = [p for p in path.iterdir() if (p / "fs/bin/busybox").exists()]
+    (layer / "fs/new").write_text("x")
+    with open(store(two) / "lock") as lock:  # somebody else adds an image
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        done = two.inro("system", "check", "--repair")
+        done.fails("still present", code=125)
+        assert "/new is not part of it" in done.out and "the store is in use" in done.out
+        assert "Deleted" not in done.out
+    client = engine.start(two, "--name", "runs", "box", "sh", "-c", "echo ready; sleep 1000")
+    done = two.inro("system", "check", "--repair")
+    done.fails("still present", code=125)
+    assert "a container runs on it" in done.out and "Deleted" not in done.out
+    two.inro("rm", "-f", "runs").ok()
+    client.wait(10)
+    assert "unpacked again" in two.inro("system", "check", "--repair").ok().out
+    assert not (layer / "fs/new").exists() and (layer / "fs/bin/busybox").exists()
+
+
+def test_whole_ids_before_names(two):
+    """Nobody gets another image or container in the way by naming one like it."""
+    image, _ = blobs_of(two, "made:1")
+    two.inro("tag", "alone:1", image).ok()
+    assert json.loads(two.inro("inspect", image).ok().out)[0]["Id"] == image
+    engine.box(two)
+    two.inro("run", "--name", "first", "box", "true").ok()
+    first, = engine.containers(two)
+    two.inro("run", "--name", first, "box", "true").ok()
+    two.inro("rm", first).ok()
+    assert two.inro("ps", "-a", "--format", "{{.Names}}").out == first + "\n"
 
 
 def test_broken_database(two):
