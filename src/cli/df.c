@@ -215,12 +215,14 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		r = write_verbose(&df, NULL, &out, err);
 	if (r == 0 && !o->verbose) {
 		const struct total totals[] = {
-			{ "Images", df.n_images, df.images_active, df.images_size,
-			  df.images_reclaimable },
+			{ "Images", df.n_images, df.images_active, df.layers.size,
+			  df.layers.reclaimable },
 			{ "Containers", df.n_containers, df.containers_active, df.containers_size,
 			  df.containers_reclaimable },
 			{ .type = "Local Volumes" },
 			{ .type = "Build Cache" },
+			{ "Image Blobs", df.blobs.n, df.blobs.active, df.blobs.size,
+			  df.blobs.reclaimable },
 			{ "Partial Downloads", df.partials.n, df.partials.active, df.partials.size,
 			  df.partials.size - df.partials.active_size },
 		};
@@ -235,6 +237,9 @@ const struct cmd cmd_system_df = {
 	.name = "df",
 	.args = "[OPTIONS]",
 	.summary = "Show how much room images and containers take",
+	.details =
+	    "Images are counted by their layers as they are unpacked, each once. Their blobs, as "
+	    "they are pushed and saved, are a line of their own.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct df_options),

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/db.h"
 #include "engine/life.h"
+#include "image/usage.h"
 
 #define DEPTH_MAX 128
 
@@ -24,9 +25,9 @@ void engine_df_done(struct engine_df *df)
 	*df = (struct engine_df){ 0 };
 }
 
-/* Bytes in the regular files below the directory, which is taken over. What can't be read, as
- * directories of a subordinate id, does not count. */
-static uint64_t tree_size(int dir_fd, int depth)
+/* Bytes in the regular files below the directory, which is taken over. *ret_partly: something could
+ * not be read. */
+static uint64_t tree_size(int dir_fd, int depth, bool *ret_partly)
 {
 	DIR *dir = fdopendir(dir_fd);
 	const struct dirent *de;
@@ -34,6 +35,7 @@ static uint64_t tree_size(int dir_fd, int depth)
 
 	if (!dir) {
 		fd_close(dir_fd);
+		*ret_partly = true;
 		return 0;
 	}
 	while ((de = readdir(dir))) {
@@ -44,14 +46,16 @@ static uint64_t tree_size(int dir_fd, int depth)
 			continue;
 		if (S_ISREG(st.st_mode) && st.st_nlink > 0)
 			size += (uint64_t)st.st_size / st.st_nlink;
-		if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
-			int fd =
-			    path_open_in(dirfd(dir), de->d_name,
-					 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, NULL);
-
-			if (fd >= 0)
-				size += tree_size(fd, depth + 1);
-		}
+		if (!S_ISDIR(st.st_mode))
+			continue;
+		int fd = depth < DEPTH_MAX
+			     ? path_open_in(dirfd(dir), de->d_name,
+					    O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, NULL)
+			     : -EBADF;
+		if (fd >= 0)
+			size += tree_size(fd, depth + 1, ret_partly);
+		else
+			*ret_partly = true;
 	}
 	closedir(dir);
 	return size;
@@ -60,10 +64,20 @@ static uint64_t tree_size(int dir_fd, int depth)
 uint64_t df_container_size(struct engine *eng, const char *id)
 {
 	cleanup_free char *path = xasprintf("%s/upper", id);
-	int fd =
-	    path_open_in(eng->containers_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, NULL);
+	cleanup_free char *whole = xasprintf("containers/%s", path);
+	bool partly = false;
+	int fd = path_open_in(eng->containers_fd, path, O_RDONLY | O_DIRECTORY, 0, NULL);
 
-	return fd < 0 ? 0 : tree_size(fd, 0);
+	if (fd < 0 && fd != -EACCES)
+		return 0;
+	uint64_t size = fd < 0 ? 0 : tree_size(fd, 0, &partly);
+	/* What belongs to subordinate ids may be closed to this process: then what the blocks say.
+	 */
+	if ((partly || fd < 0) && eng->rootless && engine_store(eng, NULL) == 0) {
+		uint64_t usage = store_dir_usage(&eng->store, whole);
+		return usage > size ? usage : size;
+	}
+	return size;
 }
 
 static int read_containers(struct engine *eng, struct engine_df *df, struct err *err)
@@ -107,16 +121,26 @@ static int read_images(struct engine *eng, struct engine_df *df, struct err *err
 	return 0;
 }
 
-static int one_number(struct engine *eng, const char *sql, uint64_t *ret, struct err *err)
+/* What images need of that kind, each once, and how much of it those of containers do. */
+static int read_sizes(struct engine *eng, const char *kind, struct df_sizes *ret, struct err *err)
 {
+	static const char sql[] =
+	    "SELECT count(*), coalesce(sum(size), 0), coalesce(sum(used), 0),"
+	    " coalesce(sum(iif(used, size, 0)), 0) FROM"
+	    " (SELECT max(size) AS size, max(image IN (SELECT image FROM containers)) AS used"
+	    " FROM content WHERE kind = ? GROUP BY digest)";
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int r = db_query(eng->db, &stmt, err, sql, "");
+	int r = db_query(eng->db, &stmt, err, sql, "s", kind);
 
 	if (r == 0)
 		r = db_step(eng->db, stmt, err);
-	if (r > 0)
-		*ret = (uint64_t)db_column_i64(stmt, 0);
-	return r < 0 ? r : 0;
+	if (r <= 0)
+		return r;
+	ret->n = (size_t)db_column_i64(stmt, 0);
+	ret->size = (uint64_t)db_column_i64(stmt, 1);
+	ret->active = (size_t)db_column_i64(stmt, 2);
+	ret->reclaimable = ret->size - (uint64_t)db_column_i64(stmt, 3);
+	return 0;
 }
 
 /* Shared and unique bytes of each image. */
@@ -148,14 +172,7 @@ static int read_sharing(struct engine *eng, struct engine_df *df, struct err *er
 
 int engine_df(struct engine *eng, struct engine_df *ret, struct err *err)
 {
-	static const char total[] =
-	    "SELECT coalesce(sum(size), 0) FROM"
-	    " (SELECT DISTINCT digest, size FROM content WHERE kind = 'layer')";
-	static const char used[] =
-	    "SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT digest, size FROM content"
-	    " WHERE kind = 'layer' AND image IN (SELECT image FROM containers))";
 	cleanup_df struct engine_df df = { 0 };
-	uint64_t in_use = 0;
 	int r;
 
 	r = engine_dirs(eng, err);
@@ -170,15 +187,14 @@ int engine_df(struct engine *eng, struct engine_df *ret, struct err *err)
 	if (r == 0)
 		r = read_sharing(eng, &df, err);
 	if (r == 0)
-		r = one_number(eng, total, &df.images_size, err);
+		r = read_sizes(eng, "layer", &df.layers, err);
 	if (r == 0)
-		r = one_number(eng, used, &in_use, err);
+		r = read_sizes(eng, "blob", &df.blobs, err);
 	if (r == 0)
 		r = engine_store(eng, err);
 	if (r < 0)
 		return r;
 	image_partials(&eng->store, &df.partials);
-	df.images_reclaimable = df.images_size > in_use ? df.images_size - in_use : 0;
 	*ret = df;
 	df = (struct engine_df){ 0 };
 	return 0;

@@ -14,13 +14,17 @@ struct df_container {
 	struct record record;
 	uint64_t size; /* bytes in the files that it has made or changed */
 };
+/* What images consist of, each file or layer once. */
+struct df_sizes {
+	size_t n, active;           /* active: containers' images have it */
+	uint64_t size, reclaimable; /* that no container's image has */
+};
 struct engine_df {
 	struct df_image *images;
 	size_t n_images;
 	struct df_container *containers;
 	size_t n_containers;
-	uint64_t images_size;        /* each layer once */
-	uint64_t images_reclaimable; /* that no container's image has */
+	struct df_sizes layers, blobs; /* blobs: as they are pushed and saved */
 	uint64_t containers_size, containers_reclaimable;
 	size_t images_active, containers_active;
 	struct image_partials partials;
