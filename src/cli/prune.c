@@ -135,11 +135,13 @@ static int run_system(const void *globals, void *options, char **args, struct er
 		r = containers_prune(&eng, o->filters, &containers, &freed, err);
 	if (r == 0)
 		r = images_prune(&eng, o->all, o->filters, &images, &freed_images, err);
-	if (r < 0)
+	if (r < 0 && !containers)
 		return r;
+	/* What went before something could not. */
 	add_list(&out, "Deleted Containers:", containers);
 	add_list(&out, "Deleted Images:", images);
-	return print_freed(&out, freed + freed_images, err);
+	int printed = print_freed(&out, freed + freed_images, r < 0 ? NULL : err);
+	return r < 0 ? r : printed;
 }
 
 const struct cmd cmd_container_prune = {

@@ -114,18 +114,39 @@ int filters_bool(const struct filters *filters, const char *key, bool *ret_given
 	return 0;
 }
 
+/* "1700000000", "1700000000.25" */
+static int parse_seconds(const char *value, int64_t *ret_ns)
+{
+	const char *dot = strchr(value, '.');
+	cleanup_free char *whole = xstrndup(value, dot ? (size_t)(dot - value) : strlen(value));
+	int64_t seconds, unit = NS_PER_S, part = 0;
+
+	if (str_parse_i64(whole, &seconds) < 0 || seconds >= INT64_MAX / NS_PER_S ||
+	    seconds <= INT64_MIN / NS_PER_S)
+		return -EINVAL;
+	for (const char *p = dot ? dot + 1 : ""; *p; p++) {
+		if (*p < '0' || *p > '9')
+			return -EINVAL;
+		unit /= 10;
+		part += (*p - '0') * unit;
+	}
+	*ret_ns = seconds * NS_PER_S + part;
+	return 0;
+}
+
 int filter_time(const char *value, int64_t *ret_ns, struct err *err)
 {
-	cleanup_free char *day = xasprintf("%sT00:00:00Z", value);
-	int64_t seconds;
+	/* what docker lets people leave out */
+	static const char *const ends[] = { "", "T00:00:00Z", ":00Z", "Z" };
 
-	if (time_parse_rfc3339(value, ret_ns) == 0 || time_parse_rfc3339(day, ret_ns) == 0)
-		return 0;
-	if (str_parse_i64(value, &seconds) == 0 && seconds < INT64_MAX / NS_PER_S &&
-	    seconds > INT64_MIN / NS_PER_S) {
-		*ret_ns = seconds * NS_PER_S;
-		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		cleanup_free char *whole = xasprintf("%s%s", value, ends[i]);
+
+		if (time_parse_rfc3339(whole, ret_ns) == 0)
+			return 0;
 	}
+	if (parse_seconds(value, ret_ns) == 0)
+		return 0;
 	if (time_parse_duration(value, ret_ns) == 0) {
 		*ret_ns = time_now_ns() - *ret_ns;
 		return 0;

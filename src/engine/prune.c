@@ -27,12 +27,30 @@ static int read_until(const struct filters *filters, int64_t *ret, struct err *e
 	return 0;
 }
 
+/* 1: it has gone. */
+static int prune_one(struct engine *eng, const struct record *rec, uint64_t *ret_freed,
+		     struct err *err)
+{
+	uint64_t size = df_container_size(eng, rec->id);
+	struct err own = ERR_INIT;
+	int r = engine_remove(eng, rec->id, false, &own);
+
+	/* started again, or removed by somebody else meanwhile */
+	if (r < 0 && (own.kind == ERR_CONFLICT || own.kind == ERR_NOT_FOUND))
+		return 0;
+	if (r < 0 && err)
+		*err = own;
+	if (r == 0)
+		*ret_freed += size;
+	return r < 0 ? r : 1;
+}
+
 int containers_prune(struct engine *eng, char *const *words, char ***ret_ids, uint64_t *ret_freed,
 		     struct err *err)
 {
 	cleanup_record_list struct record_list records = { 0 };
 	cleanup_filters struct filters filters = { 0 };
-	int64_t until;
+	int64_t until = INT64_MAX;
 	int r;
 
 	r = filters_parse(words, keys, &filters, err);
@@ -44,26 +62,21 @@ int containers_prune(struct engine *eng, char *const *words, char ***ret_ids, ui
 		r = engine_db(eng, err);
 	if (r == 0)
 		r = life_list(eng, &records, err);
-	for (size_t i = 0; r == 0 && i < records.n; i++) {
+	/* One that can't be removed does not keep the others. */
+	for (size_t i = 0; i < records.n; i++) {
 		const struct record *rec = &records.items[i];
-		struct err one = ERR_INIT;
-		uint64_t size;
+		struct err own = ERR_INIT;
 
 		if (rec->running || rec->created_ns >= until ||
 		    !filters_labels(&filters, &rec->labels))
 			continue;
-		size = df_container_size(eng, rec->id);
-		r = engine_remove(eng, rec->id, false, &one);
-		/* started again, or removed by somebody else meanwhile */
-		if (r < 0 && one.kind != ERR_CONFLICT && one.kind != ERR_NOT_FOUND) {
-			*err = one;
-			return r;
-		}
-		if (r == 0) {
+		int gone = prune_one(eng, rec, ret_freed, &own);
+		if (gone > 0)
 			strv_add(ret_ids, rec->id);
-			*ret_freed += size;
+		if (gone < 0 && r == 0) {
+			r = gone;
+			*err = own;
 		}
-		r = 0;
 	}
 	return r;
 }

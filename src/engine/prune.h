@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 
-/* Those that meet the filters label and until. *ret_ids: which went. */
+/* Those that meet the filters label and until. *ret_ids: which went, even when another one could
+ * not be removed, which is the error. */
 int containers_prune(struct engine *eng, char *const *filters, char ***ret_ids, uint64_t *ret_freed,
 		     struct err *err);

@@ -265,6 +265,11 @@ def test_prune_of_images(anyone):
     assert len(lines(anyone.inro("images", "-q"))) == 2
     assert "Deleted" not in anyone.inro("image", "prune", "-af", "--filter", "label=zz").ok().out
     anyone.inro("image", "prune", "-af", "--filter", "before=x").fails("invalid filter", code=125)
+    for until in ("2001-02-03", "2001-02-03T04:05", "2001-02-03T04:05:06", "2001-02-03T04:05:06.5Z",
+                  "1000000000", "1000000000.25", "1000000h"):
+        assert "Deleted" not in anyone.inro("image", "prune", "-af", "--filter", "until=" + until).ok().out
+    for until in ("", "soon", "1.x", "2001-02-30T04:05"):
+        anyone.inro("image", "prune", "-af", "--filter", "until=" + until).fails("invalid time", code=125)
     out = anyone.inro("image", "prune", "-af", "--filter", "label!=keep").ok().out
     assert f"untagged: used:1\ndeleted: {image}\n" in out and "Total reclaimed space: " in out
     assert lines(anyone.inro("images", "--format", "{{.Repository}}")) == ["named"]
@@ -296,6 +301,16 @@ def test_df(anyone):
     assert (rows["Images"]["TotalCount"], rows["Images"]["Size"]) == ("2", "1.5kB")
     assert rows["Images"]["Reclaimable"] == "1.5kB (100%)"
     assert rows["Containers"]["TotalCount"] == "0"
+    # Blobs take room, too: those of artifacts are all that these have.
+    blobs = lambda: list((anyone.state / "inro/blobs/sha256").iterdir())
+    row = rows["Image Blobs"]
+    assert (row["TotalCount"], row["Active"]) == (str(len(blobs())), "0")
+    (anyone.dir / "file").write_bytes(b"x" * 3_000_000)
+    anyone.own(anyone.dir / "file")
+    anyone.inro("artifact", "add", "art:1", anyone.dir / "file").ok()
+    row = next(row for row in map(json.loads, lines(anyone.inro("system", "df", "--format", "json")))
+               if row["Type"] == "Image Blobs")
+    assert row["TotalCount"] == str(len(blobs())) and row["Reclaimable"].startswith("3")
     show = lines(anyone.inro("system", "df"))
     assert show[0].split() == ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"]
     verbose = anyone.inro("system", "df", "-v").ok().out.splitlines()
@@ -312,6 +327,31 @@ def test_df_of_containers(anyone):
     assert rows[1] == "Containers 0 5kB 5kB (100%)"
     assert rows[0].endswith(" 0B (0%)")  # its image is in use
     anyone.inro("rm", "web").ok()
+    # A directory that is closed to whoever looks, as it belongs to somebody else in the container.
+    anyone.inro("run", "--name", "web", box, "sh", "-c", "mkdir -m 700 /d; head -c 5000000 /dev/zero > /d/file;"
+                "chown -R 1000:1000 /d").ok()
+    row = lines(anyone.inro("system", "df", "--format", text))[1]
+    assert row.split()[2] in ("5MB", "5.01MB", "5.02MB"), row
+    anyone.inro("rm", "web").ok()
+
+
+def test_prune_goes_on(root):
+    """One that can't be removed does not keep the others."""
+    box = engine.box(root)
+    for name in ("one", "two", "three"):
+        root.inro("run", "--name", name, box, "mkdir", "/d").ok()
+    ids = engine.containers(root)
+    place = root.state / "inro/containers" / ids[1] / "upper/d"
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
+    try:
+        done = root.inro("system", "prune", "-f")
+        done.fails("something is mounted there", code=125)
+        assert ids[0] in done.out and ids[2] in done.out and ids[1] not in done.out
+        assert engine.containers(root) == [ids[1]]
+    finally:
+        subprocess.run(["umount", place], check=True)
+    root.inro("system", "prune", "-f").ok()
+    assert engine.containers(root) == []
 
 
 def test_ps_formats(anyone):
