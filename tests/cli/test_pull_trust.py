@@ -511,6 +511,26 @@ def test_copy(anyone, reg, policy):
     anyone.inro("image", "copy", layout, "inro:newer").ok()
 
 
+def test_artifacts_and_lists(anyone, reg, policy):
+    """Artifacts are let in like images; a list lets nothing in, whatever it names."""
+    key = cosign.Key(anyone.dir)
+    image, name = push(reg), f"{reg.host}/app:1"
+    policy({reg.host: by(key)})
+    anyone.inro("artifact", "pull", name).fails("there is no signature")
+    assert not_fetched(reg, image)
+    anyone.inro("manifest", "create", "list", name).ok()
+    anyone.inro("run", "--rm", "list", "true").fails("is not here")
+    assert not anyone.inro("artifact", "ls", "-q").ok().out
+    assert len(images(anyone)) == 1 and not asked(reg, image.layers[0])  # the list
+    cosign.attach(reg, "app", image.digest, [cosign.sign(key, image.digest, f"{reg.host}/app")])
+    anyone.inro("artifact", "pull", "-q", name).ok()
+    (anyone.dir / "one").write_bytes(b"1")
+    anyone.inro("artifact", "add", "made:1", anyone.dir / "one").ok()
+    layout = f"oci:{anyone.dir}/layout:1"
+    anyone.inro("artifact", "push", "made:1", layout).ok()
+    anyone.inro("artifact", "pull", layout, "new:1").fails("lets in nothing by oci: reject")
+
+
 # ---- trust show, trust set ----
 
 
