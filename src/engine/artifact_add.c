@@ -203,7 +203,8 @@ static int texts_stage(struct adding *ad, const struct oci_manifest *manifest, s
 
 /* ---- the whole ---- */
 
-/* What the name stands for now is what is added to: somebody else may have added meanwhile. */
+/* What the name stands for now is what is added to: somebody else may have added meanwhile. What
+ * has lost its last name to the new one goes: 1. */
 static int enter_within(struct adding *ad, struct image *image, struct err *err)
 {
 	cleanup_manifest struct oci_manifest manifest = { 0 };
@@ -218,33 +219,32 @@ static int enter_within(struct adding *ad, struct image *image, struct err *err)
 	}
 	strv_add(&image->names, ad->full);
 	r = texts_stage(ad, &manifest, &text, err);
-	return r < 0 ? r : artifact_enter_within(ad->eng, &ad->staging, &text, image, err);
-}
-
-/* What has lost its last name to the new one goes. */
-static void old_remove(const struct adding *ad, const char *id)
-{
-	struct err err = ERR_INIT;
-
-	if (ad->old && !str_eq(ad->old, id) && images_remove_nameless(ad->eng, ad->old, &err) < 0)
-		log_warn("removing artifact %s: %s", ad->old, err.msg);
+	if (r == 0)
+		r = artifact_enter_within(ad->eng, &ad->staging, &text, image, err);
+	if (r == 0 && ad->old && !str_eq(ad->old, image->id))
+		r = images_remove_nameless_within(ad->eng, ad->old, err);
+	return r;
 }
 
 static int enter(struct adding *ad, char **ret_digest, struct err *err)
 {
 	struct image image = { 0 };
+	struct err own = ERR_INIT;
+	bool garbage = false;
+	uint64_t freed;
 
 	int r = db_begin(ad->eng->db, err);
 	if (r == 0) {
 		r = enter_within(ad, &image, err);
+		garbage = r > 0;
 		r = db_end(ad->eng->db, r, err);
 	}
 	/* the files may be removed next */
 	r = images_added_safely(ad->eng, &image, 1, r, err);
-	if (r == 0) {
-		old_remove(ad, image.id);
+	if (r == 0)
 		*ret_digest = xstrdup(image.id);
-	}
+	if (r == 0 && garbage && images_collect(ad->eng, &freed, &own) < 0)
+		log_warn("%s", own.msg);
 	image_done(&image);
 	return r;
 }

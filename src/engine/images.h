@@ -115,8 +115,8 @@ struct images_condition {
  */
 int images_remove_unused(struct engine *eng, const char *id, const struct images_condition *when,
 			 char ***ret_lines, struct err *err);
-/* The same if no name leads to it, and else nothing. Its files are collected. */
-int images_remove_nameless(struct engine *eng, const char *id, struct err *err);
+/* The same if no name leads to it, else nothing, in a transaction of the caller's. 1: it goes. */
+int images_remove_nameless_within(struct engine *eng, const char *id, struct err *err);
 /* What rmi says, in order: "Untagged: ..." and "Deleted: ..." lines. */
 int images_remove(struct engine *eng, const char *word, bool force, char ***ret_lines,
 		  struct err *err);

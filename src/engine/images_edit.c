@@ -254,14 +254,13 @@ int images_remove_unused(struct engine *eng, const char *id, const struct images
 	return r;
 }
 
-int images_remove_nameless(struct engine *eng, const char *id, struct err *err)
+int images_remove_nameless_within(struct engine *eng, const char *id, struct err *err)
 {
 	const struct images_condition when = { .nameless = true };
 	cleanup_strv char **lines = NULL;
-	uint64_t freed;
-	int r = images_remove_unused(eng, id, &when, &lines, err);
+	int r = remove_unused(eng, id, &when, &lines, err);
 
-	return r == 0 && lines ? images_collect(eng, &freed, err) : r;
+	return r < 0 ? r : lines != NULL;
 }
 
 /* ---- names ---- */

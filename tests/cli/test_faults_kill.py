@@ -138,6 +138,31 @@ def fill(path):
             f.write(bytes(4096))
 
 
+def test_killed_artifact(root):
+    """The old one or the new one has the name, whole, and the other is nowhere."""
+    path = root.dir / "file"
+    path.write_bytes(b"0")
+    root.inro("artifact", "add", "a:1", path).ok()
+
+    def argv(text):
+        path.write_bytes(text)
+        return root.inro_argv("artifact", "add", "--replace", "a:1", path)
+
+    longest = duration(lambda: root.run(*argv(b"1")).ok())
+    before = processes()
+    for number, delay in enumerate(moments(longest * 1.2)[:ROUNDS // 2]):
+        p = root.popen(*argv(b"%d" % number), **QUIET)
+        time.sleep(delay)
+        p.kill()
+        p.wait()
+    ended(before)
+    assert len(root.inro("artifact", "ls", "-q").ok().out.split()) == 1
+    root.inro("artifact", "extract", "a:1", root.dir / "out").ok()
+    root.inro("system", "check", "--repair").ok()
+    root.inro("artifact", "rm", "a:1").ok()
+    assert not os.listdir(root.state / "inro/blobs/sha256")
+
+
 def test_full_disk_under_the_runtime(root):
     b = root.bundle("true").save()
     with small_disk(root) as disk:
