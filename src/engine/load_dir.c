@@ -18,8 +18,10 @@ static int load_one(struct engine *eng, const struct transport_name *from, struc
 	if (r < 0)
 		return r;
 	list->items = xrealloc(list->items, (list->n + 1) * sizeof(*list->items));
-	list->items[list->n++] =
-	    (struct image){ .id = take_ptr(result.id), .names = take_ptr(result.names) };
+	struct image *image = &list->items[list->n++];
+	*image = (struct image){ 0 };
+	image->id = take_ptr(result.id);
+	image->names = take_ptr(result.names);
 	return 0;
 }
 

@@ -18,7 +18,7 @@ import harness
 import layers
 import registries as registries_module
 from registries import digest
-from test_copy import GZIPPED, MANIFEST, PLAIN, an_image, bad_registry, copy, stored, write_layout
+from test_copy import GZIPPED, MANIFEST, PLAIN, an_image, copy, names_in, stored, write_layout
 from test_pull import mirrored
 from test_pull_foreign import ALLOW, BLOB, LAYER, OWN, documents
 from test_pull_foreign import image as foreign_image
@@ -199,6 +199,24 @@ def test_what_is_there_must_be_that(anyone, registries):
         assert done.out.count("Already exists") == 2 and done.out.count("Copied") == 1
 
 
+def test_at_the_same_time(anyone):
+    """Several copies into one layout: each gets its name, and takes none away."""
+    sources = []
+    for number in range(4):
+        layout = layers.Layout()
+        desc = layout.image([layers.tar(layers.entry("f", str(number)))])
+        sources.append((write_layout(anyone, layout, desc, name=f"from{number}"), desc["digest"]))
+    target = anyone.dir / "target"
+    running = [anyone.popen(*anyone.inro_argv("image", "copy", "-q", f"oci:{source}",
+                                              f"oci:{target}:{number}"))
+               for number, (source, _) in enumerate(sources)]
+    assert [process.wait(60) for process in running] == [0] * 4
+    assert sorted(names_in(target), key=lambda x: x[1]) == [
+        (sha, str(number)) for number, (_, sha) in enumerate(sources)]
+    for number in range(4):
+        copy(anyone, f"oci:{target}:{number}", f"dir:{anyone.dir}/d{number}").ok()
+
+
 def test_indexes_in_indexes(anyone):
     """Each names the next one a thousand times: a document is looked at once."""
     layout = layers.Layout()
@@ -209,6 +227,19 @@ def test_indexes_in_indexes(anyone):
     copy(anyone, "--all", source, f"oci-archive:{anyone.dir}/a.tar", timeout=30).ok()
     with tarfile.open(anyone.dir / "a.tar") as archive:
         assert len([x for x in archive.getnames() if x.startswith("blobs/sha256/")]) == 6
+
+
+@pytest.mark.parametrize("kind", ["oci", "dir"])
+def test_load_what_skopeo_wrote(anyone, kind):
+    layout, _ = an_image(anyone)
+    name = ":made.test/app:1" if kind == "oci" else ""
+    anyone.run("skopeo", "copy", f"oci:{layout}:1", f"{kind}:{anyone.dir}/theirs{name}").ok()
+    done = anyone.inro("load", "-i", anyone.dir / "theirs").ok()
+    assert done.out.startswith("Loaded image: made.test/app:1" if name else "Loaded image ID: ")
+    # and it takes the place of one of theirs
+    if kind == "dir":
+        copy(anyone, f"oci:{layout}:1", f"dir:{anyone.dir}/theirs").ok()
+        anyone.run("skopeo", "copy", f"dir:{anyone.dir}/theirs", f"oci:{anyone.dir}/again").ok()
 
 
 # ---- dir: ----
@@ -466,6 +497,53 @@ def test_interrupted_while_an_archive_comes(anyone):
     assert process.returncode == 125 and b"interrupted" in err
     assert not [x for x in os.listdir(anyone.dir) if x.startswith((".d", "d"))]
     assert not os.listdir(anyone.state / "inro/staging")
+
+
+@pytest.mark.parametrize("to", ["oci", "dir", "oci-archive"])
+def test_killed_in_the_middle(anyone, registries, to):
+    """By SIGKILL, while a blob comes: what was at the destination before is as it was."""
+    layout, _ = an_image(anyone)
+    other = layers.Layout()
+    second = write_layout(anyone, other, other.image(PLAIN[:1], name="2"), name="second")
+    path = anyone.dir / "target"
+    target = f"{to}:{path}" + ("" if to == "dir" else ":1")
+    copy(anyone, f"oci:{second}:2", target).ok()
+
+    def everything():
+        files = [path] if path.is_file() else sorted(x for x in path.rglob("*") if x.is_file())
+        return {str(x): x.read_bytes() for x in files}
+    before = everything()
+    bad, came, go = registries.hostile(), threading.Event(), threading.Event()
+    manifest = (layout / "blobs/sha256" / json.loads(
+        (layout / "index.json").read_text())["manifests"][0]["digest"][7:]).read_bytes()
+    bad.on("GET", "/v2/", status=200)
+    bad.on("GET", "/v2/app/manifests/1", body=manifest, headers={"Content-Type": MANIFEST})
+
+    def half(request):
+        request.head(200, {"Content-Length": str(len(GZIPPED[0]))})
+        request.wfile.write(GZIPPED[0][:10])
+        request.wfile.flush()
+        came.set()
+        go.wait(60)
+    bad.on("GET", f"/v2/app/blobs/{digest(GZIPPED[0])}", half)
+    for data in layout.rglob("*"):
+        bad.on("GET", f"/v2/app/blobs/sha256:{data.name}",
+               body=data.read_bytes() if data.is_file() else b"")
+    process = anyone.popen(*anyone.inro_argv("image", "copy", "-q", f"docker://{bad.host}/app:1",
+                                             target))
+    try:
+        assert came.wait(30)
+    finally:
+        process.kill()
+        process.wait()
+        go.set()
+    after = everything()
+    assert {name: after[name] for name in before} == before
+    # more is there only in a layout: whole blobs, which nothing names yet
+    assert all(digest(after[name])[7:] == os.path.basename(name)
+               for name in set(after) - set(before))
+    copy(anyone, f"oci:{layout}:1", target).ok()
+    copy(anyone, target, f"dir:{anyone.dir}/back").ok()
 
 
 # ---- foreign layers ----
