@@ -153,7 +153,7 @@ static char *container_created(const void *r)
 }
 static char *container_status(const void *r)
 {
-	return xstrdup(CONTAINER(r)->record.running ? "running" : "exited");
+	return xstrdup(record_status_names[CONTAINER(r)->record.status]);
 }
 static char *container_names(const void *r)
 {

@@ -49,7 +49,9 @@ const struct cmd cmd_image = {
 };
 
 static const struct cmd_sub container_subs[] = {
+	{ "attach", &cmd_attach, false },
 	{ "commit", &cmd_commit, false },
+	{ "create", &cmd_create, false },
 	{ "diff", &cmd_diff, false },
 	{ "exec", &cmd_exec, false },
 	{ "exists", &cmd_container_exists, false },
@@ -65,6 +67,7 @@ static const struct cmd_sub container_subs[] = {
 	{ "rm", &cmd_rm, false },
 	{ "remove", &cmd_rm, true },
 	{ "run", &cmd_run, false },
+	{ "start", &cmd_start, false },
 	{ "stats", &cmd_stats, false },
 	{ "stop", &cmd_stop, false },
 	{ "top", &cmd_top, false },

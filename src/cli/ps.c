@@ -118,10 +118,14 @@ static char *row_status(const void *r)
 	char text[TIME_HUMAN_MAX];
 	cleanup_free char *ago = NULL;
 
-	if (REC(r)->running)
-		return xasprintf("Up %s%s", time_human(time_now_ns() - REC(r)->created_ns, text),
+	if (REC(r)->status == RECORD_CREATED)
+		return xstrdup("Created");
+	if (REC(r)->status == RECORD_RUNNING)
+		return xasprintf("Up %s%s", time_human(time_now_ns() - REC(r)->started_ns, text),
 				 REC(r)->paused ? " (Paused)" : "");
 	ago = cli_ago(REC(r)->finished_ns);
+	if (REC(r)->status == RECORD_RESTARTING)
+		return xasprintf("Restarting (%d) %s", REC(r)->exit_code, ago);
 	return xasprintf("Exited (%d) %s", REC(r)->exit_code, ago);
 }
 static char *row_state(const void *r)

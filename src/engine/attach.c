@@ -57,10 +57,9 @@ void attach_init(struct attach *a, int sock, int signal_fd, const int *fds, size
 	pump_init(&a->in, -EBADF, -EBADF, false, false);
 	pump_init(&a->out, -EBADF, -EBADF, false, false);
 	pump_init(&a->err, -EBADF, -EBADF, false, false);
-	if (tty && n_fds == 1) {
+	if (tty && n_fds == 2) {
 		a->pty = fds[0];
-		pump_init(&a->out, a->pty, STDOUT_FILENO, false, false);
-		a->out.from_tty = true;
+		pump_init(&a->out, fds[1], STDOUT_FILENO, true, false);
 		if (with_stdin)
 			pump_init(&a->in, STDIN_FILENO, a->pty, false, false);
 		return;
@@ -71,6 +70,32 @@ void attach_init(struct attach *a, int sock, int signal_fd, const int *fds, size
 		pump_init(&a->out, fds[n_fds - 2], STDOUT_FILENO, true, false);
 		pump_init(&a->err, fds[n_fds - 1], STDERR_FILENO, true, false);
 	}
+}
+
+int attach_set_keys(struct attach *a, const char *keys, struct err *err)
+{
+	int r = detach_keys_parse(keys, &a->keys, err);
+
+	if (r == 0 && a->keys.n && a->pty >= 0 && a->in.from >= 0) {
+		a->in.keys = &a->keys;
+		a->in.nosplice = true;
+	}
+	return r;
+}
+
+/* What was read goes on. -ECANCELED: the keys that end the session were among it. */
+static int pump_write(struct pump *p, const char *data, size_t len)
+{
+	char out[TTY_CHUNK + DETACH_KEYS_MAX];
+	size_t n = len;
+	bool end;
+	int r;
+
+	if (!p->keys)
+		return io_write(p->to, data, len);
+	end = detach_keys_filter(p->keys, data, len, out, &n);
+	r = n ? io_write(p->to, out, n) : 0;
+	return r == 0 && end ? -ECANCELED : r;
 }
 
 /* >0: moved; 0: end of input; -EAGAIN: nothing now; else -errno, to_failed says on which side. */
@@ -98,8 +123,8 @@ static ssize_t pump_copy(struct pump *p, bool *to_failed)
 	}
 	n = read(p->from, buf, sizeof(buf));
 	if (n < 0)
-		return p->from_tty && errno == EIO ? 0 : -errno;
-	r = n ? io_write(p->to, buf, (size_t)n) : 0;
+		return -errno;
+	r = n ? pump_write(p, buf, (size_t)n) : 0;
 	if (r < 0) {
 		*to_failed = true;
 		return r;
@@ -130,11 +155,15 @@ static void pump_step(struct attach *a, struct pump *p)
 		p->ready = false;
 		return;
 	}
+	if (n == -ECANCELED) {
+		a->left = true;
+		return;
+	}
 	if (to_failed && p != &a->in) {
 		output_failed(a, (int)n);
 		tell_closed(a, p->to);
 	}
-	if (to_failed && p->from_tty) {
+	if (to_failed && p == &a->out && a->pty >= 0) {
 		/* The terminal hangs up; else its writers would wait for ever. */
 		pump_close(&a->in);
 		a->pty = fd_close(a->pty);
@@ -142,6 +171,17 @@ static void pump_step(struct attach *a, struct pump *p)
 	if (n == 0 && p == &a->in && a->pty >= 0)
 		n = 1; /* the end of our input is not the end of the container's terminal */
 	pump_close(p);
+}
+
+/* By which the user says that enough has been read. */
+static bool is_ending(const struct signalfd_siginfo *si)
+{
+	static const uint32_t ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
+		if (si->ssi_signo == ending[i])
+			return true;
+	return false;
 }
 
 static void forward_signal(struct attach *a)
@@ -183,6 +223,7 @@ static int receive(struct attach *a, struct err *err)
 		a->status = msg.value;
 		a->finished_ns = msg.finished_ns;
 		pump_close(&a->in);
+		a->gone = a->guest;
 		if (a->on_exit)
 			a->on_exit(a);
 	} else if (msg.type == MONITOR_GONE) {
@@ -207,35 +248,23 @@ static void pump_event(struct attach *a, struct pump *p, const struct pollfd *fd
 		pump_step(a, p);
 }
 
-/* The reader takes nothing: waits until it does. False: the user wants no more of it. */
-static bool wait_reader(struct attach *a, const struct pump *p)
+/* Until fd has the event. False: the user wants no more of it. */
+static bool wait_for(struct attach *a, int fd, short events)
 {
-	static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 	struct signalfd_siginfo si;
-	size_t i;
 
-	for (;;) {
-		struct pollfd fds[] = { { .fd = p->to, .events = POLLOUT },
+	while (!a->enough) {
+		struct pollfd fds[] = { { .fd = fd, .events = events },
 					{ .fd = a->signal_fd, .events = POLLIN } };
 
 		if (NO_EINTR(poll(fds, ARRAY_SIZE(fds), -1)) < 0)
 			return false;
 		if (fds[0].revents)
 			return true;
-		if (read(a->signal_fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
-			continue;
-		for (i = 0; i < ARRAY_SIZE(ending); i++)
-			if (si.ssi_signo == (uint32_t)ending[i])
-				return false;
+		if (read(a->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
+			a->enough = is_ending(&si);
 	}
-}
-
-/* What a pipe holds. Of a terminal it does not tell all. */
-static size_t bytes_left(const struct pump *p)
-{
-	int n;
-
-	return !p->from_tty && ioctl(p->from, FIONREAD, &n) == 0 ? (size_t)n : SIZE_MAX;
+	return false;
 }
 
 static bool is_readable(int fd)
@@ -245,27 +274,23 @@ static bool is_readable(int fd)
 	return NO_EINTR(poll(&p, 1, 0)) > 0 && (p.revents & POLLIN);
 }
 
-/* All processes of the container are gone with it; what they wrote is in the pipes. Only one that
- * escaped (--pid host without a cgroup) could hold them open, and go on writing: nobody waits for
- * that one. A reader that is slow is waited for: splice says EAGAIN for a full pipe as for an empty
- * one. */
+/* The monitor closes our pipe when it has handed on all that the container has written. A reader
+ * that is slow is waited for: splice says EAGAIN for a full pipe as for an empty one. */
 static void drain(struct attach *a, struct pump *p)
 {
-	size_t left = p->from >= 0 ? bytes_left(p) : 0;
 	bool to_failed = false;
 
-	if (left)
-		fd_set_nonblock(p->from, true);
-	while (left && !to_failed) {
+	while (p->from >= 0) {
 		ssize_t n = pump_copy(p, &to_failed);
 
-		if (to_failed) {
+		if (to_failed)
 			output_failed(a, (int)n);
-		} else if (n > 0) {
-			left -= (size_t)n < left ? (size_t)n : left;
-		} else if ((n != -EAGAIN && n != -EINTR) || !is_readable(p->from)) {
+		if (to_failed || (n <= 0 && n != -EAGAIN && n != -EINTR))
 			break;
-		} else if (!wait_reader(a, p)) {
+		if (n > 0)
+			continue;
+		if (!(is_readable(p->from) ? wait_for(a, p->to, POLLOUT)
+					   : wait_for(a, p->from, POLLIN))) {
 			output_failed(a, -EINTR);
 			break;
 		}
@@ -279,8 +304,8 @@ static int attach_loop(struct attach *a, struct err *err)
 	size_t i;
 	int r = 0;
 
-	while (!a->gone && r == 0) {
-		/* Behind the end a signal is for us: wait_reader(). */
+	while (!a->gone && !a->left && r == 0) {
+		/* Behind the end a signal is for us: wait_for(). */
 		struct pollfd p[5] = { { .fd = a->sock, .events = POLLIN },
 				       { .fd = a->exited ? -1 : a->signal_fd, .events = POLLIN } };
 
@@ -295,7 +320,7 @@ static int attach_loop(struct attach *a, struct err *err)
 		if (p[0].revents)
 			r = receive(a, err);
 	}
-	if (a->exited) {
+	if (a->exited && !a->left) {
 		drain(a, &a->out);
 		drain(a, &a->err);
 	}

@@ -30,14 +30,30 @@ static const struct json_field config_fields[] = {
 	FIELD(inspect_container_config, hostname, "Hostname", JSON_STR),
 	FIELD(inspect_container_config, user, "User", JSON_STR),
 	FIELD(inspect_container_config, tty, "Tty", JSON_BOOL),
+	FIELD(inspect_container_config, open_stdin, "OpenStdin", JSON_BOOL),
 	FIELD(inspect_container_config, env, "Env", JSON_STRV),
 	FIELD(inspect_container_config, cmd, "Cmd", JSON_STRV),
 	FIELD(inspect_container_config, image, "Image", JSON_STR),
 	FIELD(inspect_container_config, working_dir, "WorkingDir", JSON_STR),
 	FIELD(inspect_container_config, labels, "Labels", JSON_MAP),
+	JSON_FIELD(struct inspect_container_config, stop_signal, "StopSignal", JSON_STR),
+	JSON_FIELD(struct inspect_container_config, stop_timeout, "StopTimeout", JSON_OPT_I64),
 };
 static const struct json_desc config_desc =
     JSON_DESC(struct inspect_container_config, config_fields);
+
+static const struct json_field restart_fields[] = {
+	FIELD(inspect_restart_policy, name, "Name", JSON_STR),
+	FIELD(inspect_restart_policy, maximum_retry_count, "MaximumRetryCount", JSON_I64),
+};
+static const struct json_desc restart_desc =
+    JSON_DESC(struct inspect_restart_policy, restart_fields);
+static const struct json_field host_fields[] = {
+	JSON_FIELD(struct inspect_host_config, restart_policy, "RestartPolicy", JSON_STRUCT,
+		   .desc = &restart_desc, .flags = JSON_KEEP),
+	FIELD(inspect_host_config, auto_remove, "AutoRemove", JSON_BOOL),
+};
+static const struct json_desc host_desc = JSON_DESC(struct inspect_host_config, host_fields);
 
 static const struct json_field mount_fields[] = {
 	FIELD(inspect_mount, type, "Type", JSON_STR),
@@ -60,6 +76,8 @@ static const struct json_field inspect_fields[] = {
 	FIELD(container_inspect, driver, "Driver", JSON_STR),
 	FIELD(container_inspect, platform, "Platform", JSON_STR),
 	FIELD(container_inspect, app_armor_profile, "AppArmorProfile", JSON_STR),
+	JSON_FIELD(struct container_inspect, host_config, "HostConfig", JSON_STRUCT,
+		   .desc = &host_desc, .flags = JSON_KEEP),
 	JSON_FIELD(struct container_inspect, size_rw, "SizeRw", JSON_OPT_I64),
 	JSON_FIELD(struct container_inspect, mounts, "Mounts", JSON_ARRAY, .desc = &mount_desc,
 		   .flags = JSON_KEEP),
@@ -93,10 +111,11 @@ static void fill_state(struct engine *eng, const struct record *rec, struct insp
 	struct container_state st = { 0 };
 
 	ret->running = rec->running;
-	ret->status = xstrdup(rec->running ? "running" : "exited");
-	ret->exit_code = rec->running ? 0 : rec->exit_code;
+	ret->restarting = rec->status == RECORD_RESTARTING;
+	ret->status = xstrdup(record_status_names[rec->status]);
+	ret->exit_code = rec->status == RECORD_RUNNING ? 0 : rec->exit_code;
 	ret->error = xstrdup("");
-	ret->started_at = time_text(rec->created_ns);
+	ret->started_at = time_text(rec->started_ns);
 	ret->finished_at = time_text(rec->finished_ns);
 	if (!rec->running || container_state_read(&eng->runtime, rec->id, &st, NULL) < 0)
 		return;
@@ -172,6 +191,21 @@ static int fill_spec(struct engine *eng, const struct record *rec, struct contai
 	return 0;
 }
 
+/* What it was created with. */
+static void fill_options(const struct record *rec, struct container_inspect *ret)
+{
+	const struct record_options *o = &rec->options;
+	struct inspect_restart_policy *policy = &ret->host_config.restart_policy;
+
+	policy->name =
+	    xstrdup(restart_policy_names[o->restart > RESTART_NO ? o->restart : RESTART_NO]);
+	policy->maximum_retry_count = o->restart_max;
+	ret->host_config.auto_remove = rec->auto_remove;
+	ret->config.open_stdin = o->interactive;
+	ret->config.stop_signal = o->stop_signal ? xstrdup(o->stop_signal) : NULL;
+	ret->config.stop_timeout = o->stop_timeout;
+}
+
 static void fill_record(struct engine *eng, const struct record *rec, struct container_inspect *ret)
 {
 	ret->id = xstrdup(rec->id);
@@ -181,6 +215,7 @@ static void fill_record(struct engine *eng, const struct record *rec, struct con
 	ret->image_name = or_empty(rec->image_name);
 	ret->name = xasprintf("/%s", rec->name);
 	ret->driver = xstrdup("overlay2");
+	ret->restart_count = rec->restarts;
 	ret->platform = xstrdup("linux");
 	ret->app_armor_profile = xstrdup("");
 	ret->bundle = xasprintf("%s/containers/%s", eng->root, rec->id);
@@ -212,6 +247,7 @@ int container_inspect(struct engine *eng, const char *word, bool size,
 		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
 	if (r == 0) {
 		fill_record(eng, &rec, &ci);
+		fill_options(&rec, &ci);
 		fill_state(eng, &rec, &ci.state);
 		r = fill_spec(eng, &rec, &ci, err);
 	}

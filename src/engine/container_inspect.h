@@ -11,9 +11,19 @@ struct inspect_state {
 };
 struct inspect_container_config {
 	char *hostname, *user, *image, *working_dir;
-	bool tty;
+	bool tty, open_stdin;
 	char **env, **cmd;
 	struct json_map labels;
+	char *stop_signal;
+	struct opt_i64 stop_timeout;
+};
+struct inspect_restart_policy {
+	char *name;
+	int64_t maximum_retry_count;
+};
+struct inspect_host_config {
+	struct inspect_restart_policy restart_policy;
+	bool auto_remove;
 };
 struct inspect_mount {
 	char *type, *source, *destination;
@@ -25,6 +35,7 @@ struct container_inspect {
 	struct inspect_state state;
 	char *image, *name, *driver, *platform, *app_armor_profile;
 	int64_t restart_count;
+	struct inspect_host_config host_config;
 	JSON_LIST(struct inspect_mount) mounts;
 	struct inspect_container_config config;
 	struct opt_i64 size_rw; /* with its size asked for */

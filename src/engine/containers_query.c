@@ -99,7 +99,8 @@ static bool exit_matches(const char *value, const void *data)
 	const struct record *rec = data;
 	int code;
 
-	return !rec->running && str_parse_int(value, &code) == 0 && code == rec->exit_code;
+	return rec->status == RECORD_EXITED && str_parse_int(value, &code) == 0 &&
+	       code == rec->exit_code;
 }
 
 static bool meets(const struct conditions *c, const struct record *rec)

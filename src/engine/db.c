@@ -54,6 +54,11 @@ static const char *const migrations[] = {
 	" (SELECT images.manifest FROM images WHERE id = image AND kind <> 'list');"
 	"UPDATE image_digests SET manifest ="
 	" (SELECT images.manifest FROM images WHERE id = image AND kind <> 'list');",
+	/* Containers that are started more than once. */
+	"ALTER TABLE containers ADD COLUMN started_ns INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE containers ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE containers ADD COLUMN options TEXT NOT NULL DEFAULT '';"
+	"UPDATE containers SET started_ns = created_ns;",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

@@ -61,19 +61,37 @@ bool life_alive(struct engine *eng, const char *id)
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lk) == 0 && lk.l_type != F_UNLCK;
 }
 
-int life_lock(struct engine *eng, const char *id, int timeout_ms)
+/* There is no wait with a timeout for this kind of lock. */
+static int lock_wait(int fd, int timeout_ms)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
-	cleanup_fd int fd = lock_open(eng, id);
 	int r;
 
-	if (fd < 0)
-		return fd;
-	/* There is no wait with a timeout for this kind of lock. */
 	while ((r = lock_try(fd)) == -EBUSY && timeout_ms > 0) {
 		nanosleep(&pause, NULL);
 		timeout_ms -= LOCK_POLL_MS;
 	}
+	return r;
+}
+
+int life_lock(struct engine *eng, const char *id, int timeout_ms)
+{
+	cleanup_fd int fd = lock_open(eng, id);
+	int r = fd < 0 ? fd : lock_wait(fd, timeout_ms);
+
+	return r < 0 ? r : take_fd(fd);
+}
+
+int life_acquire(struct engine *eng, const char *id, int timeout_ms)
+{
+	cleanup_free char *path = path_join(id, MONITOR_LOCK_FILE);
+	cleanup_fd int fd = -EBADF;
+	int r;
+
+	if (mkdirat(eng->run_fd, id, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(eng->run_fd, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	r = fd < 0 ? -errno : lock_wait(fd, timeout_ms);
 	return r < 0 ? r : take_fd(fd);
 }
 
@@ -134,11 +152,21 @@ int life_finish(struct engine *eng, const char *id, bool auto_remove, int code, 
 	return record_finish(eng, id, code, ns, err);
 }
 
+/* Was it made whole before it was started? */
+static bool is_made(struct engine *eng, const char *id)
+{
+	cleanup_free char *path = path_join(id, "config.json");
+	struct stat st;
+
+	return fstatat(eng->containers_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 int life_bury(struct engine *eng, struct record *rec, struct err *err)
 {
 	struct err kill_err = ERR_INIT;
-	int code = LIFE_EXIT_LOST, r;
-	int64_t ns = time_now_ns();
+	bool between = rec->status == RECORD_RESTARTING;
+	int code = between ? rec->exit_code : LIFE_EXIT_LOST, r;
+	int64_t ns = between ? rec->finished_ns : time_now_ns();
 
 	log_debug("container %s has lost its monitor: cleaning up", rec->id);
 	r = container_delete(&eng->runtime, rec->id, true, &kill_err);
@@ -148,27 +176,50 @@ int life_bury(struct engine *eng, struct record *rec, struct err *err)
 		return err_wrap(err, r, "cleaning up container %s", rec->name);
 	}
 	life_read_exit(eng, rec->id, &code, &ns);
-	r = life_finish(eng, rec->id, rec->auto_remove, code, ns, err);
+	bool gone = rec->auto_remove || !is_made(eng, rec->id);
+	r = life_finish(eng, rec->id, gone, code, ns, err);
 	if (r < 0)
 		return r;
 	rec->running = false;
+	rec->status = RECORD_EXITED;
 	rec->exit_code = code;
 	rec->finished_ns = ns;
-	return rec->auto_remove ? 1 : 0;
+	return gone ? 1 : 0;
+}
+
+/* Of a run directory that a reboot has taken away, made anew: the lock is what decides. */
+static int repair_lock(struct engine *eng, const char *id)
+{
+	int lock = life_lock(eng, id, 0);
+
+	return lock == -ENOENT ? life_acquire(eng, id, 0) : lock;
 }
 
 int life_repair(struct engine *eng, struct record *rec, struct err *err)
 {
+	cleanup_record struct record now = { 0 };
 	cleanup_fd int lock = -EBADF;
+	int r;
 
 	if (!rec->running)
 		return 0;
-	lock = life_lock(eng, rec->id, 0);
+	lock = repair_lock(eng, rec->id);
 	if (lock == -EBUSY)
 		return 0;
-	if (lock < 0 && lock != -ENOENT)
+	if (lock < 0)
 		return err_errno(err, -lock, "locking container %s", rec->id);
-	return life_bury(eng, rec, err);
+	/* It may have ended, have been started again or removed since it was read. */
+	r = record_get(eng, rec->id, &now, err);
+	if (r == -ENOENT) {
+		r = life_remove_dirs(eng, rec->id, err);
+		return r < 0 ? r : 1;
+	}
+	if (r < 0)
+		return r;
+	struct record old = *rec;
+	*rec = now;
+	now = old;
+	return rec->running ? life_bury(eng, rec, err) : 0;
 }
 
 int life_find(struct engine *eng, const char *word, struct record *ret, struct err *err)

@@ -3,9 +3,10 @@
  * Whether a container is alive, and the end of its life.
  *
  * A container is alive exactly while somebody holds the open-file-description lock on
- * <runroot>/containers/<id>/lock: the inro that starts it, then its monitor. A record that says
- * "running" without a held lock belongs to a container whose monitor was killed or whose machine
- * was rebooted. life_repair() makes that true: it kills what is left of the container's processes
+ * <runroot>/containers/<id>/lock: the inro that starts it, then its monitor, then the clean-up
+ * role, which waits for a restart. Removing it takes the lock, too. A record that says "running"
+ * without a held lock belongs to a container whose monitor was killed or whose machine was
+ * rebooted. life_repair() makes that true: it kills what is left of the container's processes
  * through the runtime's state, removes its cgroups and finishes the record.
  */
 #pragma once
@@ -17,6 +18,10 @@
 
 /* Makes the run directory with the lock file, locked. Returns its fd or -errno. */
 int life_begin(struct engine *eng, const char *id, struct err *err);
+/* The lock of a container that is there, running or not; made anew after a reboot. Waits up to
+ * timeout_ms. fd, -EBUSY, or -errno. Whoever has it looks whether there still is a record: else
+ * life_remove_dirs(). */
+int life_acquire(struct engine *eng, const char *id, int timeout_ms);
 bool life_alive(struct engine *eng, const char *id);
 /* Takes the lock; waits up to timeout_ms. fd, -EBUSY when it is still held, -ENOENT when the run
  * directory is gone, or -errno. */
@@ -37,7 +42,8 @@ int life_remove(struct engine *eng, const char *id, struct err *err);
 /* The directories alone: for a container that has no record. */
 int life_remove_dirs(struct engine *eng, const char *id, struct err *err);
 /* For whoever holds the lock: kills what is left of a container whose monitor is dead, finishes the
- * record or removes it. 1: the record is gone; 0; or -errno. rec is brought up to date. */
+ * record or removes it, also when a killed `run` has not made it whole. 1: the record is gone; 0;
+ * or -errno. rec is brought up to date. */
 int life_bury(struct engine *eng, struct record *rec, struct err *err);
 /* The container has ended and its monitor's part is done: record it or remove it. */
 int life_finish(struct engine *eng, const char *id, bool auto_remove, int code, int64_t ns,

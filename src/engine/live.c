@@ -8,7 +8,9 @@
 
 #include "base/str.h"
 #include "base/timeutil.h"
+#include "engine/control.h"
 #include "engine/life.h"
+#include "engine/parse.h"
 
 #define KILL_TIMEOUT_MS 10000
 #define POLL_FIRST_US   500
@@ -72,6 +74,16 @@ int live_wait_end(struct engine *eng, const char *id, int timeout_ms)
 	return 0;
 }
 
+/* Who sends one of these does not want it back. */
+static bool ends_it(const struct record *rec, int signo)
+{
+	int own = SIGTERM;
+
+	if (rec->options.stop_signal && signal_parse(rec->options.stop_signal, &own, NULL) < 0)
+		own = SIGTERM;
+	return signo == SIGKILL || signo == own;
+}
+
 int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
@@ -81,6 +93,8 @@ int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
 	if (r < 0)
 		return r;
 	r = live_check(eng, &rec, &one);
+	if (r == 0 && rec.options.restart > RESTART_NO && ends_it(&rec, signo))
+		control_forbid_restart(eng, rec.id);
 	if (r == 0)
 		r = container_kill(&eng->runtime, rec.id, signo, false, &one);
 	if (one.kind == ERR_NOT_FOUND || one.kind == ERR_CONFLICT)

@@ -9,7 +9,21 @@
 #define NAME_ATTEMPTS 32
 #define COLUMNS                                                                                    \
 	"id, name, image, image_name, command, created_ns, finished_ns, status, exit_code, "       \
-	"auto_remove, labels"
+	"auto_remove, labels, started_ns, restarts, options"
+
+const char *const record_status_names[] = { "created", "running", "restarting", "exited", NULL };
+
+static const struct json_field options_fields[] = {
+	JSON_FIELD(struct record_options, tty, "tty", JSON_BOOL),
+	JSON_FIELD(struct record_options, interactive, "interactive", JSON_BOOL),
+	JSON_FIELD(struct record_options, restart, "restart", JSON_ENUM,
+		   .names = restart_policy_names),
+	JSON_FIELD(struct record_options, restart_max, "restartMax", JSON_I64),
+	JSON_FIELD(struct record_options, stop_signal, "stopSignal", JSON_STR),
+	JSON_FIELD(struct record_options, stop_timeout, "stopTimeout", JSON_OPT_I64),
+	JSON_FIELD(struct record_options, pid_file, "pidFile", JSON_STR),
+};
+static const struct json_desc options_desc = JSON_DESC(struct record_options, options_fields);
 
 void record_done(struct record *rec)
 {
@@ -25,14 +39,13 @@ void record_done(struct record *rec)
 		free(rec->labels.items[i].value);
 	}
 	free(rec->labels.items);
+	json_free(&options_desc, &rec->options);
 	*rec = (struct record){ 0 };
 }
 
 const char *record_state(const struct record *rec)
 {
-	if (!rec->running)
-		return "exited";
-	return rec->paused ? "paused" : "running";
+	return rec->paused ? "paused" : record_status_names[rec->status];
 }
 
 void record_list_done(struct record_list *list)
@@ -58,6 +71,7 @@ static void record_from_row(sqlite3_stmt *stmt, struct record *rec)
 	struct labels_doc doc = { 0 };
 	cleanup_free char *status = db_column_str(stmt, 7);
 	cleanup_free char *labels = db_column_str(stmt, 10);
+	cleanup_free char *options = db_column_str(stmt, 13);
 
 	rec->id = db_column_str(stmt, 0);
 	rec->name = db_column_str(stmt, 1);
@@ -66,12 +80,20 @@ static void record_from_row(sqlite3_stmt *stmt, struct record *rec)
 	rec->command = db_column_str(stmt, 4);
 	rec->created_ns = db_column_i64(stmt, 5);
 	rec->finished_ns = db_column_i64(stmt, 6);
-	rec->running = str_eq(status, "running");
+	rec->status = RECORD_EXITED;
+	for (int i = 0; record_status_names[i]; i++)
+		if (str_eq(status, record_status_names[i]))
+			rec->status = i;
+	rec->running = rec->status == RECORD_RUNNING || rec->status == RECORD_RESTARTING;
 	rec->exit_code = (int)db_column_i64(stmt, 8);
 	rec->auto_remove = db_column_i64(stmt, 9) != 0;
 	if (labels && labels[0] &&
 	    json_parse(&labels_desc, &doc, labels, strlen(labels), "labels", NULL) == 0)
 		rec->labels = doc.map;
+	rec->started_ns = db_column_i64(stmt, 11);
+	rec->restarts = db_column_i64(stmt, 12);
+	if (options && options[0])
+		json_parse(&options_desc, &rec->options, options, strlen(options), "options", NULL);
 }
 
 static int name_taken(struct engine *eng, const char *name, struct err *err)
@@ -96,17 +118,19 @@ static int name_taken(struct engine *eng, const char *name, struct err *err)
 }
 
 static int insert_once(struct engine *eng, const struct record *rec, const char *name,
-		       const char *labels, struct err *err)
+		       const char *labels, const char *options, struct err *err)
 {
 	/* One statement is one transaction: the UNIQUE columns decide who wins, and an image that
 	 * was removed a moment ago gets no container any more. */
 	int r =
 	    db_exec(eng->db, err,
 		    "INSERT INTO containers (id, name, image, image_name, command, created_ns,"
-		    " status, auto_remove, labels) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'running', ?7,"
-		    " ?8 WHERE ?3 = 'host' OR EXISTS (SELECT 1 FROM images WHERE id = ?3)",
-		    "sssssIis", rec->id, name, rec->image, rec->image_name, rec->command,
-		    rec->created_ns, (int)rec->auto_remove, labels);
+		    " auto_remove, labels, status, started_ns, options) SELECT ?1, ?2, ?3, ?4, ?5,"
+		    " ?6, ?7, ?8, ?9, ?10, ?11"
+		    " WHERE ?3 = 'host' OR EXISTS (SELECT 1 FROM images WHERE id = ?3)",
+		    "sssssIissIs", rec->id, name, rec->image, rec->image_name, rec->command,
+		    rec->created_ns, (int)rec->auto_remove, labels,
+		    record_status_names[rec->status], rec->started_ns, options);
 
 	if (r == 0)
 		return err_fail(err, ERR_NOT_FOUND, "No such image: %s", rec->image_name);
@@ -116,6 +140,7 @@ static int insert_once(struct engine *eng, const struct record *rec, const char 
 int record_insert(struct engine *eng, struct record *rec, struct err *err)
 {
 	cleanup_buf struct buf labels = BUF_INIT;
+	cleanup_buf struct buf options = BUF_INIT;
 	struct labels_doc doc = { .map = rec->labels };
 	unsigned int attempt;
 	int r;
@@ -125,8 +150,9 @@ int record_insert(struct engine *eng, struct record *rec, struct err *err)
 		return r;
 	if (rec->labels.n)
 		json_write(&labels_desc, &doc, 0, &labels);
+	json_write(&options_desc, &rec->options, 0, &options);
 	if (rec->name) {
-		r = insert_once(eng, rec, rec->name, buf_str(&labels), err);
+		r = insert_once(eng, rec, rec->name, buf_str(&labels), buf_str(&options), err);
 		if (r < 0 && r != -ENOENT && db_is_unique_error(eng->db))
 			return name_taken(eng, rec->name, err);
 		return r < 0 ? r : 0;
@@ -134,7 +160,7 @@ int record_insert(struct engine *eng, struct record *rec, struct err *err)
 	for (attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
 		cleanup_free char *name = name_random(attempt);
 
-		r = insert_once(eng, rec, name, buf_str(&labels), err);
+		r = insert_once(eng, rec, name, buf_str(&labels), buf_str(&options), err);
 		if (r >= 0) {
 			rec->name = take_ptr(name);
 			return 0;
@@ -204,6 +230,16 @@ int record_find(struct engine *eng, const char *word, struct record *ret, struct
 	return err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
 }
 
+int record_get(struct engine *eng, const char *id, struct record *ret, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r < 0)
+		return r;
+	r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE id = ?", id, NULL, ret, err);
+	return r < 0 ? r : r ? 0 : -ENOENT;
+}
+
 int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err)
 {
 	cleanup_record_list struct record_list list = { 0 };
@@ -250,17 +286,55 @@ int record_rename(struct engine *eng, const struct record *rec, const char *name
 	return r < 0 ? r : 0;
 }
 
-int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
-		  struct err *err)
+int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t restarts,
+		 struct err *err)
 {
 	int r = engine_db(eng, err);
 
 	if (r < 0)
 		return r;
 	r = db_exec(eng->db, err,
-		    "UPDATE containers SET status = 'exited', exit_code = ?, finished_ns = ?"
+		    "UPDATE containers SET status = 'running', started_ns = ?, restarts = ?"
 		    " WHERE id = ?",
-		    "iIs", exit_code, finished_ns, id);
+		    "IIs", started_ns, restarts, id);
+	return r < 0 ? r : 0;
+}
+
+static int set_end(struct engine *eng, const char *id, enum record_status status, int exit_code,
+		   int64_t finished_ns, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r < 0)
+		return r;
+	r = db_exec(eng->db, err,
+		    "UPDATE containers SET status = ?, exit_code = ?, finished_ns = ? WHERE id = ?",
+		    "siIs", record_status_names[status], exit_code, finished_ns, id);
+	return r < 0 ? r : 0;
+}
+
+int record_restarting(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
+		      struct err *err)
+{
+	return set_end(eng, id, RECORD_RESTARTING, exit_code, finished_ns, err);
+}
+
+int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
+		  struct err *err)
+{
+	return set_end(eng, id, RECORD_EXITED, exit_code, finished_ns, err);
+}
+
+int record_give_up(struct engine *eng, const char *id, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r < 0)
+		return r;
+	r = db_exec(
+	    eng->db, err,
+	    "UPDATE containers SET status = 'exited' WHERE id = ? AND status = 'restarting'", "s",
+	    id);
 	return r < 0 ? r : 0;
 }
 

@@ -1,27 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Container records: the rows of the database's containers table. A record says "running" from its
- * reservation on; whether that is still true is told by the lock file (life.h), which is taken
- * before the record appears.
+ * Container records: the rows of the database's containers table. A record says "running" from
+ * shortly before its start on; whether that is still true is told by the lock file (life.h), which
+ * is taken before.
  */
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/restart.h"
+
+/* What a container was created with that its config.json does not say: column "options". */
+struct record_options {
+	bool tty, interactive; /* interactive: it has a standard input */
+	int restart;           /* enum restart_policy; -1 like no */
+	int64_t restart_max;
+	char *stop_signal;           /* as given, by the user or the image; NULL: SIGTERM */
+	struct opt_i64 stop_timeout; /* seconds */
+	char *pid_file;
+};
+
+enum record_status { RECORD_CREATED, RECORD_RUNNING, RECORD_RESTARTING, RECORD_EXITED };
+/* docker's words, which the database has, too. */
+extern const char *const record_status_names[];
 
 struct record {
 	char *id, *name;
-	char *image;      /* image id "sha256:...", or "host" */
-	char *image_name; /* as the user wrote it */
-	char *command;    /* joined, for ps */
-	int64_t created_ns, finished_ns;
-	bool running; /* else: exited */
+	char *image;                                 /* image id "sha256:...", or "host" */
+	char *image_name;                            /* as the user wrote it */
+	char *command;                               /* joined, for ps */
+	int64_t created_ns, started_ns, finished_ns; /* 0: not yet */
+	int status;                                  /* enum record_status */
+	bool running; /* somebody should hold its lock: running, restarting */
 	int exit_code;
+	int64_t restarts; /* since somebody has started it */
 	bool auto_remove;
 	bool paused; /* not in the table: told by containers_query() */
 	struct json_map labels;
+	struct record_options options;
 };
 void record_done(struct record *rec);
-/* docker's word: "running", "paused", "exited". */
+/* docker's word: that of its status, or "paused". */
 const char *record_state(const struct record *rec);
 #define cleanup_record CLEANUP(record_done)
 
@@ -32,8 +50,8 @@ struct record_list {
 void record_list_done(struct record_list *list);
 #define cleanup_record_list CLEANUP(record_list_done)
 
-/* Reserves id and name in one transaction. rec->name NULL: a random one is chosen and stored there.
- * ERR_EXISTS: the name is in use; the message is docker's. */
+/* Reserves id and name in one transaction, as rec->status. rec->name NULL: a random one is chosen
+ * and stored there. ERR_EXISTS: the name is in use; the message is docker's. */
 int record_insert(struct engine *eng, struct record *rec, struct err *err);
 /* By name, id or unambiguous beginning of an id. ERR_NOT_FOUND "No such container: ...". */
 int record_find(struct engine *eng, const char *word, struct record *ret, struct err *err);
@@ -41,7 +59,16 @@ int record_find(struct engine *eng, const char *word, struct record *ret, struct
 int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err);
 /* ERR_EXISTS as above; ERR_NOT_FOUND: it was removed meanwhile. */
 int record_rename(struct engine *eng, const struct record *rec, const char *name, struct err *err);
-/* A record that was removed meanwhile is no error. */
+/* The one of exactly this id. -ENOENT: none, and err is not touched. */
+int record_get(struct engine *eng, const char *id, struct record *ret, struct err *err);
+/* A record that was removed meanwhile is no error for these. */
+int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t restarts,
+		 struct err *err);
+/* It has ended and is to be started again. */
+int record_restarting(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
+		      struct err *err);
+/* Nobody starts it again: what is "restarting" has exited. */
+int record_give_up(struct engine *eng, const char *id, struct err *err);
 int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
 		  struct err *err);
 int record_delete(struct engine *eng, const char *id, struct err *err);

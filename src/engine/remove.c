@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/timeutil.h"
+#include "engine/control.h"
 #include "engine/life.h"
 
 /* The monitor, and a client in the foreground, finish within this after the container's end. */
@@ -25,29 +26,57 @@ static int kill_once(struct engine *eng, const struct record *rec, struct err *e
 	return err_wrap(err, r, "killing container %s", rec->name);
 }
 
-/* Until the monitor lets go of the lock: a container that is just being made gets its first process
- * later. */
-static int kill_running(struct engine *eng, const struct record *rec, struct err *err)
+static int refuse(const struct record *rec, const char *word, struct err *err)
 {
+	return err_hint(err,
+			err_fail(err, ERR_CONFLICT,
+				 "cannot remove container \"%s\": container is running: stop the "
+				 "container before removing or force remove",
+				 rec->name),
+			"`inro rm -f %s` kills it first", word);
+}
+
+/* One that runs is killed, until its monitor lets go of the lock: a container that is just being
+ * made gets its first process later. Nobody starts it while we have that. fd, -ENOENT: somebody
+ * else has removed it. */
+static int end_and_lock(struct engine *eng, struct record *rec, const char *word, bool force,
+			struct err *err)
+{
+	cleanup_free char *id = xstrdup(rec->id);
 	cleanup_fd int lock = -EBUSY;
-	int r = 0;
+	int r;
 
 	for (int waited = 0; lock == -EBUSY && waited < END_TIMEOUT_MS; waited += KILL_EVERY_MS) {
-		r = kill_once(eng, rec, err);
-		if (r < 0)
+		if (rec->running && !force)
+			return refuse(rec, word, err);
+		if (rec->running) {
+			if (rec->options.restart > RESTART_NO)
+				control_forbid_restart(eng, rec->id);
+			r = kill_once(eng, rec, err);
+			if (r < 0)
+				return r;
+		}
+		lock = life_acquire(eng, id, KILL_EVERY_MS);
+		if (lock < 0 && lock != -EBUSY)
+			return err_errno(err, -lock, "locking container %s", rec->name);
+		record_done(rec);
+		r = record_get(eng, id, rec, err);
+		if (r < 0) {
+			if (r == -ENOENT && lock >= 0)
+				life_remove_dirs(eng, id, NULL);
 			return r;
-		lock = life_lock(eng, rec->id, KILL_EVERY_MS);
+		}
 	}
 	if (lock == -EBUSY)
 		return err_fail(err, ERR_CONFLICT, "container %s was killed but does not end",
 				rec->name);
-	/* The monitor may have been killed as well, and have left cgroups and state. */
-	return container_delete(&eng->runtime, rec->id, true, err);
+	return take_fd(lock);
 }
 
 int engine_remove(struct engine *eng, const char *word, bool force, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
+	cleanup_fd int lock = -EBADF;
 	int r;
 
 	r = record_find(eng, word, &rec, err);
@@ -56,30 +85,10 @@ int engine_remove(struct engine *eng, const char *word, bool force, struct err *
 	r = life_repair(eng, &rec, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (rec.running && !force)
-		return err_hint(
-		    err,
-		    err_fail(err, ERR_CONFLICT,
-			     "cannot remove container \"%s\": container is running: stop the "
-			     "container before removing or force remove",
-			     rec.name),
-		    "`inro rm -f %s` kills it first", word);
-	if (rec.running)
-		r = kill_running(eng, &rec, err);
+	lock = end_and_lock(eng, &rec, word, force, err);
+	if (lock < 0)
+		return lock == -ENOENT ? 0 : lock;
+	/* The monitor may have been killed as well, and have left cgroups and state. */
+	r = rec.running ? container_delete(&eng->runtime, rec.id, true, err) : 0;
 	return r < 0 ? r : life_remove(eng, rec.id, err);
-}
-
-int engine_cleanup(struct engine *eng, const char *id, int status, struct err *err)
-{
-	cleanup_record struct record rec = { 0 };
-	int64_t ns = time_now_ns();
-	int r;
-
-	r = record_find(eng, id, &rec, err);
-	if (r == -ENOENT)
-		return 0; /* removed by someone else meanwhile */
-	if (r < 0 || !str_eq(rec.id, id))
-		return r;
-	life_read_exit(eng, id, &status, &ns);
-	return life_finish(eng, id, rec.auto_remove, status, ns, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `inro run` in the foreground (design section 4): image, record, bundle, monitor, stdio, and the
- * end. Each part leaves nothing behind when a later one fails.
+ * `inro run` and `create` (design section 4): image, record, bundle, monitor, stdio, and the end.
+ * Each part leaves nothing behind when a later one fails.
  */
 #pragma once
 
@@ -9,6 +9,10 @@
 #include "engine/runopts.h"
 
 /* args: IMAGE [COMMAND [ARG...]]. Returns the container's exit status, or -errno: 125, 126 and 127
- * follow from err's kind (err_exit_status). */
-int engine_run(struct engine *eng, const struct run_options *opts, char *const *args,
+ * follow from err's kind (err_exit_status). With opts->detach it returns 0 when the container runs,
+ * its id in *ret_id, which the caller frees. */
+int engine_run(struct engine *eng, const struct run_options *opts, char *const *args, char **ret_id,
 	       struct err *err);
+/* A container that engine_start() starts. */
+int engine_create(struct engine *eng, const struct run_options *opts, char *const *args,
+		  char **ret_id, struct err *err);

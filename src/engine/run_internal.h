@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of one `inro run`, shared by run.c (the sequence) and run_prepare.c (its inputs). */
+/* The state of one `inro run` or `create`, shared by run.c (the sequence) and run_prepare.c (its
+ * inputs). */
 #pragma once
 
 #include "engine/devices.h"
 #include "engine/images.h"
+#include "engine/launch.h"
 #include "engine/life.h"
 #include "engine/run.h"
 #include "engine/spec.h"
-#include "engine/supervisor.h"
 
 struct run {
 	struct engine *eng;
@@ -31,16 +32,12 @@ struct run {
 	char host_name[65];
 	char *bundle, *init_path;
 
-	/* What the monitor gets. */
-	int lock, bundle_fd, upper, work;
-	int *layers;
-	size_t n_layers;
-	struct supervisor monitor;
-	int signal_fd;
+	struct launch launch;
 
+	int cid_fd;    /* --cidfile */
+	bool create;   /* and no more */
 	bool begun;    /* run directory exists */
 	bool recorded; /* the record exists */
-	bool released; /* its end is recorded, the monitor knows */
 };
 
 /* Everything that can be checked before the container has an id. */

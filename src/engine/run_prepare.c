@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/env.h"
+#include "engine/detach_keys.h"
 #include "engine/lists.h"
 #include "engine/mappings.h"
 #include "engine/names.h"
@@ -18,29 +19,45 @@
 
 #define OPTION_FILE_MAX (4u << 20)
 
+/* What start, stop and the clean-up role will ask the record for. */
+static int check_life_options(struct run *run, struct err *err)
+{
+	struct record_options *to = &run->rec.options;
+	const struct run_options *o = run->opts;
+	struct detach_keys keys;
+	int r = 0;
+
+	to->tty = o->tty;
+	to->interactive = o->interactive;
+	to->stop_timeout = o->stop_timeout;
+	to->restart = RESTART_NO;
+	if (o->restart)
+		r = restart_parse(o->restart, &to->restart, &to->restart_max, err);
+	if (r == 0 && o->rm && to->restart != RESTART_NO)
+		r = err_fail(err, ERR_USAGE,
+			     "conflicting options: cannot specify both --restart and --rm");
+	return r < 0 ? r : detach_keys_parse(o->detach_keys, &keys, err);
+}
+
 int run_check(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->opts;
 
-	if (o->detach)
-		return err_hint(
-		    err,
-		    err_fail(err, ERR_UNSUPPORTED,
-			     "run --detach is not implemented yet: containers run in the "
-			     "foreground"),
-		    "leave -d out, or put inro itself into the background");
 	if (o->name && name_check(o->name, err) < 0)
 		return -EINVAL;
 	if (o->runtime)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"--runtime %s: other runtimes are not implemented yet", o->runtime);
-	if (o->tty && o->interactive && !isatty(STDIN_FILENO))
+	if (o->tty && o->interactive && !o->detach && !run->create && !isatty(STDIN_FILENO))
 		return err_fail(err, ERR_USAGE, "the input device is not a TTY");
 	if (o->privileged && o->userns && !run->eng->rootless && !str_eq(o->userns, "host"))
 		return err_fail(
 		    err, ERR_USAGE,
 		    "privileged mode is incompatible with user namespaces: add --userns host");
-	return 0;
+	if (o->replace && !o->name)
+		return err_fail(err, ERR_USAGE,
+				"cannot replace container without --name being set");
+	return check_life_options(run, err);
 }
 
 static int pull_image(struct run *run, const char *word, struct err *err)
@@ -137,25 +154,34 @@ int run_find_image(struct run *run, const char *word, struct err *err)
 	return r;
 }
 
-/* A source on this machine: made absolute, and made at all when -v asks for what is not there. */
-static int resolve_source(struct mount_request *m, struct err *err)
+static int path_from_cwd(const char *path, char **ret, struct err *err)
 {
 	cleanup_free char *cwd = NULL;
-	cleanup_free char *path = NULL;
-	int fd;
+	cleanup_free char *joined = NULL;
 
-	if (m->kind != MOUNT_BIND)
-		return 0;
-	if (m->source[0] != '/') {
+	if (path[0] != '/') {
 		cwd = getcwd(NULL, 0);
 		if (!cwd)
 			return err_errno(err, errno, "finding the current directory");
-		path = path_join(cwd, m->source);
-	} else {
-		path = xstrdup(m->source);
+		joined = path_join(cwd, path);
 	}
+	*ret = path_clean(joined ? joined : path);
+	return 0;
+}
+
+/* A source on this machine: made absolute, and made at all when -v asks for what is not there. */
+static int resolve_source(struct mount_request *m, struct err *err)
+{
+	char *path = NULL;
+	int fd, r;
+
+	if (m->kind != MOUNT_BIND)
+		return 0;
+	r = path_from_cwd(m->source, &path, err);
+	if (r < 0)
+		return r;
 	free(m->source);
-	m->source = path_clean(path);
+	m->source = path;
 	if (access(m->source, F_OK) == 0)
 		return 0;
 	if (!m->make_source)
@@ -299,6 +325,18 @@ static int own_caps(struct run *run)
 	return r;
 }
 
+/* What the image has a say in. */
+static int parse_life(struct run *run, struct err *err)
+{
+	const struct oci_config *c = run->config.config;
+	const char *stop =
+	    run->opts->stop_signal ? run->opts->stop_signal : (c ? c->stop_signal : NULL);
+	const char *pid_file = run->opts->pidfile;
+
+	run->rec.options.stop_signal = stop ? xstrdup(stop) : NULL;
+	return pid_file ? path_from_cwd(pid_file, &run->rec.options.pid_file, err) : 0;
+}
+
 int run_parse(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->opts;
@@ -315,6 +353,8 @@ int run_parse(struct run *run, struct err *err)
 		r = parse_devices(run, err);
 	if (r == 0)
 		r = parse_labels(run, err);
+	if (r == 0)
+		r = parse_life(run, err);
 	if (r == 0)
 		r = choose_mappings(run, err);
 	if (r < 0)
@@ -336,8 +376,8 @@ int run_finish_input(struct run *run, struct err *err)
 	struct spec_input *in = &run->in;
 	int r;
 
-	r = userdb_resolve(run->layers, run->n_layers, user, run->opts->group_add, &run->user,
-			   &run->groups, err);
+	r = userdb_resolve(run->launch.layers, run->launch.n_layers, user, run->opts->group_add,
+			   &run->user, &run->groups, err);
 	if (r < 0)
 		return r;
 	if (gethostname(run->host_name, sizeof(run->host_name) - 1) < 0)

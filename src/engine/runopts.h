@@ -13,8 +13,11 @@ struct run_options {
 	/* the client */
 	bool rm, interactive, tty, detach, quiet;
 	char *sig_proxy; /* "true", "false" */
-	char *pull;      /* "always", "missing" (NULL), "never" */
-	char *platform;  /* of an image that is pulled */
+	char *detach_keys;
+	char *cidfile, *pidfile;
+	bool replace;   /* what has the name goes */
+	char *pull;     /* "always", "missing" (NULL), "never" */
+	char *platform; /* of an image that is pulled */
 	/* What the user sees of a pull; NULL: nothing. */
 	const struct pull_events *pull_events;
 	void (*on_missing)(const char *word); /* before it */
@@ -31,6 +34,8 @@ struct run_options {
 	char *umask;
 	struct opt_i64 oom_score_adj;
 	char *stop_signal;
+	struct opt_i64 stop_timeout; /* seconds; -1: none */
+	char *restart;
 	bool init;
 	char **ulimit;
 

@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/timeutil.h"
+#include "engine/control.h"
 #include "engine/life.h"
 #include "engine/live.h"
 #include "engine/parse.h"
@@ -43,6 +44,15 @@ static int stop_signal(struct engine *eng, const struct record *rec, int *ret, s
 	return r;
 }
 
+static int own_timeout(const struct record *rec)
+{
+	const struct opt_i64 *s = &rec->options.stop_timeout;
+
+	if (!s->set)
+		return DEFAULT_S;
+	return s->value < 0 ? STOP_FOREVER : s->value > INT_MAX ? INT_MAX : (int)s->value;
+}
+
 /* That it has just ended is as wished. */
 static int send_signal(struct engine *eng, const struct record *rec, int signo, struct err *err)
 {
@@ -66,13 +76,15 @@ int stop_begin(struct engine *eng, const char *word, const struct stop_options *
 	       struct stop *ret, struct err *err)
 {
 	cleanup_stop struct stop stop = { .deadline_ns = -1 };
-	int timeout_s = opts->timed ? opts->timeout_s : DEFAULT_S;
-	int signo = opts->signo;
+	int timeout_s, signo = opts->signo;
 	int r = life_find(eng, word, &stop.rec, err);
 
 	if (r < 0)
 		return r;
+	timeout_s = opts->timed ? opts->timeout_s : own_timeout(&stop.rec);
 	stop.done = !stop.rec.running;
+	if (!stop.done && stop.rec.options.restart > RESTART_NO)
+		control_forbid_restart(eng, stop.rec.id);
 	if (!stop.done && !signo)
 		r = stop_signal(eng, &stop.rec, &signo, err);
 	if (r == 0 && !stop.done)

@@ -38,6 +38,7 @@ static int spawn(const struct engine *eng, const char *path, int sock, struct su
 	spec.fds = fds;
 	spec.n_fds = ARRAY_SIZE(fds);
 	spec.new_session = true;
+	spec.cwd_fd = eng->root_fd; /* it keeps no directory of the user's busy */
 	return proc_spawn(&spec, &ret->proc, err);
 }
 
@@ -95,8 +96,10 @@ int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n,
 	len = fd_recv(s->sock, &in, sizeof(in), ret_fds, ret_n);
 	if (len < 0)
 		return err_errno(err, (int)-len, "waiting for the container to start");
-	if (len == sizeof(in.msg) && in.type == MONITOR_STARTED)
+	if (len == sizeof(in.msg) && in.type == MONITOR_STARTED) {
+		s->pid = in.msg.value;
 		return 0;
+	}
 	*ret_n = 0;
 	if (len != sizeof(in.failed) || in.type != MONITOR_FAILED)
 		return err_fail(

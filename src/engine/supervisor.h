@@ -9,6 +9,7 @@
 struct supervisor {
 	struct proc proc;
 	int sock; /* owned */
+	int pid;  /* of the container's init, once it has started */
 	int exe;  /* the detached mount that the monitor runs from; owned */
 };
 #define SUPERVISOR_INIT                                                                            \

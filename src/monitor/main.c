@@ -8,18 +8,47 @@
 #include "monitor/monitor.h"
 #include "sys/prctl.h"
 
-/* The client died before it recorded the end. Becomes inro in its clean-up role; the lock fd stays
- * open across exec, so nobody takes the container for a lost one meanwhile. */
-static int become_cleanup(const struct monitor *m, int status)
+#define SHOWN_FDS (CLIENTS_MAX * 12)
+
+/* An fd that stays open across exec, by number. */
+static int hand_over(int fd, char text[16])
 {
-	char code[16];
+	snprintf(text, 16, "%d", fd);
+	return fd_set_cloexec(fd, false);
+}
+
+/* Those that wait for the end: "5,7". */
+static int hand_over_clients(const struct monitor *m, char text[SHOWN_FDS])
+{
+	size_t len = 0;
+	int r = 0;
+
+	text[0] = '\0';
+	for (size_t k = 0; r == 0 && k < m->n_clients; k++) {
+		r = fd_set_cloexec(m->clients[k].sock, false);
+		len += (size_t)snprintf(text + len, SHOWN_FDS - len, "%s%d", k ? "," : "",
+					m->clients[k].sock);
+	}
+	return r;
+}
+
+/* Nobody else records the end. Becomes inro in its clean-up role; the lock fd stays open across
+ * exec, so nobody takes the container for a lost one meanwhile. */
+static int become_cleanup(const struct monitor *m)
+{
+	char code[16], backoff[16], lock[16], control[16], clients[SHOWN_FDS];
 	const char *argv[] = {
-		"inro",      "--root",    m->start.root, "--runroot", m->start.runroot,
-		"__cleanup", m->start.id, code,          NULL
+		"inro",           "--root",    m->start.root, "--runroot",
+		m->start.runroot, "__cleanup", "--lock",      lock,
+		"--control",      control,     "--clients",   clients,
+		"--backoff",      backoff,     "--restart",   m->no_restart ? "no" : "yes",
+		m->start.id,      code,        NULL
 	};
 
-	snprintf(code, sizeof(code), "%d", status);
-	if (fd_set_cloexec(m->fds[MONITOR_FD_LOCK], false) < 0)
+	snprintf(code, sizeof(code), "%d", m->status);
+	snprintf(backoff, sizeof(backoff), "%u", (unsigned int)m->start.backoff_ms);
+	if (hand_over(m->fds[MONITOR_FD_LOCK], lock) < 0 ||
+	    hand_over(m->fds[MONITOR_FD_CONTROL], control) < 0 || hand_over_clients(m, clients) < 0)
 		return 1;
 	execv(m->start.inro_path, (char **)argv);
 	log_error("running %s: %s", m->start.inro_path, strerror(errno));
@@ -28,7 +57,7 @@ static int become_cleanup(const struct monitor *m, int status)
 
 static int monitor_run(struct monitor *m, struct err *err)
 {
-	int r, status;
+	int r;
 
 	r = monitor_receive(m, err);
 	if (r < 0)
@@ -42,13 +71,12 @@ static int monitor_run(struct monitor *m, struct err *err)
 	/* What creating took is not needed for the long wait; musl gives it back by itself. */
 	malloc_trim(0);
 #endif
-	status = monitor_supervise(m, err);
-	if (status < 0)
-		return status;
-	r = monitor_finish(m, status, err);
-	if (!m->client_done)
-		return become_cleanup(m, status);
-	return r < 0 ? r : 0;
+	/* Readers come and go. Not before the container has its own signals. */
+	signal(SIGPIPE, SIG_IGN);
+	r = monitor_supervise(m, err);
+	if (!m->ended || m->client_done)
+		return r;
+	return become_cleanup(m);
 }
 
 /* What inro's parent ignored or blocked (nohup) must not reach the container. */
@@ -65,11 +93,7 @@ static void signals_reset(void)
 
 int main(int argc, char **argv)
 {
-	struct monitor m = {
-		.sock = MONITOR_SOCKET_FD,
-		.io = STDIO_INIT,
-		.container = { .pid = -1, .pidfd = -EBADF },
-	};
+	static struct monitor m; /* with its buffers, which stay untouched when nothing is said */
 	struct err err = ERR_INIT;
 	int r;
 
@@ -77,6 +101,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "inro-monitor is started by inro\n");
 		return 125;
 	}
+	m.sock = MONITOR_SOCKET_FD;
+	m.io = (struct stdio)STDIO_INIT;
+	m.container = (struct container){ .pid = -1, .pidfd = -EBADF };
+	for (size_t i = 0; i < STREAMS; i++)
+		m.streams[i].from = -EBADF;
 	log_setup("inro-monitor", STDERR_FILENO, LOG_PLAIN, LOG_WARN);
 	prctl_name("inro-monitor"); /* it may run from an fd, without a name */
 	signals_reset();

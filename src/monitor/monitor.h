@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * inro-monitor: one per container, a session of its own. It creates the container in-process, holds
- * its stdio and its lock, tells the client how it ended, removes its cgroups and runtime state, and
- * cleans up after a client that is gone. Single-threaded. Protocol: runtime/monitor_proto.h.
+ * its stdio and its lock, hands output to whoever is attached, tells its clients how the container
+ * ended, removes its cgroups and runtime state, and becomes the clean-up role unless a client sees
+ * to that. Single-threaded, and its memory does not grow with what passes through. Protocol:
+ * runtime/monitor_proto.h.
  */
 #pragma once
 
 #include "runtime/container.h"
 #include "runtime/monitor_proto.h"
 
-/* Our ends of the container's stdio. The client gets copies and pumps; only when it is gone do we
- * read, and throw away, so that the container never blocks on a full pipe. */
+/* Our ends of the container's stdio. */
 struct stdio {
 	struct container_stdio child; /* the container's ends: closed once it runs */
 	int in, out, err;             /* pipes */
@@ -24,32 +25,83 @@ struct stdio {
 
 int stdio_open(struct stdio *io, bool tty, bool with_stdin, struct err *err);
 void stdio_close_child(struct stdio *io);
-/* The fds that the client gets, in the protocol's order. Returns how many. */
-size_t stdio_client_fds(const struct stdio *io, int fds[3]);
-/* Our copies that nobody needs while the client has its own: the container must see a closed pipe
- * when the client closes it. */
-void stdio_release_stdin(struct stdio *io);
-void stdio_release_output(struct stdio *io, int number); /* 1 or 2; a terminal is both */
-/* Reads and discards what is there, from fd *fd; closes it at its end. */
-void stdio_discard(int *fd);
 void stdio_done(struct stdio *io);
 
+#define CLIENTS_MAX 64
+#define STREAMS     2
+#define STREAM_SIZE 16384
+
+/* Who is connected. It lasts as long as its socket. */
+struct client {
+	int sock;
+	bool starter;          /* at the other end of fd 3 */
+	int out[STREAMS];      /* write ends, non-blocking, of the pipes that it reads; -EBADF */
+	size_t taken[STREAMS]; /* of what is in the stream's buffer */
+	int64_t stuck_ns;      /* monotonic: since when it takes nothing; 0: it does */
+	bool widened;          /* its pipes have been given more room */
+};
+
+/* What comes out of the container: stdout (or the pty) and stderr. */
+struct stream {
+	int from;    /* of struct stdio, which closes it; -EBADF: it has ended */
+	size_t left; /* once the container has ended: what was written before */
+	size_t len;
+	char buf[STREAM_SIZE];
+};
+
 struct monitor {
-	int sock; /* client; -EBADF when it is gone */
 	struct monitor_start start;
+	int sock; /* fd 3, until clients[] has it */
 	int *fds; /* all that came, in the protocol's order */
 	size_t n_fds;
 	struct runtime runtime;
 	struct stdio io;
 	struct container container;
-	bool client_done;
+
+	struct client clients[CLIENTS_MAX];
+	size_t n_clients;
+	struct stream streams[STREAMS];
+
+	bool ended, client_done, no_restart;
+	int status;
+	int64_t finished_ns;
 };
+
+/* Is the end the starter's business, and it still there? */
+bool monitor_awaits_starter(const struct monitor *m);
 
 /* Receives START and its fds. */
 int monitor_receive(struct monitor *m, struct err *err);
 /* Creates and starts the container, and tells the client either way. */
 int monitor_create(struct monitor *m, struct err *err);
-/* Until the container's init has ended. Returns its exit status 0..255 or -errno. */
+/* Until the container has ended, what it wrote is handed on, its runtime state is removed, and the
+ * starter is done with it or gone. */
 int monitor_supervise(struct monitor *m, struct err *err);
-/* Exit record (in the lock file), EXITED, runtime state away, GONE, wait for the client's DONE. */
-int monitor_finish(struct monitor *m, int status, struct err *err);
+
+/* clients.c: each of these may remove clients: not for use in a loop that counts up. */
+struct client *client_add(struct monitor *m, int sock);
+void client_remove(struct monitor *m, struct client *c);
+/* A connection at the control socket. */
+void client_accept(struct monitor *m);
+/* It has said something, or is gone. */
+void client_event(struct monitor *m, struct client *c);
+int client_tell(const struct client *c, const struct monitor_msg *msg, const int *fds, size_t n);
+/* STARTED, with pipes to read from unless !with_output. */
+int client_tell_started(struct monitor *m, struct client *c, bool with_output, bool with_stdin);
+/* EXITED, to all but the starter that knows. */
+void clients_tell_exited(const struct monitor *m);
+
+/* relay.c */
+void relay_init(struct monitor *m);
+/* The stream can be read: fills its buffer and hands out what can be. */
+void relay_fill(struct monitor *m, struct stream *s);
+/* The container has ended: what is in its pipes now is the last. */
+void relay_end(struct monitor *m);
+/* To all that have not all of it. */
+void relay_deliver(struct monitor *m, struct stream *s);
+/* No more comes: its readers see the end. */
+void relay_close(struct monitor *m, struct stream *s);
+/* Lets go of those that have taken nothing for too long. Returns how long poll may wait, in ms. */
+int relay_expire(struct monitor *m);
+/* Has this client yet to take of it? */
+bool relay_pending(const struct monitor *m, const struct client *c, size_t stream);

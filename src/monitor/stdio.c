@@ -41,50 +41,6 @@ void stdio_close_child(struct stdio *io)
 	io->child.err = fd_close(io->child.err);
 }
 
-size_t stdio_client_fds(const struct stdio *io, int fds[3])
-{
-	size_t n = 0;
-
-	if (io->pty >= 0) {
-		fds[0] = io->pty;
-		return 1;
-	}
-	if (io->in >= 0)
-		fds[n++] = io->in;
-	fds[n++] = io->out;
-	fds[n++] = io->err;
-	return n;
-}
-
-void stdio_release_stdin(struct stdio *io)
-{
-	io->in = fd_close(io->in);
-}
-
-void stdio_release_output(struct stdio *io, int number)
-{
-	if (io->pty >= 0)
-		io->pty = fd_close(io->pty);
-	else if (number == STDOUT_FILENO)
-		io->out = fd_close(io->out);
-	else if (number == STDERR_FILENO)
-		io->err = fd_close(io->err);
-}
-
-void stdio_discard(int *fd)
-{
-	char buf[4096];
-	ssize_t n;
-
-	if (*fd < 0)
-		return;
-	n = read(*fd, buf, sizeof(buf));
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0)
-		*fd = fd_close(*fd); /* EIO of a pty: its last user is gone */
-}
-
 void stdio_done(struct stdio *io)
 {
 	stdio_close_child(io);

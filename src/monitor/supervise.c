@@ -112,21 +112,25 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 	return r;
 }
 
-static int tell_started(struct monitor *m)
+/* The starter becomes the first client. */
+static void tell_started(struct monitor *m)
 {
-	struct monitor_msg msg = { .type = MONITOR_STARTED, .value = m->container.pid };
-	int fds[3];
-	size_t n = stdio_client_fds(&m->io, fds);
-	ssize_t r;
+	bool detached = m->start.options & MONITOR_OPT_DETACHED;
+	struct client *c = client_add(m, m->sock);
 
+	m->sock = -EBADF;
+	c->starter = true;
 	if (m->io.pty >= 0 && m->start.rows && m->start.cols) {
 		struct winsize ws = { .ws_row = m->start.rows, .ws_col = m->start.cols };
 
 		ioctl(m->io.pty, TIOCSWINSZ, &ws);
 	}
-	r = fd_send(m->sock, &msg, sizeof(msg), fds, n);
-	stdio_release_stdin(&m->io);
-	return r < 0 ? (int)r : 0;
+	relay_init(m);
+	/* One that died already is no reason to stop: the loop will see it. */
+	if (client_tell_started(m, c, !detached, m->start.options & MONITOR_OPT_STDIN) < 0)
+		log_debug("the client is gone");
+	if (m->start.options & MONITOR_OPT_STDIN_ONCE)
+		m->io.in = fd_close(m->io.in);
 }
 
 int monitor_create(struct monitor *m, struct err *err)
@@ -148,75 +152,14 @@ int monitor_create(struct monitor *m, struct err *err)
 		fd_send(m->sock, &failed, sizeof(failed), NULL, 0);
 		return r;
 	}
-	/* A client that died already is no reason to stop: the loop will see it. */
-	if (tell_started(m) < 0)
-		log_debug("the client is gone");
+	tell_started(m);
 	return 0;
 }
 
-/* The client said something, or is gone. */
-static void client_event(struct monitor *m)
-{
-	struct monitor_msg msg = { 0 };
-	size_t n_fds = 0;
-	ssize_t len = fd_recv(m->sock, &msg, sizeof(msg), NULL, &n_fds);
-
-	if (len == -EAGAIN || len == -EINTR)
-		return;
-	if (len <= 0) {
-		m->sock = fd_close(m->sock);
-		return;
-	}
-	if ((size_t)len != sizeof(msg))
-		return;
-	if (msg.type == MONITOR_SIGNAL && m->container.pidfd >= 0)
-		pidfd_kill(m->container.pidfd, msg.value);
-	else if (msg.type == MONITOR_CLOSE_OUTPUT)
-		stdio_release_output(&m->io, msg.value);
-	else if (msg.type == MONITOR_DONE)
-		m->client_done = true;
-}
-
-int monitor_supervise(struct monitor *m, struct err *err)
-{
-	siginfo_t info = { 0 };
-	int r;
-
-	for (;;) {
-		bool alone = m->sock < 0;
-		struct pollfd p[] = {
-			{ .fd = m->container.pidfd, .events = POLLIN },
-			{ .fd = m->sock, .events = POLLIN },
-			/* While there is a client it reads these. */
-			{ .fd = alone ? m->io.out : -1, .events = POLLIN },
-			{ .fd = alone ? m->io.err : -1, .events = POLLIN },
-			{ .fd = alone ? m->io.pty : -1, .events = POLLIN },
-		};
-
-		if (NO_EINTR(poll(p, ARRAY_SIZE(p), -1)) < 0)
-			return err_errno(err, errno, "waiting for container %s", m->start.id);
-		if (p[1].revents)
-			client_event(m);
-		if (p[2].revents)
-			stdio_discard(&m->io.out);
-		if (p[3].revents)
-			stdio_discard(&m->io.err);
-		if (p[4].revents)
-			stdio_discard(&m->io.pty);
-		if (p[0].revents)
-			break;
-	}
-	r = pidfd_wait(m->container.pidfd, &info);
-	if (r < 0)
-		return err_errno(err, -r, "waiting for container %s", m->start.id);
-	m->container.pidfd = fd_close(m->container.pidfd);
-	return info.si_code == CLD_EXITED ? info.si_status & 0xff : 128 + info.si_status;
-}
-
-static int write_exit_record(struct monitor *m, int status, int64_t ns, struct err *err)
+static int write_exit_record(struct monitor *m, struct err *err)
 {
 	char text[64];
-	int len = snprintf(text, sizeof(text), "%d %lld\n", status, (long long)ns);
+	int len = snprintf(text, sizeof(text), "%d %lld\n", m->status, (long long)m->finished_ns);
 
 	if (pwrite(m->fds[MONITOR_FD_LOCK], text, (size_t)len, 0) != len)
 		return err_errno(err, errno ? errno : ENOSPC, "recording the end of container %s",
@@ -224,23 +167,146 @@ static int write_exit_record(struct monitor *m, int status, int64_t ns, struct e
 	return 0;
 }
 
-int monitor_finish(struct monitor *m, int status, struct err *err)
+bool monitor_awaits_starter(const struct monitor *m)
 {
-	struct monitor_msg msg = { .type = MONITOR_EXITED,
-				   .value = status,
-				   .finished_ns = time_now_ns() };
+	if (m->client_done || (m->start.options & MONITOR_OPT_OWN_END))
+		return false;
+	for (size_t k = 0; k < m->n_clients; k++)
+		if (m->clients[k].starter)
+			return true;
+	return false;
+}
+
+static void tell_starter(const struct monitor *m, uint32_t type)
+{
+	const struct monitor_msg msg = { .type = type,
+					 .value = m->status,
+					 .finished_ns = m->finished_ns };
+
+	if (m->start.options & MONITOR_OPT_OWN_END)
+		return;
+	for (size_t k = 0; k < m->n_clients; k++)
+		if (m->clients[k].starter)
+			client_tell(&m->clients[k], &msg, NULL, 0);
+}
+
+/* The container's init has ended. */
+static int container_ended(struct monitor *m, struct err *err)
+{
+	siginfo_t info = { 0 };
 	int recorded, r;
 
-	recorded = write_exit_record(m, status, msg.finished_ns, err);
-	if (m->sock >= 0)
-		fd_send(m->sock, &msg, sizeof(msg), NULL, 0);
-	/* Our copies would keep the client from seeing the end of the output. */
-	stdio_done(&m->io);
+	r = pidfd_wait(m->container.pidfd, &info);
+	if (r < 0)
+		return err_errno(err, -r, "waiting for container %s", m->start.id);
+	m->container.pidfd = fd_close(m->container.pidfd);
+	m->status = info.si_code == CLD_EXITED ? info.si_status & 0xff : 128 + info.si_status;
+	m->finished_ns = time_now_ns();
+	recorded = write_exit_record(m, err);
+	tell_starter(m, MONITOR_EXITED);
+	m->io.in = fd_close(m->io.in);
 	r = container_delete(&m->runtime, m->start.id, true, recorded < 0 ? NULL : err);
-	msg = (struct monitor_msg){ .type = MONITOR_GONE };
-	if (m->sock >= 0)
-		fd_send(m->sock, &msg, sizeof(msg), NULL, 0);
-	while (m->sock >= 0 && !m->client_done)
-		client_event(m);
+	tell_starter(m, MONITOR_GONE);
+	m->ended = true;
+	relay_end(m);
 	return recorded < 0 ? recorded : r;
+}
+
+/* Those that are always there; then sockets of clients, and their pipes that are to be filled. */
+enum { POLL_END, POLL_CONTROL, POLL_STREAMS, POLL_CLIENTS = POLL_STREAMS + STREAMS };
+#define POLL_MAX (POLL_CLIENTS + CLIENTS_MAX * (1 + STREAMS))
+
+static nfds_t poll_fill(const struct monitor *m, struct pollfd p[POLL_MAX])
+{
+	nfds_t n = POLL_CLIENTS;
+
+	p[POLL_END] = (struct pollfd){ .fd = m->container.pidfd, .events = POLLIN };
+	p[POLL_CONTROL] = (struct pollfd){
+		.fd = m->n_clients < CLIENTS_MAX ? m->fds[MONITOR_FD_CONTROL] : -1,
+		.events = POLLIN,
+	};
+	for (size_t i = 0; i < STREAMS; i++) {
+		const struct stream *s = &m->streams[i];
+
+		p[POLL_STREAMS + i] =
+		    (struct pollfd){ .fd = s->len ? -1 : s->from, .events = POLLIN };
+	}
+	for (size_t k = 0; k < m->n_clients; k++)
+		p[n++] = (struct pollfd){ .fd = m->clients[k].sock, .events = POLLIN };
+	for (size_t k = 0; k < m->n_clients; k++)
+		for (size_t i = 0; i < STREAMS; i++)
+			if (relay_pending(m, &m->clients[k], i))
+				p[n++] = (struct pollfd){ .fd = m->clients[k].out[i],
+							  .events = POLLOUT };
+	return n;
+}
+
+/* All processes of the container are gone with it; what they wrote is in the pipes. Only one that
+ * escaped (--pid host without a cgroup) could hold them open, and go on writing: nobody waits for
+ * that one. */
+static void stream_event(struct monitor *m, struct stream *s, short revents)
+{
+	if (s->from < 0)
+		return;
+	if (s->len)
+		relay_deliver(m, s);
+	else if (m->ended && (!revents || !s->left))
+		relay_close(m, s);
+	else if (revents)
+		relay_fill(m, s);
+}
+
+static int poll_once(struct monitor *m, int timeout_ms, struct err *err)
+{
+	struct pollfd p[POLL_MAX];
+	size_t n_clients = m->n_clients;
+	nfds_t n = poll_fill(m, p);
+
+	for (size_t i = 0; m->ended && i < STREAMS; i++)
+		if (m->streams[i].from >= 0 && !m->streams[i].len)
+			timeout_ms = 0;
+	if (NO_EINTR(poll(p, n, timeout_ms)) < 0)
+		return err_errno(err, errno, "waiting for container %s", m->start.id);
+	for (size_t i = 0; i < STREAMS; i++)
+		stream_event(m, &m->streams[i], p[POLL_STREAMS + i].revents);
+	/* A client that is removed makes room for one of behind it. */
+	for (size_t k = n_clients; k-- > 0;)
+		if (p[POLL_CLIENTS + k].revents)
+			client_event(m, &m->clients[k]);
+	if (p[POLL_CONTROL].revents)
+		client_accept(m);
+	return p[POLL_END].revents ? container_ended(m, err) : 0;
+}
+
+static bool is_over(const struct monitor *m)
+{
+	return m->ended && m->streams[0].from < 0 && m->streams[1].from < 0 &&
+	       !monitor_awaits_starter(m);
+}
+
+int monitor_supervise(struct monitor *m, struct err *err)
+{
+	struct err first = ERR_INIT;
+	int r = 0;
+
+	while (!is_over(m)) {
+		struct err one = ERR_INIT;
+		int e = poll_once(m, relay_expire(m), &one);
+
+		if (e < 0 && r == 0) {
+			first = one;
+			r = e;
+		}
+		if (e < 0 && !m->ended)
+			break;
+		/* The next to start it need not wait for a slow reader. */
+		if (m->ended && m->client_done && m->fds[MONITOR_FD_LOCK] >= 0) {
+			clients_tell_exited(m);
+			m->fds[MONITOR_FD_LOCK] = fd_close(m->fds[MONITOR_FD_LOCK]);
+		}
+	}
+	stdio_done(&m->io);
+	if (r < 0)
+		*err = first;
+	return r;
 }

@@ -1,33 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What inro and inro-monitor say to each other over one SOCK_SEQPACKET socket pair, made by inro
- * and given to the monitor as fd 3. Both ends are of the same build: fixed-size records, no
- * encoding.
+ * What inro and inro-monitor say to each other over SOCK_SEQPACKET sockets: one pair, made by inro
+ * and given to the monitor as fd 3, and any number of connections to the control socket
+ * MONITOR_CONTROL_SOCKET in the container's run directory, which inro makes and hands over. All
+ * ends are of the same build: fixed-size records, no encoding.
  *
- *   client                       monitor
+ *   who starts it                monitor
  *   FDS (repeated)  ------>                     the fds that START counts, 16 to a message
  *   START           ------>                     creates the container in-process
- *                   <------      STARTED        with the client's ends of the stdio pipes, or the
- * pty
+ *                   <------      STARTED        with the client's ends of the stdio pipes, unless
+ *                                               MONITOR_OPT_DETACHED
  *                   <------      FAILED         instead: why not; nothing of the container is left
  *   SIGNAL (any)    ------>                     delivered to the container's init
  *   CLOSE_OUTPUT    ------>                     nobody reads stdout or stderr any more: close it,
- * so that the container gets SIGPIPE as in a pipeline
+ *                                               so that the container gets SIGPIPE as in a pipeline
  *                   <------      EXITED         its exit record is on disk
  *                   <------      GONE           cgroups and runtime state are removed
  *   DONE            ------>                     the client has recorded or removed the container
  *
  * A client that goes away before DONE leaves the rest to the monitor, which then runs
- * `inro __cleanup` for the container. The lock on the container's lock file (an open file
- * description lock) travels as an fd: the container counts as alive while the client or the monitor
- * holds it.
+ * `inro __cleanup` for the container. With MONITOR_OPT_OWN_END it does so in any case: the client
+ * gets neither GONE nor a say, and EXITED when the end is in the database.
+ *
+ *   by the control socket
+ *   ATTACH          ------>                     joins the container's stdio
+ *                   <------      STARTED        as above
+ *   SIGNAL          ------>
+ *   WAIT            ------>                     nothing but EXITED is wanted
+ *   STOP_RESTART    ------>                     no restart follows this end
+ *                   <------      STOP_RESTART   it is so
+ *                   <------      EXITED         to all: the end is in the database
+ *
+ * Between an end and a restart it is `inro __cleanup` that answers: EXITED to WAIT and ATTACH.
+ *
+ * The lock on the container's lock file (an open file description lock) travels as an fd: the
+ * container counts as alive while the client, the monitor or the clean-up role holds it.
  */
 #pragma once
 
 #include "base/err.h"
 
 #define MONITOR_SOCKET_FD 3
-#define MONITOR_VERSION   1
+#define MONITOR_VERSION   2
 #define MONITOR_FDS_MAX   16 /* in one message */
 
 enum monitor_msg_type {
@@ -40,12 +54,16 @@ enum monitor_msg_type {
 	MONITOR_EXITED,
 	MONITOR_GONE,
 	MONITOR_CLOSE_OUTPUT,
+	MONITOR_ATTACH,
+	MONITOR_WAIT,
+	MONITOR_STOP_RESTART,
 };
 
 /* Order of the fds in the FDS messages; layers follow, topmost first. */
 enum monitor_fd {
-	MONITOR_FD_LOCK,   /* locked; kept open until the end */
-	MONITOR_FD_BUNDLE, /* containers/<id>, with config.json */
+	MONITOR_FD_LOCK,    /* locked; kept open until the end */
+	MONITOR_FD_CONTROL, /* listening; kept open until the end */
+	MONITOR_FD_BUNDLE,  /* containers/<id>, with config.json */
 	MONITOR_FD_UPPER,
 	MONITOR_FD_WORK,
 	MONITOR_FD_LAYERS,
@@ -59,6 +77,9 @@ enum {
 	MONITOR_OPT_DEBUG = 1 << 4,
 	MONITOR_OPT_SYSTEMD_CGROUP = 1 << 5,
 	MONITOR_OPT_THROW_AWAY = 1 << 6, /* --rm: the upper directory goes at the end */
+	MONITOR_OPT_DETACHED = 1 << 7,   /* the client wants no stdio */
+	MONITOR_OPT_OWN_END = 1 << 8,    /* the monitor sees to the end, not the client */
+	MONITOR_OPT_STDIN_ONCE = 1 << 9, /* the client's end of input is the container's */
 };
 
 struct monitor_start {
@@ -68,19 +89,20 @@ struct monitor_start {
 	uint32_t n_fds;   /* all that came before */
 	uint32_t n_layers;
 	uint16_t rows, cols; /* the terminal's size, 0: not known */
+	uint32_t backoff_ms; /* given back to the clean-up role */
 	char id[256];
 	char bundle[1024];
 	char runtime_root[1024];
-	/* How to run the clean-up role when the client is gone. */
+	/* How to run the clean-up role. */
 	char inro_path[1024], root[1024], runroot[1024];
 };
 
-/* FDS, STARTED (with fds: pty master, or stdin, stdout, stderr; stdin only when asked for), GONE,
- * DONE, SIGNAL and EXITED. */
+/* All but START and FAILED. STARTED has fds: the pty's master (for input and the window's size) and
+ * the pipe of its output; or stdin (only when asked for, and there is one), stdout, stderr. */
 struct monitor_msg {
 	uint32_t type;
 	int32_t value; /* SIGNAL: number; CLOSE_OUTPUT: 1 or 2; STARTED: init's pid; EXITED: exit
-			  status 0..255 */
+			  status 0..255; ATTACH: 1 with stdin */
 	int64_t finished_ns; /* EXITED: realtime */
 };
 
@@ -91,4 +113,5 @@ struct monitor_failed {
 
 /* The lock file in the run directory also takes the exit record, in one write: "<status> <ns>\n".
  */
-#define MONITOR_LOCK_FILE "lock"
+#define MONITOR_LOCK_FILE      "lock"
+#define MONITOR_CONTROL_SOCKET "ctl"

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/cleanup.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/timeutil.h"
+#include "engine/life.h"
+#include "engine/start.h"
+#include "runtime/monitor_proto.h"
+
+#define CLIENTS_MAX 64
+#define NS_PER_MS   INT64_C(1000000)
+
+struct ending {
+	struct cleanup *c;
+	struct record *rec;
+	int status;
+	int64_t ns;
+	bool told; /* the end is in the database: who asks is told */
+};
+
+static void client_remove(struct cleanup *c, size_t i)
+{
+	fd_close(c->clients[i]);
+	c->clients[i] = c->clients[--c->n_clients];
+}
+
+static void client_accept(struct cleanup *c)
+{
+	int sock = accept4(c->control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (sock < 0)
+		return;
+	if (c->n_clients >= CLIENTS_MAX ||
+	    getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+	    (peer.uid != 0 && peer.uid != geteuid())) {
+		fd_close(sock);
+		return;
+	}
+	c->clients = xrealloc(c->clients, (c->n_clients + 1) * sizeof(int));
+	c->clients[c->n_clients++] = sock;
+}
+
+static bool tell(int sock, uint32_t type, const struct ending *e)
+{
+	const struct monitor_msg msg = { .type = type, .value = e->status, .finished_ns = e->ns };
+
+	return fd_send(sock, &msg, sizeof(msg), NULL, 0) >= 0;
+}
+
+/* To all who wait: the end is in the database. */
+static void tell_exited(struct ending *e)
+{
+	struct cleanup *c = e->c;
+
+	e->told = true;
+	for (size_t i = 0; i < c->n_clients; i++)
+		tell(c->clients[i], MONITOR_EXITED, e);
+}
+
+/* False: the client is gone. */
+static bool client_event(struct ending *e, int sock)
+{
+	struct monitor_msg msg = { 0 };
+	size_t n_fds = 0;
+	ssize_t len = fd_recv(sock, &msg, sizeof(msg), NULL, &n_fds);
+
+	if (len == -EAGAIN || len == -EINTR)
+		return true;
+	if (len != (ssize_t)sizeof(msg))
+		return false;
+	if (msg.type == MONITOR_STOP_RESTART) {
+		e->c->stopped = true;
+		return tell(sock, MONITOR_STOP_RESTART, e);
+	}
+	/* Whoever asks before that is told with the others. */
+	if (e->told && (msg.type == MONITOR_WAIT || msg.type == MONITOR_ATTACH))
+		return tell(sock, MONITOR_EXITED, e);
+	return true;
+}
+
+/* Serves those who are connected for up to timeout_ms, once. Returns whether anything came. */
+static bool serve(struct ending *e, int timeout_ms)
+{
+	struct pollfd p[CLIENTS_MAX + 1] = { { .fd = e->c->control, .events = POLLIN } };
+	struct cleanup *c = e->c;
+	size_t n = c->n_clients;
+
+	for (size_t i = 0; i < n; i++)
+		p[i + 1] = (struct pollfd){ .fd = c->clients[i], .events = POLLIN };
+	if (poll(p, n + 1, timeout_ms) <= 0)
+		return false;
+	for (size_t i = n; i-- > 0;)
+		if (p[i + 1].revents && !client_event(e, c->clients[i]))
+			client_remove(c, i);
+	if (p[0].revents & POLLIN)
+		client_accept(c);
+	return true;
+}
+
+/* What has been said so far. */
+static void serve_pending(struct ending *e)
+{
+	for (int i = 0; i < 4 * CLIENTS_MAX && serve(e, 0); i++)
+		;
+}
+
+static bool is_wanted(const struct ending *e)
+{
+	const struct record_options *o = &e->rec->options;
+	const struct restart_question q = {
+		.policy = o->restart,
+		.max = o->restart_max,
+		.restarts = e->rec->restarts,
+		.status = e->status,
+		.stopped = e->c->stopped,
+	};
+
+	return e->c->lock >= 0 && e->c->control >= 0 && restart_wanted(&q);
+}
+
+/* False: somebody does not want it any more. */
+static bool wait_backoff(struct ending *e, uint32_t backoff_ms)
+{
+	int64_t end = time_monotonic_ns() + backoff_ms * NS_PER_MS, left;
+
+	while (!e->c->stopped && (left = end - time_monotonic_ns()) > 0)
+		serve(e, (int)(left / NS_PER_MS) + 1);
+	serve_pending(e);
+	return !e->c->stopped;
+}
+
+static int start_again(struct engine *eng, struct ending *e, uint32_t backoff_ms, struct err *err)
+{
+	struct cleanup *c = e->c;
+	struct err own = ERR_INIT;
+
+	e->rec->restarts++;
+	if (engine_restart(eng, e->rec, take_fd(c->lock), take_fd(c->control), backoff_ms, &own) >=
+	    0)
+		return 0;
+	/* It has been recorded, unless it failed early. */
+	log_warn("starting container %s again: %s", e->rec->name, own.msg);
+	return record_give_up(eng, e->rec->id, err);
+}
+
+static int end_or_restart(struct engine *eng, struct ending *e, struct err *err)
+{
+	struct record *rec = e->rec;
+	uint32_t backoff_ms;
+	int r;
+
+	serve_pending(e);
+	if (!is_wanted(e)) {
+		r = life_finish(eng, rec->id, rec->auto_remove, e->status, e->ns, err);
+		tell_exited(e);
+		return r;
+	}
+	backoff_ms = restart_backoff(e->c->backoff_ms, e->ns - rec->started_ns);
+	r = record_restarting(eng, rec->id, e->status, e->ns, err);
+	if (r < 0)
+		return r;
+	tell_exited(e);
+	if (!wait_backoff(e, backoff_ms))
+		return record_finish(eng, rec->id, e->status, e->ns, err);
+	return start_again(eng, e, backoff_ms, err);
+}
+
+static void cleanup_done(struct cleanup *c)
+{
+	while (c->n_clients)
+		client_remove(c, 0);
+	free(c->clients);
+	fd_close(c->lock);
+	fd_close(c->control);
+}
+
+int engine_cleanup(struct engine *eng, struct cleanup *c, struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	struct ending e = { .c = c, .rec = &rec, .status = c->status, .ns = time_now_ns() };
+	int r;
+
+	r = engine_db(eng, err);
+	if (r == 0)
+		r = record_get(eng, c->id, &rec, err);
+	if (r == 0) {
+		life_read_exit(eng, c->id, &e.status, &e.ns);
+		r = end_or_restart(eng, &e, err);
+	} else if (r == -ENOENT) { /* removed by someone else meanwhile */
+		tell_exited(&e);
+		r = 0;
+	}
+	cleanup_done(c);
+	return r;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/launch.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/timeutil.h"
+#include "engine/attach.h"
+#include "engine/control.h"
+#include "engine/images.h"
+#include "engine/life.h"
+#include "sys/tty.h"
+
+void launch_init(struct launch *l, struct engine *eng, struct record *rec)
+{
+	*l = (struct launch){
+		.eng = eng,
+		.rec = rec,
+		.lock = -EBADF,
+		.control = -EBADF,
+		.bundle_fd = -EBADF,
+		.upper = -EBADF,
+		.work = -EBADF,
+		.signal_fd = -EBADF,
+		.monitor = SUPERVISOR_INIT,
+	};
+}
+
+void launch_done(struct launch *l)
+{
+	for (size_t i = 0; i < l->n_layers; i++)
+		fd_close(l->layers[i]);
+	free(l->layers);
+	l->layers = NULL;
+	l->n_layers = 0;
+	l->lock = fd_close(l->lock);
+	l->control = fd_close(l->control);
+	l->bundle_fd = fd_close(l->bundle_fd);
+	l->upper = fd_close(l->upper);
+	l->work = fd_close(l->work);
+	l->signal_fd = fd_close(l->signal_fd);
+	supervisor_done(&l->monitor);
+}
+
+int launch_spawn(struct launch *l, struct err *err)
+{
+	int r = supervisor_spawn(l->eng, &l->monitor, err);
+
+	if (r < 0 || l->detach)
+		return r;
+	l->signal_fd = attach_block_signals(!l->no_proxy, err);
+	return l->signal_fd < 0 ? l->signal_fd : 0;
+}
+
+int launch_open_layers(struct launch *l, struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 };
+	int r = engine_store(l->eng, err);
+
+	if (r < 0)
+		return r;
+	if (str_eq(l->rec->image, IMAGE_HOST))
+		return image_open_host(&l->eng->store, &l->layers, &l->n_layers, err);
+	r = images_find(l->eng, l->rec->image, &row, err);
+	return r < 0
+		   ? r
+		   : image_open_layers(&l->eng->store, row.diff_ids, &l->layers, &l->n_layers, err);
+}
+
+/* A string of the fixed-size message. */
+static int put(char *dst, size_t size, const char *src, struct err *err)
+{
+	size_t len = strlen(src);
+
+	if (len >= size)
+		return err_fail(err, ERR_LIMIT, "path is longer than %zu bytes: %s", size - 1, src);
+	memcpy(dst, src, len + 1);
+	return 0;
+}
+
+/* Does the monitor see to the end? */
+static bool own_end(const struct launch *l)
+{
+	return l->detach || l->rec->options.restart > RESTART_NO;
+}
+
+static uint32_t start_options(const struct launch *l)
+{
+	const struct record_options *o = &l->rec->options;
+	const struct engine *eng = l->eng;
+
+	return (o->tty ? MONITOR_OPT_TTY : 0) | (o->interactive ? MONITOR_OPT_STDIN : 0) |
+	       (l->with_stdin ? MONITOR_OPT_STDIN_ONCE : 0) |
+	       (eng->rootless ? MONITOR_OPT_ROOTLESS | MONITOR_OPT_USERXATTR : 0) |
+	       (l->rec->auto_remove ? MONITOR_OPT_THROW_AWAY : 0) |
+	       (eng->debug ? MONITOR_OPT_DEBUG : 0) | (l->detach ? MONITOR_OPT_DETACHED : 0) |
+	       (own_end(l) ? MONITOR_OPT_OWN_END : 0);
+}
+
+static int fill_start(const struct launch *l, struct monitor_start *s, struct err *err)
+{
+	const struct engine *eng = l->eng;
+	const struct {
+		char *dst;
+		size_t size;
+		const char *src;
+	} strings[] = {
+		{ s->id, sizeof(s->id), l->rec->id },
+		{ s->bundle, sizeof(s->bundle), l->bundle },
+		{ s->runtime_root, sizeof(s->runtime_root), eng->runtime.root },
+		{ s->inro_path, sizeof(s->inro_path), eng->self_path },
+		{ s->root, sizeof(s->root), eng->root },
+		{ s->runroot, sizeof(s->runroot), eng->runroot },
+	};
+	struct winsize ws;
+	size_t i;
+	int r;
+
+	for (i = 0; i < ARRAY_SIZE(strings); i++) {
+		r = put(strings[i].dst, strings[i].size, strings[i].src, err);
+		if (r < 0)
+			return r;
+	}
+	s->options = start_options(l);
+	s->backoff_ms = l->backoff_ms;
+	if (l->rec->options.tty &&
+	    (tty_get_size(STDIN_FILENO, &ws) == 0 || tty_get_size(STDOUT_FILENO, &ws) == 0)) {
+		s->rows = ws.ws_row;
+		s->cols = ws.ws_col;
+	}
+	return 0;
+}
+
+int launch_send(struct launch *l, struct err *err)
+{
+	size_t n = MONITOR_FD_LAYERS + l->n_layers;
+	cleanup_free int *fds = xcalloc(n, sizeof(int));
+	struct monitor_start start = { .n_layers = (uint32_t)l->n_layers };
+	int r;
+
+	if (l->control < 0) {
+		l->control = control_listen(l->eng, l->rec->id, err);
+		if (l->control < 0)
+			return l->control;
+	}
+	fds[MONITOR_FD_LOCK] = l->lock;
+	fds[MONITOR_FD_CONTROL] = l->control;
+	fds[MONITOR_FD_BUNDLE] = l->bundle_fd;
+	fds[MONITOR_FD_UPPER] = l->upper;
+	fds[MONITOR_FD_WORK] = l->work;
+	memcpy(fds + MONITOR_FD_LAYERS, l->layers, l->n_layers * sizeof(int));
+	r = fill_start(l, &start, err);
+	if (r == 0)
+		r = supervisor_send(&l->monitor, &start, fds, n, err);
+	l->control = fd_close(l->control); /* nobody is to connect to us */
+	return r;
+}
+
+/* As docker, its record stays (unless --rm) for the user to look at. */
+void launch_failed(struct launch *l, const struct err *why)
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	supervisor_done(&l->monitor);
+	/* Nothing to do, unless the monitor was killed on the way. */
+	if (container_delete(&l->eng->runtime, l->rec->id, true, &err) < 0)
+		log_warn("%s", err.msg);
+	r = life_finish(l->eng, l->rec->id, l->rec->auto_remove, err_exit_status(why),
+			time_now_ns(), &err);
+	if (r < 0)
+		log_warn("%s", err.msg);
+}
+
+/* The runtime knows the container by its id, the user by its name. */
+static int wrap_with_name(const struct launch *l, int r, struct err *err)
+{
+	cleanup_free char *by_id = xasprintf("creating container %s: ", l->rec->id);
+	const char *rest = err ? str_after(err->msg, by_id) : NULL;
+
+	if (rest)
+		memmove(err->msg, rest, strlen(rest) + 1);
+	return err_wrap(err, r, "starting container %s", l->rec->name);
+}
+
+static void on_exit_event(struct attach *a)
+{
+	struct launch *l = a->data;
+	struct err err = ERR_INIT;
+
+	/* The monitor removes cgroups and runtime state at the same time. */
+	if (life_finish(l->eng, l->rec->id, l->rec->auto_remove, a->status, a->finished_ns, &err) <
+	    0) {
+		log_warn("%s", err.msg);
+		return; /* and leave another try to the monitor */
+	}
+	supervisor_release(&l->monitor);
+	l->released = true;
+	/* What there is still to be read concerns nobody else. */
+	l->lock = fd_close(l->lock);
+}
+
+/* The monitor was killed: what it has left is not to stay. */
+static void bury(struct launch *l)
+{
+	cleanup_record struct record rec = { 0 };
+	int r = 0;
+
+	if (!own_end(l))
+		r = life_bury(l->eng, l->rec, NULL);
+	else if (record_get(l->eng, l->rec->id, &rec, NULL) == 0)
+		r = life_repair(l->eng, &rec, NULL);
+	if (r < 0)
+		log_warn("container %s could not be cleaned up", l->rec->name);
+}
+
+/* Nobody is to take a part of its output for all that it had to say. */
+int launch_status(const struct attach *attach, struct err *err)
+{
+	static const char what[] = "writing the container's output";
+
+	if (attach->left)
+		return 0;
+	if (attach->lost && attach->status == 0)
+		return err_errno(err, -attach->lost, "%s", what);
+	if (attach->lost)
+		log_error("%s: %s", what, strerror(-attach->lost));
+	return attach->status;
+}
+
+static int follow_attached(struct launch *l, const int *fds, size_t n, struct err *err)
+{
+	struct attach attach;
+	int r;
+
+	attach_init(&attach, l->monitor.sock, l->signal_fd, fds, n, l->rec->options.tty,
+		    l->with_stdin);
+	attach.on_exit = own_end(l) ? NULL : on_exit_event;
+	attach.guest = own_end(l);
+	attach.data = l;
+	r = attach_set_keys(&attach, l->detach_keys, err);
+	if (r == 0)
+		r = attach_run(&attach, err);
+	attach_done(&attach);
+	if (r < 0 && !attach.exited) {
+		bury(l);
+		return r;
+	}
+	if (l->released)
+		supervisor_reap(&l->monitor);
+	return launch_status(&attach, err);
+}
+
+static int write_pid_file(const struct launch *l, struct err *err)
+{
+	const char *path = l->rec->options.pid_file;
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", l->monitor.pid);
+
+	return path ? io_replace_file(AT_FDCWD, path, text, (size_t)len, 0644, false, err) : 0;
+}
+
+int launch_follow(struct launch *l, struct err *err)
+{
+	struct err pid_err = ERR_INIT;
+	int fds[3], r;
+	size_t n;
+
+	r = supervisor_wait_started(&l->monitor, fds, &n, err);
+	if (r < 0) {
+		launch_failed(l, err);
+		return wrap_with_name(l, r, err);
+	}
+	if (write_pid_file(l, &pid_err) < 0)
+		log_warn("%s", pid_err.msg);
+	if (own_end(l))
+		l->lock = fd_close(l->lock);
+	/* The container does not wait for this. */
+	if (l->image)
+		images_used(l->eng, l->image);
+	return l->detach ? 0 : follow_attached(l, fds, n, err);
+}

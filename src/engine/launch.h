@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One container brought to life: what `run`, `start` and the clean-up role have in common. The
+ * caller holds the container's lock, fills in what the monitor gets, sends, and either follows the
+ * container to its end or leaves it to its monitor. Signals that are forwarded are blocked from
+ * before the container starts.
+ */
+#pragma once
+
+#include "engine/record.h"
+#include "engine/supervisor.h"
+
+struct attach;
+struct image_row;
+
+struct launch {
+	struct engine *eng;
+	struct record *rec;            /* borrowed */
+	const char *bundle;            /* its path; borrowed */
+	const struct image_row *image; /* is noted as used; or NULL; borrowed */
+
+	/* What the monitor gets; owned. */
+	int lock, control, bundle_fd, upper, work;
+	int *layers;
+	size_t n_layers;
+	uint32_t backoff_ms;
+
+	bool detach;             /* nobody here attaches */
+	bool with_stdin;         /* our standard input is the container's */
+	bool no_proxy;           /* signals stay here */
+	const char *detach_keys; /* NULL: the default; borrowed */
+
+	struct supervisor monitor;
+	int signal_fd;
+	bool released; /* its end is recorded, the monitor knows */
+};
+
+void launch_init(struct launch *l, struct engine *eng, struct record *rec);
+void launch_done(struct launch *l);
+
+/* Starts the monitor, which waits; signals are blocked. */
+int launch_spawn(struct launch *l, struct err *err);
+/* The container's image's layers, as its record names it. */
+int launch_open_layers(struct launch *l, struct err *err);
+/* Sends it all: from here on the monitor creates the container. */
+int launch_send(struct launch *l, struct err *err);
+/* It was recorded as running and is not: its record tells so, or goes. */
+void launch_failed(struct launch *l, const struct err *why);
+/* Waits until it runs, or records why not; then, attached, for its end. Returns its exit status (0
+ * when detached), or -errno. */
+int launch_follow(struct launch *l, struct err *err);
+/* What a session has come to: the container's exit status, 0 when the user has left it, or -errno
+ * when part of its output was lost. */
+int launch_status(const struct attach *attach, struct err *err);
