@@ -387,6 +387,14 @@ static int blobs_wait(struct copy *c, struct err *err)
 	return r;
 }
 
+/* Where nothing is waited for. */
+static int check_cancelled(const struct copy *c, struct err *err)
+{
+	struct pollfd p = { .fd = c->options->cancel_fd, .events = POLLIN };
+
+	return p.fd > 0 && poll(&p, 1, 0) > 0 ? err_errno(err, ECANCELED, "copying") : 0;
+}
+
 static int blobs_run(struct copy *c, size_t at_once, struct err *err)
 {
 	size_t next = 0;
@@ -398,7 +406,9 @@ static int blobs_run(struct copy *c, size_t at_once, struct err *err)
 		for (size_t i = 0; i < next; i++)
 			under_way += is_under_way(&c->blobs[i]);
 		for (; r == 0 && next < c->n_blobs && under_way < at_once; next++) {
-			r = blob_begin(c, &c->blobs[next], err);
+			r = check_cancelled(c, err);
+			if (r == 0)
+				r = blob_begin(c, &c->blobs[next], err);
 			under_way += is_under_way(&c->blobs[next]);
 		}
 		if (r == 0 && under_way == 0 && next == c->n_blobs)

@@ -9,6 +9,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import tarfile
 import threading
 
@@ -497,6 +498,18 @@ def test_interrupted_while_an_archive_comes(anyone):
     assert process.returncode == 125 and b"interrupted" in err
     assert not [x for x in os.listdir(anyone.dir) if x.startswith((".d", "d"))]
     assert not os.listdir(anyone.state / "inro/staging")
+
+
+def test_interrupted_while_the_store_is_read(anyone):
+    """The signal is pending before the program starts, so it always comes in the middle."""
+    layout, _ = an_image(anyone)
+    copy(anyone, f"oci:{layout}:1", "app:1").ok()
+    block = ("import os, signal, sys\n"
+             "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
+             "os.kill(os.getpid(), signal.SIGTERM)\nos.execv(sys.argv[1], sys.argv[1:])")
+    anyone.run(sys.executable, "-c", block, *anyone.inro_argv(
+        "image", "copy", "app:1", f"dir:{anyone.dir}/target")).fails("copying", "anceled")
+    assert [n for n in os.listdir(anyone.dir) if "target" in n] == []
 
 
 @pytest.mark.parametrize("to", ["oci", "dir", "oci-archive"])
