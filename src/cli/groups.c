@@ -58,6 +58,7 @@ static const struct cmd_sub container_subs[] = {
 	{ "export", &cmd_export, false },
 	{ "inspect", &cmd_container_inspect, false },
 	{ "kill", &cmd_kill, false },
+	{ "logs", &cmd_logs, false },
 	{ "ls", &cmd_ps, false },
 	{ "list", &cmd_ps, true },
 	{ "pause", &cmd_pause, false },

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/run_options.h"
 
+#include "engine/log_options.h"
+
 #define RUN_OPT(member) OPT_FIELD(struct run_options, member)
 
 static const char *const bool_choices[] = { "true", "false", NULL };
@@ -168,6 +170,18 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	  RUN_OPT(label_file),
 	  .arg = "FILE",
 	  .help = "read labels from a file" },
+	{ .name = "log-driver",
+	  .kind = OPT_STR,
+	  RUN_OPT(log_driver),
+	  .arg = "DRIVER",
+	  .help = "format of the log (default k8s-file)",
+	  .choices = log_driver_names },
+	{ .name = "log-opt",
+	  .kind = OPT_STRV,
+	  RUN_OPT(log_opt),
+	  .arg = "NAME=VALUE",
+	  .help = "of the log: max-size (10m), max-file (3), mode (blocking, non-blocking), "
+		  "labels" },
 	{ .name = "memory",
 	  .short_name = 'm',
 	  .kind = OPT_BYTES,

@@ -48,7 +48,15 @@ static const struct json_field restart_fields[] = {
 };
 static const struct json_desc restart_desc =
     JSON_DESC(struct inspect_restart_policy, restart_fields);
+static const struct json_field log_fields[] = {
+	FIELD(inspect_log_config, type, "Type", JSON_STR),
+	FIELD(inspect_log_config, config, "Config", JSON_MAP),
+};
+static const struct json_desc log_desc = JSON_DESC(struct inspect_log_config, log_fields);
+
 static const struct json_field host_fields[] = {
+	JSON_FIELD(struct inspect_host_config, log_config, "LogConfig", JSON_STRUCT,
+		   .desc = &log_desc, .flags = JSON_KEEP),
 	JSON_FIELD(struct inspect_host_config, restart_policy, "RestartPolicy", JSON_STRUCT,
 		   .desc = &restart_desc, .flags = JSON_KEEP),
 	FIELD(inspect_host_config, auto_remove, "AutoRemove", JSON_BOOL),
@@ -71,6 +79,7 @@ static const struct json_field inspect_fields[] = {
 	JSON_FIELD(struct container_inspect, state, "State", JSON_STRUCT, .desc = &state_desc,
 		   .flags = JSON_KEEP),
 	FIELD(container_inspect, image, "Image", JSON_STR),
+	FIELD(container_inspect, log_path, "LogPath", JSON_STR),
 	FIELD(container_inspect, name, "Name", JSON_STR),
 	FIELD(container_inspect, restart_count, "RestartCount", JSON_I64),
 	FIELD(container_inspect, driver, "Driver", JSON_STR),
@@ -191,6 +200,24 @@ static int fill_spec(struct engine *eng, const struct record *rec, struct contai
 	return 0;
 }
 
+static void fill_log(const struct record_options *o, struct container_inspect *ret)
+{
+	struct inspect_log_config *log = &ret->host_config.log_config;
+	int driver = o->log_driver < 0 ? LOGLINE_CRI : o->log_driver;
+	cleanup_free char *size = xasprintf("%llu", (unsigned long long)o->log_max_size);
+	cleanup_free char *files = xasprintf("%u", o->log_max_files);
+
+	log->type = xstrdup(log_driver_names[driver]);
+	ret->log_path =
+	    driver == LOGLINE_NONE ? xstrdup("") : xasprintf("%s/" LOGLINE_FILE, ret->bundle);
+	if (driver == LOGLINE_NONE || !o->log_max_files)
+		return;
+	json_map_set(&log->config, "max-file", files);
+	json_map_set(&log->config, "max-size", o->log_max_size == INT64_MAX ? "-1" : size);
+	if (o->log_drop)
+		json_map_set(&log->config, "mode", "non-blocking");
+}
+
 /* What it was created with. */
 static void fill_options(const struct record *rec, struct container_inspect *ret)
 {
@@ -204,6 +231,7 @@ static void fill_options(const struct record *rec, struct container_inspect *ret
 	ret->config.open_stdin = o->interactive;
 	ret->config.stop_signal = o->stop_signal ? xstrdup(o->stop_signal) : NULL;
 	ret->config.stop_timeout = o->stop_timeout;
+	fill_log(o, ret);
 }
 
 static void fill_record(struct engine *eng, const struct record *rec, struct container_inspect *ret)

@@ -21,7 +21,12 @@ struct inspect_restart_policy {
 	char *name;
 	int64_t maximum_retry_count;
 };
+struct inspect_log_config {
+	char *type;
+	struct json_map config;
+};
 struct inspect_host_config {
+	struct inspect_log_config log_config;
 	struct inspect_restart_policy restart_policy;
 	bool auto_remove;
 };
@@ -33,7 +38,7 @@ struct container_inspect {
 	char *id, *created, *path;
 	char **args;
 	struct inspect_state state;
-	char *image, *name, *driver, *platform, *app_armor_profile;
+	char *image, *log_path, *name, *driver, *platform, *app_armor_profile;
 	int64_t restart_count;
 	struct inspect_host_config host_config;
 	JSON_LIST(struct inspect_mount) mounts;

@@ -114,38 +114,59 @@ int filters_bool(const struct filters *filters, const char *key, bool *ret_given
 	return 0;
 }
 
-/* "1700000000", "1700000000.25" */
-static int parse_seconds(const char *value, int64_t *ret_ns)
+/* What the clock on the wall shows when it would be ns in UTC. */
+static int64_t local_time(int64_t ns)
+{
+	time_t seconds = (time_t)(ns / NS_PER_S);
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	tm.tm_isdst = -1;
+	return (int64_t)mktime(&tm) * NS_PER_S + ns % NS_PER_S;
+}
+
+/* "2026-01-02", "2026-01-02T15:04", "2026-01-02T15:04:05.5", with a "Z" or local. */
+static bool short_time(const char *value, int64_t *ret_ns)
+{
+	size_t len = strlen(value);
+	bool utc = len && value[len - 1] == 'Z';
+	cleanup_free char *text = NULL;
+
+	len -= utc;
+	text = xasprintf("%.*s%sZ", (int)len, value,
+			 len == strlen("2026-01-02")         ? "T00:00:00"
+			 : len == strlen("2026-01-02T15:04") ? ":00"
+							     : "");
+	if (time_parse_rfc3339(text, ret_ns) < 0)
+		return false;
+	if (!utc)
+		*ret_ns = local_time(*ret_ns);
+	return true;
+}
+
+/* "1767366245", "1767366245.123456789" */
+static bool unix_time(const char *value, int64_t *ret_ns)
 {
 	const char *dot = strchr(value, '.');
 	cleanup_free char *whole = xstrndup(value, dot ? (size_t)(dot - value) : strlen(value));
-	int64_t seconds, unit = NS_PER_S, part = 0;
+	int64_t seconds, ns = 0, unit = NS_PER_S / 10;
 
 	if (str_parse_i64(whole, &seconds) < 0 || seconds >= INT64_MAX / NS_PER_S ||
 	    seconds <= INT64_MIN / NS_PER_S)
-		return -EINVAL;
-	for (const char *p = dot ? dot + 1 : ""; *p; p++) {
+		return false;
+	for (const char *p = dot ? dot + 1 : ""; *p; p++, unit /= 10) {
 		if (*p < '0' || *p > '9')
-			return -EINVAL;
-		unit /= 10;
-		part += (*p - '0') * unit;
+			return false;
+		ns += (*p - '0') * unit;
 	}
-	*ret_ns = seconds * NS_PER_S + part;
-	return 0;
+	*ret_ns = seconds * NS_PER_S + (seconds < 0 ? -ns : ns);
+	return true;
 }
 
 int filter_time(const char *value, int64_t *ret_ns, struct err *err)
 {
-	/* what docker lets people leave out */
-	static const char *const ends[] = { "", "T00:00:00Z", ":00Z", "Z" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		cleanup_free char *whole = xasprintf("%s%s", value, ends[i]);
-
-		if (time_parse_rfc3339(whole, ret_ns) == 0)
-			return 0;
-	}
-	if (parse_seconds(value, ret_ns) == 0)
+	if (time_parse_rfc3339(value, ret_ns) == 0 || short_time(value, ret_ns) ||
+	    unix_time(value, ret_ns))
 		return 0;
 	if (time_parse_duration(value, ret_ns) == 0) {
 		*ret_ns = time_now_ns() - *ret_ns;

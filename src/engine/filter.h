@@ -32,5 +32,6 @@ bool filters_labels(const struct filters *filters, const struct json_map *labels
 /* The value of a key that is a truth: false when it is not given. */
 int filters_bool(const struct filters *filters, const char *key, bool *ret_given, bool *ret,
 		 struct err *err);
-/* A point in time: RFC 3339, a date, seconds since 1970, or a duration before now ("24h"). */
+/* A point in time: RFC 3339, also without seconds, without a time, or without a zone, which then is
+ * the local one; seconds since 1970, also a fraction; or a duration before now ("24h"). */
 int filter_time(const char *value, int64_t *ret_ns, struct err *err);

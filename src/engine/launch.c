@@ -14,6 +14,7 @@
 #include "engine/control.h"
 #include "engine/images.h"
 #include "engine/life.h"
+#include "engine/log_options.h"
 #include "sys/tty.h"
 
 void launch_init(struct launch *l, struct engine *eng, struct record *rec)
@@ -99,11 +100,12 @@ static uint32_t start_options(const struct launch *l)
 	       (eng->rootless ? MONITOR_OPT_ROOTLESS | MONITOR_OPT_USERXATTR : 0) |
 	       (l->rec->auto_remove ? MONITOR_OPT_THROW_AWAY : 0) |
 	       (eng->debug ? MONITOR_OPT_DEBUG : 0) | (l->detach ? MONITOR_OPT_DETACHED : 0) |
-	       (own_end(l) ? MONITOR_OPT_OWN_END : 0);
+	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) | (o->log_drop ? MONITOR_OPT_LOG_DROP : 0);
 }
 
 static int fill_start(const struct launch *l, struct monitor_start *s, struct err *err)
 {
+	const struct record_options *o = &l->rec->options;
 	const struct engine *eng = l->eng;
 	const struct {
 		char *dst;
@@ -116,6 +118,7 @@ static int fill_start(const struct launch *l, struct monitor_start *s, struct er
 		{ s->inro_path, sizeof(s->inro_path), eng->self_path },
 		{ s->root, sizeof(s->root), eng->root },
 		{ s->runroot, sizeof(s->runroot), eng->runroot },
+		{ s->log_attrs, sizeof(s->log_attrs), o->log_attrs ? o->log_attrs : "" },
 	};
 	struct winsize ws;
 	size_t i;
@@ -128,6 +131,9 @@ static int fill_start(const struct launch *l, struct monitor_start *s, struct er
 	}
 	s->options = start_options(l);
 	s->backoff_ms = l->backoff_ms;
+	s->log_driver = o->log_driver < 0 ? LOGLINE_CRI : (uint32_t)o->log_driver;
+	s->log_max_files = o->log_max_files ? o->log_max_files : LOG_FILES_DEFAULT;
+	s->log_max_size = o->log_max_size ? o->log_max_size : LOG_SIZE_DEFAULT;
 	if (l->rec->options.tty &&
 	    (tty_get_size(STDIN_FILENO, &ws) == 0 || tty_get_size(STDOUT_FILENO, &ws) == 0)) {
 		s->rows = ws.ws_row;

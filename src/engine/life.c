@@ -61,6 +61,21 @@ bool life_alive(struct engine *eng, const char *id)
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lk) == 0 && lk.l_type != F_UNLCK;
 }
 
+int life_watch(struct engine *eng, const char *id)
+{
+	cleanup_free char *path = path_join(id, MONITOR_LOCK_FILE);
+	int fd = openat(eng->run_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : fd;
+}
+
+bool life_held(int fd)
+{
+	struct flock lk = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_GETLK, &lk) == 0 && lk.l_type != F_UNLCK;
+}
+
 /* There is no wait with a timeout for this kind of lock. */
 static int lock_wait(int fd, int timeout_ms)
 {

@@ -26,6 +26,9 @@ bool life_alive(struct engine *eng, const char *id);
 /* Takes the lock; waits up to timeout_ms. fd, -EBUSY when it is still held, -ENOENT when the run
  * directory is gone, or -errno. */
 int life_lock(struct engine *eng, const char *id, int timeout_ms);
+/* The lock file, to look at for longer: fd or -errno. Does somebody hold it? */
+int life_watch(struct engine *eng, const char *id);
+bool life_held(int fd);
 /* If the record says running and nobody lives: finishes it (status from the lock file) or, with
  * auto_remove, removes it. rec is brought up to date. 1: the record is gone; 0; or -errno. */
 int life_repair(struct engine *eng, struct record *rec, struct err *err);

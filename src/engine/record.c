@@ -22,6 +22,12 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, stop_signal, "stopSignal", JSON_STR),
 	JSON_FIELD(struct record_options, stop_timeout, "stopTimeout", JSON_OPT_I64),
 	JSON_FIELD(struct record_options, pid_file, "pidFile", JSON_STR),
+	JSON_FIELD(struct record_options, log_driver, "logDriver", JSON_ENUM,
+		   .names = log_driver_names),
+	JSON_FIELD(struct record_options, log_max_size, "logMaxSize", JSON_U64),
+	JSON_FIELD(struct record_options, log_max_files, "logMaxFiles", JSON_U32),
+	JSON_FIELD(struct record_options, log_drop, "logDrop", JSON_BOOL),
+	JSON_FIELD(struct record_options, log_attrs, "logAttrs", JSON_STR),
 };
 static const struct json_desc options_desc = JSON_DESC(struct record_options, options_fields);
 

@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/restart.h"
+#include "runtime/logline.h"
 
 /* What a container was created with that its config.json does not say: column "options". */
 struct record_options {
@@ -17,7 +18,13 @@ struct record_options {
 	char *stop_signal;           /* as given, by the user or the image; NULL: SIGTERM */
 	struct opt_i64 stop_timeout; /* seconds */
 	char *pid_file;
+	int log_driver; /* enum logline_driver */
+	uint64_t log_max_size;
+	uint32_t log_max_files;
+	bool log_drop;   /* with the disk full the container does not wait */
+	char *log_attrs; /* JSON object, or NULL */
 };
+extern const char *const log_driver_names[];
 
 enum record_status { RECORD_CREATED, RECORD_RUNNING, RECORD_RESTARTING, RECORD_EXITED };
 /* docker's words, which the database has, too. */

@@ -10,6 +10,7 @@
 #include "engine/env.h"
 #include "engine/detach_keys.h"
 #include "engine/lists.h"
+#include "engine/log_options.h"
 #include "engine/mappings.h"
 #include "engine/names.h"
 #include "engine/pull.h"
@@ -334,6 +335,9 @@ static int parse_life(struct run *run, struct err *err)
 	const char *pid_file = run->opts->pidfile;
 
 	run->rec.options.stop_signal = stop ? xstrdup(stop) : NULL;
+	if (log_options_parse(run->opts->log_driver, run->opts->log_opt, &run->rec.labels,
+			      &run->rec.options, err) < 0)
+		return -EINVAL;
 	return pid_file ? path_from_cwd(pid_file, &run->rec.options.pid_file, err) : 0;
 }
 

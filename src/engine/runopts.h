@@ -36,6 +36,7 @@ struct run_options {
 	char *stop_signal;
 	struct opt_i64 stop_timeout; /* seconds; -1: none */
 	char *restart;
+	char *log_driver, **log_opt;
 	bool init;
 	char **ulimit;
 

@@ -37,7 +37,7 @@ static int put(struct logfile *l, size_t stream, const char *text, size_t len, b
 	if (r < 0)
 		return r;
 	at = l->out + l->out_len;
-	if (l->o.driver == LOGFILE_JSON)
+	if (l->o.driver == LOGLINE_JSON)
 		n = logline_put_json(at, l->stamp, number, text, len, partial, l->o.attrs, &used);
 	else
 		n = logline_put_cri(at, l->stamp, number, text, len, partial);
@@ -176,7 +176,7 @@ ssize_t logfile_write(struct logfile *l, enum logline_stream stream, const char 
 	size_t i = stream - 1, done = 0, n = 1;
 	struct logfile_stream *st = &l->streams[i];
 
-	if (l->o.driver == LOGFILE_NONE)
+	if (l->o.driver == LOGLINE_NONE)
 		return (ssize_t)len;
 	stamp_set(l, now_ns);
 	while (done < len && n) {
@@ -218,7 +218,7 @@ int logfile_timeout_ms(const struct logfile *l, int64_t now_ns)
 
 void logfile_tick(struct logfile *l, int64_t now_ns)
 {
-	if (l->o.driver == LOGFILE_NONE)
+	if (l->o.driver == LOGLINE_NONE)
 		return;
 	stamp_set(l, now_ns);
 	if (logfile_store(l) < 0)
@@ -241,7 +241,7 @@ int logfile_flush(struct logfile *l, int64_t now_ns)
 {
 	int r = 0;
 
-	if (l->o.driver == LOGFILE_NONE)
+	if (l->o.driver == LOGLINE_NONE)
 		return 0;
 	stamp_set(l, now_ns);
 	for (size_t i = 0; r >= 0 && i < LOGLINE_STREAMS; i++)
@@ -278,7 +278,7 @@ int logfile_open(struct logfile *l, int dirfd, const char *name, const struct lo
 		st->len = 0;
 		st->open = st->torn = st->skip = false;
 	}
-	if (o->driver == LOGFILE_NONE)
+	if (o->driver == LOGLINE_NONE)
 		return 0;
 	r = logfile_open_last(l, open, err);
 	if (r < 0)

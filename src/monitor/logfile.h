@@ -24,15 +24,13 @@
 #define LOGFILE_RETRY_MS   250
 #define LOGFILE_OUT_MAX    (2 * LOGLINE_RECORD_MAX)
 
-enum log_driver { LOGFILE_NONE, LOGFILE_CRI, LOGFILE_JSON };
-
 struct logfile_options {
-	enum log_driver driver;
+	enum logline_driver driver;
 	uint64_t max_size;  /* bytes of one file; 0: no limit */
 	uint32_t max_files; /* with the newest one; 0 is as 1 */
 	bool may_drop;
 	const char
-	    *attrs; /* LOGFILE_JSON: JSON object for each record, or NULL; stays the caller's */
+	    *attrs; /* LOGLINE_JSON: JSON object for each record, or NULL; stays the caller's */
 };
 
 struct logfile_stream {

@@ -172,7 +172,7 @@ int logfile_reopen(struct logfile *l)
 	struct stat st;
 	int fd;
 
-	if (l->o.driver == LOGFILE_NONE)
+	if (l->o.driver == LOGLINE_NONE)
 		return 0;
 	logfile_store(l);
 	fd = open_file(l, l->name, 0);

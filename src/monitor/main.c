@@ -73,6 +73,7 @@ static int monitor_run(struct monitor *m, struct err *err)
 #endif
 	/* Readers come and go. Not before the container has its own signals. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* of the log */
 	r = monitor_supervise(m, err);
 	if (!m->ended || m->client_done)
 		return r;

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "monitor/logfile.h"
 #include "runtime/container.h"
 #include "runtime/monitor_proto.h"
 
@@ -46,6 +47,7 @@ struct stream {
 	int from;    /* of struct stdio, which closes it; -EBADF: it has ended */
 	size_t left; /* once the container has ended: what was written before */
 	size_t len;
+	size_t logged; /* of it */
 	char buf[STREAM_SIZE];
 };
 
@@ -61,6 +63,7 @@ struct monitor {
 	struct client clients[CLIENTS_MAX];
 	size_t n_clients;
 	struct stream streams[STREAMS];
+	struct logfile log;
 
 	bool ended, client_done, no_restart;
 	int status;
@@ -105,3 +108,14 @@ void relay_close(struct monitor *m, struct stream *s);
 int relay_expire(struct monitor *m);
 /* Has this client yet to take of it? */
 bool relay_pending(const struct monitor *m, const struct client *c, size_t stream);
+
+/* output_log.c */
+int output_log_open(struct monitor *m, struct err *err);
+/* What it has not yet of the stream's buffer. true: it has all of it. */
+bool output_log_take(struct monitor *m, struct stream *s);
+/* What has waited goes to the file. Returns how long poll may wait, in ms; -1: as long as it likes.
+ */
+int output_log_tick(struct monitor *m);
+/* The container has ended: from now on it takes all, if need be to drop it. */
+void output_log_end(struct monitor *m);
+void output_log_close(struct monitor *m);

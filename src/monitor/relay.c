@@ -79,7 +79,7 @@ static void deliver_to(struct monitor *m, struct client *c, const struct stream 
 void relay_deliver(struct monitor *m, struct stream *s)
 {
 	size_t i = stream_index(m, s);
-	bool all = true;
+	bool all = output_log_take(m, s);
 
 	for (size_t k = 0; k < m->n_clients; k++) {
 		deliver_to(m, &m->clients[k], s);
@@ -87,7 +87,7 @@ void relay_deliver(struct monitor *m, struct stream *s)
 	}
 	if (!all)
 		return;
-	s->len = 0;
+	s->len = s->logged = 0;
 	for (size_t k = 0; k < m->n_clients; k++)
 		m->clients[k].taken[i] = 0;
 }
@@ -96,13 +96,14 @@ void relay_close(struct monitor *m, struct stream *s)
 {
 	size_t i = stream_index(m, s);
 
+	output_log_take(m, s);
 	/* A terminal's master stays open: it is for input, too. */
 	if (i == 0 && m->io.pty < 0)
 		m->io.out = fd_close(m->io.out);
 	else if (i == 1)
 		m->io.err = fd_close(m->io.err);
 	s->from = -EBADF;
-	s->len = 0;
+	s->len = s->logged = 0;
 	for (size_t k = 0; k < m->n_clients; k++)
 		close_out(&m->clients[k], i);
 }

@@ -73,7 +73,7 @@ static void close_layers(struct monitor *m)
 {
 	size_t i;
 
-	for (i = MONITOR_FD_BUNDLE; i < m->n_fds; i++)
+	for (i = MONITOR_FD_UPPER; i < m->n_fds; i++)
 		m->fds[i] = fd_close(m->fds[i]);
 }
 
@@ -102,7 +102,9 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 	};
 	int r;
 
-	r = stdio_open(&m->io, tty, m->start.options & MONITOR_OPT_STDIN, err);
+	r = output_log_open(m, err);
+	if (r == 0)
+		r = stdio_open(&m->io, tty, m->start.options & MONITOR_OPT_STDIN, err);
 	if (r < 0)
 		return r;
 	args.stdio = m->io.child;
@@ -209,6 +211,7 @@ static int container_ended(struct monitor *m, struct err *err)
 	tell_starter(m, MONITOR_GONE);
 	m->ended = true;
 	relay_end(m);
+	output_log_end(m);
 	return recorded < 0 ? recorded : r;
 }
 
@@ -284,6 +287,12 @@ static bool is_over(const struct monitor *m)
 	       !monitor_awaits_starter(m);
 }
 
+/* Of two timeouts of poll(2). */
+static int earlier(int a, int b)
+{
+	return b < 0 || (a >= 0 && a < b) ? a : b;
+}
+
 int monitor_supervise(struct monitor *m, struct err *err)
 {
 	struct err first = ERR_INIT;
@@ -291,7 +300,8 @@ int monitor_supervise(struct monitor *m, struct err *err)
 
 	while (!is_over(m)) {
 		struct err one = ERR_INIT;
-		int e = poll_once(m, relay_expire(m), &one);
+		int timeout = earlier(relay_expire(m), output_log_tick(m));
+		int e = poll_once(m, timeout, &one);
 
 		if (e < 0 && r == 0) {
 			first = one;
@@ -299,13 +309,15 @@ int monitor_supervise(struct monitor *m, struct err *err)
 		}
 		if (e < 0 && !m->ended)
 			break;
-		/* The next to start it need not wait for a slow reader. */
-		if (m->ended && m->client_done && m->fds[MONITOR_FD_LOCK] >= 0) {
+		/* The next to start it need not wait for a slow reader, but for the log. */
+		if (m->ended && m->client_done && m->fds[MONITOR_FD_LOCK] >= 0 &&
+		    m->log.o.driver == LOGLINE_NONE) {
 			clients_tell_exited(m);
 			m->fds[MONITOR_FD_LOCK] = fd_close(m->fds[MONITOR_FD_LOCK]);
 		}
 	}
 	stdio_done(&m->io);
+	output_log_close(m);
 	if (r < 0)
 		*err = first;
 	return r;

@@ -39,9 +39,10 @@
 #pragma once
 
 #include "base/err.h"
+#include "runtime/logline.h"
 
 #define MONITOR_SOCKET_FD 3
-#define MONITOR_VERSION   2
+#define MONITOR_VERSION   3
 #define MONITOR_FDS_MAX   16 /* in one message */
 
 enum monitor_msg_type {
@@ -80,6 +81,7 @@ enum {
 	MONITOR_OPT_DETACHED = 1 << 7,   /* the client wants no stdio */
 	MONITOR_OPT_OWN_END = 1 << 8,    /* the monitor sees to the end, not the client */
 	MONITOR_OPT_STDIN_ONCE = 1 << 9, /* the client's end of input is the container's */
+	MONITOR_OPT_LOG_DROP = 1 << 10,  /* with the disk full the container does not wait */
 };
 
 struct monitor_start {
@@ -95,6 +97,11 @@ struct monitor_start {
 	char runtime_root[1024];
 	/* How to run the clean-up role. */
 	char inro_path[1024], root[1024], runroot[1024];
+	/* Of the log, in the bundle's directory. */
+	uint32_t log_driver; /* enum logline_driver */
+	uint32_t log_max_files;
+	uint64_t log_max_size;
+	char log_attrs[LOGLINE_ATTRS_MAX + 1];
 };
 
 /* All but START and FAILED. STARTED has fds: the pty's master (for input and the window's size) and

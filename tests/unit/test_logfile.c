@@ -56,8 +56,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static const struct logfile_options cri = { .driver = LOGFILE_CRI };
-static const struct logfile_options json = { .driver = LOGFILE_JSON };
+static const struct logfile_options cri = { .driver = LOGLINE_CRI };
+static const struct logfile_options json = { .driver = LOGLINE_JSON };
 
 static bool exists(int dir, const char *name)
 {
@@ -177,7 +177,7 @@ static void test_json(void **state)
 
 static void test_none(void **state)
 {
-	const struct logfile_options none = { .driver = LOGFILE_NONE };
+	const struct logfile_options none = { .driver = LOGLINE_NONE };
 	struct fixture *fx = *state;
 	struct err err = ERR_INIT;
 
@@ -317,7 +317,7 @@ static void test_any_pieces_json(void **state)
 
 static void test_rotated_pieces(void **state)
 {
-	const struct logfile_options o = { .driver = LOGFILE_CRI,
+	const struct logfile_options o = { .driver = LOGLINE_CRI,
 					   .max_size = 50000,
 					   .max_files = LOGLINE_FILES_MAX };
 	struct fixture *fx = *state;
@@ -336,7 +336,7 @@ static void test_rotated_pieces(void **state)
 /* Only the newest stay, and what stays is the end of it all without a gap. */
 static void test_oldest_go(void **state)
 {
-	const struct logfile_options o = { .driver = LOGFILE_CRI,
+	const struct logfile_options o = { .driver = LOGLINE_CRI,
 					   .max_size = 4096,
 					   .max_files = 3 };
 	struct fixture *fx = *state;
@@ -363,7 +363,7 @@ static void test_oldest_go(void **state)
 
 static void test_one_file(void **state)
 {
-	const struct logfile_options o = { .driver = LOGFILE_JSON, .max_size = 100 };
+	const struct logfile_options o = { .driver = LOGLINE_JSON, .max_size = 100 };
 	struct fixture *fx = *state;
 	struct err err = ERR_INIT;
 
@@ -562,7 +562,7 @@ static size_t count_missing(const struct buf *errors, size_t *ret_bytes)
 /* Whole lines or rests of lines are dropped; what is missing is counted to the byte. */
 static int no_room_drops(const void *data)
 {
-	const struct logfile_options o = { .driver = LOGFILE_CRI, .may_drop = true };
+	const struct logfile_options o = { .driver = LOGLINE_CRI, .may_drop = true };
 	const struct fixture *fx = data;
 	static struct logfile l;
 	struct buf got[] = STREAMS_INIT;
@@ -612,7 +612,7 @@ static void test_no_room_drops(void **state)
 /* A real full disk, and rotation on it. */
 static int full_disk(const void *data)
 {
-	const struct logfile_options o = { .driver = LOGFILE_CRI,
+	const struct logfile_options o = { .driver = LOGLINE_CRI,
 					   .max_size = 40000,
 					   .max_files = 10 };
 	static struct logfile l;

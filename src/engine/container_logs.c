@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/container_logs.h"
+
+#include <fcntl.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/strv.h"
+#include "base/timeutil.h"
+#include "engine/life.h"
+#include "engine/logs_watch.h"
+
+#define NS_PER_MS INT64_C(1000000)
+
+struct source {
+	struct container_logs_source known;
+	struct record rec;
+	int dirfd, lock_fd;
+	struct logs *logs;
+	bool alive; /* may write more */
+	bool has;   /* record is the next one, of time_ns */
+	struct logs_record record;
+	int64_t time_ns;
+};
+
+struct reader {
+	const struct container_logs_options *o;
+	struct source *sources;
+	size_t n;
+	struct logs_watch watch;
+};
+
+static void reader_done(struct reader *rd)
+{
+	for (size_t i = 0; i < rd->n; i++) {
+		struct source *s = &rd->sources[i];
+
+		logs_free(s->logs);
+		record_done(&s->rec);
+		fd_close(s->dirfd);
+		fd_close(s->lock_fd);
+	}
+	free(rd->sources);
+	logs_watch_done(&rd->watch);
+}
+
+static int find(struct engine *eng, struct reader *rd, char *const *words, struct err *err)
+{
+	int r = engine_dirs(eng, err);
+
+	rd->sources = xcalloc(strv_len(words) + 1, sizeof(*rd->sources));
+	for (; r == 0 && words[rd->n]; rd->n++) {
+		struct source *s = &rd->sources[rd->n];
+
+		*s = (struct source){ .dirfd = -EBADF, .lock_fd = -EBADF };
+		r = record_find(eng, words[rd->n], &s->rec, err);
+		if (r == 0 && s->rec.options.log_driver == LOGLINE_NONE)
+			r = err_fail(
+			    err, ERR_UNSUPPORTED,
+			    "container %s has the log driver \"none\": there is nothing to "
+			    "read",
+			    s->rec.name);
+		s->known = (struct container_logs_source){ .id = s->rec.id,
+							   .name = s->rec.name,
+							   .index = rd->n };
+	}
+	return r;
+}
+
+/* Whether it lives is asked before it is read: what it wrote last is then read, too. */
+static int open_source(struct engine *eng, struct reader *rd, struct source *s, struct err *err)
+{
+	s->dirfd =
+	    openat(eng->containers_fd, s->rec.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (s->dirfd < 0)
+		return err_errno(err, errno, "opening the directory of container %s", s->rec.name);
+	if (rd->o->follow) {
+		s->lock_fd = life_watch(eng, s->rec.id);
+		s->alive = s->lock_fd >= 0;
+		logs_watch_add(&rd->watch, s->dirfd, s->lock_fd);
+	}
+	return logs_open(s->dirfd, &rd->o->query, &s->logs, err);
+}
+
+/* Makes s->record the next one. Its time is needed only to compare it with others'. */
+static int fetch(const struct reader *rd, struct source *s, struct err *err)
+{
+	int r = logs_next(s->logs, &s->record, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "container %s", s->rec.name);
+	s->has = r > 0;
+	/* what has no time comes where it is */
+	if (s->has && rd->n > 1)
+		(void)!logline_time(&s->record.line, &s->time_ns);
+	return 0;
+}
+
+static struct source *earliest(struct reader *rd)
+{
+	struct source *first = NULL;
+
+	for (size_t i = 0; i < rd->n; i++) {
+		struct source *s = &rd->sources[i];
+
+		if (s->has && (!first || s->time_ns < first->time_ns))
+			first = s;
+	}
+	return first;
+}
+
+/* All that is there now. */
+static int drain(struct reader *rd, struct err *err)
+{
+	struct source *s;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < rd->n; i++)
+		r = fetch(rd, &rd->sources[i], err);
+	while (r == 0 && (s = earliest(rd))) {
+		r = rd->o->record(rd->o->data, &s->known, &s->record, err);
+		if (r >= 0)
+			r = fetch(rd, s, err);
+	}
+	return r < 0 ? r : rd->o->idle(rd->o->data, err);
+}
+
+/* Does any of them still live? */
+static bool look_alive(struct reader *rd)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < rd->n; i++) {
+		struct source *s = &rd->sources[i];
+
+		s->alive = s->alive && life_held(s->lock_fd);
+		any = any || s->alive;
+	}
+	return any;
+}
+
+/* ms until the time that is asked for is over; -1: no end. */
+static int time_left_ms(const struct reader *rd)
+{
+	int64_t until = rd->o->query.until_ns, now = time_now_ns(), ms;
+
+	if (until == INT64_MAX)
+		return -1;
+	if (until < now)
+		return 0;
+	ms = (until - now) / NS_PER_MS + 1;
+	return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+static int follow(struct reader *rd, struct err *err)
+{
+	bool more;
+	int left, r;
+
+	do {
+		left = time_left_ms(rd);
+		more = look_alive(rd) && left;
+		r = drain(rd, err);
+		if (r == 0 && more)
+			logs_watch_wait(&rd->watch, left);
+	} while (r == 0 && more);
+	return r;
+}
+
+static void tell_losses(const struct reader *rd)
+{
+	for (size_t i = 0; i < rd->n; i++) {
+		const struct source *s = &rd->sources[i];
+		uint64_t malformed = logs_malformed(s->logs);
+
+		if (logs_lost(s->logs))
+			log_warn(
+			    "the log of container %s was rotated faster than it was read: lines "
+			    "are missing",
+			    s->rec.name);
+		if (malformed)
+			log_warn("the log of container %s has %llu lines that are no records",
+				 s->rec.name, (unsigned long long)malformed);
+	}
+}
+
+int container_logs(struct engine *eng, char *const *words, const struct container_logs_options *o,
+		   struct err *err)
+{
+	struct reader rd = { .o = o, .watch = LOGS_WATCH_INIT };
+	int r = find(eng, &rd, words, err);
+
+	if (o->follow)
+		logs_watch_init(&rd.watch);
+	for (size_t i = 0; r == 0 && i < rd.n; i++)
+		r = open_source(eng, &rd, &rd.sources[i], err);
+	if (r == 0)
+		r = follow(&rd, err);
+	if (r >= 0)
+		tell_losses(&rd);
+	reader_done(&rd);
+	return r;
+}
