@@ -120,9 +120,22 @@ static int paired_blobs(struct engine *eng, const char *diff_id, char ***ret, st
 	return r;
 }
 
+struct layer_use {
+	struct engine *eng;
+	const char *diff_id;
+};
+
+static bool layer_is_used(void *data)
+{
+	const struct layer_use *use = data;
+
+	return is_running(use->eng, use->diff_id, NULL, NULL) != 0;
+}
+
 /* With the store's lock alone, when nobody has it open. 1; 0: another time; or -errno. */
 static int layer_repair(struct engine *eng, const char *diff_id, bool force, struct err *err)
 {
+	struct layer_use use = { .eng = eng, .diff_id = diff_id };
 	cleanup_strv char **more = NULL;
 	int r = store_lock_exclusive(&eng->store, err);
 
@@ -135,7 +148,7 @@ static int layer_repair(struct engine *eng, const char *diff_id, bool force, str
 	if (r == 0)
 		r = paired_blobs(eng, diff_id, &more, err);
 	if (r == 0)
-		r = repair_layer(&eng->store, diff_id, more, err);
+		r = repair_layer(&eng->store, diff_id, more, layer_is_used, &use, err);
 	if (r == 0)
 		return 1;
 	/* Without a blob that is whole there will be no other time. */

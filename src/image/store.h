@@ -8,6 +8,7 @@
  *   layers/<hex>/noroot       there when it has no entry for its root directory
  *   layers/<hex>/from-<hex>   another blob that unpacks to it, see verified.h
  *   layers/<hex>/shims/       see shim.h
+ *   layers/<hex>/replaced-*   what a container runs on that was started while it was repaired
  *   layers/<hex>/opaque       there when the layer hides all that lies below it
  *   partial/<hex>-<key>       blobs that are being downloaded, see partial.h
  *   unsynced/<name>           marks of what is not on the disk yet, see sync.h

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/layer_run.h"
@@ -333,9 +334,16 @@ static int layer_replace(struct image_store *store, const struct staging *st, co
 	return was_lost ? sync_mark(store, mark, err) : 0;
 }
 
-static int repair_in(struct image_store *store, const struct staging *st, const char *diff_id,
-		     char *const *more, struct apply_result *now, struct err *err)
+static void result_done(struct apply_result *result)
 {
+	json_free(&apply_result_desc, result);
+}
+
+/* *ret_dir: where the old one is afterwards, in the staging directory. Heap. */
+static int repair_in(struct image_store *store, const struct staging *st, const char *diff_id,
+		     char *const *more, char **ret_dir, struct err *err)
+{
+	CLEANUP(result_done) struct apply_result now = { 0 };
 	cleanup_strv char **blobs = NULL;
 	cleanup_free char *problem = NULL;
 
@@ -344,27 +352,43 @@ static int repair_in(struct image_store *store, const struct staging *st, const 
 	for (; more && *more; more++)
 		if (!strv_has(all, *more))
 			strv_add(&all, *more);
-	cleanup_fd int fresh = fresh_tree(store, st, diff_id, all, now, &problem, err);
+	cleanup_fd int fresh = fresh_tree(store, st, diff_id, all, &now, &problem, err);
 	if (fresh < 0)
 		return problem ? err_fail(err, ERR_CORRUPT, "layer %s: %s", diff_id, problem)
 			       : fresh;
-	const char *dir = digest_hex(now->digest);
-	int r = unpack_seal(st, dir, now, err);
+	const char *dir = digest_hex(now.digest);
+	int r = unpack_seal(st, dir, &now, err);
 	if (r == 0)
 		r = notes_carry(store, st, dir, diff_id, blobs, err);
-	return r < 0 ? r : layer_replace(store, st, dir, diff_id, err);
+	if (r == 0)
+		r = layer_replace(store, st, dir, diff_id, err);
+	if (r == 0)
+		*ret_dir = xstrdup(dir);
+	return r;
 }
 
-int repair_layer(struct image_store *store, const char *diff_id, char *const *more, struct err *err)
+/* Whoever opened the layer before it was exchanged has a record by now. */
+static void old_keep(struct image_store *store, const struct staging *st, const char *dir,
+		     const char *diff_id)
+{
+	cleanup_free char *kept = xasprintf("layers/%s/replaced-%s", digest_hex(diff_id), st->name);
+
+	if (renameat(st->fd, dir, store->fd, kept) < 0 && errno != ENOENT)
+		log_warn("keeping what containers have of layer %s: %s", diff_id, strerror(errno));
+}
+
+int repair_layer(struct image_store *store, const char *diff_id, char *const *more,
+		 bool (*in_use)(void *data), void *data, struct err *err)
 {
 	struct staging st = STAGING_INIT;
-	struct apply_result now = { 0 };
+	cleanup_free char *dir = NULL;
 
 	int r = staging_new(store, &st, err);
 	if (r < 0)
 		return r;
-	r = repair_in(store, &st, diff_id, more, &now, err);
-	json_free(&apply_result_desc, &now);
+	r = repair_in(store, &st, diff_id, more, &dir, err);
+	if (r == 0 && in_use(data))
+		old_keep(store, &st, dir, diff_id);
 	staging_done(store, &st);
 	return r < 0 ? r : sync_finish(store, SYNC_WAIT, err);
 }

@@ -15,10 +15,11 @@ int verify_layer(struct image_store *store, const char *diff_id, bool quick, cha
 		 struct err *err);
 
 /* Unpacks the layer once more, from a blob that it is known to come from or one of these more, and
- * puts that in place of the one that is there. For whoever holds the store's lock alone, and knows
- * that no container runs on it. */
+ * puts that in place of the one that is there. For whoever holds the store's lock alone. Has a
+ * container been started meanwhile, which in_use() tells, then the old tree stays on the disk
+ * beside the new one, as long as the layer. */
 int repair_layer(struct image_store *store, const char *diff_id, char *const *more,
-		 struct err *err);
+		 bool (*in_use)(void *data), void *data, struct err *err);
 
 /* How the tree differs from the one that is expected: as in image/layer/compare.h. */
 int verify_trees(struct image_store *store, int expected, int tree, struct buf *ret_doc,
