@@ -3,8 +3,8 @@
  * Containers that meet conditions: `ps --filter`.
  *
  *   id=PREFIX, name=REGEX, label=KEY[=VALUE], label!=...
- *   status=WORD       created, running, paused, restarting, exited; docker's other words match none.
- *                     Given, containers that do not run are listed, too
+ *   status=WORD       created, running, paused, restarting, exited; of docker's other words there
+ *                     is none here. Given, containers that do not run are listed, too
  *   exited=STATUS     ended with it
  *   ancestor=IMAGE    made of that image
  *   until=TIME        made before it (filter_time())

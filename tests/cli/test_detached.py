@@ -263,7 +263,7 @@ def killed_at(who, count, *args, **kw):
 
 def test_killed_create_leaves_no_container(anyone):
     box = engine.box(anyone)
-    for _ in killed_at(anyone, 12, "create", "--name", "web", box, "true"):
+    for _ in killed_at(anyone, 6, "create", "--name", "web", box, "true"):
         if engine.containers(anyone):
             anyone.inro("start", "-a", "web").ok()
             anyone.inro("rm", "web").ok()
@@ -274,7 +274,7 @@ def test_killed_create_leaves_no_container(anyone):
 def test_killed_run_leaves_the_truth(anyone):
     box = engine.box(anyone)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    for _ in killed_at(anyone, 12, "run", "-d", "--name", "web", box, "sleep", "60", **quiet):
+    for _ in killed_at(anyone, 6, "run", "-d", "--name", "web", box, "sleep", "60", **quiet):
         for cid in engine.containers(anyone):
             harness.wait_for(lambda: state(anyone, "web") in ("running", "exited"))
             if state(anyone, "web") == "running":
@@ -287,7 +287,7 @@ def test_killed_start_can_be_repeated(anyone):
     box = engine.box(anyone)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     anyone.inro("create", "--name", "web", box, "sh", "-c", "exit 3").ok()
-    for _ in killed_at(anyone, 12, "start", "web", **quiet):
+    for _ in killed_at(anyone, 6, "start", "web", **quiet):
         assert anyone.inro("start", "-a", "web").code in (0, 3)
         wait_state(anyone, "web", "exited")
         assert anyone.inro("start", "-a", "web").code == 3
@@ -330,7 +330,7 @@ def test_killed_clean_up(anyone):
         clean_up(0, status).ok()
         assert state(anyone, "web") == end
         calls = int(report.read_text().split()[-1])
-        for n in range(calls // 10, calls, calls // 10):
+        for n in range(calls // 5, calls, calls // 5):
             crash()
             clean_up(n, status)
             harness.wait_for(lambda: state(anyone, "web") in ("exited", "running"))
