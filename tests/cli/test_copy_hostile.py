@@ -69,13 +69,13 @@ def test_archive_on_standard_output(anyone, name):
     assert f"Digest: {image}" in err.decode()
 
 
-@pytest.mark.parametrize("ref", ["a b", "-a", "a-", "a//b", "a..b", "a\nb", "é", "_"])
-def test_names_that_no_layout_has(anyone, ref):
-    layout, _ = an_image(anyone)
-    for kind in ("oci", "oci-archive"):
-        copy(anyone, f"oci:{layout}:1", f"{kind}:{anyone.dir}/new:{ref}").fails(
-            "an image layout has no name like", code=125)
-    assert not (anyone.dir / "new").exists()
+def test_names_that_no_layout_has(root):
+    layout, _ = an_image(root)
+    for ref in ("a b", "a-", "a\nb", "é", "_"):
+        for kind in ("oci", "oci-archive"):
+            copy(root, f"oci:{layout}:1", f"{kind}:{root.dir}/new:{ref}").fails(
+                "an image layout has no name like", code=125)
+    assert not (root.dir / "new").exists()
 
 
 def test_destinations_are_looked_at_first(anyone, registries):
@@ -320,7 +320,7 @@ def test_names_that_archives_may_not_give(anyone):
 
 
 @pytest.mark.parametrize("how", ["load", "copy"])
-def test_documents_without_an_end(anyone, how):
+def test_documents_without_an_end(root, how):
     """However many images an archive has, what is read of it fits into memory."""
     layout = layers.Layout()
     notes = {str(k): "x" * 100_000 for k in range(35)}
@@ -330,18 +330,18 @@ def test_documents_without_an_end(anyone, how):
         "schemaVersion": 2, "config": conf, "layers": [layer], "annotations": notes,
         "n": number}).encode(), "manifest.v1+json") for number in range(11)]
     if how == "load":
-        done = anyone.inro("load", input=layout.archive(*found))
+        done = root.inro("load", input=layout.archive(*found))
     else:
-        archive = anyone.dir / "a.tar"
+        archive = root.dir / "a.tar"
         members = [(f"{n}.json", layers.config(PLAIN[:1], n=n, config={"Labels": notes}))
                    for n in range(11)]
         doc = json.dumps([{"Config": name, "Layers": ["layer"]} for name, _ in members]).encode()
         archive.write_bytes(layers.tar(layers.entry("layer", PLAIN[0]),
                                        layers.entry("manifest.json", doc),
                                        *[layers.entry(*member) for member in members]))
-        done = copy(anyone, f"docker-archive:{archive}:@0", "x:1")
+        done = copy(root, f"docker-archive:{archive}:@0", "x:1")
     done.fails("manifests and configs of more than")
-    assert not stored(anyone)
+    assert not stored(root)
 
 
 def test_many_names_of_one_image(anyone):
