@@ -154,6 +154,8 @@ int logset_open(struct logset *set, int dirfd, const char *name, struct err *err
 
 void logset_drop(struct logset *set, size_t n)
 {
+	if (n == 0)
+		return; /* there may be no array at all */
 	for (size_t i = 0; i < n; i++)
 		fd_close(set->files[i].fd);
 	set->n -= n;
