@@ -255,13 +255,28 @@ int life_find(struct engine *eng, const char *word, struct record *ret, struct e
 	return 0;
 }
 
-static bool is_orphan(struct engine *eng, const char *id, const struct record_list *known)
+static int compare_ids(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted, for bsearch(3); the list's own strings. */
+static const char **sorted_ids(const struct record_list *list)
+{
+	const char **ids = xcalloc(list->n + 1, sizeof(*ids));
+
+	for (size_t i = 0; i < list->n; i++)
+		ids[i] = list->items[i].id;
+	qsort(ids, list->n, sizeof(*ids), compare_ids);
+	return ids;
+}
+
+static bool is_orphan(struct engine *eng, const char *id, const char **known, size_t n)
 {
 	struct stat st;
 
-	for (size_t i = 0; i < known->n; i++)
-		if (str_eq(known->items[i].id, id))
-			return false;
+	if (bsearch(&id, known, n, sizeof(*known), compare_ids))
+		return false;
 	return container_id_valid(id) && fstatat(eng->run_fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISDIR(st.st_mode) &&
 	       time_now_ns() - st.st_mtim.tv_sec * INT64_C(1000000000) > ORPHAN_AGE_NS;
@@ -272,17 +287,19 @@ static void remove_orphans(struct engine *eng, const struct record_list *known)
 {
 	int fd = openat(eng->run_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	cleanup_free const char **ids = NULL;
 	struct dirent *entry;
 
 	if (!dir) {
 		fd_close(fd);
 		return;
 	}
+	ids = sorted_ids(known);
 	while ((entry = readdir(dir))) {
 		cleanup_fd int lock = -EBADF;
 		struct err err = ERR_INIT;
 
-		if (!is_orphan(eng, entry->d_name, known))
+		if (!is_orphan(eng, entry->d_name, ids, known->n))
 			continue;
 		lock = life_lock(eng, entry->d_name, 0);
 		if (lock != -EBUSY && life_remove_dirs(eng, entry->d_name, &err) < 0)
