@@ -65,6 +65,7 @@ static const struct cmd_sub container_subs[] = {
 	{ "prune", &cmd_container_prune, false },
 	{ "ps", &cmd_ps, true },
 	{ "rename", &cmd_rename, false },
+	{ "restart", &cmd_restart, false },
 	{ "rm", &cmd_rm, false },
 	{ "remove", &cmd_rm, true },
 	{ "run", &cmd_run, false },
@@ -73,6 +74,7 @@ static const struct cmd_sub container_subs[] = {
 	{ "stop", &cmd_stop, false },
 	{ "top", &cmd_top, false },
 	{ "unpause", &cmd_unpause, false },
+	{ "wait", &cmd_wait, false },
 	{ 0 },
 };
 

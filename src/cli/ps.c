@@ -166,16 +166,20 @@ static char *row_volumes(const void *r)
 }
 static char *row_exited(const void *r)
 {
-	return xstrdup(REC(r)->running ? "false" : "true");
+	return xstrdup(REC(r)->status == RECORD_EXITED ? "true" : "false");
+}
+/* Since 1970; what has not happened yet is Go's zero time, as podman has it. */
+static long long seconds(int64_t ns)
+{
+	return ns > 0 ? (long long)(ns / 1000000000) : -62135596800LL;
 }
 static char *row_exited_at(const void *r)
 {
-	return xasprintf("%lld", REC(r)->running ? -62135596800LL /* Go's zero time */
-						 : (long long)(REC(r)->finished_ns / 1000000000));
+	return xasprintf("%lld", seconds(REC(r)->finished_ns));
 }
 static char *row_started_at(const void *r)
 {
-	return xasprintf("%lld", (long long)(REC(r)->created_ns / 1000000000));
+	return xasprintf("%lld", seconds(REC(r)->started_ns));
 }
 static char *row_auto_remove(const void *r)
 {

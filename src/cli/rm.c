@@ -44,7 +44,7 @@ static const struct opt opts[] = {
 static int stop_first(struct engine *eng, const char *word, int64_t timeout_s, struct err *err)
 {
 	const struct stop_options how = { .timed = true, .timeout_s = (int)timeout_s };
-	cleanup_stop struct stop stop = { 0 };
+	cleanup_stop struct stop stop = STOP_INIT;
 	int r = stop_begin(eng, word, &how, &stop, err);
 
 	return r < 0 ? r : stop_finish(eng, &stop, err);

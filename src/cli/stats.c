@@ -153,7 +153,7 @@ static char *row_throttled(const void *r)
 }
 static char *row_uptime(const void *r)
 {
-	int64_t ns = S(r)->running ? time_now_ns() - S(r)->created_ns : 0;
+	int64_t ns = S(r)->running ? time_now_ns() - S(r)->started_ns : 0;
 	char text[TIME_HUMAN_MAX];
 
 	return xstrdup(S(r)->running ? time_human(ns, text) : "");

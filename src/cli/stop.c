@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* stop, restart. */
 #include "engine/stop.h"
 
 #include <limits.h>
@@ -8,13 +9,33 @@
 #include "cli/cli.h"
 #include "cli/select.h"
 #include "engine/parse.h"
+#include "engine/start.h"
 
 struct stop_cli_options {
 	struct select_options select;
-	bool ignore;
+	bool ignore, running;
 	struct opt_i64 time;
 	char *signal;
 };
+
+#define OPT_SIGNAL                                                                                 \
+	{                                                                                          \
+		.name = "signal", .short_name = 's', .kind = OPT_STR,                              \
+		OPT_FIELD(struct stop_cli_options, signal), .arg = "SIGNAL",                       \
+		.help = "signal to send instead of the container's own"                            \
+	}
+#define OPT_TIME                                                                                   \
+	{                                                                                          \
+		.name = "time", .short_name = 't', .kind = OPT_I64,                                \
+		OPT_FIELD(struct stop_cli_options, time), .arg = "SECONDS",                        \
+		.help = "how long to wait before it is killed, instead of the container's own "    \
+			"time (10 unless run said otherwise; -1: for ever)"                        \
+	}
+#define OPT_TIMEOUT                                                                                \
+	{                                                                                          \
+		.name = "timeout", .kind = OPT_I64, OPT_FIELD(struct stop_cli_options, time),      \
+		.arg = "SECONDS", .help = "the same"                                               \
+	}
 
 static const struct opt opts[] = {
 	SELECT_ALL(struct stop_cli_options, "all running containers"),
@@ -26,26 +47,26 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct stop_cli_options, ignore),
 	  .help = "a container that is not there is no error" },
 	SELECT_LATEST(struct stop_cli_options),
-	{ .name = "signal",
-	  .short_name = 's',
-	  .kind = OPT_STR,
-	  OPT_FIELD(struct stop_cli_options, signal),
-	  .arg = "SIGNAL",
-	  .help = "signal to send instead of the container's own" },
-	{ .name = "time",
-	  .short_name = 't',
-	  .kind = OPT_I64,
-	  OPT_FIELD(struct stop_cli_options, time),
-	  .arg = "SECONDS",
-	  .help = "how long to wait before it is killed (default 10; -1: for ever)" },
-	{ .name = "timeout",
-	  .kind = OPT_I64,
-	  OPT_FIELD(struct stop_cli_options, time),
-	  .arg = "SECONDS",
-	  .help = "the same" },
+	OPT_SIGNAL,
+	OPT_TIME,
+	OPT_TIMEOUT,
 };
 
-/* One container, from the first step to the second. */
+static const struct opt restart_opts[] = {
+	SELECT_ALL(struct stop_cli_options, "all containers, those too that do not run"),
+	SELECT_CIDFILE(struct stop_cli_options),
+	SELECT_FILTER(struct stop_cli_options, 'f'),
+	SELECT_LATEST(struct stop_cli_options),
+	{ .name = "running",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct stop_cli_options, running),
+	  .help = "all running containers" },
+	OPT_SIGNAL,
+	OPT_TIME,
+	OPT_TIMEOUT,
+};
+
+/* One container, from the first step to the last. */
 struct item {
 	const char *word;
 	struct stop stop;
@@ -60,6 +81,16 @@ static bool fails(const struct stop_cli_options *o, const struct err *one)
 	return true;
 }
 
+static int finish(struct engine *eng, struct item *item, bool start, struct err *err)
+{
+	const struct start_options how = { 0 };
+	int r = stop_finish(eng, &item->stop, err);
+
+	/* By its id: it may have another name by now. */
+	return r == 0 && start ? engine_start(eng, item->stop.rec.id, &how, err) : r;
+}
+
+/* All are asked to end before any is waited for. */
 static int stop_all(struct engine *eng, const struct stop_cli_options *o,
 		    const struct stop_options *how, char *const *words)
 {
@@ -80,7 +111,7 @@ static int stop_all(struct engine *eng, const struct stop_cli_options *o,
 
 		if (!items[i].begun)
 			continue;
-		if (stop_finish(eng, &items[i].stop, &one) == 0) {
+		if (finish(eng, &items[i], how->keep, &one) == 0) {
 			printf("%s\n", items[i].word);
 			fflush(stdout);
 		} else if (fails(o, &one)) {
@@ -100,19 +131,34 @@ static int parse(const struct stop_cli_options *o, struct stop_options *ret, str
 	return o->signal ? signal_parse(o->signal, &ret->signo, err) : 0;
 }
 
-static int run(const void *globals, void *options, char **args, struct err *err)
+static int run(const void *globals, const struct stop_cli_options *o, enum select_which which,
+	       bool start, char **args, struct err *err)
 {
-	const struct stop_cli_options *o = options;
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_strv char **words = NULL;
 	struct stop_options how;
 	int r = parse(o, &how, err);
 
+	how.keep = start;
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
-		r = cli_select(&eng, &o->select, SELECT_RUNNING, args, &words, err);
+		r = cli_select(&eng, &o->select, which, args, &words, err);
 	return r < 0 ? r : stop_all(&eng, o, &how, words);
+}
+
+static int run_stop(const void *globals, void *options, char **args, struct err *err)
+{
+	return run(globals, options, SELECT_RUNNING, false, args, err);
+}
+
+static int run_restart(const void *globals, void *options, char **args, struct err *err)
+{
+	struct stop_cli_options *o = options;
+	enum select_which which = o->running ? SELECT_RUNNING : SELECT_ANY;
+
+	o->select.all |= o->running;
+	return run(globals, o, which, true, args, err);
 }
 
 const struct cmd cmd_stop = {
@@ -128,5 +174,18 @@ const struct cmd cmd_stop = {
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct stop_cli_options),
 	.max_args = -1,
-	.run = run,
+	.run = run_stop,
+};
+
+const struct cmd cmd_restart = {
+	.name = "restart",
+	.args = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Stop containers and start them again",
+	.details = "One that does not run is started. One of run --rm is left alone: its end would "
+		   "remove it.",
+	.opts = restart_opts,
+	.n_opts = ARRAY_SIZE(restart_opts),
+	.opts_size = sizeof(struct stop_cli_options),
+	.max_args = -1,
+	.run = run_restart,
 };

@@ -41,18 +41,14 @@ static int check_options(const struct exec_options *o, struct err *err)
 
 static int check_state(struct engine *eng, const struct record *rec, struct err *err)
 {
-	int status = live_status(eng, rec);
-
-	if (status == CONTAINER_RUNNING)
-		return 0;
-	if (status == CONTAINER_PAUSED)
+	if (live_status(eng, rec) == CONTAINER_PAUSED)
 		return err_hint(
 		    err,
 		    err_fail(err, ERR_CONFLICT,
 			     "container %s is paused, unpause the container before exec",
 			     rec->name),
 		    "inro unpause %s", rec->name);
-	return err_fail(err, ERR_CONFLICT, "container %s is not running", rec->name);
+	return live_check(eng, rec, err);
 }
 
 /* All that this process could give. In a user namespace of its own a container's root has them all;

@@ -6,15 +6,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "engine/control.h"
 #include "engine/life.h"
 #include "engine/parse.h"
 
-#define KILL_TIMEOUT_MS 10000
-#define POLL_FIRST_US   500
-#define POLL_LAST_US    8000
+#define KILL_TIMEOUT_MS  10000
+#define START_TIMEOUT_MS 5000
+#define POLL_FIRST_US    500
+#define POLL_LAST_US     8000
 
 /* In its run directory: where a listing has to look at the freezer. It says no more than that
  * somebody has paused the container some time. */
@@ -47,6 +49,10 @@ bool live_is_paused(struct engine *eng, const struct record *rec)
 
 static int not_running(const struct record *rec, struct err *err)
 {
+	if (rec->status == RECORD_RESTARTING)
+		return err_fail(err, ERR_CONFLICT,
+				"container %s is restarting, wait until the container is running",
+				rec->name);
 	return err_fail(err, ERR_CONFLICT, "container %s is not running", rec->name);
 }
 
@@ -58,7 +64,38 @@ int live_check(struct engine *eng, const struct record *rec, struct err *err)
 									 : not_running(rec, err);
 }
 
-int live_wait_end(struct engine *eng, const char *id, int timeout_ms)
+void live_settle(struct engine *eng, const struct record *rec)
+{
+	const struct timespec pause = { .tv_nsec = POLL_LAST_US * 1000 };
+	int64_t end = time_monotonic_ns() + START_TIMEOUT_MS * INT64_C(1000000);
+
+	if (rec->status != RECORD_RUNNING)
+		return;
+	while (live_status(eng, rec) == CONTAINER_STOPPED && life_alive(eng, rec->id) &&
+	       time_monotonic_ns() < end)
+		nanosleep(&pause, NULL);
+}
+
+void live_forbid_restart(struct engine *eng, const struct record *rec)
+{
+	if (rec->options.restart > RESTART_NO)
+		control_forbid_restart(eng, rec->id);
+}
+
+int live_stop_signal(const struct record *rec, int *ret, struct err *err)
+{
+	*ret = SIGTERM;
+	return rec->options.stop_signal ? signal_parse(rec->options.stop_signal, ret, err) : 0;
+}
+
+int live_watch(struct engine *eng, const char *id)
+{
+	cleanup_fd int sock = control_open(eng, id);
+
+	return sock >= 0 && control_want_exit(sock) == 0 ? take_fd(sock) : -EPIPE;
+}
+
+static int wait_lock(struct engine *eng, const char *id, int timeout_ms)
 {
 	int64_t end = time_monotonic_ns() + timeout_ms * INT64_C(1000000);
 	long us = POLL_FIRST_US;
@@ -74,27 +111,33 @@ int live_wait_end(struct engine *eng, const char *id, int timeout_ms)
 	return 0;
 }
 
-/* Who sends one of these does not want it back. */
-static bool ends_it(const struct record *rec, int signo)
+int live_wait_end(struct engine *eng, const char *id, int watch, int timeout_ms)
 {
-	int own = SIGTERM;
+	int code, r = -EPIPE;
+	int64_t ns;
 
-	if (rec->options.stop_signal && signal_parse(rec->options.stop_signal, &own, NULL) < 0)
-		own = SIGTERM;
-	return signo == SIGKILL || signo == own;
+	if (watch >= 0)
+		r = control_wait(watch, timeout_ms, &code, &ns);
+	/* Else its monitor was killed, or has not begun. */
+	return r == 0 || r == -ETIME ? r : wait_lock(eng, id, timeout_ms);
 }
 
 int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
+	cleanup_fd int watch = -EBADF;
 	struct err one = ERR_INIT;
-	int r = life_find(eng, word, &rec, err);
+	int own, r = life_find(eng, word, &rec, err);
 
 	if (r < 0)
 		return r;
+	if (signo == SIGKILL)
+		watch = live_watch(eng, rec.id);
 	r = live_check(eng, &rec, &one);
-	if (r == 0 && rec.options.restart > RESTART_NO && ends_it(&rec, signo))
-		control_forbid_restart(eng, rec.id);
+	/* Who sends one of these does not want it back. */
+	if (r == 0 &&
+	    (signo == SIGKILL || (live_stop_signal(&rec, &own, NULL) == 0 && signo == own)))
+		live_forbid_restart(eng, &rec);
 	if (r == 0)
 		r = container_kill(&eng->runtime, rec.id, signo, false, &one);
 	if (one.kind == ERR_NOT_FOUND || one.kind == ERR_CONFLICT)
@@ -104,7 +147,7 @@ int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
 			*err = one;
 		return err_wrap(err, r, "cannot kill container %s", word);
 	}
-	if (signo == SIGKILL && live_wait_end(eng, rec.id, KILL_TIMEOUT_MS) < 0)
+	if (signo == SIGKILL && live_wait_end(eng, rec.id, watch, KILL_TIMEOUT_MS) < 0)
 		return err_fail(err, ERR_CONFLICT, "container %s was killed but does not end",
 				rec.name);
 	return 0;
@@ -114,14 +157,15 @@ int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
 static int explain(struct engine *eng, const struct record *rec, bool pausing, int r,
 		   const struct err *why, struct err *err)
 {
-	int status;
+	int status = live_status(eng, rec);
 
-	if (why->kind != ERR_CONFLICT && why->kind != ERR_NOT_FOUND) {
+	/* One that ends meanwhile has no cgroup any more. */
+	if (why->kind != ERR_CONFLICT && why->kind != ERR_NOT_FOUND &&
+	    status != CONTAINER_STOPPED) {
 		if (err)
 			*err = *why;
 		return r;
 	}
-	status = live_status(eng, rec);
 	if (status == CONTAINER_PAUSED && pausing)
 		return err_fail(err, ERR_CONFLICT, "container %s is already paused", rec->name);
 	if (status == CONTAINER_RUNNING && !pausing)

@@ -15,11 +15,20 @@ bool live_is_paused(struct engine *eng, const struct record *rec);
 /* 0, or ERR_CONFLICT "container NAME is not running"; paused is running. */
 int live_check(struct engine *eng, const struct record *rec, struct err *err);
 
+/* One that is just being started has its process when this returns, one that is just ending has
+ * ended; or five seconds are over. */
+void live_settle(struct engine *eng, const struct record *rec);
+/* No restart follows the end that is asked for now, whatever the policy says. */
+void live_forbid_restart(struct engine *eng, const struct record *rec);
+/* What the container's end is asked for with: as run or the image said, else SIGTERM. */
+int live_stop_signal(const struct record *rec, int *ret, struct err *err);
 /* After SIGKILL it has ended, and that is recorded, when this returns; ERR_CONFLICT when it does
  * not end within ten seconds. */
 int live_kill(struct engine *eng, const char *word, int signo, struct err *err);
-/* Until nobody holds its lock: its end is recorded then, or it is removed. 0, or -ETIME after
- * timeout_ms; negative: for ever. */
-int live_wait_end(struct engine *eng, const char *id, int timeout_ms);
+/* What the end that comes next is told by: a socket, to be opened before that is asked for. */
+int live_watch(struct engine *eng, const char *id);
+/* Until the end is recorded, or the container removed. watch: of live_watch(), may be negative;
+ * then it is the lock that tells. 0, or -ETIME after timeout_ms; negative: for ever. */
+int live_wait_end(struct engine *eng, const char *id, int watch, int timeout_ms);
 int live_pause(struct engine *eng, const char *word, struct err *err);
 int live_unpause(struct engine *eng, const char *word, struct err *err);

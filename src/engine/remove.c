@@ -6,8 +6,8 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/timeutil.h"
-#include "engine/control.h"
 #include "engine/life.h"
+#include "engine/live.h"
 
 /* The monitor, and a client in the foreground, finish within this after the container's end. */
 #define END_TIMEOUT_MS 10000
@@ -26,8 +26,13 @@ static int kill_once(struct engine *eng, const struct record *rec, struct err *e
 	return err_wrap(err, r, "killing container %s", rec->name);
 }
 
-static int refuse(const struct record *rec, const char *word, struct err *err)
+static int refuse(struct engine *eng, const struct record *rec, const char *word, struct err *err)
 {
+	if (live_status(eng, rec) == CONTAINER_PAUSED)
+		return err_fail(err, ERR_CONFLICT,
+				"cannot remove container \"%s\": container is paused and must be "
+				"unpaused first",
+				rec->name);
 	return err_hint(err,
 			err_fail(err, ERR_CONFLICT,
 				 "cannot remove container \"%s\": container is running: stop the "
@@ -48,10 +53,9 @@ static int end_and_lock(struct engine *eng, struct record *rec, const char *word
 
 	for (int waited = 0; lock == -EBUSY && waited < END_TIMEOUT_MS; waited += KILL_EVERY_MS) {
 		if (rec->running && !force)
-			return refuse(rec, word, err);
+			return refuse(eng, rec, word, err);
 		if (rec->running) {
-			if (rec->options.restart > RESTART_NO)
-				control_forbid_restart(eng, rec->id);
+			live_forbid_restart(eng, rec);
 			r = kill_once(eng, rec, err);
 			if (r < 0)
 				return r;

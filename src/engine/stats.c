@@ -143,7 +143,7 @@ static int read_running(struct engine *eng, const struct record *rec, struct eng
 int engine_stats_read(struct engine *eng, const struct record *rec, struct engine_stats *ret,
 		      struct err *err)
 {
-	struct engine_stats s = { .created_ns = rec->created_ns };
+	struct engine_stats s = { .started_ns = rec->started_ns };
 	struct err one = ERR_INIT;
 	int r = rec->running ? read_running(eng, rec, &s, &one) : 0;
 

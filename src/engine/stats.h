@@ -7,7 +7,7 @@
 struct engine_stats {
 	char *id, *name;
 	bool running;              /* else all is 0 */
-	int64_t created_ns, at_ns; /* at_ns: CLOCK_MONOTONIC */
+	int64_t started_ns, at_ns; /* at_ns: CLOCK_MONOTONIC */
 	uint64_t cpu_ns, throttled_ns;
 	/* Bytes. usage: without file pages that can be dropped at once, as docker counts; limit:
 	 * the machine's memory where there is none; peak: 0 where the kernel doesn't say. */

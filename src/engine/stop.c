@@ -4,53 +4,20 @@
 #include <limits.h>
 #include <signal.h>
 
-#include "base/io.h"
-#include "base/str.h"
+#include "base/fd.h"
 #include "base/timeutil.h"
-#include "engine/control.h"
 #include "engine/life.h"
 #include "engine/live.h"
-#include "engine/parse.h"
 
 #define NS_PER_S        INT64_C(1000000000)
 #define DEFAULT_S       10
 #define KILL_TIMEOUT_MS 10000
-#define ANNOTATION      "org.opencontainers.image.stopSignal"
+#define KILL_EVERY_MS   200
 
 void stop_done(struct stop *stop)
 {
 	record_done(&stop->rec);
-}
-
-/* What the image or run said; SIGTERM where nobody did. */
-static int stop_signal(struct engine *eng, const struct record *rec, int *ret, struct err *err)
-{
-	cleanup_free char *path = xasprintf("%s/config.json", rec->id);
-	cleanup_buf struct buf text = BUF_INIT;
-	struct spec spec = { 0 };
-	const char *word;
-	int r;
-
-	*ret = SIGTERM;
-	r = io_read_file(eng->containers_fd, path, &text, SPEC_BYTES_MAX, err);
-	if (r == 0)
-		r = spec_parse(buf_str(&text), text.len, &spec, err);
-	if (r < 0)
-		return err_wrap(err, r, "looking for the stop signal of container %s", rec->name);
-	word = json_map_get(&spec.annotations, ANNOTATION);
-	if (word)
-		r = signal_parse(word, ret, err);
-	spec_free(&spec);
-	return r;
-}
-
-static int own_timeout(const struct record *rec)
-{
-	const struct opt_i64 *s = &rec->options.stop_timeout;
-
-	if (!s->set)
-		return DEFAULT_S;
-	return s->value < 0 ? STOP_FOREVER : s->value > INT_MAX ? INT_MAX : (int)s->value;
+	stop->watch = fd_close(stop->watch);
 }
 
 /* That it has just ended is as wished. */
@@ -66,6 +33,15 @@ static int send_signal(struct engine *eng, const struct record *rec, int signo, 
 	return err_wrap(err, r, "stopping container %s", rec->name);
 }
 
+static int own_timeout(const struct record *rec)
+{
+	const struct opt_i64 *s = &rec->options.stop_timeout;
+
+	if (!s->set)
+		return DEFAULT_S;
+	return s->value < 0 ? STOP_FOREVER : s->value > INT_MAX ? INT_MAX : (int)s->value;
+}
+
 static void let_go(struct engine *eng, const struct record *rec)
 {
 	if (live_status(eng, rec) == CONTAINER_PAUSED)
@@ -75,28 +51,36 @@ static void let_go(struct engine *eng, const struct record *rec)
 int stop_begin(struct engine *eng, const char *word, const struct stop_options *opts,
 	       struct stop *ret, struct err *err)
 {
-	cleanup_stop struct stop stop = { .deadline_ns = -1 };
-	int timeout_s, signo = opts->signo;
+	cleanup_stop struct stop stop = STOP_INIT;
+	int signo = opts->signo;
 	int r = life_find(eng, word, &stop.rec, err);
+	int timeout_s;
 
 	if (r < 0)
 		return r;
-	timeout_s = opts->timed ? opts->timeout_s : own_timeout(&stop.rec);
 	stop.done = !stop.rec.running;
-	if (!stop.done && stop.rec.options.restart > RESTART_NO)
-		control_forbid_restart(eng, stop.rec.id);
+	if (!stop.done && opts->keep && stop.rec.auto_remove)
+		return err_fail(err, ERR_CONFLICT,
+				"container %s is removed when it ends (--rm): it cannot be started "
+				"again",
+				stop.rec.name);
 	if (!stop.done && !signo)
-		r = stop_signal(eng, &stop.rec, &signo, err);
-	if (r == 0 && !stop.done)
+		r = live_stop_signal(&stop.rec, &signo, err);
+	if (r == 0 && !stop.done) {
+		live_settle(eng, &stop.rec);
+		live_forbid_restart(eng, &stop.rec);
+		stop.watch = live_watch(eng, stop.rec.id);
 		r = send_signal(eng, &stop.rec, signo, err);
+	}
 	if (r < 0)
 		return r;
 	if (!stop.done)
 		let_go(eng, &stop.rec);
+	timeout_s = opts->timed ? opts->timeout_s : own_timeout(&stop.rec);
 	if (timeout_s >= 0)
 		stop.deadline_ns = time_monotonic_ns() + timeout_s * NS_PER_S;
 	*ret = stop;
-	stop.rec = (struct record){ 0 };
+	stop = (struct stop)STOP_INIT;
 	return 0;
 }
 
@@ -112,18 +96,24 @@ static int time_left_ms(const struct stop *stop)
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
+/* Again and again: somebody may start it at this moment. */
+static int kill_and_wait(struct engine *eng, struct stop *stop, struct err *err)
+{
+	for (int ms = 0; ms < KILL_TIMEOUT_MS; ms += KILL_EVERY_MS) {
+		int r = send_signal(eng, &stop->rec, SIGKILL, err);
+
+		if (r < 0)
+			return r;
+		if (live_wait_end(eng, stop->rec.id, stop->watch, KILL_EVERY_MS) == 0)
+			return 0;
+	}
+	return err_fail(err, ERR_CONFLICT, "container %s was killed but does not end",
+			stop->rec.name);
+}
+
 int stop_finish(struct engine *eng, struct stop *stop, struct err *err)
 {
-	int r;
-
-	if (stop->done || live_wait_end(eng, stop->rec.id, time_left_ms(stop)) == 0)
+	if (stop->done || live_wait_end(eng, stop->rec.id, stop->watch, time_left_ms(stop)) == 0)
 		return 0;
-	r = send_signal(eng, &stop->rec, SIGKILL, err);
-	if (r < 0)
-		return r;
-	if (live_wait_end(eng, stop->rec.id, KILL_TIMEOUT_MS) < 0)
-		return err_fail(err, ERR_CONFLICT, "container %s was killed but does not end",
-				stop->rec.name);
-	stop->done = true;
-	return 0;
+	return kill_and_wait(eng, stop, err);
 }

@@ -12,14 +12,20 @@
 struct stop_options {
 	bool timed;    /* else the container's own time */
 	int timeout_s; /* or STOP_FOREVER */
+	bool keep;     /* it is wanted afterwards: one of run --rm is left alone */
 	int signo;     /* 0: the container's own */
 };
 
 struct stop {
 	struct record rec;
 	int64_t deadline_ns; /* CLOCK_MONOTONIC; negative: none */
+	int watch;           /* live_watch() */
 	bool done;           /* it did not run */
 };
+#define STOP_INIT                                                                                  \
+	{                                                                                          \
+		.deadline_ns = -1, .watch = -EBADF                                                 \
+	}
 void stop_done(struct stop *stop);
 #define cleanup_stop CLEANUP(stop_done)
 

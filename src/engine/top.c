@@ -60,7 +60,11 @@ int engine_top(struct engine *eng, const char *word, char *const *ps_args, struc
 
 	if (r == 0)
 		r = live_check(eng, &rec, err);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	r = container_pids(&eng->runtime, rec.id, &pids, err);
+	/* It may have ended meanwhile. */
+	if (r < 0 && live_check(eng, &rec, err) == 0)
 		r = container_pids(&eng->runtime, rec.id, &pids, err);
 	if (r >= 0)
 		r = container_ps(&pids, ps_args, &text, err);

@@ -117,7 +117,7 @@ def test_killed_while_paused(two):
     two.inro("pause", "one", "two").ok()
     two.inro("kill", "one").ok()
     assert states(two)["one"] == "exited"
-    two.inro("rm", "two").fails("cannot remove container", code=1)
+    two.inro("rm", "two").fails("cannot remove container", "paused", code=1)
     two.inro("rm", "-f", "two").ok()
     assert "two" not in states(two)
 

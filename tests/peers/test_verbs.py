@@ -15,8 +15,9 @@ COMMANDS = [["sh", "-c", "exit 4"], ["no-such-command"], ["/no/such"], ["/etc/pa
 # The container's life, each step with its exit status and what "ps" then says.
 STEPS = [["pause", "NAME"], ["pause", "NAME"], ["exec", "NAME", "true"], ["unpause", "NAME"],
          ["unpause", "NAME"], ["rename", "NAME", "other"], ["rename", "other", "NAME"],
-         ["kill", "-s", "USR1", "NAME"], ["kill", "NAME"], ["kill", "NAME"], ["pause", "NAME"],
-         ["stop", "NAME"], ["rm", "NAME"]]
+         ["kill", "-s", "USR1", "NAME"], ["restart", "-t", "0", "NAME"], ["kill", "NAME"],
+         ["kill", "NAME"], ["pause", "NAME"], ["wait", "NAME"], ["stop", "NAME"],
+         ["restart", "NAME"], ["stop", "-t", "0", "NAME"], ["rm", "NAME"]]
 
 
 @pytest.fixture
@@ -63,7 +64,8 @@ def compare_steps(ours, theirs, state="{{.State}}"):
         for step in STEPS:
             done = call(*["web" if word == "NAME" else word for word in step])
             shown = call("ps", "-a", "--filter", "name=web", "--format", state).ok().out
-            rows.append((step, done.code != 0, "web" in done.out, shown))
+            out = done.out if step[0] == "wait" else "web" in done.out
+            rows.append((step, done.code != 0, out, shown))
         seen.append(rows)
     for a, b in zip(*seen):
         assert a == b
