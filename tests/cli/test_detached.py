@@ -231,7 +231,7 @@ def test_start_after_a_reboot(anyone):
     box = engine.box(anyone)
     cid = detached(anyone, "--name", "web", box, "sh", "-c", "echo x >> /count; sleep 60")
     count = anyone.state / "inro/containers" / cid / "upper/count"
-    harness.wait_for(count.exists)
+    harness.wait_for(lambda: size_of(count) == 2)
     os.kill(monitor_of(anyone, cid), signal.SIGKILL)
     init = init_of(anyone, cid)
     os.kill(init, signal.SIGKILL)
