@@ -313,6 +313,32 @@ def test_upload_that_never_works(client, registries):
         client.upload(endpoint(reg, "app"), b"data", digest(b"data"))
 
 
+def test_upload_that_gets_nowhere(client, registries):
+    """A byte is taken, then it breaks off; or what was there is lost, and taken once more."""
+    data = os.urandom(1 << 20)
+    reg = uploads(registries.hostile())
+    taken = []
+
+    def take(request):
+        taken.append(1)
+        request.drop()
+
+    reg.on("PUT", ".*", take)
+    reg.on("PATCH", ".*", take)
+    reg.on("GET", "/up/1", lambda r: r.answer(
+        204, {"Location": "/up/1", "Range": f"0-{len(taken)}"}))
+    with pytest.raises(Failed, match="broke off|ended without an answer"):
+        client.upload(endpoint(reg, "app"), data, digest(data))
+    assert len(taken) <= 8  # --retries=3, and what libcurl tries itself
+
+    reg = uploads(registries.hostile())
+    reg.on("PATCH", ".*", lambda r: r.answer(202, {"Location": "/up/1"}) if
+           r.headers["Content-Range"].startswith("0-") else r.drop())
+    reg.on("GET", "/up/1", lambda r: r.answer(204, {"Location": "/up/1", "Range": "0-9"}))
+    with pytest.raises(Failed, match="loses the upload again and again"):
+        client.upload(endpoint(reg, "app"), data, digest(data), limit=300000)
+
+
 def test_upload_that_is_denied(client, registries):
     reg = registries.hostile()
     reg.on("HEAD", ".*", status=404)

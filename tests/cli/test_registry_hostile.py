@@ -173,7 +173,8 @@ def test_slow_loris(client, registries, what):
     bad.on("GET", ".*", drip)
     start = time.monotonic()
     with Client(client.who, "--timeout=1", "--retries=1") as quick:
-        with pytest.raises(Failed, match="nothing came for 1 s|nobody answered in time"):
+        with pytest.raises(Failed, match=r"no more than \d+ bytes went through in 1 s|"
+                                         "nothing came for 1 s|nobody answered in time"):
             manifest(quick, endpoint(bad, "app"))
     stop.set()
     assert time.monotonic() - start < 8
@@ -241,6 +242,34 @@ def test_goes_on_in_many_small_steps(client, registries):
     bad.on("GET", PATH, step)
     assert client.blob(endpoint(bad, "app"), NAME, len(BLOB))[1] == BLOB
     assert len(bad.requests) == 7
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_progress_that_is_none(client, registries, slow):
+    """Whoever sends a byte and breaks off, or a byte now and then, is not listened to for ever."""
+    bad = registries.hostile()
+
+    def drip(request):
+        first = int(request.headers.get("Range", "bytes=0-")[6:-1])
+        answer = part(BLOB, first) if first else {"status": 200, "headers": {}}
+        request.head(answer["status"], {**answer["headers"],
+                                        "Content-Length": str(len(BLOB) - first)})
+        request.wfile.write(BLOB[first:first + 1])
+        request.wfile.flush()
+        end = time.monotonic() + 30
+        while slow and time.monotonic() < end:
+            time.sleep(0.2)
+            first += 1
+            request.wfile.write(BLOB[first:first + 1])
+            request.wfile.flush()
+        request.drop()
+
+    bad.on("GET", PATH, drip)
+    with Client(client.who, "--timeout=1", "--retries=2") as quick:
+        answer, data = quick.blob(endpoint(bad, "app"), NAME, len(BLOB))
+    assert isinstance(answer, Failed) and len(bad.requests) == 3
+    assert len(data) < 50 and BLOB.startswith(data)
+    assert ("bytes went through in 1 s" if slow else "broke off") in answer.message
 
 
 def test_range_is_not_known_to_the_server(client, registries):

@@ -157,7 +157,7 @@ static int blob_loop(struct blob *b, struct err *err)
 		*err = (struct err)ERR_INIT;
 		r = blob_try(b, &call, err);
 		int status = call.x.reply.status;
-		if (b->pos > b->start)
+		if (b->pos - b->start >= PROGRESS_MIN)
 			retry.tries = 0;
 		again = false;
 		if ((b->bad_range || (r == 0 && status == 416)) && b->ranged &&

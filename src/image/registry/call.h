@@ -47,6 +47,9 @@ int call_run(struct job *job, struct call *call, struct err *err);
 struct retry {
 	int tries;
 };
+/* A try that came on by so many bytes was worth it, and tries are counted anew. Whoever breaks off
+ * each time after a few would else keep us busy for ever. */
+#define PROGRESS_MIN (64u << 10)
 bool call_again(struct job *job, struct call *call, struct retry *retry, int r,
 		const struct err *err);
 

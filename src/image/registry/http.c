@@ -13,8 +13,8 @@
 #define HEADERS_MAX   (64u << 10)
 #define BUFFER_SIZE   (256l << 10)
 #define CONNECT_MAX_S 30
-/* Below this many bytes in the time-out somebody is holding us up. */
-#define WINDOW_BYTES 512
+/* Below this many bytes a second, over the time-out, somebody is holding us up. */
+#define SPEED_MIN 256
 /* A registry reads all of a blob again before it answers that it has it. */
 #define COMMIT_FACTOR 10
 
@@ -205,7 +205,7 @@ static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl, curl_off_t
 		window *= COMMIT_FACTOR;
 	if (now - t->window_start < window)
 		return 0;
-	if (t->window_bytes < WINDOW_BYTES) {
+	if (t->window_bytes < (uint64_t)SPEED_MIN * (uint64_t)t->timeout_s) {
 		t->timed_out = true;
 		return 1;
 	}

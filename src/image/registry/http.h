@@ -7,7 +7,7 @@
  *
  * What may come is bounded: 64 KiB of headers, `limit` bytes of a body that is kept, a few KiB of
  * one that explains an error. A body is never decompressed. Whoever sends nothing for the time-out,
- * or next to nothing, is given up; waiting for our own reader does not count.
+ * or fewer than 256 bytes a second, is given up; waiting for our own reader does not count.
  */
 #pragma once
 

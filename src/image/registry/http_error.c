@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libcurl's codes in our words. */
+#include <inttypes.h>
+
 #include "base/str.h"
 #include "image/registry/http_internal.h"
 
@@ -84,7 +86,11 @@ static int own_error(struct transfer *t)
 		    t->x->url->host);
 	if (t->timed_out) {
 		t->x->failure = HTTP_BROKEN;
-		return err_fail(t->err, ERR_SYSTEM, "nothing came for %d s", t->timeout_s);
+		if (t->window_bytes == 0)
+			return err_fail(t->err, ERR_SYSTEM, "nothing came for %d s", t->timeout_s);
+		return err_fail(t->err, ERR_SYSTEM,
+				"no more than %" PRIu64 " bytes went through in %d s",
+				t->window_bytes, t->timeout_s);
 	}
 	return t->r;
 }

@@ -197,13 +197,14 @@ static int step(struct upload *u, struct retry *retry, struct err *err)
 			r = GO_ON;
 		retry->tries = 0;
 	} else if (call_again(u->job, &call, retry, r, err)) {
-		/* It goes on where the registry is, or from the start. */
+		/* It goes on where the registry is, or from the start. One that loses what it has
+		 * said that it has may do that a few times only. */
 		r = ask_position(u, err);
-		if (r == 1)
+		if (r == 1 || (r == 0 && u->pos < before))
 			r = START_AGAIN;
 		else if (r == 0)
 			r = GO_ON;
-		if (u->pos > before)
+		if (r == GO_ON && u->pos - before >= PROGRESS_MIN)
 			retry->tries = 0;
 	} else if (r == 0) {
 		r = refused(u, &call, err);
