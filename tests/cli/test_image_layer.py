@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """inro-layer on single layers, as root: what a tar becomes on disk, and what hostile ones can't do."""
 
+import base64
 import gzip
 import json
 import os
+import re
+import shutil
 import stat
 import subprocess
 import tarfile
@@ -525,9 +528,7 @@ def open_files(pid):
 
 def test_confinement(root):
     """While it waits for its first byte: no other files, no network, few rights, a filter."""
-    with open(root.program("inro-layer"), "rb") as program:
-        if b"__asan_init" in program.read():
-            harness.machine_cannot("a build with sanitizers has no filter")
+    no_sanitizers(root)
     (root.dir / "fs").mkdir()
     (root.dir / "partial").touch()
     proc = root.popen("sh", "-c", 'exec "$@" 3>out 4<fs 6<>partial 7>in 8>mid 9>tar', "sh",
@@ -565,6 +566,79 @@ def test_confinement(root):
     finally:
         proc.stdin.close()
         proc.wait(10)
+
+
+# of "payload of a test", by a key of each kind
+SIGNED = (
+    ("""-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEABJAjgMyyaWxye30qB09imSPDKImyhDKC0vfLtVX0BO0=
+-----END PUBLIC KEY-----
+""", "k+gBfDvdIf27V8Au/PkZt4AxMTxmZShXYgJwhAAxzzgg8jTPMiTPddrxCwmtejek5Sd9+1NdEOo7mUkj+YyWAg=="),
+    ("""-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEMr4b6tMD6KP8u5zCIXLMYJu9HMjK
+1UmW+zWRTnNeA3C92cZ6xTcuCrylVEBjkjX1bC55R+lCApRpEOk1VfxwdA==
+-----END PUBLIC KEY-----
+""", "MEYCIQCZBNonECC5jAOmE2/tpNKjTbKLDE7SkEXjveZ8rrZzLgIhAKJt3DDFODzlHGcwYAlXPJ/X1tnqLZ+Wn28Rqvl"
+     "FcgUh"))
+
+
+def signatures():
+    """A request of the engine's: keys, good signatures, then one of another key."""
+    payload = base64.b64encode(b"payload of a test").decode()
+    (first, by_first), (second, by_second) = SIGNED
+    items = [{"payload": payload, "signature": s} for s in (by_first, by_second)]
+    items.append({"payload": payload[:8], "signature": by_first})
+    return json.dumps({"keys": [first, second], "items": items}).encode()
+
+
+def no_sanitizers(root):
+    with open(root.program("inro-layer"), "rb") as program:
+        if b"__asan_init" in program.read():
+            harness.machine_cannot("a build with sanitizers has no filter")
+
+
+def test_confinement_of_verify(root):
+    """What reads signatures has no rights and no files: the two pipes are all that it can reach."""
+    no_sanitizers(root)
+    (root.dir / "none").touch()
+    proc = root.popen("sh", "-c", 'exec "$@" 4<none', "sh", "sh", "-c", 'exec "$@" 3>&1 >/dev/null',
+                      "sh", root.program("inro-layer"), "verify", stdin=subprocess.PIPE,
+                      stdout=subprocess.PIPE)
+    try:
+        harness.wait_for(lambda: status_of(proc.pid)["Seccomp"] == "2", what="a seccomp filter")
+        assert_few_rights(proc.pid, ())
+        assert open_files(proc.pid) == {4: str(root.dir / "none")}  # in the place of a directory
+        limits = open(f"/proc/{proc.pid}/limits", encoding="ascii").read()
+        assert re.search(rf"Max address space +{1 << 30} ", limits)
+        out, _ = proc.communicate(signatures(), timeout=20)
+        assert json.loads(out) == {"keys": [1, 2, 0]}
+    finally:
+        proc.kill()
+        proc.wait(10)
+
+
+def test_confinement_of_verify_stands_before_it_reads(root):
+    """And what it calls behind the fence is what passing bytes on takes: libcrypto needs no file."""
+    no_sanitizers(root)
+    if not shutil.which("strace"):
+        harness.machine_cannot("strace is not installed")
+    trace = root.dir / "trace"
+    done = root.run("strace", "-o", trace, "sh", "-c", 'exec "$@" 3>out 4<out', "sh",
+                    root.program("inro-layer"), "verify", input=signatures()).ok()
+    assert json.loads((root.dir / "out").read_bytes()) == {"keys": [1, 2, 0]}, done
+    lines = trace.read_text().splitlines()
+    fences = [next(i for i, line in enumerate(lines) if re.match(pattern, line)) for pattern in
+              (r"capset\(.*= 0", r"prctl\(PR_SET_NO_NEW_PRIVS, 1.*= 0",
+               r"landlock_restrict_self\(.*= 0", r"seccomp\(SECCOMP_SET_MODE_FILTER.*= 0")]
+    assert fences == sorted(fences)
+    behind = lines[fences[-1] + 1:]
+    assert not any(line.startswith("read(0") for line in lines[:fences[-1]])
+    done = {line.partition("(")[0] for line in behind if "(" in line and "EPERM" not in line}
+    assert done <= {"read", "write", "mmap", "munmap", "mremap", "mprotect", "madvise", "brk",
+                    "futex", "exit_group"}, done
+    # of what it has open, and needs no answer to
+    refused = [line for line in behind if "EPERM" in line]
+    assert all(re.match(r"close\(|wait4\(|newfstatat\(0,", line) for line in refused), refused
 
 
 def test_by_hand_it_explains_itself(root):
