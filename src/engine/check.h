@@ -44,6 +44,9 @@ struct check_report {
 };
 extern const struct json_desc check_report_desc;
 
+/* Once after each start of the machine, by the command that opens the database first: warns of
+ * images that are not whole. Never fails a command. */
+void engine_check_boot(struct engine *eng);
 int engine_check(struct engine *eng, const struct check_options *opts, struct check_report *ret,
 		 struct err *err);
 void check_report_done(struct check_report *report);

@@ -28,7 +28,7 @@ void db_rollback(struct db *db);
  * what the commit has come to. */
 int db_end(struct db *db, int r, struct err *err);
 /* What was committed is on the disk afterwards: to be called before files go that it no longer
- * names. */
+ * names, and for names that users gave or took. */
 int db_sync(struct db *db, struct err *err);
 
 /* A prepared statement with its parameters. types: one letter for each: s string (NULL: null),

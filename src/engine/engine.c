@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/check.h"
 #include "engine/config.h"
 #include "engine/db.h"
 #include "engine/unshare.h"
@@ -206,7 +207,10 @@ int engine_db(struct engine *eng, struct err *err)
 	if (r < 0)
 		return r;
 	path = path_join(eng->root, "inro.db");
-	return db_open(path, &eng->db, err);
+	r = db_open(path, &eng->db, err);
+	if (r == 0)
+		engine_check_boot(eng);
+	return r;
 }
 
 int engine_store(struct engine *eng, struct err *err)

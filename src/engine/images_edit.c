@@ -207,8 +207,8 @@ int images_remove(struct engine *eng, const char *word, bool force, char ***ret_
 		return r;
 	}
 	r = db_commit(eng->db, err);
-	if (r == 0 && deleted)
-		r = images_collect(eng, &freed, err);
+	if (r == 0)
+		r = deleted ? images_collect(eng, &freed, err) : db_sync(eng->db, err);
 	if (r == 0)
 		*ret_lines = take_ptr(lines);
 	return r;
@@ -292,7 +292,7 @@ int images_tag(struct engine *eng, const char *word, const char *name, struct er
 	if (r > 0)
 		r = db_exec(eng->db, err, "UPDATE images SET tagged_ns = ? WHERE id = ?", "Is",
 			    time_now_ns(), row.id);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : db_sync(eng->db, err);
 }
 
 static int untag(struct engine *eng, const char *word, char *const *names, char ***lines,
@@ -335,8 +335,10 @@ int images_untag(struct engine *eng, const char *word, char *const *names, char 
 		db_rollback(eng->db);
 		return r;
 	}
-	*ret_lines = take_ptr(lines);
-	return 0;
+	r = db_sync(eng->db, err);
+	if (r == 0)
+		*ret_lines = take_ptr(lines);
+	return r;
 }
 
 void images_used(struct engine *eng, const struct image_row *row)

@@ -175,6 +175,7 @@ static int step_layers(struct run *run, struct err *err)
 	if (!run->host_image) {
 		r = image_open_layers(&run->eng->store, run->image.diff_ids, &run->launch.layers,
 				      &run->launch.n_layers, err);
+		run->incomplete = r < 0 && (err->kind == ERR_CORRUPT || err->kind == ERR_NOT_FOUND);
 		return r < 0 ? r
 			     : image_init_upper(&run->eng->store, run->image.diff_ids,
 						run->launch.upper, err);
@@ -289,7 +290,9 @@ static void run_done(struct run *run, bool failed)
 	run_input_done(run);
 }
 
-static int run_or_create(struct run *run, char *const *args, char **ret_id, struct err *err)
+/* *again: worth another try, once. */
+static int run_or_create(struct run *run, char *const *args, char **ret_id, bool *again,
+			 struct err *err)
 {
 	int r;
 
@@ -309,7 +312,23 @@ static int run_or_create(struct run *run, char *const *args, char **ret_id, stru
 		r = run_sequence(run, err);
 	if (r >= 0 && (run->create || run->opts->detach))
 		*ret_id = xstrdup(run->rec.id);
+	*again = r < 0 && *again && run_fetch_again(run, r, err) == 0;
 	run_done(run, r < 0);
+	return r;
+}
+
+static int run_twice(const struct run *first, char *const *args, char **ret_id, struct err *err)
+{
+	struct run run = *first;
+	bool again = true;
+
+	int r = run_or_create(&run, args, ret_id, &again, err);
+	if (again) {
+		*err = (struct err)ERR_INIT;
+		again = false;
+		run = *first;
+		r = run_or_create(&run, args, ret_id, &again, err);
+	}
 	return r;
 }
 
@@ -318,7 +337,7 @@ int engine_run(struct engine *eng, const struct run_options *opts, char *const *
 {
 	struct run run = { .eng = eng, .opts = opts, .args = args + 1, .cid_fd = -EBADF };
 
-	return run_or_create(&run, args, ret_id, err);
+	return run_twice(&run, args, ret_id, err);
 }
 
 int engine_create(struct engine *eng, const struct run_options *opts, char *const *args,
@@ -328,5 +347,5 @@ int engine_create(struct engine *eng, const struct run_options *opts, char *cons
 		.eng = eng, .opts = opts, .args = args + 1, .cid_fd = -EBADF, .create = true
 	};
 
-	return run_or_create(&run, args, ret_id, err);
+	return run_twice(&run, args, ret_id, err);
 }

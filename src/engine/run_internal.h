@@ -34,15 +34,19 @@ struct run {
 
 	struct launch launch;
 
-	int cid_fd;    /* --cidfile */
-	bool create;   /* and no more */
-	bool begun;    /* run directory exists */
-	bool recorded; /* the record exists */
+	int cid_fd;      /* --cidfile */
+	bool create;     /* and no more */
+	bool begun;      /* run directory exists */
+	bool recorded;   /* the record exists */
+	bool incomplete; /* it failed for what the store lacks of the image */
 };
 
 /* Everything that can be checked before the container has an id. */
 int run_check(struct run *run, struct err *err);
 int run_find_image(struct run *run, const char *word, struct err *err);
+/* After a failure r for what the store lacks of the image: gets that from where it came from. 0:
+ * another try is worth it. */
+int run_fetch_again(struct run *run, int r, struct err *err);
 int run_parse(struct run *run, struct err *err);
 /* With the layers open: the user; then the spec input is whole. */
 int run_finish_input(struct run *run, struct err *err);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -148,10 +150,48 @@ int run_find_image(struct run *run, const char *word, struct err *err)
 	r = find_or_pull(run, word, err);
 	if (r == 0)
 		r = engine_store(run->eng, err);
-	if (r == 0)
-		r = image_read_config(&run->eng->store, run->image.id, &run->config, err);
+	if (r < 0)
+		return r;
+	r = image_read_config(&run->eng->store, run->image.id, &run->config, err);
 	if (r == 0)
 		run->rec.image = xstrdup(run->image.id);
+	else
+		run->incomplete = err->kind == ERR_CORRUPT || err->kind == ERR_NOT_FOUND;
+	return r;
+}
+
+/* By digest, from the repositories that it is known to be in: what is tagged there now may be
+ * another image, and one that was loaded may be called like a stranger's. */
+int run_fetch_again(struct run *run, int r, struct err *err)
+{
+	const struct image_row *image = &run->image;
+	cleanup_strv char **digests = NULL;
+	cleanup_free char *platform =
+	    xasprintf("%s/%s%s%s", image->os ? image->os : "linux",
+		      image->architecture ? image->architecture : "", image->variant ? "/" : "",
+		      image->variant ? image->variant : "");
+	const struct pull_options options = {
+		.platform = image->architecture ? platform : NULL,
+		.events = run->opts->pull_events,
+	};
+
+	if (!run->incomplete || str_eq(run->opts->pull, "never") ||
+	    images_repo_digests(run->eng, image->id, &digests, NULL) < 0)
+		return r;
+	for (size_t i = 0; digests && digests[i]; i++) {
+		cleanup_free char *id = NULL;
+		struct err own = ERR_INIT;
+
+		/* The container's signals, which wait for it to be there, are for the pull. */
+		sigset_t none;
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		log_warn("%s: getting it again from %s", err->msg, digests[i]);
+		if (engine_pull(run->eng, digests[i], &options, &id, &own) < 0)
+			log_warn("%s", own.msg);
+		else if (str_eq(id, image->id))
+			return 0;
+	}
 	return r;
 }
 

@@ -239,10 +239,12 @@ int store_open_blob(const struct image_store *store, const char *digest)
 bool blob_exists(const struct image_store *store, const char *digest, int64_t size)
 {
 	struct stat st;
-	cleanup_fd int fd = store_open_blob(store, digest);
 
-	return fd >= 0 && fstat(fd, &st) == 0 && (size < 0 || st.st_size == size) &&
-	       !sync_is_lost(store, digest_hex(digest));
+	/* The mark first: who puts another one in its place gives that its mark last. */
+	if (sync_is_lost(store, digest_hex(digest)))
+		return false;
+	cleanup_fd int fd = store_open_blob(store, digest);
+	return fd >= 0 && fstat(fd, &st) == 0 && (size < 0 || st.st_size == size);
 }
 
 uint64_t blob_size(const struct image_store *store, const char *digest)
@@ -275,7 +277,9 @@ int blob_read(const struct image_store *store, const char *digest, struct buf *o
 		return err_fail(err, ERR_INVALID, "not a sha256 digest: %s", digest);
 	cleanup_fd int fd = store_open_blob(store, digest);
 	if (fd == -ENOENT)
-		return err_fail(err, ERR_NOT_FOUND, "no blob %s in %s", digest, store->root);
+		return err_hint(
+		    err, err_fail(err, ERR_NOT_FOUND, "no blob %s in %s", digest, store->root),
+		    STORE_AGAIN_HINT);
 	if (fd == -EINVAL)
 		return err_fail(err, ERR_CORRUPT, "blob %s is not a file", digest);
 	if (fd < 0)
@@ -306,7 +310,7 @@ int image_read_config(struct image_store *store, const char *id, struct oci_imag
 
 	int r = blob_read(store, id, &text, err);
 	if (r < 0)
-		return r;
+		return err_hint(err, r, STORE_AGAIN_HINT);
 	return oci_image_config_parse(buf_str(&text), text.len, ret, err);
 }
 
@@ -329,8 +333,8 @@ bool layer_exists(const struct image_store *store, const char *diff_id)
 	struct stat st;
 	cleanup_free char *path = layer_path(diff_id, "fs");
 
-	return fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
-	       !layer_is_lost(store, diff_id);
+	return !layer_is_lost(store, diff_id) &&
+	       fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
 static int info_read(int dir, const char *path, struct apply_result *ret, struct err *err)
@@ -365,20 +369,22 @@ static int layer_open(const struct image_store *store, const char *diff_id, stru
 	cleanup_free char *path = layer_path(diff_id, "fs");
 	int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-	int fd = openat(store->fd, path, O_RDONLY | flags);
-	if (fd < 0 && errno == EACCES)
-		fd = openat(store->fd, path, O_PATH | flags);
-	if (fd >= 0 && layer_is_lost(store, diff_id)) {
-		fd_close(fd);
+	/* Before it is opened: then what is opened is another one, or was never lost. */
+	if (layer_is_lost(store, diff_id))
 		return err_hint(err,
 				err_fail(err, ERR_CORRUPT,
 					 "layer %s was not on the disk yet when the machine went "
 					 "down",
 					 diff_id),
-				"get the image again: `inro pull` or `inro load`");
-	}
+				STORE_AGAIN_HINT
+				", or see by `inro system check` whether it is whole after all");
+	int fd = openat(store->fd, path, O_RDONLY | flags);
+	if (fd < 0 && errno == EACCES)
+		fd = openat(store->fd, path, O_PATH | flags);
 	if (fd < 0 && errno == ENOENT)
-		return err_fail(err, ERR_NOT_FOUND, "no layer %s in %s", diff_id, store->root);
+		return err_hint(
+		    err, err_fail(err, ERR_NOT_FOUND, "no layer %s in %s", diff_id, store->root),
+		    STORE_AGAIN_HINT);
 	return fd < 0 ? err_errno(err, errno, "opening layer %s", diff_id) : fd;
 }
 

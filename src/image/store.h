@@ -45,6 +45,8 @@ int store_lock_exclusive(struct image_store *store, struct err *err);
 /* A directory of the store by name ("blobs/sha256", "layers", "staging"), readable. */
 int store_open_dir(const struct image_store *store, const char *name, struct err *err);
 
+#define STORE_AGAIN_HINT "get the image again: `inro pull` or `inro load`"
+
 /* Digests are checked sha256 ones. */
 bool blob_exists(const struct image_store *store, const char *digest, int64_t size);
 /* An fd, -EINVAL when it is no file, or another -errno. */

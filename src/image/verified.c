@@ -4,12 +4,15 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/sync.h"
 #include "oci/digest.h"
+
+#define SAME_STEP (128u << 10)
 
 static char *note_path(const char *diff_id, const char *digest)
 {
@@ -88,6 +91,28 @@ void layer_blobs(const struct image_store *store, const char *diff_id, char ***r
 	closedir(dir);
 }
 
+/* Has the file of that name the same content? */
+static bool is_same_file(int dir, const char *name, int with)
+{
+	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_free char *a = xmalloc(SAME_STEP), *b = xmalloc(SAME_STEP);
+	struct stat st, other;
+	off_t at = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || fstat(with, &other) < 0 || !S_ISREG(st.st_mode) ||
+	    !S_ISREG(other.st_mode) || st.st_size != other.st_size)
+		return false;
+	while (at < st.st_size) {
+		ssize_t n = NO_EINTR(pread(fd, a, SAME_STEP, at));
+		ssize_t m = NO_EINTR(pread(with, b, SAME_STEP, at));
+
+		if (n <= 0 || n != m || memcmp(a, b, (size_t)n) != 0)
+			return false;
+		at += n;
+	}
+	return true;
+}
+
 int store_put_blob(struct image_store *store, int from_dir, const char *name, const char *digest,
 		   struct err *err)
 {
@@ -96,8 +121,14 @@ int store_put_blob(struct image_store *store, int from_dir, const char *name, co
 
 	if (blobs < 0)
 		return blobs;
-	if (faccessat(from_dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+	cleanup_fd int fresh = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fresh < 0)
+		return errno == ENOENT ? 0 : err_errno(err, errno, "storing blob %s", digest);
+	/* One that is there may be on the disk already, for an image that has to stay. */
+	if (blob_exists(store, digest, -1) && is_same_file(blobs, hex, fresh)) {
+		unlinkat(from_dir, name, 0);
 		return 0;
+	}
 	/* A new mark would make one that was lost in a power cut look whole. */
 	int r = store_clear_blob(store, digest, err);
 	if (r == 0)

@@ -22,8 +22,8 @@ int layer_note_blob(struct image_store *store, const char *diff_id, const char *
 		    struct err *err);
 /* Adds the blobs that the layer is known to come from, here or not: any of them unpacks to it. */
 void layer_blobs(const struct image_store *store, const char *diff_id, char ***ret);
-/* Puts the file name of from_dir into the store as the blob, in place of one that is there: its
- * content has just been verified, that of the other one perhaps a long time ago. Without such a
- * file nothing happens. */
+/* Puts the file name of from_dir into the store as the blob, in place of one that is there with
+ * other content: its own has just been verified, that of the other one perhaps a long time ago.
+ * Without such a file nothing happens. */
 int store_put_blob(struct image_store *store, int from_dir, const char *name, const char *digest,
 		   struct err *err);

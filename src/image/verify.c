@@ -18,6 +18,20 @@
 
 static const char lost[] = "was not on the disk yet when the machine went down";
 
+/* What had the mark of another boot has been looked at all the same: it has come to the disk after
+ * all, as when the machine went down in good order, or it has not. Without a blob here to compare a
+ * layer with, it has not. */
+static int lost_settle(struct image_store *store, const char *name, int r, char **ret_problem)
+{
+	if (r == 0)
+		sync_forget(store, name);
+	if (r != -ENOENT && r <= 0)
+		return r;
+	free(*ret_problem);
+	*ret_problem = xstrdup(lost);
+	return 1;
+}
+
 /* ---- blobs ---- */
 
 static int blob_hash(struct image_store *store, const char *digest, char **ret_problem,
@@ -50,7 +64,8 @@ int verify_blob(struct image_store *store, const char *digest, bool quick, char 
 		return 1;
 	}
 	cleanup_free char *path = xasprintf("blobs/sha256/%s", digest_hex(digest));
-	if (sync_is_lost(store, digest_hex(digest))) {
+	bool is_lost = sync_is_lost(store, digest_hex(digest));
+	if (is_lost && quick) {
 		*ret_problem = xstrdup(lost);
 	} else if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno != ENOENT)
@@ -61,7 +76,8 @@ int verify_blob(struct image_store *store, const char *digest, bool quick, char 
 	}
 	if (*ret_problem)
 		return 1;
-	return quick ? 0 : blob_hash(store, digest, ret_problem, err);
+	int r = quick ? 0 : blob_hash(store, digest, ret_problem, err);
+	return is_lost ? lost_settle(store, digest_hex(digest), r, ret_problem) : r;
 }
 
 /* ---- layers ---- */
@@ -284,7 +300,8 @@ int verify_layer(struct image_store *store, const char *diff_id, bool quick, cha
 	}
 	cleanup_free char *path = xasprintf("layers/%s/fs", digest_hex(diff_id));
 	cleanup_free char *mark = xasprintf(STAGED_LAYER "%s", digest_hex(diff_id));
-	if (sync_is_lost(store, mark))
+	bool is_lost = sync_is_lost(store, mark);
+	if (is_lost && quick)
 		*ret_problem = xstrdup(lost);
 	else if (fstatat(store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
 		*ret_problem = xstrdup("is missing");
@@ -293,7 +310,7 @@ int verify_layer(struct image_store *store, const char *diff_id, bool quick, cha
 	else
 		r = quick ? 0 : layer_deep(store, diff_id, &info, ret_problem, err);
 	json_free(&apply_result_desc, &info);
-	return r;
+	return is_lost && !quick ? lost_settle(store, mark, r, ret_problem) : r;
 }
 
 /* ---- repair ---- */

@@ -8,7 +8,8 @@
 #include "image/store.h"
 
 /* 1: it is damaged, *ret_problem (heap) says how, as in "has other content"; 0: it is whole; or
- * -errno: it can't be told. quick: nothing is read through. */
+ * -errno: it can't be told. quick: nothing is read through. Else what was not known to be on the
+ * disk when the machine went down (sync.h), and turns out to be whole, counts as there again. */
 int verify_blob(struct image_store *store, const char *digest, bool quick, char **ret_problem,
 		struct err *err);
 int verify_layer(struct image_store *store, const char *diff_id, bool quick, char **ret_problem,
