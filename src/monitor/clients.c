@@ -109,6 +109,7 @@ static void close_output(struct monitor *m, struct client *c, int number)
 	if (number < 1 || number > STREAMS)
 		return;
 	c->out[i] = fd_close(c->out[i]);
+	c->stuck_ns = 0;
 	for (size_t k = 0; k < m->n_clients; k++)
 		others = others || m->clients[k].out[i] >= 0;
 	if (c->starter && !others) {

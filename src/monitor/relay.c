@@ -33,8 +33,7 @@ bool relay_pending(const struct monitor *m, const struct client *c, size_t strea
 static void close_out(struct client *c, size_t i)
 {
 	c->out[i] = fd_close(c->out[i]);
-	if (c->out[0] < 0 && c->out[1] < 0)
-		c->stuck_ns = 0;
+	c->stuck_ns = 0; /* the other one will tell */
 }
 
 static ssize_t give(struct monitor *m, struct client *c, const struct stream *s)

@@ -440,6 +440,23 @@ def test_attached_one_that_is_killed(anyone):
     client.kill()
 
 
+def test_attached_one_that_closes_one_stream(root):
+    """It keeps the other, for longer than somebody who reads nothing is waited for."""
+    box = engine.box(root)
+    detached(root, "-i", "--name", "web", box, "sh", "-c",
+             "read x; seq 100000; read x; echo end >&2; exit 7")
+    client = joined(root, "web", stdin=subprocess.PIPE)
+    time.sleep(0.5)
+    client.stdin.write(b"go\n")
+    client.stdin.flush()
+    time.sleep(1)  # the pipes are full
+    client.stdout.close()
+    time.sleep(10.2)
+    client.stdin.write(b"go\n")
+    client.stdin.flush()
+    assert client.stderr.read() == b"end\n" and client.wait(20) == 7
+
+
 def test_attach_refused(anyone):
     box = engine.box(anyone)
     anyone.inro("create", "--name", "web", box, "true").ok()
