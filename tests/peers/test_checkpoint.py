@@ -52,8 +52,10 @@ def test_podman_leave_running(podman):
 
 
 def test_podman_takes_it_elsewhere(podman):
+    """With its log, where that is a file: the journal keeps each container's apart."""
     archive = podman.who.dir / "ck.tar.gz"
-    podman.run("-d", "--name", "ck", "--network", "none", "box", "sh", "-c", COUNT).ok()
+    podman.run("-d", "--name", "ck", "--network", "none", "--log-driver", "k8s-file", "box", "sh", "-c",
+               COUNT).ok()
     before = counts(podman, "ck", 5)
     podman("container", "checkpoint", "--export", archive, "ck").ok()
     remove(podman, "ck")
