@@ -99,6 +99,25 @@ def podman_systemd(scratch):
 
 
 @pytest.fixture(scope="session")
+def users_podman_systemd(scratch):
+    """With an instance of systemd of the user's own, which has all controllers to give."""
+    name, uid = os.environ["INRO_TEST_USER"].split(":")[:2]
+    directory = pathlib.Path("/run/systemd/system/user@.service.d")
+    directory.mkdir(parents=True)
+    (directory / "test.conf").write_text("[Service]\nDelegate=cpu cpuset io memory pids\n")
+    for args in (["systemctl", "daemon-reload"], ["loginctl", "enable-linger", name],
+                 ["systemctl", "restart", f"user@{uid}.service"]):
+        subprocess.run(args, check=True)
+    yield from engines.podman(BUILD, scratch, name, "systemd", {
+        "XDG_RUNTIME_DIR": f"/run/user/{uid}",
+        "DBUS_SESSION_BUS_ADDRESS": f"unix:path=/run/user/{uid}/bus"})
+    shutil.rmtree(directory)
+    for args in (["systemctl", "daemon-reload"], ["loginctl", "disable-linger", name],
+                 ["systemctl", "stop", f"user@{uid}.service"]):
+        subprocess.run(args, check=True)
+
+
+@pytest.fixture(scope="session")
 def docker_systemd(scratch):
     yield from engines.docker(BUILD, scratch, ["native.cgroupdriver=systemd"])
 

@@ -59,8 +59,9 @@ def _who(build, name):
     return harness.Who(build, name, scratch)
 
 
-def podman(build, scratch, name, manager="cgroupfs"):
+def podman(build, scratch, name, manager="cgroupfs", env=None):
     who = _who(build, name)
+    who.env.update(env or {})
     conf = who.dir / "containers.conf"
     conf.write_text(CONTAINERS_CONF.format(build=build, manager=manager))
     who.env["CONTAINERS_CONF"] = str(conf)

@@ -41,16 +41,17 @@ def scope_of(pid):
 class Machine:
     """What systemd says."""
 
-    def __init__(self, who):
+    def __init__(self, who, *options):
         self.who = who
+        self.systemctl = ["systemctl", *options]
         self.units = []  # what show() has shown
 
     def show(self, unit):
-        lines = self.who.run("systemctl", "show", unit, *(f"--property={p}" for p in PROPERTIES)).ok().out
+        lines = self.who.run(*self.systemctl, "show", unit, *(f"--property={p}" for p in PROPERTIES)).ok().out
         self.units.append(sorted(lines.split()))
 
     def scopes(self):
-        listed = self.who.run("systemctl", "list-units", "--all", "--plain", "--no-legend",
+        listed = self.who.run(*self.systemctl, "list-units", "--all", "--plain", "--no-legend",
                               "--type=scope").ok().out
         return {line.split()[0] for line in listed.splitlines() if line}
 
@@ -132,6 +133,15 @@ def test_podman(podman_systemd):
     check_life(seen, machine)
     assert seen["place"] == "/machine.slice/libpod-ID.scope"
     assert podman_systemd.both(lambda engine: too_big(engine, machine))[0] == 137
+
+
+def test_rootless_podman(users_podman_systemd):
+    machine = Machine(users_podman_systemd.who, "--user")
+    seen = users_podman_systemd.both(lambda engine: life(engine, machine))
+    check_life(seen, machine)
+    assert re.fullmatch(r"/user\.slice/user-(\d+)\.slice/user@\1\.service/user\.slice/libpod-ID\.scope",
+                        seen["place"])
+    assert users_podman_systemd.both(lambda engine: too_big(engine, machine))[0] == 137
 
 
 def test_docker(docker_systemd):
