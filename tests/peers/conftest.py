@@ -58,9 +58,8 @@ def nothing_left():
     """As in tests/cli, but podman mounts and unmounts its storage's directory as it likes."""
     leftovers = harness.Leftovers()
     yield
-    leftovers.before |= {m for m in leftovers.look() if m.endswith(("/r/overlay", "/b/overlay"))
-                         or PEERS_OWN.fullmatch(m)}
-    leftovers.check()
+    leftovers.check(lambda found: found.endswith(("/r/overlay", "/b/overlay"))
+                    or PEERS_OWN.fullmatch(found))
 
 
 @pytest.fixture(scope="session")
