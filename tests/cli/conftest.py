@@ -30,6 +30,7 @@ import pathlib
 import shutil
 import signal
 import tempfile
+import zlib
 
 import pytest
 
@@ -49,6 +50,26 @@ def pytest_configure():
         pytest.exit("as root, run the tests by `make check` or `scripts/test-env pytest-3 ...`", 2)
     if not (BUILD / "inro-runtime").exists():
         pytest.exit(f"{BUILD} holds no built programs: run make first", 2)
+
+
+def is_other_turn(item):
+    """TURNS = True: what a module tests is the same for root and for a user but for who owns the
+    files. Each of its tests runs as one of them then, in `make check`, half of them as root;
+    INRO_TEST_LONG=1 runs all as both."""
+    who = getattr(item, "callspec", None) and item.callspec.params.get("anyone")
+    if who not in ("root", "user") or not getattr(item.module, "TURNS", False):
+        return False
+    name = item.nodeid.replace("root", "").replace("user", "")
+    return who != ("root", "user")[zlib.crc32(name.encode()) % 2]
+
+
+def pytest_collection_modifyitems(config, items):
+    if os.geteuid() != 0 or not os.environ.get("INRO_TEST_SHARE") \
+            or os.environ.get("INRO_TEST_LONG") == "1":
+        return
+    gone = [item for item in items if is_other_turn(item)]
+    config.hook.pytest_deselected(items=gone)
+    items[:] = [item for item in items if item not in set(gone)]
 
 
 @pytest.hookimpl(hookwrapper=True)

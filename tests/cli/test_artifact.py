@@ -13,6 +13,8 @@ import harness
 import registries as registries_module
 from registries import digest
 
+TURNS = True  # see conftest.py
+
 MANIFEST = registries_module.MANIFEST
 EMPTY = "application/vnd.oci.empty.v1+json"
 TITLE = "org.opencontainers.image.title"

@@ -17,6 +17,8 @@ import pytest
 import engine
 from layers import Layout, config, docker_archive, entry, hardlink, sha, tar, xattr
 
+TURNS = True  # see conftest.py
+
 BASE = tar(entry("etc/"), entry("etc/base", "base"), entry("bin/"), entry("bin/tool", "x" * 5000, mode=0o755),
            entry("link", link="etc/base"), hardlink("etc/same", "etc/base"))
 TOP = tar(entry("etc/.wh.base"), entry("opt/deep/er/file", "deep"), entry("other/"),

@@ -12,6 +12,8 @@ import layers
 import registries as registries_module
 from registries import digest
 
+TURNS = True  # see conftest.py
+
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST, LAYER_GZIP = registries_module.MANIFEST, registries_module.LAYER_GZIP
 PLAIN = [layers.tar(layers.entry("a", "1" * 5000)), layers.tar(layers.entry("b", "2"))]

@@ -25,6 +25,8 @@ from test_pull_foreign import ALLOW, BLOB, LAYER, OWN, documents
 from test_pull_foreign import image as foreign_image
 from test_push import gz
 
+TURNS = True  # see conftest.py
+
 
 def ids(who):
     return who.inro("images", "-q", "--no-trunc").ok().out.split()

@@ -12,6 +12,8 @@ import pytest
 import engine
 import layers
 
+TURNS = True  # see conftest.py
+
 BASE = layers.tar(layers.entry("etc/"), layers.entry("etc/base", "x" * 1000))
 TOP = layers.tar(layers.entry("etc/"), layers.entry("etc/top", "y" * 500))
 

@@ -12,6 +12,8 @@ import registries as registries_module
 from layers import Layout, files
 from registries import digest
 
+TURNS = True  # see conftest.py
+
 INDEX = "application/vnd.oci.image.index.v1+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

@@ -18,6 +18,8 @@ import harness
 from layers import entry, tar, zstd
 from registries import CONFIG, LAYER_GZIP, MANIFEST, digest
 
+TURNS = True  # see conftest.py
+
 INDEX = "application/vnd.oci.image.index.v1+json"
 LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 BASE = tar(entry("etc/"), entry("etc/base", "base"))

@@ -14,6 +14,8 @@ import harness
 from layers import entry, tar
 from registries import INDEX, MANIFEST, digest
 
+TURNS = True  # see conftest.py
+
 ACCEPT = [{"type": "insecureAcceptAnything"}]
 REJECT = [{"type": "reject"}]
 

@@ -11,6 +11,8 @@ import registries as registries_module
 from layers import Layout, files
 from registries import digest
 
+TURNS = True  # see conftest.py
+
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 

@@ -13,6 +13,8 @@ from layers import files
 from registries import digest
 from test_push import gz, oci_archive, push
 
+TURNS = True  # see conftest.py
+
 LAYER = registries_module.LAYER
 TYPES = {"gzip": LAYER + "+gzip", "zstd": LAYER + "+zstd", "none": LAYER}
 BIG = b"".join(b"%d\n" % i for i in range(300000))

@@ -10,6 +10,8 @@ import pytest
 from registries import MANIFEST, digest
 from registryclient import Client, Failed, endpoint
 
+TURNS = True  # see conftest.py
+
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 

@@ -13,6 +13,8 @@ import pytest
 from registries import MANIFEST, digest
 from registryclient import Client, Failed, endpoint
 
+TURNS = True  # see conftest.py
+
 BLOB = bytes(range(256)) * 4096  # 1 MiB
 NAME = digest(BLOB)
 PATH = f"/v2/app/blobs/{NAME}"
