@@ -173,15 +173,20 @@ static int explain(struct engine *eng, const struct record *rec, bool pausing, i
 	return not_running(rec, err);
 }
 
+static int find_running(struct engine *eng, const char *word, struct record *ret, struct err *err)
+{
+	int r = life_find(eng, word, ret, err);
+
+	return r < 0 ? r : live_check(eng, ret, err);
+}
+
 int live_pause(struct engine *eng, const char *word, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
 	cleanup_free char *path = NULL;
 	struct err why = ERR_INIT;
-	int r = life_find(eng, word, &rec, err);
+	int r = find_running(eng, word, &rec, err);
 
-	if (r == 0)
-		r = live_check(eng, &rec, err);
 	if (r < 0)
 		return r;
 	/* Before, so that it is there also when this process is killed. */
@@ -197,10 +202,8 @@ int live_unpause(struct engine *eng, const char *word, struct err *err)
 	cleanup_record struct record rec = { 0 };
 	cleanup_free char *path = NULL;
 	struct err why = ERR_INIT;
-	int r = life_find(eng, word, &rec, err);
+	int r = find_running(eng, word, &rec, err);
 
-	if (r == 0)
-		r = live_check(eng, &rec, err);
 	if (r < 0)
 		return r;
 	r = container_resume(&eng->runtime, rec.id, &why);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the engine share: a busybox image, and waiting for what a container says."""
 
+import contextlib
 import subprocess
 
 import harness
@@ -37,6 +38,15 @@ def start(who, *args, **kw):
     client = who.popen(*who.inro_argv("run", *args), **kw)
     assert client.stdout.readline() == b"ready\n"
     return client
+
+
+@contextlib.contextmanager
+def running(who, name):
+    """A container of the busybox image that does nothing, in the foreground of a client."""
+    client = start(who, "--name", name, box(who), "sh", "-c", "echo ready; exec sleep 1000")
+    yield client
+    who.inro("rm", "-fa").ok()
+    client.wait(10)
 
 
 def containers(who):

@@ -9,15 +9,11 @@ import pytest
 
 import engine
 
-READY = "echo ready; exec sleep 1000"
-
 
 @pytest.fixture
 def web(anyone):
-    client = engine.start(anyone, "--name", "web", engine.box(anyone), "sh", "-c", READY)
-    yield anyone
-    anyone.inro("rm", "-fa").ok()
-    client.wait(10)
+    with engine.running(anyone, "web"):
+        yield anyone
 
 
 def test_ps_with_sizes(web):

@@ -13,15 +13,12 @@ import engine
 import harness
 
 BUSY = "echo ready; while :; do :; done"
-READY = "echo ready; exec sleep 1000"
 
 
 @pytest.fixture
 def web(anyone):
-    client = engine.start(anyone, "--name", "web", engine.box(anyone), "sh", "-c", READY)
-    yield anyone
-    anyone.inro("rm", "-fa").ok()
-    client.wait(10)
+    with engine.running(anyone, "web"):
+        yield anyone
 
 
 def test_top(web):

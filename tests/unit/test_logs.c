@@ -12,45 +12,10 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/logs.h"
-#include "monitor/logfile.h"
+#include "logdir.h"
 
 #define S   INT64_C(1000000000)
 #define NOW (INT64_C(1767366245) * S)
-
-struct fixture {
-	char *name;
-	int dir;
-	struct logfile l;
-};
-
-static int setup(void **state)
-{
-	struct fixture *fx = xcalloc(1, sizeof(*fx));
-	char id[HEX_ID_LEN + 1];
-
-	if (hex_random_id(id) < 0)
-		return -1;
-	fx->name = xasprintf("/tmp/inro-test-%s", id);
-	if (mkdir(fx->name, 0700) < 0)
-		return -1;
-	fx->dir = open(fx->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fx->l.fd = -EBADF;
-	*state = fx;
-	return fx->dir < 0 ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fx = *state;
-	cleanup_fd int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	logfile_close(&fx->l);
-	path_remove_tree(tmp, fx->name + strlen("/tmp/"), NULL);
-	fd_close(fx->dir);
-	free(fx->name);
-	free(fx);
-	return 0;
-}
 
 static void open_writer(struct fixture *fx, uint64_t max_size, uint32_t max_files)
 {
