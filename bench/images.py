@@ -474,8 +474,8 @@ class Bench:
         return [tool for tool in self.tools if not isinstance(tool, Skopeo)]
 
     def pull(self, name, what):
-        return Table(f"Images: pull, {what}", "From docker-registry on loopback, gzip layers, into an empty "
-                     "store. skopeo only fetches and checks the blobs.").run(
+        return Table(f"Images: pull, {what}", "From docker-registry on loopback, gzip layers, into a store "
+                     "just emptied. skopeo only fetches and checks the blobs.").run(
             self.tools, self.empty, lambda tool: tool.pull(self.ref(name)), self.rounds)
 
     def push(self):
@@ -491,8 +491,8 @@ class Bench:
             self.tools, prepare, lambda tool: tool.push(target), self.rounds)
 
     def load(self):
-        return Table(f"Images: load, {self.what}", "A docker-archive (layers not compressed) into an empty "
-                     "store. skopeo only compresses the blobs.").run(
+        return Table(f"Images: load, {self.what}", "A docker-archive (layers not compressed) into a store "
+                     "just emptied. skopeo only compresses the blobs.").run(
             self.tools, self.empty, lambda tool: tool.load(self.path("eight.tar")), self.rounds)
 
     def save(self):

@@ -22,6 +22,8 @@ from layers import docker_archive, entry, sha, tar
 
 SHUTDOWN = 0x8004587D  # FS_IOC_SHUTDOWN of ext4
 NOLOGFLUSH = 2         # not even what the journal has in memory
+GETFLAGS = 0x80086601  # FS_IOC_GETFLAGS
+TOPDIR = 0x00020000    # FS_TOPDIR_FL
 LOST = "was not on the disk yet when the machine went down"
 TOLD = "not known to be whole since the machine went down: "
 
@@ -434,3 +436,16 @@ def test_what_a_user_makes_is_on_the_disk(root, disk):
         "a": "b"}
     root.inro("artifact", "extract", "art:1", root.dir / "out").ok()
     assert (root.dir / "out").read_bytes() == data
+
+
+def test_what_is_unpacked_gets_inodes_of_its_own(root, disk):
+    """Not those next to what was removed last, which ext4 steps over one by one for some minutes."""
+    archive = root.dir / "image.tar"
+    archive.write_bytes(docker_archive([some_layer("x")], ["x:1"]))
+    root.inro("load", "-i", archive).ok()
+    fd = os.open(disk.place / "staging", os.O_RDONLY)
+    try:
+        flags = struct.unpack("I", fcntl.ioctl(fd, GETFLAGS, bytes(4)))[0]
+    finally:
+        os.close(fd)
+    assert flags & TOPDIR
