@@ -105,6 +105,11 @@ int cgroup_give(struct cgroup *cg, const struct spec *spec, pid_t init, struct e
  */
 int cgroup_update(struct cgroup *cg, const struct spec_resources *resources, struct err *err);
 
+/* One rule more of a cgroup that is in use, or one less; what else there is stays as it is. res:
+ * the rules without this one. Where all devices are allowed that is enough. */
+int cgroup_devices_change(struct cgroup *cg, const struct spec_resources *res,
+			  const struct spec_device_rule *rule, bool allow, struct err *err);
+
 /* fds that the init writes "0" to in order to join (v1 `tasks`); none for v2 where clone_fd is
  * used. Up to n (CGROUP_HIERARCHIES_MAX is enough). Returns the count. */
 int cgroup_open_join(const struct cgroup *cg, int *fds, size_t n, struct err *err);

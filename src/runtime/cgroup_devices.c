@@ -286,6 +286,84 @@ static int policy_apply(struct cgroup *cg, const struct spec_resources *res,
 	return no_devices_cgroup(cg, res, policy, err);
 }
 
+/* Writing all rules again would deny everything for a moment, and what is below this cgroup for
+ * good. */
+static int change_v1(const struct cgroup_dir *dir, const struct device_policy *policy,
+		     const struct device_rule *rule, struct err *err)
+{
+	struct v1_writer w = { .dir = dir, .fds = { -EBADF, -EBADF }, .err = err };
+	char line[64];
+	int r;
+
+	rule_line(rule, line, sizeof(line));
+	r = v1_write(rule, rule->allow, line, &w);
+	/* The kernel may have taken from others that are the same. */
+	for (size_t i = 0; r == 0 && !rule->allow && i < policy->n; i++) {
+		if (!policy->rules[i].allow || !rule_meets(&policy->rules[i], rule))
+			continue;
+		rule_line(&policy->rules[i], line, sizeof(line));
+		r = v1_write(&policy->rules[i], true, line, &w);
+	}
+	fd_close(w.fds[0]);
+	fd_close(w.fds[1]);
+	return r;
+}
+
+static int rule_of(const struct spec_device_rule *spec, bool allow, struct device_rule *ret,
+		   struct err *err)
+{
+	struct device_policy one = { .allow = !allow };
+	struct spec_device_rule rule = *spec;
+	int r;
+
+	rule.allow = allow;
+	r = add_spec_rule(&one, &rule, 0, err);
+	if (r == 0 && one.n != 1)
+		r = err_fail(err, ERR_INVALID, "expected a rule for one kind of device");
+	if (r == 0)
+		*ret = one.rules[0];
+	device_policy_done(&one);
+	return r;
+}
+
+static int change(struct cgroup *cg, struct device_policy *policy, const struct device_rule *rule,
+		  struct err *err)
+{
+	const struct cgroup_dir *v1 = cgroup_dir_find(cg, "devices");
+	const struct cgroup_dir *v2 = cgroup_dir_find(cg, NULL);
+	int r = 0;
+
+	if (policy->allow)
+		return 0;
+	if (v1)
+		return change_v1(v1, policy, rule, err);
+	if (rule->allow)
+		r = policy_add(policy, rule, err);
+	return r < 0 || !v2 ? r : apply_v2(v2, policy, false, err);
+}
+
+int cgroup_devices_change(struct cgroup *cg, const struct spec_resources *res,
+			  const struct spec_device_rule *spec, bool allow, struct err *err)
+{
+	struct device_policy policy;
+	struct device_rule rule;
+	struct err own = ERR_INIT;
+	int r = device_policy_build(res, &policy, &own);
+
+	if (r == 0)
+		r = rule_of(spec, allow, &rule, &own);
+	if (r == 0 && cg->opened)
+		r = cgroup_controllers_read(cg, &own);
+	if (r == 0)
+		r = change(cg, &policy, &rule, &own);
+	device_policy_done(&policy);
+	if (r < 0 && cg->rootless)
+		return 0; /* as when it is created */
+	if (r < 0 && err)
+		*err = own;
+	return r < 0 ? err_wrap(err, r, "changing device rules") : 0;
+}
+
 int cgroup_devices_apply(struct cgroup *cg, const struct spec_resources *res, struct err *err)
 {
 	struct device_policy policy;

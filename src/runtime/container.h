@@ -115,6 +115,11 @@ int container_update(const struct runtime *rt, const char *id,
 		     const struct spec_resources *resources, const struct spec_intel_rdt *rdt,
 		     struct err *err);
 
+/* The configuration that exec and checkpoint go by, for a container that has not stopped: what of
+ * it is not yet true is for the caller to make so. No lock. ERR_CONFLICT: it is not there yet. */
+int container_reconfigure(const struct runtime *rt, const char *id, const char *text, size_t len,
+			  struct err *err);
+
 /* What the container uses now (runtime/cgroup_stats.h). *ret: cgroup_stats_done(). ERR_CONFLICT:
  * not running. */
 struct cgroup_stats;

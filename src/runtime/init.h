@@ -60,6 +60,11 @@ struct init {
 	struct container_state *state; /* for hooks */
 	struct cap_sets caps;          /* what process.capabilities comes to */
 
+	/* Looks at the place of one of spec->mounts, before it is covered; NULL: all are right.
+	 * For a container that runs (live.h). */
+	int (*admit)(struct init *in, const struct spec_mount *m, int target, struct err *err);
+	const void *admit_data;
+
 	/* the init's own */
 	int root;         /* O_PATH of the container's root mount */
 	int procfs;       /* private handle on the container's proc */
@@ -140,6 +145,8 @@ int rootfs_enter(struct init *in, struct err *err);         /* pivot_root or chr
 bool rootfs_is_chroot(const struct init *in);
 /* mounts.c */
 int mounts_make(struct init *in, struct err *err);
+/* One of spec->mounts. */
+int mount_make(struct init *in, const struct spec_mount *m, struct init_mount *im, struct err *err);
 int mounts_notify(struct init *in, struct err *err);
 /* An O_PATH fd of the mount's target below the root, made when missing: directory or file. */
 int mount_target(const struct init *in, const char *destination, bool dir, struct err *err);

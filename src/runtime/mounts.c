@@ -116,7 +116,10 @@ int mount_place_spec(struct init *in, const struct spec_mount *m, int mount_fd, 
 {
 	const struct spec_linux *l = in->spec->linux_;
 	cleanup_free char *clean = path_clean(m->destination);
-	int fd, r = mount_place(m->destination, mount_fd, target, err);
+	int fd, r = in->admit ? in->admit(in, m, target, err) : 0;
+
+	if (r >= 0)
+		r = mount_place(m->destination, mount_fd, target, err);
 
 	if (r >= 0 && str_eq(clean, "/"))
 		return take_root(in, mount_fd, err);
@@ -250,8 +253,7 @@ static const struct mount_type types[] = {
 	{ "cgroup2", mount_cgroup },
 };
 
-static int mount_one(struct init *in, const struct spec_mount *m, struct init_mount *im,
-		     struct err *err)
+int mount_make(struct init *in, const struct spec_mount *m, struct init_mount *im, struct err *err)
 {
 	if (im->opts.remount)
 		return mount_remount(in, m, &im->opts, err);
@@ -270,7 +272,7 @@ int mounts_make(struct init *in, struct err *err)
 {
 	for (size_t i = 0; i < in->spec->mounts.n; i++) {
 		const struct spec_mount *m = &in->spec->mounts.items[i];
-		int r = mount_one(in, m, &in->mounts[i], err);
+		int r = mount_make(in, m, &in->mounts[i], err);
 
 		if (r < 0)
 			return err_wrap(err, r, "mounting %s in container", m->destination);

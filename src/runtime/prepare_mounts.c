@@ -94,8 +94,8 @@ static int leave_host(const struct init *in, int fd, struct err *err)
 	return mount_set(fd, "", true, 0, 0, MS_SLAVE, -EBADF, err);
 }
 
-static int prepare_bind(const struct init *in, const struct spec_mount *m, struct init_mount *im,
-			struct err *err)
+int prepare_bind(const struct init *in, const struct spec_mount *m, struct init_mount *im,
+		 struct err *err)
 {
 	cleanup_free char *path = NULL;
 	cleanup_fd int source = -EBADF;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/fd.h"
+#include "base/io.h"
 #include "runtime/cgroup.h"
 #include "runtime/state.h"
 
@@ -78,5 +82,23 @@ int container_update(const struct runtime *rt, const char *id,
 	if (st.pub.status == CONTAINER_STOPPED)
 		return err_fail(err, ERR_CONFLICT, "container not running");
 	r = update(rt, dir, &st, resources, rdt, err);
+	return r < 0 ? err_wrap(err, r, "updating container %s", id) : 0;
+}
+
+int container_reconfigure(const struct runtime *rt, const char *id, const char *text, size_t len,
+			  struct err *err)
+{
+	cleanup_state struct state st = { 0 };
+	cleanup_fd int dir = state_open(rt, id, 0, &st, err);
+	int r;
+
+	if (dir < 0)
+		return dir;
+	if (st.pub.status == CONTAINER_STOPPED || st.pub.status == CONTAINER_CREATING)
+		return err_fail(err, ERR_CONFLICT, "container not running");
+	/* Of an older inro-runtime: the bundle's is the one. */
+	if (faccessat(dir, STATE_CONFIG, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	r = io_replace_file(dir, STATE_CONFIG, text, len, 0600, false, err);
 	return r < 0 ? err_wrap(err, r, "updating container %s", id) : 0;
 }

@@ -304,6 +304,16 @@ int mount_detach(int fd, struct err *err)
 	return 0;
 }
 
+int mount_detach_by(int fds_dir, int fd, struct err *err)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", fd);
+	if (fchdir(fds_dir) < 0 || umount2(name, MNT_DETACH) < 0)
+		return err_errno(err, errno, "detaching mount");
+	return 0;
+}
+
 int mount_set(int dirfd, const char *path, bool recursive, uint64_t set, uint64_t clear,
 	      uint64_t propagation, int userns_fd, struct err *err)
 {

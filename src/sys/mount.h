@@ -61,6 +61,9 @@ int mount_clone(int dirfd, const char *path, bool recursive, struct err *err);
 int mount_attach(int mount_fd, int target_fd, struct err *err);
 /* Unmounts the mount that fd is the root of, with all that is mounted below it. */
 int mount_detach(int fd, struct err *err);
+/* The same where "/proc" is not this process's: fds_dir is its directory /proc/self/fd, and becomes
+ * the current one. */
+int mount_detach_by(int fds_dir, int fd, struct err *err);
 /* mount_setattr: MOUNT_ATTR_* to set and clear, propagation MS_SHARED/PRIVATE/SLAVE/UNBINDABLE or
  * 0, userns_fd >= 0 adds MOUNT_ATTR_IDMAP. dirfd + path "" works on the fd itself. */
 int mount_set(int dirfd, const char *path, bool recursive, uint64_t set, uint64_t clear,
