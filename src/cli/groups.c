@@ -74,6 +74,7 @@ static const struct cmd_sub container_subs[] = {
 	{ "stop", &cmd_stop, false },
 	{ "top", &cmd_top, false },
 	{ "unpause", &cmd_unpause, false },
+	{ "update", &cmd_update, false },
 	{ "wait", &cmd_wait, false },
 	{ 0 },
 };

@@ -70,7 +70,7 @@ static const struct cmd *const commands[] = {
 	&cmd_rmi,     &cmd_tag,      &cmd_untag, &cmd_history,   &cmd_inspect,  &cmd_pull,
 	&cmd_push,    &cmd_search,   &cmd_login, &cmd_logout,    &cmd_info,     &cmd_config,
 	&cmd_version, &cmd_artifact, &cmd_image, &cmd_container, &cmd_manifest, &cmd_system,
-	&cmd_unshare, &cmd_cleanup,  &cmd_trim,  NULL,
+	&cmd_unshare, &cmd_update,   &cmd_cleanup, &cmd_trim,    NULL,
 };
 
 static const struct program program = {

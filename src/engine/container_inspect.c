@@ -7,6 +7,7 @@
 #include "base/timeutil.h"
 #include "engine/df.h"
 #include "engine/life.h"
+#include "engine/update.h"
 #include "oci/spec.h"
 
 #define FIELD(T, member, key, kind) JSON_FIELD(struct T, member, key, kind, .flags = JSON_KEEP)
@@ -172,7 +173,7 @@ static void fill_mounts(const struct spec *spec, struct container_inspect *ret)
 		to->type = xstrdup("bind");
 		to->source = or_empty(m->source);
 		to->destination = or_empty(m->destination);
-		to->rw = !strv_has(m->options, "ro");
+		to->rw = !strv_has(m->options, "ro") && !strv_has(m->options, "rro");
 	}
 }
 
@@ -274,6 +275,7 @@ int container_inspect(struct engine *eng, const char *word, bool size,
 	if (r > 0)
 		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
 	if (r == 0) {
+		update_recover(eng, &rec);
 		fill_record(eng, &rec, &ci);
 		fill_options(&rec, &ci);
 		fill_state(eng, &rec, &ci.state);

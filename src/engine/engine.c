@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -227,6 +228,12 @@ int engine_store(struct engine *eng, struct err *err)
 		return r;
 	eng->store_open = true;
 	return 0;
+}
+
+bool engine_limits_swap(void)
+{
+	return access("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", F_OK) == 0 ||
+	       access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
 }
 
 int engine_program(const struct engine *eng, const char *name, char **ret, struct err *err)

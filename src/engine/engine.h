@@ -44,5 +44,8 @@ int engine_dirs(struct engine *eng, struct err *err);
 int engine_db(struct engine *eng, struct err *err);
 int engine_store(struct engine *eng, struct err *err);
 
+/* Can this machine limit memory and swap together? */
+bool engine_limits_swap(void);
+
 /* Path of one of our programs: beside this program, else in libexec. The caller frees. */
 int engine_program(const struct engine *eng, const char *name, char **ret, struct err *err);

@@ -194,10 +194,22 @@ static int wrap_with_name(const struct launch *l, int r, struct err *err)
 	return err_wrap(err, r, "starting container %s", l->rec->name);
 }
 
+/* `inro update` may have said so meanwhile: then its end is for the clean-up role to see to. */
+static bool is_to_restart(const struct launch *l)
+{
+	cleanup_record struct record now = { 0 };
+
+	return !l->rec->auto_remove && record_get(l->eng, l->rec->id, &now, NULL) == 0 &&
+	       now.options.restart > RESTART_NO;
+}
+
 static void on_exit_event(struct attach *a)
 {
 	struct launch *l = a->data;
 	struct err err = ERR_INIT;
+
+	if (is_to_restart(l))
+		return;
 
 	/* The monitor removes cgroups and runtime state at the same time. */
 	if (life_finish(l->eng, l->rec->id, l->rec->auto_remove, a->status, a->finished_ns, &err) <

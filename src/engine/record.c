@@ -331,6 +331,22 @@ int record_finish(struct engine *eng, const char *id, int exit_code, int64_t fin
 	return set_end(eng, id, RECORD_EXITED, exit_code, finished_ns, err);
 }
 
+int record_set_options(struct engine *eng, const char *id, const struct record_options *options,
+		       struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = engine_db(eng, err);
+
+	if (r < 0)
+		return r;
+	json_write(&options_desc, options, 0, &text);
+	r = db_exec(eng->db, err, "UPDATE containers SET options = ? WHERE id = ?", "ss",
+		    buf_str(&text), id);
+	if (r == 0)
+		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", id);
+	return r < 0 ? r : 0;
+}
+
 int record_give_up(struct engine *eng, const char *id, struct err *err)
 {
 	int r = engine_db(eng, err);

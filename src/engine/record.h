@@ -74,6 +74,9 @@ int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t
 /* It has ended and is to be started again. */
 int record_restarting(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
 		      struct err *err);
+/* What it was created with has changed. ERR_NOT_FOUND: it was removed. */
+int record_set_options(struct engine *eng, const char *id, const struct record_options *options,
+		       struct err *err);
 /* Nobody starts it again: what is "restarting" has exited. */
 int record_give_up(struct engine *eng, const char *id, struct err *err);
 int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,

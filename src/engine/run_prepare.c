@@ -442,8 +442,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->uids = run->uids.n ? &run->uids : NULL;
 	in->gids = run->uids.n ? &run->gids : NULL;
 	in->rootless = run->eng->rootless;
-	in->swap_limits = access("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", F_OK) == 0 ||
-			  access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+	in->swap_limits = engine_limits_swap();
 	in->host_mqueue = access("/dev/mqueue", F_OK) == 0;
 	return 0;
 }

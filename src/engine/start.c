@@ -14,6 +14,7 @@
 #include "engine/control.h"
 #include "engine/launch.h"
 #include "engine/life.h"
+#include "engine/update.h"
 #include "sys/tty.h"
 
 /* Another command starts it, or has not finished with its end. */
@@ -42,6 +43,7 @@ static int open_bundle(struct launch *l, struct err *err)
 	l->bundle_fd = open_dir(l->eng->containers_fd, l->rec->id, l->bundle, err);
 	if (l->bundle_fd < 0)
 		return l->bundle_fd;
+	update_forget(l->bundle_fd);
 	l->upper = open_dir(l->bundle_fd, "upper", l->bundle, err);
 	if (l->upper < 0)
 		return l->upper;

@@ -16,6 +16,7 @@ import uuid
 
 import pytest
 
+import engine
 import harness
 
 LONG = os.environ.get("INRO_TEST_LONG") == "1"
@@ -304,6 +305,32 @@ def test_escapes_while_a_process_enters_a_container(root, terminal):
     options = ["--tty"] if terminal else []
     enough(drive(root, Swapper(root, pairs), victim, lambda n: root.runtime(
         "exec", *options, *asks[n % len(asks)], timeout=20)))
+
+
+def test_escapes_while_a_container_gets_mounts(root):
+    """`inro update --mount-add` and `--mount-rm`, where the container exchanges what the names lead
+    to, for links to the host's names and to its /proc."""
+    victim = Victim(root, root.dir / "victim")
+    volume, src = root.dir / "volume", root.dir / "src"
+    pairs = pairs_below(root, volume, victim)
+    (volume / "proc").mkdir()
+    (volume / "proc.x").symlink_to("/proc")
+    pairs.append((volume / "proc", volume / "proc.x"))
+    src.mkdir()
+    root.inro("run", "-d", "--name", "web", "-v", f"{volume}:/v", engine.box(root), "sleep",
+              "600").ok()
+    look = ("exec", "web", "sh", "-c", "grep -E ' /(proc|sys)' /proc/mounts")
+    before = root.inro(*look).ok().out
+    places = ["data/sub/b", "nest/sub/inner/b", "var/sub/b", "deep/b", "proc/driver/b"]
+
+    def once(n):
+        place = f"/v/{places[n // 2 % len(places)]}{n // 2}"
+        if n % 2:
+            return root.inro("update", "--mount-rm", place, "web")
+        return root.inro("update", "--mount-add", f"{src}:{place}", "web")
+
+    enough(drive(root, Swapper(root, pairs), victim, once))
+    assert root.inro(*look).ok().out == before
 
 
 def test_escapes_through_mounts_that_come_and_go(root):

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/update.h"
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/select.h"
+
+struct update_cli_options {
+	struct select_options select;
+	struct update_options update;
+	char *kernel_memory;
+};
+
+#define VALUE(option, k, member, word, text, ...)                                                  \
+	{                                                                                          \
+		.name = (option), .kind = (k),                                                     \
+		OPT_FIELD(struct update_cli_options, update.member), .arg = (word),                \
+		.help = (text), ##__VA_ARGS__                                                      \
+	}
+
+static const struct opt opts[] = {
+	VALUE("blkio-weight", OPT_U64, blkio_weight, "N", "share of block I/O, from 10 to 1000"),
+	VALUE("cpu-period", OPT_U64, cpu_period, "USEC", "length of a period of the CPU quota"),
+	VALUE("cpu-quota", OPT_I64, cpu_quota, "USEC", "CPU time in a period; -1: no limit"),
+	VALUE("cpu-rt-period", OPT_U64, cpu_rt_period, "USEC",
+	      "length of a period of the realtime limit"),
+	VALUE("cpu-rt-runtime", OPT_I64, cpu_rt_runtime, "USEC", "realtime CPU time in a period"),
+	VALUE("cpu-shares", OPT_U64, cpu_shares, "N", "share of the CPU when it is contended",
+	      .short_name = 'c'),
+	VALUE("cpus", OPT_STR, cpus, "N", "number of CPUs, as 1.5"),
+	VALUE("cpuset-cpus", OPT_STR, cpuset_cpus, "LIST", "CPUs to run on, as 0-2,5"),
+	VALUE("cpuset-mems", OPT_STR, cpuset_mems, "LIST", "memory nodes to use"),
+	VALUE("device-add", OPT_STRV, device_add, "HOST[:CONTAINER][:rwm]",
+	      "give a device of the host"),
+	VALUE("device-rm", OPT_STRV, device_rm, "PATH",
+	      "take away the device that has this path in the container"),
+	VALUE("env", OPT_STRV, env, "NAME[=VALUE]",
+	      "set a variable for commands to come: of exec, and of the next start",
+	      .short_name = 'e'),
+	{ .name = "kernel-memory",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct update_cli_options, kernel_memory),
+	  .arg = "SIZE",
+	  .help = "ignored: newer kernels have no such limit",
+	  .flags = OPT_HIDDEN },
+	SELECT_LATEST(struct update_cli_options),
+	VALUE("memory", OPT_BYTES, memory, "SIZE", "memory limit, as 512m or 2g",
+	      .short_name = 'm'),
+	VALUE("memory-reservation", OPT_BYTES, memory_reservation, "SIZE",
+	      "memory that is left when memory is short"),
+	VALUE("memory-swap", OPT_STR, memory_swap, "SIZE",
+	      "limit of memory and swap together; -1: no limit of swap"),
+	VALUE("memory-swappiness", OPT_U64, memory_swappiness, "N",
+	      "how readily memory is swapped out, from 0 to 100; cgroup v1 only"),
+	VALUE("mount-add", OPT_STRV, mount_add, "SPEC",
+	      "mount: as --mount or -v of run, a directory or file of the host, or a tmpfs"),
+	VALUE("mount-rm", OPT_STRV, mount_rm, "TARGET",
+	      "take away what is mounted there, whether run has mounted it or --mount-add"),
+	VALUE("pids-limit", OPT_I64, pids_limit, "N",
+	      "number of processes and threads; -1: no limit"),
+	VALUE("restart", OPT_STR, restart, "POLICY",
+	      "start it again when it has ended: no, on-failure[:TIMES], always, unless-stopped"),
+	VALUE("unsetenv", OPT_STRV, unsetenv, "NAME", "take a variable away, as --env sets one"),
+};
+
+static int update_one(struct engine *eng, const char *word, const void *data, struct err *err)
+{
+	return engine_update(eng, word, data, err);
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct update_cli_options *o = options;
+	const struct cli_verb verb = {
+		.which = SELECT_ANY,
+		.fn = update_one,
+		.data = &o->update,
+	};
+
+	if (o->kernel_memory)
+		log_warn("--kernel-memory is ignored: newer kernels have no such limit");
+	return cli_verb(globals, &o->select, &verb, args, err);
+}
+
+const struct cmd cmd_update = {
+	.name = "update",
+	.args = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Change containers that exist, also while they run",
+	.details = "What no option names stays as it is. Limits hold at once in a container that "
+		   "runs, and all is kept for its next start. What can't be done leaves the "
+		   "container as it was.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct update_cli_options),
+	.max_args = -1,
+	.run = run,
+};

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/update_internal.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/env.h"
+#include "engine/life.h"
+#include "engine/live.h"
+#include "engine/restart.h"
+
+#define LOCK_TIMEOUT_MS 10000
+
+struct update {
+	struct engine *eng;
+	const struct update_options *opts;
+	struct record rec;
+	int dir; /* containers/<id>, locked: one update at a time */
+	bool swap_limits;
+
+	struct buf old_text, text; /* of config.json: as it is, as it shall be */
+	struct spec spec;          /* what text is written from */
+	struct spec_resources limits;
+	bool has_limits, has_options;
+	struct update_mounts mounts;
+	struct update_devices devices;
+	struct record_options new_options; /* shallow: what changes is numbers */
+};
+
+struct update_instance update_instance(struct engine *eng, const struct record *rec)
+{
+	struct container_state st = { 0 };
+	struct update_instance ret = { 0 };
+
+	if (!rec->running || container_state_read(&eng->runtime, rec->id, &st, NULL) < 0)
+		return ret;
+	if (st.status != CONTAINER_STOPPED)
+		ret = (struct update_instance){ st.pid, st.pid_start_time };
+	container_state_free(&st);
+	return ret;
+}
+
+/* ---- one at a time ---- */
+
+static int begin(struct update *u, const char *word, struct err *err)
+{
+	cleanup_free char *id = NULL;
+	int r = life_find(u->eng, word, &u->rec, err);
+
+	if (r < 0)
+		return r;
+	id = xstrdup(u->rec.id);
+	u->dir = update_lock(u->eng, id, LOCK_TIMEOUT_MS);
+	r = u->dir < 0 ? u->dir : 0;
+	if (r == -EBUSY)
+		return err_fail(err, ERR_CONFLICT, "container %s is updated by another command",
+				u->rec.name);
+	if (r < 0 && r != -ENOENT)
+		return err_errno(err, -r, "locking container %s", u->rec.name);
+	record_done(&u->rec);
+	/* As it is now that nobody else changes it. */
+	if (r == 0)
+		r = record_get(u->eng, id, &u->rec, err);
+	if (r == -ENOENT)
+		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
+	return r;
+}
+
+static void update_done(struct update *u)
+{
+	fd_close(u->dir);
+	buf_done(&u->old_text);
+	buf_done(&u->text);
+	json_free(&spec_desc, &u->spec);
+	json_free(&spec_resources_desc, &u->limits);
+	update_mounts_done(&u->mounts);
+	update_devices_done(&u->devices);
+	record_done(&u->rec);
+}
+
+/* ---- what it shall be ---- */
+
+static int change_limits(struct update *u, struct err *err)
+{
+	int r = update_resources(u->opts, &u->limits, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	u->has_limits = true;
+	if (!u->spec.linux_->resources)
+		u->spec.linux_->resources = xcalloc(1, sizeof(*u->spec.linux_->resources));
+	return update_merge(u->spec.linux_->resources, &u->limits, u->swap_limits, err);
+}
+
+static int change_restart(struct update *u, struct err *err)
+{
+	int r;
+
+	u->new_options = u->rec.options;
+	if (!u->opts->restart)
+		return 0;
+	r = restart_parse(u->opts->restart, &u->new_options.restart, &u->new_options.restart_max,
+			  err);
+	if (r < 0)
+		return r;
+	if (u->rec.auto_remove && u->new_options.restart != RESTART_NO)
+		return err_fail(err, ERR_CONFLICT,
+				"restart policy cannot be updated because --rm was given to "
+				"container %s",
+				u->rec.name);
+	u->has_options = true;
+	return 0;
+}
+
+static void unset_env(char **env, const char *name)
+{
+	size_t len = strlen(name);
+	char **to = env;
+
+	for (; env && *env; env++) {
+		if (strncmp(*env, name, len) == 0 && ((*env)[len] == '=' || !(*env)[len]))
+			free(*env);
+		else
+			*to++ = *env;
+	}
+	if (to)
+		*to = NULL;
+}
+
+static int change_env(struct update *u, struct err *err)
+{
+	struct spec_process *p = u->spec.process;
+	cleanup_strv char **env = NULL;
+	int r = env_gather(NULL, u->opts->env, &env, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; u->opts->unsetenv && u->opts->unsetenv[i]; i++) {
+		const char *name = u->opts->unsetenv[i];
+
+		if (!name[0] || strchr(name, '='))
+			return err_fail(err, ERR_USAGE,
+					"--unsetenv: expected a variable's name, got \"%s\"", name);
+		unset_env(p->env, name);
+	}
+	for (size_t i = 0; env && env[i]; i++)
+		strv_env_set(&p->env, env[i]);
+	return 0;
+}
+
+static int read_config(struct update *u, struct err *err)
+{
+	int r = io_read_file(u->dir, UPDATE_CONFIG, &u->old_text, SPEC_BYTES_MAX, err);
+
+	if (r == 0)
+		r = spec_parse(buf_str(&u->old_text), u->old_text.len, &u->spec, err);
+	if (r == 0 && (!u->spec.process || !u->spec.linux_))
+		r = err_fail(err, ERR_CORRUPT, "config.json of container %s is not whole",
+			     u->rec.name);
+	return r;
+}
+
+static int plan(struct update *u, struct err *err)
+{
+	cleanup_free char *bundle = xasprintf("%s/containers/%s", u->eng->root, u->rec.id);
+	int r = read_config(u, err);
+
+	if (r == 0)
+		r = change_limits(u, err);
+	if (r == 0)
+		r = change_env(u, err);
+	if (r == 0)
+		r = update_mounts_plan(u->opts, bundle, &u->spec, &u->mounts, err);
+	if (r == 0)
+		r = update_devices_plan(u->opts, &u->spec, &u->devices, err);
+	if (r == 0)
+		r = change_restart(u, err);
+	if (r < 0)
+		return r;
+	json_write(&spec_desc, &u->spec, JSON_NEWLINE, &u->text);
+	return io_replace_file(u->dir, UPDATE_PENDING, buf_str(&u->text), u->text.len, 0600, false,
+			       err);
+}
+
+/* ---- what runs ---- */
+
+int update_apply(struct engine *eng, const char *id, const struct buf *text, const struct buf *old,
+		 const struct spec_resources *limits, struct err *err)
+{
+	int r = container_reconfigure(&eng->runtime, id, buf_str(text), text->len, err);
+
+	if (r < 0 || !limits)
+		return r;
+	r = container_update(&eng->runtime, id, limits, NULL, err);
+	if (r < 0)
+		container_reconfigure(&eng->runtime, id, buf_str(old), old->len, NULL);
+	return r;
+}
+
+/* All or nothing, each step by itself as well. */
+static int apply_all(struct update *u, struct err *err)
+{
+	struct engine *eng = u->eng;
+	const char *id = u->rec.id;
+	int r = update_mounts_apply(eng, id, &u->spec, &u->mounts, err);
+
+	if (r < 0)
+		return r;
+	r = update_devices_apply(eng, id, &u->spec, &u->devices, err);
+	if (r >= 0) {
+		r = update_apply(eng, id, &u->text, &u->old_text, u->has_limits ? &u->limits : NULL,
+				 err);
+		if (r < 0)
+			update_devices_revert(eng, id, &u->spec, &u->devices);
+	}
+	if (r < 0)
+		update_mounts_revert(eng, id, &u->spec, &u->mounts);
+	return r;
+}
+
+/* The one that runs now; *ret is what it was. One that has just ended needs no more than the new
+ * config.json. */
+static int apply_running(struct update *u, struct update_instance *ret, struct err *err)
+{
+	struct err own = ERR_INIT;
+	int r;
+
+	live_settle(u->eng, &u->rec);
+	*ret = update_instance(u->eng, &u->rec);
+	if (!ret->pid)
+		return 0;
+	r = apply_all(u, &own);
+	if (r >= 0)
+		return 0;
+	struct update_instance now = update_instance(u->eng, &u->rec);
+	if (now.pid != ret->pid || now.start != ret->start) {
+		*ret = (struct update_instance){ 0 };
+		return 0;
+	}
+	if (err)
+		*err = own;
+	return r;
+}
+
+/* What was started meanwhile may have begun with the old config.json. */
+static void apply_again(struct update *u, const struct update_instance *before)
+{
+	cleanup_record struct record now = { 0 };
+	struct err err = ERR_INIT;
+	struct update_instance in;
+
+	if (record_get(u->eng, u->rec.id, &now, NULL) < 0 || !now.running)
+		return;
+	live_settle(u->eng, &now);
+	in = update_instance(u->eng, &now);
+	if (!in.pid || (in.pid == before->pid && in.start == before->start))
+		return;
+	update_devices_ensure(u->eng, now.id, &u->spec, &u->devices);
+	if (update_mounts_ensure(u->eng, now.id, &u->spec, &u->mounts, &err) < 0 ||
+	    update_apply(u->eng, now.id, &u->text, &u->old_text, u->has_limits ? &u->limits : NULL,
+			 &err) < 0)
+		log_warn("container %s was started meanwhile: %s", now.name, err.msg);
+}
+
+/* ---- the sequence ---- */
+
+static int set_options(struct update *u, const struct record_options *o, struct err *err)
+{
+	return u->has_options ? record_set_options(u->eng, u->rec.id, o, err) : 0;
+}
+
+static int commit(struct update *u, struct err *err)
+{
+	if (renameat(u->dir, UPDATE_PENDING, u->dir, UPDATE_CONFIG) < 0)
+		return err_errno(err, errno, "replacing config.json of container %s", u->rec.name);
+	return 0;
+}
+
+static int change(struct update *u, struct err *err)
+{
+	struct update_instance in;
+	int r = plan(u, err);
+
+	if (r == 0)
+		r = set_options(u, &u->new_options, err);
+	if (r < 0)
+		return r;
+	r = apply_running(u, &in, err);
+	if (r == 0)
+		r = commit(u, err);
+	if (r < 0) {
+		set_options(u, &u->rec.options, NULL);
+		return r;
+	}
+	apply_again(u, &in);
+	return 0;
+}
+
+static bool asks_nothing(const struct update_options *o)
+{
+	struct spec_resources res = { 0 };
+	int r = update_resources(o, &res, NULL);
+
+	json_free(&spec_resources_desc, &res);
+	return r == 1 && !o->restart && !o->env && !o->unsetenv && !o->mount_add && !o->mount_rm &&
+	       !o->device_add && !o->device_rm;
+}
+
+int engine_update(struct engine *eng, const char *word, const struct update_options *opts,
+		  struct err *err)
+{
+	struct update u = {
+		.eng = eng,
+		.opts = opts,
+		.dir = -EBADF,
+		.swap_limits = engine_limits_swap(),
+	};
+	int r;
+
+	if (asks_nothing(opts))
+		return err_fail(err, ERR_USAGE,
+				"you must provide one or more options when using this command");
+	r = begin(&u, word, err);
+	if (r == 0) {
+		update_finish(eng, &u.rec, u.dir);
+		r = change(&u, err);
+		if (r < 0) {
+			unlinkat(u.dir, UPDATE_PENDING, 0);
+			err_wrap(err, r, "cannot update container %s", u.rec.name);
+		}
+	}
+	update_done(&u);
+	return r;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `inro update`: what a container was created with is changed, whether it runs or not. Its
+ * config.json is what the next start goes by, so that is what changes; what runs is changed first,
+ * and when that can't be done nothing is. UPDATE_PENDING is the new config.json while that goes on:
+ * a command that was killed has left it, and the next one that looks finishes what it says.
+ */
+#pragma once
+
+#include "engine/record.h"
+#include "oci/spec.h"
+
+#define UPDATE_PENDING "update.json"
+
+struct update_options {
+	struct opt_u64 memory, memory_reservation, memory_swappiness;
+	char *memory_swap; /* bytes or -1 */
+	char *cpus;
+	struct opt_u64 cpu_shares, cpu_period, cpu_rt_period, blkio_weight;
+	struct opt_i64 cpu_quota, cpu_rt_runtime, pids_limit;
+	char *cpuset_cpus, *cpuset_mems;
+	char *restart;
+	char **env, **unsetenv;
+	char **mount_add, **mount_rm;   /* as --mount or -v; targets */
+	char **device_add, **device_rm; /* as --device; paths in the container */
+};
+
+int engine_update(struct engine *eng, const char *word, const struct update_options *opts,
+		  struct err *err);
+
+/* Before somebody tells what the container is like: finishes what a killed update has begun. What
+ * can't be finished is taken back. Does nothing while somebody is at it. */
+void update_recover(struct engine *eng, const struct record *rec);
+/* Before a start, which goes by config.json: forgets that. bundle: the container's directory. */
+void update_forget(int bundle_fd);
+
+/* The limits that the options ask for, as resources of their own; 0, 1: none, or -errno. Pure, like
+ * the next. *ret: json_free(&spec_resources_desc). */
+int update_resources(const struct update_options *opts, struct spec_resources *ret,
+		     struct err *err);
+/* Puts them into those that there are, and looks whether they go together. What that comes to for
+ * memory and swap is added to delta. swap_limits: the machine has such. */
+int update_merge(struct spec_resources *now, struct spec_resources *delta, bool swap_limits,
+		 struct err *err);

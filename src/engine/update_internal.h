@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What update.c and update_recover.c share. */
+#pragma once
+
+#include "base/buf.h"
+#include "engine/spec.h"
+#include "engine/update.h"
+
+#define UPDATE_CONFIG "config.json"
+
+/* Of a container that runs: a process is another one after its end. */
+struct update_instance {
+	pid_t pid; /* 0: none */
+	uint64_t start;
+};
+struct update_instance update_instance(struct engine *eng, const struct record *rec);
+
+/* The directory of its container, opened and locked: one update at a time. fd, -EBUSY, or -errno;
+ * -ENOENT: it is gone. */
+int update_lock(struct engine *eng, const char *id, int timeout_ms);
+/* What runs: text is its new config.json, old the one that it goes back to. limits: or NULL. */
+int update_apply(struct engine *eng, const char *id, const struct buf *text, const struct buf *old,
+		 const struct spec_resources *limits, struct err *err);
+/* Mounts that the options take away and add; those are at the end of the new configuration. */
+struct update_mounts {
+	struct spec_mount *removed;
+	size_t n_removed, first_added;
+};
+void update_mounts_done(struct update_mounts *um);
+/* Changes spec. bundle: the container's directory, by its name. *ret is zeroed before, and to be
+ * freed also after a failure. */
+int update_mounts_plan(const struct update_options *o, const char *bundle, struct spec *spec,
+		       struct update_mounts *ret, struct err *err);
+/* In the container that runs: all of them or none. */
+int update_mounts_apply(struct engine *eng, const char *id, const struct spec *spec,
+			const struct update_mounts *um, struct err *err);
+void update_mounts_revert(struct engine *eng, const char *id, const struct spec *spec,
+			  const struct update_mounts *um);
+/* The same where some may have been done before. */
+int update_mounts_ensure(struct engine *eng, const char *id, const struct spec *spec,
+			 const struct update_mounts *um, struct err *err);
+/* The same for devices; those that are added are at the end, with a rule each where the container
+ * has rules. */
+struct update_devices {
+	struct spec_device_pair *removed; /* access NULL: its rule stays */
+	size_t n_removed, first_added;
+};
+void update_devices_done(struct update_devices *ud);
+int update_devices_plan(const struct update_options *o, struct spec *spec,
+			struct update_devices *ret, struct err *err);
+int update_devices_apply(struct engine *eng, const char *id, const struct spec *spec,
+			 const struct update_devices *ud, struct err *err);
+void update_devices_revert(struct engine *eng, const char *id, const struct spec *spec,
+			   const struct update_devices *ud);
+/* The same where some may have been done before, as far as it can be. */
+void update_devices_ensure(struct engine *eng, const char *id, const struct spec *spec,
+			   const struct update_devices *ud);
+
+/* With the lock: update_recover(). */
+void update_finish(struct engine *eng, const struct record *rec, int dir);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --mount-add and --mount-rm: of the configuration, and of what runs. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/parse.h"
+#include "engine/spec.h"
+#include "engine/update_internal.h"
+#include "runtime/live.h"
+
+/* ---- the configuration ---- */
+
+static void mount_free(struct spec_mount *m)
+{
+	free(m->destination);
+	free(m->type);
+	free(m->source);
+	strv_free(m->options);
+	free(m->uid_mappings.items);
+	free(m->gid_mappings.items);
+	*m = (struct spec_mount){ 0 };
+}
+
+void update_mounts_done(struct update_mounts *um)
+{
+	for (size_t i = 0; i < um->n_removed; i++)
+		mount_free(&um->removed[i]);
+	free(um->removed);
+	*um = (struct update_mounts){ 0 };
+}
+
+/* Not one of those that every container has, or that the engine has made for this one. */
+static bool is_users(const struct spec_mount *m, const char *bundle)
+{
+	static const char *const shared[] = { "/proc", "/sys", "/dev/shm", "/dev/mqueue" };
+
+	if (str_eq(m->type, "tmpfs"))
+		return str_eq(m->source, "tmpfs") && !str_eq(m->destination, "/dev");
+	if (!str_eq(m->type, "bind") || !m->source || path_below(m->source, bundle) ||
+	    str_eq(m->destination, "/sbin/inro-init"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		if (str_eq(m->destination, shared[i]) && str_eq(m->source, shared[i]))
+			return false;
+	return true;
+}
+
+static int take_out(struct update_mounts *um, struct spec *spec, const char *target,
+		    const char *bundle, struct err *err)
+{
+	cleanup_free char *clean = path_clean(target);
+	size_t at = spec->mounts.n;
+
+	for (size_t i = 0; i < spec->mounts.n; i++) {
+		const struct spec_mount *m = &spec->mounts.items[i];
+		const char *below = path_below(m->destination, clean);
+
+		if (below && *below)
+			return err_fail(err, ERR_CONFLICT,
+					"--mount-rm %s: %s is mounted below it, remove that first",
+					clean, m->destination);
+		if (below)
+			at = i;
+	}
+	if (at == spec->mounts.n || !is_users(&spec->mounts.items[at], bundle))
+		return err_fail(err, ERR_NOT_FOUND,
+				"--mount-rm %s: no volume, bind mount or tmpfs of the container's",
+				clean);
+	um->removed = xrealloc(um->removed, (um->n_removed + 1) * sizeof(*um->removed));
+	um->removed[um->n_removed++] = spec->mounts.items[at];
+	spec->mounts.n--;
+	memmove(&spec->mounts.items[at], &spec->mounts.items[at + 1],
+		(spec->mounts.n - at) * sizeof(*spec->mounts.items));
+	return 0;
+}
+
+/* As --mount has it, or as -v. */
+static int parse(const char *text, struct mount_request *ret, struct err *err)
+{
+	static const char *const keys[] = { "target=", "dst=", "destination=" };
+	bool words = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		words |= strstr(text, keys[i]) != NULL;
+	return words ? mount_parse(text, ret, err) : volume_parse(text, ret, err);
+}
+
+static int find_source(struct mount_request *m, struct err *err)
+{
+	cleanup_free char *cwd = NULL;
+	cleanup_free char *joined = NULL;
+
+	if (m->source[0] != '/') {
+		cwd = getcwd(NULL, 0);
+		if (!cwd)
+			return err_errno(err, errno, "finding the current directory");
+		joined = path_join(cwd, m->source);
+		free(m->source);
+		m->source = path_clean(joined);
+	}
+	if (access(m->source, F_OK) == 0)
+		return 0;
+	return err_fail(err, ERR_INVALID, "bind source path does not exist: %s", m->source);
+}
+
+static int put_in(struct spec *spec, const char *text, struct err *err)
+{
+	cleanup_mount_request struct mount_request m = { 0 };
+	struct spec_mount *to;
+	int r = parse(text, &m, err);
+
+	if (r == 0 && m.kind != MOUNT_BIND && m.kind != MOUNT_TMPFS)
+		r = err_fail(err, ERR_UNSUPPORTED,
+			     "--mount-add %s: only bind mounts and tmpfs can be added yet", text);
+	if (r == 0 && m.kind == MOUNT_BIND)
+		r = find_source(&m, err);
+	for (size_t i = 0; r == 0 && i < spec->mounts.n; i++)
+		if (path_below(spec->mounts.items[i].destination, m.target))
+			r = err_fail(err, ERR_EXISTS,
+				     "--mount-add %s: it would cover the mount at %s", text,
+				     spec->mounts.items[i].destination);
+	if (r < 0)
+		return r;
+	to = LIST_ADD(spec->mounts);
+	to->destination = take_ptr(m.target);
+	to->type = xstrdup(m.kind == MOUNT_BIND ? "bind" : "tmpfs");
+	to->source = m.kind == MOUNT_BIND ? take_ptr(m.source) : xstrdup("tmpfs");
+	to->options = take_ptr(m.options);
+	return 0;
+}
+
+int update_mounts_plan(const struct update_options *o, const char *bundle, struct spec *spec,
+		       struct update_mounts *ret, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && o->mount_rm && o->mount_rm[i]; i++)
+		r = take_out(ret, spec, o->mount_rm[i], bundle, err);
+	ret->first_added = spec->mounts.n;
+	for (size_t i = 0; r == 0 && o->mount_add && o->mount_add[i]; i++)
+		r = put_in(spec, o->mount_add[i], err);
+	return r;
+}
+
+/* ---- what runs ---- */
+
+/* What is mounted before number n: an addition may cover none of that. */
+static struct spec first_mounts(const struct spec *spec, size_t n)
+{
+	struct spec view = *spec;
+
+	view.mounts.n = n;
+	return view;
+}
+
+static int add(struct engine *eng, const char *id, const struct spec *spec, size_t i,
+	       struct err *err)
+{
+	struct spec view = first_mounts(spec, i);
+
+	return container_mount_add(&eng->runtime, id, &view, &spec->mounts.items[i], err);
+}
+
+/* Backwards: what was added, then what was removed. */
+static void undo(struct engine *eng, const char *id, const struct spec *spec,
+		 const struct update_mounts *um, size_t n_removed, size_t n_added)
+{
+	struct spec view = first_mounts(spec, um->first_added);
+	struct err err = ERR_INIT;
+	int r = 0;
+
+	while (n_added > 0 && r >= 0)
+		r = container_mount_remove(&eng->runtime, id, spec,
+					   &spec->mounts.items[um->first_added + --n_added], &err);
+	while (n_removed > 0 && r >= 0)
+		r = container_mount_add(&eng->runtime, id, &view, &um->removed[--n_removed], &err);
+	if (r < 0)
+		log_warn("taking back what was changed: %s", err.msg);
+}
+
+int update_mounts_apply(struct engine *eng, const char *id, const struct spec *spec,
+			const struct update_mounts *um, struct err *err)
+{
+	size_t removed = 0, added = 0, n_added = spec->mounts.n - um->first_added;
+	int r = 0;
+
+	for (; r == 0 && removed < um->n_removed; removed += r == 0)
+		r = container_mount_remove(&eng->runtime, id, spec, &um->removed[removed], err);
+	for (; r == 0 && added < n_added; added += r == 0)
+		r = add(eng, id, spec, um->first_added + added, err);
+	if (r < 0)
+		undo(eng, id, spec, um, removed, added);
+	return r;
+}
+
+void update_mounts_revert(struct engine *eng, const char *id, const struct spec *spec,
+			  const struct update_mounts *um)
+{
+	undo(eng, id, spec, um, um->n_removed, spec->mounts.n - um->first_added);
+}
+
+/* ---- after a change of who runs ---- */
+
+static bool is_there(struct engine *eng, const char *id, const struct spec *spec,
+		     const struct spec_mount *m)
+{
+	return container_mount_has(&eng->runtime, id, spec, m, NULL) > 0;
+}
+
+int update_mounts_ensure(struct engine *eng, const char *id, const struct spec *spec,
+			 const struct update_mounts *um, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < um->n_removed; i++)
+		if (is_there(eng, id, spec, &um->removed[i]))
+			r = container_mount_remove(&eng->runtime, id, spec, &um->removed[i], err);
+	for (size_t i = um->first_added; r == 0 && i < spec->mounts.n; i++)
+		if (!is_there(eng, id, spec, &spec->mounts.items[i]))
+			r = add(eng, id, spec, i, err);
+	return r;
+}

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`inro update --mount-add`, `--mount-rm`, `--device-add`, `--device-rm`: of containers that run."""
+
+import json
+import os
+import pathlib
+
+import pytest
+
+import engine
+import harness
+
+TURNS = True
+SLEEP = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done")
+
+
+@pytest.fixture
+def web(anyone):
+    """The user, with a running container "web" and a directory "src" with a file."""
+    return begin(anyone)
+
+
+def begin(who, *options):
+    src = who.dir / "src"
+    src.mkdir()
+    (src / "file").write_text("from the host\n")
+    for path in (src, src / "file"):
+        who.own(path)
+        path.chmod(0o755)
+    who.inro("run", "-d", "--name", "web", *options, engine.box(who), *SLEEP).ok()
+    return who
+
+
+def sh(who, script):
+    return who.inro("exec", "web", "sh", "-c", script)
+
+
+def update(who, *args):
+    return who.inro("update", *args, "web")
+
+
+def mounts(who):
+    text = who.inro("inspect", "--format", "{{json .Mounts}}", "web").ok().out
+    return {m["Destination"]: m for m in json.loads(text)}
+
+
+def config(who):
+    path = who.inro("inspect", "--format", "{{.OCIConfigPath}}", "web").ok().out.strip()
+    return json.loads(pathlib.Path(path).read_text())
+
+
+def restart(who):
+    who.inro("restart", "-t", "5", "web").ok()
+
+
+def test_directory(web):
+    src = web.dir / "src"
+    update(web, "--mount-add", f"type=bind,source={src},target=/data/new").ok()
+    assert sh(web, "cat /data/new/file; echo inside >/data/new/made").ok().out == "from the host\n"
+    assert (src / "made").read_text() == "inside\n"
+    assert mounts(web)["/data/new"]["Source"] == str(src)
+    # in the container only, and what is mounted there later does not come here
+    assert str(src) not in pathlib.Path("/proc/self/mountinfo").read_text()
+    restart(web)
+    assert sh(web, "cat /data/new/made").ok().out == "inside\n"
+    assert update(web, "--mount-rm", "/data/new/").ok().out == "web\n"
+    assert sh(web, "ls /data/new").ok().out == "" and "/data/new" not in mounts(web)
+    restart(web)
+    assert sh(web, "ls /data/new").ok().out == ""
+    assert (src / "made").exists()
+
+
+def test_read_only_and_several(web):
+    src = web.dir / "src"
+    update(web, "--mount-add", f"{src}:/ro:ro", "--mount-add", f"./src/file:/etc/one",
+           "--mount-add", "type=tmpfs,target=/scratch,tmpfs-size=64k,tmpfs-mode=700").ok()
+    sh(web, "echo no >/ro/file").fails("Read-only file system")
+    assert sh(web, "cat /ro/file /etc/one").ok().out == "from the host\n" * 2
+    assert sh(web, "stat -c %a /scratch; df -k /scratch | tail -n 1 | awk '{print $2}'").ok().out \
+        == "700\n64\n"
+    assert not mounts(web)["/ro"]["RW"]
+    update(web, "--mount-rm", "/scratch", "--mount-rm", "/etc/one").ok()
+    assert sh(web, "cat /etc/one; grep -c scratch /proc/mounts").out == "0\n"
+    update(web, "--mount-rm", "/ro", "--mount-add", f"{src}:/ro").ok()
+    sh(web, "echo yes >/ro/file").ok()
+
+
+def test_of_run(anyone):
+    """What run has mounted goes, too; a file also when it was replaced on the host."""
+    begin(anyone, "-v", "./src:/v", "-v", "./src/file:/one",
+          "--tmpfs", "/t")
+    new = anyone.dir / "new"
+    new.write_text("another\n")
+    anyone.own(new)
+    new.rename(anyone.dir / "src/file")
+    update(anyone, "--mount-rm", "/v", "--mount-rm", "/one", "--mount-rm", "/t").ok()
+    assert sh(anyone, "ls /v; cat /one; grep -cE ' /(v|one|t) ' /proc/mounts").out == "0\n"
+    assert not {"/v", "/one", "/t"} & mounts(anyone).keys()
+
+
+def test_one_that_does_not_run(anyone):
+    begin(anyone)
+    anyone.inro("stop", "web").ok()
+    update(anyone, "--mount-add", "./src:/data").ok()
+    anyone.inro("start", "web").ok()
+    assert sh(anyone, "cat /data/file").ok().out == "from the host\n"
+    anyone.inro("stop", "web").ok()
+    update(anyone, "--mount-rm", "/data").ok()
+    anyone.inro("start", "web").ok()
+    assert sh(anyone, "ls /data").ok().out == ""
+
+
+# Options, and what the error says.
+REFUSED = [
+    (["--mount-add", "./src:/proc/sys/kernel"], "it is inside /proc"),
+    (["--mount-add", "./src:/proc"], "would cover the mount at /proc"),
+    (["--mount-add", "./src:/link/driver"], "it is inside /proc"),
+    (["--mount-add", "./src:/sys2/firmware"], "/sys/firmware, which is protected"),
+    (["--mount-add", "./src:/sys2"], "would cover"),
+    (["--mount-add", "./src:/etc"], "would cover the mount at /etc/"),
+    (["--mount-add", "./src:/kept"], "would cover the mount at /kept"),
+    (["--mount-add", "./src/none:/data"], "bind source path does not exist"),
+    (["--mount-add", "./src:data"], "must be absolute"),
+    (["--mount-add", "type=tmpfs"], "invalid"),
+    (["--mount-rm", "/proc/kcore"], "no volume, bind mount or tmpfs of the container's"),
+    (["--mount-rm", "/dev/shm"], "no volume, bind mount or tmpfs of the container's"),
+    (["--mount-rm", "/etc/hosts"], "no volume, bind mount or tmpfs of the container's"),
+    (["--mount-rm", "/none"], "no volume, bind mount or tmpfs of the container's"),
+    (["--device-add", "/none"], "/none"),
+    (["--device-rm", "/dev/null"], "no device that the container was given"),
+    # what was done before is taken back
+    (["--mount-add", "./src:/early", "--mount-rm", "/kept", "--mount-add", "./src:/link/driver"],
+     "it is inside /proc"),
+]
+
+
+def test_refused(anyone):
+    begin(anyone, "-v", "./src:/kept")
+    sh(anyone, "ln -s /proc /link; ln -s /sys /sys2").ok()
+    before, look = config(anyone), "cat /proc/mounts; ls /sys/firmware /kept"
+    seen = sh(anyone, look).ok().out
+    for options, words in REFUSED:
+        update(anyone, *options).fails("cannot update container web: ", words, code=1)
+        assert config(anyone) == before
+    assert sorted(sh(anyone, look).ok().out.splitlines()) == sorted(seen.splitlines())
+
+
+def test_renamed_directory_does_not_unmask(anyone):
+    """The name leads to a masked file of /proc, or to what masks a directory, by now."""
+    begin(anyone)
+    masked = [p for p in config(anyone)["linux"]["maskedPaths"] if os.path.exists(p)]
+    one = next(p for p in masked if os.path.isfile(p))
+    many = next(p for p in masked if os.path.isdir(p))
+    for n, (path, source) in enumerate(((one, "./src/file"), (many, "./src"))):
+        top, name = os.path.split(path)
+        update(anyone, "--mount-add", f"{source}:/a{n}/{name}").ok()
+        sh(anyone, f"mv /a{n} /b{n} && ln -s {top} /a{n}").ok()
+        update(anyone, "--mount-rm", f"/a{n}/{name}").fails("something else", code=1)
+    assert sh(anyone, f"head -c 5 {one}; ls {many}").ok().out == ""
+    assert sh(anyone, "cat /b0/* /b1/*/file").ok().out == "from the host\n" * 2
+
+
+def test_paused(root):
+    begin(root)
+    root.inro("pause", "web").ok()
+    update(root, "--mount-add", "./src:/data").ok()
+    root.inro("unpause", "web").ok()
+    assert sh(root, "cat /data/file").ok().out == "from the host\n"
+
+
+def test_user_namespace(root):
+    begin(root, "--userns", "private")
+    update(root, "--mount-add", "./src:/data", "--mount-add", "type=tmpfs,target=/t",
+           "--device-add", "/dev/fuse").ok()
+    assert sh(root, "cat /data/file; stat -c %u /t /data/..").ok().out == "from the host\n0\n0\n"
+    assert sh(root, "stat -c %t:%T /dev/fuse").ok().out == "a:e5\n"
+    update(root, "--mount-rm", "/t", "--mount-rm", "/data", "--device-rm", "/dev/fuse").ok()
+    assert sh(root, "ls /data /dev/fuse; grep -cE ' (/data|/t|/dev/fuse) ' /proc/mounts").out \
+        == "/data:\n0\n"
+
+
+def test_device(root):
+    begin(root)
+    use = "exec 3<>/dev/fuse && echo opened"
+    # who may make any node may not open it
+    sh(root, "mknod /dev/fuse c 10 229").ok()
+    sh(root, use).fails("Operation not permitted")
+    sh(root, "rm /dev/fuse").ok()
+    update(root, "--device-add", "/dev/fuse").ok()
+    assert sh(root, use).ok().out == "opened\n"
+    update(root, "--device-add", "/dev/fuse").fails("the container has /dev/fuse", code=1)
+    restart(root)
+    assert sh(root, use).ok().out == "opened\n"
+    update(root, "--device-rm", "/dev/fuse").ok()
+    assert sh(root, "ls /dev/fuse").code != 0
+    sh(root, "mknod /dev/fuse c 10 229").ok()
+    sh(root, use).fails("Operation not permitted")
+    sh(root, "echo x >/dev/null; head -c 1 /dev/zero >/dev/null").ok()
+
+
+def test_device_of_a_user(user):
+    begin(user)
+    update(user, "--device-add", "/dev/fuse").ok()
+    show = "stat -c %t:%T /dev/fuse"
+    assert sh(user, show).ok().out == "a:e5\n"
+    update(user, "--device-add", "/dev/fuse:/dev/other").fails("in a user namespace", code=1)
+    restart(user)
+    assert sh(user, show).ok().out == "a:e5\n"
+    update(user, "--device-rm", "/dev/fuse").ok()
+    assert sh(user, "ls /dev/fuse").code != 0
+
+
+def test_device_of_another_name(root):
+    begin(root)
+    update(root, "--device-add", "/dev/fuse:/dev/sub/mine:r").ok()
+    assert sh(root, "stat -c %t:%T /dev/sub/mine; exec 3</dev/sub/mine").ok().out == "a:e5\n"
+    sh(root, "exec 3>/dev/sub/mine").fails("Operation not permitted")
+
+
+def test_killed_update_is_finished(anyone):
+    begin(anyone)
+    bundle = anyone.inro("inspect", "--format", "{{.Bundle}}", "web").ok().out.strip()
+    for n in range(2):  # before it was mounted, and after
+        new = config(anyone)
+        new["mounts"].append({"destination": f"/data{n}", "type": "bind",
+                              "source": str(anyone.dir / "src"), "options": ["rbind", "rprivate"]})
+        if n == 1:
+            old = config(anyone)
+            update(anyone, "--mount-add", "./src:/data1").ok()
+            pathlib.Path(bundle, "config.json").write_text(json.dumps(old))
+        pending = pathlib.Path(bundle, "update.json")
+        pending.write_text(json.dumps(new))
+        anyone.own(pending)
+        assert f"/data{n}" in mounts(anyone)
+        assert sh(anyone, f"cat /data{n}/file; grep -c ' /data{n} ' /proc/mounts").out \
+            == "from the host\n1\n"
