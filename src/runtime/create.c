@@ -176,7 +176,7 @@ static bool kill_processes(struct creation *c)
 		shutdown(c->sync, SHUT_RD);
 	ended = child_end(&c->stage, &c->cg, !c->unlocked);
 	ended &= child_end(&c->init, &c->cg, !c->unlocked);
-	sync_drain_process(c->sync, create_hears_others(c), maker, &made);
+	sync_drain_process(c->sync, maker, &made);
 	ended &= child_end(&made, &c->cg, !c->unlocked);
 	fd_close(made.pidfd);
 	c->sync = fd_close(c->sync);

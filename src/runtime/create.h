@@ -34,6 +34,3 @@ struct creation {
  * until it waits for start, or has executed the program. */
 int create_set_up(struct creation *c, struct err *err);
 int create_follow(struct creation *c, struct err *err);
-/* The init joins a pid namespace, and may be there already: what comes may be from those who can
- * trace it. All fds that it has to send come before; its own is opened here. */
-bool create_hears_others(const struct creation *c);

@@ -297,7 +297,9 @@ static int handle(struct creation *c, struct sync_msg *msg, struct err *err)
 	}
 }
 
-bool create_hears_others(const struct creation *c)
+/* The init joins a pid namespace, and may be there already: what comes may be from those who can
+ * trace it. All fds that it has to send come before; its own is opened here. */
+static bool hears_others(const struct creation *c)
 {
 	const unsigned int with_fd = SYNC_BIT(SYNC_CONSOLE) | SYNC_BIT(SYNC_NETDEV);
 
@@ -306,22 +308,14 @@ bool create_hears_others(const struct creation *c)
 
 static int receive(const struct creation *c, struct sync_msg *ret, struct err *err)
 {
-	return create_hears_others(c) ? sync_recv_plain(c->sync, ret, err)
-				      : sync_recv(c->sync, ret, err);
-}
-
-static bool pidfds_work(void)
-{
-	cleanup_fd int own = pidfd_of(getpid());
-
-	return own >= 0;
+	return hears_others(c) ? sync_recv_plain(c->sync, ret, err) : sync_recv(c->sync, ret, err);
 }
 
 int create_follow(struct creation *c, struct err *err)
 {
 	c->in.idle_close_fd = fd_close(c->in.idle_close_fd);
 	c->due = what_is_due(c);
-	c->has_pidfds = c->in.outside && pidfds_work();
+	c->has_pidfds = c->in.outside && sync_has_pidfds();
 	for (;;) {
 		struct sync_msg msg;
 		int r = cancel_wait(c->args->cancel_fd, c->sync, err);

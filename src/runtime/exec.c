@@ -353,7 +353,7 @@ static void kill_all(struct running *x)
 	cgroup_open(x->e.st.pub.cgroup_paths, &cg, NULL);
 	/* That the user has paused the container must hold. */
 	child_end(&x->stage, &cg, false);
-	sync_drain_process(x->sync, hears_container(x), x->stage.pid, &x->process);
+	sync_drain_process(x->sync, x->stage.pid, &x->process);
 	child_end(&x->process, &cg, false);
 }
 

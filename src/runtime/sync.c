@@ -176,8 +176,16 @@ int sync_take_process(struct sync_msg *msg, pid_t maker, struct container *ret, 
 	return 0;
 }
 
-void sync_drain_process(int sock, bool plain, pid_t maker, struct container *ret)
+bool sync_has_pidfds(void)
 {
+	cleanup_fd int own = pidfd_of(getpid());
+
+	return own >= 0 || own == -EMFILE || own == -ENFILE;
+}
+
+void sync_drain_process(int sock, pid_t maker, struct container *ret)
+{
+	bool plain = sync_has_pidfds();
 	struct sync_msg msg;
 
 	while (ret->pidfd < 0 && sock >= 0 && receive(sock, plain, &msg, NULL) > 0) {

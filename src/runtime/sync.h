@@ -73,9 +73,11 @@ void sync_msg_done(struct sync_msg *msg); /* closes the fds that were not taken 
 int sync_take_process(struct sync_msg *msg, pid_t maker, struct container *ret, struct err *err);
 /* What it looks at: that pidfd is of this pid, and of a child of this process. */
 int sync_check_process(pid_t pid, int pidfd, struct err *err);
-/* The same from what is still unread after a failure. From now on nobody can send. plain: as with
- * sync_recv_plain(). */
-void sync_drain_process(int sock, bool plain, pid_t maker, struct container *ret);
+/* Can that be done here? Some sandboxes know no pidfd_open(2). */
+bool sync_has_pidfds(void);
+/* The process from what is still unread after a failure. From now on nobody can send. Whatever
+ * there is besides, no fd of it is opened, where that can be done: sync_recv_plain(). */
+void sync_drain_process(int sock, pid_t maker, struct container *ret);
 
 /* What the other side may send, each once: bits of 1 << enum sync_type. */
 bool sync_admit(unsigned int *due, enum sync_type type);

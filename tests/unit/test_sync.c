@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,7 +76,7 @@ static void only_a_child(bool plain)
 	sync_send(pair[1], SYNC_INIT_PID, getpid(), &own, 1);
 	sync_send(pair[1], SYNC_INIT_PID, pid, &pidfd, 1);
 	fd_close(pair[1]);
-	sync_drain_process(pair[0], plain, 0, &c);
+	sync_drain_process(pair[0], 0, &c);
 	assert_int_equal(c.pid, pid);
 	assert_true(pidfd_kill_child(&c.pidfd, c.pid, -1));
 	fd_close(pair[0]);
@@ -130,6 +131,34 @@ static void test_fds_of_others_are_dropped(void **state)
 	fd_close(pair[1]);
 	assert_int_equal(sync_recv_plain(pair[0], &msg, NULL), 0);
 	fd_close(pair[0]);
+}
+
+/* As with a terminal on its way, whose message was not read yet. */
+static void test_no_fds_are_opened_behind_a_failure(void **state)
+{
+	struct container c = { .pidfd = -EBADF };
+	int pair[2], pidfd = -EBADF, both[2], next;
+	pid_t pid = make_child(&pidfd);
+	struct rlimit old, few;
+
+	(void)state;
+	assert_int_equal(sync_pair(pair, NULL), 0);
+	both[0] = both[1] = pair[0];
+	sync_send(pair[1], SYNC_CONSOLE, 0, both, 2);
+	sync_send(pair[1], SYNC_INIT_PID, pid, &pidfd, 1);
+	next = dup(pair[0]);
+	fd_close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = (rlim_t)next + 1; /* the process's, and no other */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	sync_drain_process(pair[0], 0, &c);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(c.pid, pid);
+	assert_true(pidfd_kill_child(&c.pidfd, c.pid, -1));
+	fd_close(pair[0]);
+	fd_close(pair[1]);
+	fd_close(pidfd);
 }
 
 /* The tracer has to wait for it before its parent can: who doesn't must not hold the parent up. */
@@ -189,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_only_a_child_is_taken),
 		cmocka_unit_test(test_the_maker_is_not_taken),
 		cmocka_unit_test(test_fds_of_others_are_dropped),
+		cmocka_unit_test(test_no_fds_are_opened_behind_a_failure),
 		cmocka_unit_test(test_a_traced_child_is_not_waited_for),
 		cmocka_unit_test(test_signal_and_message),
 	};
