@@ -14,6 +14,7 @@
 
 #define CLIENTS_MAX 64
 #define NS_PER_MS   INT64_C(1000000)
+#define PAUSE_MS    10
 
 struct ending {
 	struct cleanup *c;
@@ -32,11 +33,15 @@ static void client_remove(struct cleanup *c, size_t i)
 static void client_accept(struct cleanup *c)
 {
 	int sock = accept4(c->control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * NS_PER_MS };
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
-	if (sock < 0)
+	if (sock < 0) {
+		/* Without an fd for it, it stays in the queue, and poll(2) does not wait. */
+		nanosleep(&pause, NULL);
 		return;
+	}
 	if (c->n_clients >= CLIENTS_MAX ||
 	    getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
 	    (peer.uid != 0 && peer.uid != geteuid())) {
@@ -79,8 +84,9 @@ static bool client_event(struct ending *e, int sock)
 		e->c->stopped = true;
 		return tell(sock, MONITOR_STOP_RESTART, e);
 	}
-	/* Whoever asks before that is told with the others. */
-	if (e->told && (msg.type == MONITOR_WAIT || msg.type == MONITOR_ATTACH))
+	/* Whoever asks before that is told with the others; so is who comes when no restart is to
+	 * follow any more, which the database does not know yet. */
+	if (e->told && !e->c->stopped && (msg.type == MONITOR_WAIT || msg.type == MONITOR_ATTACH))
 		return tell(sock, MONITOR_EXITED, e);
 	return true;
 }
@@ -167,8 +173,11 @@ static int end_or_restart(struct engine *eng, struct ending *e, struct err *err)
 	if (r < 0)
 		return r;
 	tell_exited(e);
-	if (!wait_backoff(e, backoff_ms))
-		return record_finish(eng, rec->id, e->status, e->ns, err);
+	if (!wait_backoff(e, backoff_ms)) {
+		r = record_finish(eng, rec->id, e->status, e->ns, err);
+		tell_exited(e);
+		return r;
+	}
 	return start_again(eng, e, backoff_ms, err);
 }
 

@@ -130,7 +130,7 @@ int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *r
 	return 0;
 }
 
-int life_remove_dirs(struct engine *eng, const char *id, struct err *err)
+static int remove_bundle(struct engine *eng, const char *id, struct err *err)
 {
 	cleanup_free char *rel = NULL;
 	struct err first = ERR_INIT;
@@ -147,16 +147,25 @@ int life_remove_dirs(struct engine *eng, const char *id, struct err *err)
 	} else if (r < 0 && err) {
 		*err = first;
 	}
-	if (r < 0)
-		return err_wrap(err, r, "removing container %s", id);
-	return path_remove_tree(eng->run_fd, id, err);
+	return r < 0 ? err_wrap(err, r, "removing container %s", id) : 0;
 }
 
+int life_remove_dirs(struct engine *eng, const char *id, struct err *err)
+{
+	int r = remove_bundle(eng, id, err);
+
+	return r < 0 ? r : path_remove_tree(eng->run_fd, id, err);
+}
+
+/* The lock file goes last: while there is a record, who wants the lock must find this one, and not
+ * make another. */
 int life_remove(struct engine *eng, const char *id, struct err *err)
 {
-	int r = life_remove_dirs(eng, id, err);
+	int r = remove_bundle(eng, id, err);
 
-	return r < 0 ? r : record_delete(eng, id, err);
+	if (r >= 0)
+		r = record_delete(eng, id, err);
+	return r < 0 ? r : path_remove_tree(eng->run_fd, id, err);
 }
 
 int life_finish(struct engine *eng, const char *id, bool auto_remove, int code, int64_t ns,

@@ -40,7 +40,7 @@ int life_find(struct engine *eng, const char *word, struct record *ret, struct e
 int life_list(struct engine *eng, struct record_list *ret, struct err *err);
 /* The exit record that the monitor wrote into the lock file. 0, or -ENOENT: none. */
 int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *ret_ns);
-/* Removes directories, then the record. Idempotent. */
+/* Removes the directory, the record, then the run directory with the lock. Idempotent. */
 int life_remove(struct engine *eng, const char *id, struct err *err);
 /* The directories alone: for a container that has no record. */
 int life_remove_dirs(struct engine *eng, const char *id, struct err *err);

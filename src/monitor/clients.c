@@ -3,8 +3,12 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/timeutil.h"
 #include "monitor/monitor.h"
 #include "sys/pidfd.h"
+
+#define NS_PER_MS INT64_C(1000000)
+#define DEAF_NS   (100 * NS_PER_MS)
 
 struct client *client_add(struct monitor *m, int sock)
 {
@@ -36,12 +40,25 @@ void client_accept(struct monitor *m)
 {
 	int sock = accept4(m->fds[MONITOR_FD_CONTROL], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	/* It stays in the queue; poll(2) would not wait. */
+	if (sock < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		m->deaf_ns = time_monotonic_ns() + DEAF_NS;
 	if (sock < 0)
 		return;
 	if (m->n_clients < CLIENTS_MAX && is_welcome(sock))
 		client_add(m, sock);
 	else
 		fd_close(sock);
+}
+
+int clients_hear_again(struct monitor *m)
+{
+	int64_t left = m->deaf_ns ? m->deaf_ns - time_monotonic_ns() : 0;
+
+	if (left > 0)
+		return (int)(left / NS_PER_MS) + 1;
+	m->deaf_ns = 0;
+	return -1;
 }
 
 int client_tell(const struct client *c, const struct monitor_msg *msg, const int *fds, size_t n)

@@ -62,6 +62,7 @@ struct monitor {
 
 	struct client clients[CLIENTS_MAX];
 	size_t n_clients;
+	int64_t deaf_ns; /* monotonic: nobody is let in before; 0: all are */
 	struct stream streams[STREAMS];
 	struct logfile log;
 
@@ -86,6 +87,9 @@ struct client *client_add(struct monitor *m, int sock);
 void client_remove(struct monitor *m, struct client *c);
 /* A connection at the control socket. */
 void client_accept(struct monitor *m);
+/* There was no fd for one: it is tried again after a while. Returns how long poll may wait, in ms.
+ */
+int clients_hear_again(struct monitor *m);
 /* It has said something, or is gone. */
 void client_event(struct monitor *m, struct client *c);
 int client_tell(const struct client *c, const struct monitor_msg *msg, const int *fds, size_t n);

@@ -4,15 +4,26 @@
 #include "base/fd.h"
 #include "monitor/monitor.h"
 
-static int pipe_pair(int *ret_read, int *ret_write, struct err *err)
+static int make_pipe(int *ret_read, int *ret_write)
 {
 	int p[2];
 
 	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_errno(err, errno, "making a pipe");
+		return -errno;
 	*ret_read = p[0];
 	*ret_write = p[1];
 	return 0;
+}
+
+/* Never does a read wait: the container can open its end for reading as well, and take what poll(2)
+ * has promised to us. */
+static int output_pair(int *ret_read, int *ret_write, struct err *err)
+{
+	int r = make_pipe(ret_read, ret_write);
+
+	if (r == 0)
+		r = fd_set_nonblock(*ret_read, true);
+	return r < 0 ? err_errno(err, -r, "making a pipe") : 0;
 }
 
 int stdio_open(struct stdio *io, bool tty, bool with_stdin, struct err *err)
@@ -22,15 +33,17 @@ int stdio_open(struct stdio *io, bool tty, bool with_stdin, struct err *err)
 	if (tty)
 		return 0; /* the runtime makes the pty inside the container */
 	if (with_stdin) {
-		r = pipe_pair(&io->child.in, &io->in, err);
+		r = make_pipe(&io->child.in, &io->in);
+		if (r < 0)
+			return err_errno(err, -r, "making a pipe");
 	} else {
 		io->child.in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		r = io->child.in < 0 ? err_errno(err, errno, "opening /dev/null") : 0;
 	}
 	if (r == 0)
-		r = pipe_pair(&io->out, &io->child.out, err);
+		r = output_pair(&io->out, &io->child.out, err);
 	if (r == 0)
-		r = pipe_pair(&io->err, &io->child.err, err);
+		r = output_pair(&io->err, &io->child.err, err);
 	return r;
 }
 

@@ -127,6 +127,9 @@ static void tell_started(struct monitor *m)
 
 		ioctl(m->io.pty, TIOCSWINSZ, &ws);
 	}
+	/* As with the pipes; a terminal's output can be discarded by its users. */
+	if (m->io.pty >= 0)
+		fd_set_nonblock(m->io.pty, true);
 	relay_init(m);
 	/* One that died already is no reason to stop: the loop will see it. */
 	if (client_tell_started(m, c, !detached, m->start.options & MONITOR_OPT_STDIN) < 0)
@@ -225,7 +228,7 @@ static nfds_t poll_fill(const struct monitor *m, struct pollfd p[POLL_MAX])
 
 	p[POLL_END] = (struct pollfd){ .fd = m->container.pidfd, .events = POLLIN };
 	p[POLL_CONTROL] = (struct pollfd){
-		.fd = m->n_clients < CLIENTS_MAX ? m->fds[MONITOR_FD_CONTROL] : -1,
+		.fd = m->n_clients < CLIENTS_MAX && !m->deaf_ns ? m->fds[MONITOR_FD_CONTROL] : -1,
 		.events = POLLIN,
 	};
 	for (size_t i = 0; i < STREAMS; i++) {
@@ -301,7 +304,7 @@ int monitor_supervise(struct monitor *m, struct err *err)
 	while (!is_over(m)) {
 		struct err one = ERR_INIT;
 		int timeout = earlier(relay_expire(m), output_log_tick(m));
-		int e = poll_once(m, timeout, &one);
+		int e = poll_once(m, earlier(timeout, clients_hear_again(m)), &one);
 
 		if (e < 0 && r == 0) {
 			first = one;

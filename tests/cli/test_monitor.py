@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The monitor of a container that means it ill."""
+
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+import engine
+import harness
+from test_detached import detached, init_of, monitor_of, state, wait_state
+
+TURNS = True
+
+
+def cpu_seconds(pid):
+    text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    user, system = text[text.rindex(")") + 2:].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+# ---- what a container can do ----
+
+STEALER = """
+cat /proc/self/fd/1 >/dev/null & cat /proc/self/fd/2 >/dev/null & cat /proc/self/fd/1 >/dev/null &
+i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); echo $i; echo $i >&2; done
+echo done >/tmp/done; sleep 1000
+"""
+FLUSHER = """
+trap '' TTOU; i=0
+while [ $i -lt 300 ]; do i=$((i + 1)); echo $i; stty -F /proc/self/fd/1 sane; done
+echo done >/tmp/done; sleep 1000
+"""
+
+
+@pytest.mark.parametrize("options, script", [((), STEALER), (("-t",), FLUSHER)],
+                         ids=["pipes", "terminal"])
+def test_what_takes_its_own_output_back(anyone, options, script):
+    """What poll(2) has promised is gone then: nobody waits for it."""
+    box = engine.box(anyone)
+    cid = detached(anyone, "--name", "web", *options, box, "sh", "-c", script)
+    harness.wait_for((anyone.state / "inro/containers" / cid / "upper/tmp/done").exists, 20)
+    monitor = monitor_of(anyone, cid)
+    # An open file of it that could be waited for would do it harm some time.
+    for fd in pathlib.Path(f"/proc/{monitor}/fd").iterdir():
+        info = pathlib.Path(f"/proc/{monitor}/fdinfo/{fd.name}").read_text()
+        flags = int(info.split("flags:")[1].split()[0], 8)
+        if os.readlink(fd).startswith(("pipe:", "/dev/ptmx", "/dev/pts/ptmx")) \
+                and flags & os.O_ACCMODE != os.O_WRONLY:
+            assert flags & os.O_NONBLOCK, (fd, info)
+    began = time.monotonic()
+    anyone.inro("stop", "-t", "0", "web").ok()
+    assert time.monotonic() - began < 4 * harness.PATIENCE  # a monitor that is stuck costs 5 s
+    assert state(anyone, "web") == "exited"
+
+
+def test_few_fds(anyone):
+    """Who can't be let in waits, and the monitor does not spin."""
+    box = engine.box(anyone)
+    command = f"ulimit -n 48; exec {' '.join(map(str, anyone.inro_argv()))} \"$@\""
+    cid = anyone.run("sh", "-c", command, "sh", "run", "-d", "--name", "web", box, "sleep",
+                     "1000").ok().out.strip()
+    monitor = monitor_of(anyone, cid)
+    waiters = [anyone.popen(*anyone.inro_argv("wait", "web"), stdout=subprocess.PIPE)
+               for _ in range(50)]
+    fds = pathlib.Path(f"/proc/{monitor}/fd")
+    harness.wait_for(lambda: len(list(fds.iterdir())) >= 48, 20, "all its fds to be taken")
+    before = cpu_seconds(monitor)
+    time.sleep(1)
+    assert cpu_seconds(monitor) - before < 0.3
+    os.kill(init_of(anyone, cid), signal.SIGKILL)
+    for waiter in waiters:
+        assert waiter.communicate(timeout=30)[0] == b"137\n"
+
+
+# ---- between an end and a restart ----
+
+def test_stop_between_an_end_and_a_restart(anyone):
+    """Nobody is told before the database knows."""
+    box = engine.box(anyone)
+    detached(anyone, "--name", "web", "--restart", "always", box, "false")
+    with sqlite3.connect(anyone.state / "inro/inro.db") as db:
+        db.isolation_level = None
+        for _ in range(100):
+            wait_state(anyone, "web", "restarting")
+            db.execute("BEGIN IMMEDIATE")
+            if state(anyone, "web") == "restarting":
+                break
+            db.execute("ROLLBACK")
+        stop = anyone.popen(*anyone.inro_argv("stop", "web"), stdout=subprocess.PIPE)
+        time.sleep(0.5)
+        assert stop.poll() is None
+        db.execute("ROLLBACK")
+    assert stop.communicate(timeout=20)[0] == b"web\n" and stop.returncode == 0
+    assert state(anyone, "web", "State.Status", "State.ExitCode") == "exited 1"
+    anyone.inro("rm", "web").ok()
