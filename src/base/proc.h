@@ -26,6 +26,7 @@ struct proc_spawn {
 	int cwd_fd; /* directory to start in, or negative */
 	bool new_session;
 	int pdeath_signal; /* 0: none */
+	int cgroup_fd;     /* of cgroup2, to begin in if that can be done; <= 0: the caller's */
 	int cancel_fd;     /* proc_run() gives up when it becomes readable; <= 0: none */
 };
 #define PROC_SPAWN_INIT                                                                            \

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "runtime/cgroup.h"
 #include "runtime/selfexe.h"
 
 #define REAP_TIMEOUT_MS 1000
@@ -14,6 +15,7 @@ static int spawn(const struct engine *eng, const char *path, int sock, struct su
 		 struct err *err)
 {
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	cleanup_fd int cgroup = -EBADF;
 	const char *const argv[] = { "inro-monitor", NULL };
 	const struct proc_fd fds[] = {
 		{ null, STDIN_FILENO },
@@ -39,6 +41,7 @@ static int spawn(const struct engine *eng, const char *path, int sock, struct su
 	spec.n_fds = ARRAY_SIZE(fds);
 	spec.new_session = true;
 	spec.cwd_fd = eng->root_fd; /* it keeps no directory of the user's busy */
+	spec.cgroup_fd = cgroup = cgroup_monitors_open(eng->rootless);
 	return proc_spawn(&spec, &ret->proc, err);
 }
 

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "monitor/monitor.h"
+#include "runtime/cgroup.h"
 #include "sys/prctl.h"
 
 #define SHOWN_FDS (CLIENTS_MAX * 12)
@@ -110,6 +111,7 @@ int main(int argc, char **argv)
 	log_setup("inro-monitor", STDERR_FILENO, LOG_PLAIN, LOG_WARN);
 	prctl_name("inro-monitor"); /* it may run from an fd, without a name */
 	signals_reset();
+	cgroup_monitors_join(); /* while the bundle is still being written */
 	if (fd_set_cloexec(m.sock, true) < 0) {
 		fprintf(stderr, "inro-monitor is started by inro\n");
 		return 125;

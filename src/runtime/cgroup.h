@@ -119,6 +119,18 @@ bool cgroup_clone_is_frozen(const struct cgroup *cg);
 /* The slow way, by cgroup.procs of every hierarchy: where clone3(2) is missing. */
 int cgroup_join_pid(const struct cgroup *cg, pid_t pid, struct err *err);
 
+/*
+ * Processes that look after a container, and outlive who has started it, share a cgroup beside the
+ * containers': neither the limits of a login session or service are theirs, nor is its end. Nobody
+ * goes there from the root of a hierarchy, and what can't be done is left.
+ */
+#define CGROUP_MONITORS "/inro/monitors"
+/* cgroup2: the directory, for a process to be cloned into; -ENOENT when there is no need, -errno.
+ */
+int cgroup_monitors_open(bool rootless);
+/* v1: moves this process, which is single-threaded. */
+void cgroup_monitors_join(void);
+
 /* Opens an existing one again from what state.json kept. Missing directories are skipped. */
 int cgroup_open(char *const *paths, struct cgroup *ret, struct err *err);
 

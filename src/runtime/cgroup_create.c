@@ -73,11 +73,14 @@ char *cgroup_path_in(const struct cgroup_hierarchy *h, const char *wanted)
 		return path_join(h->mount_point, wanted + 1);
 
 	cleanup_free char *own = cgroup_own_below_mount(h);
-	if (h->v2) { /* a cgroup with processes can't give controllers to children: beside it */
+	if (str_ends(own, CGROUP_MONITORS)) { /* as from the cgroup that the monitor has left */
+		own[strlen(own) - strlen(CGROUP_MONITORS)] = '\0';
+	} else if (h->v2) {
+		/* a cgroup with processes can't give controllers to children: beside it */
 		char *slash = strrchr(own, '/');
 		slash[slash == own ? 1 : 0] = '\0';
 	}
-	cleanup_free char *base = path_join(h->mount_point, own + 1);
+	cleanup_free char *base = path_join(h->mount_point, own[0] ? own + 1 : own);
 	return path_join(base, wanted);
 }
 
@@ -122,6 +125,14 @@ static int make_path(const struct cgroup_hierarchy *h, struct cgroup_dir *dir)
 		dir->n_created = 0;
 	}
 	return p < 0 ? p : r;
+}
+
+int cgroup_path_make(const struct cgroup_hierarchy *h, const char *path)
+{
+	cleanup_free char *copy = xstrdup(path);
+	struct cgroup_dir dir = { .fd = -EBADF, .path = copy };
+
+	return make_path(h, &dir);
 }
 
 /* runtime-spec: a frozen or non-empty cgroup must not be used for a new container. */
@@ -197,14 +208,17 @@ static int create_dir(struct cgroup *cg, const struct cgroup_hierarchy *h, const
 	return 0;
 }
 
-/* Like runc: of the hierarchies without a controller only systemd's and cgroup2. */
+bool cgroup_hierarchy_used(const struct cgroup_hierarchy *h)
+{
+	return h->v2 || !str_starts(h->controllers[0], "name=") ||
+	       str_eq(h->controllers[0], "name=systemd");
+}
+
 static bool hierarchy_used(const struct cgroup_hierarchy *h, enum cgroup_layout layout)
 {
-	if (h->v2)
-		return true;
-	if (str_starts(h->controllers[0], "name="))
-		return str_eq(h->controllers[0], "name=systemd") && layout != CGROUP_V2;
-	return true;
+	if (layout == CGROUP_V2 && !h->v2 && str_starts(h->controllers[0], "name="))
+		return false;
+	return cgroup_hierarchy_used(h);
 }
 
 /* Takes back the directories from first on. Those that were there before stay, and nothing is

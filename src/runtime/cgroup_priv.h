@@ -40,6 +40,10 @@ bool cgroup_backoff(int64_t deadline_ns, unsigned int *inout_us);
 int cgroup_create_begin_on(struct cgroup_system *sys, const struct cgroup_request *req,
 			   struct cgroup *ret, struct err *err);
 void cgroup_pending_done(struct cgroup *cg);
+/* Of the hierarchies without a controller only systemd's and cgroup2, like runc. */
+bool cgroup_hierarchy_used(const struct cgroup_hierarchy *h);
+/* Makes the directory, and what is missing above it. 0 when it is there. */
+int cgroup_path_make(const struct cgroup_hierarchy *h, const char *path);
 /* Removes up to n parents of path as long as nobody uses them. */
 void cgroup_parents_remove(const char *path, int n);
 /* Of one that cgroup_open opened. */

@@ -240,3 +240,27 @@ void cgroup_system_done(struct cgroup_system *s)
 	}
 	*s = (struct cgroup_system){ .layout = CGROUP_NONE };
 }
+
+bool cgroup_text_is_in(const char *self_cgroup, bool v2, const char *end)
+{
+	cleanup_strv char **lines = strv_split(self_cgroup, '\n');
+
+	for (size_t i = 0; lines && lines[i]; i++) {
+		const char *colon = strchr(lines[i], ':');
+		const char *path = colon ? strchr(colon + 1, ':') : NULL;
+
+		if (!path || str_starts(lines[i], "0::") != v2)
+			continue;
+		if (!str_eq(path + 1, "/") && !str_ends(path + 1, end))
+			return false;
+	}
+	return true;
+}
+
+bool cgroup_self_is_in(bool v2, const char *end)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	return io_read_file(AT_FDCWD, "/proc/self/cgroup", &text, SELF_BYTES_MAX, NULL) == 0 &&
+	       cgroup_text_is_in(buf_str(&text), v2, end);
+}

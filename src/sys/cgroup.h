@@ -32,6 +32,11 @@ int cgroup_system_read(struct cgroup_system *ret, struct err *err);
 /* The same for another process: own_path is where that one is. */
 int cgroup_system_read_of(pid_t pid, struct cgroup_system *ret, struct err *err);
 void cgroup_system_done(struct cgroup_system *s);
+/* Is this process, in cgroup2 or in all of v1's hierarchies, at the root or in a cgroup whose path
+ * ends so? It takes one small file. */
+bool cgroup_self_is_in(bool v2, const char *end);
+/* Pure part of it. */
+bool cgroup_text_is_in(const char *self_cgroup, bool v2, const char *end);
 
 /* Pure part of it, for tests and fuzzing. Each hierarchy is listed once: of several mounts of it
  * the one below /sys/fs/cgroup is taken, else the first; a mount over another one at the same place

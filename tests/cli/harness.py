@@ -341,8 +341,8 @@ class Leftovers:
             found.add("mount " + line.split()[4])
         for top, dirs, _ in os.walk("/sys/fs/cgroup"):
             dirs[:] = [d for d in dirs if not FOREIGN_CGROUP.search(d)]
-            # "inro" is the shared parent: made once, it stays for the next container
-            found.update(f"cgroup {top}/{d}" for d in dirs if d != "inro")
+            # the shared parent and the monitors' cgroup are made once, and stay
+            found.update(f"cgroup {top}/{d}" for d in dirs if d not in ("inro", "monitors"))
         found.update(f"interface {name}" for _, name in socket.if_nameindex())
         for path in ("/run/inro", "/var/lib/inro"):
             if os.access(path, os.R_OK):  # a user can't look into root's, nor leave anything there

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The monitor of a container that means it ill."""
+"""The monitor of a container that means it ill, and of a caller that goes away."""
 
 import os
 import pathlib
@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import cgroups
 import engine
 import harness
 from test_detached import detached, init_of, monitor_of, state, wait_state
@@ -98,3 +99,90 @@ def test_stop_between_an_end_and_a_restart(anyone):
     assert stop.communicate(timeout=20)[0] == b"web\n" and stop.returncode == 0
     assert state(anyone, "web", "State.Status", "State.ExitCode") == "exited 1"
     anyone.inro("rm", "web").ok()
+
+
+# ---- where it lives ----
+
+class Session:
+    """Cgroups like those of a login session, of this user, in which commands are run."""
+
+    def __init__(self, who):
+        self.who, self.path = who, f"/session{os.getpid()}"
+        places = {pathlib.Path(where): name for name, where in cgroups.mounts().items()}
+        self.tops = {top: name for top, name in places.items() if name != "cpuset"
+                     and not name.startswith("name=") or name == "name=systemd"}
+
+    def __enter__(self):
+        for top in self.tops:
+            own = top / self.path[1:]
+            (own / "shell").mkdir(parents=True)
+            if self.tops[top] == "":
+                for path in (own, own / "shell"):
+                    self.who.own(path)
+                    self.who.own(path / "cgroup.procs")
+        return self
+
+    def __exit__(self, *_):
+        self.who.inro("rm", "-fa")
+        for top in self.tops:
+            own = top / self.path[1:]
+            for directory in (own / "inro/monitors", own / "inro", own / "shell", own):
+                if directory.exists():
+                    harness.wait_for(lambda d=directory: self.removed(d), what=str(directory))
+
+    @staticmethod
+    def removed(directory):
+        try:
+            directory.rmdir()
+        except OSError:
+            return False
+        return True
+
+    def inro(self, *args):
+        who = self.who
+        join = [f"echo 0 >{top}{self.path}/shell/cgroup.procs" for top in self.tops]
+        argv = ["sh", "-c", " && ".join([*join, 'exec "$@"']), "sh", "setpriv",
+                f"--reuid={who.uid}", f"--regid={who.gid}", "--clear-groups", *who.inro_argv(*args)]
+        done = subprocess.run([str(a) for a in argv], env=who.env, cwd=who.dir, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        return harness.Result(argv, done)
+
+
+def where_is(pid):
+    """{controller: path}"""
+    lines = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    fields = [line.split(":", 2) for line in lines]
+    return {name: path for _, names, path in fields for name in names.split(",")}
+
+
+def another_init(who, cid, old):
+    try:
+        return init_of(who, cid) != old and state(who, cid) == "running"
+    except (FileNotFoundError, KeyError):  # it is just being made
+        return False
+
+
+@pytest.mark.parametrize("who", ["root", "user"])
+def test_the_monitor_is_not_the_callers(request, root, who):
+    """Its cgroup's limits are not for it, nor is its end; also behind a restart."""
+    who = request.getfixturevalue(who)
+    engine.box(who)
+    with Session(who) as session:
+        cid = session.inro("run", "-d", "--restart", "always", "--name", "web", "box",
+                           "sleep", "1000").ok().out.strip()
+        container = where_is(init_of(who, cid))
+        for again in (False, True):
+            if again:
+                init = init_of(who, cid)
+                os.kill(init, signal.SIGKILL)
+                harness.wait_for(lambda old=init: another_init(who, cid, old), 20, "a restart")
+            places = where_is(monitor_of(who, cid))
+            v1 = {name: path for name, path in places.items() if name not in ("", "cpuset")}
+            if who.rootless:
+                assert places[""] == f"{session.path}/inro/monitors"
+            else:
+                assert places[""] == "/inro/monitors" and set(v1.values()) <= {"/inro/monitors"}
+            harness.wait_for(lambda: where_is(init_of(who, cid)) == container)
+        for top, controller in session.tops.items():
+            if not who.rootless or not controller:
+                assert session.removed(top / session.path[1:] / "shell"), top

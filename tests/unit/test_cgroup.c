@@ -196,6 +196,33 @@ static void test_this_machine(void **state)
 	cgroup_system_done(&sys);
 }
 
+/* Whoever is at the root, or there already, has nothing to leave. */
+static void test_where_this_process_is(void **state)
+{
+	static const char end[] = "/inro/monitors";
+	static const struct {
+		const char *text;
+		bool v1, v2;
+	} cases[] = {
+		{ "0::/\n", true, true },
+		{ "0::/user.slice/session-1.scope\n", true, false },
+		{ "0::/user.slice/inro/monitors\n", true, true },
+		{ "0::/inro/monitors/below\n", true, false },
+		{ "4:memory:/\n1:name=systemd:/\n0::/\n", true, true },
+		{ "4:memory:/a\n1:name=systemd:/\n0::/\n", false, true },
+		{ "4:memory:/inro/monitors\n1:name=systemd:/b:c\n0::/", false, true },
+		{ "10:memory:/inro/monitors\n1:name=systemd:/\n0::/../x", true, false },
+		{ "nonsense\n\n:\n", true, true },
+		{ "", true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(cgroup_text_is_in(cases[i].text, false, end), cases[i].v1);
+		assert_int_equal(cgroup_text_is_in(cases[i].text, true, end), cases[i].v2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_too_many_hierarchies),
 		cmocka_unit_test(test_this_machine),
+		cmocka_unit_test(test_where_this_process_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
