@@ -67,13 +67,26 @@ static int find(struct engine *eng, struct reader *rd, char *const *words, struc
 	return r;
 }
 
+/* Has it just been removed, or is it being removed, or made? Who does that has the lock. */
+static bool is_passing(struct engine *eng, const char *id)
+{
+	cleanup_record struct record rec = { 0 };
+
+	return life_alive(eng, id) || record_get(eng, id, &rec, NULL) == -ENOENT;
+}
+
 /* Whether it lives is asked before it is read: what it wrote last is then read, too. */
 static int open_source(struct engine *eng, struct reader *rd, struct source *s, struct err *err)
 {
 	s->dirfd =
 	    openat(eng->containers_fd, s->rec.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (s->dirfd < 0)
-		return err_errno(err, errno, "opening the directory of container %s", s->rec.name);
+	if (s->dirfd < 0) {
+		int e = errno;
+
+		if (e == ENOENT && is_passing(eng, s->rec.id))
+			return err_fail(err, ERR_NOT_FOUND, "No such container: %s", s->rec.name);
+		return err_errno(err, e, "opening the directory of container %s", s->rec.name);
+	}
 	if (rd->o->follow) {
 		s->lock_fd = life_watch(eng, s->rec.id);
 		s->alive = s->lock_fd >= 0;
