@@ -29,15 +29,13 @@ int cli_copy(struct engine *eng, const struct transport_name *from, const struct
 {
 	cleanup_output struct output out = OUTPUT_INIT;
 	struct progress *pulling = NULL, *copying = NULL;
-	bool pulls =
-	    from->kind == TRANSPORT_DOCKER && to->kind == TRANSPORT_STORE && !options->artifact;
 
 	int r = open_output(to, options, &out, err);
 	if (r < 0)
 		return r;
 	options->out_fd = out.fd;
 	int shown = output_is_stdout(&out) ? STDERR_FILENO : STDOUT_FILENO;
-	if (pulls) {
+	if (copy_is_pull(from, to, options)) {
 		pulling = progress_new(mode, shown);
 		options->pull = progress_events(pulling);
 	} else {

@@ -148,7 +148,14 @@ static int copy_any(struct engine *eng, const struct transport_name *from,
 	return r;
 }
 
-/* A registry's image into our store is a pull, under another name. */
+bool copy_is_pull(const struct transport_name *from, const struct transport_name *to,
+		  const struct copy_options *options)
+{
+	return from->kind == TRANSPORT_DOCKER && to->kind == TRANSPORT_STORE &&
+	       !options->artifact && !options->all && !options->index_only;
+}
+
+/* A registry's image, for one platform, into our store is a pull, under another name. */
 static int copy_pull(struct engine *eng, const struct transport_name *from,
 		     const struct transport_name *to, const struct copy_options *options,
 		     struct copy_result *ret, struct err *err)
@@ -160,9 +167,9 @@ static int copy_pull(struct engine *eng, const struct transport_name *from,
 					   .events = options->pull,
 					   .name = to->name };
 
-	if (options->all || options->index_only || options->format != PUSH_AS_IT_IS)
+	if (options->format != PUSH_AS_IT_IS)
 		return err_fail(err, ERR_UNSUPPORTED,
-				"the store takes an image for one platform, as it is");
+				"the store takes an image of a registry as it is");
 	int r = to->name ? copy_store_name(to->name, &name, err) : 0;
 	if (r == 0)
 		r = engine_pull(eng, source, &pull, &ret->id, err);
@@ -217,7 +224,7 @@ int engine_copy(struct engine *eng, const struct transport_name *from,
 	if (r < 0)
 		return r;
 	eng->store.cancel_fd = options->cancel_fd;
-	if (a == TRANSPORT_DOCKER && b == TRANSPORT_STORE && !options->artifact)
+	if (copy_is_pull(from, to, options))
 		return copy_pull(eng, from, to, options, ret, err);
 	if (a == TRANSPORT_STORE && b == TRANSPORT_DOCKER) {
 		r = copy_push(eng, from, to, options, ret, err);

@@ -38,6 +38,9 @@ struct copy_result {
 void copy_result_done(struct copy_result *result);
 #define cleanup_copy_result CLEANUP(copy_result_done)
 
+/* Is the copy a pull, which tells of what it does by options->pull instead of options->event? */
+bool copy_is_pull(const struct transport_name *from, const struct transport_name *to,
+		  const struct copy_options *options);
 /* A destination in our store without a name: the image gets those that the source has for it. */
 int engine_copy(struct engine *eng, const struct transport_name *from,
 		const struct transport_name *to, const struct copy_options *options,

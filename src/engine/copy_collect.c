@@ -196,9 +196,9 @@ static int check_list(const struct copy *c, struct err *err)
 	if (c->options->format != PUSH_AS_IT_IS)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"an index is copied as it is: --format is for single images");
-	if (kind == TRANSPORT_STORE || kind == TRANSPORT_DOCKER_ARCHIVE)
-		return err_fail(err, ERR_UNSUPPORTED, "%s takes an image for one platform",
-				kind == TRANSPORT_STORE ? "the store" : "a docker-archive");
+	if (kind == TRANSPORT_DOCKER_ARCHIVE)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"a docker-archive takes an image for one platform");
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of engine_copy(): copy_source.c reads, copy_collect.c looks at what it names, copy_sink.c
- * writes, copy_blobs.c is in between. */
+ * writes, copy_store.c enters what came into our store, copy_blobs.c is in between. */
 #pragma once
 
 #include "engine/copy.h"
@@ -91,6 +91,11 @@ static inline bool copy_to_registry(const struct copy *c)
 {
 	return c->sink.conn.fd >= 0;
 }
+/* The image's own document, once all are collected. */
+static inline const struct copy_doc *copy_top(const struct copy *c)
+{
+	return &c->docs[c->n_docs - 1];
+}
 void copy_tell(const struct copy *c, const struct push_event *event);
 /* The n-th endpoint gave something else than it should: is there another one to ask? That is told.
  */
@@ -125,5 +130,10 @@ int sink_check_room(struct copy *c, const struct copy_blob *b, struct err *err);
 /* Writes the documents; then it is there. */
 int sink_finish(struct copy *c, struct copy_result *ret, struct err *err);
 void sink_done(struct copy *c);
+
+/* Writes all documents beside the blobs. */
+int sink_write_docs(struct copy *c, struct err *err);
+/* sink_finish() of our own store. */
+int store_finish(struct copy *c, struct copy_result *ret, struct err *err);
 
 int copy_blobs(struct copy *c, struct err *err);

@@ -166,7 +166,10 @@ int sink_open(struct copy *c, struct err *err)
 
 bool sink_has(const struct copy *c, const struct copy_blob *b)
 {
-	return c->options->artifact && blob_exists(&c->eng->store, b->digest, (int64_t)b->size);
+	/* Of an image, blobs that are there are found when its layers are unpacked. */
+	return c->sink.name->kind == TRANSPORT_STORE &&
+	       (c->options->artifact || copy_top(c)->list) &&
+	       blob_exists(&c->eng->store, b->digest, (int64_t)b->size);
 }
 
 int sink_open_there(const struct copy *c, const struct copy_blob *b)
@@ -201,13 +204,7 @@ int sink_check_room(struct copy *c, const struct copy_blob *b, struct err *err)
 
 /* ---- documents ---- */
 
-/* The image's own. */
-static const struct copy_doc *top(const struct copy *c)
-{
-	return &c->docs[c->n_docs - 1];
-}
-
-static int docs_write(struct copy *c, struct err *err)
+int sink_write_docs(struct copy *c, struct err *err)
 {
 	int r = 0;
 
@@ -224,11 +221,11 @@ static int docs_write(struct copy *c, struct err *err)
 
 static int finish_layout(struct copy *c, struct copy_result *ret, struct err *err)
 {
-	struct oci_descriptor desc = { .media_type = top(c)->media_type,
-				       .digest = top(c)->digest,
-				       .size = (int64_t)top(c)->text.len };
+	struct oci_descriptor desc = { .media_type = copy_top(c)->media_type,
+				       .digest = copy_top(c)->digest,
+				       .size = (int64_t)copy_top(c)->text.len };
 
-	int r = docs_write(c, err);
+	int r = sink_write_docs(c, err);
 	if (r == 0)
 		r = layout_index_add(c->sink.top_fd, &desc, c->sink.name->ref, err);
 	return r < 0 ? err_wrap(err, r, "%s", c->sink.name->path) : 0;
@@ -242,8 +239,8 @@ static int finish_dir(struct copy *c, struct copy_result *ret, struct err *err)
 	for (size_t i = 0; r == 0 && i < c->n_docs; i++) {
 		const struct copy_doc *d = &c->docs[i];
 		cleanup_free char *name =
-		    d == top(c) ? xstrdup("manifest.json")
-				: xasprintf("%s.manifest.json", digest_hex(d->digest));
+		    d == copy_top(c) ? xstrdup("manifest.json")
+				     : xasprintf("%s.manifest.json", digest_hex(d->digest));
 
 		r = layout_add_text(fd, name, buf_str(&d->text), d->text.len, err);
 	}
@@ -268,66 +265,14 @@ static int finish_archive(struct copy *c, struct copy_result *ret, struct err *e
 			return r;
 		strv_take(&names, full);
 	}
-	const struct save_image image = {
-		.manifest = top(c)->digest, .list = top(c)->list, .names = names, .ref = ref
-	};
-	int r = docs_write(c, err);
+	const struct save_image image = { .manifest = copy_top(c)->digest,
+					  .list = copy_top(c)->list,
+					  .names = names,
+					  .ref = ref };
+	int r = sink_write_docs(c, err);
 	return r < 0
 		   ? r
 		   : image_save_blobs(c->sink.blobs_fd, &image, 1, &opts, c->options->out_fd, err);
-}
-
-/* What is asked for by its digest gets no name, as an image doesn't. */
-static int finish_artifact(struct copy *c, struct copy_result *ret, struct err *err)
-{
-	cleanup_strv char **names = NULL, **repo_digests = NULL;
-	const struct reference *ref = &c->sink.ref;
-
-	int r = docs_write(c, err);
-	if (r < 0)
-		return r;
-	if (!ref->digest)
-		strv_take(&names, reference_format(ref));
-	if (c->source.repository)
-		strv_addf(&repo_digests, "%s@%s", c->source.repository, top(c)->digest);
-	r = artifact_enter(c->eng, &c->sink.staging, &top(c)->text, names, repo_digests, err);
-	if (r == 0) {
-		ret->id = xstrdup(top(c)->digest);
-		ret->names = take_ptr(names);
-	}
-	return r;
-}
-
-static int finish_store(struct copy *c, struct copy_result *ret, struct err *err)
-{
-	struct engine *eng = c->eng;
-	struct image_list list = { 0 };
-	cleanup_strv char **names = NULL;
-
-	if (c->options->artifact)
-		return finish_artifact(c, ret, err);
-	int r = docs_write(c, err);
-	if (r == 0 && c->sink.name->name) {
-		char *full = NULL;
-		r = copy_store_name(c->sink.name->name, &full, err);
-		if (r == 0)
-			strv_take(&names, full);
-	} else {
-		strv_extend(&names, c->source.names);
-	}
-	if (r == 0)
-		r = image_load_staged(&eng->store, &c->sink.staging, top(c)->digest, names,
-				      c->source.made, &list, err);
-	c->sink.blobs_fd = c->sink.staging.fd; /* which is gone when it was taken over */
-	if (r == 0)
-		r = images_enter(eng, IMAGE_KIND_IMAGE, list.items, list.n, err);
-	images_added(eng, list.items, r == 0 ? list.n : 0);
-	if (r == 0) {
-		ret->id = xstrdup(list.items[0].id);
-		ret->names = take_ptr(names);
-	}
-	image_list_done(&list);
-	return r;
 }
 
 static int document_put(struct copy *c, const struct copy_doc *d, struct err *err)
@@ -336,7 +281,7 @@ static int document_put(struct copy *c, const struct copy_doc *d, struct err *er
 	cleanup_registry_answer struct registry_answer answer = { 0 };
 	struct registry_request req = {
 		.op = REGISTRY_PUT,
-		.reference = d == top(c) && sink->ref.tag ? sink->ref.tag : d->digest,
+		.reference = d == copy_top(c) && sink->ref.tag ? sink->ref.tag : d->digest,
 		.digest = d->digest,
 		.media_type = d->media_type,
 	};
@@ -370,7 +315,7 @@ int sink_finish(struct copy *c, struct copy_result *ret, struct err *err)
 {
 	static int (*const finishes[TRANSPORTS])(struct copy * c, struct copy_result * ret,
 						 struct err * err) = {
-		[TRANSPORT_STORE] = finish_store,
+		[TRANSPORT_STORE] = store_finish,
 		[TRANSPORT_DOCKER] = finish_registry,
 		[TRANSPORT_OCI] = finish_layout,
 		[TRANSPORT_OCI_ARCHIVE] = finish_archive,
@@ -381,7 +326,7 @@ int sink_finish(struct copy *c, struct copy_result *ret, struct err *err)
 	int r = finishes[c->sink.name->kind](c, ret, err);
 	if (r < 0)
 		return r;
-	ret->digest = xstrdup(top(c)->digest);
-	ret->size = top(c)->text.len;
+	ret->digest = xstrdup(copy_top(c)->digest);
+	ret->size = copy_top(c)->text.len;
 	return 0;
 }

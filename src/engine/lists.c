@@ -19,8 +19,8 @@ void list_done(struct list *list)
 	oci_index_done(&list->index);
 }
 
-static int read_index(struct engine *eng, const struct image_row *row, struct oci_index *ret,
-		      struct err *err)
+int lists_read_index(struct engine *eng, const struct image_row *row, struct oci_index *ret,
+		     struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	int r = engine_store(eng, err);
@@ -56,7 +56,7 @@ int lists_open(struct engine *eng, const char *word, struct list *ret, struct er
 	int r = lists_find(eng, word, &list.row, err);
 
 	if (r == 0)
-		r = read_index(eng, &list.row, &list.index, err);
+		r = lists_read_index(eng, &list.row, &list.index, err);
 	if (r < 0)
 		return r;
 	*ret = list;
@@ -177,7 +177,27 @@ static int write_row(struct engine *eng, const struct list *list, const struct i
 		r = db_exec(eng->db, err,
 			    "INSERT OR REPLACE INTO image_names (name, image) VALUES (?, ?)", "ss",
 			    image->names[i], list->row.id);
+	for (size_t i = 0; r >= 0 && image->repo_digests && image->repo_digests[i]; i++) {
+		const char *word = image->repo_digests[i], *at = strchr(word, '@');
+		cleanup_free char *repository = xstrndup(word, (size_t)(at - word));
+
+		r = db_exec(eng->db, err,
+			    "INSERT OR REPLACE INTO image_digests (repository, digest, image)"
+			    " VALUES (?, ?, ?)",
+			    "sss", repository, at + 1, list->row.id);
+	}
 	return r < 0 ? r : 0;
+}
+
+static int new_id(char **ret, struct err *err)
+{
+	char id[HEX_ID_LEN + 1];
+	int r = hex_random_id(id);
+
+	if (r < 0)
+		return err_errno(err, -r, "making an id");
+	*ret = xasprintf("sha256:%s", id);
+	return 0;
 }
 
 static int write_list(struct engine *eng, struct list *list, struct image *image, struct err *err)
@@ -217,7 +237,6 @@ struct edit {
 static int find_or_make(struct engine *eng, const struct edit *edit, struct list *list,
 			struct image *image, struct err *err)
 {
-	char id[HEX_ID_LEN + 1];
 	struct err own = ERR_INIT;
 	int r;
 
@@ -238,12 +257,8 @@ static int find_or_make(struct engine *eng, const struct edit *edit, struct list
 			*err = own;
 		return r;
 	}
-	r = hex_random_id(id);
-	if (r < 0)
-		return err_errno(err, -r, "making an id");
-	list->row.id = xasprintf("sha256:%s", id);
 	strv_add(&image->names, edit->name);
-	return 0;
+	return new_id(&list->row.id, err);
 }
 
 static int edit_in_transaction(struct engine *eng, const struct edit *edit, struct image *image,
@@ -301,44 +316,48 @@ int lists_edit(struct engine *eng, const char *word, list_change change, void *d
 	return edit_run(eng, &edit, ret_id, err);
 }
 
-/* ---- using ---- */
+/* ---- one that somebody else has made ---- */
 
-static int find_image(struct engine *eng, const struct oci_index *index,
-		      const struct oci_platform *platform, struct image_row *ret, struct err *err)
+/* The list of one of these names that has this index; NULL: none. */
+static int find_same(struct engine *eng, const char *digest, char *const *names, char **ret_id,
+		     struct err *err)
 {
-	const struct oci_descriptor *desc =
-	    platform ? oci_index_select_platform(index, platform) : oci_index_select(index);
-	cleanup_image_row struct image_row row = { 0 };
-	cleanup_free char *word = NULL;
+	int r = 0;
 
-	if (!desc)
-		return err_fail(err, ERR_NOT_FOUND, "the list has no image for this platform");
-	/* a digest is looked for whatever the name before it is */
-	word = xasprintf("any@%s", desc->digest);
-	int r = images_find(eng, word, &row, err);
-	if (r == -ENOENT || (r == 0 && row.kind != IMAGE_KIND_IMAGE))
-		return err_hint(
-		    err,
-		    err_fail(err, ERR_NOT_FOUND, "the list's image %s is not here", desc->digest),
-		    "pull it by its own name");
-	if (r < 0)
-		return r;
-	*ret = row;
-	row = (struct image_row){ 0 };
-	return 0;
+	for (size_t i = 0; r == 0 && names && names[i]; i++) {
+		cleanup_stmt sqlite3_stmt *stmt = NULL;
+
+		r = db_query(eng->db, &stmt, err,
+			     "SELECT id FROM image_names JOIN images ON id = image"
+			     " WHERE name = ? AND kind = ? AND images.manifest = ?",
+			     "sss", names[i], image_kind_names[IMAGE_KIND_LIST], digest);
+		if (r == 0)
+			r = db_step(eng->db, stmt, err);
+		if (r > 0)
+			*ret_id = db_column_str(stmt, 0);
+	}
+	return r < 0 ? r : 0;
 }
 
-int lists_image(struct engine *eng, const struct image_row *row, const char *platform,
-		struct image_row *ret, struct err *err)
+int lists_enter_within(struct engine *eng, const char *digest, char *const *names,
+		       char *const *repo_digests, char **ret_id, struct err *err)
 {
-	cleanup_index struct oci_index index = { 0 };
-	struct oci_platform want = { 0 };
-	int r = read_index(eng, row, &index, err);
+	cleanup_list struct list list = { 0 };
+	struct image image = { 0 };
+	int r = find_same(eng, digest, names, &list.row.id, err);
 
-	if (r == 0 && platform)
-		r = oci_platform_parse(platform, &want, err);
+	if (r == 0 && !list.row.id)
+		r = new_id(&list.row.id, err);
+	image.manifest_digest = xstrdup(digest);
+	image.size = blob_size(&eng->store, digest);
+	strv_extend(&image.names, names);
+	strv_extend(&image.repo_digests, repo_digests);
 	if (r == 0)
-		r = find_image(eng, &index, platform ? &want : NULL, ret, err);
-	oci_platform_done(&want);
+		r = lists_read_content(eng, digest, &image, err);
+	if (r == 0)
+		r = write_row(eng, &list, &image, err);
+	image_done(&image);
+	if (r == 0)
+		*ret_id = take_ptr(list.row.id);
 	return r;
 }

@@ -31,11 +31,20 @@ int lists_create(struct engine *eng, const char *name, bool amend, list_change c
 int lists_edit(struct engine *eng, const char *word, list_change change, void *data, char **ret_id,
 	       struct err *err);
 
+/* Enters the index of that digest, which is in the store with what there is of its members, as a
+ * list of these names, full references, in a transaction of the caller's. A list that one of them
+ * leads to and that has this index stays what it is. *ret_id: heap. */
+int lists_enter_within(struct engine *eng, const char *digest, char *const *names,
+		       char *const *repo_digests, char **ret_id, struct err *err);
+
 /* What the list with that index needs: added to ret's content. */
 int lists_read_content(struct engine *eng, const char *manifest, struct image *ret,
 		       struct err *err);
 
-/* The image that the list has for the platform, when it is here: "os/arch[/variant]", NULL: this
- * machine's. ERR_NOT_FOUND. */
+int lists_read_index(struct engine *eng, const struct image_row *row, struct oci_index *ret,
+		     struct err *err);
+
+/* The image that the list has for the platform, when it is here, or its blobs are: then it is
+ * unpacked. "os/arch[/variant]", NULL: this machine's. ERR_NOT_FOUND. */
 int lists_image(struct engine *eng, const struct image_row *row, const char *platform,
 		struct image_row *ret, struct err *err);

@@ -8,6 +8,7 @@ import tarfile
 
 import pytest
 
+import engine
 import layers
 import registries as registries_module
 from registries import digest
@@ -52,11 +53,11 @@ def an_image(who, ref="1", name="layout"):
     return write_layout(who, layout, desc, name=name), desc["digest"]
 
 
-def two_platforms():
+def two_platforms(content=PLAIN):
     """A layout and the descriptor of an index of two images."""
     layout = layers.Layout()
-    members = [layout.image([PLAIN[i]], compress="gzip", platform={"os": "linux",
-                                                                  "architecture": arch})
+    members = [layout.image([content[i]], compress="gzip", platform={"os": "linux",
+                                                                    "architecture": arch})
                for i, arch in enumerate(("amd64", "s390x"))]
     return layout, layout.index(members), members
 
@@ -312,6 +313,51 @@ def test_all_of_an_index(anyone, registries, to):
         "no image for linux/riscv64", "--all")
 
 
+@pytest.mark.parametrize("start", ["registry", "oci"])
+def test_all_of_an_index_in_the_store(anyone, registries, start):
+    """A list, whose member for this machine runs, and which goes out again as it came in."""
+    reg = registries.start()
+    layout, index, members = two_platforms([engine.rootfs_tar(anyone).read_bytes(), PLAIN[1]])
+    source = place(anyone, reg, start, "from")
+    copy(anyone, "--all", f"oci:{write_layout(anyone, layout, index)}", source).ok()
+    copied = copy(anyone, "--all", "--digestfile", anyone.dir / "d", source, "made.test/app:1").ok()
+    assert (anyone.dir / "d").read_text() == index["digest"], copied
+    inspected = json.loads(anyone.inro("manifest", "inspect", "made.test/app:1").ok().out)
+    assert [m["digest"] for m in inspected["manifests"]] == [m["digest"] for m in members]
+    for _ in range(2 if os.uname().machine == "x86_64" else 0):
+        assert anyone.inro("run", "--rm", "--pull", "never", "made.test/app:1",
+                           "echo", "runs").ok().out == "runs\n"
+        anyone.inro("image", "prune", "-f").ok()
+    copy(anyone, "--all", "made.test/app:1", f"oci:{anyone.dir}/back").ok()
+    for sha, data in layout.blobs.items():
+        assert (anyone.dir / "back/blobs/sha256" / sha[7:]).read_bytes() == data
+    anyone.inro("push", "made.test/app:1", f"{reg.host}/again:1").ok()
+    assert digest_of(anyone, f"docker://{reg.host}/again:1") == index["digest"]
+
+    # the same once more is the same list, by another name another one
+    def ids():
+        out = anyone.inro("images", "--no-trunc", "--format", "{{.Repository}} {{.ID}}").ok().out
+        return dict(line.split() for line in out.splitlines())
+    before = ids()
+    copy(anyone, "--all", source, "made.test/app:1").ok()
+    assert ids()["made.test/app"] == before["made.test/app"]
+    copy(anyone, "--all", source, "made.test/other:1").ok()
+    assert ids()["made.test/other"] != before["made.test/app"]
+    done = anyone.inro("system", "check").ok()
+    anyone.inro("rmi", "made.test/app:1", "made.test/other:1").ok()
+    anyone.inro("image", "prune", "-af").ok()
+    assert os.listdir(anyone.state / "inro/blobs/sha256") == [], done
+
+
+def test_an_index_without_its_members_in_the_store(anyone):
+    layout, index, members = two_platforms()
+    copy(anyone, "--multi-arch", "index-only", f"oci:{write_layout(anyone, layout, index)}",
+         "made.test/app:1").ok()
+    assert os.listdir(anyone.state / "inro/blobs/sha256") == [index["digest"][7:]]
+    anyone.inro("run", "--rm", "--pull", "never", "made.test/app:1", "true").fails(
+        "the list's image", "is not here", code=125)
+
+
 def test_which_of_an_index(anyone):
     layout, index, members = two_platforms()
     source = f"oci:{write_layout(anyone, layout, index)}"
@@ -323,7 +369,6 @@ def test_which_of_an_index(anyone):
     copy(anyone, "--multi-arch", "index-only", source, f"dir:{anyone.dir}/top").ok()
     assert digest((anyone.dir / "top/manifest.json").read_bytes()) == index["digest"]
     assert sorted(os.listdir(anyone.dir / "top")) == ["manifest.json", "version"]
-    copy(anyone, "--all", source, "mine:1").fails("the store takes an image for one platform")
     copy(anyone, "--all", source, f"docker-archive:{anyone.dir}/x").fails(
         "a docker-archive takes an image for one platform")
     assert not (anyone.dir / "x").exists()
