@@ -236,10 +236,21 @@ int images_content_digests(struct engine *eng, const char *kind, char ***ret, st
 	return r;
 }
 
+static int read_stacks(struct engine *eng, char ***ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r = db_query(eng->db, &stmt, err,
+			 "SELECT DISTINCT layers FROM images WHERE layers <> ''", "");
+
+	while (r >= 0 && (r = db_step(eng->db, stmt, err)) > 0)
+		strv_take(ret, db_column_str(stmt, 0));
+	return r;
+}
+
 /* 1, or 0: somebody else will. */
 static int collect_once(struct engine *eng, uint64_t *freed, struct err *err)
 {
-	cleanup_strv char **blobs = NULL, **layers = NULL;
+	cleanup_strv char **blobs = NULL, **layers = NULL, **stacks = NULL;
 	uint64_t now = 0;
 
 	int r = image_collect_begin(&eng->store, err);
@@ -253,11 +264,14 @@ static int collect_once(struct engine *eng, uint64_t *freed, struct err *err)
 		r = images_content_digests(eng, content_kinds[IMAGE_BLOB], &blobs, err);
 	if (r == 0)
 		r = images_content_digests(eng, content_kinds[IMAGE_LAYER], &layers, err);
+	if (r == 0)
+		r = read_stacks(eng, &stacks, err);
 	if (r < 0) {
 		image_store_unlock(&eng->store);
 		return r;
 	}
-	r = image_collect(&eng->store, blobs, layers, &now, err);
+	const struct image_keep keep = { .blobs = blobs, .diff_ids = layers, .stacks = stacks };
+	r = image_collect(&eng->store, &keep, &now, err);
 	*freed += now;
 	return r < 0 ? r : 1;
 }

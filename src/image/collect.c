@@ -12,6 +12,7 @@
 #include "base/strv.h"
 #include "image/layer_run.h"
 #include "image/partial.h"
+#include "image/shim.h"
 #include "image/store.h"
 #include "image/sync.h"
 #include "oci/digest.h"
@@ -134,8 +135,9 @@ bool image_collect_wanted(struct image_store *store)
 
 struct collect {
 	struct image_store *store;
-	char *const *blobs, *const *diff_ids; /* to keep, sorted */
-	size_t n_blobs, n_diff_ids;
+	const struct image_keep *keep;
+	size_t n_blobs, n_diff_ids, n_chains;
+	char **chains; /* chain ids of what stays, sorted; NULL: nobody has asked yet */
 	struct staging trash;
 	uint64_t freed, entries;
 };
@@ -154,7 +156,7 @@ static int collect_blob(struct collect *co, int dir, const char *name, struct er
 {
 	struct stat st;
 
-	if (is_kept(co->blobs, co->n_blobs, name))
+	if (is_kept(co->keep->blobs, co->n_blobs, name))
 		return 0;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		co->freed += (uint64_t)st.st_size;
@@ -170,14 +172,71 @@ static int collect_blob(struct collect *co, int dir, const char *name, struct er
 	return 0;
 }
 
+static int text_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Almost no store has a layer with shims, which alone want this. */
+static void chains_fill(struct collect *co)
+{
+	size_t cap = 64;
+
+	co->chains = xcalloc(cap, sizeof(*co->chains));
+	for (char *const *stack = co->keep->stacks; stack && *stack; stack++) {
+		cleanup_strv char **diff_ids = strv_split(*stack, ',');
+		char chain[SHA256_TEXT_MAX] = "";
+
+		for (size_t k = 0; diff_ids[k] && digest_valid(diff_ids[k]); k++) {
+			if (co->n_chains == cap) {
+				cap *= 2;
+				co->chains = xrealloc(co->chains, cap * sizeof(*co->chains));
+			}
+			shim_chain_add(chain, diff_ids[k]);
+			co->chains[co->n_chains++] = xstrdup(chain);
+		}
+	}
+	qsort(co->chains, co->n_chains, sizeof(*co->chains), text_compare);
+}
+
+/* Those of a layer that stays, on top of others than any image has below it now. */
+static int collect_shims(struct collect *co, int layers, const char *layer, struct err *err)
+{
+	cleanup_free char *path = path_join(layer, "shims");
+	struct dirent *entry;
+	int r = openat(layers, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (r < 0)
+		return errno == ENOENT ? 0 : err_errno(err, errno, "reading layers/%s", path);
+	DIR *dir = fdopendir(r);
+	if (!dir) {
+		fd_close(r);
+		return err_errno(err, ENOMEM, "reading layers/%s", path);
+	}
+	if (!co->chains)
+		chains_fill(co);
+	r = 0;
+	while (r == 0 && (entry = readdir(dir))) {
+		const char *name = entry->d_name;
+
+		if (name[0] == '.' || is_kept(co->chains, co->n_chains, name))
+			continue;
+		cleanup_free char *trash = xasprintf("shim-%s", name);
+		if (renameat(dirfd(dir), name, co->trash.fd, trash) < 0 && errno != ENOENT)
+			r = err_errno(err, errno, "removing layers/%s/%s", path, name);
+	}
+	closedir(dir);
+	return r;
+}
+
 /* Moved out of the way first: a layer is there whole or not at all. */
 static int collect_layer(struct collect *co, int dir, const char *name, struct err *err)
 {
 	struct apply_result info = { 0 };
 	cleanup_free char *diff_id = xasprintf("sha256:%s", name);
 
-	if (is_kept(co->diff_ids, co->n_diff_ids, name))
-		return 0;
+	if (is_kept(co->keep->diff_ids, co->n_diff_ids, name))
+		return collect_shims(co, dir, name, err);
 	if (layer_info(co->store, diff_id, &info, NULL) == 0)
 		co->freed += info.size;
 	co->entries += info.entries;
@@ -211,15 +270,14 @@ static int collect_dir(struct collect *co, const char *path,
 	return r;
 }
 
-int image_collect(struct image_store *store, char *const *blobs, char *const *diff_ids,
-		  uint64_t *ret_freed, struct err *err)
+int image_collect(struct image_store *store, const struct image_keep *keep, uint64_t *ret_freed,
+		  struct err *err)
 {
 	struct collect co = {
 		.store = store,
-		.blobs = blobs,
-		.diff_ids = diff_ids,
-		.n_blobs = strv_len(blobs),
-		.n_diff_ids = strv_len(diff_ids),
+		.keep = keep,
+		.n_blobs = strv_len(keep->blobs),
+		.n_diff_ids = strv_len(keep->diff_ids),
 		.trash = STAGING_INIT,
 	};
 
@@ -238,6 +296,9 @@ int image_collect(struct image_store *store, char *const *blobs, char *const *di
 	if (co.entries >= REMOVERS_MIN)
 		remove_together(store, co.trash.name);
 	staging_done(store, &co.trash);
+	for (size_t i = 0; i < co.n_chains; i++)
+		free(co.chains[i]);
+	free(co.chains);
 	*ret_freed = co.freed;
 	return r < 0 ? err_wrap(err, r, "collecting garbage in %s", store->root) : 0;
 }

@@ -105,10 +105,14 @@ int image_read_content(struct image_store *store, const char *manifest_digest, c
 /* Takes the store's lock to collect: 1, or 0 when images are being added, or collected, just now.
  * Then whoever does that is to collect, see image_collect_wanted(). */
 int image_collect_begin(struct image_store *store, struct err *err);
-/* Removes the blobs and layers that are not in these lists, sorted and NULL-terminated, and gives
- * the lock back. */
-int image_collect(struct image_store *store, char *const *blobs, char *const *diff_ids,
-		  uint64_t *ret_freed, struct err *err);
+/* What images need: digests of blobs and diff ids, sorted; and the layers of each, bottom first,
+ * with commas between them. NULL-terminated. */
+struct image_keep {
+	char *const *blobs, *const *diff_ids, *const *stacks;
+};
+/* Removes blobs, layers and shims that are for nothing of this, and gives the lock back. */
+int image_collect(struct image_store *store, const struct image_keep *keep, uint64_t *ret_freed,
+		  struct err *err);
 /* Downloads that were broken off, and how many bytes they take. active: being downloaded now. */
 struct image_partials {
 	size_t n, active;

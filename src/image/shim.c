@@ -11,7 +11,6 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/layer_run.h"
-#include "image/sha256.h"
 #include "image/verify.h"
 #include "oci/digest.h"
 #include "sys/xattr.h"
@@ -24,7 +23,7 @@
 
 /* ---- chain ids ---- */
 
-static void chain_add(char chain[SHA256_TEXT_MAX], const char *diff_id)
+void shim_chain_add(char chain[SHA256_TEXT_MAX], const char *diff_id)
 {
 	cleanup_free char *text = xasprintf("%s %s", chain, diff_id);
 
@@ -39,7 +38,7 @@ static char *shim_path(char *const *diff_ids, size_t k)
 	char chain[SHA256_TEXT_MAX] = "";
 
 	for (size_t i = 0; i <= k; i++)
-		chain_add(chain, diff_ids[i]);
+		shim_chain_add(chain, diff_ids[i]);
 	return xasprintf("layers/%s/shims/%s", digest_hex(diff_ids[k]), digest_hex(chain));
 }
 

@@ -18,8 +18,11 @@
  */
 #pragma once
 
+#include "image/sha256.h"
 #include "image/store.h"
 
+/* The chain id of what was in chain ("": nothing) and this layer on top of it. */
+void shim_chain_add(char chain[SHA256_TEXT_MAX], const char *diff_id);
 /* Makes what the image of these layers, which are all in the store, has not got yet. */
 int shims_make(struct image_store *store, char *const *diff_ids, struct err *err);
 /* Are they what shims_make() would make? A word for each that is not goes into *ret_problems.

@@ -123,6 +123,18 @@ def test_directories_without_entries_take_on_the_lower_ones(anyone):
     assert layer_tree(anyone, UPPER)[b"tmp"]["perm"] == 0o755  # it is everybody's
 
 
+def test_what_was_taken_on_goes_with_the_image(root):
+    """The upper layer stays for another one, and what that takes on."""
+    other = tar(entry("tmp/", mode=0o711))
+    load(root, docker_archive([BASE, UPPER], tags=["one:1"])).ok()
+    load(root, docker_archive([other, UPPER], tags=["other:1"])).ok()
+    assert len(os.listdir(store(root) / "layers" / sha(UPPER)[7:] / "shims")) == 2
+    root.inro("rmi", "one:1").ok()
+    assert shim_tree(root, UPPER)[b"tmp"]["perm"] == 0o711
+    load(root, docker_archive([BASE, UPPER], tags=["one:1"])).ok()
+    assert len(os.listdir(store(root) / "layers" / sha(UPPER)[7:] / "shims")) == 2
+
+
 def test_directories_of_others_are_taken_on_together(anyone):
     """Rootless only the user namespace's root can give them away: one process for all of them."""
     names = [f"d{i}/e" for i in range(40)]

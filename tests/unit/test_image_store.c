@@ -15,8 +15,10 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "image/sha256.h"
+#include "image/shim.h"
 #include "image/store.h"
 #include "image/verify.h"
+#include "oci/digest.h"
 
 #define UPPER32 "BA7816BF8F01CFEA414140DE5DAE2223"
 
@@ -126,7 +128,7 @@ static void test_nothing_is_collected_during_a_load(void **state)
 	image_store_unlock(&other);
 	assert_true(image_collect_wanted(&other));
 	assert_int_equal(image_collect_begin(&other, &err), 1);
-	assert_int_equal(image_collect(&other, NULL, NULL, &freed, &err), 0);
+	assert_int_equal(image_collect(&other, &(struct image_keep){ NULL }, &freed, &err), 0);
 	assert_false(image_collect_wanted(&fx->store));
 	image_store_done(&other);
 }
@@ -145,6 +147,7 @@ static void test_what_is_listed_is_kept(void **state)
 	struct fixture *fx = *state;
 	char blob_a[] = "sha256:aa", blob_c[] = "sha256:cc", layer[] = "sha256:11";
 	char *blobs[] = { blob_a, blob_c, NULL }, *layers[] = { layer, NULL };
+	const struct image_keep keep = { .blobs = blobs, .diff_ids = layers };
 	struct err err = ERR_INIT;
 	uint64_t freed;
 
@@ -156,7 +159,7 @@ static void test_what_is_listed_is_kept(void **state)
 	assert_int_equal(mkdirat(fx->store.fd, "layers/22", 0700), 0);
 	assert_int_equal(mkdirat(fx->store.fd, "layers/22/fs", 0700), 0);
 	assert_int_equal(image_collect_begin(&fx->store, &err), 1);
-	assert_int_equal(image_collect(&fx->store, blobs, layers, &freed, &err), 0);
+	assert_int_equal(image_collect(&fx->store, &keep, &freed, &err), 0);
 	assert_int_equal(freed, 8);
 	assert_true(exists(fx, "blobs/sha256/aa"));
 	assert_false(exists(fx, "blobs/sha256/bb"));
@@ -164,6 +167,62 @@ static void test_what_is_listed_is_kept(void **state)
 	assert_false(exists(fx, "blobs/sha256/dd"));
 	assert_true(exists(fx, "layers/11"));
 	assert_false(exists(fx, "layers/22"));
+}
+
+static void make_layer(const struct fixture *fx, const char *diff_id)
+{
+	cleanup_free char *dir = xasprintf("layers/%s", digest_hex(diff_id));
+	cleanup_free char *fs = path_join(dir, "fs");
+
+	assert_int_equal(mkdirat(fx->store.fd, dir, 0700), 0);
+	assert_int_equal(mkdirat(fx->store.fd, fs, 0755), 0);
+}
+
+/* The name of one made for the layers from the bottom up to k. */
+static char *make_shim(const struct fixture *fx, char *const *diff_ids, size_t k)
+{
+	cleanup_free char *dir = xasprintf("layers/%s/shims", digest_hex(diff_ids[k]));
+	char chain[SHA256_TEXT_MAX] = "";
+
+	for (size_t i = 0; i <= k; i++)
+		shim_chain_add(chain, diff_ids[i]);
+	mkdirat(fx->store.fd, dir, 0700);
+	char *shim = path_join(dir, digest_hex(chain));
+	assert_int_equal(mkdirat(fx->store.fd, shim, 0700), 0);
+	return shim;
+}
+
+static int text_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The upper layer stays for one image; what went on top of it in the other is for nobody. */
+static void test_shims_go_with_their_image(void **state)
+{
+	struct fixture *fx = *state;
+	char a[SHA256_TEXT_MAX], b[SHA256_TEXT_MAX], upper[SHA256_TEXT_MAX];
+	struct err err = ERR_INIT;
+	uint64_t freed;
+
+	sha256_text("a", 1, a);
+	sha256_text("b", 1, b);
+	sha256_text("upper", 5, upper);
+	make_layer(fx, a);
+	make_layer(fx, b);
+	make_layer(fx, upper);
+	cleanup_free char *kept = make_shim(fx, (char *[]){ a, upper }, 1);
+	cleanup_free char *stale = make_shim(fx, (char *[]){ b, upper }, 1);
+	cleanup_free char *deeper = make_shim(fx, (char *[]){ a, b, upper }, 2);
+	cleanup_free char *one = xasprintf("%s,%s", a, upper), *other = xasprintf("%s,%s", a, b);
+	char *diff_ids[] = { a, b, upper, NULL }, *stacks[] = { one, other, NULL };
+	qsort(diff_ids, 3, sizeof(*diff_ids), text_compare);
+	const struct image_keep keep = { .diff_ids = diff_ids, .stacks = stacks };
+	assert_int_equal(image_collect_begin(&fx->store, &err), 1);
+	assert_int_equal(image_collect(&fx->store, &keep, &freed, &err), 0);
+	assert_true(exists(fx, kept));
+	assert_false(exists(fx, stale));
+	assert_false(exists(fx, deeper));
 }
 
 static void test_blobs_are_verified(void **state)
@@ -323,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_collected_during_a_load, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_listed_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shims_go_with_their_image, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blobs_are_verified, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_layers_for_overlayfs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_tree, setup, teardown),
