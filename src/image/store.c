@@ -21,6 +21,7 @@
 #include "image/shim.h"
 #include "image/sync.h"
 #include "oci/digest.h"
+#include "sys/mount.h"
 
 #define INFO_MAX (64u << 20) /* lists of implied directories */
 
@@ -446,6 +447,17 @@ static int layer_fds(struct image_store *store, char *const *diff_ids, size_t k,
 	return n;
 }
 
+static int too_many(size_t n, struct err *err)
+{
+	return err_hint(
+	    err,
+	    err_fail(err, ERR_LIMIT,
+		     "the image's %zu layers take more than the %d directories that overlayfs can "
+		     "show as one",
+		     n, MOUNT_LAYERS_MAX),
+	    "have it built again with fewer: by fewer steps, or with --squash");
+}
+
 /* -ENODATA: a shim is not there. */
 static int layers_open(struct image_store *store, char *const *diff_ids, int **ret_fds,
 		       size_t *ret_n, struct err *err)
@@ -469,12 +481,14 @@ static int layers_open(struct image_store *store, char *const *diff_ids, int **r
 		if (is_among(diff_ids, i, diff_id))
 			continue;
 		int r = layer_fds(store, diff_ids, i - 1, fds + n, err);
+		n += r > 0 ? (size_t)r : 0;
+		if (n > MOUNT_LAYERS_MAX)
+			r = too_many(total, err);
 		if (r < 0) {
 			while (n > 0)
 				fd_close(fds[--n]);
 			return r;
 		}
-		n += (size_t)r;
 		/* overlayfs heeds no opaque mark on a layer's root. */
 		if (layer_has_mark(store, diff_id, "opaque"))
 			break;

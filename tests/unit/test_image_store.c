@@ -14,11 +14,13 @@
 #include "base/io.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "image/sha256.h"
 #include "image/shim.h"
 #include "image/store.h"
 #include "image/verify.h"
 #include "oci/digest.h"
+#include "sys/mount.h"
 
 #define UPPER32 "BA7816BF8F01CFEA414140DE5DAE2223"
 
@@ -225,6 +227,33 @@ static void test_shims_go_with_their_image(void **state)
 	assert_false(exists(fx, deeper));
 }
 
+static void test_too_many_layers(void **state)
+{
+	struct fixture *fx = *state;
+	cleanup_strv char **diff_ids = NULL;
+	struct err err = ERR_INIT;
+	char digest[SHA256_TEXT_MAX];
+	int *fds = NULL;
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < MOUNT_LAYERS_MAX; i++) {
+		strv_add(&diff_ids, sha256_text(&i, sizeof(i), digest));
+		make_layer(fx, digest);
+	}
+	assert_int_equal(image_open_layers(&fx->store, diff_ids, &fds, &n, &err), 0);
+	assert_int_equal(n, MOUNT_LAYERS_MAX);
+	while (n > 0)
+		fd_close(fds[--n]);
+	free(fds);
+	strv_add(&diff_ids, sha256_text("one more", 8, digest));
+	make_layer(fx, digest);
+	assert_true(image_open_layers(&fx->store, diff_ids, &fds, &n, &err) < 0);
+	assert_int_equal(err.kind, ERR_LIMIT);
+	assert_non_null(
+	    strstr(err.msg, "the image's 501 layers take more than the 500 directories"));
+	assert_non_null(strstr(err.hint, "built again with fewer"));
+}
+
 static void test_blobs_are_verified(void **state)
 {
 	struct fixture *fx = *state;
@@ -383,6 +412,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_listed_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shims_go_with_their_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_many_layers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blobs_are_verified, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_layers_for_overlayfs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_tree, setup, teardown),
