@@ -27,7 +27,7 @@ struct update {
 	struct buf old_text, text; /* of config.json: as it is, as it shall be */
 	struct spec spec;          /* what text is written from */
 	struct spec_resources limits;
-	bool has_limits, has_options;
+	bool has_limits, has_options, to_finish;
 	struct update_mounts mounts;
 	struct update_devices devices;
 	struct record_options new_options; /* shallow: what changes is numbers */
@@ -275,11 +275,17 @@ static int set_options(struct update *u, const struct record_options *o, struct 
 	return u->has_options ? record_set_options(u->eng, u->rec.id, o, err) : 0;
 }
 
+/* That fails for no lack of room. What runs is changed by now, so it is left to be finished. */
 static int commit(struct update *u, struct err *err)
 {
-	if (renameat(u->dir, UPDATE_PENDING, u->dir, UPDATE_CONFIG) < 0)
-		return err_errno(err, errno, "replacing config.json of container %s", u->rec.name);
-	return 0;
+	int r;
+
+	u->to_finish = renameat(u->dir, UPDATE_PENDING, u->dir, UPDATE_CONFIG) < 0;
+	if (!u->to_finish)
+		return 0;
+	r = err_errno(err, errno, "replacing config.json of container %s", u->rec.name);
+	return err_hint(err, r, "what runs has changed; `inro inspect %s` tries this again",
+			u->rec.name);
 }
 
 static int change(struct update *u, struct err *err)
@@ -292,14 +298,14 @@ static int change(struct update *u, struct err *err)
 	if (r < 0)
 		return r;
 	r = apply_running(u, &in, err);
-	if (r == 0)
-		r = commit(u, err);
 	if (r < 0) {
 		set_options(u, &u->rec.options, NULL);
 		return r;
 	}
-	apply_again(u, &in);
-	return 0;
+	r = commit(u, err);
+	if (r == 0)
+		apply_again(u, &in);
+	return r;
 }
 
 static bool asks_nothing(const struct update_options *o)
@@ -331,7 +337,8 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 		update_finish(eng, &u.rec, u.dir);
 		r = change(&u, err);
 		if (r < 0) {
-			unlinkat(u.dir, UPDATE_PENDING, 0);
+			if (!u.to_finish)
+				unlinkat(u.dir, UPDATE_PENDING, 0);
 			err_wrap(err, r, "cannot update container %s", u.rec.name);
 		}
 	}

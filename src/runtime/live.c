@@ -55,6 +55,7 @@ static int prepare(struct live *l, struct err *err)
 	l->in.mapped = l->in.userns || l->in.rt->rootless;
 	if (r < 0 || !l->m)
 		return r;
+	mount_opts_add_label(&l->im.opts, l->m->type, l->spec->linux_->mount_label);
 	if (!live_is_bind(l))
 		return str_eq(l->m->type, "tmpfs")
 			   ? 0

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`inro update`: containers are changed while they run, and for their next start."""
 
+import errno
 import json
 import os
 import pathlib
 import signal
 import subprocess
+
+import pytest
 
 import cgroups
 import engine
@@ -154,23 +157,54 @@ def test_killed_update_is_finished(root):
     assert memory(files(root)) == 96 * MIB and not (bundle / "update.json").exists()
 
 
-def test_killed_at_any_point(root):
-    """The record tells the truth: after an inspect, what runs and the next start are the same."""
+EVERYTHING = ["--mount-add", "./src:/data", "--mount-add", "type=tmpfs,target=/t", "--device-add",
+              "/dev/fuse", "--cpu-shares", "200", "--restart", "always"]
+BACK = ["--mount-rm", "/data", "--mount-rm", "/t", "--device-rm", "/dev/fuse", "--cpu-shares", "100",
+        "--restart", "no"]
+
+
+def truth(pid):
+    """Of what is in EVERYTHING, as the container has it."""
+    mounts = pathlib.Path(f"/proc/{pid}/mounts").read_text()
+    return (" /data " in mounts, " /t " in mounts, os.path.exists(f"/proc/{pid}/root/dev/fuse"),
+            shares(cgroups.Files(pid)) != BEFORE[pid])
+
+
+BEFORE = {}
+
+
+@pytest.mark.parametrize("options", [[], ["-e", errno.ENOSPC]], ids=["killed", "failing"])
+def test_at_any_system_call(root, options):
+    """All or nothing of it is done, and recorded: by the command, or by the next one when it was
+    killed."""
+    (root.dir / "src").mkdir()
     detached(root, "--cpu-shares", "100")
-    f = files(root)
-    for n in range(harness.rounds(8)):
-        argv = root.inro_argv("update", "--cpu-shares", str(200 + n), "web")
-        p = root.popen(*argv, stdout=subprocess.DEVNULL)
-        try:
-            p.wait(0.001 * n)
-        except subprocess.TimeoutExpired:
-            p.kill()
-            p.wait()
-        inspect(root, "{{.Id}}")
-        kept = resources(root)["cpu"]["shares"]
-        if cgroups.is_v2("cpu"):
-            kept = 1 + (kept - 2) * 9999 // 262142
-        assert shares(f) == str(kept)
+    bundle, pid = pathlib.Path(inspect(root, "{{.Bundle}}")), int(inspect(root, "{{.State.Pid}}"))
+    report = root.dir / "report"
+    BEFORE[pid] = shares(cgroups.Files(pid))
+
+    def update(n):
+        return root.run(root.program("tests/faults/killat"), *options, "-o", report, n, "--",
+                        *root.inro_argv("update", *EVERYTHING, "web"))
+
+    update(0).ok()
+    calls = int(report.read_text().split()[-1])
+    for n in [calls - 8 - k * (calls - 100) // harness.rounds(10)
+              for k in range(harness.rounds(10))]:
+        root.inro("update", *BACK, "web")
+        assert not any(truth(pid))
+        r = update(n)
+        if options and r.code and "replacing config.json" not in r.err:
+            assert not any(truth(pid)) and not (bundle / "update.json").exists(), r
+        assert root.inro("inspect", "web").ok().err == ""
+        kept = config(root)
+        now = {m["destination"] for m in kept["mounts"]} >= {"/data", "/t"}
+        assert truth(pid) == (now,) * 4 and not (bundle / "update.json").exists(), r
+        assert now == (resources(root)["cpu"]["shares"] == 200)
+        assert now == ("/dev/fuse" in [d["path"] for d in kept["linux"].get("devices", [])])
+        if not now:
+            root.inro("update", "--mount-add", "./src:/data", "--mount-add", "type=tmpfs,target=/t",
+                      "--device-add", "/dev/fuse", "web").ok()
 
 
 def test_many_at_once(root):

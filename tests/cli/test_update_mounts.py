@@ -4,11 +4,12 @@
 import json
 import os
 import pathlib
+import shlex
 
 import pytest
 
 import engine
-import harness
+import test_runtime_cgroup2
 
 TURNS = True
 SLEEP = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done")
@@ -234,3 +235,24 @@ def test_killed_update_is_finished(anyone):
         assert f"/data{n}" in mounts(anyone)
         assert sh(anyone, f"cat /data{n}/file; grep -c ' /data{n} ' /proc/mounts").out \
             == "from the host\n1\n"
+
+
+def test_device_where_cgroup_v2_is_the_only_one(root):
+    """The rules are a program there, which is replaced."""
+    box, inro = engine.box(root), shlex.join(map(str, root.inro_argv()))
+    second = root.dir / "second"
+    os.mknod(second, 0o20666, os.makedev(10, 237))
+    use = f"{inro} exec web sh -c 'exec 3<>/dev/fuse'"
+    done = test_runtime_cgroup2.World(root)(f"""
+        {inro} run -d --name web {box} sleep 600
+        trap '{inro} rm -f web >&2' EXIT
+        {inro} update --device-add /dev/fuse --device-add {second}:/dev/second:r web
+        {use} && echo given
+        {inro} update --device-rm /dev/fuse web
+        {inro} exec web sh -c 'mknod /dev/fuse c 10 229; : <>/dev/null'
+        {use} || echo taken
+        {inro} exec web head -c 0 /dev/second 2>&1 | grep permitted || echo kept
+    """)
+    words = [word for word in done.ok().out.split() if word in ("given", "taken", "kept")]
+    assert words == ["given", "taken", "kept"], done
+    assert "Operation not permitted" in done.err, done
