@@ -15,7 +15,7 @@ extern const struct cmd cmd_run, cmd_ps, cmd_rm, cmd_images, cmd_import, cmd_loa
     cmd_save, cmd_diff, cmd_export, cmd_commit, cmd_cleanup, cmd_trim, cmd_inspect, cmd_history,
     cmd_tag, cmd_untag, cmd_unshare, cmd_attach, cmd_create, cmd_exec, cmd_start, cmd_kill,
     cmd_pause, cmd_unpause, cmd_rename, cmd_top, cmd_stats, cmd_stop, cmd_restart, cmd_wait,
-    cmd_logs, cmd_update;
+    cmd_logs, cmd_update, cmd_health;
 /* In groups only. */
 extern const struct cmd cmd_artifact_add, cmd_artifact_extract, cmd_artifact_inspect,
     cmd_artifact_ls, cmd_artifact_pull, cmd_artifact_push, cmd_artifact_rm;
@@ -23,9 +23,11 @@ extern const struct cmd cmd_image_copy, cmd_image_exists, cmd_image_inspect, cmd
     cmd_image_tree, cmd_image_mount, cmd_image_trust, cmd_image_unmount, cmd_container_inspect,
     cmd_container_exists, cmd_container_prune, cmd_system_check, cmd_system_df, cmd_system_prune,
     cmd_manifest_add, cmd_manifest_annotate, cmd_manifest_create, cmd_manifest_exists,
-    cmd_manifest_inspect, cmd_manifest_push, cmd_manifest_remove, cmd_manifest_rm;
+    cmd_manifest_inspect, cmd_manifest_push, cmd_manifest_remove, cmd_manifest_rm,
+    cmd_healthcheck_run;
 /* groups.c: a new verb of images or containers belongs there as well. */
-extern const struct cmd cmd_artifact, cmd_image, cmd_container, cmd_manifest, cmd_system;
+extern const struct cmd cmd_artifact, cmd_image, cmd_container, cmd_healthcheck, cmd_manifest,
+    cmd_system;
 
 /* engine_init() with the global options. */
 int cli_engine(const void *globals, struct engine *ret, struct err *err);

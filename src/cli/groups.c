@@ -85,6 +85,17 @@ const struct cmd cmd_container = {
 	.subs = container_subs,
 };
 
+static const struct cmd_sub healthcheck_subs[] = {
+	{ "run", &cmd_healthcheck_run, false },
+	{ 0 },
+};
+
+const struct cmd cmd_healthcheck = {
+	.name = "healthcheck",
+	.summary = "Look after containers' health checks",
+	.subs = healthcheck_subs,
+};
+
 static const struct cmd_sub manifest_subs[] = {
 	{ "add", &cmd_manifest_add, false },
 	{ "annotate", &cmd_manifest_annotate, false },

@@ -113,6 +113,13 @@ static char *row_since(const void *r)
 {
 	return cli_ago(REC(r)->created_ns);
 }
+/* " (healthy)", or "" */
+static const char *health_note(const struct record *rec)
+{
+	static const char *const notes[] = { " (health: starting)", " (healthy)", " (unhealthy)" };
+
+	return rec->health < 0 ? "" : notes[rec->health];
+}
 static char *row_status(const void *r)
 {
 	char text[TIME_HUMAN_MAX];
@@ -122,7 +129,7 @@ static char *row_status(const void *r)
 		return xstrdup("Created");
 	if (REC(r)->status == RECORD_RUNNING)
 		return xasprintf("Up %s%s", time_human(time_now_ns() - REC(r)->started_ns, text),
-				 REC(r)->paused ? " (Paused)" : "");
+				 REC(r)->paused ? " (Paused)" : health_note(REC(r)));
 	ago = cli_ago(REC(r)->finished_ns);
 	if (REC(r)->status == RECORD_RESTARTING)
 		return xasprintf("Restarting (%d) %s", REC(r)->exit_code, ago);

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
 
 struct words_doc {
 	char **words;
@@ -178,6 +179,88 @@ static int change_onbuild(const char *text, struct oci_config *c, struct err *er
 	return 0;
 }
 
+/* "--interval=30s" and so on. */
+static int health_option(const char *word, struct oci_healthcheck *h, struct err *err)
+{
+	const struct {
+		const char *prefix;
+		int64_t *to;
+		bool is_count;
+	} options[] = {
+		{ "--interval=", &h->interval, false },
+		{ "--timeout=", &h->timeout, false },
+		{ "--start-period=", &h->start_period, false },
+		{ "--start-interval=", &h->start_interval, false },
+		{ "--retries=", &h->retries, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const char *value = str_after(word, options[i].prefix);
+		int64_t n = 0;
+
+		if (!value)
+			continue;
+		if ((options[i].is_count ? str_parse_i64 : time_parse_duration)(value, &n) < 0 ||
+		    n < 0)
+			break;
+		*options[i].to = n;
+		return 0;
+	}
+	return err_fail(err, ERR_USAGE, "invalid --change: HEALTHCHECK %s", word);
+}
+
+static int health_test(const char *text, char ***test, struct err *err)
+{
+	const char *command = str_after(text, "CMD ");
+
+	if (strcasecmp(text, "NONE") == 0) {
+		strv_add(test, "NONE");
+		return 0;
+	}
+	if (!command)
+		return err_fail(err, ERR_USAGE,
+				"invalid --change: HEALTHCHECK: expected CMD or NONE, got \"%s\"",
+				text);
+	command += strspn(command, " \t");
+	if (command[0] == '[') {
+		cleanup_strv char **words = NULL;
+		int r = command_words(command, &words, err);
+
+		strv_add(test, "CMD");
+		strv_extend(test, words);
+		return r;
+	}
+	strv_add(test, "CMD-SHELL");
+	strv_add(test, command);
+	return 0;
+}
+
+static int change_healthcheck(const char *text, struct oci_config *c, struct err *err)
+{
+	struct oci_healthcheck *h = xcalloc(1, sizeof(*h));
+	int r = 0;
+
+	while (r == 0 && str_starts(text, "--")) {
+		size_t n = strcspn(text, " \t");
+		cleanup_free char *word = xstrndup(text, n);
+
+		r = health_option(word, h, err);
+		text += n + strspn(text + n, " \t");
+	}
+	if (r == 0)
+		r = health_test(text, &h->test, err);
+	if (r == 0) {
+		struct oci_healthcheck *old = c->healthcheck;
+
+		c->healthcheck = h;
+		h = old;
+	}
+	if (h)
+		json_free(&oci_healthcheck_desc, h);
+	free(h);
+	return r;
+}
+
 static const struct {
 	const char *word;
 	int (*apply)(const char *text, struct oci_config *c, struct err *err);
@@ -186,6 +269,7 @@ static const struct {
 	{ "ENTRYPOINT", change_entrypoint },
 	{ "ENV", change_env },
 	{ "EXPOSE", change_expose },
+	{ "HEALTHCHECK", change_healthcheck },
 	{ "LABEL", change_label },
 	{ "ONBUILD", change_onbuild },
 	{ "STOPSIGNAL", change_stopsignal },

@@ -6,6 +6,7 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/df.h"
+#include "engine/health.h"
 #include "engine/life.h"
 #include "engine/update.h"
 #include "oci/spec.h"
@@ -24,6 +25,7 @@ static const struct json_field state_fields[] = {
 	FIELD(inspect_state, error, "Error", JSON_STR),
 	FIELD(inspect_state, started_at, "StartedAt", JSON_STR),
 	FIELD(inspect_state, finished_at, "FinishedAt", JSON_STR),
+	JSON_FIELD(struct inspect_state, health, "Health", JSON_OBJ, .desc = &health_shown_desc),
 };
 static const struct json_desc state_desc = JSON_DESC(struct inspect_state, state_fields);
 
@@ -39,6 +41,12 @@ static const struct json_field config_fields[] = {
 	FIELD(inspect_container_config, labels, "Labels", JSON_MAP),
 	JSON_FIELD(struct inspect_container_config, stop_signal, "StopSignal", JSON_STR),
 	JSON_FIELD(struct inspect_container_config, stop_timeout, "StopTimeout", JSON_OPT_I64),
+	JSON_FIELD(struct inspect_container_config, healthcheck, "Healthcheck", JSON_OBJ,
+		   .desc = &oci_healthcheck_desc),
+	JSON_FIELD(struct inspect_container_config, startup_healthcheck, "StartupHealthCheck",
+		   JSON_OBJ, .desc = &oci_healthcheck_desc),
+	JSON_FIELD(struct inspect_container_config, health_on_failure, "HealthcheckOnFailureAction",
+		   JSON_STR),
 };
 static const struct json_desc config_desc =
     JSON_DESC(struct inspect_container_config, config_fields);
@@ -235,6 +243,39 @@ static void fill_options(const struct record *rec, struct container_inspect *ret
 	fill_log(o, ret);
 }
 
+static struct oci_healthcheck *show_probe(const struct health_probe *p)
+{
+	struct oci_healthcheck *to = xcalloc(1, sizeof(*to));
+
+	*to = (struct oci_healthcheck){
+		.test = strv_copy(p->test),
+		.interval = p->interval_ns,
+		.timeout = p->timeout_ns,
+		.retries = p->retries,
+	};
+	return to;
+}
+
+static void fill_health(struct engine *eng, const struct record *rec, struct container_inspect *ret)
+{
+	const struct health *h = rec->options.health;
+	struct inspect_container_config *config = &ret->config;
+
+	if (!h)
+		return;
+	config->healthcheck = show_probe(&h->probe);
+	config->healthcheck->start_period = h->start_period_ns;
+	config->healthcheck->start_interval = h->start_interval_ns;
+	if (h->manual)
+		config->healthcheck->interval = 0;
+	if (h->startup.test)
+		config->startup_healthcheck = show_probe(&h->startup);
+	config->health_on_failure =
+	    xstrdup(health_action_names[h->on_failure > 0 ? h->on_failure : 0]);
+	ret->state.health = xcalloc(1, sizeof(*ret->state.health));
+	health_read(eng, rec, ret->state.health);
+}
+
 static void fill_record(struct engine *eng, const struct record *rec, struct container_inspect *ret)
 {
 	ret->id = xstrdup(rec->id);
@@ -279,6 +320,7 @@ int container_inspect(struct engine *eng, const char *word, bool size,
 		fill_record(eng, &rec, &ci);
 		fill_options(&rec, &ci);
 		fill_state(eng, &rec, &ci.state);
+		fill_health(eng, &rec, &ci);
 		r = fill_spec(eng, &rec, &ci, err);
 	}
 	if (r < 0)

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "engine/record.h"
+#include "oci/image.h"
 
 struct inspect_state {
 	char *status, *error, *started_at, *finished_at;
 	bool running, paused, restarting, oom_killed, dead;
 	int64_t pid, exit_code;
+	struct health_state *health; /* NULL: no check */
 };
 struct inspect_container_config {
 	char *hostname, *user, *image, *working_dir;
@@ -16,6 +18,10 @@ struct inspect_container_config {
 	struct json_map labels;
 	char *stop_signal;
 	struct opt_i64 stop_timeout;
+	struct oci_healthcheck *healthcheck;
+	/* podman's */
+	struct oci_healthcheck *startup_healthcheck;
+	char *health_on_failure;
 };
 struct inspect_restart_policy {
 	char *name;

@@ -6,14 +6,16 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/filter.h"
+#include "engine/health.h"
 #include "engine/images.h"
 #include "engine/life.h"
 #include "engine/live.h"
 
-static const char *const keys[] = { "ancestor", "before", "exited", "id",    "label",
-				    "name",     "since",  "status", "until", NULL };
+static const char *const keys[] = { "ancestor", "before", "exited", "health", "id", "label",
+				    "name",     "since",  "status", "until",  NULL };
 static const char *const states[] = { "created",  "dead",       "exited",  "paused",
 				      "removing", "restarting", "running", NULL };
+static const char *const healths[] = { "starting", "healthy", "unhealthy", "none", NULL };
 
 /* The values of the filters, checked and looked up. */
 struct conditions {
@@ -29,6 +31,8 @@ static int check_value(const struct filter *f, struct err *err)
 
 	if (str_eq(f->key, "status") && !strv_has((char *const *)states, f->value))
 		return err_fail(err, ERR_USAGE, "invalid filter \"status=%s\"", f->value);
+	if (str_eq(f->key, "health") && !strv_has((char *const *)healths, f->value))
+		return err_fail(err, ERR_USAGE, "invalid filter \"health=%s\"", f->value);
 	if (str_eq(f->key, "exited") && str_parse_int(f->value, &code) < 0)
 		return err_fail(err, ERR_USAGE, "invalid filter \"exited=%s\": expected a number",
 				f->value);
@@ -94,6 +98,13 @@ static bool status_matches(const char *value, const void *data)
 	return str_eq(value, record_state(data));
 }
 
+static bool health_matches(const char *value, const void *data)
+{
+	int health = ((const struct record *)data)->health;
+
+	return str_eq(value, health < 0 ? "none" : health_status_names[health]);
+}
+
 static bool exit_matches(const char *value, const void *data)
 {
 	const struct record *rec = data;
@@ -109,6 +120,7 @@ static bool meets(const struct conditions *c, const struct record *rec)
 	       filters_any(c->filters, "name", name_matches, rec) &&
 	       filters_any(c->filters, "status", status_matches, rec) &&
 	       filters_any(c->filters, "exited", exit_matches, rec) &&
+	       filters_any(c->filters, "health", health_matches, rec) &&
 	       filters_labels(c->filters, &rec->labels) &&
 	       (!c->before_ns || rec->created_ns < c->before_ns) &&
 	       (!c->until_ns || rec->created_ns < c->until_ns) &&
@@ -146,8 +158,10 @@ int containers_query(struct engine *eng, const struct containers_query *q, struc
 		r = check_value(&filters.items[i], err);
 	if (r == 0)
 		r = life_list(eng, &records, err);
-	for (size_t i = 0; r == 0 && i < records.n; i++)
+	for (size_t i = 0; r == 0 && i < records.n; i++) {
 		records.items[i].paused = live_is_paused(eng, &records.items[i]);
+		records.items[i].health = health_status_of(eng, &records.items[i]);
+	}
 	for (size_t i = 0; r == 0 && i < filters.n; i++)
 		r = look_up(eng, &filters.items[i], &c, err);
 	if (r == 0)

@@ -136,6 +136,25 @@ int control_stop_restart(int sock)
 	return r;
 }
 
+int control_probe(int sock, int *ret)
+{
+	struct monitor_msg msg;
+	size_t n;
+	int r = control_send(sock, MONITOR_PROBE, 0);
+
+	while (r == 0) {
+		n = 0;
+		r = control_receive(sock, 0, &msg, NULL, &n);
+		if (r == 0 && msg.type == MONITOR_PROBED)
+			break;
+		if (r == 0 && msg.type == MONITOR_EXITED)
+			return -EPIPE;
+	}
+	if (r == 0)
+		*ret = msg.value;
+	return r;
+}
+
 void control_forbid_restart(struct engine *eng, const char *id)
 {
 	cleanup_fd int sock = control_open(eng, id);

@@ -24,5 +24,7 @@ int control_wait(int sock, int timeout_ms, int *ret_code, int64_t *ret_ns);
 int control_stop_restart(int sock);
 /* The same for whoever is there; that nobody is, is as wished. */
 void control_forbid_restart(struct engine *eng, const char *id);
+/* A health probe, now. Waits for its answer: *ret: enum monitor_probed. */
+int control_probe(int sock, int *ret);
 /* Joins the container's stdio. ret_fds: as STARTED brings them, the caller's to close. */
 int control_attach(int sock, bool with_stdin, int ret_fds[3], size_t *ret_n);

@@ -12,6 +12,7 @@
 #include "base/timeutil.h"
 #include "engine/attach.h"
 #include "engine/control.h"
+#include "engine/health.h"
 #include "engine/images.h"
 #include "engine/life.h"
 #include "engine/log_options.h"
@@ -25,6 +26,7 @@ void launch_init(struct launch *l, struct engine *eng, struct record *rec)
 		.lock = -EBADF,
 		.control = -EBADF,
 		.bundle_fd = -EBADF,
+		.run_fd = -EBADF,
 		.upper = -EBADF,
 		.work = -EBADF,
 		.signal_fd = -EBADF,
@@ -42,6 +44,7 @@ void launch_done(struct launch *l)
 	l->lock = fd_close(l->lock);
 	l->control = fd_close(l->control);
 	l->bundle_fd = fd_close(l->bundle_fd);
+	l->run_fd = fd_close(l->run_fd);
 	l->upper = fd_close(l->upper);
 	l->work = fd_close(l->work);
 	l->signal_fd = fd_close(l->signal_fd);
@@ -142,6 +145,15 @@ static int fill_start(const struct launch *l, struct monitor_start *s, struct er
 	return 0;
 }
 
+static int open_run_dir(struct launch *l, struct err *err)
+{
+	l->run_fd =
+	    openat(l->eng->run_fd, l->rec->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return l->run_fd < 0
+		   ? err_errno(err, errno, "opening the run directory of container %s", l->rec->id)
+		   : 0;
+}
+
 int launch_send(struct launch *l, struct err *err)
 {
 	size_t n = MONITOR_FD_LAYERS + l->n_layers;
@@ -154,13 +166,19 @@ int launch_send(struct launch *l, struct err *err)
 		if (l->control < 0)
 			return l->control;
 	}
+	r = open_run_dir(l, err);
+	if (r < 0)
+		return r;
 	fds[MONITOR_FD_LOCK] = l->lock;
 	fds[MONITOR_FD_CONTROL] = l->control;
 	fds[MONITOR_FD_BUNDLE] = l->bundle_fd;
+	fds[MONITOR_FD_RUN] = l->run_fd;
 	fds[MONITOR_FD_UPPER] = l->upper;
 	fds[MONITOR_FD_WORK] = l->work;
 	memcpy(fds + MONITOR_FD_LAYERS, l->layers, l->n_layers * sizeof(int));
 	r = fill_start(l, &start, err);
+	if (r == 0)
+		r = health_begin(l->rec, l->run_fd, &start, err);
 	if (r == 0)
 		r = supervisor_send(&l->monitor, &start, fds, n, err);
 	l->control = fd_close(l->control); /* nobody is to connect to us */

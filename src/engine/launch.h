@@ -20,7 +20,7 @@ struct launch {
 	const struct image_row *image; /* is noted as used; or NULL; borrowed */
 
 	/* What the monitor gets; owned. */
-	int lock, control, bundle_fd, upper, work;
+	int lock, control, bundle_fd, run_fd, upper, work;
 	int *layers;
 	size_t n_layers;
 	uint32_t backoff_ms;

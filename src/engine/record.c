@@ -28,6 +28,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, log_max_files, "logMaxFiles", JSON_U32),
 	JSON_FIELD(struct record_options, log_drop, "logDrop", JSON_BOOL),
 	JSON_FIELD(struct record_options, log_attrs, "logAttrs", JSON_STR),
+	JSON_FIELD(struct record_options, health, "health", JSON_OBJ, .desc = &health_desc),
 };
 static const struct json_desc options_desc = JSON_DESC(struct record_options, options_fields);
 
@@ -91,6 +92,7 @@ static void record_from_row(sqlite3_stmt *stmt, struct record *rec)
 		if (str_eq(status, record_status_names[i]))
 			rec->status = i;
 	rec->running = rec->status == RECORD_RUNNING || rec->status == RECORD_RESTARTING;
+	rec->health = -1;
 	rec->exit_code = (int)db_column_i64(stmt, 8);
 	rec->auto_remove = db_column_i64(stmt, 9) != 0;
 	if (labels && labels[0] &&

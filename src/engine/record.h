@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/restart.h"
+#include "runtime/health.h"
 #include "runtime/logline.h"
 
 /* What a container was created with that its config.json does not say: column "options". */
@@ -21,8 +22,9 @@ struct record_options {
 	int log_driver; /* enum logline_driver */
 	uint64_t log_max_size;
 	uint32_t log_max_files;
-	bool log_drop;   /* with the disk full the container does not wait */
-	char *log_attrs; /* JSON object, or NULL */
+	bool log_drop;         /* with the disk full the container does not wait */
+	char *log_attrs;       /* JSON object, or NULL */
+	struct health *health; /* NULL: no health check */
 };
 extern const char *const log_driver_names[];
 
@@ -41,7 +43,9 @@ struct record {
 	int exit_code;
 	int64_t restarts; /* since somebody has started it */
 	bool auto_remove;
-	bool paused; /* not in the table: told by containers_query() */
+	/* Not in the table, told by containers_query(). */
+	bool paused;
+	int health; /* enum health_status; -1: it has no check */
 	struct json_map labels;
 	struct record_options options;
 };

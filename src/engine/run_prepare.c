@@ -11,6 +11,7 @@
 #include "base/strv.h"
 #include "engine/env.h"
 #include "engine/detach_keys.h"
+#include "engine/health.h"
 #include "engine/lists.h"
 #include "engine/log_options.h"
 #include "engine/mappings.h"
@@ -376,7 +377,8 @@ static int parse_life(struct run *run, struct err *err)
 
 	run->rec.options.stop_signal = stop ? xstrdup(stop) : NULL;
 	if (log_options_parse(run->opts->log_driver, run->opts->log_opt, &run->rec.labels,
-			      &run->rec.options, err) < 0)
+			      &run->rec.options, err) < 0 ||
+	    health_options_parse(run->opts, c, &run->rec.options.health, err) < 0)
 		return -EINVAL;
 	return pid_file ? path_from_cwd(pid_file, &run->rec.options.pid_file, err) : 0;
 }

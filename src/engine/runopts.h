@@ -37,6 +37,14 @@ struct run_options {
 	struct opt_i64 stop_timeout; /* seconds; -1: none */
 	char *restart;
 	char *log_driver, **log_opt;
+	/* health checks (engine/health.h) */
+	char *health_cmd, *health_tcp, *health_http, *health_file;
+	char *health_interval, *health_timeout, *health_start_period, *health_start_interval;
+	char *health_on_failure;
+	struct opt_i64 health_retries;
+	char *health_startup_cmd, *health_startup_interval, *health_startup_timeout;
+	struct opt_i64 health_startup_retries, health_startup_success;
+	bool no_healthcheck;
 	bool init;
 	char **ulimit;
 

@@ -153,6 +153,9 @@ static void obey(struct monitor *m, struct client *c, const struct monitor_msg *
 		if (client_tell_started(m, c, true, msg->value) < 0)
 			client_remove(m, c);
 		break;
+	case MONITOR_PROBE:
+		probing_ask(m, c);
+		break;
 	case MONITOR_STOP_RESTART:
 		m->no_restart = true;
 		client_tell(c, &(const struct monitor_msg){ .type = MONITOR_STOP_RESTART }, NULL,

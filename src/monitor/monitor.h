@@ -40,6 +40,7 @@ struct client {
 	size_t taken[STREAMS]; /* of what is in the stream's buffer */
 	int64_t stuck_ns;      /* monotonic: since when it takes nothing; 0: it does */
 	bool widened;          /* its pipes have been given more room */
+	bool wants_probe;      /* and is told what has come of it */
 };
 
 /* What comes out of the container: stdout (or the pty) and stderr. */
@@ -49,6 +50,15 @@ struct stream {
 	size_t len;
 	size_t logged; /* of it */
 	char buf[STREAM_SIZE];
+};
+
+/* The container's health check. The process that makes a probe does all the rest (probe.h). */
+struct probing {
+	int64_t started_ns;          /* monotonic, as all of these: when the container was */
+	int64_t due_ns, deadline_ns; /* of the next probe, 0: none; of the one that runs */
+	int pipe, pidfd;             /* of that; -EBADF */
+	pid_t pid;
+	bool told; /* it has said what came of it */
 };
 
 struct monitor {
@@ -65,6 +75,7 @@ struct monitor {
 	int64_t deaf_ns; /* monotonic: nobody is let in before; 0: all are */
 	struct stream streams[STREAMS];
 	struct logfile log;
+	struct probing probing;
 
 	bool ended, client_done, no_restart;
 	int status;
@@ -97,6 +108,19 @@ int client_tell(const struct client *c, const struct monitor_msg *msg, const int
 int client_tell_started(struct monitor *m, struct client *c, bool with_output, bool with_stdin);
 /* EXITED, to all but the starter that knows. */
 void clients_tell_exited(const struct monitor *m);
+
+/* health.c */
+void probing_init(struct monitor *m);
+/* The client wants a probe now, or that which runs. */
+void probing_ask(struct monitor *m, struct client *c);
+/* Its pipe, its pidfd can be read. */
+void probing_said(struct monitor *m);
+void probing_ended(struct monitor *m);
+/* Begins the one that is due, ends one that takes too long. Returns how long poll may wait, in ms;
+ * -1: as long as it likes. */
+int probing_tick(struct monitor *m);
+/* The container has ended. */
+void probing_end(struct monitor *m);
 
 /* relay.c */
 void relay_init(struct monitor *m);

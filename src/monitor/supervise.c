@@ -131,6 +131,7 @@ static void tell_started(struct monitor *m)
 	if (m->io.pty >= 0)
 		fd_set_nonblock(m->io.pty, true);
 	relay_init(m);
+	probing_init(m);
 	/* One that died already is no reason to stop: the loop will see it. */
 	if (client_tell_started(m, c, !detached, m->start.options & MONITOR_OPT_STDIN) < 0)
 		log_debug("the client is gone");
@@ -213,13 +214,21 @@ static int container_ended(struct monitor *m, struct err *err)
 	r = container_delete(&m->runtime, m->start.id, true, recorded < 0 ? NULL : err);
 	tell_starter(m, MONITOR_GONE);
 	m->ended = true;
+	probing_end(m);
 	relay_end(m);
 	output_log_end(m);
 	return recorded < 0 ? recorded : r;
 }
 
 /* Those that are always there; then sockets of clients, and their pipes that are to be filled. */
-enum { POLL_END, POLL_CONTROL, POLL_STREAMS, POLL_CLIENTS = POLL_STREAMS + STREAMS };
+enum {
+	POLL_END,
+	POLL_CONTROL,
+	POLL_PROBED,
+	POLL_PROBER,
+	POLL_STREAMS,
+	POLL_CLIENTS = POLL_STREAMS + STREAMS
+};
 #define POLL_MAX (POLL_CLIENTS + CLIENTS_MAX * (1 + STREAMS))
 
 static nfds_t poll_fill(const struct monitor *m, struct pollfd p[POLL_MAX])
@@ -231,6 +240,8 @@ static nfds_t poll_fill(const struct monitor *m, struct pollfd p[POLL_MAX])
 		.fd = m->n_clients < CLIENTS_MAX && !m->deaf_ns ? m->fds[MONITOR_FD_CONTROL] : -1,
 		.events = POLLIN,
 	};
+	p[POLL_PROBED] = (struct pollfd){ .fd = m->probing.pipe, .events = POLLIN };
+	p[POLL_PROBER] = (struct pollfd){ .fd = m->probing.pidfd, .events = POLLIN };
 	for (size_t i = 0; i < STREAMS; i++) {
 		const struct stream *s = &m->streams[i];
 
@@ -275,6 +286,10 @@ static int poll_once(struct monitor *m, int timeout_ms, struct err *err)
 		return err_errno(err, errno, "waiting for container %s", m->start.id);
 	for (size_t i = 0; i < STREAMS; i++)
 		stream_event(m, &m->streams[i], p[POLL_STREAMS + i].revents);
+	if (p[POLL_PROBED].revents)
+		probing_said(m);
+	if (p[POLL_PROBER].revents)
+		probing_ended(m);
 	/* A client that is removed makes room for one of behind it. */
 	for (size_t k = n_clients; k-- > 0;)
 		if (p[POLL_CLIENTS + k].revents)
@@ -304,8 +319,10 @@ int monitor_supervise(struct monitor *m, struct err *err)
 	while (!is_over(m)) {
 		struct err one = ERR_INIT;
 		int timeout = earlier(relay_expire(m), output_log_tick(m));
-		int e = poll_once(m, earlier(timeout, clients_hear_again(m)), &one);
+		int e;
 
+		timeout = earlier(timeout, clients_hear_again(m));
+		e = poll_once(m, earlier(timeout, probing_tick(m)), &one);
 		if (e < 0 && r == 0) {
 			first = one;
 			r = e;

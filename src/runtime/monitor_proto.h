@@ -27,6 +27,8 @@
  *                   <------      STARTED        as above
  *   SIGNAL          ------>
  *   WAIT            ------>                     nothing but EXITED is wanted
+ *   PROBE           ------>                     a health probe now
+ *                   <------      PROBED         enum monitor_probed
  *   STOP_RESTART    ------>                     no restart follows this end
  *                   <------      STOP_RESTART   it is so
  *                   <------      EXITED         to all: the end is in the database
@@ -42,7 +44,7 @@
 #include "runtime/logline.h"
 
 #define MONITOR_SOCKET_FD 3
-#define MONITOR_VERSION   3
+#define MONITOR_VERSION   4
 #define MONITOR_FDS_MAX   16 /* in one message */
 
 enum monitor_msg_type {
@@ -58,6 +60,16 @@ enum monitor_msg_type {
 	MONITOR_ATTACH,
 	MONITOR_WAIT,
 	MONITOR_STOP_RESTART,
+	MONITOR_PROBE,
+	MONITOR_PROBED,
+};
+
+/* What has come of a probe. */
+enum monitor_probed {
+	MONITOR_PROBED_WELL,
+	MONITOR_PROBED_BAD,
+	MONITOR_PROBED_NOT,  /* the container could not be asked: it is paused, or ends */
+	MONITOR_PROBED_NONE, /* it has no health check */
 };
 
 /* Order of the fds in the FDS messages; layers follow, topmost first. */
@@ -65,6 +77,7 @@ enum monitor_fd {
 	MONITOR_FD_LOCK,    /* locked; kept open until the end */
 	MONITOR_FD_CONTROL, /* listening; kept open until the end */
 	MONITOR_FD_BUNDLE,  /* containers/<id>, with config.json */
+	MONITOR_FD_RUN,     /* its run directory */
 	MONITOR_FD_UPPER,
 	MONITOR_FD_WORK,
 	MONITOR_FD_LAYERS,
@@ -82,6 +95,7 @@ enum {
 	MONITOR_OPT_OWN_END = 1 << 8,    /* the monitor sees to the end, not the client */
 	MONITOR_OPT_STDIN_ONCE = 1 << 9, /* the client's end of input is the container's */
 	MONITOR_OPT_LOG_DROP = 1 << 10,  /* with the disk full the container does not wait */
+	MONITOR_OPT_HEALTH = 1 << 11,    /* it has a health check: runtime/health.h */
 };
 
 struct monitor_start {
@@ -102,6 +116,8 @@ struct monitor_start {
 	uint32_t log_max_files;
 	uint64_t log_max_size;
 	char log_attrs[LOGLINE_ATTRS_MAX + 1];
+	/* Until the first health probe, 0: only when asked for; and what one takes at most. */
+	uint32_t health_first_ms, health_limit_ms;
 };
 
 /* All but START and FAILED. STARTED has fds: the pty's master (for input and the window's size) and

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/health.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "engine/control.h"
+#include "engine/life.h"
+#include "engine/live.h"
+#include "engine/start.h"
+#include "engine/stop.h"
+
+#define NS_PER_MS INT64_C(1000000)
+/* Beyond a probe's own timeout: what it was must end, and its answer be kept. */
+#define LIMIT_EXTRA_MS 10000
+
+static uint32_t to_ms(int64_t ns)
+{
+	int64_t ms = ns / NS_PER_MS;
+
+	return ms < 1 ? 1 : ms > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)ms;
+}
+
+int health_begin(const struct record *rec, int run_fd, struct monitor_start *start, struct err *err)
+{
+	const struct health *h = rec->options.health;
+	const struct health_state none = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
+	int64_t timeout_ns;
+
+	if (!h)
+		return 0;
+	timeout_ns = h->probe.timeout_ns > h->startup.timeout_ns ? h->probe.timeout_ns
+								 : h->startup.timeout_ns;
+	start->options |= MONITOR_OPT_HEALTH;
+	start->health_first_ms = h->manual ? 0 : to_ms(health_delay_ns(h, &none, 0));
+	start->health_limit_ms = to_ms(timeout_ns) + LIMIT_EXTRA_MS;
+	json_write(&health_desc, h, JSON_NEWLINE, &text);
+	if (unlinkat(run_fd, HEALTH_STATE_FILE, 0) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "forgetting the health of container %s", rec->name);
+	return io_replace_file(run_fd, HEALTH_SETTINGS_FILE, buf_str(&text), text.len, 0600, false,
+			       err);
+}
+
+void health_state_done(struct health_state *st)
+{
+	json_free(&health_state_desc, st);
+}
+
+void health_read(struct engine *eng, const struct record *rec, struct health_state *ret)
+{
+	cleanup_free char *path = xasprintf("%s/" HEALTH_STATE_FILE, rec->id);
+	cleanup_buf struct buf text = BUF_INIT;
+
+	*ret = (struct health_state){ 0 };
+	/* There is none before the first answer, and after a reboot. */
+	if (io_read_file(eng->run_fd, path, &text, HEALTH_STATE_MAX, NULL) == 0 &&
+	    json_parse(&health_state_desc, ret, buf_str(&text), text.len, path, NULL) < 0)
+		*ret = (struct health_state){ 0 };
+	if (ret->status < 0)
+		ret->status = HEALTH_STARTING;
+	if (rec->status != RECORD_RUNNING && rec->status != RECORD_CREATED)
+		ret->status = HEALTH_UNHEALTHY;
+}
+
+int health_status_of(struct engine *eng, const struct record *rec)
+{
+	cleanup_health_state struct health_state st = { 0 };
+
+	if (!rec->options.health)
+		return -1;
+	health_read(eng, rec, &st);
+	return st.status;
+}
+
+/* As long as the probe may take. */
+static int ask(struct engine *eng, const struct record *rec, int *ret_result)
+{
+	cleanup_fd int sock = control_open(eng, rec->id);
+
+	return sock < 0 ? sock : control_probe(sock, ret_result);
+}
+
+int health_run(struct engine *eng, const char *word, bool *ret_well, int *ret_status,
+	       struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	int result = MONITOR_PROBED_NOT;
+	int r = life_find(eng, word, &rec, err);
+
+	if (r == 0 && !rec.options.health)
+		r = err_fail(err, ERR_CONFLICT, "container %s has no defined healthcheck", word);
+	if (r == 0)
+		r = live_check(eng, &rec, err);
+	if (r < 0)
+		return r;
+	if (live_status(eng, &rec) == CONTAINER_PAUSED)
+		return err_fail(err, ERR_CONFLICT, "container %s is paused", rec.name);
+	r = ask(eng, &rec, &result);
+	if (r < 0)
+		return err_errno(err, -r, "probing container %s", rec.name);
+	if (result != MONITOR_PROBED_WELL && result != MONITOR_PROBED_BAD)
+		return err_fail(err, ERR_CONFLICT, "container %s could not be probed now",
+				rec.name);
+	*ret_well = result == MONITOR_PROBED_WELL;
+	*ret_status = health_status_of(eng, &rec);
+	return 0;
+}
+
+/* One that its end removes is not started again. */
+static int stop_and_start(struct engine *eng, const char *id, bool start, struct err *err)
+{
+	const struct start_options how = { 0 };
+	const struct stop_options opts = { 0 };
+	cleanup_stop struct stop stop = STOP_INIT;
+	int r = stop_begin(eng, id, &opts, &stop, err);
+
+	if (r == 0)
+		r = stop_finish(eng, &stop, err);
+	return r == 0 && start && !stop.rec.auto_remove ? engine_start(eng, id, &how, err) : r;
+}
+
+int health_act(struct engine *eng, const char *id, const char *status, const char *action,
+	       struct err *err)
+{
+	if (str_eq(action, health_action_names[HEALTH_ACTION_RESTART]))
+		return stop_and_start(eng, id, true, err);
+	if (str_eq(action, health_action_names[HEALTH_ACTION_STOP]))
+		return stop_and_start(eng, id, false, err);
+	return 0;
+}
