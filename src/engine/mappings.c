@@ -16,8 +16,7 @@
 #define BLOCK_FIRST 8u
 #define BLOCK_LAST  28671u
 
-/* The login name as /etc/passwd has it: newuidmap looks there (or asks NSS) for the same. */
-static char *own_name(uid_t uid)
+char *mappings_own_name(uid_t uid)
 {
 	cleanup_buf struct buf passwd = BUF_INIT;
 	struct user_result user = { 0 };
@@ -60,7 +59,7 @@ int mappings_rootless(struct idmap *ret_uids, struct idmap *ret_gids, struct err
 	/* Below `inro unshare` the mapping is made already. */
 	if (geteuid() == 0)
 		return idmap_own(ret_uids, ret_gids, err);
-	name = own_name(getuid());
+	name = mappings_own_name(getuid());
 	r = own_map("/etc/subuid", name, (uint32_t)geteuid(), ret_uids, err);
 	if (r < 0)
 		return r;

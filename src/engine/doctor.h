@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What containers need of this machine, looked at one thing after the other: what was found, and
+ * the command that mends it. Nothing is changed. Files of the system are read below a root, and
+ * system calls asked for by a function, so that tests can have a machine with any fault.
+ */
+#pragma once
+
+#include "base/json.h"
+
+struct engine;
+
+enum doctor_verdict { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
+extern const char *const doctor_verdict_names[];
+
+struct doctor_finding {
+	char *check; /* its name */
+	int verdict; /* enum doctor_verdict */
+	char *text;  /* what was found */
+	char *cure;  /* command lines; NULL: nothing to do */
+};
+struct doctor_report {
+	JSON_LIST(struct doctor_finding) items;
+};
+extern const struct json_desc doctor_report_desc; /* an array */
+void doctor_report_done(struct doctor_report *r);
+#define cleanup_doctor_report CLEANUP(doctor_report_done)
+
+struct doctor_space {
+	const char *path;
+	uint64_t free_bytes, bytes, free_inodes, inodes; /* inodes 0: not counted */
+};
+
+/* The machine, and for whom. */
+struct doctor {
+	int root; /* directory that is "/" */
+	bool rootless;
+	uint32_t uid;
+	const char *user;          /* NULL: it has no name */
+	bool (*has_call)(long nr); /* is there this system call? */
+	int landlock_abi;
+	int64_t now_ns; /* realtime */
+	struct doctor_space store;
+	const char *store_problem;   /* it can't be written; NULL: it can */
+	const char *runtime_dir;     /* $XDG_RUNTIME_DIR, or NULL */
+	const char *missing_program; /* of inro's own; NULL: all are there */
+};
+
+void doctor_examine(const struct doctor *d, struct doctor_report *ret);
+/* The same of this machine for this user. */
+void engine_doctor(struct engine *eng, struct doctor_report *ret);
