@@ -115,9 +115,13 @@ const struct cmd cmd_manifest = {
 };
 
 static const struct cmd_sub system_subs[] = {
-	{ "check", &cmd_system_check, false }, { "config", &cmd_config, false },
-	{ "df", &cmd_system_df, false },       { "info", &cmd_info, false },
-	{ "prune", &cmd_system_prune, false }, { 0 },
+	{ "check", &cmd_system_check, false },
+	{ "config", &cmd_config, false },
+	{ "df", &cmd_system_df, false },
+	{ "events", &cmd_events, false },
+	{ "info", &cmd_info, false },
+	{ "prune", &cmd_system_prune, false },
+	{ 0 },
 };
 
 const struct cmd cmd_system = {

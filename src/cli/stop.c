@@ -8,6 +8,7 @@
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/select.h"
+#include "engine/events.h"
 #include "engine/parse.h"
 #include "engine/start.h"
 
@@ -86,8 +87,13 @@ static int finish(struct engine *eng, struct item *item, bool start, struct err 
 	const struct start_options how = { 0 };
 	int r = stop_finish(eng, &item->stop, err);
 
+	if (r < 0 || !start)
+		return r;
 	/* By its id: it may have another name by now. */
-	return r == 0 && start ? engine_start(eng, item->stop.rec.id, &how, err) : r;
+	r = engine_start(eng, item->stop.rec.id, &how, err);
+	if (r == 0)
+		event_note_container(eng, item->stop.rec.id, "restart", NULL);
+	return r;
 }
 
 /* All are asked to end before any is waited for. */

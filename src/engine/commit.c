@@ -5,7 +5,9 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/changes.h"
+#include "engine/db.h"
 #include "engine/diff.h"
+#include "engine/events.h"
 #include "engine/freeze.h"
 #include "engine/images_trim.h"
 #include "oci/reference.h"
@@ -119,6 +121,23 @@ static int commit_paused(struct engine *eng, const struct container_tree *ct, bo
 	return r == -ECANCELED ? cancel_error(opts->cancel_fd, err) : r;
 }
 
+static int enter(struct engine *eng, const struct container_tree *ct,
+		 const struct container_commit *opts, const struct image *image, struct err *err)
+{
+	const char *const words[] = { "comment",  opts->message ? opts->message : "",
+				      "imageID",  image->id,
+				      "imageRef", opts->name ? opts->name : "",
+				      NULL };
+	int r = db_begin(eng->db, err);
+
+	if (r < 0)
+		return r;
+	r = images_enter_within(eng, IMAGE_KIND_IMAGE, image, 1, err);
+	if (r == 0)
+		r = event_container(eng, ct->rec.id, "commit", words, err);
+	return db_end(eng->db, r, err);
+}
+
 static int commit_tree_as(struct engine *eng, const struct container_commit *opts,
 			  const struct container_tree *ct, const char *name, char **ret_id,
 			  struct err *err)
@@ -143,7 +162,7 @@ static int commit_tree_as(struct engine *eng, const struct container_commit *opt
 	if (r == 0 && name)
 		strv_add(&image.names, name);
 	if (r == 0)
-		r = images_enter(eng, IMAGE_KIND_IMAGE, &image, 1, err);
+		r = enter(eng, ct, opts, &image, err);
 	/* The container may be removed next: nobody could make it again. */
 	r = images_added_safely(eng, r == 0 ? &image : NULL, r == 0, r, err);
 	if (r == 0)

@@ -56,7 +56,7 @@ static int finish_image(struct copy *c, struct copy_result *ret, struct err *err
 		strv_addf(&list.items[0].repo_digests, "%s@%s", c->source.repository,
 			  copy_top(c)->digest);
 	if (r == 0)
-		r = images_enter(eng, IMAGE_KIND_IMAGE, list.items, list.n, err);
+		r = images_enter(eng, IMAGE_KIND_IMAGE, "pull", list.items, list.n, err);
 	images_added(eng, list.items, r == 0 ? list.n : 0);
 	if (r == 0) {
 		ret->id = xstrdup(list.items[0].id);

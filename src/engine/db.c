@@ -59,6 +59,11 @@ static const char *const migrations[] = {
 	"ALTER TABLE containers ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE containers ADD COLUMN options TEXT NOT NULL DEFAULT '';"
 	"UPDATE containers SET started_ns = created_ns;",
+	/* What has happened. name, image and labels are a container's, as its record has them. */
+	"CREATE TABLE events ("
+	" seq INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, type TEXT NOT NULL, action TEXT NOT"
+	" NULL, actor TEXT NOT NULL, name TEXT, image TEXT, labels TEXT NOT NULL, attributes TEXT"
+	" NOT NULL);",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

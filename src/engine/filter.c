@@ -172,6 +172,10 @@ int filter_time(const char *value, int64_t *ret_ns, struct err *err)
 		*ret_ns = time_now_ns() - *ret_ns;
 		return 0;
 	}
+	if (value[0] == '-' && time_parse_duration(value + 1, ret_ns) == 0) {
+		*ret_ns += time_now_ns();
+		return 0;
+	}
 	return err_fail(err, ERR_USAGE,
 			"invalid time \"%s\": expected a date, seconds since 1970 or a duration "
 			"such as 24h",

@@ -33,5 +33,6 @@ bool filters_labels(const struct filters *filters, const struct json_map *labels
 int filters_bool(const struct filters *filters, const char *key, bool *ret_given, bool *ret,
 		 struct err *err);
 /* A point in time: RFC 3339, also without seconds, without a time, or without a zone, which then is
- * the local one; seconds since 1970, also a fraction; or a duration before now ("24h"). */
+ * the local one; seconds since 1970, also a fraction; or a duration before now ("24h"), or after
+ * it ("-24h"), as docker has it. */
 int filter_time(const char *value, int64_t *ret_ns, struct err *err);

@@ -71,9 +71,10 @@ int images_untag(struct engine *eng, const char *word, char *const *names, char 
  * the store is too full. Never fails a command: an error is logged. */
 void images_used(struct engine *eng, const struct image_row *row);
 
-/* Enters images whose files are in the store, with their names, digests and content. */
-int images_enter(struct engine *eng, enum image_kind kind, const struct image *images, size_t n,
-		 struct err *err);
+/* Enters images whose files are in the store, with their names, digests and content. action: what
+ * an event tells of each ("load"), or NULL. */
+int images_enter(struct engine *eng, enum image_kind kind, const char *action,
+		 const struct image *images, size_t n, struct err *err);
 /* The same in a transaction of the caller's. ERR_CONFLICT: an id is known as something else. */
 int images_enter_within(struct engine *eng, enum image_kind kind, const struct image *images,
 			size_t n, struct err *err);

@@ -5,9 +5,11 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/db.h"
+#include "engine/events.h"
 #include "engine/images.h"
 #include "engine/lists.h"
 #include "oci/digest.h"
+#include "oci/reference.h"
 
 #define COLLECT_AGAIN 8 /* times, at most: then the next command does it */
 
@@ -134,14 +136,27 @@ int images_enter_within(struct engine *eng, enum image_kind kind, const struct i
 	return r;
 }
 
-int images_enter(struct engine *eng, enum image_kind kind, const struct image *images, size_t n,
-		 struct err *err)
+static int tell(struct engine *eng, const char *action, const struct image *image, struct err *err)
+{
+	cleanup_reference struct reference ref = { 0 };
+	cleanup_free char *name = NULL;
+
+	if (image->names && image->names[0] && reference_parse(image->names[0], &ref, NULL) == 0)
+		name = reference_familiar(&ref);
+	return event_image(eng, action, image->id, name, err);
+}
+
+int images_enter(struct engine *eng, enum image_kind kind, const char *action,
+		 const struct image *images, size_t n, struct err *err)
 {
 	int r = db_begin(eng->db, err);
 
 	if (r < 0)
 		return r;
-	return db_end(eng->db, images_enter_within(eng, kind, images, n, err), err);
+	r = images_enter_within(eng, kind, images, n, err);
+	for (size_t i = 0; r == 0 && action && i < n; i++)
+		r = tell(eng, action, &images[i], err);
+	return db_end(eng->db, r, err);
 }
 
 /* ---- what manifests say ---- */

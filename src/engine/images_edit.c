@@ -5,6 +5,7 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/db.h"
+#include "engine/events.h"
 #include "engine/images.h"
 #include "engine/images_trim.h"
 #include "engine/record.h"
@@ -31,7 +32,7 @@ int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *
 		return r;
 	r = image_load(&eng->store, fd, &list, err);
 	if (r == 0)
-		r = images_enter(eng, IMAGE_KIND_IMAGE, list.items, list.n, err);
+		r = images_enter(eng, IMAGE_KIND_IMAGE, "load", list.items, list.n, err);
 	images_added(eng, list.items, list.n);
 	if (r < 0) {
 		image_list_done(&list);
@@ -62,7 +63,7 @@ int images_import(struct engine *eng, int fd, const struct oci_image_config *con
 	if (r == 0 && full)
 		strv_add(&image.names, full);
 	if (r == 0)
-		r = images_enter(eng, IMAGE_KIND_IMAGE, &image, 1, err);
+		r = images_enter(eng, IMAGE_KIND_IMAGE, "import", &image, 1, err);
 	/* The tarball may be a pipe, or be removed next. */
 	r = images_added_safely(eng, &image, 1, r, err);
 	if (r == 0) {
@@ -115,17 +116,25 @@ static int delete_row(struct engine *eng, const char *id, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-static int delete_name(struct engine *eng, const char *name, char ***lines, struct err *err)
+/* Events are about images, lists among them: an artifact is something else. */
+static int tell(struct engine *eng, const struct image_row *row, const char *action,
+		const char *name, struct err *err)
+{
+	return row->kind == IMAGE_KIND_ARTIFACT ? 0 : event_image(eng, action, row->id, name, err);
+}
+
+static int delete_name(struct engine *eng, const struct image_row *row, const char *name,
+		       char ***lines, struct err *err)
 {
 	cleanup_reference struct reference ref = { 0 };
+	cleanup_free char *shown = NULL;
 	int r = db_exec(eng->db, err, "DELETE FROM image_names WHERE name = ?", "s", name);
 
 	if (r >= 0 && reference_parse(name, &ref, NULL) == 0) {
-		cleanup_free char *shown = reference_familiar(&ref);
-
+		shown = reference_familiar(&ref);
 		strv_addf(lines, "Untagged: %s", shown);
 	}
-	return r < 0 ? r : 0;
+	return r < 0 ? r : tell(eng, row, "untag", shown ? shown : name, err);
 }
 
 static void untagged_digests(const struct image_row *row, char ***lines)
@@ -150,7 +159,7 @@ static int remove_rows(struct engine *eng, const struct image_row *row, const ch
 	for (i = 0; r == 0 && row->names && row->names[i]; i++) {
 		if (only_name && !str_eq(row->names[i], only_name))
 			continue;
-		r = delete_name(eng, row->names[i], lines, err);
+		r = delete_name(eng, row, row->names[i], lines, err);
 		left--;
 	}
 	*ret_deleted = left == 0 && !keep_row;
@@ -158,7 +167,8 @@ static int remove_rows(struct engine *eng, const struct image_row *row, const ch
 		return r;
 	untagged_digests(row, lines);
 	strv_addf(lines, "Deleted: %s", row->id);
-	return delete_row(eng, row->id, err);
+	r = delete_row(eng, row->id, err);
+	return r < 0 ? r : tell(eng, row, "delete", NULL, err);
 }
 
 static int remove_in_transaction(struct engine *eng, const char *word, bool force,
@@ -265,6 +275,29 @@ int images_remove_nameless_within(struct engine *eng, const char *id, struct err
 
 /* ---- names ---- */
 
+/* The image may have gone since it was found. */
+static int tag(struct engine *eng, const struct image_row *row, const char *full, const char *word,
+	       struct err *err)
+{
+	cleanup_reference struct reference ref = { 0 };
+	cleanup_free char *shown = NULL;
+	int r = reference_parse(full, &ref, err);
+
+	if (r < 0)
+		return r;
+	shown = reference_familiar(&ref);
+	r = db_exec(eng->db, err,
+		    "INSERT OR REPLACE INTO image_names (name, image, manifest)"
+		    " SELECT ?, id, iif(kind = 'list', NULL, ?) FROM images WHERE id = ?",
+		    "sss", full, row->manifest, row->id);
+	if (r == 0)
+		return err_fail(err, ERR_NOT_FOUND, "No such image: %s", word);
+	if (r > 0)
+		r = db_exec(eng->db, err, "UPDATE images SET tagged_ns = ? WHERE id = ?", "Is",
+			    time_now_ns(), row->id);
+	return r < 0 ? r : tell(eng, row, "tag", shown, err);
+}
+
 int images_tag(struct engine *eng, const char *word, const char *name, struct err *err)
 {
 	cleanup_image_row struct image_row row = { 0 };
@@ -282,16 +315,10 @@ int images_tag(struct engine *eng, const char *word, const char *name, struct er
 	r = images_find(eng, word, &row, err);
 	if (r < 0)
 		return r;
-	/* One statement: the image may go meanwhile. */
-	r = db_exec(eng->db, err,
-		    "INSERT OR REPLACE INTO image_names (name, image, manifest)"
-		    " SELECT ?, id, iif(kind = 'list', NULL, ?) FROM images WHERE id = ?",
-		    "sss", full, row.manifest, row.id);
-	if (r == 0)
-		return err_fail(err, ERR_NOT_FOUND, "No such image: %s", word);
-	if (r > 0)
-		r = db_exec(eng->db, err, "UPDATE images SET tagged_ns = ? WHERE id = ?", "Is",
-			    time_now_ns(), row.id);
+	r = db_begin(eng->db, err);
+	if (r < 0)
+		return r;
+	r = db_end(eng->db, tag(eng, &row, full, word, err), err);
 	return r < 0 ? r : db_sync(eng->db, err);
 }
 
@@ -303,7 +330,7 @@ static int untag(struct engine *eng, const char *word, char *const *names, char 
 
 	r = images_find_whole(eng, word, &row, err);
 	for (size_t i = 0; r == 0 && !names && row.names && row.names[i]; i++)
-		r = delete_name(eng, row.names[i], lines, err);
+		r = delete_name(eng, &row, row.names[i], lines, err);
 	for (size_t i = 0; r == 0 && names && names[i]; i++) {
 		cleanup_free char *full = NULL;
 
@@ -312,7 +339,7 @@ static int untag(struct engine *eng, const char *word, char *const *names, char 
 			r = err_fail(err, ERR_NOT_FOUND, "No such name of image %.12s: %s",
 				     row.id + strlen("sha256:"), names[i]);
 		if (r == 0)
-			r = delete_name(eng, full, lines, err);
+			r = delete_name(eng, &row, full, lines, err);
 	}
 	return r;
 }

@@ -11,6 +11,7 @@
 #include "base/strv.h"
 #include "engine/config.h"
 #include "engine/db.h"
+#include "engine/events.h"
 #include "image/usage.h"
 #include "oci/digest.h"
 
@@ -101,7 +102,7 @@ static int drop(struct engine *eng, const char *id, struct err *err)
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(statements); i++)
 		r = db_exec(eng->db, err, statements[i], "s", id);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : event_image(eng, "delete", id, NULL, err);
 }
 
 /* Returns how many rows went; 0 also when it would not be enough, whatever went: then all that is

@@ -73,7 +73,7 @@ static int unpack(struct engine *eng, const char *digest, struct err *err)
 		return r;
 	r = unpack_locked(eng, digest, &list, err);
 	if (r == 0)
-		r = images_enter(eng, IMAGE_KIND_IMAGE, list.items, list.n, err);
+		r = images_enter(eng, IMAGE_KIND_IMAGE, NULL, list.items, list.n, err);
 	images_added(eng, list.items, r == 0 ? list.n : 0);
 	image_list_done(&list);
 	return r;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "engine/control.h"
+#include "engine/events.h"
 #include "engine/life.h"
 #include "engine/parse.h"
 
@@ -60,6 +61,10 @@ int live_check(struct engine *eng, const struct record *rec, struct err *err)
 {
 	int status = live_status(eng, rec);
 
+	if (status == CONTAINER_STOPPED) {
+		live_settle(eng, rec);
+		status = live_status(eng, rec);
+	}
 	return status == CONTAINER_RUNNING || status == CONTAINER_PAUSED ? 0
 									 : not_running(rec, err);
 }
@@ -80,6 +85,14 @@ void live_forbid_restart(struct engine *eng, const struct record *rec)
 {
 	if (rec->options.restart > RESTART_NO)
 		control_forbid_restart(eng, rec->id);
+}
+
+void live_tell_kill(struct engine *eng, const struct record *rec, int signo)
+{
+	cleanup_free char *number = xasprintf("%d", signo);
+	const char *const words[] = { "signal", number, NULL };
+
+	event_note_container(eng, rec->id, "kill", words);
 }
 
 int live_stop_signal(const struct record *rec, int *ret, struct err *err)
@@ -138,8 +151,10 @@ int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
 	if (r == 0 &&
 	    (signo == SIGKILL || (live_stop_signal(&rec, &own, NULL) == 0 && signo == own)))
 		live_forbid_restart(eng, &rec);
-	if (r == 0)
+	if (r == 0) {
+		live_tell_kill(eng, &rec, signo);
 		r = container_kill(&eng->runtime, rec.id, signo, false, &one);
+	}
 	if (one.kind == ERR_NOT_FOUND || one.kind == ERR_CONFLICT)
 		r = not_running(&rec, &one);
 	if (r < 0) {
@@ -194,7 +209,10 @@ int live_pause(struct engine *eng, const char *word, struct err *err)
 	if (mknodat(eng->run_fd, path, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
 		return err_errno(err, errno, "marking container %s as paused", rec.name);
 	r = container_pause(&eng->runtime, rec.id, &why);
-	return r < 0 ? explain(eng, &rec, true, r, &why, err) : 0;
+	if (r < 0)
+		return explain(eng, &rec, true, r, &why, err);
+	event_note_container(eng, rec.id, "pause", NULL);
+	return 0;
 }
 
 int live_unpause(struct engine *eng, const char *word, struct err *err)
@@ -212,5 +230,6 @@ int live_unpause(struct engine *eng, const char *word, struct err *err)
 	/* One that is paused again at this moment stays marked or is shown as running. */
 	path = mark_path(&rec);
 	unlinkat(eng->run_fd, path, 0);
+	event_note_container(eng, rec.id, "unpause", NULL);
 	return 0;
 }

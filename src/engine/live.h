@@ -12,7 +12,8 @@
 int live_status(struct engine *eng, const struct record *rec);
 /* For listings: cheap where it was not `inro pause` that stopped its processes. */
 bool live_is_paused(struct engine *eng, const struct record *rec);
-/* 0, or ERR_CONFLICT "container NAME is not running"; paused is running. */
+/* 0, or ERR_CONFLICT "container NAME is not running"; paused is running. What is just being started
+ * is waited for: live_settle(). */
 int live_check(struct engine *eng, const struct record *rec, struct err *err);
 
 /* One that is just being started has its process when this returns, one that is just ending has
@@ -20,6 +21,8 @@ int live_check(struct engine *eng, const struct record *rec, struct err *err);
 void live_settle(struct engine *eng, const struct record *rec);
 /* No restart follows the end that is asked for now, whatever the policy says. */
 void live_forbid_restart(struct engine *eng, const struct record *rec);
+/* By an event: it is about to get the signal, so that its end is told of later. */
+void live_tell_kill(struct engine *eng, const struct record *rec, int signo);
 /* What the container's end is asked for with: as run or the image said, else SIGTERM. */
 int live_stop_signal(const struct record *rec, int *ret, struct err *err);
 /* After SIGKILL it has ended, and that is recorded, when this returns; ERR_CONFLICT when it does

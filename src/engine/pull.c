@@ -6,6 +6,8 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/config.h"
+#include "engine/db.h"
+#include "engine/events.h"
 #include "engine/images.h"
 #include "engine/images_trim.h"
 #include "engine/trust.h"
@@ -31,6 +33,21 @@ static bool is_known(struct pulling *pu, const struct reference *ref, const stru
 	       str_eq(row.id, got->image.id);
 }
 
+/* With what it is called, as docker tells it. */
+static int enter_and_tell(struct pulling *pu, const struct reference *ref, const char *shown,
+			  const struct pulled *got, struct err *err)
+{
+	cleanup_free char *repository = reference_familiar_repository(ref);
+	int r = db_begin(pu->eng->db, err);
+
+	if (r < 0)
+		return r;
+	r = images_enter_within(pu->eng, IMAGE_KIND_IMAGE, &got->image, 1, err);
+	if (r == 0)
+		r = event_image(pu->eng, "pull", shown, repository, err);
+	return db_end(pu->eng->db, r, err);
+}
+
 static int enter(struct pulling *pu, const struct reference *ref, struct pulled *got,
 		 struct err *err)
 {
@@ -46,7 +63,7 @@ static int enter(struct pulling *pu, const struct reference *ref, struct pulled 
 		strv_take(&got->image.names, name);
 	else if (!ref->digest)
 		strv_add(&got->image.names, full);
-	r = images_enter(pu->eng, IMAGE_KIND_IMAGE, &got->image, 1, err);
+	r = enter_and_tell(pu, ref, shown, got, err);
 	if (r < 0)
 		return r;
 	free(pu->id);

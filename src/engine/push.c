@@ -10,6 +10,7 @@
 #include "base/strv.h"
 #include "engine/config.h"
 #include "engine/db.h"
+#include "engine/events.h"
 #include "image/sha256.h"
 #include "image/store.h"
 #include "oci/digest.h"
@@ -556,8 +557,13 @@ int push(struct engine *eng, const char *word, const struct reference *to,
 	}
 	if (r == 0)
 		r = push_row(&p, &row, ret, err);
-	if (r == 0)
+	if (r == 0) {
+		cleanup_free char *shown = reference_familiar(to);
+		cleanup_free char *repository = reference_familiar_repository(to);
+
 		images_used(eng, &row);
+		event_note_image(eng, "push", shown, repository);
+	}
 	images_added(eng, NULL, 0); /* gives the lock back */
 	return r < 0 ? err_wrap(err, r, "pushing %s", name) : 0;
 }

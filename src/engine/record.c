@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/str.h"
 #include "engine/db.h"
+#include "engine/events.h"
 #include "engine/names.h"
 
 #define NAME_ATTEMPTS 32
@@ -72,6 +73,14 @@ static const struct json_field labels_fields[] = {
 	JSON_FIELD(struct labels_doc, map, "labels", JSON_MAP),
 };
 static const struct json_desc labels_desc = JSON_DESC(struct labels_doc, labels_fields);
+
+void record_labels_write(const struct record *rec, struct buf *out)
+{
+	const struct labels_doc doc = { .map = rec->labels };
+
+	if (rec->labels.n)
+		json_write(&labels_desc, &doc, 0, out);
+}
 
 static void record_from_row(sqlite3_stmt *stmt, struct record *rec)
 {
@@ -145,38 +154,59 @@ static int insert_once(struct engine *eng, const struct record *rec, const char 
 	return r;
 }
 
-int record_insert(struct engine *eng, struct record *rec, struct err *err)
+/* With the name that the user has chosen, or else one of ours. */
+static int insert_named(struct engine *eng, struct record *rec, const char *labels,
+			const char *options, struct err *err)
+{
+	int r;
+
+	if (rec->name) {
+		r = insert_once(eng, rec, rec->name, labels, options, err);
+		if (r < 0 && r != -ENOENT && db_is_unique_error(eng->db))
+			return name_taken(eng, rec->name, err);
+		return r < 0 ? r : 0;
+	}
+	for (unsigned int attempt = 0;; attempt++) {
+		cleanup_free char *name = name_random(attempt);
+
+		r = insert_once(eng, rec, name, labels, options, err);
+		if (r >= 0) {
+			rec->name = take_ptr(name);
+			return 0;
+		}
+		if (r == -ENOENT || !db_is_unique_error(eng->db) || attempt + 1 == NAME_ATTEMPTS)
+			return r;
+	}
+}
+
+/* What `start` and `run` tell of. */
+static int tell_start(struct engine *eng, const char *id, bool attached, struct err *err)
+{
+	int r = attached ? event_container(eng, id, "attach", NULL, err) : 0;
+
+	return r < 0 ? r : event_container(eng, id, "start", NULL, err);
+}
+
+int record_insert(struct engine *eng, struct record *rec, bool attached, struct err *err)
 {
 	cleanup_buf struct buf labels = BUF_INIT;
 	cleanup_buf struct buf options = BUF_INIT;
-	struct labels_doc doc = { .map = rec->labels };
-	unsigned int attempt;
 	int r;
 
 	r = engine_db(eng, err);
 	if (r < 0)
 		return r;
-	if (rec->labels.n)
-		json_write(&labels_desc, &doc, 0, &labels);
+	record_labels_write(rec, &labels);
 	json_write(&options_desc, &rec->options, 0, &options);
-	if (rec->name) {
-		r = insert_once(eng, rec, rec->name, buf_str(&labels), buf_str(&options), err);
-		if (r < 0 && r != -ENOENT && db_is_unique_error(eng->db))
-			return name_taken(eng, rec->name, err);
-		return r < 0 ? r : 0;
-	}
-	for (attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
-		cleanup_free char *name = name_random(attempt);
-
-		r = insert_once(eng, rec, name, buf_str(&labels), buf_str(&options), err);
-		if (r >= 0) {
-			rec->name = take_ptr(name);
-			return 0;
-		}
-		if (r == -ENOENT || !db_is_unique_error(eng->db))
-			return r;
-	}
-	return r;
+	r = db_begin(eng->db, err);
+	if (r < 0)
+		return r;
+	r = insert_named(eng, rec, buf_str(&labels), buf_str(&options), err);
+	if (r == 0)
+		r = event_container(eng, rec->id, "create", NULL, err);
+	if (r == 0 && rec->status == RECORD_RUNNING)
+		r = tell_start(eng, rec->id, attached, err);
+	return db_end(eng->db, r, err);
 }
 
 static int find_by(struct engine *eng, const char *sql, const char *a, const char *b,
@@ -281,31 +311,41 @@ int record_list(struct engine *eng, const char *image, struct record_list *ret, 
 
 int record_rename(struct engine *eng, const struct record *rec, const char *name, struct err *err)
 {
+	cleanup_free char *old = xasprintf("/%s", rec->name);
+	const char *const words[] = { "oldName", old, NULL };
 	int r = engine_db(eng, err);
 
+	if (r == 0)
+		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
 	r = db_exec(eng->db, err, "UPDATE containers SET name = ? WHERE id = ?", "ss", name,
 		    rec->id);
 	if (r < 0 && db_is_unique_error(eng->db))
-		return name_taken(eng, name, err);
-	if (r == 0)
-		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", rec->name);
-	return r < 0 ? r : 0;
+		r = name_taken(eng, name, err);
+	else if (r == 0)
+		r = err_fail(err, ERR_NOT_FOUND, "No such container: %s", rec->name);
+	if (r > 0)
+		r = event_container(eng, rec->id, "rename", words, err);
+	return db_end(eng->db, r, err);
 }
 
 int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t restarts,
-		 struct err *err)
+		 bool attached, struct err *err)
 {
 	int r = engine_db(eng, err);
 
+	if (r == 0)
+		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
 	r = db_exec(eng->db, err,
 		    "UPDATE containers SET status = 'running', started_ns = ?, restarts = ?"
 		    " WHERE id = ?",
 		    "IIs", started_ns, restarts, id);
-	return r < 0 ? r : 0;
+	if (r >= 0)
+		r = tell_start(eng, id, attached, err);
+	return db_end(eng->db, r, err);
 }
 
 static int set_end(struct engine *eng, const char *id, enum record_status status, int exit_code,
@@ -313,12 +353,17 @@ static int set_end(struct engine *eng, const char *id, enum record_status status
 {
 	int r = engine_db(eng, err);
 
+	if (r == 0)
+		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
-	r = db_exec(eng->db, err,
-		    "UPDATE containers SET status = ?, exit_code = ?, finished_ns = ? WHERE id = ?",
-		    "siIs", record_status_names[status], exit_code, finished_ns, id);
-	return r < 0 ? r : 0;
+	r = event_die(eng, id, exit_code, finished_ns, err);
+	if (r == 0)
+		r = db_exec(eng->db, err,
+			    "UPDATE containers SET status = ?, exit_code = ?, finished_ns = ?"
+			    " WHERE id = ?",
+			    "siIs", record_status_names[status], exit_code, finished_ns, id);
+	return db_end(eng->db, r < 0 ? r : 0, err);
 }
 
 int record_restarting(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
@@ -362,12 +407,19 @@ int record_give_up(struct engine *eng, const char *id, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-int record_delete(struct engine *eng, const char *id, struct err *err)
+int record_delete(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
+		  struct err *err)
 {
 	int r = engine_db(eng, err);
 
+	if (r == 0)
+		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
-	r = db_exec(eng->db, err, "DELETE FROM containers WHERE id = ?", "s", id);
-	return r < 0 ? r : 0;
+	r = event_die(eng, id, exit_code, finished_ns, err);
+	if (r == 0)
+		r = event_container(eng, id, "destroy", NULL, err);
+	if (r == 0)
+		r = db_exec(eng->db, err, "DELETE FROM containers WHERE id = ?", "s", id);
+	return db_end(eng->db, r < 0 ? r : 0, err);
 }

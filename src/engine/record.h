@@ -50,6 +50,8 @@ struct record {
 	struct record_options options;
 };
 void record_done(struct record *rec);
+/* Its labels as the table has them: JSON, or nothing. */
+void record_labels_write(const struct record *rec, struct buf *out);
 /* docker's word: that of its status, or "paused". */
 const char *record_state(const struct record *rec);
 #define cleanup_record CLEANUP(record_done)
@@ -61,9 +63,12 @@ struct record_list {
 void record_list_done(struct record_list *list);
 #define cleanup_record_list CLEANUP(record_list_done)
 
+/* Each change of a record tells of itself by an event (events.h). */
+
 /* Reserves id and name in one transaction, as rec->status. rec->name NULL: a random one is chosen
- * and stored there. ERR_EXISTS: the name is in use; the message is docker's. */
-int record_insert(struct engine *eng, struct record *rec, struct err *err);
+ * and stored there. attached: somebody joins it as it starts. ERR_EXISTS: the name is in use; the
+ * message is docker's. */
+int record_insert(struct engine *eng, struct record *rec, bool attached, struct err *err);
 /* By name, id or unambiguous beginning of an id. ERR_NOT_FOUND "No such container: ...". */
 int record_find(struct engine *eng, const char *word, struct record *ret, struct err *err);
 /* All, newest first; image NULL: any, else only the containers of this image id. */
@@ -74,7 +79,7 @@ int record_rename(struct engine *eng, const struct record *rec, const char *name
 int record_get(struct engine *eng, const char *id, struct record *ret, struct err *err);
 /* A record that was removed meanwhile is no error for these. */
 int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t restarts,
-		 struct err *err);
+		 bool attached, struct err *err);
 /* It has ended and is to be started again. */
 int record_restarting(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
 		      struct err *err);
@@ -85,4 +90,6 @@ int record_set_options(struct engine *eng, const char *id, const struct record_o
 int record_give_up(struct engine *eng, const char *id, struct err *err);
 int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
 		  struct err *err);
-int record_delete(struct engine *eng, const char *id, struct err *err);
+/* exit_code, finished_ns: how it has ended, in case that this was not recorded yet. */
+int record_delete(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
+		  struct err *err);

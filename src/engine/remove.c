@@ -55,6 +55,8 @@ static int end_and_lock(struct engine *eng, struct record *rec, const char *word
 		if (rec->running && !force)
 			return refuse(eng, rec, word, err);
 		if (rec->running) {
+			if (!waited)
+				live_tell_kill(eng, rec, SIGKILL);
 			live_forbid_restart(eng, rec);
 			r = kill_once(eng, rec, err);
 			if (r < 0)

@@ -15,6 +15,8 @@
 #include "engine/remove.h"
 #include "engine/run_internal.h"
 
+#define UNDO_STATUS 125 /* inro failed */
+
 static char *const host_args_bash[] = { (char *)"/bin/bash", NULL };
 static char *const host_args_sh[] = { (char *)"/bin/sh", NULL };
 
@@ -84,7 +86,7 @@ static int step_record(struct run *run, struct err *err)
 
 	if (run->opts->name)
 		run->rec.name = xstrdup(run->opts->name);
-	r = record_insert(run->eng, &run->rec, err);
+	r = record_insert(run->eng, &run->rec, !run->launch.detach, err);
 	run->recorded = r == 0;
 	if (r == 0 && run->cid_fd >= 0) {
 		r = io_write(run->cid_fd, run->rec.id, strlen(run->rec.id));
@@ -232,7 +234,7 @@ static void undo(struct run *run)
 
 	supervisor_done(&run->launch.monitor);
 	if (run->recorded)
-		r = life_remove(run->eng, run->rec.id, &err);
+		r = life_finish(run->eng, run->rec.id, true, UNDO_STATUS, time_now_ns(), &err);
 	else if (run->begun)
 		r = life_remove_dirs(run->eng, run->rec.id, &err);
 	if (r < 0)

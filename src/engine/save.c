@@ -3,11 +3,13 @@
 
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/events.h"
 #include "engine/images.h"
 #include "oci/reference.h"
 
 struct selection {
 	struct save_image *items;
+	char **ids;
 	char ***names; /* of each */
 	size_t n;
 };
@@ -20,6 +22,7 @@ static void selection_done(struct selection *sel)
 	}
 	free(sel->items);
 	free(sel->names);
+	strv_free(sel->ids);
 }
 
 /* The image with this name more, or with none. */
@@ -35,6 +38,7 @@ static void select_image(struct selection *sel, const struct image_row *row, con
 		sel->items[i] = (struct save_image){ .manifest = xstrdup(row->manifest),
 						     .list = row->kind == IMAGE_KIND_LIST };
 		sel->names[i] = NULL;
+		strv_add(&sel->ids, row->id);
 		sel->n++;
 	}
 	if (name && !strv_has(sel->names[i], name))
@@ -112,6 +116,8 @@ int images_save(struct engine *eng, char *const *words, const struct save_option
 		r = image_save(&eng->store, sel.items, sel.n, opts, fd, err);
 		images_added(eng, NULL, 0);
 	}
+	for (size_t i = 0; r == 0 && i < sel.n; i++)
+		event_note_image(eng, "save", sel.ids[i], NULL);
 	selection_done(&sel);
 	return r;
 }

@@ -12,6 +12,7 @@
 #include "base/timeutil.h"
 #include "engine/attach.h"
 #include "engine/control.h"
+#include "engine/events.h"
 #include "engine/launch.h"
 #include "engine/life.h"
 #include "engine/update.h"
@@ -70,7 +71,8 @@ static int start_locked(struct launch *l, struct err *err)
 	if (r == 0 && ftruncate(l->lock, 0) < 0)
 		r = err_errno(err, errno, "clearing the last end of container %s", l->rec->name);
 	if (r == 0)
-		r = record_start(l->eng, l->rec->id, time_now_ns(), l->rec->restarts, err);
+		r = record_start(l->eng, l->rec->id, time_now_ns(), l->rec->restarts, !l->detach,
+				 err);
 	if (r < 0)
 		return r;
 	r = launch_send(l, err);
@@ -275,6 +277,7 @@ static int attach_to(struct engine *eng, struct record *rec, const struct start_
 		return nobody_there(err);
 	if (r < 0)
 		return err_errno(err, -r, "attaching to container %s", rec->name);
+	event_note_container(eng, rec->id, "attach", NULL);
 	signal_fd = attach_block_signals(!opts->no_proxy, err);
 	attach_init(&a, sock, signal_fd, fds, n, rec->options.tty, with_stdin);
 	r = signal_fd < 0 ? signal_fd : follow(eng, rec, &a, opts->detach_keys, err);

@@ -5,7 +5,9 @@
 #include <signal.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/timeutil.h"
+#include "engine/events.h"
 #include "engine/life.h"
 #include "engine/live.h"
 
@@ -70,6 +72,7 @@ int stop_begin(struct engine *eng, const char *word, const struct stop_options *
 		live_settle(eng, &stop.rec);
 		live_forbid_restart(eng, &stop.rec);
 		stop.watch = live_watch(eng, stop.rec.id);
+		live_tell_kill(eng, &stop.rec, signo);
 		r = send_signal(eng, &stop.rec, signo, err);
 	}
 	if (r < 0)
@@ -99,6 +102,7 @@ static int time_left_ms(const struct stop *stop)
 /* Again and again: somebody may start it at this moment. */
 static int kill_and_wait(struct engine *eng, struct stop *stop, struct err *err)
 {
+	live_tell_kill(eng, &stop->rec, SIGKILL);
 	for (int ms = 0; ms < KILL_TIMEOUT_MS; ms += KILL_EVERY_MS) {
 		int r = send_signal(eng, &stop->rec, SIGKILL, err);
 
@@ -113,7 +117,15 @@ static int kill_and_wait(struct engine *eng, struct stop *stop, struct err *err)
 
 int stop_finish(struct engine *eng, struct stop *stop, struct err *err)
 {
-	if (stop->done || live_wait_end(eng, stop->rec.id, stop->watch, time_left_ms(stop)) == 0)
+	struct err event_err = ERR_INIT;
+	int r = 0;
+
+	if (stop->done)
 		return 0;
-	return kill_and_wait(eng, stop, err);
+	if (live_wait_end(eng, stop->rec.id, stop->watch, time_left_ms(stop)) < 0)
+		r = kill_and_wait(eng, stop, err);
+	/* It is removed by now when run has said --rm. */
+	if (r == 0 && event_record(eng, &stop->rec, "stop", NULL, &event_err) < 0)
+		log_debug("%s", event_err.msg);
+	return r;
 }

@@ -104,7 +104,7 @@ def test_version_and_info(anyone):
 def as_before(who):
     """The database as the first version of the schema had it."""
     db = sqlite3.connect(who.state / "inro/inro.db")
-    db.executescript("""DROP TABLE content; DROP TABLE image_digests;
+    db.executescript("""DROP TABLE content; DROP TABLE image_digests; DROP TABLE events;
         ALTER TABLE images DROP COLUMN kind; ALTER TABLE images DROP COLUMN variant;
         ALTER TABLE images DROP COLUMN tagged_ns; ALTER TABLE images DROP COLUMN last_used_ns;
         ALTER TABLE images DROP COLUMN made; ALTER TABLE image_names DROP COLUMN manifest;
