@@ -21,6 +21,8 @@
 
 #define EXEC_TIMEOUT_MS 1000 /* of execve(2), when a signal has come */
 #define REAP_TIMEOUT_MS 1000
+#define SHOW_TIMEOUT_MS 1000
+#define SHOW_LOOK_MS    5
 
 /* What the runtime's side holds besides struct exec. */
 struct running {
@@ -55,6 +57,22 @@ static int check_state(struct running *x, struct err *err)
 	return 0;
 }
 
+/* For whoever is not root: a process shows itself a little later than it is on record as running,
+ * when the program is executed, and no more a little before it is dead. */
+static int open_userns(const struct exec *e, struct err *err)
+{
+	int fd = ns_open_of(e->st.pub.pid, CLONE_NEWUSER, err);
+
+	for (int ms = 0; fd < 0 && ms < SHOW_TIMEOUT_MS; ms += SHOW_LOOK_MS) {
+		if (state_wait_end(&e->st, SHOW_LOOK_MS) > 0)
+			return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
+		if (fd != -EACCES || e->st.pub.status == CONTAINER_CREATED)
+			break;
+		fd = ns_open_of(e->st.pub.pid, CLONE_NEWUSER, err);
+	}
+	return fd;
+}
+
 /* The namespaces that the configuration asks for, as the container's first process has them now. */
 static int find_namespaces(struct exec *e, struct err *err)
 {
@@ -63,7 +81,7 @@ static int find_namespaces(struct exec *e, struct err *err)
 	for (size_t i = 0; i < l->namespaces.n; i++)
 		e->ns_flags |= ns_by_name(spec_ns_names[l->namespaces.items[i].type])->flag;
 	if (e->ns_flags & CLONE_NEWUSER) {
-		cleanup_fd int fd = ns_open_of(e->st.pub.pid, CLONE_NEWUSER, err);
+		cleanup_fd int fd = open_userns(e, err);
 
 		/* Its first process is still the runtime, which shows itself to root only. */
 		if (fd == -EACCES && e->st.pub.status == CONTAINER_CREATED)
