@@ -16,6 +16,7 @@
 #include "engine/images.h"
 #include "engine/life.h"
 #include "engine/log_options.h"
+#include "runtime/cancel.h"
 #include "sys/tty.h"
 
 void launch_init(struct launch *l, struct engine *eng, struct record *rec)
@@ -301,13 +302,24 @@ static int write_pid_file(const struct launch *l, struct err *err)
 	return path ? io_replace_file(AT_FDCWD, path, text, (size_t)len, 0644, false, err) : 0;
 }
 
+/* Until the container runs a signal is for us. */
+static int wait_started(struct launch *l, int fds[3], size_t *n, struct err *err)
+{
+	bool taken = l->detach || !l->no_proxy;
+	cleanup_fd int cancel = taken ? cancel_begin(err) : -EBADF;
+
+	if (taken && cancel < 0)
+		return cancel;
+	return supervisor_wait_started(&l->monitor, cancel, fds, n, err);
+}
+
 int launch_follow(struct launch *l, struct err *err)
 {
 	struct err pid_err = ERR_INIT;
 	int fds[3], r;
 	size_t n;
 
-	r = supervisor_wait_started(&l->monitor, fds, &n, err);
+	r = wait_started(l, fds, &n, err);
 	if (r < 0) {
 		launch_failed(l, err);
 		return wrap_with_name(l, r, err);

@@ -5,10 +5,12 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "runtime/cancel.h"
 #include "runtime/cgroup.h"
 #include "runtime/selfexe.h"
 
 #define REAP_TIMEOUT_MS 1000
+#define UNDO_TIMEOUT_MS 10000
 
 /* The monitor outlives us and must not keep a pipe or terminal of ours open. */
 static int spawn(const struct engine *eng, const char *path, int sock, struct supervisor *ret,
@@ -84,7 +86,22 @@ int supervisor_send(struct supervisor *s, struct monitor_start *start, const int
 	return r < 0 ? err_errno(err, (int)-r, "giving the monitor its orders") : 0;
 }
 
-int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n, struct err *err)
+/* 0: it has said something. -ECANCELED: a signal has come, and the monitor has seen to that. */
+static int wait_answer(struct supervisor *s, int cancel_fd, struct err *err)
+{
+	int r = cancel_poll(cancel_fd, s->sock, -1);
+
+	if (r == -ECANCELED) {
+		cancel_error(cancel_fd, err);
+		shutdown(s->sock, SHUT_WR);
+		cancel_poll(cancel_fd, s->sock, UNDO_TIMEOUT_MS);
+		return r;
+	}
+	return r < 0 ? err_errno(err, -r, "waiting for the container to start") : 0;
+}
+
+int supervisor_wait_started(struct supervisor *s, int cancel_fd, int ret_fds[3], size_t *ret_n,
+			    struct err *err)
 {
 	union {
 		uint32_t type;
@@ -92,9 +109,14 @@ int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n,
 		struct monitor_failed failed;
 	} in = { 0 };
 	ssize_t len;
+	int r;
 
 	/* Taking a mount apart waits for the kernel; here there is time. */
 	s->exe = fd_close(s->exe);
+	*ret_n = 0;
+	r = wait_answer(s, cancel_fd, err);
+	if (r < 0)
+		return r;
 	*ret_n = 3;
 	len = fd_recv(s->sock, &in, sizeof(in), ret_fds, ret_n);
 	if (len < 0)

@@ -23,8 +23,10 @@ int supervisor_spawn(const struct engine *eng, struct supervisor *ret, struct er
 int supervisor_send(struct supervisor *s, struct monitor_start *start, const int *fds, size_t n,
 		    struct err *err);
 /* Waits for STARTED; the fds go to ret_fds (up to 3), which the caller closes. -errno with the
- * monitor's own error when it FAILED. */
-int supervisor_wait_started(struct supervisor *s, int ret_fds[3], size_t *ret_n, struct err *err);
+ * monitor's own error when it FAILED. A signal at cancel_fd (runtime/cancel.h) has the monitor undo
+ * what it has made, which is waited for unless another signal comes. */
+int supervisor_wait_started(struct supervisor *s, int cancel_fd, int ret_fds[3], size_t *ret_n,
+			    struct err *err);
 /* The container is recorded or removed: the monitor may go when it has done its part. */
 void supervisor_release(struct supervisor *s);
 /* After GONE and a release: the monitor ends at once. There may be no init here that would reap it.

@@ -98,7 +98,8 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.console_fd_out = tty ? &m->io.pty : NULL,
 		.overlay = &overlay,
 		.start = true,
-		.need_limits = true, /* the user asked for them by name */
+		.need_limits = true,  /* the user asked for them by name */
+		.cancel_fd = m->sock, /* who is to be told of the container does not want it */
 	};
 	int r;
 

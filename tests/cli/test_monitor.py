@@ -13,6 +13,7 @@ import pytest
 import cgroups
 import engine
 import harness
+import test_faults_hang
 from test_detached import detached, init_of, monitor_of, state, wait_state
 
 TURNS = True
@@ -76,6 +77,33 @@ def test_few_fds(anyone):
     os.kill(init_of(anyone, cid), signal.SIGKILL)
     for waiter in waiters:
         assert waiter.communicate(timeout=30)[0] == b"137\n"
+
+
+# ---- before it runs ----
+
+@pytest.mark.parametrize("options", [["--rm"], ["-d", "--rm"], []], ids=["run", "detached", "kept"])
+def test_a_signal_before_it_runs(root, options):
+    """Below a frozen cgroup a container does not begin. Nobody has to wait for that."""
+    engine.box(root)
+    with test_faults_hang.Parent(v1=False) as parent:
+        parent.freeze()
+        argv = root.inro_argv("run", *options, "--name", "web", "--cgroup-parent", parent.path,
+                              "box", "true")
+        with root.popen(*argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+            harness.wait_for(lambda: list(parent.own.glob("*/cgroup.procs")), what="its cgroup")
+            time.sleep(0.3)
+            assert client.poll() is None
+            client.send_signal(signal.SIGINT)
+            try:
+                out, err = client.communicate(timeout=10 * harness.PATIENCE)
+            finally:
+                client.kill()
+        assert client.returncode == 125 and not out, err
+        assert "starting container web: interrupted by signal 2 (INT)" in err.decode()
+    if "--rm" in options:
+        assert root.inro("ps", "-aq").ok().out == ""
+    else:
+        assert state(root, "web", "State.Status", "State.ExitCode") == "exited 125"
 
 
 # ---- between an end and a restart ----
