@@ -26,6 +26,8 @@ static int read_cidfile(const char *path, char ***words, struct err *err)
 static bool is_meant(enum select_which which, const struct record *rec)
 {
 	switch (which) {
+	case SELECT_STOPPED:
+		return !rec->running;
 	case SELECT_RUNNING:
 		return rec->running;
 	case SELECT_UNPAUSED:

@@ -15,6 +15,7 @@ struct select_options {
 };
 enum select_which { /* that --all and --filter mean */
 		    SELECT_ANY,
+		    SELECT_STOPPED,
 		    SELECT_RUNNING, /* paused or not */
 		    SELECT_UNPAUSED,
 		    SELECT_PAUSED,

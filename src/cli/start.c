@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/start.h"
 
-#include <stdio.h>
-
 #include "base/str.h"
+#include "base/strv.h"
 #include "cli/cli.h"
+#include "cli/select.h"
 
 struct start_cli_options {
+	struct select_options select;
 	bool attach, interactive, no_stdin;
 	char *sig_proxy, *detach_keys;
 };
@@ -28,17 +29,24 @@ static const char *const bool_choices[] = { "true", "false", NULL };
 	}
 
 static const struct opt start_opts[] = {
+	{ .name = "all",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct start_cli_options, select.all),
+	  .help = "all containers that do not run" },
 	{ .name = "attach",
 	  .short_name = 'a',
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct start_cli_options, attach),
 	  .help = "show its output, forward signals, exit with its status" },
+	SELECT_CIDFILE(struct start_cli_options),
 	OPT_DETACH_KEYS,
+	SELECT_FILTER(struct start_cli_options, 'f'),
 	{ .name = "interactive",
 	  .short_name = 'i',
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct start_cli_options, interactive),
 	  .help = "connect standard input as well" },
+	SELECT_LATEST(struct start_cli_options),
 	OPT_SIG_PROXY,
 };
 
@@ -51,45 +59,44 @@ static const struct opt attach_opts[] = {
 	OPT_SIG_PROXY,
 };
 
-static int start_one(struct engine *eng, const char *word, bool force, struct err *err)
+static int start_one(struct engine *eng, const char *word, const void *data, struct err *err)
 {
 	const struct start_options how = { 0 };
-	int r = engine_start(eng, word, &how, err);
 
-	if (r == 0) {
-		printf("%s\n", word);
-		fflush(stdout);
-	}
-	return r;
+	return engine_start(eng, word, &how, err);
 }
 
-static int with_terminal(const void *globals, const char *word, const struct start_options *how,
-			 int (*fn)(struct engine *eng, const char *word,
-				   const struct start_options *opts, struct err *err),
-			 struct err *err)
+static int start_attached(const void *globals, const struct start_cli_options *o, char **args,
+			  struct err *err)
 {
-	cleanup_engine struct engine eng = ENGINE_INIT;
-	int r = cli_engine(globals, &eng, err);
-
-	return r < 0 ? r : fn(&eng, word, how, err);
-}
-
-static int start(const void *globals, void *options, char **args, struct err *err)
-{
-	const struct start_cli_options *o = options;
 	const struct start_options how = {
 		.attach = true,
 		.interactive = o->interactive,
 		.no_proxy = str_eq(o->sig_proxy, "false"),
 		.detach_keys = o->detach_keys,
 	};
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **words = NULL;
+	int r = cli_engine(globals, &eng, err);
 
-	if (!o->attach && !o->interactive)
-		return cli_each(globals, args, false, start_one, err);
-	if (args[1])
+	if (r == 0)
+		r = cli_select(&eng, &o->select, SELECT_STOPPED, args, &words, err);
+	if (r < 0)
+		return r;
+	if (strv_len(words) != 1)
 		return err_fail(err, ERR_USAGE,
 				"you cannot start and attach multiple containers at once");
-	return with_terminal(globals, args[0], &how, engine_start, err);
+	return engine_start(&eng, words[0], &how, err);
+}
+
+static int start(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct start_cli_options *o = options;
+	const struct cli_verb verb = { .which = SELECT_STOPPED, .fn = start_one };
+
+	if (o->attach || o->interactive)
+		return start_attached(globals, o, args, err);
+	return cli_verb(globals, &o->select, &verb, args, err);
 }
 
 static int attach(const void *globals, void *options, char **args, struct err *err)
@@ -101,18 +108,22 @@ static int attach(const void *globals, void *options, char **args, struct err *e
 		.no_proxy = str_eq(o->sig_proxy, "false"),
 		.detach_keys = o->detach_keys,
 	};
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	int r;
 
-	return with_terminal(globals, args[0], &how, engine_attach, err);
+	r = cli_engine(globals, &eng, err);
+	return r < 0 ? r : engine_attach(&eng, args[0], &how, err);
 }
 
 const struct cmd cmd_start = {
 	.name = "start",
 	.args = "[OPTIONS] CONTAINER [CONTAINER...]",
 	.summary = "Start containers that do not run",
+	.details = "Those that should run after a boot are the ones of --filter "
+		   "should-start-on-boot=true: the unit inro-restart.service starts them.",
 	.opts = start_opts,
 	.n_opts = ARRAY_SIZE(start_opts),
 	.opts_size = sizeof(struct start_cli_options),
-	.min_args = 1,
 	.max_args = -1,
 	.run = start,
 };

@@ -14,7 +14,7 @@
 
 struct stop_cli_options {
 	struct select_options select;
-	bool ignore, running;
+	bool ignore, running, for_boot;
 	struct opt_i64 time;
 	char *signal;
 };
@@ -42,6 +42,10 @@ static const struct opt opts[] = {
 	SELECT_ALL(struct stop_cli_options, "all running containers"),
 	SELECT_CIDFILE(struct stop_cli_options),
 	SELECT_FILTER(struct stop_cli_options, 'f'),
+	{ .name = "for-boot",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct stop_cli_options, for_boot),
+	  .help = "the machine goes down: what its restart policy starts at boot is started then" },
 	{ .name = "ignore",
 	  .short_name = 'i',
 	  .kind = OPT_FLAG,
@@ -130,7 +134,7 @@ static int stop_all(struct engine *eng, const struct stop_cli_options *o,
 
 static int parse(const struct stop_cli_options *o, struct stop_options *ret, struct err *err)
 {
-	*ret = (struct stop_options){ .timed = o->time.set };
+	*ret = (struct stop_options){ .timed = o->time.set, .for_boot = o->for_boot };
 	if (o->time.set && (o->time.value < STOP_FOREVER || o->time.value > INT_MAX))
 		return err_fail(err, ERR_USAGE, "--time: expected seconds, or -1");
 	ret->timeout_s = (int)o->time.value;

@@ -11,8 +11,19 @@
 #include "engine/life.h"
 #include "engine/live.h"
 
-static const char *const keys[] = { "ancestor", "before", "exited", "health", "id", "label",
-				    "name",     "since",  "status", "until",  NULL };
+static const char *const keys[] = { "ancestor",
+				    "before",
+				    "exited",
+				    "health",
+				    "id",
+				    "label",
+				    "name",
+				    "restart-policy",
+				    "should-start-on-boot",
+				    "since",
+				    "status",
+				    "until",
+				    NULL };
 static const char *const states[] = { "created",  "dead",       "exited",  "paused",
 				      "removing", "restarting", "running", NULL };
 static const char *const healths[] = { "starting", "healthy", "unhealthy", "none", NULL };
@@ -27,6 +38,7 @@ struct conditions {
 static int check_value(const struct filter *f, struct err *err)
 {
 	regex_t regex;
+	bool truth;
 	int code;
 
 	if (str_eq(f->key, "status") && !strv_has((char *const *)states, f->value))
@@ -35,6 +47,14 @@ static int check_value(const struct filter *f, struct err *err)
 		return err_fail(err, ERR_USAGE, "invalid filter \"health=%s\"", f->value);
 	if (str_eq(f->key, "exited") && str_parse_int(f->value, &code) < 0)
 		return err_fail(err, ERR_USAGE, "invalid filter \"exited=%s\": expected a number",
+				f->value);
+	if (str_eq(f->key, "restart-policy") &&
+	    !strv_has((char *const *)restart_policy_names, f->value))
+		return err_fail(err, ERR_USAGE, "invalid filter \"restart-policy=%s\"", f->value);
+	if (str_eq(f->key, "should-start-on-boot") && str_parse_bool(f->value, &truth) < 0)
+		return err_fail(err, ERR_USAGE,
+				"invalid filter \"should-start-on-boot=%s\": expected true or "
+				"false",
 				f->value);
 	if (!str_eq(f->key, "name"))
 		return 0;
@@ -114,6 +134,20 @@ static bool exit_matches(const char *value, const void *data)
 	       code == rec->exit_code;
 }
 
+static bool policy_matches(const char *value, const void *data)
+{
+	int policy = ((const struct record *)data)->options.restart;
+
+	return str_eq(value, restart_policy_names[policy > RESTART_NO ? policy : RESTART_NO]);
+}
+
+static bool boot_matches(const char *value, const void *data)
+{
+	bool want;
+
+	return str_parse_bool(value, &want) == 0 && record_starts_at_boot(data) == want;
+}
+
 static bool meets(const struct conditions *c, const struct record *rec)
 {
 	return filters_any(c->filters, "id", id_matches, rec) &&
@@ -121,6 +155,8 @@ static bool meets(const struct conditions *c, const struct record *rec)
 	       filters_any(c->filters, "status", status_matches, rec) &&
 	       filters_any(c->filters, "exited", exit_matches, rec) &&
 	       filters_any(c->filters, "health", health_matches, rec) &&
+	       filters_any(c->filters, "restart-policy", policy_matches, rec) &&
+	       filters_any(c->filters, "should-start-on-boot", boot_matches, rec) &&
 	       filters_labels(c->filters, &rec->labels) &&
 	       (!c->before_ns || rec->created_ns < c->before_ns) &&
 	       (!c->until_ns || rec->created_ns < c->until_ns) &&

@@ -7,6 +7,8 @@
  *                     is none here. Given, containers that do not run are listed, too
  *   exited=STATUS     ended with it
  *   ancestor=IMAGE    made of that image
+ *   restart-policy=WORD         docker's words
+ *   should-start-on-boot=BOOL   record_starts_at_boot()
  *   until=TIME        made before it (filter_time())
  *   before=CONTAINER, since=CONTAINER   made before, after it
  */

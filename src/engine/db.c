@@ -64,6 +64,8 @@ static const char *const migrations[] = {
 	" seq INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, type TEXT NOT NULL, action TEXT NOT"
 	" NULL, actor TEXT NOT NULL, name TEXT, image TEXT, labels TEXT NOT NULL, attributes TEXT"
 	" NOT NULL);",
+	/* Whether somebody has stopped it since it was started. */
+	"ALTER TABLE containers ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

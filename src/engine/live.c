@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "engine/control.h"
@@ -81,10 +82,15 @@ void live_settle(struct engine *eng, const struct record *rec)
 		nanosleep(&pause, NULL);
 }
 
-void live_forbid_restart(struct engine *eng, const struct record *rec)
+void live_forbid_restart(struct engine *eng, const struct record *rec, bool lasting)
 {
-	if (rec->options.restart > RESTART_NO)
-		control_forbid_restart(eng, rec->id);
+	struct err err = ERR_INIT;
+
+	if (rec->options.restart <= RESTART_NO)
+		return;
+	if (lasting && record_stopped(eng, rec->id, &err) < 0)
+		log_warn("noting that container %s was stopped: %s", rec->name, err.msg);
+	control_forbid_restart(eng, rec->id);
 }
 
 void live_tell_kill(struct engine *eng, const struct record *rec, int signo)
@@ -150,7 +156,7 @@ int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
 	/* Who sends one of these does not want it back. */
 	if (r == 0 &&
 	    (signo == SIGKILL || (live_stop_signal(&rec, &own, NULL) == 0 && signo == own)))
-		live_forbid_restart(eng, &rec);
+		live_forbid_restart(eng, &rec, true);
 	if (r == 0) {
 		live_tell_kill(eng, &rec, signo);
 		r = container_kill(&eng->runtime, rec.id, signo, false, &one);

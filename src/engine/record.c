@@ -10,7 +10,7 @@
 #define NAME_ATTEMPTS 32
 #define COLUMNS                                                                                    \
 	"id, name, image, image_name, command, created_ns, finished_ns, status, exit_code, "       \
-	"auto_remove, labels, started_ns, restarts, options"
+	"auto_remove, labels, started_ns, restarts, options, stopped"
 
 const char *const record_status_names[] = { "created", "running", "restarting", "exited", NULL };
 
@@ -109,6 +109,7 @@ static void record_from_row(sqlite3_stmt *stmt, struct record *rec)
 		rec->labels = doc.map;
 	rec->started_ns = db_column_i64(stmt, 11);
 	rec->restarts = db_column_i64(stmt, 12);
+	rec->stopped = db_column_i64(stmt, 14) != 0;
 	if (options && options[0])
 		json_parse(&options_desc, &rec->options, options, strlen(options), "options", NULL);
 }
@@ -340,12 +341,35 @@ int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t
 	if (r < 0)
 		return r;
 	r = db_exec(eng->db, err,
-		    "UPDATE containers SET status = 'running', started_ns = ?, restarts = ?"
-		    " WHERE id = ?",
+		    "UPDATE containers SET status = 'running', started_ns = ?, restarts = ?,"
+		    " stopped = 0 WHERE id = ?",
 		    "IIs", started_ns, restarts, id);
 	if (r >= 0)
 		r = tell_start(eng, id, attached, err);
 	return db_end(eng->db, r, err);
+}
+
+int record_stopped(struct engine *eng, const char *id, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r < 0)
+		return r;
+	r = db_exec(eng->db, err, "UPDATE containers SET stopped = 1 WHERE id = ?", "s", id);
+	return r < 0 ? r : 0;
+}
+
+bool record_starts_at_boot(const struct record *rec)
+{
+	const struct restart_question q = {
+		.policy = rec->options.restart,
+		.max = rec->options.restart_max,
+		.restarts = rec->restarts,
+		.status = rec->exit_code,
+		.stopped = rec->stopped,
+	};
+
+	return rec->status != RECORD_CREATED && restart_wanted_at_boot(&q, rec->running);
 }
 
 static int set_end(struct engine *eng, const char *id, enum record_status status, int exit_code,

@@ -42,6 +42,7 @@ struct record {
 	bool running; /* somebody should hold its lock: running, restarting */
 	int exit_code;
 	int64_t restarts; /* since somebody has started it */
+	bool stopped;     /* somebody has stopped it since, and does not want it back */
 	bool auto_remove;
 	/* Not in the table, told by containers_query(). */
 	bool paused;
@@ -80,6 +81,10 @@ int record_get(struct engine *eng, const char *id, struct record *ret, struct er
 /* A record that was removed meanwhile is no error for these. */
 int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t restarts,
 		 bool attached, struct err *err);
+/* Somebody does not want it any more, until it is started again. */
+int record_stopped(struct engine *eng, const char *id, struct err *err);
+/* Is it to be started when the machine has been? Also when it runs. */
+bool record_starts_at_boot(const struct record *rec);
 /* It has ended and is to be started again. */
 int record_restarting(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
 		      struct err *err);

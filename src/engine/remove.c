@@ -57,7 +57,7 @@ static int end_and_lock(struct engine *eng, struct record *rec, const char *word
 		if (rec->running) {
 			if (!waited)
 				live_tell_kill(eng, rec, SIGKILL);
-			live_forbid_restart(eng, rec);
+			live_forbid_restart(eng, rec, false);
 			r = kill_once(eng, rec, err);
 			if (r < 0)
 				return r;

@@ -52,6 +52,20 @@ bool restart_wanted(const struct restart_question *q)
 	return true;
 }
 
+bool restart_wanted_at_boot(const struct restart_question *q, bool running)
+{
+	switch (q->policy) {
+	case RESTART_ALWAYS:
+		return true;
+	case RESTART_UNLESS_STOPPED:
+		return !q->stopped;
+	case RESTART_ON_FAILURE:
+		return running || restart_wanted(q);
+	default:
+		return false;
+	}
+}
+
 uint32_t restart_backoff(uint32_t last_ms, int64_t ran_ns)
 {
 	if (!last_ms || ran_ns >= BACKOFF_RESET_NS)

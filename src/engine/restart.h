@@ -18,6 +18,10 @@ struct restart_question {
 	bool stopped;     /* somebody has asked for the end */
 };
 bool restart_wanted(const struct restart_question *q);
+/* After the machine was started: docker's rules for the start of its daemon, but that one which
+ * was stopped is not started again because it has failed. running: it was so until the machine
+ * went down. Not for one that was never started. */
+bool restart_wanted_at_boot(const struct restart_question *q, bool running);
 
 /* How long to wait for the next one. last_ms: what this said last time, 0: never; ran_ns: how long
  * the container ran. */

@@ -70,7 +70,7 @@ int stop_begin(struct engine *eng, const char *word, const struct stop_options *
 		r = live_stop_signal(&stop.rec, &signo, err);
 	if (r == 0 && !stop.done) {
 		live_settle(eng, &stop.rec);
-		live_forbid_restart(eng, &stop.rec);
+		live_forbid_restart(eng, &stop.rec, !opts->for_boot);
 		stop.watch = live_watch(eng, stop.rec.id);
 		live_tell_kill(eng, &stop.rec, signo);
 		r = send_signal(eng, &stop.rec, signo, err);

@@ -14,6 +14,7 @@ struct stop_options {
 	int timeout_s; /* or STOP_FOREVER */
 	bool keep;     /* it is wanted afterwards: one of run --rm is left alone */
 	int signo;     /* 0: the container's own */
+	bool for_boot; /* the machine goes down: who is started at boot is started then */
 };
 
 struct stop {

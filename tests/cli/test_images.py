@@ -109,7 +109,7 @@ def as_before(who):
         ALTER TABLE images DROP COLUMN tagged_ns; ALTER TABLE images DROP COLUMN last_used_ns;
         ALTER TABLE images DROP COLUMN made; ALTER TABLE image_names DROP COLUMN manifest;
         ALTER TABLE containers DROP COLUMN started_ns; ALTER TABLE containers DROP COLUMN restarts;
-        ALTER TABLE containers DROP COLUMN options;
+        ALTER TABLE containers DROP COLUMN options; ALTER TABLE containers DROP COLUMN stopped;
         PRAGMA user_version=1;""")
     db.close()
 

@@ -75,7 +75,8 @@ def test_relocated_data_is_read_only(installed, tmp_path):
 @pytest.mark.parametrize("file", [
     "share/man/man1/inro.1", "share/man/man1/inro-run.1", "share/man/man1/inro-runtime.1",
     "share/bash-completion/completions/inro", "share/zsh/site-functions/_inro",
-    "share/fish/vendor_completions.d/inro.fish",
+    "share/fish/vendor_completions.d/inro.fish", "lib/systemd/system/inro-restart.service",
+    "lib/systemd/user/inro-restart.service",
 ])
 def test_documentation_is_installed(installed, file):
     assert (installed / file).stat().st_size > 200

@@ -65,6 +65,30 @@ static void test_wanted(void **state)
 		assert_int_equal(restart_wanted(&rows[i].q), rows[i].wanted);
 }
 
+static void test_wanted_at_boot(void **state)
+{
+	static const struct {
+		struct restart_question q; /* policy, max, restarts, status, stopped */
+		bool running, wanted;
+	} rows[] = {
+		{ { RESTART_NO, 0, 0, 1, false }, true, false },
+		{ { RESTART_ALWAYS, 0, 0, 0, false }, true, true },
+		{ { RESTART_ALWAYS, 0, 0, 0, true }, false, true },
+		{ { RESTART_UNLESS_STOPPED, 0, 0, 0, false }, false, true },
+		{ { RESTART_UNLESS_STOPPED, 0, 0, 0, true }, false, false },
+		{ { RESTART_ON_FAILURE, 0, 0, 0, false }, true, true },
+		{ { RESTART_ON_FAILURE, 0, 0, 0, false }, false, false },
+		{ { RESTART_ON_FAILURE, 0, 0, 137, false }, false, true },
+		{ { RESTART_ON_FAILURE, 0, 0, 143, true }, false, false },
+		{ { RESTART_ON_FAILURE, 1, 1, 1, false }, false, false },
+		{ { -1, 0, 0, 1, false }, true, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(restart_wanted_at_boot(&rows[i].q, rows[i].running),
+				 rows[i].wanted);
+}
+
 static void test_backoff(void **state)
 {
 	uint32_t ms = 0, sum = 0;
@@ -143,7 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_policies),     cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_backoff),      cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_keys_refused),
+		cmocka_unit_test(test_keys_refused), cmocka_unit_test(test_wanted_at_boot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
