@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -11,11 +12,17 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/env.h"
+#include "engine/events.h"
 #include "engine/life.h"
 #include "engine/live.h"
 #include "engine/restart.h"
 
-#define LOCK_TIMEOUT_MS 10000
+#define LOCK_TIMEOUT_MS  10000
+#define START_TIMEOUT_MS 5000
+#define END_TIMEOUT_MS   2000
+#define LOOK_MS          2
+#define RESTARTS_MAX     20
+#define RESTART_MS       50
 
 struct update {
 	struct engine *eng;
@@ -33,17 +40,37 @@ struct update {
 	struct record_options new_options; /* shallow: what changes is numbers */
 };
 
-struct update_instance update_instance(struct engine *eng, const struct record *rec)
+static int look(struct engine *eng, const struct record *rec, struct update_instance *ret)
 {
 	struct container_state st = { 0 };
-	struct update_instance ret = { 0 };
+	int status = CONTAINER_STOPPED;
 
+	*ret = (struct update_instance){ 0 };
 	if (!rec->running || container_state_read(&eng->runtime, rec->id, &st, NULL) < 0)
-		return ret;
-	if (st.status != CONTAINER_STOPPED)
-		ret = (struct update_instance){ st.pid, st.pid_start_time };
+		return status;
+	status = st.status;
+	if (status != CONTAINER_STOPPED)
+		*ret = (struct update_instance){ st.pid, st.pid_start_time };
 	container_state_free(&st);
+	return status;
+}
+
+struct update_instance update_instance(struct engine *eng, const struct record *rec)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
+	struct update_instance ret;
+
+	live_settle(eng, rec);
+	/* It has a process already, but not yet all that there is to change. */
+	for (int ms = 0; look(eng, rec, &ret) == CONTAINER_CREATING && ms < START_TIMEOUT_MS;
+	     ms += LOOK_MS)
+		nanosleep(&pause, NULL);
 	return ret;
+}
+
+static bool same_instance(const struct update_instance *a, const struct update_instance *b)
+{
+	return a->pid == b->pid && a->start == b->start;
 }
 
 /* ---- one at a time ---- */
@@ -225,21 +252,27 @@ static int apply_all(struct update *u, struct err *err)
 }
 
 /* The one that runs now; *ret is what it was. One that has just ended needs no more than the new
- * config.json. */
+ * config.json. Between its start and its end there are moments in which nobody can enter it. */
 static int apply_running(struct update *u, struct update_instance *ret, struct err *err)
 {
-	struct err own = ERR_INIT;
-	int r;
-
-	live_settle(u->eng, &u->rec);
-	*ret = update_instance(u->eng, &u->rec);
-	if (!ret->pid)
-		return 0;
-	r = apply_all(u, &own);
-	if (r >= 0)
-		return 0;
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
 	struct update_instance now = update_instance(u->eng, &u->rec);
-	if (now.pid != ret->pid || now.start != ret->start) {
+	struct err own = ERR_INIT;
+	int r = -ESRCH;
+
+	*ret = now;
+	for (int ms = 0; now.pid && r == -ESRCH && ms < END_TIMEOUT_MS; ms += LOOK_MS) {
+		if (ms)
+			nanosleep(&pause, NULL);
+		own = (struct err)ERR_INIT;
+		r = apply_all(u, &own);
+		if (r >= 0)
+			return 0;
+		now = update_instance(u->eng, &u->rec);
+		if (!same_instance(&now, ret))
+			now.pid = 0;
+	}
+	if (!now.pid) {
 		*ret = (struct update_instance){ 0 };
 		return 0;
 	}
@@ -248,24 +281,42 @@ static int apply_running(struct update *u, struct update_instance *ret, struct e
 	return r;
 }
 
-/* What was started meanwhile may have begun with the old config.json. */
+/* In one that was started meanwhile, perhaps with the old config.json. */
+static int apply_late(struct update *u, struct err *err)
+{
+	int r = update_mounts_ensure(u->eng, u->rec.id, &u->spec, &u->mounts, err);
+
+	if (r < 0)
+		return r;
+	update_devices_ensure(u->eng, u->rec.id, &u->spec, &u->devices);
+	return update_apply(u->eng, u->rec.id, &u->text, &u->old_text,
+			    u->has_limits ? &u->limits : NULL, err);
+}
+
+/* What is started from now on begins with the new one. */
 static void apply_again(struct update *u, const struct update_instance *before)
 {
-	cleanup_record struct record now = { 0 };
+	const struct timespec pause = { .tv_nsec = RESTART_MS * 1000000L };
 	struct err err = ERR_INIT;
-	struct update_instance in;
 
-	if (record_get(u->eng, u->rec.id, &now, NULL) < 0 || !now.running)
-		return;
-	live_settle(u->eng, &now);
-	in = update_instance(u->eng, &now);
-	if (!in.pid || (in.pid == before->pid && in.start == before->start))
-		return;
-	update_devices_ensure(u->eng, now.id, &u->spec, &u->devices);
-	if (update_mounts_ensure(u->eng, now.id, &u->spec, &u->mounts, &err) < 0 ||
-	    update_apply(u->eng, now.id, &u->text, &u->old_text, u->has_limits ? &u->limits : NULL,
-			 &err) < 0)
-		log_warn("container %s was started meanwhile: %s", now.name, err.msg);
+	for (int n = 0; n < RESTARTS_MAX; n++) {
+		cleanup_record struct record now = { 0 };
+		struct update_instance in;
+		int r;
+
+		if (record_get(u->eng, u->rec.id, &now, NULL) < 0 || !now.running)
+			return;
+		in = update_instance(u->eng, &now);
+		if (!in.pid || same_instance(&in, before))
+			return;
+		err = (struct err)ERR_INIT;
+		r = apply_late(u, &err);
+		if (r >= 0)
+			return;
+		if (r == -ESRCH)
+			nanosleep(&pause, NULL);
+	}
+	log_warn("container %s was started meanwhile: %s", u->rec.name, err.msg);
 }
 
 /* ---- the sequence ---- */
@@ -303,9 +354,11 @@ static int change(struct update *u, struct err *err)
 		return r;
 	}
 	r = commit(u, err);
-	if (r == 0)
-		apply_again(u, &in);
-	return r;
+	if (r < 0)
+		return r;
+	apply_again(u, &in);
+	event_note_container(u->eng, u->rec.id, "update", NULL);
+	return 0;
 }
 
 static bool asks_nothing(const struct update_options *o)

@@ -222,7 +222,8 @@ static void undo(struct engine *eng, const char *id, const struct spec *spec,
 		r = change_added(eng, id, spec, ud, --n_added, false, &err);
 	while (n_removed > 0 && r >= 0)
 		r = put_back(eng, id, spec, ud, --n_removed, &err);
-	if (r < 0)
+	/* With what has ended nothing is left to be taken back. */
+	if (r < 0 && err.kind != ERR_NOT_FOUND && err.kind != ERR_CONFLICT)
 		log_warn("taking back what was changed: %s", err.msg);
 }
 

@@ -13,6 +13,7 @@ struct update_instance {
 	pid_t pid; /* 0: none */
 	uint64_t start;
 };
+/* Waits while it is being started. */
 struct update_instance update_instance(struct engine *eng, const struct record *rec);
 
 /* The directory of its container, opened and locked: one update at a time. fd, -EBUSY, or -errno;

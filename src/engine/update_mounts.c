@@ -178,7 +178,8 @@ static void undo(struct engine *eng, const char *id, const struct spec *spec,
 					   &spec->mounts.items[um->first_added + --n_added], &err);
 	while (n_removed > 0 && r >= 0)
 		r = container_mount_add(&eng->runtime, id, &view, &um->removed[--n_removed], &err);
-	if (r < 0)
+	/* With what has ended nothing is left to be taken back. */
+	if (r < 0 && err.kind != ERR_NOT_FOUND && err.kind != ERR_CONFLICT)
 		log_warn("taking back what was changed: %s", err.msg);
 }
 

@@ -10,6 +10,12 @@
 #include "runtime/prepare.h"
 #include "sys/ns.h"
 
+int live_not_running(struct err *err)
+{
+	err_fail(err, ERR_CONFLICT, "container not running");
+	return -ESRCH;
+}
+
 static int find_namespaces(struct live *l, struct err *err)
 {
 	cleanup_fd int fd = -EBADF;
@@ -21,6 +27,10 @@ static int find_namespaces(struct live *l, struct err *err)
 	if (!spec_namespace_find(l->spec, NS_USER))
 		return 0;
 	fd = ns_open_of(l->st.pub.pid, CLONE_NEWUSER, err);
+	/* Its first process is still the runtime, which shows itself to root only; or it has gone.
+	 */
+	if (fd == -EACCES || fd == -ENOENT)
+		return live_not_running(err);
 	if (fd < 0)
 		return fd;
 	/* The kernel refuses to join the own one. */
@@ -37,10 +47,10 @@ static int open_container(struct live *l, const char *id, struct err *err)
 	if (dir < 0)
 		return dir;
 	if (l->st.pub.status == CONTAINER_STOPPED || l->st.pub.status == CONTAINER_CREATING)
-		return err_fail(err, ERR_CONFLICT, "container not running");
+		return live_not_running(err);
 	l->pidfd = state_pidfd(&l->st);
 	if (l->pidfd == -ESRCH)
-		return err_fail(err, ERR_CONFLICT, "container not running");
+		return live_not_running(err);
 	if (l->pidfd < 0)
 		return err_errno(err, -l->pidfd, "opening the container's process");
 	l->in.bundle = xstrdup(l->st.pub.bundle);

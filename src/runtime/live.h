@@ -9,7 +9,8 @@
  *
  * Nothing is recorded: container_reconfigure() and the caller's own config.json are for that. All
  * take spec as the container has it: the configuration without what is added, or with what is
- * removed. ERR_CONFLICT: it does not run.
+ * removed. -ESRCH, ERR_CONFLICT: it does not run, or is
+ * just about to, or to end.
  */
 #pragma once
 

@@ -44,14 +44,13 @@ static int join(struct live *l, struct err *err)
 	unsigned int first = apart ? CLONE_NEWUSER : l->ns_flags;
 	int r = first & l->ns_flags ? ns_join_pidfd(l->pidfd, first & l->ns_flags, err) : 0;
 
-	if (r == -ESRCH)
-		return err_fail(err, ERR_CONFLICT, "container not running");
 	if (r >= 0 && (l->ns_flags & CLONE_NEWUSER))
 		r = init_become_root(err);
-	if (r < 0 || !apart)
-		return r;
-	r = clone_source(l, err);
-	return r < 0 ? r : ns_join_pidfd(l->pidfd, CLONE_NEWNS, err);
+	if (r >= 0 && apart)
+		r = clone_source(l, err);
+	if (r >= 0 && apart)
+		r = ns_join_pidfd(l->pidfd, CLONE_NEWNS, err);
+	return r == -ESRCH ? live_not_running(err) : r;
 }
 
 static int child_run(struct live *l, int sock, pid_t parent, struct err *err)

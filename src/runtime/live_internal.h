@@ -47,5 +47,7 @@ int live_remove_node(struct live *l, struct err *err);
 /* Is the place of a mount right? struct init's admit. */
 int live_admit(struct init *in, const struct spec_mount *m, int target, struct err *err);
 
+/* The error; also for one that is not complete yet, or not any more. -ESRCH. */
+int live_not_running(struct err *err);
 /* live_child.c: enters the container and does the verb. */
 int live_in_child(struct live *l, struct err *err);

@@ -63,6 +63,15 @@ def test_limits_while_it_runs(root):
     assert f.get("pids", "pids.max", "pids.max") == "max"
 
 
+def test_event(anyone):
+    anyone.inro("create", "--name", "web", engine.box(anyone), "true").ok()
+    anyone.inro("update", "--cpu-shares", "512", "web").ok()
+    anyone.inro("update", "--memory", "1m", "web").fails("6MB")
+    told = anyone.inro("events", "--since", "1h", "--until", "0s", "--format",
+                       "{{.Action}} {{.Actor.Attributes.name}}", "--filter", "event=update")
+    assert told.ok().out == "update web\n"
+
+
 def test_limits_of_one_that_does_not_run(anyone):
     anyone.inro("create", "--name", "web", engine.box(anyone), "true").ok()
     anyone.inro("update", "--memory", "64m", "--memory-reservation", "32m", "--cpu-shares", "512",
@@ -189,8 +198,8 @@ def test_at_any_system_call(root, options):
 
     update(0).ok()
     calls = int(report.read_text().split()[-1])
-    for n in [calls - 8 - k * (calls - 100) // harness.rounds(10)
-              for k in range(harness.rounds(10))]:
+    for n in [calls - 8 - k * (calls - 100) // harness.rounds(6)
+              for k in range(harness.rounds(6))]:
         root.inro("update", *BACK, "web")
         assert not any(truth(pid))
         r = update(n)

@@ -5,10 +5,13 @@ import json
 import os
 import pathlib
 import shlex
+import subprocess
+import time
 
 import pytest
 
 import engine
+import harness
 import test_runtime_cgroup2
 
 TURNS = True
@@ -216,6 +219,17 @@ def test_device_of_another_name(root):
     update(root, "--device-add", "/dev/fuse:/dev/sub/mine:r").ok()
     assert sh(root, "stat -c %t:%T /dev/sub/mine; exec 3</dev/sub/mine").ok().out == "a:e5\n"
     sh(root, "exec 3>/dev/sub/mine").fails("Operation not permitted")
+
+
+def test_while_it_starts_again(web):
+    """Whichever of both is first: it is done, and the container is what its record says."""
+    for n in range(harness.rounds(5)):
+        p = web.popen(*web.inro_argv("restart", "-t", "5", "web"), stdout=subprocess.DEVNULL)
+        time.sleep(0.02 * n)
+        assert update(web, "--mount-add", "./src:/data").ok().err == ""
+        assert p.wait(30) == 0
+        assert sh(web, "cat /data/file").ok().out == "from the host\n"
+        update(web, "--mount-rm", "/data").ok()
 
 
 def test_killed_update_is_finished(anyone):
