@@ -4,7 +4,6 @@
 #include "base/strv.h"
 #include "engine/artifact.h"
 #include "engine/copy_internal.h"
-#include "engine/db.h"
 #include "engine/lists.h"
 
 /* What is asked for by its digest gets no name, as an image doesn't. */
@@ -101,12 +100,7 @@ static int finish_list(struct copy *c, struct copy_result *ret, struct err *err)
 	if (r == 0)
 		r = commit_all(c, &added.size, err);
 	if (r == 0)
-		r = db_begin(eng->db, err);
-	if (r == 0) {
-		r = lists_enter_within(eng, copy_top(c)->digest, names, repo_digests, &ret->id,
-				       err);
-		r = db_end(eng->db, r, err);
-	}
+		r = lists_enter(eng, copy_top(c)->digest, names, repo_digests, &ret->id, err);
 	images_added(eng, &added, r == 0);
 	if (r == 0)
 		ret->names = take_ptr(names);

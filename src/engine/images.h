@@ -75,6 +75,8 @@ void images_used(struct engine *eng, const struct image_row *row);
  * an event tells of each ("load"), or NULL. */
 int images_enter(struct engine *eng, enum image_kind kind, const char *action,
 		 const struct image *images, size_t n, struct err *err);
+/* The event of that name, of image's id and first name. */
+int images_tell(struct engine *eng, const char *action, const struct image *image, struct err *err);
 /* The same in a transaction of the caller's. ERR_CONFLICT: an id is known as something else. */
 int images_enter_within(struct engine *eng, enum image_kind kind, const struct image *images,
 			size_t n, struct err *err);

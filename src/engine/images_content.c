@@ -136,7 +136,7 @@ int images_enter_within(struct engine *eng, enum image_kind kind, const struct i
 	return r;
 }
 
-static int tell(struct engine *eng, const char *action, const struct image *image, struct err *err)
+int images_tell(struct engine *eng, const char *action, const struct image *image, struct err *err)
 {
 	cleanup_reference struct reference ref = { 0 };
 	cleanup_free char *name = NULL;
@@ -155,7 +155,7 @@ int images_enter(struct engine *eng, enum image_kind kind, const char *action,
 		return r;
 	r = images_enter_within(eng, kind, images, n, err);
 	for (size_t i = 0; r == 0 && action && i < n; i++)
-		r = tell(eng, action, &images[i], err);
+		r = images_tell(eng, action, &images[i], err);
 	return db_end(eng->db, r, err);
 }
 

@@ -339,25 +339,39 @@ static int find_same(struct engine *eng, const char *digest, char *const *names,
 	return r < 0 ? r : 0;
 }
 
-int lists_enter_within(struct engine *eng, const char *digest, char *const *names,
-		       char *const *repo_digests, char **ret_id, struct err *err)
+static int enter_within(struct engine *eng, struct image *image, char **ret_id, struct err *err)
 {
 	cleanup_list struct list list = { 0 };
-	struct image image = { 0 };
-	int r = find_same(eng, digest, names, &list.row.id, err);
+	int r = find_same(eng, image->manifest_digest, image->names, &list.row.id, err);
 
 	if (r == 0 && !list.row.id)
 		r = new_id(&list.row.id, err);
-	image.manifest_digest = xstrdup(digest);
-	image.size = blob_size(&eng->store, digest);
-	strv_extend(&image.names, names);
-	strv_extend(&image.repo_digests, repo_digests);
+	if (r < 0)
+		return r;
+	image->id = xstrdup(list.row.id);
+	r = write_row(eng, &list, image, err);
 	if (r == 0)
-		r = lists_read_content(eng, digest, &image, err);
-	if (r == 0)
-		r = write_row(eng, &list, &image, err);
-	image_done(&image);
+		r = images_tell(eng, "pull", image, err);
 	if (r == 0)
 		*ret_id = take_ptr(list.row.id);
+	return r;
+}
+
+int lists_enter(struct engine *eng, const char *digest, char *const *names,
+		char *const *repo_digests, char **ret_id, struct err *err)
+{
+	struct image image = { .manifest_digest = xstrdup(digest),
+			       .size = blob_size(&eng->store, digest) };
+	int r;
+
+	strv_extend(&image.names, names);
+	strv_extend(&image.repo_digests, repo_digests);
+	/* Thousands of manifests may be read: nobody waits for that. */
+	r = lists_read_content(eng, digest, &image, err);
+	if (r == 0)
+		r = db_begin(eng->db, err);
+	if (r == 0)
+		r = db_end(eng->db, enter_within(eng, &image, ret_id, err), err);
+	image_done(&image);
 	return r;
 }

@@ -32,10 +32,10 @@ int lists_edit(struct engine *eng, const char *word, list_change change, void *d
 	       struct err *err);
 
 /* Enters the index of that digest, which is in the store with what there is of its members, as a
- * list of these names, full references, in a transaction of the caller's. A list that one of them
- * leads to and that has this index stays what it is. *ret_id: heap. */
-int lists_enter_within(struct engine *eng, const char *digest, char *const *names,
-		       char *const *repo_digests, char **ret_id, struct err *err);
+ * list of these names, full references. The store's lock keeps all of it there. A list that one of
+ * the names leads to and that has this index stays what it is. *ret_id: heap. */
+int lists_enter(struct engine *eng, const char *digest, char *const *names,
+		char *const *repo_digests, char **ret_id, struct err *err);
 
 /* What the list with that index needs: added to ret's content. */
 int lists_read_content(struct engine *eng, const char *manifest, struct image *ret,

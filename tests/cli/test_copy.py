@@ -322,6 +322,9 @@ def test_all_of_an_index_in_the_store(anyone, registries, start):
     copy(anyone, "--all", f"oci:{write_layout(anyone, layout, index)}", source).ok()
     copied = copy(anyone, "--all", "--digestfile", anyone.dir / "d", source, "made.test/app:1").ok()
     assert (anyone.dir / "d").read_text() == index["digest"], copied
+    assert anyone.inro("events", "--stream=false", "--format",
+                       "{{.Action}} {{.Actor.Attributes.name}}").ok().out.split() == [
+                           "pull", "made.test/app:1"]
     inspected = json.loads(anyone.inro("manifest", "inspect", "made.test/app:1").ok().out)
     assert [m["digest"] for m in inspected["manifests"]] == [m["digest"] for m in members]
     for _ in range(2 if os.uname().machine == "x86_64" else 0):
