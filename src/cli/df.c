@@ -20,7 +20,7 @@ static const struct opt opts[] = {
 	  .short_name = 'v',
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct df_options, verbose),
-	  .help = "show each image and container" },
+	  .help = "show each image, container and volume" },
 };
 
 struct total {
@@ -172,6 +172,29 @@ static const struct cli_field container_fields[] = {
 static const struct cli_table container_table = { container_fields, ARRAY_SIZE(container_fields),
 						  "ID Image Command Size RunningFor Status Names" };
 
+#define VOL(r) ((const struct df_volume *)(r))
+
+static char *volume_name(const void *r)
+{
+	return xstrdup(VOL(r)->volume.name);
+}
+static char *volume_links(const void *r)
+{
+	return xasprintf("%llu", (unsigned long long)VOL(r)->volume.uses);
+}
+static char *volume_size_text(const void *r)
+{
+	return cli_size(VOL(r)->size);
+}
+
+static const struct cli_field volume_fields[] = {
+	{ "Links", "LINKS", volume_links, 0 },
+	{ "Name", "VOLUME NAME", volume_name, 0 },
+	{ "Size", "SIZE", volume_size_text, 0 },
+};
+static const struct cli_table volume_table = { volume_fields, ARRAY_SIZE(volume_fields),
+					       "Name Links Size" };
+
 static int add_table(const struct cli_table *table, const char *format, const void *items,
 		     size_t size, size_t n, struct buf *out, struct err *err)
 {
@@ -192,9 +215,13 @@ static int write_verbose(const struct engine_df *df, const char *format, struct 
 	r = add_table(&image_table, format, df->images, sizeof(*df->images), df->n_images, out,
 		      err);
 	buf_adds(out, "\nContainers space usage:\n\n");
+	if (r == 0)
+		r = add_table(&container_table, format, df->containers, sizeof(*df->containers),
+			      df->n_containers, out, err);
+	buf_adds(out, "\nLocal Volumes space usage:\n\n");
 	return r < 0 ? r
-		     : add_table(&container_table, format, df->containers, sizeof(*df->containers),
-				 df->n_containers, out, err);
+		     : add_table(&volume_table, format, df->volumes, sizeof(*df->volumes),
+				 df->n_volumes, out, err);
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)
@@ -219,7 +246,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 			  df.layers.reclaimable },
 			{ "Containers", df.n_containers, df.containers_active, df.containers_size,
 			  df.containers_reclaimable },
-			{ .type = "Local Volumes" },
+			{ "Local Volumes", df.n_volumes, df.volumes_active, df.volumes_size,
+			  df.volumes_reclaimable },
 			{ .type = "Build Cache" },
 			{ "Image Blobs", df.blobs.n, df.blobs.active, df.blobs.size,
 			  df.blobs.reclaimable },
@@ -236,7 +264,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 const struct cmd cmd_system_df = {
 	.name = "df",
 	.args = "[OPTIONS]",
-	.summary = "Show how much room images and containers take",
+	.summary = "Show how much room images, containers and volumes take",
 	.details =
 	    "Images are counted by their layers as they are unpacked, each once. Their blobs, as "
 	    "they are pushed and saved, are a line of their own.",

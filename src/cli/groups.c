@@ -129,3 +129,23 @@ const struct cmd cmd_system = {
 	.summary = "Look after inro's own state",
 	.subs = system_subs,
 };
+
+static const struct cmd_sub volume_subs[] = {
+	{ "create", &cmd_volume_create, false },
+	{ "exists", &cmd_volume_exists, false },
+	{ "export", &cmd_volume_export, false },
+	{ "import", &cmd_volume_import, false },
+	{ "inspect", &cmd_volume_inspect, false },
+	{ "ls", &cmd_volume_ls, false },
+	{ "list", &cmd_volume_ls, true },
+	{ "prune", &cmd_volume_prune, false },
+	{ "rm", &cmd_volume_rm, false },
+	{ "remove", &cmd_volume_rm, true },
+	{ 0 },
+};
+
+const struct cmd cmd_volume = {
+	.name = "volume",
+	.summary = "Look after volumes: directories that outlive containers",
+	.subs = volume_subs,
+};

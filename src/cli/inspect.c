@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inspect, image inspect, container inspect. */
+/* inspect, image inspect, container inspect; `volume inspect` is in volume.c. */
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "engine/container_inspect.h"
 #include "engine/image_inspect.h"
+#include "engine/volumes_query.h"
 
 struct inspect_options {
 	char *format, *type;
@@ -24,7 +25,7 @@ struct inspect_options {
 		.help = "of containers, the size of what they have written"                        \
 	}
 
-static const char *const types[] = { "all", "container", "image", NULL };
+static const char *const types[] = { "all", "container", "image", "volume", NULL };
 
 static const struct opt opts[] = {
 	OPT_FORMAT,
@@ -33,7 +34,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct inspect_options, type),
 	  .arg = "TYPE",
-	  .help = "what to look for; all, the default: containers first, then images",
+	  .help = "what to look for; all, the default: containers first, then images, then volumes",
 	  .choices = types },
 };
 static const struct opt image_opts[] = { OPT_FORMAT };
@@ -57,6 +58,15 @@ static int add_image(struct engine *eng, const char *word, struct cli_objects *o
 	return r < 0 ? r : cli_objects_add(objects, &image_inspect_desc, &ii, err);
 }
 
+static int add_volume(struct engine *eng, const char *word, struct cli_objects *objects,
+		      struct err *err)
+{
+	cleanup_volume_inspect struct volume_inspect vi = { 0 };
+	int r = volume_inspect(eng, word, &vi, err);
+
+	return r < 0 ? r : cli_objects_add(objects, &volume_inspect_desc, &vi, err);
+}
+
 static int add(struct engine *eng, const char *word, const struct inspect_options *o,
 	       struct cli_objects *objects, struct err *err)
 {
@@ -66,6 +76,8 @@ static int add(struct engine *eng, const char *word, const struct inspect_option
 
 	if (str_eq(o->type, "image"))
 		return add_image(eng, word, objects, err);
+	if (str_eq(o->type, "volume"))
+		return add_volume(eng, word, objects, err);
 	r = add_container(eng, word, o, objects, &one);
 	if (r == 0)
 		return 0;
@@ -74,8 +86,10 @@ static int add(struct engine *eng, const char *word, const struct inspect_option
 		return r;
 	}
 	r = add_image(eng, word, objects, &one);
-	/* what is no name of an image either is nothing that is here */
+	/* what is no name of an image may be one of a volume */
 	if (r < 0 && (one.kind == ERR_NOT_FOUND || one.kind == ERR_INVALID))
+		r = add_volume(eng, word, objects, &one);
+	if (r < 0 && one.kind == ERR_NOT_FOUND)
 		return err_fail(err, ERR_NOT_FOUND, "No such object: %s", word);
 	if (r < 0)
 		*err = one;
@@ -135,7 +149,7 @@ static int run_container(const void *globals, void *options, char **args, struct
 const struct cmd cmd_inspect = {
 	.name = "inspect",
 	.args = "[OPTIONS] NAME|ID [NAME|ID...]",
-	.summary = "Show all that is known of containers and images",
+	.summary = "Show all that is known of containers, images and volumes",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct inspect_options),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* container prune, image prune, system prune. */
+/* container prune, image prune, system prune, volume prune. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,9 +9,10 @@
 #include "cli/format.h"
 #include "engine/images_query.h"
 #include "engine/prune.h"
+#include "engine/volumes_query.h"
 
 struct prune_options {
-	bool all, force;
+	bool all, force, volumes;
 	char **filters;
 };
 
@@ -33,6 +34,30 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct prune_options, all),
 	  .help = "remove all images that no container uses, not only those without a name" },
+	OPT_FILTER,
+	OPT_FORCE,
+};
+
+static const struct opt system_opts[] = {
+	{ .name = "all",
+	  .short_name = 'a',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct prune_options, all),
+	  .help = "remove all images that no container uses, not only those without a name" },
+	OPT_FILTER,
+	OPT_FORCE,
+	{ .name = "volumes",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct prune_options, volumes),
+	  .help = "remove anonymous volumes that no container uses" },
+};
+
+static const struct opt volume_opts[] = {
+	{ .name = "all",
+	  .short_name = 'a',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct prune_options, all),
+	  .help = "remove all volumes that no container uses, not only anonymous ones" },
 	OPT_FILTER,
 	OPT_FORCE,
 };
@@ -115,30 +140,65 @@ static int run_container(const void *globals, void *options, char **args, struct
 	return print_freed(&out, freed, err);
 }
 
+static int run_volume(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct prune_options *o = options;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **names = NULL;
+	cleanup_buf struct buf out = BUF_INIT;
+	uint64_t freed = 0;
+	int r;
+
+	if (!o->force &&
+	    !confirmed(o->all ? "WARNING! This will remove all local volumes not used "
+				"by at least one container."
+			      : "WARNING! This will remove anonymous local volumes not "
+				"used by at least one container."))
+		return print_freed(&out, 0, err);
+	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = volumes_prune(&eng, o->all, o->filters, &names, &freed, err);
+	if (r < 0 && !names)
+		return r;
+	add_list(&out, "Deleted Volumes:", names);
+	int printed = print_freed(&out, freed, r < 0 ? NULL : err);
+	return r < 0 ? r : printed;
+}
+
+static bool system_confirmed(const struct prune_options *o)
+{
+	cleanup_free char *text = xasprintf(
+	    "WARNING! This will remove:\n  - all stopped containers\n%s  - all %s\n",
+	    o->volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
+	    o->all ? "images without at least one container associated to them"
+		   : "dangling images");
+
+	return confirmed(text);
+}
+
 static int run_system(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct prune_options *o = options;
-	cleanup_strv char **containers = NULL, **images = NULL;
+	cleanup_strv char **containers = NULL, **images = NULL, **volumes = NULL;
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_buf struct buf out = BUF_INIT;
 	uint64_t freed = 0, freed_images = 0;
 	int r;
 
-	if (!o->force &&
-	    !confirmed(o->all ? "WARNING! This will remove:\n  - all stopped containers\n"
-				"  - all images without at least one container associated to them\n"
-			      : "WARNING! This will remove:\n  - all stopped containers\n"
-				"  - all dangling images\n"))
+	if (!o->force && !system_confirmed(o))
 		return print_freed(&out, 0, err);
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = containers_prune(&eng, o->filters, &containers, &freed, err);
+	if (r == 0 && o->volumes)
+		r = volumes_prune(&eng, false, o->filters, &volumes, &freed, err);
 	if (r == 0)
 		r = images_prune(&eng, o->all, o->filters, &images, &freed_images, err);
 	if (r < 0 && !containers)
 		return r;
 	/* What went before something could not. */
 	add_list(&out, "Deleted Containers:", containers);
+	add_list(&out, "Deleted Volumes:", volumes);
 	add_list(&out, "Deleted Images:", images);
 	int printed = print_freed(&out, freed + freed_images, r < 0 ? NULL : err);
 	return r < 0 ? r : printed;
@@ -168,8 +228,18 @@ const struct cmd cmd_system_prune = {
 	.name = "prune",
 	.args = "[OPTIONS]",
 	.summary = "Remove stopped containers and images that nobody needs",
-	.opts = opts,
-	.n_opts = ARRAY_SIZE(opts),
+	.opts = system_opts,
+	.n_opts = ARRAY_SIZE(system_opts),
 	.opts_size = sizeof(struct prune_options),
 	.run = run_system,
+};
+
+const struct cmd cmd_volume_prune = {
+	.name = "prune",
+	.args = "[OPTIONS]",
+	.summary = "Remove volumes that no container uses",
+	.opts = volume_opts,
+	.n_opts = ARRAY_SIZE(volume_opts),
+	.opts_size = sizeof(struct prune_options),
+	.run = run_volume,
 };

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
+#include "base/strv.h"
 #include "base/timeutil.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "engine/containers_query.h"
 #include "engine/df.h"
+#include "engine/parse.h"
+
+#define MOUNT_SHORT 15 /* letters, as docker has it */
 
 struct ps_options {
 	bool all, quiet, no_trunc, noheading, latest, size, external;
@@ -169,7 +173,28 @@ static char *row_size(const void *r)
 }
 static char *row_volumes(const void *r)
 {
-	return xstrdup("0");
+	const struct record_options *o = &REC(r)->options;
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < o->mounts.n; i++)
+		n += o->mounts.items[i].type == MOUNT_VOLUME;
+	return xasprintf("%u", n);
+}
+/* Names of volumes and paths of the host. */
+static char *row_mounts(const void *r)
+{
+	const struct record_options *o = &REC(r)->options;
+	cleanup_strv char **words = NULL;
+
+	for (size_t i = 0; i < o->mounts.n; i++) {
+		const char *name = o->mounts.items[i].source;
+
+		if (name && strlen(name) > MOUNT_SHORT && !ROW(r)->whole)
+			strv_addf(&words, "%.*s…", MOUNT_SHORT - 1, name);
+		else if (name)
+			strv_add(&words, name);
+	}
+	return strv_join(words, ",");
 }
 static char *row_exited(const void *r)
 {
@@ -200,7 +225,7 @@ static const struct cli_field fields[] = {
 	{ "Image", "IMAGE", row_image, 0 },
 	{ "Labels", "LABELS", row_labels, 0 },
 	{ "LocalVolumes", "LOCAL VOLUMES", row_volumes, 0 },
-	{ "Mounts", "MOUNTS", row_nothing, 0 },
+	{ "Mounts", "MOUNTS", row_mounts, 0 },
 	{ "Names", "NAMES", row_names, 0 },
 	{ "Networks", "NETWORKS", row_nothing, 0 },
 	{ "Ports", "PORTS", row_nothing, 0 },

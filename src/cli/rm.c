@@ -38,7 +38,7 @@ static const struct opt opts[] = {
 	  .short_name = 'v',
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct rm_options, volumes),
-	  .help = "remove anonymous volumes as well (there are none yet)" },
+	  .help = "remove its anonymous volumes as well" },
 };
 
 static int stop_first(struct engine *eng, const char *word, int64_t timeout_s, struct err *err)
@@ -60,7 +60,7 @@ static int remove_one(struct engine *eng, const char *word, const void *data, st
 		r = stop_first(eng, word, o->time.value, err);
 	if (r < 0)
 		return r;
-	r = engine_remove(eng, word[0] == '/' ? word + 1 : word, o->force, &one);
+	r = engine_remove(eng, word[0] == '/' ? word + 1 : word, o->force, o->volumes, &one);
 	/* Its end may have removed it. */
 	if (r < 0 && o->force && o->time.set && one.kind == ERR_NOT_FOUND)
 		return 0;

@@ -148,7 +148,7 @@ static int users_remove(struct engine *eng, const char *image, bool force, struc
 	if (!force)
 		return 1;
 	for (size_t i = 0; r == 0 && i < users.n; i++)
-		r = engine_remove(eng, users.items[i].id, true, err);
+		r = engine_remove(eng, users.items[i].id, true, false, err);
 	return r;
 }
 
@@ -178,7 +178,7 @@ int check_repair(struct engine *eng, const struct check_options *opts, struct ch
 		struct check_item *item = &report->containers.items[i];
 		struct err own = ERR_INIT;
 
-		if (engine_remove(eng, item->id, true, &own) == 0)
+		if (engine_remove(eng, item->id, true, false, &own) == 0)
 			item->removed = true;
 		else
 			strv_addf(&item->problems, "removing it: %s", own.msg);

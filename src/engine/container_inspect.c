@@ -9,6 +9,7 @@
 #include "engine/health.h"
 #include "engine/life.h"
 #include "engine/update.h"
+#include "engine/spec.h"
 #include "oci/spec.h"
 
 #define FIELD(T, member, key, kind) JSON_FIELD(struct T, member, key, kind, .flags = JSON_KEEP)
@@ -74,9 +75,13 @@ static const struct json_desc host_desc = JSON_DESC(struct inspect_host_config, 
 
 static const struct json_field mount_fields[] = {
 	FIELD(inspect_mount, type, "Type", JSON_STR),
+	JSON_FIELD(struct inspect_mount, name, "Name", JSON_STR),
 	FIELD(inspect_mount, source, "Source", JSON_STR),
 	FIELD(inspect_mount, destination, "Destination", JSON_STR),
+	JSON_FIELD(struct inspect_mount, driver, "Driver", JSON_STR),
+	FIELD(inspect_mount, mode, "Mode", JSON_STR),
 	FIELD(inspect_mount, rw, "RW", JSON_BOOL),
+	FIELD(inspect_mount, propagation, "Propagation", JSON_STR),
 };
 static const struct json_desc mount_desc = JSON_DESC(struct inspect_mount, mount_fields);
 
@@ -167,21 +172,54 @@ static void fill_process(const struct spec_process *p, struct container_inspect 
 	}
 }
 
-/* Those that come from outside: what every container has is no news. */
-static void fill_mounts(const struct spec *spec, struct container_inspect *ret)
+static const char *propagation_of(char *const *options)
+{
+	const char *word = "";
+
+	for (size_t i = 0; options && options[i]; i++)
+		if (mount_is_propagation(options[i]))
+			word = options[i];
+	return word;
+}
+
+static const struct record_mount *mount_asked(const struct record_options *o,
+					      const struct spec_mount *m)
+{
+	for (size_t i = 0; i < o->mounts.n; i++) {
+		const struct record_mount *r = &o->mounts.items[i];
+		const char *from = r->type == MOUNT_VOLUME ? r->host_path : r->source;
+
+		if (str_eq(r->target, m->destination) && (!from || str_eq(from, m->source)))
+			return r;
+	}
+	return NULL;
+}
+
+static void fill_mount(const struct spec_mount *m, const struct record_mount *asked,
+		       struct inspect_mount *ret)
+{
+	bool volume = asked && asked->type == MOUNT_VOLUME, bind = str_eq(m->type, "bind");
+
+	ret->type = xstrdup(volume ? "volume" : bind ? "bind" : "tmpfs");
+	ret->name = volume ? or_empty(asked->source) : NULL;
+	ret->source = or_empty(bind ? m->source : NULL);
+	ret->destination = or_empty(m->destination);
+	ret->driver = volume ? xstrdup("local") : NULL;
+	ret->mode = xstrdup(asked && asked->mode ? asked->mode : volume ? "z" : "");
+	ret->rw = !strv_has(m->options, "ro") && !strv_has(m->options, "rro");
+	ret->propagation = xstrdup(volume ? "" : propagation_of(m->options));
+}
+
+/* What the user and the image wanted: what every container has is no news. */
+static void fill_mounts(const struct record_options *o, const struct spec *spec,
+			struct container_inspect *ret)
 {
 	ret->mounts.items = xcalloc(spec->mounts.n + 1, sizeof(*ret->mounts.items));
 	for (size_t i = 0; i < spec->mounts.n; i++) {
 		const struct spec_mount *m = &spec->mounts.items[i];
-		struct inspect_mount *to;
 
-		if (!strv_has(m->options, "bind") && !strv_has(m->options, "rbind"))
-			continue;
-		to = &ret->mounts.items[ret->mounts.n++];
-		to->type = xstrdup("bind");
-		to->source = or_empty(m->source);
-		to->destination = or_empty(m->destination);
-		to->rw = !strv_has(m->options, "ro") && !strv_has(m->options, "rro");
+		if (spec_mount_is_users(m, ret->bundle))
+			fill_mount(m, mount_asked(o, m), &ret->mounts.items[ret->mounts.n++]);
 	}
 }
 
@@ -204,7 +242,7 @@ static int fill_spec(struct engine *eng, const struct record *rec, struct contai
 		free(ret->config.hostname);
 		ret->config.hostname = xstrdup(spec.hostname);
 	}
-	fill_mounts(&spec, ret);
+	fill_mounts(&rec->options, &spec, ret);
 	json_free(&spec_desc, &spec);
 	return 0;
 }

@@ -37,8 +37,9 @@ struct inspect_host_config {
 	bool auto_remove;
 };
 struct inspect_mount {
-	char *type, *source, *destination;
+	char *type, *name, *source, *destination, *driver, *mode;
 	bool rw;
+	char *propagation;
 };
 struct container_inspect {
 	char *id, *created, *path;

@@ -23,6 +23,7 @@ static const char *const keys[] = { "ancestor",
 				    "since",
 				    "status",
 				    "until",
+				    "volume",
 				    NULL };
 static const char *const states[] = { "created",  "dead",       "exited",  "paused",
 				      "removing", "restarting", "running", NULL };
@@ -148,6 +149,18 @@ static bool boot_matches(const char *value, const void *data)
 	return str_parse_bool(value, &want) == 0 && record_starts_at_boot(data) == want;
 }
 
+/* A volume's name, a path of the host, or one in the container. */
+static bool volume_matches(const char *value, const void *data)
+{
+	const struct record_options *o = &((const struct record *)data)->options;
+
+	for (size_t i = 0; i < o->mounts.n; i++)
+		if (str_eq(o->mounts.items[i].source, value) ||
+		    str_eq(o->mounts.items[i].target, value))
+			return true;
+	return false;
+}
+
 static bool meets(const struct conditions *c, const struct record *rec)
 {
 	return filters_any(c->filters, "id", id_matches, rec) &&
@@ -157,6 +170,7 @@ static bool meets(const struct conditions *c, const struct record *rec)
 	       filters_any(c->filters, "health", health_matches, rec) &&
 	       filters_any(c->filters, "restart-policy", policy_matches, rec) &&
 	       filters_any(c->filters, "should-start-on-boot", boot_matches, rec) &&
+	       filters_any(c->filters, "volume", volume_matches, rec) &&
 	       filters_labels(c->filters, &rec->labels) &&
 	       (!c->before_ns || rec->created_ns < c->before_ns) &&
 	       (!c->until_ns || rec->created_ns < c->until_ns) &&

@@ -9,6 +9,7 @@
  *   ancestor=IMAGE    made of that image
  *   restart-policy=WORD         docker's words
  *   should-start-on-boot=BOOL   record_starts_at_boot()
+ *   volume=NAME|PATH  has that volume, or something mounted from or at that path
  *   until=TIME        made before it (filter_time())
  *   before=CONTAINER, since=CONTAINER   made before, after it
  */

@@ -66,6 +66,16 @@ static const char *const migrations[] = {
 	" NOT NULL);",
 	/* Whether somebody has stopped it since it was started. */
 	"ALTER TABLE containers ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;",
+	/* pending: the image's files are still to go into it. */
+	"CREATE TABLE volumes ("
+	" name TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, anonymous INTEGER NOT NULL,"
+	" labels TEXT NOT NULL, options TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE volume_uses ("
+	" container TEXT NOT NULL, volume TEXT NOT NULL, pending INTEGER NOT NULL DEFAULT 1,"
+	" PRIMARY KEY (container, volume)) WITHOUT ROWID;"
+	"CREATE INDEX volume_uses_volume ON volume_uses(volume);"
+	"CREATE TRIGGER containers_volume_uses AFTER DELETE ON containers BEGIN"
+	" DELETE FROM volume_uses WHERE container = OLD.id; END;",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

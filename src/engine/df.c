@@ -20,8 +20,11 @@ void engine_df_done(struct engine_df *df)
 		image_row_done(&df->images[i].row);
 	for (size_t i = 0; i < df->n_containers; i++)
 		record_done(&df->containers[i].record);
+	for (size_t i = 0; i < df->n_volumes; i++)
+		volume_done(&df->volumes[i].volume);
 	free(df->images);
 	free(df->containers);
+	free(df->volumes);
 	*df = (struct engine_df){ 0 };
 }
 
@@ -61,12 +64,10 @@ static uint64_t tree_size(int dir_fd, int depth, bool *ret_partly)
 	return size;
 }
 
-uint64_t df_container_size(struct engine *eng, const char *id)
+uint64_t df_tree_size(struct engine *eng, const char *path)
 {
-	cleanup_free char *path = xasprintf("%s/upper", id);
-	cleanup_free char *whole = xasprintf("containers/%s", path);
 	bool partly = false;
-	int fd = path_open_in(eng->containers_fd, path, O_RDONLY | O_DIRECTORY, 0, NULL);
+	int fd = path_open_in(eng->root_fd, path, O_RDONLY | O_DIRECTORY, 0, NULL);
 
 	if (fd < 0 && fd != -EACCES)
 		return 0;
@@ -74,10 +75,17 @@ uint64_t df_container_size(struct engine *eng, const char *id)
 	/* What belongs to subordinate ids may be closed to this process: then what the blocks say.
 	 */
 	if ((partly || fd < 0) && eng->rootless && engine_store(eng, NULL) == 0) {
-		uint64_t usage = store_dir_usage(&eng->store, whole);
+		uint64_t usage = store_dir_usage(&eng->store, path);
 		return usage > size ? usage : size;
 	}
 	return size;
+}
+
+uint64_t df_container_size(struct engine *eng, const char *id)
+{
+	cleanup_free char *path = xasprintf("containers/%s/upper", id);
+
+	return df_tree_size(eng, path);
 }
 
 static int read_containers(struct engine *eng, struct engine_df *df, struct err *err)
@@ -97,6 +105,27 @@ static int read_containers(struct engine *eng, struct engine_df *df, struct err 
 		df->containers_size += c->size;
 		df->containers_active += c->record.running;
 		df->containers_reclaimable += c->record.running ? 0 : c->size;
+	}
+	return 0;
+}
+
+static int read_volumes(struct engine *eng, struct engine_df *df, struct err *err)
+{
+	cleanup_volume_list struct volume_list volumes = { 0 };
+	int r = volumes_list(eng, &volumes, err);
+
+	if (r < 0)
+		return r;
+	df->volumes = xcalloc(volumes.n + 1, sizeof(*df->volumes));
+	for (size_t i = 0; i < volumes.n; i++) {
+		struct df_volume *v = &df->volumes[df->n_volumes++];
+
+		v->volume = volumes.items[i];
+		volumes.items[i] = (struct volume){ 0 };
+		v->size = volume_size(eng, &v->volume);
+		df->volumes_size += v->size;
+		df->volumes_active += v->volume.uses > 0;
+		df->volumes_reclaimable += v->volume.uses ? 0 : v->size;
 	}
 	return 0;
 }
@@ -182,6 +211,8 @@ int engine_df(struct engine *eng, struct engine_df *ret, struct err *err)
 		r = images_fill_content(eng, err);
 	if (r == 0)
 		r = read_containers(eng, &df, err);
+	if (r == 0)
+		r = read_volumes(eng, &df, err);
 	if (r == 0)
 		r = read_images(eng, &df, err);
 	if (r == 0)

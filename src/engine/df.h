@@ -4,6 +4,7 @@
 
 #include "engine/images.h"
 #include "engine/record.h"
+#include "engine/volumes.h"
 
 struct df_image {
 	struct image_row row;
@@ -13,6 +14,10 @@ struct df_image {
 struct df_container {
 	struct record record;
 	uint64_t size; /* bytes in the files that it has made or changed */
+};
+struct df_volume {
+	struct volume volume;
+	uint64_t size;
 };
 /* What images consist of, each file or layer once. */
 struct df_sizes {
@@ -24,11 +29,16 @@ struct engine_df {
 	size_t n_images;
 	struct df_container *containers;
 	size_t n_containers;
+	struct df_volume *volumes;
+	size_t n_volumes, volumes_active; /* active: containers use it */
+	uint64_t volumes_size, volumes_reclaimable;
 	struct df_sizes layers, blobs; /* blobs: as they are pushed and saved */
 	uint64_t containers_size, containers_reclaimable;
 	size_t images_active, containers_active;
 	struct image_partials partials;
 };
+/* Of the regular files below a directory of the engine's root. */
+uint64_t df_tree_size(struct engine *eng, const char *path);
 /* Of what a container has written. */
 uint64_t df_container_size(struct engine *eng, const char *id);
 int engine_df(struct engine *eng, struct engine_df *ret, struct err *err);

@@ -159,25 +159,26 @@ int life_remove_dirs(struct engine *eng, const char *id, struct err *err)
 
 /* The lock file goes last: while there is a record, who wants the lock must find this one, and not
  * make another. */
-static int remove_ended(struct engine *eng, const char *id, int code, int64_t ns, struct err *err)
+static int remove_ended(struct engine *eng, const char *id, int code, int64_t ns, bool volumes,
+			struct err *err)
 {
 	int r = remove_bundle(eng, id, err);
 
 	if (r >= 0)
-		r = record_delete(eng, id, code, ns, err);
+		r = record_delete(eng, id, code, ns, volumes, err);
 	return r < 0 ? r : path_remove_tree(eng->run_fd, id, err);
 }
 
-int life_remove(struct engine *eng, const char *id, struct err *err)
+int life_remove(struct engine *eng, const char *id, bool volumes, struct err *err)
 {
-	return remove_ended(eng, id, LIFE_EXIT_LOST, time_now_ns(), err);
+	return remove_ended(eng, id, LIFE_EXIT_LOST, time_now_ns(), volumes, err);
 }
 
 int life_finish(struct engine *eng, const char *id, bool auto_remove, int code, int64_t ns,
 		struct err *err)
 {
 	if (auto_remove)
-		return remove_ended(eng, id, code, ns, err);
+		return remove_ended(eng, id, code, ns, true, err);
 	return record_finish(eng, id, code, ns, err);
 }
 

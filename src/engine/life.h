@@ -40,8 +40,9 @@ int life_find(struct engine *eng, const char *word, struct record *ret, struct e
 int life_list(struct engine *eng, struct record_list *ret, struct err *err);
 /* The exit record that the monitor wrote into the lock file. 0, or -ENOENT: none. */
 int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *ret_ns);
-/* Removes the directory, the record, then the run directory with the lock. Idempotent. */
-int life_remove(struct engine *eng, const char *id, struct err *err);
+/* Removes the directory, the record, then the run directory with the lock. Idempotent. volumes: its
+ * anonymous volumes, too. */
+int life_remove(struct engine *eng, const char *id, bool volumes, struct err *err);
 /* The directories alone: for a container that has no record. */
 int life_remove_dirs(struct engine *eng, const char *id, struct err *err);
 /* For whoever holds the lock: kills what is left of a container whose monitor is dead, finishes the

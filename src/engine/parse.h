@@ -14,21 +14,48 @@ int env_file_parse(const char *text, size_t len, const char *path, char *const *
 /* -e: NAME=value, or NAME alone from env. */
 int env_word_parse(const char *word, char *const *env, char ***out, struct err *err);
 
-enum mount_kind { MOUNT_BIND, MOUNT_TMPFS };
+enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_VOLUME, MOUNT_DEVPTS };
 struct mount_request {
 	enum mount_kind kind;
-	char *source;     /* MOUNT_BIND: absolute, or "./..." */
+	char *source;     /* MOUNT_BIND: absolute, or "./..."; MOUNT_VOLUME: its name, or NULL: an
+			     anonymous one */
 	char *target;     /* absolute, clean */
 	char **options;   /* for the spec: "ro", "rprivate", "size=..." */
+	char *mode;       /* the options of -v as given, or NULL */
 	bool make_source; /* -v makes a missing host directory, --mount does not */
+	bool readonly;
+	bool nocopy;     /* what the image has there does not go into the volume */
+	bool idmap;      /* files have the owner in the container that they have outside */
+	bool anonymous;  /* it got a name, and goes with the container */
+	char *host_path; /* MOUNT_VOLUME: where its files are; NULL: it is a tmpfs */
+	/* Of a volume that is made for it. */
+	struct json_map labels, driver_opts;
 };
 void mount_request_done(struct mount_request *m);
 #define cleanup_mount_request CLEANUP(mount_request_done)
 
-/* "SOURCE:TARGET[:OPTION,...]" of -v. ERR_UNSUPPORTED for named volumes. */
+/* "SOURCE:TARGET[:OPTION,...]" of -v; SOURCE is a path with a slash or dot in front, or a volume's
+ * name; a TARGET alone is an anonymous volume. */
 int volume_parse(const char *text, struct mount_request *ret, struct err *err);
-/* "type=bind,source=...,target=...,readonly" of --mount. */
+/* "type=volume,source=...,target=...,readonly" of --mount, comma-separated values (RFC 4180). */
 int mount_parse(const char *text, struct mount_request *ret, struct err *err);
+/* "CONTAINER[:OPTION,...]" of --volumes-from. *ret_readonly: "ro". */
+int volumes_from_parse(const char *text, char **ret_container, bool *ret_readonly, struct err *err);
+/* docker's rule: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 254. */
+int volume_name_check(const char *name, struct err *err);
+/* docker's local driver: type, device, o. Kind MOUNT_VOLUME: an ordinary directory; MOUNT_BIND or
+ * MOUNT_TMPFS with source and options. ERR_UNSUPPORTED for what would be mounted on the host. */
+int volume_opts_parse(const struct json_map *opts, struct mount_request *ret, struct err *err);
+/* One line of comma-separated values; "" in quotes is a quote. Frees: strv_free(). */
+int csv_parse(const char *text, char ***ret, struct err *err);
+/* Parts that the parsers share. */
+int mount_set_target(struct mount_request *m, const char *target, const char *text,
+		     struct err *err);
+int mount_set_source(struct mount_request *m, const char *source, const char *text,
+		     struct err *err);
+bool mount_is_propagation(const char *word);
+/* What all bind mounts begin with. propagation NULL: private. */
+void mount_bind_options(struct mount_request *m, bool nonrecursive, const char *propagation);
 /* "TARGET[:OPTION,...]" of --tmpfs. */
 int tmpfs_parse(const char *text, struct mount_request *ret, struct err *err);
 

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* -v, --tmpfs, --volumes-from, and what --mount (parse_mount_words.c) shares with them. */
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/parse.h"
 
+#define VOLUME_NAME_MAX 254 /* it is a directory's, with one letter in front at times */
+
 void mount_request_done(struct mount_request *m)
 {
 	free(m->source);
 	free(m->target);
+	free(m->mode);
+	free(m->host_path);
 	strv_free(m->options);
+	json_map_done(&m->labels);
+	json_map_done(&m->driver_opts);
 	*m = (struct mount_request){ 0 };
 }
 
-static int set_target(struct mount_request *m, const char *target, const char *text,
-		      struct err *err)
+int mount_set_target(struct mount_request *m, const char *target, const char *text, struct err *err)
 {
 	free(m->target);
 	m->target = NULL;
@@ -29,49 +35,57 @@ static int set_target(struct mount_request *m, const char *target, const char *t
 	return 0;
 }
 
-static int set_source(struct mount_request *m, const char *source, const char *text,
-		      struct err *err)
+static bool is_path(const char *source)
+{
+	return source[0] == '/' || str_starts(source, "./") || str_starts(source, "../") ||
+	       str_eq(source, ".") || str_eq(source, "..");
+}
+
+int mount_set_source(struct mount_request *m, const char *source, const char *text, struct err *err)
 {
 	if (!source[0])
 		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": the source is empty", text);
-	if (source[0] != '/' && !str_starts(source, "./") && !str_starts(source, "../") &&
-	    !str_eq(source, ".") && !str_eq(source, "..")) {
-		if (strchr(source, '/'))
-			return err_hint(err,
-					err_fail(err, ERR_USAGE,
-						 "invalid mount \"%s\": \"%s\" is a relative path",
-						 text, source),
-					"write ./%s, or an absolute path", source);
+	if (!is_path(source))
 		return err_hint(err,
-				err_fail(err, ERR_UNSUPPORTED,
-					 "invalid mount \"%s\": named volumes (\"%s\") are not "
-					 "implemented yet",
-					 text, source),
-				"for a directory of the host write ./%s, or an absolute path",
-				source);
-	}
+				err_fail(err, ERR_USAGE,
+					 "invalid mount \"%s\": \"%s\" is a relative path", text,
+					 source),
+				"write ./%s, or an absolute path", source);
 	free(m->source);
 	m->source = xstrdup(source);
 	return 0;
 }
 
+int volume_name_check(const char *name, struct err *err)
+{
+	static const char first[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t len = strlen(name);
+
+	if (len > VOLUME_NAME_MAX)
+		return err_fail(err, ERR_USAGE, "a volume's name has at most %d letters",
+				VOLUME_NAME_MAX);
+	if (len && strchr(first, name[0]) && strspn(name, first) == len)
+		return 0;
+	if (len && strchr(first, name[0])) {
+		const char *p = name;
+
+		while (*p && (strchr(first, *p) || strchr("_.-", *p)))
+			p++;
+		if (!*p)
+			return 0;
+	}
+	return err_hint(err,
+			err_fail(err, ERR_USAGE,
+				 "\"%s\" includes invalid characters for a local volume name, only "
+				 "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed",
+				 name),
+			"for a directory of the host write ./%s, or an absolute path", name);
+}
+
 static const char *const propagations[] = { "shared",     "rshared",     "slave",
 					    "rslave",     "private",     "rprivate",
 					    "unbindable", "runbindable", NULL };
-
-struct bind_flags {
-	bool readonly, nonrecursive;
-	const char *propagation;
-};
-
-static void bind_options(struct mount_request *m, const struct bind_flags *f)
-{
-	strv_add(&m->options, f->nonrecursive ? "bind" : "rbind");
-	/* docker's read-only covers the mounts below as well, where the kernel can. */
-	if (f->readonly)
-		strv_add(&m->options, f->nonrecursive ? "ro" : "rro");
-	strv_add(&m->options, f->propagation ? f->propagation : "rprivate");
-}
 
 static bool in_list(const char *const *list, const char *word)
 {
@@ -81,54 +95,130 @@ static bool in_list(const char *const *list, const char *word)
 	return false;
 }
 
+bool mount_is_propagation(const char *word)
+{
+	return in_list(propagations, word);
+}
+
+void mount_bind_options(struct mount_request *m, bool nonrecursive, const char *propagation)
+{
+	strv_add(&m->options, nonrecursive ? "bind" : "rbind");
+	/* docker's read-only covers the mounts below as well, where the kernel can. */
+	if (m->readonly)
+		strv_add(&m->options, nonrecursive ? "ro" : "rro");
+	strv_add(&m->options, propagation ? propagation : "rprivate");
+}
+
+/* ---- -v ---- */
+
+/* Words of -v that the spec gets as they are. */
+static const char *const passed[] = { "nosuid", "suid", "nodev", "dev", "noexec", "exec", NULL };
+/* Labels of SELinux (there is no policy for it here), and hints of other systems. */
+static const char *const ignored[] = { "z", "Z", "rw", "cached", "delegated", "consistent", NULL };
+
 static int volume_options(struct mount_request *m, const char *words, const char *text,
 			  struct err *err)
 {
 	cleanup_strv char **list = words ? strv_split(words, ',') : NULL;
-	static const char *const ignored[] = { "z",         "Z",          "rw",     "cached",
-					       "delegated", "consistent", "nocopy", NULL };
-	struct bind_flags f = { 0 };
-	size_t i;
+	cleanup_strv char **more = NULL;
+	const char *propagation = NULL;
+	bool nonrecursive = false;
 
-	for (i = 0; list && list[i]; i++) {
-		if (str_eq(list[i], "ro"))
-			f.readonly = true;
-		else if (in_list(propagations, list[i]))
-			f.propagation = list[i];
-		else if (!in_list(ignored, list[i]))
+	for (size_t i = 0; list && list[i]; i++) {
+		const char *word = list[i];
+
+		if (str_eq(word, "ro") || str_eq(word, "rw"))
+			m->readonly = word[1] == 'o';
+		else if (in_list(propagations, word))
+			propagation = word;
+		else if (str_eq(word, "nocopy") || str_eq(word, "copy"))
+			m->nocopy = word[0] == 'n';
+		else if (str_eq(word, "bind") || str_eq(word, "rbind"))
+			nonrecursive = word[0] == 'b';
+		else if (str_eq(word, "idmap"))
+			m->idmap = true;
+		else if (in_list(passed, word))
+			strv_add(&more, word);
+		else if (str_eq(word, "O") || str_eq(word, "U"))
+			return err_fail(err, ERR_UNSUPPORTED,
+					"invalid volume \"%s\": option \"%s\" is not implemented "
+					"yet",
+					text, word);
+		else if (!in_list(ignored, word))
 			return err_fail(err, ERR_USAGE,
-					"invalid volume \"%s\": unknown option \"%s\"", text,
-					list[i]);
+					"invalid volume \"%s\": unknown option \"%s\"", text, word);
 	}
-	bind_options(m, &f);
+	if (words)
+		m->mode = xstrdup(words);
+	mount_bind_options(m, nonrecursive, propagation);
+	strv_extend(&m->options, more);
 	return 0;
+}
+
+static int volume_parts(struct mount_request *m, char *const *parts, const char *text,
+			struct err *err)
+{
+	size_t n = strv_len(parts);
+	int r;
+
+	if (n > 3)
+		return err_fail(err, ERR_USAGE,
+				"invalid volume \"%s\": expected SOURCE:TARGET[:OPTIONS]", text);
+	if (n == 1) {
+		m->kind = MOUNT_VOLUME;
+		r = mount_set_target(m, parts[0], text, err);
+	} else if (parts[0][0] && !is_path(parts[0]) && !strchr(parts[0], '/')) {
+		m->kind = MOUNT_VOLUME;
+		m->source = xstrdup(parts[0]);
+		r = volume_name_check(parts[0], err);
+		if (r == 0)
+			r = mount_set_target(m, parts[1], text, err);
+	} else {
+		r = mount_set_source(m, parts[0], text, err);
+		if (r == 0)
+			r = mount_set_target(m, parts[1], text, err);
+	}
+	return r < 0 ? r : volume_options(m, n == 3 ? parts[2] : NULL, text, err);
 }
 
 int volume_parse(const char *text, struct mount_request *ret, struct err *err)
 {
 	cleanup_mount_request struct mount_request m = { .kind = MOUNT_BIND, .make_source = true };
 	cleanup_strv char **parts = strv_split(text, ':');
-	size_t n = strv_len(parts);
-	int r;
+	int r = volume_parts(&m, parts, text, err);
 
-	if (n == 1)
-		return err_fail(err, ERR_UNSUPPORTED,
-				"invalid volume \"%s\": anonymous volumes are not implemented yet",
-				text);
-	if (n > 3)
-		return err_fail(err, ERR_USAGE,
-				"invalid volume \"%s\": expected SOURCE:TARGET[:OPTIONS]", text);
-	r = set_source(&m, parts[0], text, err);
-	if (r == 0)
-		r = set_target(&m, parts[1], text, err);
-	if (r == 0)
-		r = volume_options(&m, n == 3 ? parts[2] : NULL, text, err);
 	if (r < 0)
 		return r;
 	*ret = m;
 	m = (struct mount_request){ 0 };
 	return 0;
 }
+
+/* ---- --volumes-from ---- */
+
+int volumes_from_parse(const char *text, char **ret_container, bool *ret_readonly, struct err *err)
+{
+	const char *colon = strchr(text, ':');
+	cleanup_strv char **list = colon ? strv_split(colon + 1, ',') : NULL;
+	bool readonly = false;
+
+	for (size_t i = 0; list && list[i]; i++) {
+		if (str_eq(list[i], "ro"))
+			readonly = true;
+		else if (!str_eq(list[i], "rw") && !str_eq(list[i], "z"))
+			return err_fail(err, ERR_USAGE,
+					"invalid --volumes-from \"%s\": unknown option \"%s\"",
+					text, list[i]);
+	}
+	if (!text[0] || colon == text)
+		return err_fail(err, ERR_USAGE,
+				"invalid --volumes-from \"%s\": expected CONTAINER[:ro]", text);
+	*ret_container = colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
+	*ret_readonly = readonly;
+	return 0;
+}
+
+/* ---- --tmpfs ---- */
 
 static int tmpfs_options(struct mount_request *m, const char *words, const char *text,
 			 struct err *err)
@@ -157,6 +247,8 @@ static int tmpfs_options(struct mount_request *m, const char *words, const char 
 					"invalid tmpfs \"%s\": unknown option \"%s\"", text,
 					list[i]);
 		strv_add(&m->options, list[i]);
+		if (str_eq(list[i], "ro") || str_eq(list[i], "rw"))
+			m->readonly = str_eq(list[i], "ro");
 	}
 	return 0;
 }
@@ -168,150 +260,9 @@ int tmpfs_parse(const char *text, struct mount_request *ret, struct err *err)
 	cleanup_free char *target = colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
 	int r;
 
-	r = set_target(&m, target, text, err);
+	r = mount_set_target(&m, target, text, err);
 	if (r == 0)
 		r = tmpfs_options(&m, colon ? colon + 1 : NULL, text, err);
-	if (r < 0)
-		return r;
-	*ret = m;
-	m = (struct mount_request){ 0 };
-	return 0;
-}
-
-/* --mount before its kind is known. */
-struct mount_words {
-	char *type, *source, *target;
-	struct bind_flags bind;
-	char *tmpfs_size, *tmpfs_mode;
-};
-
-static int mount_flag(const char *value, bool *ret, const char *text, struct err *err)
-{
-	if (!value) {
-		*ret = true;
-		return 0;
-	}
-	if (str_parse_bool(value, ret) < 0)
-		return err_fail(err, ERR_USAGE,
-				"invalid mount \"%s\": \"%s\" is neither true nor false", text,
-				value);
-	return 0;
-}
-
-static int mount_word(struct mount_words *w, char *word, const char *text, struct err *err)
-{
-	char *value = strchr(word, '=');
-	const struct {
-		const char *name;
-		char **dst;
-	} strings[] = {
-		{ "type", &w->type },
-		{ "source", &w->source },
-		{ "src", &w->source },
-		{ "target", &w->target },
-		{ "dst", &w->target },
-		{ "destination", &w->target },
-		{ "tmpfs-size", &w->tmpfs_size },
-		{ "tmpfs-mode", &w->tmpfs_mode },
-	};
-	size_t i;
-
-	if (value)
-		*value++ = '\0';
-	for (i = 0; i < ARRAY_SIZE(strings); i++) {
-		if (!str_eq(word, strings[i].name))
-			continue;
-		if (!value || !value[0])
-			return err_fail(err, ERR_USAGE, "invalid mount \"%s\": %s needs a value",
-					text, word);
-		*strings[i].dst = value;
-		return 0;
-	}
-	if (str_eq(word, "readonly") || str_eq(word, "ro"))
-		return mount_flag(value, &w->bind.readonly, text, err);
-	if (str_eq(word, "bind-nonrecursive"))
-		return mount_flag(value, &w->bind.nonrecursive, text, err);
-	if (str_eq(word, "bind-propagation") && value && in_list(propagations, value)) {
-		w->bind.propagation = value;
-		return 0;
-	}
-	if (str_eq(word, "consistency"))
-		return 0;
-	return err_fail(err, ERR_USAGE, "invalid mount \"%s\": unknown key or value \"%s\"", text,
-			word);
-}
-
-static int mount_tmpfs_words(struct mount_request *m, const struct mount_words *w, const char *text,
-			     struct err *err)
-{
-	uint64_t size;
-	uint32_t mode;
-
-	m->kind = MOUNT_TMPFS;
-	if (w->source)
-		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": a tmpfs has no source",
-				text);
-	strv_add(&m->options, "nosuid");
-	strv_add(&m->options, "nodev");
-	strv_add(&m->options, "noexec");
-	if (w->bind.readonly)
-		strv_add(&m->options, "ro");
-	if (w->tmpfs_size) {
-		if (str_parse_bytes(w->tmpfs_size, &size) < 0)
-			return err_fail(err, ERR_USAGE, "invalid mount \"%s\": bad size", text);
-		strv_addf(&m->options, "size=%llu", (unsigned long long)size);
-	}
-	if (w->tmpfs_mode) {
-		if (str_parse_mode(w->tmpfs_mode, &mode) < 0)
-			return err_fail(err, ERR_USAGE, "invalid mount \"%s\": bad mode", text);
-		strv_addf(&m->options, "mode=%o", mode);
-	}
-	return 0;
-}
-
-static int mount_kind_words(struct mount_request *m, const struct mount_words *w, const char *text,
-			    struct err *err)
-{
-	int r;
-
-	if (!w->type || str_eq(w->type, "volume"))
-		return err_hint(err,
-				err_fail(err, ERR_UNSUPPORTED,
-					 "invalid mount \"%s\": volumes are not implemented yet",
-					 text),
-				"use type=bind or type=tmpfs");
-	if (str_eq(w->type, "tmpfs"))
-		return mount_tmpfs_words(m, w, text, err);
-	if (!str_eq(w->type, "bind"))
-		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": unknown type \"%s\"", text,
-				w->type);
-	if (w->tmpfs_size || w->tmpfs_mode)
-		return err_fail(err, ERR_USAGE,
-				"invalid mount \"%s\": tmpfs options on another type", text);
-	r = set_source(m, w->source ? w->source : "", text, err);
-	if (r == 0)
-		bind_options(m, &w->bind);
-	return r;
-}
-
-int mount_parse(const char *text, struct mount_request *ret, struct err *err)
-{
-	cleanup_mount_request struct mount_request m = { .kind = MOUNT_BIND };
-	cleanup_strv char **words = strv_split(text, ',');
-	struct mount_words w = { 0 };
-	size_t i;
-	int r;
-
-	for (i = 0; words[i]; i++) {
-		r = mount_word(&w, words[i], text, err);
-		if (r < 0)
-			return r;
-	}
-	if (!w.target)
-		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": target is required", text);
-	r = mount_kind_words(&m, &w, text, err);
-	if (r == 0)
-		r = set_target(&m, w.target, text, err);
 	if (r < 0)
 		return r;
 	*ret = m;

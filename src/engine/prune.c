@@ -33,7 +33,7 @@ static int prune_one(struct engine *eng, const struct record *rec, uint64_t *ret
 {
 	uint64_t size = df_container_size(eng, rec->id);
 	struct err own = ERR_INIT;
-	int r = engine_remove(eng, rec->id, false, &own);
+	int r = engine_remove(eng, rec->id, false, false, &own);
 
 	/* started again, or removed by somebody else meanwhile */
 	if (r < 0 && (own.kind == ERR_CONFLICT || own.kind == ERR_NOT_FOUND))

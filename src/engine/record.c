@@ -6,6 +6,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/names.h"
+#include "engine/volumes.h"
 
 #define NAME_ATTEMPTS 32
 #define COLUMNS                                                                                    \
@@ -13,6 +14,20 @@
 	"auto_remove, labels, started_ns, restarts, options, stopped"
 
 const char *const record_status_names[] = { "created", "running", "restarting", "exited", NULL };
+
+const char *const mount_kind_names[] = { "bind", "tmpfs", "volume", "devpts", NULL };
+
+static const struct json_field mount_fields[] = {
+	JSON_FIELD(struct record_mount, type, "type", JSON_ENUM, .names = mount_kind_names),
+	JSON_FIELD(struct record_mount, source, "source", JSON_STR),
+	JSON_FIELD(struct record_mount, host_path, "hostPath", JSON_STR),
+	JSON_FIELD(struct record_mount, target, "target", JSON_STR),
+	JSON_FIELD(struct record_mount, mode, "mode", JSON_STR),
+	JSON_FIELD(struct record_mount, options, "options", JSON_STRV),
+	JSON_FIELD(struct record_mount, readonly, "readonly", JSON_BOOL),
+	JSON_FIELD(struct record_mount, idmap, "idmap", JSON_BOOL),
+};
+static const struct json_desc mount_desc = JSON_DESC(struct record_mount, mount_fields);
 
 static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, tty, "tty", JSON_BOOL),
@@ -30,6 +45,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, log_drop, "logDrop", JSON_BOOL),
 	JSON_FIELD(struct record_options, log_attrs, "logAttrs", JSON_STR),
 	JSON_FIELD(struct record_options, health, "health", JSON_OBJ, .desc = &health_desc),
+	JSON_FIELD(struct record_options, mounts, "mounts", JSON_ARRAY, .desc = &mount_desc),
 };
 static const struct json_desc options_desc = JSON_DESC(struct record_options, options_fields);
 
@@ -188,7 +204,8 @@ static int tell_start(struct engine *eng, const char *id, bool attached, struct 
 	return r < 0 ? r : event_container(eng, id, "start", NULL, err);
 }
 
-int record_insert(struct engine *eng, struct record *rec, bool attached, struct err *err)
+int record_insert(struct engine *eng, struct record *rec, bool attached,
+		  const struct record_also *also, struct err *err)
 {
 	cleanup_buf struct buf labels = BUF_INIT;
 	cleanup_buf struct buf options = BUF_INIT;
@@ -205,6 +222,8 @@ int record_insert(struct engine *eng, struct record *rec, bool attached, struct 
 	r = insert_named(eng, rec, buf_str(&labels), buf_str(&options), err);
 	if (r == 0)
 		r = event_container(eng, rec->id, "create", NULL, err);
+	if (r == 0 && also)
+		r = also->fn(eng, rec, also->data, err);
 	if (r == 0 && rec->status == RECORD_RUNNING)
 		r = tell_start(eng, rec->id, attached, err);
 	return db_end(eng->db, r, err);
@@ -432,8 +451,9 @@ int record_give_up(struct engine *eng, const char *id, struct err *err)
 }
 
 int record_delete(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
-		  struct err *err)
+		  bool volumes, struct err *err)
 {
+	bool removed = false;
 	int r = engine_db(eng, err);
 
 	if (r == 0)
@@ -443,7 +463,10 @@ int record_delete(struct engine *eng, const char *id, int exit_code, int64_t fin
 	r = event_die(eng, id, exit_code, finished_ns, err);
 	if (r == 0)
 		r = event_container(eng, id, "destroy", NULL, err);
+	if (r == 0 && volumes)
+		r = volumes_leave(eng, id, &removed, err);
 	if (r == 0)
 		r = db_exec(eng->db, err, "DELETE FROM containers WHERE id = ?", "s", id);
-	return db_end(eng->db, r < 0 ? r : 0, err);
+	r = db_end(eng->db, r < 0 ? r : 0, err);
+	return r == 0 && removed ? volumes_sweep(eng, err) : r;
 }

@@ -11,6 +11,18 @@
 #include "runtime/health.h"
 #include "runtime/logline.h"
 
+/* Of what the user and the image had mounted, what inspect, --volumes-from and a start ask for. */
+struct record_mount {
+	int type;        /* enum mount_kind */
+	char *source;    /* the host's path, or the volume's name */
+	char *host_path; /* of a volume: where its files are; NULL: it is a tmpfs */
+	char *target;
+	char *mode; /* the options as they were given; or NULL */
+	char **options;
+	bool readonly, idmap;
+};
+extern const char *const mount_kind_names[];
+
 /* What a container was created with that its config.json does not say: column "options". */
 struct record_options {
 	bool tty, interactive; /* interactive: it has a standard input */
@@ -25,6 +37,7 @@ struct record_options {
 	bool log_drop;         /* with the disk full the container does not wait */
 	char *log_attrs;       /* JSON object, or NULL */
 	struct health *health; /* NULL: no health check */
+	JSON_LIST(struct record_mount) mounts;
 };
 extern const char *const log_driver_names[];
 
@@ -67,9 +80,14 @@ void record_list_done(struct record_list *list);
 /* Each change of a record tells of itself by an event (events.h). */
 
 /* Reserves id and name in one transaction, as rec->status. rec->name NULL: a random one is chosen
- * and stored there. attached: somebody joins it as it starts. ERR_EXISTS: the name is in use; the
- * message is docker's. */
-int record_insert(struct engine *eng, struct record *rec, bool attached, struct err *err);
+ * and stored there. attached: somebody joins it as it starts. also: done in the same transaction,
+ * or NULL. ERR_EXISTS: the name is in use; the message is docker's. */
+struct record_also {
+	int (*fn)(struct engine *eng, const struct record *rec, void *data, struct err *err);
+	void *data;
+};
+int record_insert(struct engine *eng, struct record *rec, bool attached,
+		  const struct record_also *also, struct err *err);
 /* By name, id or unambiguous beginning of an id. ERR_NOT_FOUND "No such container: ...". */
 int record_find(struct engine *eng, const char *word, struct record *ret, struct err *err);
 /* All, newest first; image NULL: any, else only the containers of this image id. */
@@ -95,6 +113,7 @@ int record_set_options(struct engine *eng, const char *id, const struct record_o
 int record_give_up(struct engine *eng, const char *id, struct err *err);
 int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
 		  struct err *err);
-/* exit_code, finished_ns: how it has ended, in case that this was not recorded yet. */
+/* exit_code, finished_ns: how it has ended, in case that this was not recorded yet.
+ * volumes: the anonymous ones that no other has go, too. */
 int record_delete(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
-		  struct err *err);
+		  bool volumes, struct err *err);

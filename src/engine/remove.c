@@ -79,7 +79,7 @@ static int end_and_lock(struct engine *eng, struct record *rec, const char *word
 	return take_fd(lock);
 }
 
-int engine_remove(struct engine *eng, const char *word, bool force, struct err *err)
+int engine_remove(struct engine *eng, const char *word, bool force, bool volumes, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
 	cleanup_fd int lock = -EBADF;
@@ -96,5 +96,5 @@ int engine_remove(struct engine *eng, const char *word, bool force, struct err *
 		return lock == -ENOENT ? 0 : lock;
 	/* The monitor may have been killed as well, and have left cgroups and state. */
 	r = rec.running ? container_delete(&eng->runtime, rec.id, true, err) : 0;
-	return r < 0 ? r : life_remove(eng, rec.id, err);
+	return r < 0 ? r : life_remove(eng, rec.id, volumes, err);
 }

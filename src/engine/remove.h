@@ -4,5 +4,5 @@
 
 #include "engine/engine.h"
 
-/* force: a running one is killed first. */
-int engine_remove(struct engine *eng, const char *word, bool force, struct err *err);
+/* force: a running one is killed first. volumes: its anonymous volumes go as well. */
+int engine_remove(struct engine *eng, const char *word, bool force, bool volumes, struct err *err);

@@ -14,6 +14,7 @@
 #include "engine/etcfiles.h"
 #include "engine/remove.h"
 #include "engine/run_internal.h"
+#include "engine/volume_mounts.h"
 
 #define UNDO_STATUS 125 /* inro failed */
 
@@ -73,20 +74,29 @@ static int step_replace(struct run *run, struct err *err)
 
 	if (!run->opts->replace)
 		return 0;
-	r = engine_remove(run->eng, run->opts->name, true, &own);
+	r = engine_remove(run->eng, run->opts->name, true, false, &own);
 	if (r >= 0 || own.kind == ERR_NOT_FOUND)
 		return 0;
 	*err = own;
 	return r;
 }
 
+/* In the transaction that makes the record. */
+static int use_volumes(struct engine *eng, const struct record *rec, void *data, struct err *err)
+{
+	const struct run *run = data;
+
+	return volumes_use(eng, rec->id, run->mounts, run->n_mounts, err);
+}
+
 static int step_record(struct run *run, struct err *err)
 {
+	const struct record_also also = { use_volumes, run };
 	int r;
 
 	if (run->opts->name)
 		run->rec.name = xstrdup(run->opts->name);
-	r = record_insert(run->eng, &run->rec, !run->launch.detach, err);
+	r = record_insert(run->eng, &run->rec, !run->launch.detach, &also, err);
 	run->recorded = r == 0;
 	if (r == 0 && run->cid_fd >= 0) {
 		r = io_write(run->cid_fd, run->rec.id, strlen(run->rec.id));
@@ -207,6 +217,15 @@ static int step_spec(struct run *run, struct err *err)
 	return r;
 }
 
+static int step_volumes(struct run *run, struct err *err)
+{
+	const struct volumes_source from = { .upper = run->launch.upper,
+					     .layers = run->launch.layers,
+					     .n_layers = run->launch.n_layers };
+
+	return volumes_prepare(run->eng, &run->rec, &from, err);
+}
+
 static int step_send(struct run *run, struct err *err)
 {
 	return launch_send(&run->launch, err);
@@ -216,8 +235,8 @@ typedef int (*run_step)(struct run *run, struct err *err);
 
 /* The monitor starts up meanwhile. */
 static const run_step run_steps[] = {
-	run_parse,   step_command, step_replace, step_lock, step_record, step_bundle,
-	step_layers, step_owner,   step_spec,    step_send, NULL,
+	run_parse,   step_command, step_replace, step_lock,    step_record, step_bundle,
+	step_layers, step_owner,   step_spec,    step_volumes, step_send,   NULL,
 };
 
 /* What is killed before its last step has left no container. */

@@ -48,6 +48,8 @@ int run_find_image(struct run *run, const char *word, struct err *err);
  * another try is worth it. */
 int run_fetch_again(struct run *run, int r, struct err *err);
 int run_parse(struct run *run, struct err *err);
+int run_mounts(struct run *run, struct err *err); /* a part of that */
+int run_path_from_cwd(const char *path, char **ret, struct err *err);
 /* With the layers open: the user; then the spec input is whole. */
 int run_finish_input(struct run *run, struct err *err);
 void run_input_done(struct run *run);

@@ -196,7 +196,7 @@ int run_fetch_again(struct run *run, int r, struct err *err)
 	return r;
 }
 
-static int path_from_cwd(const char *path, char **ret, struct err *err)
+int run_path_from_cwd(const char *path, char **ret, struct err *err)
 {
 	cleanup_free char *cwd = NULL;
 	cleanup_free char *joined = NULL;
@@ -208,57 +208,6 @@ static int path_from_cwd(const char *path, char **ret, struct err *err)
 		joined = path_join(cwd, path);
 	}
 	*ret = path_clean(joined ? joined : path);
-	return 0;
-}
-
-/* A source on this machine: made absolute, and made at all when -v asks for what is not there. */
-static int resolve_source(struct mount_request *m, struct err *err)
-{
-	char *path = NULL;
-	int fd, r;
-
-	if (m->kind != MOUNT_BIND)
-		return 0;
-	r = path_from_cwd(m->source, &path, err);
-	if (r < 0)
-		return r;
-	free(m->source);
-	m->source = path;
-	if (access(m->source, F_OK) == 0)
-		return 0;
-	if (!m->make_source)
-		return err_fail(
-		    err, ERR_INVALID,
-		    "invalid mount config for type \"bind\": bind source path does not exist: "
-		    "%s",
-		    m->source);
-	fd = path_mkdirs(m->source, 0755, err);
-	if (fd < 0)
-		return err_wrap(err, fd, "making the source of a volume");
-	fd_close(fd);
-	return 0;
-}
-
-typedef int (*mount_parser)(const char *text, struct mount_request *ret, struct err *err);
-
-static int parse_mount_list(struct run *run, char *const *words, mount_parser parse,
-			    struct err *err)
-{
-	size_t i;
-	int r;
-
-	for (i = 0; words && words[i]; i++) {
-		struct mount_request m = { 0 };
-
-		r = parse(words[i], &m, err);
-		if (r < 0)
-			return r;
-		run->mounts = xrealloc(run->mounts, (run->n_mounts + 1) * sizeof(m));
-		run->mounts[run->n_mounts++] = m;
-		r = resolve_source(&run->mounts[run->n_mounts - 1], err);
-		if (r < 0)
-			return r;
-	}
 	return 0;
 }
 
@@ -380,7 +329,7 @@ static int parse_life(struct run *run, struct err *err)
 			      &run->rec.options, err) < 0 ||
 	    health_options_parse(run->opts, c, &run->rec.options.health, err) < 0)
 		return -EINVAL;
-	return pid_file ? path_from_cwd(pid_file, &run->rec.options.pid_file, err) : 0;
+	return pid_file ? run_path_from_cwd(pid_file, &run->rec.options.pid_file, err) : 0;
 }
 
 int run_parse(struct run *run, struct err *err)
@@ -390,11 +339,7 @@ int run_parse(struct run *run, struct err *err)
 
 	r = env_gather(o->env_file, o->env, &run->env, err);
 	if (r == 0)
-		r = parse_mount_list(run, o->volume, volume_parse, err);
-	if (r == 0)
-		r = parse_mount_list(run, o->mount, mount_parse, err);
-	if (r == 0)
-		r = parse_mount_list(run, o->tmpfs, tmpfs_parse, err);
+		r = run_mounts(run, err);
 	if (r == 0)
 		r = parse_devices(run, err);
 	if (r == 0)

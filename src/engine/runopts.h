@@ -53,7 +53,7 @@ struct run_options {
 	char **cap_add, **cap_drop, **security_opt;
 
 	/* files */
-	char **volume, **mount, **tmpfs, **device;
+	char **volume, **mount, **tmpfs, **volumes_from, **device;
 	bool read_only;
 	struct opt_u64 shm_size;
 

@@ -46,6 +46,8 @@ int spec_generate(struct spec_input *in, struct spec *ret, struct err *err);
 int spec_gen_process(struct spec_input *in, struct spec *spec, struct err *err);
 int spec_gen_caps(const struct spec_input *in, uint64_t *ret, struct err *err);
 int spec_gen_mounts(const struct spec_input *in, struct spec *spec, struct err *err);
+/* Is it not one of those that every container has, or that the engine has made for this one? */
+bool spec_mount_is_users(const struct spec_mount *m, const char *bundle);
 int spec_gen_namespaces(const struct spec_input *in, struct spec *spec, struct err *err);
 int spec_gen_resources(const struct spec_input *in, struct spec_linux *linux_, struct err *err);
 int spec_gen_security(struct spec_input *in, struct spec *spec, uint64_t caps, struct err *err);

@@ -130,6 +130,24 @@ static size_t depth(const char *path)
 	return n;
 }
 
+static void user_mount(const struct spec_input *in, struct spec *spec,
+		       const struct mount_request *m)
+{
+	cleanup_free char *words = strv_join(m->options, ",");
+	const char *path = m->kind == MOUNT_BIND ? m->source : m->host_path;
+	/* What is in a volume has the container's own ids, whatever they are out here. */
+	bool mapped = in->uids && !in->rootless && (m->idmap || m->kind == MOUNT_VOLUME);
+	cleanup_free char *options = xasprintf("%s%s", words, path && mapped ? ",idmap" : "");
+
+	remove_mount(spec, m->target);
+	if (m->kind == MOUNT_DEVPTS)
+		mount_add(spec, m->target, "devpts", "devpts", options);
+	else if (path)
+		mount_add(spec, m->target, "bind", path, options);
+	else
+		mount_add(spec, m->target, "tmpfs", "tmpfs", options);
+}
+
 /* The user's, outer directories first; one on a default mount's place replaces it. */
 static void gen_user(const struct spec_input *in, struct spec *spec)
 {
@@ -138,17 +156,11 @@ static void gen_user(const struct spec_input *in, struct spec *spec)
 	for (level = 1; done < in->n_mounts; level++) {
 		for (i = 0; i < in->n_mounts; i++) {
 			const struct mount_request *m = &in->mounts[i];
-			cleanup_free char *options = NULL;
 
 			if (depth(m->target) != level)
 				continue;
 			done++;
-			options = strv_join(m->options, ",");
-			remove_mount(spec, m->target);
-			if (m->kind == MOUNT_BIND)
-				mount_add(spec, m->target, "bind", m->source, options);
-			else
-				mount_add(spec, m->target, "tmpfs", "tmpfs", options);
+			user_mount(in, spec, m);
 		}
 	}
 }
@@ -183,4 +195,19 @@ int spec_gen_mounts(const struct spec_input *in, struct spec *spec, struct err *
 		mount_add(spec, "/sbin/inro-init", "bind", in->init_path, "bind,ro,rprivate");
 	gen_devices(in, spec);
 	return 0;
+}
+
+bool spec_mount_is_users(const struct spec_mount *m, const char *bundle)
+{
+	static const char *const shared[] = { "/proc", "/sys", "/dev/shm", "/dev/mqueue" };
+
+	if (str_eq(m->type, "tmpfs"))
+		return str_eq(m->source, "tmpfs") && !str_eq(m->destination, "/dev");
+	if (!str_eq(m->type, "bind") || !m->source || path_below(m->source, bundle) ||
+	    str_eq(m->destination, "/sbin/inro-init"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		if (str_eq(m->destination, shared[i]) && str_eq(m->source, shared[i]))
+			return false;
+	return true;
 }

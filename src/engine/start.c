@@ -16,6 +16,7 @@
 #include "engine/launch.h"
 #include "engine/life.h"
 #include "engine/update.h"
+#include "engine/volume_mounts.h"
 #include "sys/tty.h"
 
 /* Another command starts it, or has not finished with its end. */
@@ -57,12 +58,23 @@ static int open_bundle(struct launch *l, struct err *err)
 	return r < 0 ? r : launch_open_layers(l, err);
 }
 
+static int fill_volumes(struct launch *l, struct err *err)
+{
+	const struct volumes_source from = { .upper = l->upper,
+					     .layers = l->layers,
+					     .n_layers = l->n_layers };
+
+	return volumes_prepare(l->eng, l->rec, &from, err);
+}
+
 /* With lock and record, and the monitor waiting. Nothing has changed when this fails. */
 static int start_locked(struct launch *l, struct err *err)
 {
 	int r;
 
 	r = open_bundle(l, err);
+	if (r == 0)
+		r = fill_volumes(l, err);
 	if (r == 0 && l->control < 0) {
 		l->control = control_listen(l->eng, l->rec->id, err);
 		r = l->control < 0 ? l->control : 0;

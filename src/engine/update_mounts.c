@@ -33,22 +33,6 @@ void update_mounts_done(struct update_mounts *um)
 	*um = (struct update_mounts){ 0 };
 }
 
-/* Not one of those that every container has, or that the engine has made for this one. */
-static bool is_users(const struct spec_mount *m, const char *bundle)
-{
-	static const char *const shared[] = { "/proc", "/sys", "/dev/shm", "/dev/mqueue" };
-
-	if (str_eq(m->type, "tmpfs"))
-		return str_eq(m->source, "tmpfs") && !str_eq(m->destination, "/dev");
-	if (!str_eq(m->type, "bind") || !m->source || path_below(m->source, bundle) ||
-	    str_eq(m->destination, "/sbin/inro-init"))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
-		if (str_eq(m->destination, shared[i]) && str_eq(m->source, shared[i]))
-			return false;
-	return true;
-}
-
 static int take_out(struct update_mounts *um, struct spec *spec, const char *target,
 		    const char *bundle, struct err *err)
 {
@@ -66,7 +50,7 @@ static int take_out(struct update_mounts *um, struct spec *spec, const char *tar
 		if (below)
 			at = i;
 	}
-	if (at == spec->mounts.n || !is_users(&spec->mounts.items[at], bundle))
+	if (at == spec->mounts.n || !spec_mount_is_users(&spec->mounts.items[at], bundle))
 		return err_fail(err, ERR_NOT_FOUND,
 				"--mount-rm %s: no volume, bind mount or tmpfs of the container's",
 				clean);
@@ -116,6 +100,9 @@ static int put_in(struct spec *spec, const char *text, struct err *err)
 	if (r == 0 && m.kind != MOUNT_BIND && m.kind != MOUNT_TMPFS)
 		r = err_fail(err, ERR_UNSUPPORTED,
 			     "--mount-add %s: only bind mounts and tmpfs can be added yet", text);
+	if (r == 0 && m.idmap)
+		r = err_fail(err, ERR_UNSUPPORTED,
+			     "--mount-add %s: ids of a mount that is added can't be mapped", text);
 	if (r == 0 && m.kind == MOUNT_BIND)
 		r = find_source(&m, err);
 	for (size_t i = 0; r == 0 && i < spec->mounts.n; i++)

@@ -429,6 +429,8 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 	strv_add(&args, "--max-entries=" ENTRIES_MAX);
 	if (in->plain)
 		strv_add(&args, "--plain");
+	if (in->tree)
+		strv_add(&args, "--tree");
 	room_args(store, &args);
 	un.plain = in->plain;
 	int r = stages_start(store, (const char *const *)args, in, dir_fd, -EBADF, &un, err);
@@ -566,19 +568,38 @@ int layer_convert(struct image_store *store, const struct layer_input *in, int d
 
 /* ---- small jobs ---- */
 
-int layer_usage(struct image_store *store, int dir_fd, struct usage *ret, struct err *err)
+/* What a mode that reads a directory says of it. */
+static int dir_ask(struct image_store *store, const char *mode, int dir_fd,
+		   struct apply_result *ret, struct err *err)
 {
-	static const char *const args[] = { "usage", NULL };
+	const char *const args[] = { mode, NULL };
 	cleanup_buf struct buf doc = BUF_INIT;
-	struct apply_result found = { 0 };
 	struct layer_job job;
 
 	int r = layer_start(store, args, -EBADF, dir_fd, true, &job, err);
 	if (r == 0)
 		r = layer_finish(&job, &doc, err);
+	return r < 0 ? r
+		     : json_parse(&apply_result_desc, ret, buf_str(&doc), doc.len,
+				  "answer of " PROGRAM, err);
+}
+
+int layer_dir_empty(struct image_store *store, int dir_fd, struct err *err)
+{
+	struct apply_result found = { 0 };
+	int r = dir_ask(store, "empty", dir_fd, &found, err);
+
 	if (r == 0)
-		r = json_parse(&apply_result_desc, &found, buf_str(&doc), doc.len,
-			       "answer of " PROGRAM, err);
+		r = found.entries == 0;
+	json_free(&apply_result_desc, &found);
+	return r;
+}
+
+int layer_usage(struct image_store *store, int dir_fd, struct usage *ret, struct err *err)
+{
+	struct apply_result found = { 0 };
+	int r = dir_ask(store, "usage", dir_fd, &found, err);
+
 	if (r == 0)
 		*ret = (struct usage){ .bytes = found.size, .inodes = found.entries };
 	json_free(&apply_result_desc, &found);

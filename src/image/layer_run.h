@@ -63,6 +63,7 @@ struct layer_input {
 	int partial_fd; /* read and write, at its start: its beginning, to which fd's bytes are
 			   appended; negative: none */
 	bool plain;     /* a tar whose digest must be the diff id */
+	bool tree;      /* files for a directory that is no layer: no name stands for anything */
 };
 /* Starts unpacking into the directory dir_fd. */
 int layer_unpack_start(struct image_store *store, const struct layer_input *in, int dir_fd,
@@ -84,6 +85,8 @@ struct layer_convert {
 int layer_convert(struct image_store *store, const struct layer_input *in, int dir_fd,
 		  const struct layer_convert *how, struct apply_result *ret_in,
 		  struct convert_result *ret, struct err *err);
+/* Is the directory empty, as seen by root of the user namespace? 1, 0 or -errno. */
+int layer_dir_empty(struct image_store *store, int dir_fd, struct err *err);
 /* What the tree of the directory takes on the disk, as seen by root of the user namespace. */
 int layer_usage(struct image_store *store, int dir_fd, struct usage *ret, struct err *err);
 /* Gives the directories paths below dir_fd the owner, mode and times that they have below like_fd,

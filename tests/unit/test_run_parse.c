@@ -70,7 +70,11 @@ static char *mount_text(parser parse, const char *text)
 		return xasprintf("error: %s", err.msg);
 	}
 	options = strv_join(m.options, ",");
-	return xasprintf("%s %s %s", m.source ? m.source : "tmpfs", m.target, options);
+	return xasprintf("%s %s %s",
+			 m.source                ? m.source
+			 : m.kind == MOUNT_TMPFS ? "tmpfs"
+						 : "-",
+			 m.target, options);
 }
 
 static void test_mounts(void **state)
@@ -85,8 +89,17 @@ static void test_mounts(void **state)
 		{ volume_parse, "./a:/b/", "./a /b rbind,rprivate" },
 		{ volume_parse, ".:/b/../c", ". /c rbind,rprivate" },
 		{ volume_parse, "a/b:/c", NULL },
-		{ volume_parse, "name:/c", NULL },
-		{ volume_parse, "/c", NULL },
+		{ volume_parse, "name:/c", "name /c rbind,rprivate" },
+		{ volume_parse, "n:/c:ro,nocopy", "n /c rbind,rro,rprivate" },
+		{ volume_parse, "/c", "- /c rbind,rprivate" },
+		{ volume_parse, "/a:/b:nosuid,noexec", "/a /b rbind,rprivate,nosuid,noexec" },
+		{ volume_parse, "/a:/b:bind,slave,ro", "/a /b bind,ro,slave" },
+		{ volume_parse, "/a:/b:idmap", "/a /b rbind,rprivate" },
+		{ volume_parse, "-name:/c", NULL },
+		{ volume_parse, "na me:/c", NULL },
+		{ volume_parse, "na/me:/c", NULL },
+		{ volume_parse, "/a:/b:O", NULL },
+		{ volume_parse, "name", NULL },
 		{ volume_parse, "/a:b", NULL },
 		{ volume_parse, "/a:/", NULL },
 		{ volume_parse, "/a:/../..", NULL },
@@ -105,7 +118,29 @@ static void test_mounts(void **state)
 		{ mount_parse, "type=tmpfs,source=/a,target=/b", NULL },
 		{ mount_parse, "type=bind,source=/a,target=/b,tmpfs-size=1", NULL },
 		{ mount_parse, "source=/a,target=/b", NULL },
-		{ mount_parse, "type=volume,source=v,target=/b", NULL },
+		{ mount_parse, "type=volume,source=v,target=/b", "v /b rbind,rprivate" },
+		{ mount_parse, "source=v,target=/b,readonly,volume-nocopy",
+		  "v /b rbind,rro,rprivate" },
+		{ mount_parse, "target=/b", "- /b rbind,rprivate" },
+		{ mount_parse, "src=v,dst=/b,volume-opt=type=tmpfs,\"volume-opt=o=size=1m,ro\"",
+		  "v /b rbind,rprivate" },
+		{ mount_parse, "src=v,dst=/b,volume-label=a=b", "v /b rbind,rprivate" },
+		{ mount_parse, "type=bind,src=/a,dst=/b,bind-recursive=disabled",
+		  "/a /b bind,rprivate" },
+		{ mount_parse, "type=bind,src=/a,dst=/b,ro,bind-recursive=writable",
+		  "/a /b rbind,ro,rprivate" },
+		{ mount_parse, "type=devpts,dst=/d",
+		  "- /d nosuid,noexec,newinstance,ptmxmode=0666,mode=0620" },
+		{ mount_parse, "src=v,dst=/b,bind-propagation=slave", NULL },
+		{ mount_parse, "dst=/b,bind-nonrecursive,tmpfs-size=1", NULL },
+		{ mount_parse, "type=bind,src=/a,dst=/b,volume-nocopy", NULL },
+		{ mount_parse, "src=v,dst=/b,volume-driver=nfs", NULL },
+		{ mount_parse, "src=v,dst=/b,volume-label", NULL },
+		{ mount_parse, "src=v,dst=/b,volume-label==x", NULL },
+		{ mount_parse, "src=v,\"dst=/b", NULL },
+		{ mount_parse, "src=v,\"dst=/b\"x", NULL },
+		{ mount_parse, "src=v,dst=/b,", NULL },
+		{ mount_parse, "type=bind,src=/a,dst=/b,bind-recursive=maybe", NULL },
 		{ mount_parse, "type=bind,source=/a,target=/b,what=1", NULL },
 		{ mount_parse, "type=bind,source=/a,target=/b,readonly=maybe", NULL },
 		{ tmpfs_parse, "/t", "tmpfs /t nosuid,nodev,noexec" },

@@ -180,7 +180,7 @@ static int parent_open(struct apply *ap, const char *path, size_t parent_len, st
 	ap->parent_linked = LINKED_UNKNOWN;
 	ap->parent_hiding = HIDING_UNKNOWN;
 	ap->parent_fd = parent_walk(ap, path, &first);
-	if (ap->parent_fd < 0 && parents_uncover(ap, path, NULL) > 0)
+	if (ap->parent_fd < 0 && !ap->opts->tree && parents_uncover(ap, path, NULL) > 0)
 		ap->parent_fd = parent_walk(ap, path, &first);
 	if (ap->parent_fd < 0 && err)
 		*err = first;
@@ -309,11 +309,13 @@ static int member_apply(struct apply *ap, struct archive_entry *entry, struct er
 	int r = parent_open(ap, path, slash ? (size_t)(slash - path) : 0, err);
 	/* Below a file of this layer nothing of lower ones shows; umoci writes such whiteouts, too.
 	 */
-	if (r == -ENOTDIR && str_starts(base, WHITEOUT))
+	if (r == -ENOTDIR && str_starts(base, WHITEOUT) && !ap->opts->tree)
 		return 0;
 	if (r < 0)
 		return r;
 	struct member m = { .entry = entry, .path = path, .base = base, .dir = ap->parent_fd };
+	if (ap->opts->tree)
+		return member_make(ap, &m, err);
 	if (str_starts(m.base, WHITEOUT) && parent_is_linked(ap))
 		return 0;
 	if (str_eq(m.base, WHITEOUT_OPQ))
@@ -345,7 +347,8 @@ static int members_apply(struct apply *ap, struct err *err)
 
 static int dirs_finish(struct apply *ap, struct err *err)
 {
-	if (!ap->root_named && (fchmod(ap->root, 0755) < 0 || fchown(ap->root, 0, 0) < 0))
+	if (!ap->root_named && !ap->opts->tree &&
+	    (fchmod(ap->root, 0755) < 0 || fchown(ap->root, 0, 0) < 0))
 		return err_errno(err, errno, "setting mode and owner of the root directory");
 	for (size_t i = 0; i < ap->n_dirs; i++) {
 		/* A later member may have replaced it. */

@@ -16,6 +16,8 @@
 struct apply_options {
 	uint64_t max_entries;
 	bool userns; /* marks are user.overlay.*, device nodes are left out */
+	bool tree;   /* no layer: ".wh." is a name like others, and the directory may hold files,
+			which members of the same name replace */
 };
 /* Unpacks the tar from src into the empty directory dir_fd. The process's umask must be 0. The
  * result has no digests. */

@@ -9,13 +9,16 @@
  *   inro-layer remove --userns NAME                 a tree whose files belong to subordinate ids
  *   inro-layer own    --userns                      directories are as they are below stdin's
  *   inro-layer usage  [--userns]                    what a tree takes on the disk
+ *   inro-layer empty  [--userns]                    whether a directory is
  *   inro-layer compare [--userns] --layers=1        how another tree differs
  *   inro-layer pack   [--userns] [...]              an upper directory as a layer, to stdin
  *   inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers
- *   inro-layer export [--userns] --layers=N         it and the layers as one tree, to stdin
+ *   inro-layer export [--userns] --layers=N [--path=DIR]
+ *                                                   it and the layers as one tree, to stdin
  *   inro-layer verify                               signatures in stdin by keys
  * pack, diff and export with --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -41,9 +44,10 @@
 #include "image/layer/verify.h"
 
 struct args {
-	bool userns, plain;
+	bool userns, plain, tree;
 	uint64_t max_bytes, max_entries, max_ratio, keep_bytes, keep_inodes;
 	const char *name;
+	const char *path;                   /* export: this directory alone */
 	int tar_fd;                         /* unpack, convert: what the stages before give */
 	const char *to;                     /* convert: NULL is no compression */
 	uint64_t level;                     /* UINT64_MAX: the default */
@@ -84,7 +88,9 @@ static int mode_split(const struct args *args, int dir, struct buf *out, struct 
 static int mode_unpack(const struct args *args, int dir, struct buf *out, struct err *err)
 {
 	const struct source_limits limits = limits_of(args, dir);
-	struct apply_options opts = { .max_entries = args->max_entries, .userns = args->userns };
+	struct apply_options opts = { .max_entries = args->max_entries,
+				      .userns = args->userns,
+				      .tree = args->tree };
 	struct apply_result result = { 0 };
 	struct source *src = source_new(args->tar_fd, &limits, SOURCE_PLAIN);
 
@@ -133,6 +139,25 @@ static int mode_usage(const struct args *args, int dir, struct buf *out, struct 
 	usage_tree(dir, &use);
 	result.size = use.bytes;
 	result.entries = use.inodes;
+	json_write(&apply_result_desc, &result, 0, out);
+	return 0;
+}
+
+/* As many entries as tell whether there are any. */
+static int mode_empty(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	struct apply_result result = { 0 };
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *de;
+
+	if (!list) {
+		fd_close(fd);
+		return err_errno(err, errno, "reading the directory");
+	}
+	while (!result.entries && (de = readdir(list)))
+		result.entries = !str_eq(de->d_name, ".") && !str_eq(de->d_name, "..");
+	closedir(list);
 	json_write(&apply_result_desc, &result, 0, out);
 	return 0;
 }
@@ -271,6 +296,7 @@ static const struct mode {
 	{ "remove", mode_remove, CONFINE_UNPACK, false },
 	{ "own", mode_own, CONFINE_UNPACK, false },
 	{ "usage", mode_usage, .reads = true },
+	{ "empty", mode_empty, .reads = true },
 	{ "compare", mode_compare, .reads = true, .mount = MOUNT_LOWER },
 	{ "pack", mode_pack, .reads = true },
 	{ "diff", mode_diff, .reads = true, .mount = MOUNT_LOWER },
@@ -297,17 +323,22 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 	};
 	const char *to = str_after(arg, "--to=");
 	const char *excluded = str_after(arg, "--exclude=/");
+	const char *path = str_after(arg, "--path=");
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		const char *value = str_after(arg, numbers[i].prefix);
 		if (value && str_parse_u64(value, numbers[i].value) == 0 &&
-		    (*numbers[i].value > 0 || i > 3))
+		    (*numbers[i].value > 0 || i > 2))
 			return 0;
 	}
 	if (str_eq(arg, "--userns"))
 		args->userns = true;
 	else if (str_eq(arg, "--plain"))
 		args->plain = true;
+	else if (str_eq(arg, "--tree"))
+		args->tree = true;
+	else if (path)
+		args->path = path;
 	else if (str_eq(arg, "--idmap"))
 		args->idmap_fd = LAYER_FD_IDMAP;
 	else if (to && (str_eq(to, "gzip") || str_eq(to, "zstd")))
@@ -344,6 +375,13 @@ static int mount_tree(const struct mode *mode, struct args *args, int *dir, stru
 	fd_close(*dir);
 	*dir = r;
 	args->idmap_fd = fd_close(args->idmap_fd);
+	if (!args->path)
+		return 0;
+	r = path_open_in(*dir, args->path, O_RDONLY | O_DIRECTORY, 0, err);
+	if (r < 0)
+		return r;
+	fd_close(*dir);
+	*dir = r;
 	return 0;
 }
 

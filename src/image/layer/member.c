@@ -142,7 +142,7 @@ static int make_dir(struct apply *ap, const struct member *m, struct err *err)
 	r = r > 0 ? meta_clear_xattrs(fd, m->path, err) : 0;
 	if (r == 0)
 		r = meta_apply(&t, m->entry, err);
-	if (r == 0 && opaque)
+	if (r == 0 && opaque && !ap->opts->tree)
 		r = meta_set_opaque(fd, ap->opts->userns, m->path, err);
 	if (r == 0)
 		r = apply_remember_dir(ap, m->path, m->entry, err);

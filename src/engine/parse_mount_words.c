@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --mount KEY=VALUE,...: docker's words, and podman's beside them. */
+#include <limits.h>
+
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/parse.h"
+
+int csv_parse(const char *text, char ***ret, struct err *err)
+{
+	cleanup_strv char **fields = NULL;
+	const char *p = text;
+
+	for (;;) {
+		cleanup_buf struct buf field = BUF_INIT;
+
+		if (*p == '"') {
+			for (p++; *p && (*p != '"' || p[1] == '"'); p++) {
+				p += *p == '"';
+				buf_addc(&field, *p);
+			}
+			if (*p != '"' || (p[1] && p[1] != ','))
+				return err_fail(err, ERR_USAGE,
+						"invalid mount \"%s\": a quote has no other one",
+						text);
+			p++;
+		} else {
+			size_t len = strcspn(p, ",");
+
+			buf_add(&field, p, len);
+			p += len;
+		}
+		strv_add(&fields, buf_str(&field));
+		if (!*p)
+			break;
+		p++;
+	}
+	*ret = take_ptr(fields);
+	return 0;
+}
+
+/* --mount before its kind is known. */
+struct mount_words {
+	char *type, *source, *target;
+	char *propagation, *recursive, *driver, *tmpfs_size, *tmpfs_mode;
+	bool readonly, nonrecursive, nocopy, idmap, create_source;
+	struct json_map labels, driver_opts;
+	char *unsupported;
+	unsigned int of; /* types that the words belong to */
+};
+enum { OF_BIND = 1 << MOUNT_BIND, OF_TMPFS = 1 << MOUNT_TMPFS, OF_VOLUME = 1 << MOUNT_VOLUME };
+
+enum word_kind { WORD_STR, WORD_FLAG, WORD_NOT, WORD_MAP, WORD_IGNORED };
+static const struct mount_key {
+	const char *name;
+	enum word_kind kind;
+	size_t offset;
+	unsigned int of; /* 0: any */
+} keys[] = {
+#define WORD(field) offsetof(struct mount_words, field)
+	{ "type", WORD_STR, WORD(type), 0 },
+	{ "source", WORD_STR, WORD(source), 0 },
+	{ "src", WORD_STR, WORD(source), 0 },
+	{ "target", WORD_STR, WORD(target), 0 },
+	{ "dst", WORD_STR, WORD(target), 0 },
+	{ "destination", WORD_STR, WORD(target), 0 },
+	{ "readonly", WORD_FLAG, WORD(readonly), 0 },
+	{ "ro", WORD_FLAG, WORD(readonly), 0 },
+	{ "rw", WORD_NOT, WORD(readonly), 0 },
+	{ "consistency", WORD_IGNORED, 0, 0 },
+	{ "relabel", WORD_IGNORED, 0, 0 },
+	{ "bind-propagation", WORD_STR, WORD(propagation), OF_BIND },
+	{ "bind-nonrecursive", WORD_FLAG, WORD(nonrecursive), OF_BIND },
+	{ "bind-recursive", WORD_STR, WORD(recursive), OF_BIND },
+	{ "bind-create-src", WORD_FLAG, WORD(create_source), OF_BIND },
+	{ "idmap", WORD_FLAG, WORD(idmap), OF_BIND | OF_VOLUME },
+	{ "volume-nocopy", WORD_FLAG, WORD(nocopy), OF_VOLUME },
+	{ "volume-driver", WORD_STR, WORD(driver), OF_VOLUME },
+	{ "volume-label", WORD_MAP, WORD(labels), OF_VOLUME },
+	{ "volume-opt", WORD_MAP, WORD(driver_opts), OF_VOLUME },
+	{ "volume-subpath", WORD_STR, WORD(unsupported), OF_VOLUME },
+	{ "subpath", WORD_STR, WORD(unsupported), OF_VOLUME },
+	{ "tmpfs-size", WORD_STR, WORD(tmpfs_size), OF_TMPFS },
+	{ "tmpfs-mode", WORD_STR, WORD(tmpfs_mode), OF_TMPFS },
+#undef WORD
+};
+
+static int flag_word(const char *value, bool *ret, const char *text, struct err *err)
+{
+	if (!value) {
+		*ret = true;
+		return 0;
+	}
+	if (str_parse_bool(value, ret) < 0)
+		return err_fail(err, ERR_USAGE,
+				"invalid mount \"%s\": \"%s\" is neither true nor false", text,
+				value);
+	return 0;
+}
+
+static int map_word(struct json_map *map, char *value, const char *text, struct err *err)
+{
+	char *eq = value ? strchr(value, '=') : NULL;
+
+	if (!value || !value[0] || eq == value)
+		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": expected NAME=VALUE", text);
+	if (eq)
+		*eq++ = '\0';
+	json_map_set(map, value, eq ? eq : "");
+	return 0;
+}
+
+static int key_apply(struct mount_words *w, const struct mount_key *key, char *value,
+		     const char *text, struct err *err)
+{
+	void *field = (char *)w + key->offset;
+	int r = 0;
+
+	if (key->of)
+		w->of &= key->of;
+	switch (key->kind) {
+	case WORD_STR:
+		if (!value || !value[0])
+			return err_fail(err, ERR_USAGE, "invalid mount \"%s\": %s needs a value",
+					text, key->name);
+		*(char **)field = value;
+		break;
+	case WORD_FLAG:
+	case WORD_NOT:
+		r = flag_word(value, field, text, err);
+		if (r == 0 && key->kind == WORD_NOT)
+			*(bool *)field = !*(bool *)field;
+		break;
+	case WORD_MAP:
+		r = map_word(field, value, text, err);
+		break;
+	case WORD_IGNORED:
+		break;
+	}
+	return r;
+}
+
+static int mount_word(struct mount_words *w, char *word, const char *text, struct err *err)
+{
+	char *value = strchr(word, '=');
+
+	if (value)
+		*value++ = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (str_eq(word, keys[i].name))
+			return key_apply(w, &keys[i], value, text, err);
+	return err_fail(err, ERR_USAGE, "invalid mount \"%s\": unknown key or value \"%s\"", text,
+			word);
+}
+
+static int tmpfs_words(struct mount_request *m, const struct mount_words *w, const char *text,
+		       struct err *err)
+{
+	uint64_t size;
+	uint32_t mode;
+
+	if (w->source)
+		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": a tmpfs has no source",
+				text);
+	strv_add(&m->options, "nosuid");
+	strv_add(&m->options, "nodev");
+	strv_add(&m->options, "noexec");
+	if (w->readonly)
+		strv_add(&m->options, "ro");
+	if (w->tmpfs_size) {
+		if (str_parse_bytes(w->tmpfs_size, &size) < 0)
+			return err_fail(err, ERR_USAGE, "invalid mount \"%s\": bad size", text);
+		strv_addf(&m->options, "size=%llu", (unsigned long long)size);
+	}
+	if (w->tmpfs_mode) {
+		if (str_parse_mode(w->tmpfs_mode, &mode) < 0)
+			return err_fail(err, ERR_USAGE, "invalid mount \"%s\": bad mode", text);
+		strv_addf(&m->options, "mode=%o", mode);
+	}
+	return 0;
+}
+
+static int bind_words(struct mount_request *m, const struct mount_words *w, const char *text,
+		      struct err *err)
+{
+	static const char *const words[] = { "enabled", "disabled", "writable", "readonly" };
+	size_t how = 0;
+
+	while (w->recursive && how < ARRAY_SIZE(words) && !str_eq(words[how], w->recursive))
+		how++;
+	if (how == ARRAY_SIZE(words))
+		return err_fail(err, ERR_USAGE,
+				"invalid mount \"%s\": bind-recursive is enabled, disabled, "
+				"writable or readonly",
+				text);
+	if (w->propagation && !mount_is_propagation(w->propagation))
+		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": unknown propagation \"%s\"",
+				text, w->propagation);
+	mount_bind_options(m, w->nonrecursive || how == 1, w->propagation);
+	m->make_source = w->create_source;
+	/* "writable": only the mount itself is read-only. */
+	for (size_t i = 0; how == 2 && m->options[i]; i++)
+		if (str_eq(m->options[i], "rro"))
+			m->options[i][1] = 'o', m->options[i][2] = '\0';
+	return mount_set_source(m, w->source ? w->source : "", text, err);
+}
+
+static int volume_words(struct mount_request *m, struct mount_words *w, const char *text,
+			struct err *err)
+{
+	if (w->driver && !str_eq(w->driver, "local"))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"invalid mount \"%s\": volume driver \"%s\": there is local alone",
+				text, w->driver);
+	if (w->unsupported)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"invalid mount \"%s\": volume-subpath is not implemented yet",
+				text);
+	if (w->source && volume_name_check(w->source, err) < 0)
+		return -EINVAL;
+	m->source = w->source ? xstrdup(w->source) : NULL;
+	m->nocopy = w->nocopy;
+	m->labels = w->labels;
+	m->driver_opts = w->driver_opts;
+	w->labels = w->driver_opts = (struct json_map){ 0 };
+	mount_bind_options(m, false, NULL);
+	return 0;
+}
+
+static int kind_words(struct mount_request *m, struct mount_words *w, const char *text,
+		      struct err *err)
+{
+	static const struct {
+		const char *name;
+		enum mount_kind kind;
+	} kinds[] = { { "volume", MOUNT_VOLUME },
+		      { "bind", MOUNT_BIND },
+		      { "tmpfs", MOUNT_TMPFS },
+		      { "devpts", MOUNT_DEVPTS } };
+	const char *type = w->type ? w->type : "volume";
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(kinds) && !str_eq(kinds[i].name, type))
+		i++;
+	if (i == ARRAY_SIZE(kinds))
+		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": unknown type \"%s\"", text,
+				type);
+	m->kind = kinds[i].kind;
+	m->readonly = w->readonly;
+	m->idmap = w->idmap;
+	if (!(w->of & 1u << m->kind))
+		return err_fail(err, ERR_USAGE,
+				"invalid mount \"%s\": options of another type than %s", text,
+				type);
+	switch (m->kind) {
+	case MOUNT_VOLUME:
+		return volume_words(m, w, text, err);
+	case MOUNT_TMPFS:
+		return tmpfs_words(m, w, text, err);
+	case MOUNT_DEVPTS:
+		m->options = strv_split("nosuid,noexec,newinstance,ptmxmode=0666,mode=0620", ',');
+		return 0;
+	case MOUNT_BIND:
+		break;
+	}
+	return bind_words(m, w, text, err);
+}
+
+static int words_parse(struct mount_words *w, char **words, struct mount_request *m,
+		       const char *text, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && words[i]; i++)
+		r = mount_word(w, words[i], text, err);
+	if (r == 0 && !w->target)
+		r = err_fail(err, ERR_USAGE, "invalid mount \"%s\": target is required", text);
+	if (r == 0)
+		r = kind_words(m, w, text, err);
+	return r < 0 ? r : mount_set_target(m, w->target, text, err);
+}
+
+int mount_parse(const char *text, struct mount_request *ret, struct err *err)
+{
+	cleanup_mount_request struct mount_request m = { .kind = MOUNT_BIND };
+	cleanup_strv char **words = NULL;
+	struct mount_words w = { .of = UINT_MAX };
+	int r = csv_parse(text, &words, err);
+
+	if (r == 0)
+		r = words_parse(&w, words, &m, text, err);
+	json_map_done(&w.labels);
+	json_map_done(&w.driver_opts);
+	if (r < 0)
+		return r;
+	*ret = m;
+	m = (struct mount_request){ 0 };
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What containers do with volumes: which they use, and what is in them when they start. */
+#pragma once
+
+#include "engine/parse.h"
+#include "engine/record.h"
+#include "engine/volumes.h"
+
+/* Where the files of a volume are to come from: the volume's own options, when it is there, else
+ * those of the request, decide. */
+int volume_resolve(struct engine *eng, struct mount_request *m, struct err *err);
+/* In the transaction that makes the container's record: its volumes are there, and known to be in
+ * use. */
+int volumes_use(struct engine *eng, const char *container, const struct mount_request *mounts,
+		size_t n, struct err *err);
+
+/* What the image has at a volume's place goes into one that is empty, once for each container, as
+ * docker has it. Killed in the middle, it is done again by the next start. upper and layers: the
+ * container's. */
+struct volumes_source {
+	int upper;
+	int *layers;
+	size_t n_layers;
+};
+int volumes_prepare(struct engine *eng, const struct record *rec, const struct volumes_source *from,
+		    struct err *err);
+
+/* The directory that containers see, dir being the volume's (volume_open()): O_PATH;
+ * -ENOTDIR: it is none. */
+int volume_open_data(const struct volume *v, int dir, struct err *err);
+
+/* A request as the record keeps it, and the other way round. */
+void record_mount_fill(const struct mount_request *from, struct record_mount *ret);
+void record_mount_request(const struct record_mount *from, struct mount_request *ret);

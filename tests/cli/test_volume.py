@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes: the verbs, what containers see of them, and what is left when something is killed."""
+
+import io
+import json
+import os
+import tarfile
+
+import pytest
+
+import engine
+import layers
+
+TURNS = True
+ANONYMOUS = "com.docker.volume.anonymous"
+
+
+def image(who, *changes, entries=()):
+    """The busybox image with more files in it."""
+    path = engine.rootfs_tar(who)
+    more = who.dir / "more.tar"
+    more.write_bytes(path.read_bytes())
+    with tarfile.open(more, "a", format=tarfile.PAX_FORMAT) as archive:
+        for info, data in entries:
+            archive.addfile(info, io.BytesIO(data))
+    who.own(more)
+    options = [word for change in ("CMD true", *changes) for word in ("--change", change)]
+    who.inro("import", *options, more, "box").ok()
+    return "box"
+
+
+def sh(who, options, script, name="box"):
+    return who.inro("run", "--rm", *options, name, "sh", "-c", script).ok().out
+
+
+def volumes(who, *options):
+    return who.inro("volume", "ls", "-q", *options).ok().out.split()
+
+
+def directory(who, name=""):
+    return who.state / "inro/volumes" / name
+
+
+def healthy(who):
+    """Nothing is lost or left of volumes."""
+    found = json.loads(who.inro("system", "check", "--quick", "--format", "json").ok().out)
+    assert not [x for x in found["Leftovers"] if x["Path"].startswith("volumes/")]
+    assert not [n for n in os.listdir(directory(who)) if n[0] in "._"]
+
+
+def test_verbs(anyone):
+    who = anyone
+    assert who.inro("volume", "create", "--label", "a=b", "-l", "c", "data").ok().out == "data\n"
+    assert who.inro("volume", "create", "data").ok().out == "data\n"
+    nameless = who.inro("volume", "create").ok().out.strip()
+    assert len(nameless) == 64 and sorted([nameless, "data"]) == volumes(who)
+    (found,) = json.loads(who.inro("volume", "inspect", "data").ok().out)
+    assert found.pop("CreatedAt").endswith("Z")
+    assert found == {"Driver": "local", "Labels": {"a": "b", "c": ""}, "Name": "data",
+                     "Mountpoint": str(directory(who, "data/_data")), "Options": {},
+                     "Scope": "local"}
+    assert json.loads(who.inro("inspect", "--type", "volume", "data").ok().out)[0]["Name"] == "data"
+    assert who.inro("inspect", "-f", "{{.Scope}}", "data").ok().out == "local\n"
+    assert who.inro("volume", "ls").ok().out.splitlines()[0].split() == ["DRIVER", "VOLUME", "NAME"]
+    row = json.loads(who.inro("volume", "ls", "-f", "name=data", "--format", "json").ok().out)
+    assert row["Labels"] == "a=b,c=" and row["Name"] == "data" and row["Driver"] == "local"
+    for filters, names in [("label=a", ["data"]), ("label=a=x", []), ("label!=a", [nameless]),
+                           (f"label={ANONYMOUS}", [nameless]), ("driver=nfs", []),
+                           ("name=^da", ["data"]), ("anonymous=true", [nameless])]:
+        assert volumes(who, "-f", filters) == names, filters
+    assert who.inro("volume", "exists", "data").code == 0
+    assert who.inro("volume", "exists", "other").code == 1
+    who.inro("volume", "inspect", "data", "other").fails("get other: no such volume", code=1)
+    assert who.inro("volume", "rm", "data", "-f", "other").ok().out == "data\nother\n"
+    who.inro("volume", "rm", "other").fails("get other: no such volume", code=1)
+    assert volumes(who) == [nameless]
+    healthy(who)
+
+
+@pytest.mark.parametrize("args, words", [
+    (["create", "-d", "nfs", "v"], ["nfs"]),
+    (["create", "../v"], ["includes invalid characters"]),
+    (["create", "x" * 255], ["254"]),
+    (["create", "-o", "type=nfs", "-o", "device=:/x", "v"], ["nfs"]),
+    (["create", "-o", "size=1", "v"], ["invalid option"]),
+    (["create", "-o", "type=none", "-o", "o=bind", "v"], ["device"]),
+    (["ls", "-f", "color=red"], ["color"]),
+    (["rm"], ["--all"]),
+])
+def test_wrong_usage(root, args, words):
+    root.inro("volume", *args).fails(*words, code=125)
+    assert volumes(root) == []
+
+
+def test_files_outlive_containers(anyone):
+    who = anyone
+    image(who)
+    sh(who, ["-v", "data:/data"], "echo one > /data/file; chown 1000:50 /data/file; ln -s x /data/l")
+    out = sh(who, ["--mount", "source=data,target=/d,readonly"],
+             "cat /d/file; stat -c %u:%g /d/file; readlink /d/l; echo > /d/file || grep /d /proc/mounts")
+    assert out.startswith("one\n1000:50\nx\n") and " ro," in out
+    who.inro("create", "--name", "user", "-v", "data:/data", "box", "true").ok()
+    who.inro("volume", "rm", "-f", "data").fails("volume is in use", code=1)
+    assert volumes(who, "-f", "dangling=true") == []
+    assert who.inro("ps", "-aq", "-f", "volume=data").ok().out
+    assert who.inro("ps", "-aq", "-f", "volume=/data").ok().out
+    assert not who.inro("ps", "-aq", "-f", "volume=other").ok().out
+    shown = who.inro("ps", "-a", "--format", "{{.Mounts}} {{.LocalVolumes}}").ok().out
+    assert shown == "data 1\n"
+    who.inro("rm", "-v", "user").ok()
+    assert volumes(who, "-f", "dangling=true") == ["data"]
+    assert (directory(who, "data/_data/file")).read_text() == "one\n"
+    told = who.inro("events", "--stream=false", "--filter", "type=volume", "--format",
+                    "{{.Action}} {{.Actor.ID}}").ok().out.splitlines()
+    assert told == ["create data", "mount data", "mount data"]
+    who.inro("volume", "rm", "data").ok()
+    assert os.listdir(directory(who)) == []
+
+
+def test_inspect_of_a_container(anyone):
+    who = anyone
+    image(who, "VOLUME /made")
+    who.inro("create", "--name", "c1", "-v", "data:/data:ro", "-v", f"{who.dir}:/host", "--mount",
+             "type=tmpfs,target=/tmp", "box").ok()
+    (found,) = json.loads(who.inro("inspect", "c1").ok().out)
+    by_place = {m["Destination"]: m for m in found["Mounts"]}
+    assert by_place["/data"] == {
+        "Type": "volume", "Name": "data", "Source": str(directory(who, "data/_data")),
+        "Destination": "/data", "Driver": "local", "Mode": "ro", "RW": False, "Propagation": ""}
+    assert by_place["/host"] == {
+        "Type": "bind", "Source": str(who.dir), "Destination": "/host", "Mode": "", "RW": True,
+        "Propagation": "rprivate"}
+    assert by_place["/tmp"]["Type"] == "tmpfs" and len(by_place) == 4
+    assert by_place["/made"]["Name"] in volumes(who) and by_place["/made"]["Driver"] == "local"
+
+
+def test_anonymous_volumes(anyone):
+    who = anyone
+    image(who, "VOLUME /made /other")
+    sh(who, ["-v", "/own", "--tmpfs", "/other"], "touch /made/x /own/x /other/x")
+    assert volumes(who) == []
+    who.inro("create", "--name", "aa", "-v", "/own", "-v", "named:/other", "box").ok()
+    assert len(volumes(who)) == 3
+    who.inro("create", "--name", "bb", "--volumes-from", "aa", "box").ok()
+    assert len(volumes(who)) == 3
+    who.inro("rm", "-v", "aa").ok()
+    assert len(volumes(who)) == 3, "the other container has them still"
+    who.inro("rm", "bb").ok()
+    assert len(volumes(who)) == 3
+    (line,) = [x for x in who.inro("system", "df").ok().out.splitlines() if "Volumes" in x]
+    assert line.split()[2:4] == ["3", "0"]
+    out = who.inro("volume", "prune", "-f").ok().out
+    assert out.startswith("Deleted Volumes:\n") and "Total reclaimed space: 0B" in out
+    assert volumes(who) == ["named"]
+    assert who.inro("volume", "prune", input="n\n").ok().out.startswith(
+        "WARNING! This will remove anonymous local volumes not used by at least one container.")
+    who.inro("volume", "prune", "-af", "--filter", "label=none").ok()
+    assert volumes(who) == ["named"]
+    assert "named" in who.inro("volume", "prune", "-af").ok().out
+    who.inro("create", "box").ok()
+    assert "Deleted Volumes:" in who.inro("system", "prune", "-f", "--volumes").ok().out
+    assert os.listdir(directory(who)) == []
+
+
+CONTENT = (layers.entry("vol/", uid=7, gid=8, mode=0o2770), layers.entry("vol/a", "first", uid=1000),
+           layers.entry("vol/sub/", mode=0o700), layers.entry("vol/sub/b", "second", mode=0o4755),
+           layers.hardlink("vol/sub/c", "vol/a"), layers.entry("vol/link", link="../../etc/passwd"),
+           layers.xattr("vol/x", "text", user__kind="mine"))
+LOOK = ("cd /vol; stat -c '%n %a %u %g %h' . a sub sub/b sub/c; readlink link; cat a sub/b")
+SEEN = (". 2770 7 8 3\na 644 1000 0 2\nsub 700 0 0 2\nsub/b 4755 0 0 1\nsub/c 644 1000 0 2\n"
+        "../../etc/passwd\nfirstsecond")
+
+
+@pytest.mark.parametrize("options", [[], ["--userns", "private"]])
+def test_a_new_volume_has_what_the_image_has(root, options):
+    new_volume_has_what_the_image_has(root, options)
+
+
+def test_a_new_volume_of_a_user_has_what_the_image_has(user):
+    new_volume_has_what_the_image_has(user, [])
+
+
+def new_volume_has_what_the_image_has(who, options):
+    image(who, "VOLUME /vol", entries=CONTENT)
+    assert sh(who, [*options, "-v", "data:/vol"], LOOK) == SEEN
+    assert sh(who, options, LOOK) == SEEN  # anonymous
+    if not who.rootless:
+        assert os.getxattr(directory(who, "data/_data/x"), "user.kind") == b"mine"
+    # what is in it stays as it is
+    sh(who, [*options, "-v", "data:/vol"], "rm -r /vol/sub; echo other > /vol/a")
+    assert sh(who, [*options, "-v", "data:/vol"], "ls /vol; cat /vol/a") == "a\nlink\nx\nother\n"
+    assert sh(who, [*options, "-v", "none:/vol:nocopy"], "ls -a /vol") == ".\n..\n"
+    assert sh(who, [*options, "-v", "void:/no/such"], "ls -a /no/such") == ".\n..\n"
+    # emptied, it has nothing in the same container; in a new one it is as new
+    who.inro("run", "--name", "c1", *options, "-v", "data:/vol", "box", "sh", "-c",
+             "ls /vol; rm -rf /vol/*").ok()
+    assert who.inro("start", "-a", "c1").ok().out == ""
+    assert sh(who, [*options, "-v", "data:/vol"], LOOK) == SEEN
+    who.inro("rm", "c1").ok()
+    healthy(who)
+
+
+def test_links_of_the_image_lead_nowhere_else(anyone):
+    """A hostile image's volume is below a link: what is copied is the image's own."""
+    who = anyone
+    secret = who.dir / "secret"
+    secret.mkdir()
+    (secret / "key").write_text("secret")
+    who.own(secret)
+    image(who, f"VOLUME /up{secret}", "VOLUME /loop",
+          entries=[layers.entry("up", link="../../../.."), layers.entry("loop", link="loop"),
+                   layers.entry(f"{str(secret)[1:]}/", mode=0o755),
+                   layers.entry(f"{str(secret)[1:]}/mine", "image")])
+    done = who.inro("run", "--name", "c1", "-v", f"v:/up{secret}", "--tmpfs", "/loop", "box", "true")
+    assert os.listdir(directory(who, "v/_data")) == ["mine"], done
+    who.inro("rm", "-f", "c1")
+
+
+def test_a_killed_copy_is_done_again(anyone):
+    """What kill -9 leaves in the middle of copying: the mark, and a part of the files."""
+    who = anyone
+    image(who, entries=CONTENT)
+    who.inro("volume", "create", "data").ok()
+    for path, text in ((directory(who, "data/copying"), ""),
+                       (directory(who, "data/_data/a"), "fir")):
+        path.write_text(text)
+        who.own(path)
+    assert sh(who, ["-v", "data:/vol"], LOOK) == SEEN
+    assert os.listdir(directory(who, "data")) == ["_data"]
+
+
+def test_volumes_from(anyone):
+    who = anyone
+    image(who)
+    who.inro("create", "--name", "aa", "-v", "data:/data", "-v", "extra:/extra:ro", "-v",
+             f"{who.dir}:/host", "box").ok()
+    sh(who, ["-v", "data:/d"], "echo hi > /d/f")
+    assert sh(who, ["--volumes-from", "aa"], "cat /data/f; touch /extra/f || ls /host | grep more"
+              ) == "hi\nmore.tar\n"
+    assert sh(who, ["--volumes-from", "aa:ro", "-v", "own:/extra"],
+              "touch /data/g; touch /host/g; touch /extra/g; ls /data /extra") == \
+        "/data:\nf\n\n/extra:\ng\n"
+    who.inro("run", "--volumes-from", "nobody", "box").fails("No such container: nobody", code=125)
+    who.inro("run", "--volumes-from", "aa:zz", "box").fails("zz", code=125)
+
+
+def test_options_of_the_driver(anyone):
+    who = anyone
+    image(who, entries=CONTENT)
+    there = who.dir / "there"
+    there.mkdir()
+    who.own(there)
+    who.inro("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", f"device={there}",
+             "bound").ok()
+    sh(who, ["-v", "bound:/d"], "echo hi > /d/f")
+    assert (there / "f").read_text() == "hi\n"
+    assert json.loads(who.inro("volume", "inspect", "bound").ok().out)[0]["Options"]["o"] == "bind"
+    who.inro("volume", "rm", "bound").ok()
+    assert (there / "f").exists(), "what it was made of is the user's"
+    out = sh(who, ["--mount", 'dst=/vol,volume-opt=type=tmpfs,"volume-opt=o=size=1m,mode=0700"'],
+             "grep ' /vol ' /proc/mounts; cat /vol/a")
+    assert "tmpfs" in out and "size=1024k" in out and out.endswith("first")
+    assert volumes(who) == []
+
+
+def test_export_and_import(anyone):
+    who = anyone
+    image(who, entries=CONTENT)
+    sh(who, ["-v", "data:/vol"], "echo hidden > /vol/.wh.name")
+    packed = who.inro("volume", "export", "-o", "out.tar", "data").ok()
+    assert packed.out == ""
+    who.inro("volume", "create", "copy").ok()
+    sh(who, ["-v", "copy:/c:nocopy"], "echo old > /c/a; echo kept > /c/kept")
+    who.inro("volume", "import", "copy", "out.tar").ok()
+    assert sh(who, ["-v", "copy:/vol"], LOOK) == SEEN
+    assert sh(who, ["-v", "copy:/c"], "cat /c/kept /c/.wh.name") == "kept\nhidden\n"
+    # compressed, from a pipe
+    blob = layers.zstd((who.dir / "out.tar").read_bytes())
+    who.inro("volume", "create", "again").ok()
+    who.inro("volume", "import", "again", "-", input=blob).ok()
+    assert sh(who, ["-v", "again:/vol"], LOOK) == SEEN
+    who.inro("volume", "import", "none", "out.tar").fails("get none: no such volume", code=125)
+    who.inro("volume", "import", "again", "-", input=b"no tar" * 1000).fails("again", code=125)
+    hostile = layers.tar(layers.entry("up", link="../../../.."),
+                         layers.entry("up/escaped", "out"), layers.entry("../beside", "out"))
+    who.inro("volume", "import", "again", "-", input=hostile)
+    found = [n for _, _, names in os.walk(who.state) for n in names if n in ("escaped", "beside")]
+    assert all((directory(who, "again/_data") / n).exists() for n in found)
+
+
+def test_what_killed_commands_leave(anyone):
+    who = anyone
+    # killed before the database was told: it is still there
+    who.inro("volume", "create", "kept").ok()
+    (directory(who, "kept/_data/file")).write_text("here")
+    directory(who, "kept").rename(directory(who, ".kept"))
+    # and after: it is gone, and so it is for a new one of its name
+    for name in (".gone", ".anew", "_0123"):
+        (directory(who, name) / "_data").mkdir(parents=True)
+        (directory(who, name) / "_data/file").write_text("old")
+        for path in (directory(who, name), directory(who, name) / "_data"):
+            who.own(path)
+    who.inro("volume", "create", "anew").ok()
+    assert os.listdir(directory(who, "anew/_data")) == []
+    healthy(who)
+    assert sorted(os.listdir(directory(who))) == ["anew", "kept"]
+    assert directory(who, "kept/_data/file").read_text() == "here"
+
+
+def test_check(anyone):
+    who = anyone
+    who.inro("volume", "create", "lost").ok()
+    (directory(who, "lost/_data")).rmdir()
+    (directory(who, "lost")).rmdir()
+    (directory(who, "found/_data")).mkdir(parents=True)
+    (directory(who, "found/_data/file")).write_text("precious")
+    for path in ("found", "found/_data", "found/_data/file"):
+        who.own(directory(who, path))
+    done = who.inro("system", "check")
+    done.fails("damage detected", code=125)
+    assert "volume lost has no directory: its files are lost" in done.out
+    assert "Leftover volumes/found" in done.out and volumes(who) == ["lost"]
+    done = who.inro("system", "check", "--repair").ok()
+    assert "an empty one was made" in done.out and "it is one again" in done.out
+    assert volumes(who) == ["found", "lost"]
+    assert directory(who, "found/_data/file").read_text() == "precious"
+    healthy(who)
