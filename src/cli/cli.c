@@ -45,10 +45,12 @@ int cli_each(const void *globals, char **words, bool force,
 	r = cli_engine(globals, &eng, err);
 	if (r < 0)
 		return r;
-	for (; *words; words++) {
+	/* A signal is for all of them. */
+	for (; *words && r != -ECANCELED; words++) {
 		struct err one = ERR_INIT;
 
-		if (fn(&eng, *words, force, &one) == 0)
+		r = fn(&eng, *words, force, &one);
+		if (r == 0)
 			continue;
 		cli_report(&one);
 		if (!force || one.kind != ERR_NOT_FOUND)

@@ -106,7 +106,7 @@ static int stop_all(struct engine *eng, const struct stop_cli_options *o,
 {
 	size_t n = strv_len(words);
 	cleanup_free struct item *items = xcalloc(n + 1, sizeof(*items));
-	int status = 0;
+	int status = 0, r = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct err one = ERR_INIT;
@@ -121,10 +121,12 @@ static int stop_all(struct engine *eng, const struct stop_cli_options *o,
 
 		if (!items[i].begun)
 			continue;
-		if (finish(eng, &items[i], how->keep, &one) == 0) {
+		/* A signal while one is started is for all of them. */
+		r = r == -ECANCELED ? r : finish(eng, &items[i], how->keep, &one);
+		if (r == 0) {
 			printf("%s\n", items[i].word);
 			fflush(stdout);
-		} else if (fails(o, &one)) {
+		} else if (!one.msg[0] || fails(o, &one)) {
 			status = 1;
 		}
 		stop_done(&items[i].stop);

@@ -2,6 +2,7 @@
 #include "engine/launch.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -306,11 +307,17 @@ static int write_pid_file(const struct launch *l, struct err *err)
 static int wait_started(struct launch *l, int fds[3], size_t *n, struct err *err)
 {
 	bool taken = l->detach || !l->no_proxy;
-	cleanup_fd int cancel = taken ? cancel_begin(err) : -EBADF;
+	cleanup_fd int cancel = -EBADF;
+	sigset_t before;
+	int r = 0;
 
-	if (taken && cancel < 0)
-		return cancel;
-	return supervisor_wait_started(&l->monitor, cancel, fds, n, err);
+	sigprocmask(SIG_BLOCK, NULL, &before);
+	if (taken)
+		r = cancel = cancel_begin(err);
+	if (r >= 0)
+		r = supervisor_wait_started(&l->monitor, cancel, fds, n, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 int launch_follow(struct launch *l, struct err *err)

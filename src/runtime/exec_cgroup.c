@@ -178,6 +178,9 @@ int exec_cgroup_retry(struct exec *e, int r, struct err *err)
 
 	if (r == -ENOSYS)
 		return join_by_file(e, err);
+	/* It has been removed meanwhile. */
+	if ((r == -ENOENT || r == -ENODEV) && state_wait_end(&e->st, 0) > 0)
+		return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
 	/* A user may move processes within the own part of the tree only, not from a session. */
 	if (r == -EACCES && e->st.systemd_unit && !strv_len(e->args->cgroups)) {
 		e->clone_cgroup = fd_close(e->clone_cgroup);

@@ -106,6 +106,24 @@ def test_a_signal_before_it_runs(root, options):
         assert state(root, "web", "State.Status", "State.ExitCode") == "exited 125"
 
 
+def test_a_signal_is_for_all_that_are_started(root):
+    box = engine.box(root)
+    with test_faults_hang.Parent(v1=False) as parent:
+        parent.freeze()
+        root.inro("create", "--name", "one", "--cgroup-parent", parent.path, box, "true").ok()
+        root.inro("create", "--name", "two", box, "sleep", "1000").ok()
+        with root.popen(*root.inro_argv("start", "one", "two"), stderr=subprocess.PIPE) as client:
+            harness.wait_for(lambda: list(parent.own.glob("*/cgroup.procs")), what="its cgroup")
+            time.sleep(0.3)
+            client.send_signal(signal.SIGTERM)
+            try:
+                err = client.communicate(timeout=10 * harness.PATIENCE)[1]
+            finally:
+                client.kill()
+        assert client.returncode == 1 and b"interrupted by signal 15 (TERM)" in err
+    assert state(root, "two") == "created"
+
+
 # ---- between an end and a restart ----
 
 def test_stop_between_an_end_and_a_restart(anyone):
