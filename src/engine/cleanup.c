@@ -10,6 +10,7 @@
 #include "base/timeutil.h"
 #include "engine/life.h"
 #include "engine/start.h"
+#include "runtime/ending.h"
 #include "runtime/monitor_proto.h"
 
 #define CLIENTS_MAX 64
@@ -131,6 +132,17 @@ static bool is_wanted(const struct ending *e)
 	return e->c->lock >= 0 && e->c->control >= 0 && restart_wanted(&q);
 }
 
+/* For people who ask when it will be there again. */
+static void note_next_start(struct engine *eng, const struct record *rec, uint32_t backoff_ms)
+{
+	cleanup_free char *path = xasprintf("%s/" ENDING_FILE, rec->id);
+	cleanup_ending struct ending_note note = { 0 };
+
+	ending_read(eng->run_fd, path, &note);
+	note.next_start_ns = time_now_ns() + backoff_ms * NS_PER_MS;
+	ending_write(eng->run_fd, path, &note);
+}
+
 /* False: somebody does not want it any more. */
 static bool wait_backoff(struct ending *e, uint32_t backoff_ms)
 {
@@ -172,6 +184,7 @@ static int end_or_restart(struct engine *eng, struct ending *e, struct err *err)
 	r = record_restarting(eng, rec->id, e->status, e->ns, err);
 	if (r < 0)
 		return r;
+	note_next_start(eng, rec, backoff_ms);
 	tell_exited(e);
 	if (!wait_backoff(e, backoff_ms)) {
 		r = record_finish(eng, rec->id, e->status, e->ns, err);

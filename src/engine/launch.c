@@ -18,6 +18,7 @@
 #include "engine/life.h"
 #include "engine/log_options.h"
 #include "runtime/cancel.h"
+#include "runtime/ending.h"
 #include "sys/tty.h"
 
 void launch_init(struct launch *l, struct engine *eng, struct record *rec)
@@ -187,6 +188,16 @@ int launch_send(struct launch *l, struct err *err)
 	return r;
 }
 
+/* For `inro why`. */
+static void note_failure(const struct launch *l, const struct err *why)
+{
+	cleanup_free char *path = xasprintf("%s/" ENDING_FILE, l->rec->id);
+	cleanup_free char *text = xstrdup(why->msg);
+	const struct ending_note note = { .error = text };
+
+	ending_write(l->eng->run_fd, path, &note);
+}
+
 /* As docker, its record stays (unless --rm) for the user to look at. */
 void launch_failed(struct launch *l, const struct err *why)
 {
@@ -194,6 +205,7 @@ void launch_failed(struct launch *l, const struct err *why)
 	int r;
 
 	supervisor_done(&l->monitor);
+	note_failure(l, why);
 	/* Nothing to do, unless the monitor was killed on the way. */
 	if (container_delete(&l->eng->runtime, l->rec->id, true, &err) < 0)
 		log_warn("%s", err.msg);

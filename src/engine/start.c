@@ -15,6 +15,7 @@
 #include "engine/events.h"
 #include "engine/launch.h"
 #include "engine/life.h"
+#include "runtime/ending.h"
 #include "engine/update.h"
 #include "engine/volume_mounts.h"
 #include "sys/tty.h"
@@ -70,6 +71,7 @@ static int fill_volumes(struct launch *l, struct err *err)
 /* With lock and record, and the monitor waiting. Nothing has changed when this fails. */
 static int start_locked(struct launch *l, struct err *err)
 {
+	cleanup_free char *note = xasprintf("%s/" ENDING_FILE, l->rec->id);
 	int r;
 
 	r = open_bundle(l, err);
@@ -79,6 +81,7 @@ static int start_locked(struct launch *l, struct err *err)
 		l->control = control_listen(l->eng, l->rec->id, err);
 		r = l->control < 0 ? l->control : 0;
 	}
+	unlinkat(l->eng->run_fd, note, 0);
 	/* What it said of the last end is in the database. */
 	if (r == 0 && ftruncate(l->lock, 0) < 0)
 		r = err_errno(err, errno, "clearing the last end of container %s", l->rec->name);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/timeutil.h"
 #include "monitor/monitor.h"
+#include "runtime/ending.h"
 #include "sys/pidfd.h"
 
 #define FDS_LIMIT 1024 /* layers are far fewer: OCI_LAYERS_MAX */
@@ -197,6 +198,15 @@ static void tell_starter(const struct monitor *m, uint32_t type)
 			client_tell(&m->clients[k], &msg, NULL, 0);
 }
 
+/* Before its cgroup goes, and before anybody is told. */
+static void note_end(const struct monitor *m)
+{
+	struct ending_note note = { 0 };
+
+	if (m->status != 0 && container_memory(&m->runtime, m->start.id, &note.memory, NULL) == 0)
+		ending_write(m->fds[MONITOR_FD_RUN], ENDING_FILE, &note);
+}
+
 /* The container's init has ended. */
 static int container_ended(struct monitor *m, struct err *err)
 {
@@ -209,6 +219,7 @@ static int container_ended(struct monitor *m, struct err *err)
 	m->container.pidfd = fd_close(m->container.pidfd);
 	m->status = info.si_code == CLD_EXITED ? info.si_status & 0xff : 128 + info.si_status;
 	m->finished_ns = time_now_ns();
+	note_end(m);
 	recorded = write_exit_record(m, err);
 	tell_starter(m, MONITOR_EXITED);
 	m->io.in = fd_close(m->io.in);

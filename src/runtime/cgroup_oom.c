@@ -56,23 +56,34 @@ static int watch_v2(const struct cgroup_dir *dir, struct cgroup_oom *o, struct e
 	return 0;
 }
 
+/* The directory with the memory controller's files. */
+static int find_memory(struct cgroup *cg, const struct cgroup_dir **ret, bool *ret_v2,
+		       struct err *err)
+{
+	int r = cg->opened ? cgroup_controllers_read(cg, err) : 0;
+
+	if (r < 0)
+		return r;
+	*ret = cgroup_dir_find(cg, "memory");
+	*ret_v2 = !*ret;
+	if (!*ret)
+		*ret = cgroup_dir_find(cg, NULL);
+	if (!*ret || (*ret_v2 && !cgroup_file_exists(*ret, "memory.events")))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"the container's cgroup has no memory controller");
+	return 0;
+}
+
 int cgroup_oom_watch(struct cgroup *cg, struct cgroup_oom *ret, struct err *err)
 {
 	struct cgroup_oom o = { .fd = -EBADF, .file = -EBADF };
 	const struct cgroup_dir *dir;
-	int r = cg->opened ? cgroup_controllers_read(cg, err) : 0;
+	int r;
 
 	*ret = o;
+	r = find_memory(cg, &dir, &o.v2, err);
 	if (r < 0)
 		return r;
-	dir = cgroup_dir_find(cg, "memory");
-	if (!dir) {
-		dir = cgroup_dir_find(cg, NULL);
-		o.v2 = true;
-	}
-	if (!dir || (o.v2 && !cgroup_file_exists(dir, "memory.events")))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"the container's cgroup has no memory controller");
 	r = o.v2 ? watch_v2(dir, &o, err) : watch_v1(dir, &o, err);
 	if (r < 0) {
 		cgroup_oom_done(&o);
@@ -113,4 +124,35 @@ void cgroup_oom_done(struct cgroup_oom *o)
 {
 	o->fd = fd_close(o->fd);
 	o->file = fd_close(o->file);
+}
+
+/* Bytes; 0: there is no such file, or no limit. */
+static uint64_t read_bytes(const struct cgroup_dir *dir, const char *name)
+{
+	char text[64];
+	ssize_t n = cgroup_file_read(dir, name, text, sizeof(text));
+	uint64_t value;
+
+	/* v1's "no limit" is the largest number of pages */
+	return n > 0 && stats_parse_value(text, (size_t)n, &value) == 0 && value < INT64_MAX / 2
+		   ? value
+		   : 0;
+}
+
+int cgroup_memory_read(struct cgroup *cg, struct cgroup_memory *ret, struct err *err)
+{
+	struct cgroup_oom o = { .fd = -EBADF, .file = -EBADF };
+	const struct cgroup_dir *dir;
+	int r = find_memory(cg, &dir, &o.v2, err);
+
+	*ret = (struct cgroup_memory){ 0 };
+	if (r < 0)
+		return r;
+	o.file = cgroup_file_open(dir, o.v2 ? "memory.events" : "memory.oom_control", O_RDONLY);
+	if (o.file >= 0)
+		read_kills(&o, &ret->oom_kills);
+	cgroup_oom_done(&o);
+	ret->limit = read_bytes(dir, o.v2 ? "memory.max" : "memory.limit_in_bytes");
+	ret->peak = read_bytes(dir, o.v2 ? "memory.peak" : "memory.max_usage_in_bytes");
+	return 0;
 }

@@ -17,3 +17,12 @@ int cgroup_oom_watch(struct cgroup *cg, struct cgroup_oom *ret, struct err *err)
 /* Whether there was one since the last call. Never waits. */
 bool cgroup_oom_happened(struct cgroup_oom *o);
 void cgroup_oom_done(struct cgroup_oom *o);
+
+/* What the kernel has counted of a cgroup's memory so far. What it does not count is 0. */
+struct cgroup_memory {
+	uint64_t oom_kills;
+	uint64_t limit; /* bytes; 0: none */
+	uint64_t peak;
+};
+/* After cgroup_open, also of one without processes. ERR_UNSUPPORTED: no memory controller. */
+int cgroup_memory_read(struct cgroup *cg, struct cgroup_memory *ret, struct err *err);

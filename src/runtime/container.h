@@ -125,6 +125,10 @@ int container_reconfigure(const struct runtime *rt, const char *id, const char *
 struct cgroup_stats;
 int container_stats(const struct runtime *rt, const char *id, struct cgroup_stats *ret,
 		    struct err *err);
+/* What was counted of its memory (runtime/cgroup_oom.h), also of one that has stopped. */
+struct cgroup_memory;
+int container_memory(const struct runtime *rt, const char *id, struct cgroup_memory *ret,
+		     struct err *err);
 /* Waits for what happens to a container that has not stopped. */
 struct container_watch;
 int container_watch_new(const struct runtime *rt, const char *id, struct container_watch **ret,

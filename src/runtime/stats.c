@@ -35,6 +35,17 @@ int container_stats(const struct runtime *rt, const char *id, struct cgroup_stat
 	return r < 0 ? err_wrap(err, r, "reading the statistics of container %s", id) : 0;
 }
 
+int container_memory(const struct runtime *rt, const char *id, struct cgroup_memory *ret,
+		     struct err *err)
+{
+	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+	cleanup_state struct state st = { 0 };
+	cleanup_fd int dir = state_open(rt, id, 0, &st, err);
+	int r = dir < 0 ? dir : cgroup_open(st.pub.cgroup_paths, &cg, err);
+
+	return r < 0 ? r : cgroup_memory_read(&cg, ret, err);
+}
+
 struct container_watch {
 	struct cgroup_oom oom;
 	int pidfd;
