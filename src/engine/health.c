@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "engine/control.h"
+#include "engine/events.h"
 #include "engine/life.h"
 #include "engine/live.h"
 #include "engine/start.h"
@@ -126,6 +127,11 @@ static int stop_and_start(struct engine *eng, const char *id, bool start, struct
 int health_act(struct engine *eng, const char *id, const char *status, const char *action,
 	       struct err *err)
 {
+	cleanup_free char *event = xasprintf("health_status: %s", status);
+
+	/* Nothing becomes "starting": it is there for what it has not become. */
+	if (!str_eq(status, health_status_names[HEALTH_STARTING]))
+		event_note_container(eng, id, event, NULL);
 	if (str_eq(action, health_action_names[HEALTH_ACTION_RESTART]))
 		return stop_and_start(eng, id, true, err);
 	if (str_eq(action, health_action_names[HEALTH_ACTION_STOP]))

@@ -31,6 +31,7 @@ int health_status_of(struct engine *eng, const struct record *rec);
 /* Probes now. *ret_well: the answer; *ret_status: enum health_status after it. */
 int health_run(struct engine *eng, const char *word, bool *ret_well, int *ret_status,
 	       struct err *err);
-/* What is due when a container's health has changed: action is a word of health_action_names. */
+/* When a container's health has changed: tells it, and does what is due, a word of
+ * health_action_names. */
 int health_act(struct engine *eng, const char *id, const char *status, const char *action,
 	       struct err *err);

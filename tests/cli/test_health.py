@@ -56,6 +56,9 @@ def test_command(box):
     sh(box, "web", "touch /well")
     wait_status(box, "web", "healthy")
     assert health(box, "web")["FailingStreak"] == 0
+    told = lambda: box.inro("events", "--since", "1h", "--stream=false", "--filter",
+                            "event=health_status", "--format", "{{.Action}}").ok().out
+    harness.wait_for(lambda: told() == "health_status: unhealthy\nhealth_status: healthy\n")
     assert "(healthy)" in box.inro("ps").ok().out
     harness.wait_for(lambda: len(health(box, "web")["Log"]) == 5)
     assert box.inro("ps", "-q", "--filter", "health=healthy").ok().out
