@@ -45,12 +45,10 @@ int cli_each(const void *globals, char **words, bool force,
 	r = cli_engine(globals, &eng, err);
 	if (r < 0)
 		return r;
-	/* A signal is for all of them. */
-	for (; *words && r != -ECANCELED; words++) {
+	for (; *words; words++) {
 		struct err one = ERR_INIT;
 
-		r = fn(&eng, *words, force, &one);
-		if (r == 0)
+		if (fn(&eng, *words, force, &one) == 0)
 			continue;
 		cli_report(&one);
 		if (!force || one.kind != ERR_NOT_FOUND)

@@ -122,7 +122,8 @@ int cli_verb(const void *globals, const struct select_options *o, const struct c
 		r = cli_select(&eng, o, verb->which, args, &words, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; words && words[i]; i++) {
+	/* A signal is for all of them. */
+	for (size_t i = 0; words && words[i] && r != -ECANCELED; i++) {
 		struct err one = ERR_INIT;
 
 		r = verb->fn(&eng, words[i], verb->data, &one);
