@@ -70,6 +70,13 @@ void device_request_done(struct device_request *d);
 /* "HOST[:CONTAINER][:rwm]" */
 int device_parse(const char *text, struct device_request *ret, struct err *err);
 
+/* "c 10:229 rwm", "b *:* m", "a ..." of --device-cgroup-rule. */
+int device_rule_parse(const char *text, struct spec_device_rule *ret, struct err *err);
+/* "/dev/sda:NUMBER" of the options that limit a block device: number is a size with docker's units
+ * when bytes. */
+int device_number_parse(const char *option, const char *text, bool bytes, char **ret_path,
+			uint64_t *ret, struct err *err);
+
 /* "boottime=+3600", "monotonic=-1.5", seconds with up to nine decimals. Several make one struct. */
 int time_offset_parse(const char *text, struct spec_time_offsets *inout, struct err *err);
 

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/blockio.h"
 #include "engine/env.h"
 #include "engine/detach_keys.h"
 #include "engine/health.h"
@@ -58,6 +59,9 @@ int run_check(struct run *run, struct err *err)
 		return err_fail(
 		    err, ERR_USAGE,
 		    "privileged mode is incompatible with user namespaces: add --userns host");
+	if (o->oom_kill_disable && !o->memory.set)
+		log_warn("disabling the OOM killer without a limit of memory (--memory) may stop "
+			 "the whole machine");
 	if (o->replace && !o->name)
 		return err_fail(err, ERR_USAGE,
 				"cannot replace container without --name being set");
@@ -343,6 +347,8 @@ int run_parse(struct run *run, struct err *err)
 	if (r == 0)
 		r = parse_devices(run, err);
 	if (r == 0)
+		r = block_io_parse(o, &run->in.limits, err);
+	if (r == 0)
 		r = parse_labels(run, err);
 	if (r == 0)
 		r = parse_life(run, err);
@@ -408,6 +414,7 @@ void run_input_done(struct run *run)
 	user_result_done(&run->user);
 	free(run->groups.items);
 	json_free(&spec_seccomp_desc, &run->seccomp);
+	json_free(&spec_resources_desc, &run->in.limits);
 	free(run->bundle);
 	free(run->init_path);
 	oci_image_config_done(&run->config);

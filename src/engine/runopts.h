@@ -72,4 +72,13 @@ struct run_options {
 	struct opt_i64 cpu_quota, pids_limit;
 	char *cpuset_cpus, *cpuset_mems;
 	char *cgroup_parent;
+	struct opt_i64 memory_swappiness; /* -1: none */
+	bool oom_kill_disable;
+	char *kernel_memory;
+	struct opt_u64 blkio_weight, cpu_rt_period;
+	struct opt_i64 cpu_rt_runtime;
+	char **blkio_weight_device, **device_read_bps, **device_write_bps, **device_read_iops,
+	    **device_write_iops;
+	char **device_cgroup_rule, **cgroup_conf;
+	char *cgroups, *rdt_class;
 };

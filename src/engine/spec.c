@@ -99,6 +99,8 @@ static int generate(struct spec_input *in, struct spec *spec, struct err *err)
 	if (r == 0)
 		r = spec_gen_resources(in, spec->linux_, err);
 	if (r == 0)
+		r = spec_gen_limits(in, spec->linux_, err);
+	if (r == 0)
 		r = spec_gen_security(in, spec, caps, err);
 	if (r == 0)
 		r = gen_annotations(in, spec, err);

@@ -38,6 +38,7 @@ struct spec_input {
 	bool swap_limits;  /* this machine can limit memory and swap together */
 	uint64_t own_caps; /* what this process may hand on, when there is no user namespace */
 	struct spec_seccomp *seccomp_file; /* --security-opt seccomp=FILE; taken over */
+	struct spec_resources limits; /* block_io: of devices that were looked up; taken over */
 };
 
 int spec_generate(struct spec_input *in, struct spec *ret, struct err *err);
@@ -50,6 +51,8 @@ int spec_gen_mounts(const struct spec_input *in, struct spec *spec, struct err *
 bool spec_mount_is_users(const struct spec_mount *m, const char *bundle);
 int spec_gen_namespaces(const struct spec_input *in, struct spec *spec, struct err *err);
 int spec_gen_resources(const struct spec_input *in, struct spec_linux *linux_, struct err *err);
+/* What spec_gen_resources() leaves to it. */
+int spec_gen_limits(struct spec_input *in, struct spec_linux *linux_, struct err *err);
 int spec_gen_security(struct spec_input *in, struct spec *spec, uint64_t caps, struct err *err);
 
 /* The command line that results from image and options: NULL-terminated, heap; docker's rules. */

@@ -120,6 +120,9 @@ static int gen_rlimits(const struct spec_input *in, struct spec_process *p, stru
 	for (i = 0; words && words[i]; i++) {
 		struct spec_rlimit limit;
 
+		/* podman's word for the limits that we have ourselves, which is what there is. */
+		if (str_eq(words[i], "host"))
+			continue;
 		r = ulimit_parse(words[i], &limit, err);
 		if (r < 0)
 			return r;

@@ -219,6 +219,64 @@ static void test_device(void **state)
 	}
 }
 
+static void test_device_rule(void **state)
+{
+	static const struct {
+		const char *text, *type, *access;
+		int64_t major, minor; /* -1: any */
+	} rows[] = {
+		{ "c 10:229 rwm", "c", "rwm", 10, 229 },
+		{ "b 8:* r", "b", "r", 8, -1 },
+		{ "a *:* m", "a", "m", -1, -1 },
+	};
+	static const char *const bad[] = { "",          "c 10:229",
+					   "c 10 rwm",  "x 1:2 r",
+					   "c 1:2 x",   "c 1:2 rwmr",
+					   "c  1:2 r",  "c 1:2:3 r",
+					   "c -1:2 r",  "c 01:2 r",
+					   "c 1:2 r ",  "cc 1:2 r",
+					   "c 1:2 r x", "c 99999999999999:1 r" };
+	struct spec_device_rule rule;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(device_rule_parse(rows[i].text, &rule, NULL), 0);
+		assert_true(rule.allow);
+		assert_string_equal(rule.type, rows[i].type);
+		assert_string_equal(rule.access, rows[i].access);
+		assert_int_equal(rule.major.set ? rule.major.value : -1, rows[i].major);
+		assert_int_equal(rule.minor.set ? rule.minor.value : -1, rows[i].minor);
+		free(rule.type);
+		free(rule.access);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(device_rule_parse(bad[i], &rule, NULL), -EINVAL);
+}
+
+static void test_device_number(void **state)
+{
+	static const char *const bad[] = { "",      "/dev/sda",    "/dev/sda:",
+					   "sda:1", "/dev/sda:-1", "/dev/sda:x" };
+	struct err err = ERR_INIT;
+	uint64_t n;
+
+	for (size_t i = 0; i < 2; i++) {
+		cleanup_free char *path = NULL;
+
+		assert_int_equal(device_number_parse("o", i ? "/dev/a:b:7" : "/dev/a:b:1mb", !i,
+						     &path, &n, NULL),
+				 0);
+		assert_string_equal(path, "/dev/a:b");
+		assert_int_equal(n, i ? 7 : 1 << 20);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		char *path = NULL;
+
+		assert_int_equal(device_number_parse("o", bad[i], true, &path, &n, &err), -EINVAL);
+		assert_null(path);
+	}
+	assert_non_null(strstr(err.msg, "--o: "));
+}
+
 static void test_time_offset(void **state)
 {
 	static const struct {
@@ -360,11 +418,12 @@ static void test_changes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_env_file),    cmocka_unit_test(test_mounts),
-		cmocka_unit_test(test_ulimit),      cmocka_unit_test(test_device),
-		cmocka_unit_test(test_time_offset), cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_names),       cmocka_unit_test(test_etc_files),
-		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_env_file),      cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_ulimit),        cmocka_unit_test(test_device),
+		cmocka_unit_test(test_time_offset),   cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_names),         cmocka_unit_test(test_etc_files),
+		cmocka_unit_test(test_changes),       cmocka_unit_test(test_device_rule),
+		cmocka_unit_test(test_device_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

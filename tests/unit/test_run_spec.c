@@ -264,6 +264,46 @@ static void test_limits(void **state)
 	spec_free(&f.spec);
 }
 
+static void test_rare_limits(void **state)
+{
+	const char *const rules[] = { "c 10:229 rw", NULL };
+	const char *const conf[] = { "memory.high=1024", "io.max=8:0 rbps=1=2", NULL };
+	const struct spec_resources *res;
+	struct fixture f;
+
+	setup(&f);
+	f.opts.memory_swappiness = (struct opt_i64){ true, 0 };
+	f.opts.oom_kill_disable = true;
+	f.opts.cpu_rt_period = (struct opt_u64){ true, 1000000 };
+	f.opts.cpu_rt_runtime = (struct opt_i64){ true, 950000 };
+	f.opts.device_cgroup_rule = (char **)rules;
+	f.opts.cgroup_conf = (char **)conf;
+	f.opts.rdt_class = (char *)"gold";
+	f.in.limits.block_io = xcalloc(1, sizeof(*f.in.limits.block_io));
+	f.in.limits.block_io->weight = (struct opt_u32){ true, 500 };
+	generate(&f);
+	check_whole(&f);
+	res = f.spec.linux_->resources;
+	assert_true(res->memory->swappiness.set && res->memory->swappiness.value == 0);
+	assert_true(res->memory->disable_oom_killer.value);
+	assert_int_equal(res->cpu->realtime_period.value, 1000000);
+	assert_int_equal(res->cpu->realtime_runtime.value, 950000);
+	assert_int_equal(res->devices.items[res->devices.n - 1].minor.value, 229);
+	assert_string_equal(json_map_get(&res->unified, "io.max"), "8:0 rbps=1=2");
+	assert_string_equal(f.spec.linux_->intel_rdt->clos_id, "gold");
+	assert_int_equal(res->block_io->weight.value, 500);
+	assert_null(f.in.limits.block_io);
+	spec_free(&f.spec);
+
+	/* -1 is docker's default: the machine's. */
+	setup(&f);
+	f.opts.memory_swappiness = (struct opt_i64){ true, -1 };
+	f.opts.cgroups = (char *)"no-conmon";
+	generate(&f);
+	assert_null(f.spec.linux_->resources->memory);
+	spec_free(&f.spec);
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -285,6 +325,11 @@ static void test_refused(void **state)
 		{ { .stop_signal = (char *)"NOPE" }, "NOPE" },
 		{ { .uts = (char *)"host", .hostname = (char *)"x" }, "--hostname" },
 		{ { .cpus = (char *)"1", .cpu_period = { true, 1000 } }, "conflicting" },
+		{ { .memory_swappiness = { true, 101 } }, "0-100" },
+		{ { .memory_swappiness = { true, -2 } }, "0-100" },
+		{ { .kernel_memory = (char *)"1g" }, "--kernel-memory" },
+		{ { .cgroups = (char *)"split" }, "--cgroups split" },
+		{ { .cgroups = (char *)"some" }, "some" },
 	};
 	size_t i;
 
@@ -449,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_command),
 		cmocka_unit_test(test_env_order),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_rare_limits),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_namespaces),
 		cmocka_unit_test(test_mounts),
