@@ -141,3 +141,14 @@ void strv_env_set(char ***v, const char *assignment)
 	free((*v)[i]);
 	(*v)[i] = xstrdup(assignment);
 }
+
+void strv_env_unset(char **v, const char *name)
+{
+	size_t i = env_find(v, name, strlen(name));
+
+	if (!v || !v[i])
+		return;
+	free(v[i]);
+	for (; v[i]; i++)
+		v[i] = v[i + 1];
+}

@@ -18,6 +18,7 @@ void strv_free(char **v);
 /* Environment lists "NAME=value": value of name or NULL; set replaces or adds. */
 const char *strv_env_get(char *const *v, const char *name);
 void strv_env_set(char ***v, const char *assignment);
+void strv_env_unset(char **v, const char *name);
 
 static inline void strv_cleanup_(char ***v)
 {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/strv.h"
 #include "engine/parse.h"
 
 #define ENV_FILE_MAX (4u << 20)
@@ -27,4 +28,18 @@ int env_gather(char *const *files, char *const *words, char ***ret, struct err *
 	for (size_t i = 0; r == 0 && words && words[i]; i++)
 		r = env_word_parse(words[i], environ, ret, err);
 	return r;
+}
+
+char **env_own(bool all, bool proxies)
+{
+	static const char *const names[] = { "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
+					     "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY" };
+	char **env = NULL;
+
+	if (all)
+		return strv_copy(environ);
+	for (size_t i = 0; proxies && i < ARRAY_SIZE(names); i++)
+		if (getenv(names[i]))
+			strv_addf(&env, "%s=%s", names[i], getenv(names[i]));
+	return env;
 }

@@ -7,3 +7,5 @@
 /* Files first, words after them; a name without a value is taken from our own environment. Adds to
  * *ret, also when it fails. */
 int env_gather(char *const *files, char *const *words, char ***ret, struct err *err);
+/* All of our own environment, or what it says of proxies: the caller frees. */
+char **env_own(bool all, bool proxies);

@@ -9,6 +9,7 @@
 #include "base/strv.h"
 
 #define ETC_FILE_MAX (1u << 20)
+#define ZONE_DIR     "/usr/share/zoneinfo/"
 
 static const char hosts_default[] = "127.0.0.1\tlocalhost\n"
 				    "::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -22,7 +23,7 @@ int etc_hosts_text(const struct run_options *opts, const char *host, struct buf 
 {
 	size_t i;
 
-	buf_adds(out, str_eq(opts->network, "host") ? host : hosts_default);
+	buf_adds(out, opts->hosts_file || str_eq(opts->network, "host") ? host : hosts_default);
 	for (i = 0; opts->add_host && opts->add_host[i]; i++) {
 		const char *word = opts->add_host[i];
 		size_t n = strcspn(word, ":=");
@@ -36,6 +37,21 @@ int etc_hosts_text(const struct run_options *opts, const char *host, struct buf 
 		buf_addf(out, "%s\t%.*s\n", word + n + 1, (int)n, word);
 	}
 	return 0;
+}
+
+bool etc_without_resolv(const struct run_options *opts)
+{
+	return opts->dns && str_eq(opts->dns[0], "none");
+}
+
+bool etc_zone_valid(const char *zone)
+{
+	cleanup_strv char **parts = strv_split(zone, '/');
+
+	for (size_t i = 0; parts[i]; i++)
+		if (!parts[i][0] || parts[i][0] == '.')
+			return false;
+	return true;
 }
 
 static void add_list(struct buf *out, const char *keyword, char *const *words)
@@ -62,6 +78,17 @@ void etc_resolv_text(const struct run_options *opts, const char *host, struct bu
 	add_list(out, "options", opts->dns_option);
 }
 
+static int check(const struct run_options *o, struct err *err)
+{
+	if (o->no_hosts && (o->add_host || o->hosts_file))
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --no-hosts and --add-host or --hosts-file");
+	if (etc_without_resolv(o) && (o->dns[1] || o->dns_search || o->dns_option))
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --dns none and others of /etc/resolv.conf");
+	return 0;
+}
+
 static int write_new(int dirfd, const char *name, const struct buf *text, struct err *err)
 {
 	cleanup_fd int fd =
@@ -78,26 +105,54 @@ static void read_host(const char *path, struct buf *out)
 		buf_reset(out);
 }
 
+static int write_hosts(int dirfd, const struct run_options *o, struct err *err)
+{
+	cleanup_buf struct buf host = BUF_INIT;
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = 0;
+
+	if (o->hosts_file && !str_eq(o->hosts_file, "none"))
+		r = io_read_file(AT_FDCWD, o->hosts_file, &host, ETC_FILE_MAX, err);
+	else if (!o->hosts_file && str_eq(o->network, "host"))
+		read_host("/etc/hosts", &host);
+	if (r < 0)
+		return err_wrap(err, r, "--hosts-file");
+	r = etc_hosts_text(o, buf_str(&host), &text, err);
+	return r < 0 ? r : write_new(dirfd, "hosts", &text, err);
+}
+
+static int write_zone(int dirfd, const char *zone, struct err *err)
+{
+	cleanup_free char *path =
+	    str_eq(zone, "local") ? xstrdup("/etc/localtime") : xasprintf(ZONE_DIR "%s", zone);
+	cleanup_buf struct buf text = BUF_INIT;
+
+	if (!etc_zone_valid(zone))
+		return err_fail(err, ERR_USAGE, "--tz: unrecognized timezone %s", zone);
+	if (io_read_file(AT_FDCWD, path, &text, ETC_FILE_MAX, NULL) < 0)
+		return err_hint(err,
+				err_fail(err, ERR_NOT_FOUND,
+					 "--tz: unrecognized timezone %s: no file %s", zone, path),
+				"it is this machine's package tzdata that has them");
+	return write_new(dirfd, "localtime", &text, err);
+}
+
 int etc_files_write(int dirfd, const struct run_options *opts, const char *hostname,
 		    struct err *err)
 {
 	cleanup_buf struct buf host = BUF_INIT;
 	cleanup_buf struct buf text = BUF_INIT;
-	int r;
+	int r = check(opts, err);
 
 	buf_addf(&text, "%s\n", hostname);
-	r = write_new(dirfd, "hostname", &text, err);
-	if (r < 0)
-		return r;
-	buf_reset(&text);
-	if (str_eq(opts->network, "host"))
-		read_host("/etc/hosts", &host);
-	r = etc_hosts_text(opts, buf_str(&host), &text, err);
 	if (r == 0)
-		r = write_new(dirfd, "hosts", &text, err);
+		r = write_new(dirfd, "hostname", &text, err);
+	if (r == 0)
+		r = write_hosts(dirfd, opts, err);
+	if (r == 0 && opts->tz)
+		r = write_zone(dirfd, opts->tz, err);
 	if (r < 0)
 		return r;
-	buf_reset(&host);
 	buf_reset(&text);
 	read_host("/etc/resolv.conf", &host);
 	etc_resolv_text(opts, buf_str(&host), &text);

@@ -14,6 +14,9 @@ int env_file_parse(const char *text, size_t len, const char *path, char *const *
 /* -e: NAME=value, or NAME alone from env. */
 int env_word_parse(const char *word, char *const *env, char ***out, struct err *err);
 
+/* --env-merge: NAME=value with $OTHER or ${OTHER} of env in it; what is not there is empty. */
+int env_merge_parse(const char *word, char *const *env, char **ret, struct err *err);
+
 enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_VOLUME, MOUNT_DEVPTS };
 struct mount_request {
 	enum mount_kind kind;

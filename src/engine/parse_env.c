@@ -68,6 +68,52 @@ int env_file_parse(const char *text, size_t len, const char *path, char *const *
 	return 0;
 }
 
+static bool is_name(char c, bool first)
+{
+	return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (!first && c >= '0' && c <= '9');
+}
+
+/* The name behind a '$' at p, with braces or without: what is behind it, or NULL for no name. */
+static const char *variable_name(const char *p, char **ret)
+{
+	bool braces = *p == '{';
+	const char *from = p + braces;
+	size_t n = 0;
+
+	while (is_name(from[n], n == 0))
+		n++;
+	if (!n || (braces && from[n] != '}'))
+		return NULL;
+	*ret = xstrndup(from, n);
+	return from + n + braces;
+}
+
+int env_merge_parse(const char *word, char *const *env, char **ret, struct err *err)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	const char *eq = strchr(word, '=');
+	const char *p;
+
+	if (!eq || eq == word)
+		return err_fail(err, ERR_USAGE, "invalid --env-merge \"%s\": expected NAME=VALUE",
+				word);
+	buf_add(&out, word, (size_t)(eq + 1 - word));
+	for (p = eq + 1; *p;) {
+		cleanup_free char *name = NULL;
+		const char *next = *p == '$' ? variable_name(p + 1, &name) : NULL;
+		const char *value = next ? strv_env_get(env, name) : NULL;
+
+		if (value)
+			buf_adds(&out, value);
+		if (!next)
+			buf_addc(&out, *p);
+		p = next ? next : p + 1;
+	}
+	*ret = buf_take(&out);
+	return 0;
+}
+
 int label_parse(const char *text, const char *what, struct json_map *map, struct err *err)
 {
 	const char *eq = strchr(text, '=');

@@ -148,7 +148,7 @@ static int step_owner(struct run *run, struct err *err)
 
 static int step_etc(struct run *run, const char *hostname, struct err *err)
 {
-	static const char *const names[] = { "hostname", "hosts", "resolv.conf" };
+	static const char *const names[] = { "hostname", "hosts", "resolv.conf", "localtime" };
 	uid_t uid;
 	gid_t gid;
 	size_t i;
@@ -158,7 +158,8 @@ static int step_etc(struct run *run, const char *hostname, struct err *err)
 	if (r < 0 || !container_root(run, &uid, &gid))
 		return r;
 	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (fchownat(run->launch.bundle_fd, names[i], uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fchownat(run->launch.bundle_fd, names[i], uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+		    errno != ENOENT)
 			return err_errno(err, errno, "giving %s/%s to the container's root",
 					 run->bundle, names[i]);
 	return 0;

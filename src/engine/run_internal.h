@@ -20,7 +20,7 @@ struct run {
 	struct oci_image_config config;
 
 	/* What the spec is made from. */
-	char **env;
+	char **env, **host_env;
 	struct mount_request *mounts;
 	size_t n_mounts;
 	struct device_list devices;

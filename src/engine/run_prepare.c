@@ -336,11 +336,25 @@ static int parse_life(struct run *run, struct err *err)
 	return pid_file ? run_path_from_cwd(pid_file, &run->rec.options.pid_file, err) : 0;
 }
 
+static int find_init(struct run *run, struct err *err)
+{
+	const char *own = run->opts->init_path;
+	int r;
+
+	if (!own)
+		return engine_program(run->eng, "inro-init", &run->init_path, err);
+	r = path_from_cwd(own, &run->init_path, err);
+	if (r == 0 && access(run->init_path, X_OK) < 0)
+		r = err_errno(err, errno, "--init-path %s", own);
+	return r;
+}
+
 int run_parse(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->opts;
 	int r;
 
+	run->host_env = env_own(o->env_host, o->http_proxy);
 	r = env_gather(o->env_file, o->env, &run->env, err);
 	if (r == 0)
 		r = run_mounts(run, err);
@@ -361,9 +375,7 @@ int run_parse(struct run *run, struct err *err)
 		return err_errno(err, -r, "reading own capabilities");
 	run->in.opts = o;
 	r = read_seccomp(run, err);
-	if (r == 0 && o->init)
-		r = engine_program(run->eng, "inro-init", &run->init_path, err);
-	return r;
+	return r == 0 && o->init ? find_init(run, err) : r;
 }
 
 int run_finish_input(struct run *run, struct err *err)
@@ -384,6 +396,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->config = c;
 	in->args = run->args;
 	in->env = run->env;
+	in->host_env = run->host_env;
 	in->user = &run->user;
 	in->groups = run->groups;
 	in->host_name = run->host_name;
@@ -405,6 +418,7 @@ void run_input_done(struct run *run)
 	size_t i;
 
 	strv_free(run->env);
+	strv_free(run->host_env);
 	for (i = 0; i < run->n_mounts; i++)
 		mount_request_done(&run->mounts[i]);
 	free(run->mounts);

@@ -28,7 +28,8 @@ struct run_options {
 	char **label, **label_file, **annotation;
 
 	/* the process */
-	char **env, **env_file;
+	char **env, **env_file, **env_merge, **unsetenv;
+	bool env_host, http_proxy, unsetenv_all;
 	char *workdir, *user, *entrypoint;
 	char **group_add;
 	char *umask;
@@ -46,15 +47,18 @@ struct run_options {
 	struct opt_i64 health_startup_retries, health_startup_success;
 	bool no_healthcheck;
 	bool init;
+	char *init_path;
 	char **ulimit;
+	char *personality;
 
 	/* privileges */
 	bool privileged;
 	char **cap_add, **cap_drop, **security_opt;
 
 	/* files */
-	char **volume, **mount, **tmpfs, **volumes_from, **device;
-	bool read_only;
+	char **volume, **mount, **tmpfs, **volumes_from, **device, **secret;
+	bool read_only, read_only_tmpfs;
+	char *tz;
 	struct opt_u64 shm_size;
 
 	/* namespaces */
@@ -63,6 +67,8 @@ struct run_options {
 	char **time_offset;
 	char **sysctl;
 	char **add_host, **dns, **dns_search, **dns_option;
+	char *hosts_file;
+	bool no_hosts, no_hostname;
 
 	/* limits */
 	struct opt_u64 memory, memory_reservation;

@@ -76,6 +76,20 @@ static int gen_annotations(const struct spec_input *in, struct spec *spec, struc
 	return 0;
 }
 
+static int gen_personality(const struct spec_input *in, struct spec *spec, struct err *err)
+{
+	const char *word = in->opts->personality;
+
+	if (!word)
+		return 0;
+	if (!str_eq(word, "LINUX") && !str_eq(word, "LINUX32"))
+		return err_fail(err, ERR_USAGE,
+				"--personality: expected LINUX or LINUX32, got \"%s\"", word);
+	spec->linux_->personality = xcalloc(1, sizeof(*spec->linux_->personality));
+	spec->linux_->personality->domain = xstrdup(word);
+	return 0;
+}
+
 static int generate(struct spec_input *in, struct spec *spec, struct err *err)
 {
 	uint64_t caps;
@@ -102,6 +116,8 @@ static int generate(struct spec_input *in, struct spec *spec, struct err *err)
 		r = spec_gen_limits(in, spec->linux_, err);
 	if (r == 0)
 		r = spec_gen_security(in, spec, caps, err);
+	if (r == 0)
+		r = gen_personality(in, spec, err);
 	if (r == 0)
 		r = gen_annotations(in, spec, err);
 	return r;

@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/etcfiles.h"
 #include "engine/spec.h"
 
 #define SHM_SIZE_DEFAULT (UINT64_C(64) << 20)
@@ -108,14 +109,23 @@ static void remove_mount(struct spec *spec, const char *destination)
 /* The files that the engine writes for each container; in the container they can be changed. */
 static void gen_etc(const struct spec_input *in, struct spec *spec)
 {
-	static const char *const names[] = { "resolv.conf", "hostname", "hosts" };
+	const struct run_options *o = in->opts;
+	const struct {
+		const char *name;
+		bool wanted;
+	} files[] = {
+		{ "resolv.conf", !etc_without_resolv(o) },
+		{ "hostname", !o->no_hostname },
+		{ "hosts", !o->no_hosts },
+		{ "localtime", o->tz },
+	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		cleanup_free char *target = path_join("/etc", names[i]);
-		cleanup_free char *source = path_join(in->bundle, names[i]);
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		cleanup_free char *target = path_join("/etc", files[i].name);
+		cleanup_free char *source = path_join(in->bundle, files[i].name);
 
-		if (!has_mount(in, target))
+		if (files[i].wanted && !has_mount(in, target))
 			mount_add(spec, target, "bind", source,
 				  in->opts->read_only ? "rbind,rprivate,ro" : "rbind,rprivate");
 	}
@@ -165,6 +175,19 @@ static void gen_user(const struct spec_input *in, struct spec *spec)
 	}
 }
 
+/* podman's: what programs write to is not read-only then. */
+static void gen_read_only_tmpfs(const struct spec_input *in, struct spec *spec)
+{
+	static const char *const paths[] = { "/run", "/tmp", "/var/tmp" };
+
+	if (!in->opts->read_only || !in->opts->read_only_tmpfs)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (!has_mount(in, paths[i]))
+			mount_add(spec, paths[i], "tmpfs", "tmpfs",
+				  "rw,rprivate,nosuid,nodev,tmpcopyup");
+}
+
 static void gen_devices(const struct spec_input *in, struct spec *spec)
 {
 	size_t i;
@@ -189,6 +212,7 @@ int spec_gen_mounts(const struct spec_input *in, struct spec *spec, struct err *
 				return err_fail(err, ERR_USAGE, "duplicate mount point: %s",
 						in->mounts[i].target);
 	gen_kernel(in, spec);
+	gen_read_only_tmpfs(in, spec);
 	gen_etc(in, spec);
 	gen_user(in, spec);
 	if (in->init_path)

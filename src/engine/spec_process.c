@@ -45,22 +45,54 @@ static int gen_args(struct spec_input *in, struct spec_process *p, struct err *e
 	return 0;
 }
 
-/* Later ones win: defaults, the image, --env-file and -e. HOME, where nobody has set it, is what
- * the runtime finds for the user of each process. */
-static void gen_env(const struct spec_input *in, const struct spec *spec, struct spec_process *p)
+static void set_all(char ***env, char *const *words)
+{
+	for (size_t i = 0; words && words[i]; i++)
+		strv_env_set(env, words[i]);
+}
+
+static int merge_env(const struct spec_input *in, char ***env, struct err *err)
+{
+	char **words = in->opts->env_merge;
+
+	for (size_t i = 0; words && words[i]; i++) {
+		cleanup_free char *merged = NULL;
+		int r = env_merge_parse(words[i], *env, &merged, err);
+
+		if (r < 0)
+			return r;
+		strv_env_set(env, merged);
+	}
+	return 0;
+}
+
+/* Later ones win: defaults, our own environment, the image, what takes these away, --env-file and
+ * -e. HOME, where nobody has set it, is what the runtime finds for the user of each process. */
+static int gen_env(const struct spec_input *in, const struct spec *spec, struct spec_process *p,
+		   struct err *err)
 {
 	const char *host = spec->hostname ? spec->hostname : in->host_name;
 	cleanup_free char *hostname = xasprintf("HOSTNAME=%s", host ? host : "");
-	size_t i;
+	int r;
 
 	strv_add(&p->env, PATH_DEFAULT);
 	strv_env_set(&p->env, hostname);
 	if (in->opts->tty)
 		strv_env_set(&p->env, "TERM=xterm");
-	for (i = 0; in->config && in->config->env && in->config->env[i]; i++)
-		strv_env_set(&p->env, in->config->env[i]);
-	for (i = 0; in->env && in->env[i]; i++)
-		strv_env_set(&p->env, in->env[i]);
+	set_all(&p->env, in->host_env);
+	if (in->config)
+		set_all(&p->env, in->config->env);
+	r = merge_env(in, &p->env, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; in->opts->unsetenv && in->opts->unsetenv[i]; i++)
+		strv_env_unset(p->env, in->opts->unsetenv[i]);
+	if (in->opts->unsetenv_all) {
+		strv_free(p->env);
+		p->env = NULL;
+	}
+	set_all(&p->env, in->env);
+	return 0;
 }
 
 static int gen_cwd(const struct spec_input *in, struct spec_process *p, struct err *err)
@@ -155,9 +187,9 @@ int spec_gen_process(struct spec_input *in, struct spec *spec, struct err *err)
 		r = gen_rlimits(in, p, err);
 	if (r < 0)
 		return r;
-	gen_env(in, spec, p);
-	if (!oom->set)
-		return 0;
+	r = gen_env(in, spec, p, err);
+	if (r < 0 || !oom->set)
+		return r;
 	if (oom->value < -1000 || oom->value > 1000)
 		return err_fail(err, ERR_USAGE, "--oom-score-adj: expected -1000 to 1000");
 	p->oom_score_adj = (struct opt_i32){ true, (int32_t)oom->value };

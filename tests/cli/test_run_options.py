@@ -28,6 +28,24 @@ def test_environment(anyone):
                         "SHLVL", "PWD"} & set(got)
 
 
+def environment(who, *options, image):
+    out = who.inro("run", "--rm", *options, image, "/bin/env",
+                   env={"FROM_OUTSIDE": "yes", "http_proxy": "http://proxy:8080"}).ok().out
+    return dict(line.split("=", 1) for line in out.splitlines())
+
+
+def test_environment_of_the_image_and_of_ours(anyone):
+    box = engine.box(anyone, "box", "ENV A=image B=image")
+    got = environment(anyone, "--env-merge", "B=${B}+$A+${ABSENT}.", "--unsetenv", "A",
+                      "--env-host", "-e", "C=option", image=box)
+    assert got["B"] == "image+image+." and "A" not in got and got["C"] == "option"
+    assert got["FROM_OUTSIDE"] == "yes"
+    got = environment(anyone, "--http-proxy", image=box)
+    assert got["http_proxy"] == "http://proxy:8080" and "FROM_OUTSIDE" not in got
+    got = environment(anyone, "--unsetenv-all", "-e", "ONE=1", image=box)
+    assert got["ONE"] == "1" and not {"A", "B", "HOSTNAME", "PATH", "http_proxy"} & set(got)
+
+
 @pytest.mark.parametrize("option, uid, gid, groups, home", [
     (None, 0, 0, {0, 10}, "/root"),
     ("alice", 1000, 1000, {10, 1000}, "/home/alice"),
@@ -65,6 +83,36 @@ def test_names(anyone):
     assert "192.0.2.9\tpeer" in lines and "nameserver 192.0.2.53" in lines
 
 
+def test_names_left_to_the_image(anyone):
+    script = "cd /etc; ls hostname hosts resolv.conf 2>/dev/null"
+    left = ["--no-hostname", "--no-hosts", "--dns", "none"]
+    assert sh(anyone, left, script + "; true") == ""
+    assert sh(anyone, [], script).split() == ["hostname", "hosts", "resolv.conf"]
+    base = anyone.dir / "base"
+    base.write_text("192.0.2.1\tbase")
+    hosts = ["--add-host", "peer:192.0.2.9", "--hosts-file"]
+    assert sh(anyone, [*hosts, base], "cat /etc/hosts") == "192.0.2.1\tbase\n192.0.2.9\tpeer\n"
+    assert sh(anyone, [*hosts, "none"], "cat /etc/hosts") == "192.0.2.9\tpeer\n"
+    anyone.inro("run", "--rm", "--no-hosts", "--add-host", "a:192.0.2.1", "box", "true").fails(
+        "conflicting options", "--no-hosts", code=125)
+
+
+def test_time_zone(anyone):
+    assert sh(anyone, ["--tz", "Asia/Tokyo"], "date +%Z%z") == "JST+0900\n"
+    assert sh(anyone, ["--tz", "local"], "date +%z") == anyone.run("date", "+%z", env={
+        "TZ": ":/etc/localtime"}).out
+    for zone in ("Mars/Base", "../../../etc/passwd", "/etc/passwd", ""):
+        anyone.inro("run", "--rm", "--tz", zone, "box", "true").fails("unrecognized timezone",
+                                                                      code=125)
+
+
+def test_personality(anyone):
+    machine = sh(anyone, [], "uname -m")
+    assert machine.endswith("64\n")
+    assert sh(anyone, ["--personality", "LINUX32"], "uname -m") != machine
+    anyone.inro("run", "--rm", "--personality", "VAX", "box", "true").fails("VAX", code=125)
+
+
 def test_generated_files_can_be_changed(anyone):
     sh(anyone, [], "for f in hostname hosts resolv.conf; do echo x >> /etc/$f || exit 1; done")
 
@@ -75,6 +123,15 @@ def test_read_only_with_tmpfs(anyone):
              "grep ' /scratch ' /proc/mounts")
     assert "Read-only file system" in out and " 1024 " in out
     assert "nosuid" in out and "noexec" in out
+
+
+def test_read_only_but_for_what_programs_write_to(anyone):
+    script = "for d in /run /tmp /var/tmp; do mkdir $d/x 2>/dev/null && echo $d; done; mkdir /x"
+    writable = anyone.inro("run", "--rm", "--read-only", "--read-only-tmpfs", engine.box(anyone),
+                           "sh", "-c", script).fails("Read-only file system", code=1)
+    assert writable.out == "/run\n/tmp\n/var/tmp\n"
+    nothing = anyone.inro("run", "--rm", "--read-only", "box", "sh", "-c", script)
+    assert nothing.code == 1 and nothing.out == ""
 
 
 def test_volumes(anyone):
@@ -181,6 +238,17 @@ def test_init(anyone):
     out = sh(anyone, ["--init"], "cat /proc/1/comm; (sleep 0.1 &) ; sleep 0.3; ps | grep -c sleep")
     assert out.splitlines()[0] == "inro-init"
     assert anyone.inro("run", "--rm", "--init", "box", "sh", "-c", "exit 5").code == 5
+
+
+def test_init_of_the_users_own(anyone):
+    init = anyone.dir / "my-init"
+    init.write_text("#!/bin/sh\necho init: \"$@\"\n")
+    init.chmod(0o755)
+    done = anyone.inro("run", "--rm", "--init", "--init-path", "./my-init", engine.box(anyone),
+                       "echo", "hi").ok()
+    assert done.out == "init: -- echo hi\n"
+    anyone.inro("run", "--rm", "--init", "--init-path", "/no/such", "box", "true").fails(
+        "--init-path /no/such", code=125)
 
 
 def test_network(anyone):

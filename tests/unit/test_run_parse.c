@@ -58,6 +58,44 @@ static void test_env_file(void **state)
 
 typedef int (*parser)(const char *text, struct mount_request *ret, struct err *err);
 
+static void test_env_merge(void **state)
+{
+	static const struct {
+		const char *word, *want; /* NULL: refused */
+	} rows[] = {
+		{ "A=${LANG}:x", "A=C.UTF-8:x" },
+		{ "A=$LANG.$EMPTY.$NOT", "A=C.UTF-8.." },
+		{ "A=$", "A=$" },
+		{ "A=${LANG", "A=${LANG" },
+		{ "A=${}$1$$", "A=${}$1$$" },
+		{ "A=b=${LANG}", "A=b=C.UTF-8" },
+		{ "A=", "A=" },
+		{ "A", NULL },
+		{ "=x", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_free char *got = NULL;
+		int r = env_merge_parse(rows[i].word, (char **)caller_env, &got, NULL);
+
+		assert_int_equal(r, rows[i].want ? 0 : -EINVAL);
+		if (rows[i].want)
+			assert_string_equal(got, rows[i].want);
+	}
+}
+
+static void test_time_zones(void **state)
+{
+	assert_true(etc_zone_valid("Europe/Berlin"));
+	assert_true(etc_zone_valid("America/Argentina/Buenos_Aires"));
+	assert_true(etc_zone_valid("Etc/GMT+1"));
+	assert_false(etc_zone_valid(""));
+	assert_false(etc_zone_valid("/etc/passwd"));
+	assert_false(etc_zone_valid("../passwd"));
+	assert_false(etc_zone_valid("Europe/../../passwd"));
+	assert_false(etc_zone_valid("Europe/"));
+}
+
 /* "source target options" or the error. */
 static char *mount_text(parser parse, const char *text)
 {
@@ -376,6 +414,11 @@ static void test_etc_files(void **state)
 	assert_int_equal(etc_hosts_text(&o, "192.0.2.1 shared", &out, NULL), 0);
 	assert_string_equal(buf_str(&out), "192.0.2.1 shared\n10.0.0.5\tdb\nfd00::1\tv6\n");
 	buf_reset(&out);
+	o.network = NULL;
+	o.hosts_file = (char *)"base";
+	assert_int_equal(etc_hosts_text(&o, "192.0.2.7 base", &out, NULL), 0);
+	assert_string_equal(buf_str(&out), "192.0.2.7 base\n10.0.0.5\tdb\nfd00::1\tv6\n");
+	buf_reset(&out);
 	etc_resolv_text(&o, "nameserver 127.0.0.53\n", &out);
 	assert_string_equal(buf_str(&out), "nameserver 127.0.0.53\n");
 	buf_reset(&out);
@@ -423,7 +466,8 @@ int main(void)
 		cmocka_unit_test(test_time_offset),   cmocka_unit_test(test_signal),
 		cmocka_unit_test(test_names),         cmocka_unit_test(test_etc_files),
 		cmocka_unit_test(test_changes),       cmocka_unit_test(test_device_rule),
-		cmocka_unit_test(test_device_number),
+		cmocka_unit_test(test_device_number), cmocka_unit_test(test_env_merge),
+		cmocka_unit_test(test_time_zones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

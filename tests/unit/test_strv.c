@@ -66,11 +66,29 @@ static void test_env(void **state)
 	strv_free(env);
 }
 
+static void test_env_unset(void **state)
+{
+	cleanup_strv char **v = NULL;
+
+	strv_env_unset(NULL, "A");
+	strv_add(&v, "AB=1");
+	strv_add(&v, "A=2");
+	strv_add(&v, "C=3");
+	strv_env_unset(v, "B");
+	assert_int_equal(strv_len(v), 3);
+	strv_env_unset(v, "A");
+	assert_int_equal(strv_len(v), 2);
+	assert_null(strv_env_get(v, "A"));
+	assert_string_equal(strv_env_get(v, "AB"), "1");
+	assert_string_equal(strv_env_get(v, "C"), "3");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_add),
 					    cmocka_unit_test(test_split_join),
-					    cmocka_unit_test(test_env) };
+					    cmocka_unit_test(test_env),
+					    cmocka_unit_test(test_env_unset) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
