@@ -15,6 +15,7 @@
 #include "engine/control.h"
 #include "engine/health.h"
 #include "engine/images.h"
+#include "engine/join.h"
 #include "engine/life.h"
 #include "engine/log_options.h"
 #include "runtime/cancel.h"
@@ -157,12 +158,37 @@ static int open_run_dir(struct launch *l, struct err *err)
 		   : 0;
 }
 
-int launch_send(struct launch *l, struct err *err)
+/* The fds in the protocol's order: how many, or -errno. joined: of them to be closed. */
+static int collect_fds(struct launch *l, struct monitor_start *start, int *fds,
+		       struct join_fd joined[NS_COUNT], struct err *err)
 {
 	size_t n = MONITOR_FD_LAYERS + l->n_layers;
-	cleanup_free int *fds = xcalloc(n, sizeof(int));
-	struct monitor_start start = { .n_layers = (uint32_t)l->n_layers };
-	int r;
+	int joins = joins_open(l->eng, &l->rec->options.joins, joined, err);
+
+	if (joins < 0)
+		return joins;
+	fds[MONITOR_FD_LOCK] = l->lock;
+	fds[MONITOR_FD_CONTROL] = l->control;
+	fds[MONITOR_FD_BUNDLE] = l->bundle_fd;
+	fds[MONITOR_FD_RUN] = l->run_fd;
+	fds[MONITOR_FD_UPPER] = l->upper;
+	fds[MONITOR_FD_WORK] = l->work;
+	memcpy(fds + MONITOR_FD_LAYERS, l->layers, l->n_layers * sizeof(int));
+	start->n_layers = (uint32_t)l->n_layers;
+	start->n_joins = (uint32_t)joins;
+	for (int i = 0; i < joins; i++) {
+		start->joins[i] = (uint32_t)joined[i].type;
+		fds[n + (size_t)i] = joined[i].fd;
+	}
+	return (int)n + joins;
+}
+
+int launch_send(struct launch *l, struct err *err)
+{
+	cleanup_free int *fds = xcalloc(MONITOR_FD_LAYERS + l->n_layers + NS_COUNT, sizeof(int));
+	struct join_fd joined[NS_COUNT];
+	struct monitor_start start = { 0 };
+	int n, r;
 
 	if (l->control < 0) {
 		l->control = control_listen(l->eng, l->rec->id, err);
@@ -172,18 +198,16 @@ int launch_send(struct launch *l, struct err *err)
 	r = open_run_dir(l, err);
 	if (r < 0)
 		return r;
-	fds[MONITOR_FD_LOCK] = l->lock;
-	fds[MONITOR_FD_CONTROL] = l->control;
-	fds[MONITOR_FD_BUNDLE] = l->bundle_fd;
-	fds[MONITOR_FD_RUN] = l->run_fd;
-	fds[MONITOR_FD_UPPER] = l->upper;
-	fds[MONITOR_FD_WORK] = l->work;
-	memcpy(fds + MONITOR_FD_LAYERS, l->layers, l->n_layers * sizeof(int));
+	n = collect_fds(l, &start, fds, joined, err);
+	if (n < 0)
+		return n;
 	r = fill_start(l, &start, err);
 	if (r == 0)
 		r = health_begin(l->rec, l->run_fd, &start, err);
 	if (r == 0)
-		r = supervisor_send(&l->monitor, &start, fds, n, err);
+		r = supervisor_send(&l->monitor, &start, fds, (size_t)n, err);
+	for (uint32_t i = 0; i < start.n_joins; i++)
+		fd_close(joined[i].fd);
 	l->control = fd_close(l->control); /* nobody is to connect to us */
 	return r;
 }

@@ -17,6 +17,15 @@ int env_word_parse(const char *word, char *const *env, char ***out, struct err *
 /* --env-merge: NAME=value with $OTHER or ${OTHER} of env in it; what is not there is empty. */
 int env_merge_parse(const char *word, char *const *env, char **ret, struct err *err);
 
+/* --pid, --ipc, --uts, --cgroupns, --userns, --network: absent or "private", "host",
+ * "container:NAME", "ns:/PATH". */
+enum ns_word_mode { NS_WORD_OWN, NS_WORD_HOST, NS_WORD_CONTAINER, NS_WORD_PATH };
+struct ns_word {
+	enum ns_word_mode mode;
+	const char *arg; /* into value: the name or path */
+};
+int ns_word_parse(const char *option, const char *value, struct ns_word *ret, struct err *err);
+
 enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_VOLUME, MOUNT_DEVPTS };
 struct mount_request {
 	enum mount_kind kind;

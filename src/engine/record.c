@@ -46,6 +46,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, log_attrs, "logAttrs", JSON_STR),
 	JSON_FIELD(struct record_options, health, "health", JSON_OBJ, .desc = &health_desc),
 	JSON_FIELD(struct record_options, mounts, "mounts", JSON_ARRAY, .desc = &mount_desc),
+	JSON_FIELD(struct record_options, joins, "joins", JSON_MAP),
 };
 static const struct json_desc options_desc = JSON_DESC(struct record_options, options_fields);
 

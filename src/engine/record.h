@@ -38,6 +38,7 @@ struct record_options {
 	char *log_attrs;       /* JSON object, or NULL */
 	struct health *health; /* NULL: no health check */
 	JSON_LIST(struct record_mount) mounts;
+	struct json_map joins; /* namespace -> id of the container whose it is (join.h) */
 };
 extern const char *const log_driver_names[];
 

@@ -5,6 +5,7 @@
 
 #include "engine/devices.h"
 #include "engine/images.h"
+#include "engine/join.h"
 #include "engine/launch.h"
 #include "engine/life.h"
 #include "engine/run.h"
@@ -24,6 +25,7 @@ struct run {
 	struct mount_request *mounts;
 	size_t n_mounts;
 	struct device_list devices;
+	struct joins joins;
 	struct idmap uids, gids;
 	struct user_result user;
 	struct json_u32s groups;

@@ -258,23 +258,47 @@ static int parse_labels(struct run *run, struct err *err)
 	return r;
 }
 
+static void take_joined_mappings(struct run *run)
+{
+	run->uids = run->joins.uids;
+	run->gids = run->joins.gids;
+	run->joins.uids = run->joins.gids = (struct idmap){ 0 };
+}
+
 static int choose_mappings(struct run *run, struct err *err)
 {
-	bool own;
+	struct ns_word word;
 	int r;
 
+	r = ns_word_parse("userns", run->opts->userns, &word, err);
+	if (r < 0)
+		return r;
+	if (word.mode == NS_WORD_PATH)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--userns %s: whose ids are mapped there is not known; use "
+				"container:NAME",
+				run->opts->userns);
+	if (run->joins.user) {
+		take_joined_mappings(run);
+		return 0;
+	}
 	/* "host" is the user's own mapping here, as podman has it: an unprivileged container
 	 * without a user namespace can't be. */
-	if (run->eng->rootless) {
-		r = spec_ns_private("userns", run->opts->userns, &own, err);
-		return r < 0 ? r : mappings_rootless(&run->uids, &run->gids, err);
-	}
-	if (!run->opts->userns)
+	if (run->eng->rootless)
+		return mappings_rootless(&run->uids, &run->gids, err);
+	if (!run->opts->userns || word.mode == NS_WORD_HOST)
 		return 0;
-	r = spec_ns_private("userns", run->opts->userns, &own, err);
-	if (r < 0 || !own)
-		return r;
 	return mappings_auto(run->rec.id, &run->uids, &run->gids, err);
+}
+
+static int find_joins(struct run *run, struct err *err)
+{
+	int r = joins_find(run->eng, run->opts, &run->joins, err);
+
+	for (size_t i = 0; r == 0 && i < run->joins.ids.n; i++)
+		json_map_set(&run->rec.options.joins, run->joins.ids.items[i].key,
+			     run->joins.ids.items[i].value);
+	return r;
 }
 
 static int read_seccomp(struct run *run, struct err *err)
@@ -367,6 +391,8 @@ int run_parse(struct run *run, struct err *err)
 	if (r == 0)
 		r = parse_life(run, err);
 	if (r == 0)
+		r = find_joins(run, err);
+	if (r == 0)
 		r = choose_mappings(run, err);
 	if (r < 0)
 		return r;
@@ -407,6 +433,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->n_devices = run->devices.n;
 	in->uids = run->uids.n ? &run->uids : NULL;
 	in->gids = run->uids.n ? &run->gids : NULL;
+	in->joins = &run->joins;
 	in->rootless = run->eng->rootless;
 	in->swap_limits = engine_limits_swap();
 	in->host_mqueue = access("/dev/mqueue", F_OK) == 0;
@@ -423,6 +450,7 @@ void run_input_done(struct run *run)
 		mount_request_done(&run->mounts[i]);
 	free(run->mounts);
 	device_list_done(&run->devices);
+	joins_done(&run->joins);
 	idmap_done(&run->uids);
 	idmap_done(&run->gids);
 	user_result_done(&run->user);

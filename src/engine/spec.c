@@ -4,46 +4,56 @@
 #include "base/str.h"
 #include "base/strv.h"
 
-int spec_ns_private(const char *option, const char *value, bool *ret, struct err *err)
+bool spec_ns_own(const struct spec *spec, enum spec_ns type)
 {
-	if (!value || !value[0] || str_eq(value, "private")) {
-		*ret = true;
+	const struct spec_namespace *ns = spec_namespace_find(spec, type);
+
+	return ns && !ns->path;
+}
+
+/* docker's: what belongs to the network is that of the container whose network it is. */
+static int check_joined_network(const struct run_options *o, struct err *err)
+{
+	if (!o->network || !str_starts(o->network, "container:"))
 		return 0;
-	}
-	if (str_eq(value, "host")) {
-		*ret = false;
-		return 0;
-	}
-	if (str_starts(value, "container:"))
-		return err_fail(
-		    err, ERR_UNSUPPORTED,
-		    "--%s %s: sharing another container's namespace is not implemented yet", option,
-		    value);
-	return err_fail(err, ERR_USAGE, "--%s: expected host or private, got \"%s\"", option,
-			value);
+	if (o->hostname)
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: hostname and the network mode");
+	if (o->dns || o->dns_search || o->dns_option)
+		return err_fail(err, ERR_USAGE, "conflicting options: dns and the network mode");
+	if (o->add_host || o->hosts_file)
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: custom host-to-IP mapping and the network "
+				"mode");
+	return 0;
 }
 
 static int gen_hostname(const struct spec_input *in, struct spec *spec, struct err *err)
 {
 	const struct run_options *o = in->opts;
-	bool own_uts;
+	struct ns_word uts;
 	int r;
 
-	r = spec_ns_private("uts", o->uts, &own_uts, err);
+	r = ns_word_parse("uts", o->uts, &uts, err);
+	if (r == 0)
+		r = check_joined_network(o, err);
 	if (r < 0)
 		return r;
-	if (!own_uts) {
+	if (uts.mode != NS_WORD_OWN) {
 		if (o->hostname || o->domainname)
 			return err_fail(
 			    err, ERR_USAGE,
 			    "conflicting options: --hostname and --domainname need a UTS "
-			    "namespace of their own, --uts host has none");
+			    "namespace of their own, --uts %s has none",
+			    o->uts);
 		return 0;
 	}
 	if (o->hostname)
 		spec->hostname = xstrdup(o->hostname);
 	else if (str_eq(o->network, "host"))
 		spec->hostname = xstrdup(in->host_name);
+	else if (in->joins && in->joins->hostname)
+		spec->hostname = xstrdup(in->joins->hostname);
 	else
 		spec->hostname = xstrndup(in->id, 12);
 	if (strlen(spec->hostname) > 64)

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "engine/join.h"
 #include "engine/parse.h"
 #include "engine/runopts.h"
 #include "oci/image.h"
@@ -34,6 +35,7 @@ struct spec_input {
 	const struct spec_device_pair *devices;
 	size_t n_devices;
 	const struct idmap *uids, *gids; /* NULL: no user namespace */
+	const struct joins *joins;       /* namespaces of others; NULL: none */
 	bool rootless;
 	bool host_mqueue;  /* this machine has a /dev/mqueue to share */
 	bool swap_limits;  /* this machine can limit memory and swap together */
@@ -58,8 +60,8 @@ int spec_gen_security(struct spec_input *in, struct spec *spec, uint64_t caps, s
 
 /* The command line that results from image and options: NULL-terminated, heap; docker's rules. */
 int spec_command(const struct spec_input *in, char ***ret, struct err *err);
-/* Is the option absent or "private" (true), or "host" (false)? Other words are errors. */
-int spec_ns_private(const char *option, const char *value, bool *ret, struct err *err);
+/* Does the container have a namespace of its own, or one that it joins? */
+bool spec_ns_own(const struct spec *spec, enum spec_ns type);
 
 /* A seccomp profile in docker's or in the runtime-spec's format becomes one for the spec. caps,
  * kernel version and architecture decide about conditional rules. */

@@ -8,27 +8,40 @@
 #define CPU_PERIOD_DEFAULT_US 100000
 #define MEMORY_MIN            (UINT64_C(6) << 20)
 
-static void ns_add(struct spec *spec, enum spec_ns type)
+static void ns_add(struct spec *spec, enum spec_ns type, const char *path)
 {
 	struct spec_namespace *ns = LIST_ADD(spec->linux_->namespaces);
 
 	ns->type = type;
+	ns->path = path ? xstrdup(path) : NULL;
+}
+
+static int gen_namespace(const struct spec_input *in, struct spec *spec, const char *option,
+			 const char *value, enum spec_ns type, struct err *err)
+{
+	const char *path = in->joins ? in->joins->paths[type] : NULL;
+	struct ns_word word;
+	int r = ns_word_parse(option, value, &word, err);
+
+	if (r < 0 || word.mode == NS_WORD_HOST)
+		return r;
+	if (word.mode != NS_WORD_OWN && !path)
+		return err_fail(err, ERR_INVALID, "--%s %s: not known", option, value);
+	ns_add(spec, type, word.mode == NS_WORD_OWN ? NULL : path);
+	return 0;
 }
 
 static int gen_network(const struct spec_input *in, struct spec *spec, struct err *err)
 {
 	const char *mode = in->opts->network;
+	struct ns_word word;
 
-	if (!mode || !mode[0] || str_eq(mode, "none")) {
-		ns_add(spec, NS_NETWORK);
-		return 0;
-	}
-	if (str_eq(mode, "host"))
-		return 0;
+	if (!str_eq(mode, "private") && ns_word_parse("network", mode, &word, NULL) == 0)
+		return gen_namespace(in, spec, "network", mode, NS_NETWORK, err);
 	return err_hint(
 	    err,
 	    err_fail(err, ERR_UNSUPPORTED, "--network %s: networks are not implemented yet", mode),
-	    "use --network none (the default: loopback only) or --network host");
+	    "use --network none (the default: loopback only), host or container:NAME");
 }
 
 static void maps_add(spec_id_maps *list, const struct idmap *map)
@@ -52,7 +65,7 @@ static int gen_time(const struct spec_input *in, struct spec *spec, struct err *
 
 	if (!words)
 		return 0;
-	ns_add(spec, NS_TIME);
+	ns_add(spec, NS_TIME, NULL);
 	spec->linux_->time_offsets = xcalloc(1, sizeof(*spec->linux_->time_offsets));
 	for (i = 0; words[i]; i++) {
 		r = time_offset_parse(words[i], spec->linux_->time_offsets, err);
@@ -69,7 +82,7 @@ static int gen_sysctl(const struct spec_input *in, struct spec *spec, struct err
 	size_t i;
 
 	/* docker's: with a network of its own the container may use ports below 1024 and ping. */
-	if (spec_namespace_find(spec, NS_NETWORK) && !in->opts->privileged) {
+	if (spec_ns_own(spec, NS_NETWORK) && !in->opts->privileged) {
 		json_map_set(map, "net.ipv4.ip_unprivileged_port_start", "0");
 		if (!in->gids)
 			json_map_set(map, "net.ipv4.ping_group_range", "0 2147483647");
@@ -98,26 +111,21 @@ int spec_gen_namespaces(const struct spec_input *in, struct spec *spec, struct e
 		{ "uts", o->uts, NS_UTS },
 		{ "cgroupns", o->cgroupns, NS_CGROUP },
 	};
-	bool own;
 	size_t i;
-	int r;
+	int r = 0;
 
-	ns_add(spec, NS_MOUNT);
-	for (i = 0; i < ARRAY_SIZE(table); i++) {
-		r = spec_ns_private(table[i].option, table[i].value, &own, err);
-		if (r < 0)
-			return r;
-		if (own)
-			ns_add(spec, table[i].type);
-	}
-	r = gen_network(in, spec, err);
+	ns_add(spec, NS_MOUNT, NULL);
+	for (i = 0; r == 0 && i < ARRAY_SIZE(table); i++)
+		r = gen_namespace(in, spec, table[i].option, table[i].value, table[i].type, err);
+	if (r == 0)
+		r = gen_network(in, spec, err);
 	if (r == 0)
 		r = gen_time(in, spec, err);
 	if (r == 0)
 		r = gen_sysctl(in, spec, err);
 	if (r < 0 || !in->uids)
 		return r;
-	ns_add(spec, NS_USER);
+	ns_add(spec, NS_USER, in->joins ? in->joins->paths[NS_USER] : NULL);
 	maps_add(&spec->linux_->uid_mappings, in->uids);
 	maps_add(&spec->linux_->gid_mappings, in->gids);
 	return 0;

@@ -52,7 +52,8 @@ static void gen_dev(const struct spec_input *in, struct spec *spec)
 		  tty_mapped ? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"
 			     : "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
 	if (own_ipc) {
-		mount_add(spec, "/dev/shm", "tmpfs", "shm", shm_options);
+		if (!str_eq(in->opts->ipc, "none"))
+			mount_add(spec, "/dev/shm", "tmpfs", "shm", shm_options);
 		mount_add(spec, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
 	} else {
 		mount_add(spec, "/dev/shm", "bind", "/dev/shm", "rbind,nosuid,noexec,nodev");
@@ -119,11 +120,15 @@ static void gen_etc(const struct spec_input *in, struct spec *spec)
 		{ "hosts", !o->no_hosts },
 		{ "localtime", o->tz },
 	};
+	/* The first three are those of the container whose network this one joins. */
+	const char *shared = in->joins ? in->joins->etc_dir : NULL;
+	enum { SHARED = 3 };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		cleanup_free char *target = path_join("/etc", files[i].name);
-		cleanup_free char *source = path_join(in->bundle, files[i].name);
+		const char *dir = shared && i < SHARED ? shared : in->bundle;
+		cleanup_free char *source = path_join(dir, files[i].name);
 
 		if (files[i].wanted && !has_mount(in, target))
 			mount_add(spec, target, "bind", source,

@@ -41,7 +41,8 @@ static int receive_fds(struct monitor *m, struct err *err)
 	if (len == 0)
 		return err_errno(err, ECONNRESET, "receiving the start message");
 	if ((size_t)len != sizeof(m->start) || m->start.version != MONITOR_VERSION ||
-	    m->start.n_fds != m->n_fds || m->n_fds != MONITOR_FD_LAYERS + (size_t)m->start.n_layers)
+	    m->start.n_fds != m->n_fds || m->start.n_joins > MONITOR_JOINS_MAX ||
+	    m->n_fds != MONITOR_FD_LAYERS + (size_t)m->start.n_layers + m->start.n_joins)
 		return err_fail(
 		    err, ERR_INVALID,
 		    "receiving the start message: inro and inro-monitor are of different "
@@ -116,6 +117,27 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 	return r;
 }
 
+/* Namespaces of others are what the starter has opened, whatever the path means by now. */
+static int set_joins(const struct monitor *m, struct spec *spec, struct err *err)
+{
+	const int *fds = m->fds + MONITOR_FD_LAYERS + m->start.n_layers;
+
+	for (size_t i = 0; i < m->start.n_joins; i++) {
+		struct spec_namespace *ns = NULL;
+		char path[FD_PATH_MAX];
+
+		for (size_t k = 0; k < spec->linux_->namespaces.n; k++)
+			if (spec->linux_->namespaces.items[k].type == (int)m->start.joins[i])
+				ns = &spec->linux_->namespaces.items[k];
+		if (!ns)
+			return err_fail(err, ERR_INVALID,
+					"config.json lacks a namespace that is joined");
+		free(ns->path);
+		ns->path = xstrdup(fd_proc_path(fds[i], path));
+	}
+	return 0;
+}
+
 /* The starter becomes the first client. */
 static void tell_started(struct monitor *m)
 {
@@ -151,7 +173,9 @@ int monitor_create(struct monitor *m, struct err *err)
 	if (r == 0)
 		r = spec_parse(buf_str(&text), text.len, &spec, err);
 	if (r == 0) {
-		r = create(m, &spec, &text, err);
+		r = set_joins(m, &spec, err);
+		if (r == 0)
+			r = create(m, &spec, &text, err);
 		spec_free(&spec);
 	}
 	if (r < 0) {

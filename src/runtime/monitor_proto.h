@@ -72,7 +72,9 @@ enum monitor_probed {
 	MONITOR_PROBED_NONE, /* it has no health check */
 };
 
-/* Order of the fds in the FDS messages; layers follow, topmost first. */
+#define MONITOR_JOINS_MAX 8 /* kinds of namespaces */
+
+/* Order of the fds in the FDS messages; layers follow, topmost first, then namespaces to join. */
 enum monitor_fd {
 	MONITOR_FD_LOCK,    /* locked; kept open until the end */
 	MONITOR_FD_CONTROL, /* listening; kept open until the end */
@@ -104,6 +106,8 @@ struct monitor_start {
 	uint32_t options; /* MONITOR_OPT_* */
 	uint32_t n_fds;   /* all that came before */
 	uint32_t n_layers;
+	uint32_t n_joins;
+	uint32_t joins[MONITOR_JOINS_MAX]; /* enum spec_ns: these in place of config.json's paths */
 	uint16_t rows, cols; /* the terminal's size, 0: not known */
 	uint32_t backoff_ms; /* given back to the clean-up role */
 	char id[256];

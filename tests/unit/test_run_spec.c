@@ -311,7 +311,11 @@ static void test_refused(void **state)
 		const char *word; /* in the message */
 	} rows[] = {
 		{ { .network = (char *)"bridge" }, "bridge" },
-		{ { .pid = (char *)"container:x" }, "container:x" },
+		{ { .pid = (char *)"container:x" }, "container:x" }, /* nobody has looked it up */
+		{ { .pid = (char *)"container:" }, "container:" },
+		{ { .pid = (char *)"ns:relative" }, "ns:relative" },
+		{ { .ipc = (char *)"shareable" }, "shareable" },
+		{ { .network = (char *)"container:x", .hostname = (char *)"y" }, "hostname" },
 		{ { .pid = (char *)"shared" }, "shared" },
 		{ { .workdir = (char *)"srv" }, "srv" },
 		{ { .umask = (char *)"0999" }, "0999" },
@@ -381,6 +385,34 @@ static void test_namespaces(void **state)
 	assert_string_equal(f.spec.linux_->cgroups_path, "inro/" ID);
 	spec_free(&f.spec);
 	idmap_done(&map);
+}
+
+static void test_joined_namespaces(void **state)
+{
+	struct joins joins = {
+		.paths = { [NS_PID] = "/proc/1/ns/pid", [NS_NETWORK] = "/proc/1/ns/net" },
+		.etc_dir = (char *)"/state/containers/other",
+		.hostname = (char *)"other",
+	};
+	struct fixture f;
+
+	setup(&f);
+	f.in.joins = &joins;
+	f.opts.pid = (char *)"container:other";
+	f.opts.network = (char *)"container:other";
+	f.opts.tz = (char *)"local";
+	generate(&f);
+	check_whole(&f);
+	assert_string_equal(spec_namespace_find(&f.spec, NS_PID)->path, "/proc/1/ns/pid");
+	assert_string_equal(spec_namespace_find(&f.spec, NS_NETWORK)->path, "/proc/1/ns/net");
+	assert_null(spec_namespace_find(&f.spec, NS_UTS)->path);
+	/* The network is the other one's, and so is what belongs to it. */
+	assert_string_equal(f.spec.hostname, "other");
+	assert_int_equal(f.spec.linux_->sysctl.n, 0);
+	assert_string_equal(mount_at(&f, "/etc/hosts")->source, "/state/containers/other/hosts");
+	assert_string_equal(mount_at(&f, "/etc/localtime")->source,
+			    "/state/containers/" ID "/localtime");
+	spec_free(&f.spec);
 }
 
 static void test_mounts(void **state)
@@ -497,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_rare_limits),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_namespaces),
+		cmocka_unit_test(test_joined_namespaces),
 		cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_security_opts),
 		cmocka_unit_test(test_seccomp_profile),

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/join.h"
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "engine/life.h"
+#include "engine/live.h"
+#include "engine/parse.h"
+#include "sys/ns.h"
+
+struct option {
+	const char *name;
+	const char *value;
+	enum spec_ns type;
+};
+
+void joins_done(struct joins *j)
+{
+	for (size_t i = 0; i < NS_COUNT; i++)
+		free(j->words[i]);
+	for (size_t i = 0; i < j->ids.n; i++) {
+		free(j->ids.items[i].key);
+		free(j->ids.items[i].value);
+	}
+	free(j->ids.items);
+	free(j->etc_dir);
+	free(j->hostname);
+	idmap_done(&j->uids);
+	idmap_done(&j->gids);
+	*j = (struct joins){ 0 };
+}
+
+static int copy_map(const spec_id_maps *from, struct idmap *to)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->n; i++)
+		r = idmap_add(to, from->items[i].container_id, from->items[i].host_id,
+			      from->items[i].size);
+	return r;
+}
+
+/* What the configuration of the other one says that must be the same here. */
+static int look_at(struct engine *eng, const struct record *rec, enum spec_ns type, struct joins *j,
+		   struct err *err)
+{
+	cleanup_free char *path = xasprintf("%s/config.json", rec->id);
+	cleanup_buf struct buf text = BUF_INIT;
+	struct spec spec = { 0 };
+	int r;
+
+	if (type != NS_USER && type != NS_NETWORK)
+		return 0;
+	r = io_read_file(eng->containers_fd, path, &text, SPEC_BYTES_MAX, err);
+	if (r == 0)
+		r = spec_parse(buf_str(&text), text.len, &spec, err);
+	if (r < 0)
+		return r;
+	if (type == NS_USER) {
+		j->user = true;
+		r = copy_map(&spec.linux_->uid_mappings, &j->uids);
+		if (r == 0)
+			r = copy_map(&spec.linux_->gid_mappings, &j->gids);
+	} else {
+		j->etc_dir = xasprintf("%s/containers/%s", eng->root, rec->id);
+		j->hostname = spec.hostname ? xstrdup(spec.hostname) : NULL;
+	}
+	spec_free(&spec);
+	return r < 0 ? err_errno(err, -r, "taking over the id mappings of %s", rec->name) : 0;
+}
+
+static void set(struct joins *j, enum spec_ns type, char *path)
+{
+	free(j->words[type]);
+	j->paths[type] = j->words[type] = path;
+}
+
+static int add_container(struct engine *eng, const struct option *o, const char *name,
+			 struct joins *j, struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	const char *user;
+	int r = life_find(eng, name, &rec, err);
+
+	if (r == 0)
+		r = look_at(eng, &rec, o->type, j, err);
+	if (r < 0)
+		return err_wrap(err, r, "--%s container:%s", o->name, name);
+	if (o->type == NS_USER && !j->uids.n)
+		return err_fail(err, ERR_CONFLICT,
+				"--userns %s: that container has no user namespace of its own",
+				o->value);
+	/* No process has this id: what stands there is nobody's, until the container is started. */
+	set(j, o->type, xasprintf("/proc/0/ns/%s", ns_by_name(spec_ns_names[o->type])->file));
+	json_map_set(&j->ids, spec_ns_names[o->type], rec.id);
+	if (!eng->rootless)
+		return 0;
+	/* An unprivileged user's namespaces belong to the user namespace that each container has:
+	 * who joins one, joins that. */
+	user = json_map_get(&j->ids, spec_ns_names[NS_USER]);
+	if (user && !str_eq(user, rec.id))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--%s %s: without root all namespaces that are joined have to be "
+				"of one container",
+				o->name, o->value);
+	if (user)
+		return 0;
+	return add_container(eng, &(struct option){ "userns", o->value, NS_USER }, name, j, err);
+}
+
+int joins_find(struct engine *eng, const struct run_options *opts, struct joins *ret,
+	       struct err *err)
+{
+	const struct option table[] = {
+		{ "userns", opts->userns, NS_USER },
+		{ "pid", opts->pid, NS_PID },
+		{ "ipc", opts->ipc, NS_IPC },
+		{ "uts", opts->uts, NS_UTS },
+		{ "cgroupns", opts->cgroupns, NS_CGROUP },
+		{ "network", opts->network, NS_NETWORK },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(table); i++) {
+		struct ns_word word;
+
+		/* What else there is for these is somebody else's business. */
+		if (!table[i].value ||
+		    ns_word_parse(table[i].name, table[i].value, &word, NULL) < 0)
+			continue;
+		if (word.mode == NS_WORD_CONTAINER)
+			r = add_container(eng, &table[i], word.arg, ret, err);
+		else if (word.mode == NS_WORD_PATH && table[i].type != NS_USER)
+			set(ret, table[i].type, xstrdup(word.arg));
+	}
+	return r;
+}
+
+static int type_of(const char *name)
+{
+	for (int i = 0; i < NS_COUNT; i++)
+		if (str_eq(spec_ns_names[i], name))
+			return i;
+	return -EINVAL;
+}
+
+static int not_running(const char *name, const struct record *rec, struct err *err)
+{
+	const char *word = str_eq(name, "pid") ? "PID" : str_eq(name, "ipc") ? "IPC" : name;
+
+	return err_hint(err,
+			err_fail(err, ERR_CONFLICT, "cannot join %s of a non running container: %s",
+				 word, rec->name),
+			"inro start %s", rec->name);
+}
+
+/* The process, if it runs. */
+static bool find_process(struct engine *eng, const struct record *rec, pid_t *ret_pid,
+			 uint64_t *ret_start)
+{
+	struct container_state st = { 0 };
+
+	if (container_state_read(&eng->runtime, rec->id, &st, NULL) < 0)
+		return false;
+	*ret_pid = st.pid;
+	*ret_start = st.pid_start_time;
+	container_state_free(&st);
+	return *ret_pid > 0;
+}
+
+/* The process is looked at before and after: what was opened is its own. */
+static int open_of(struct engine *eng, const struct record *rec, const char *name, struct err *err)
+{
+	uint64_t start, start_after;
+	cleanup_fd int fd = -EBADF;
+	pid_t pid, pid_after;
+
+	live_settle(eng, rec);
+	if (!rec->running || !find_process(eng, rec, &pid, &start))
+		return not_running(name, rec, err);
+	fd = ns_open_of(pid, ns_by_name(name)->flag, err);
+	/* One that has ended, but that nobody has waited for yet, has none. */
+	if (fd == -ENOENT || fd == -ESRCH || !find_process(eng, rec, &pid_after, &start_after) ||
+	    pid_after != pid || start_after != start)
+		return not_running(name, rec, err);
+	return fd < 0 ? err_wrap(err, fd, "joining container %s", rec->name) : take_fd(fd);
+}
+
+int joins_open(struct engine *eng, const struct json_map *ids, struct join_fd ret[NS_COUNT],
+	       struct err *err)
+{
+	int n = 0, r = 0;
+
+	for (size_t i = 0; r == 0 && i < ids->n && n < NS_COUNT; i++) {
+		cleanup_record struct record rec = { 0 };
+		int type = type_of(ids->items[i].key);
+
+		if (type < 0)
+			continue;
+		r = record_get(eng, ids->items[i].value, &rec, err);
+		if (r == -ENOENT)
+			err_fail(err, ERR_NOT_FOUND, "No such container: %s", ids->items[i].value);
+		if (r == 0)
+			r = open_of(eng, &rec, ids->items[i].key, err);
+		if (r >= 0) {
+			ret[n++] = (struct join_fd){ type, r };
+			r = 0;
+		}
+	}
+	while (r < 0 && n > 0)
+		fd_close(ret[--n].fd);
+	return r < 0 ? r : n;
+}
