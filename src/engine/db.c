@@ -76,6 +76,9 @@ static const char *const migrations[] = {
 	"CREATE INDEX volume_uses_volume ON volume_uses(volume);"
 	"CREATE TRIGGER containers_volume_uses AFTER DELETE ON containers BEGIN"
 	" DELETE FROM volume_uses WHERE container = OLD.id; END;",
+	/* Which ids belong to which container: mappings_auto(). */
+	"CREATE TABLE id_blocks ("
+	" first INTEGER PRIMARY KEY, container TEXT NOT NULL, taken_ns INTEGER NOT NULL);",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

@@ -7,14 +7,18 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
+#include "engine/db.h"
+#include "engine/parse.h"
 #include "oci/user.h"
 
 #define FILE_MAX (4u << 20)
 
 /* systemd UIDS-GIDS.md: 524288 to 1879048191 are for containers, in blocks of 65536. */
-#define BLOCK       65536u
 #define BLOCK_FIRST 8u
 #define BLOCK_LAST  28671u
+#define TRIES       256
+#define RESERVED_NS (INT64_C(3600) * 1000000000)
 
 char *mappings_own_name(uid_t uid)
 {
@@ -84,37 +88,130 @@ static bool block_taken(const char *text, uint32_t start)
 		uint32_t from, count;
 
 		if (strv_len(parts) == 3 && str_parse_u32(parts[1], &from) == 0 &&
-		    str_parse_u32(parts[2], &count) == 0 && from < start + BLOCK &&
+		    str_parse_u32(parts[2], &count) == 0 && from < start + MAPPINGS_BLOCK &&
 		    (uint64_t)from + count > start)
 			return true;
 	}
 	return false;
 }
 
-int mappings_auto(const char *container_id, struct idmap *ret_uids, struct idmap *ret_gids,
-		  struct err *err)
+/* 1: the block is this container's now. One that somebody has reserved whose container never came
+ * to be, or was removed, is free again after a while. */
+static int take_block(struct engine *eng, const char *id, uint32_t start, struct err *err)
+{
+	int64_t now = time_now_ns();
+
+	return db_exec(eng->db, err,
+		       "INSERT INTO id_blocks (first, container, taken_ns) VALUES (?1, ?2, ?3)"
+		       " ON CONFLICT (first) DO UPDATE SET container = ?2, taken_ns = ?3"
+		       " WHERE taken_ns < ?4 AND NOT EXISTS"
+		       " (SELECT 1 FROM containers WHERE id = id_blocks.container)",
+		       "IsII", (int64_t)start, id, now, now - RESERVED_NS);
+}
+
+int mappings_auto(struct engine *eng, const char *container_id, uint32_t size,
+		  struct idmap *ret_uids, struct idmap *ret_gids, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	uint32_t hash = 2166136261u, i, start;
+	uint32_t hash = 2166136261u, i, start = 0;
 	const char *p;
 	int r;
 
 	io_read_file(AT_FDCWD, "/etc/subuid", &text, FILE_MAX, NULL);
 	buf_addc(&text, '\n');
 	io_read_file(AT_FDCWD, "/etc/subgid", &text, FILE_MAX, NULL);
+	r = engine_db(eng, err);
+	if (r < 0)
+		return r;
 	for (p = container_id; *p; p++)
 		hash = (hash ^ (uint8_t)*p) * 16777619u;
-	for (i = 0; i < 64; i++, hash += 7919) {
-		start = (BLOCK_FIRST + hash % (BLOCK_LAST - BLOCK_FIRST + 1)) * BLOCK;
+	for (i = 0; r == 0 && i < TRIES; i++, hash += 7919) {
+		start = (BLOCK_FIRST + hash % (BLOCK_LAST - BLOCK_FIRST + 1)) * MAPPINGS_BLOCK;
 		if (!block_taken(buf_str(&text), start))
-			break;
+			r = take_block(eng, container_id, start, err);
 	}
-	if (i == 64)
-		return err_fail(err, ERR_LIMIT,
-				"finding free ids for a user namespace: all tried "
-				"blocks are given to users in /etc/subuid");
-	r = idmap_add(ret_uids, 0, start, BLOCK);
+	if (r < 0)
+		return r;
 	if (r == 0)
-		r = idmap_add(ret_gids, 0, start, BLOCK);
+		return err_fail(err, ERR_LIMIT,
+				"finding free ids for a user namespace: all tried blocks are given "
+				"to other containers, or to users in /etc/subuid");
+	r = idmap_add(ret_uids, 0, start, size);
+	if (r == 0)
+		r = idmap_add(ret_gids, 0, start, size);
 	return r < 0 ? err_errno(err, -r, "mapping ids") : 0;
+}
+
+static int map_words(const char *option, char *const *words, struct idmap *ret, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && words && words[i]; i++)
+		r = id_map_parse(option, words[i], ret, err);
+	return r;
+}
+
+/* All that the file gives to the name, from 0 on. */
+static int map_name(const char *file, const char *name, struct idmap *ret, struct err *err)
+{
+	struct subid_range ranges[SUBID_RANGES_MAX];
+	cleanup_buf struct buf text = BUF_INIT;
+	uint32_t inside = 0;
+	size_t n;
+	int r;
+
+	r = io_read_file(AT_FDCWD, file, &text, FILE_MAX, err);
+	if (r < 0)
+		return r;
+	n = subid_parse(buf_str(&text), text.len, name, UINT32_MAX, ranges, ARRAY_SIZE(ranges));
+	if (!n)
+		return err_fail(err, ERR_NOT_FOUND, "no line for %s in %s", name, file);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = idmap_add(ret, inside, ranges[i].start, ranges[i].count);
+		inside += ranges[i].count;
+	}
+	return r < 0 ? err_errno(err, -r, "mapping the ids that %s gives to %s", file, name) : 0;
+}
+
+static int check_asked(const struct run_options *o, struct err *err)
+{
+	if (o->userns)
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --userns and --uidmap, --gidmap, "
+				"--subuidname or --subgidname");
+	if ((o->uidmap || o->gidmap) && (o->subuidname || o->subgidname))
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --uidmap or --gidmap and --subuidname or "
+				"--subgidname");
+	return 0;
+}
+
+int mappings_asked(const struct run_options *o, struct idmap *uids, struct idmap *gids,
+		   struct err *err)
+{
+	bool by_name = o->subuidname || o->subgidname;
+	const char *group = o->subgidname ? o->subgidname : o->subuidname;
+	uint32_t root;
+	int r;
+
+	if (!by_name && !o->uidmap && !o->gidmap)
+		return 0;
+	r = check_asked(o, err);
+	if (r == 0 && by_name)
+		r = map_name("/etc/subuid", o->subuidname ? o->subuidname : group, uids, err);
+	if (r == 0 && by_name)
+		r = map_name("/etc/subgid", group, gids, err);
+	if (r == 0 && !by_name)
+		r = map_words(o->uidmap ? "uidmap" : "gidmap", o->uidmap ? o->uidmap : o->gidmap,
+			      uids, err);
+	if (r == 0 && !by_name)
+		r = map_words(o->gidmap ? "gidmap" : "uidmap", o->gidmap ? o->gidmap : o->uidmap,
+			      gids, err);
+	if (r < 0)
+		return r;
+	if (idmap_to_outside(uids, 0, &root) < 0 || idmap_to_outside(gids, 0, &root) < 0)
+		return err_fail(err, ERR_USAGE,
+				"--uidmap, --gidmap: id 0 has to be mapped: it sets the container "
+				"up");
+	return 1;
 }

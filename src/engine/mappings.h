@@ -2,6 +2,8 @@
 /* User and group id mappings of containers: subuid(5), user_namespaces(7). */
 #pragma once
 
+#include "engine/engine.h"
+#include "engine/runopts.h"
 #include "sys/idmap.h"
 
 /* The login name as /etc/passwd has it: newuidmap looks there (or asks NSS) for the same. NULL:
@@ -11,7 +13,13 @@ char *mappings_own_name(uid_t uid);
  * are none; of root in the user namespace of `inro unshare` each id as it is. The image store
  * unpacks layers under the same one. */
 int mappings_rootless(struct idmap *ret_uids, struct idmap *ret_gids, struct err *err);
-/* --userns private of root: 65536 ids of their own for this container, picked by its id from
- * systemd's range for containers, clear of the ranges in /etc/subuid and /etc/subgid. */
-int mappings_auto(const char *container_id, struct idmap *ret_uids, struct idmap *ret_gids,
-		  struct err *err);
+/* --userns private and auto of root: ids of their own for this container, a block of at most
+ * MAPPINGS_BLOCK from systemd's range for containers, which no other container has and which is
+ * clear of the ranges in /etc/subuid and /etc/subgid. The container keeps it until it is removed.
+ */
+#define MAPPINGS_BLOCK 65536u
+int mappings_auto(struct engine *eng, const char *container_id, uint32_t size,
+		  struct idmap *ret_uids, struct idmap *ret_gids, struct err *err);
+/* --uidmap, --gidmap, --subuidname, --subgidname. 1: there are some, 0: none, or -errno. */
+int mappings_asked(const struct run_options *opts, struct idmap *ret_uids, struct idmap *ret_gids,
+		   struct err *err);

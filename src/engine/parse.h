@@ -6,6 +6,7 @@
 #pragma once
 
 #include "oci/spec.h"
+#include "sys/idmap.h"
 
 /* --env-file: lines NAME=value, NAME (taken from env, left out when it is not there), # comments.
  * Values are literal, no quotes. Appends to *out. */
@@ -25,6 +26,11 @@ struct ns_word {
 	const char *arg; /* into value: the name or path */
 };
 int ns_word_parse(const char *option, const char *value, struct ns_word *ret, struct err *err);
+
+/* --uidmap, --gidmap: "INSIDE:OUTSIDE:COUNT", or without COUNT for one id; added to map. */
+int id_map_parse(const char *option, const char *text, struct idmap *map, struct err *err);
+/* --userns auto[:size=N]: 1, *ret_size is N or ids_max; 0: another word; or -errno. */
+int userns_auto_parse(const char *text, uint32_t ids_max, uint32_t *ret_size, struct err *err);
 
 enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_VOLUME, MOUNT_DEVPTS };
 struct mount_request {

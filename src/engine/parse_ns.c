@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
+#include "base/strv.h"
 #include "engine/parse.h"
 
 int ns_word_parse(const char *option, const char *value, struct ns_word *ret, struct err *err)
@@ -35,4 +36,44 @@ int ns_word_parse(const char *option, const char *value, struct ns_word *ret, st
 	return err_fail(err, ERR_USAGE,
 			"--%s: expected host, private, container:NAME or ns:/PATH, got \"%s\"",
 			option, value);
+}
+
+int id_map_parse(const char *option, const char *text, struct idmap *map, struct err *err)
+{
+	cleanup_strv char **parts = strv_split(text, ':');
+	size_t n = strv_len(parts);
+	uint32_t inside, outside, count = 1;
+
+	if (n < 2 || n > 3 || str_parse_u32(parts[0], &inside) < 0 ||
+	    str_parse_u32(parts[1], &outside) < 0 ||
+	    (n == 3 && str_parse_u32(parts[2], &count) < 0))
+		return err_fail(err, ERR_USAGE, "--%s: expected INSIDE:OUTSIDE:COUNT, got \"%s\"",
+				option, text);
+	if (map->n >= IDMAP_RANGES_MAX || idmap_add(map, inside, outside, count) < 0)
+		return err_fail(err, ERR_USAGE,
+				"--%s %s: overlaps another one, or goes beyond the last id", option,
+				text);
+	return 0;
+}
+
+int userns_auto_parse(const char *text, uint32_t ids_max, uint32_t *ret_size, struct err *err)
+{
+	const char *rest = text ? str_after(text, "auto") : NULL;
+	const char *size;
+
+	*ret_size = ids_max;
+	if (!rest || (rest[0] && rest[0] != ':'))
+		return 0;
+	if (!rest[0])
+		return 1;
+	size = str_after(rest, ":size=");
+	if (!size || strchr(size, ','))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--userns %s: only auto:size=COUNT is supported; --uidmap and "
+				"--gidmap say which ids are mapped",
+				text);
+	if (str_parse_u32(size, ret_size) < 0 || !*ret_size || *ret_size > ids_max)
+		return err_fail(err, ERR_USAGE, "--userns %s: expected a size from 1 to %u", text,
+				ids_max);
+	return 1;
 }

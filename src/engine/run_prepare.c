@@ -265,19 +265,47 @@ static void take_joined_mappings(struct run *run)
 	run->joins.uids = run->joins.gids = (struct idmap){ 0 };
 }
 
+static int refuse_mappings(const struct run *run, struct err *err)
+{
+	const struct run_options *o = run->opts;
+	const char *word = o->userns;
+
+	if (word && (str_starts(word, "keep-id") || str_starts(word, "nomap")))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--userns %s: an image's files belong to the user who got it, whom "
+				"the container would have as another user than root then",
+				word);
+	if (run->eng->rootless && (o->uidmap || o->gidmap || o->subuidname || o->subgidname ||
+				   (word && str_starts(word, "auto"))))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"%s: only root can give containers other ids than its user has",
+				word ? "--userns auto" : "mapping ids");
+	return 0;
+}
+
 static int choose_mappings(struct run *run, struct err *err)
 {
+	const struct run_options *o = run->opts;
 	struct ns_word word;
-	int r;
+	uint32_t size;
+	int r = refuse_mappings(run, err);
 
-	r = ns_word_parse("userns", run->opts->userns, &word, err);
+	if (r == 0)
+		r = mappings_asked(o, &run->uids, &run->gids, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = userns_auto_parse(o->userns, MAPPINGS_BLOCK, &size, err);
+	if (r > 0)
+		return mappings_auto(run->eng, run->rec.id, size, &run->uids, &run->gids, err);
+	if (r == 0)
+		r = ns_word_parse("userns", o->userns, &word, err);
 	if (r < 0)
 		return r;
 	if (word.mode == NS_WORD_PATH)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"--userns %s: whose ids are mapped there is not known; use "
 				"container:NAME",
-				run->opts->userns);
+				o->userns);
 	if (run->joins.user) {
 		take_joined_mappings(run);
 		return 0;
@@ -286,9 +314,9 @@ static int choose_mappings(struct run *run, struct err *err)
 	 * without a user namespace can't be. */
 	if (run->eng->rootless)
 		return mappings_rootless(&run->uids, &run->gids, err);
-	if (!run->opts->userns || word.mode == NS_WORD_HOST)
+	if (!o->userns || word.mode == NS_WORD_HOST)
 		return 0;
-	return mappings_auto(run->rec.id, &run->uids, &run->gids, err);
+	return mappings_auto(run->eng, run->rec.id, MAPPINGS_BLOCK, &run->uids, &run->gids, err);
 }
 
 static int find_joins(struct run *run, struct err *err)

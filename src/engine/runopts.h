@@ -64,6 +64,8 @@ struct run_options {
 	/* namespaces */
 	char *hostname, *domainname;
 	char *network, *pid, *ipc, *uts, *cgroupns, *userns;
+	char **uidmap, **gidmap;
+	char *subuidname, *subgidname;
 	char **time_offset;
 	char **sysctl;
 	char **add_host, **dns, **dns_search, **dns_option;

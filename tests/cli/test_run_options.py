@@ -280,6 +280,51 @@ def test_user_namespace_of_root(root):
     assert lines[1:] == ["0", "0", "made", "changed"]
 
 
+def test_user_namespaces_have_ids_of_their_own(root):
+    box = engine.box(root)
+    show = "tr -s ' ' < /proc/self/uid_map; tr -s ' ' < /proc/self/gid_map"
+    blocks = set()
+    for word in ("auto", "auto:size=5000", "private"):
+        out = root.inro("run", "--userns", word, box, "sh", "-c", show).ok().out.splitlines()
+        assert len(out) == 2 and out[0] == out[1]
+        inside, outside, count = map(int, out[0].split())
+        assert inside == 0 and outside % 65536 == 0
+        assert count == (5000 if "size" in word else 65536)
+        blocks.add(outside)
+    assert len(blocks) == 3
+    root.inro("run", "--rm", "--userns", "auto:uidmapping=0:1:2", box, "true").fails(
+        "auto:size=COUNT", code=125)
+
+
+def test_user_namespace_with_mappings(root):
+    show = ("tr -s ' ' < /proc/self/uid_map; tr -s ' ' < /proc/self/gid_map; "
+            "stat -c %u:%g /bin/busybox; touch /x && stat -c %u /x")
+    out = sh(root, ["--uidmap", "0:700000:1000", "--uidmap", "1000:800000", "--gidmap",
+                    "0:600000:2000"], show)
+    assert out == " 0 700000 1000\n 1000 800000 1\n 0 600000 2000\n0:0\n0\n"
+    assert sh(root, ["--gidmap", "0:600000:2000"], "cat /proc/self/uid_map").split() == [
+        "0", "600000", "2000"]
+    for options, words in (
+            (["--uidmap", "1:700000:10"], "id 0 has to be mapped"),
+            (["--uidmap", "0:1:10", "--uidmap", "5:100:1"], "overlaps"),
+            (["--uidmap", "0:1:10", "--userns", "host"], "conflicting options"),
+            (["--uidmap", "0:1:x"], "INSIDE:OUTSIDE:COUNT"),
+            (["--subuidname", "nobody-there"], "nobody-there"),
+            (["--userns", "keep-id"], "--userns keep-id")):
+        root.inro("run", "--rm", *options, "box", "true").fails(words, code=125)
+
+
+def test_user_namespace_of_a_name(root):
+    given = next(line.split(":") for line in open("/etc/subuid", encoding="ascii"))
+    out = sh(root, ["--subuidname", given[0]], "cat /proc/self/uid_map")
+    assert out.split()[:3] == ["0", given[1], given[2].strip()]
+
+
+def test_mappings_are_for_root(user):
+    for options in (["--uidmap", "0:0:1"], ["--userns", "auto"]):
+        user.inro("run", "--rm", *options, engine.box(user), "true").fails("only root", code=125)
+
+
 def test_user_namespace_of_a_user(user):
     lines = sh(user, [], "cat /proc/self/uid_map; chown 1000 /etc/passwd; "
                          "stat -c %u /etc/passwd").splitlines()

@@ -84,6 +84,35 @@ static void test_env_merge(void **state)
 	}
 }
 
+static void test_id_maps(void **state)
+{
+	static const char *const bad[] = { "",       "0",     "0:1:0",          "0:1:2:3", "a:1:2",
+					   "-1:1:2", "0:1:x", "4294967295:0:2", "5:9:1" };
+	struct idmap map = { 0 };
+	uint32_t id, size;
+
+	assert_int_equal(id_map_parse("uidmap", "0:1000:10", &map, NULL), 0);
+	assert_int_equal(id_map_parse("uidmap", "10:5", &map, NULL), 0);
+	assert_int_equal(map.n, 2);
+	assert_int_equal(idmap_to_outside(&map, 10, &id), 0);
+	assert_int_equal(id, 5);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(id_map_parse("uidmap", bad[i], &map, NULL), -EINVAL);
+	assert_int_equal(map.n, 2);
+	idmap_done(&map);
+
+	assert_int_equal(userns_auto_parse(NULL, 100, &size, NULL), 0);
+	assert_int_equal(userns_auto_parse("private", 100, &size, NULL), 0);
+	assert_int_equal(userns_auto_parse("automatic", 100, &size, NULL), 0);
+	assert_int_equal(userns_auto_parse("auto", 100, &size, NULL), 1);
+	assert_int_equal(size, 100);
+	assert_int_equal(userns_auto_parse("auto:size=7", 100, &size, NULL), 1);
+	assert_int_equal(size, 7);
+	assert_true(userns_auto_parse("auto:size=101", 100, &size, NULL) < 0);
+	assert_true(userns_auto_parse("auto:size=0", 100, &size, NULL) < 0);
+	assert_true(userns_auto_parse("auto:gidmapping=0:1:2", 100, &size, NULL) < 0);
+}
+
 static void test_time_zones(void **state)
 {
 	assert_true(etc_zone_valid("Europe/Berlin"));
@@ -467,7 +496,7 @@ int main(void)
 		cmocka_unit_test(test_names),         cmocka_unit_test(test_etc_files),
 		cmocka_unit_test(test_changes),       cmocka_unit_test(test_device_rule),
 		cmocka_unit_test(test_device_number), cmocka_unit_test(test_env_merge),
-		cmocka_unit_test(test_time_zones),
+		cmocka_unit_test(test_time_zones),    cmocka_unit_test(test_id_maps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
