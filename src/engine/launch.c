@@ -20,6 +20,7 @@
 #include "engine/log_options.h"
 #include "runtime/cancel.h"
 #include "runtime/ending.h"
+#include "runtime/notify.h"
 #include "sys/tty.h"
 
 void launch_init(struct launch *l, struct engine *eng, struct record *rec)
@@ -330,13 +331,23 @@ static int follow_attached(struct launch *l, const int *fds, size_t n, struct er
 	return launch_status(&attach, err);
 }
 
-static int write_pid_file(const struct launch *l, struct err *err)
+static void write_pid_file(const char *path, pid_t pid)
 {
-	const char *path = l->rec->options.pid_file;
+	struct err err = ERR_INIT;
 	char text[16];
-	int len = snprintf(text, sizeof(text), "%d", l->monitor.pid);
+	int len = snprintf(text, sizeof(text), "%d", pid);
 
-	return path ? io_replace_file(AT_FDCWD, path, text, (size_t)len, 0644, false, err) : 0;
+	if (path && io_replace_file(AT_FDCWD, path, text, (size_t)len, 0644, false, &err) < 0)
+		log_warn("%s", err.msg);
+}
+
+/* The service's main process is the monitor: it lives as long as the container does. */
+static void tell_systemd(const struct launch *l)
+{
+	const char *host = getenv(NOTIFY_ENV);
+
+	if (l->rec->options.notify && host)
+		notify_tell_and_wait(host, l->monitor.proc.pid, -EBADF, NULL);
 }
 
 /* Until the container runs a signal is for us. */
@@ -358,7 +369,6 @@ static int wait_started(struct launch *l, int fds[3], size_t *n, struct err *err
 
 int launch_follow(struct launch *l, struct err *err)
 {
-	struct err pid_err = ERR_INIT;
 	int fds[3], r;
 	size_t n;
 
@@ -367,8 +377,9 @@ int launch_follow(struct launch *l, struct err *err)
 		launch_failed(l, err);
 		return wrap_with_name(l, r, err);
 	}
-	if (write_pid_file(l, &pid_err) < 0)
-		log_warn("%s", pid_err.msg);
+	write_pid_file(l->rec->options.pid_file, l->monitor.pid);
+	write_pid_file(l->rec->options.monitor_pid_file, l->monitor.proc.pid);
+	tell_systemd(l);
 	if (own_end(l))
 		l->lock = fd_close(l->lock);
 	/* The container does not wait for this. */

@@ -30,7 +30,9 @@ struct record_options {
 	int64_t restart_max;
 	char *stop_signal;           /* as given, by the user or the image; NULL: SIGTERM */
 	struct opt_i64 stop_timeout; /* seconds */
-	char *pid_file;
+	char *pid_file, *monitor_pid_file;
+	bool notify;     /* systemd is told when it runs */
+	char **requires; /* ids of containers that are started first */
 	int log_driver; /* enum logline_driver */
 	uint64_t log_max_size;
 	uint32_t log_max_files;

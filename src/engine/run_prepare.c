@@ -19,6 +19,7 @@
 #include "engine/names.h"
 #include "engine/pull.h"
 #include "engine/run_internal.h"
+#include "engine/start.h"
 #include "engine/userdb.h"
 #include "sys/cap.h"
 
@@ -36,6 +37,12 @@ static int check_life_options(struct run *run, struct err *err)
 	to->interactive = o->interactive;
 	to->stop_timeout = o->stop_timeout;
 	to->restart = RESTART_NO;
+	to->notify = str_eq(o->sdnotify, "conmon");
+	if (o->sdnotify && !to->notify && !str_eq(o->sdnotify, "ignore"))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--sdnotify %s: only conmon, when the container runs, and ignore "
+				"are supported",
+				o->sdnotify);
 	if (o->restart)
 		r = restart_parse(o->restart, &to->restart, &to->restart_max, err);
 	if (r == 0 && o->rm && to->restart != RESTART_NO)
@@ -378,14 +385,41 @@ static int parse_life(struct run *run, struct err *err)
 	const struct oci_config *c = run->config.config;
 	const char *stop =
 	    run->opts->stop_signal ? run->opts->stop_signal : (c ? c->stop_signal : NULL);
-	const char *pid_file = run->opts->pidfile;
+	const char *pid_file = run->opts->pidfile, *monitor = run->opts->conmon_pidfile;
+	struct record_options *to = &run->rec.options;
+	int r = 0;
 
 	run->rec.options.stop_signal = stop ? xstrdup(stop) : NULL;
 	if (log_options_parse(run->opts->log_driver, run->opts->log_opt, &run->rec.labels,
 			      &run->rec.options, err) < 0 ||
 	    health_options_parse(run->opts, c, &run->rec.options.health, err) < 0)
 		return -EINVAL;
-	return pid_file ? run_path_from_cwd(pid_file, &run->rec.options.pid_file, err) : 0;
+	if (pid_file)
+		r = run_path_from_cwd(pid_file, &to->pid_file, err);
+	if (r == 0 && monitor)
+		r = run_path_from_cwd(monitor, &to->monitor_pid_file, err);
+	return r;
+}
+
+/* By id, as they may be called otherwise later. */
+static int parse_requires(struct run *run, struct err *err)
+{
+	char **words = run->opts->requires;
+
+	for (size_t i = 0; words && words[i]; i++) {
+		cleanup_strv char **names = strv_split(words[i], ',');
+
+		for (size_t k = 0; names[k]; k++) {
+			cleanup_record struct record rec = { 0 };
+			int r = life_find(run->eng, names[k], &rec, err);
+
+			if (r < 0)
+				return err_wrap(err, r, "--requires %s", names[k]);
+			if (!strv_has(run->rec.options.requires, rec.id))
+				strv_add(&run->rec.options.requires, rec.id);
+		}
+	}
+	return run->create ? 0 : engine_start_required(run->eng, &run->rec, err);
 }
 
 static int find_init(struct run *run, struct err *err)
@@ -395,7 +429,7 @@ static int find_init(struct run *run, struct err *err)
 
 	if (!own)
 		return engine_program(run->eng, "inro-init", &run->init_path, err);
-	r = path_from_cwd(own, &run->init_path, err);
+	r = run_path_from_cwd(own, &run->init_path, err);
 	if (r == 0 && access(run->init_path, X_OK) < 0)
 		r = err_errno(err, errno, "--init-path %s", own);
 	return r;
@@ -418,6 +452,8 @@ int run_parse(struct run *run, struct err *err)
 		r = parse_labels(run, err);
 	if (r == 0)
 		r = parse_life(run, err);
+	if (r == 0)
+		r = parse_requires(run, err);
 	if (r == 0)
 		r = find_joins(run, err);
 	if (r == 0)

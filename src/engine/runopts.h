@@ -14,7 +14,9 @@ struct run_options {
 	bool rm, interactive, tty, detach, quiet;
 	char *sig_proxy; /* "true", "false" */
 	char *detach_keys;
-	char *cidfile, *pidfile;
+	char *cidfile, *pidfile, *conmon_pidfile;
+	char *sdnotify;
+	char **requires;
 	bool replace;   /* what has the name goes */
 	char *pull;     /* "always", "missing" (NULL), "never" */
 	char *platform; /* of an image that is pulled */

@@ -156,6 +156,8 @@ static int start_stopped(struct engine *eng, struct record *rec, int lock,
 	rec->restarts = 0;
 	r = wants_input(rec, opts, &l.with_stdin, err);
 	if (r == 0)
+		r = engine_start_required(eng, rec, err);
+	if (r == 0)
 		r = launch_spawn(&l, err);
 	if (r == 0)
 		r = start_locked(&l, err);
@@ -213,6 +215,17 @@ int engine_start(struct engine *eng, const char *word, const struct start_option
 		r = start_or_join(eng, word, opts, err);
 	}
 	return r;
+}
+
+/* None of them can require this one, which came later. */
+int engine_start_required(struct engine *eng, const struct record *rec, struct err *err)
+{
+	const struct start_options opts = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && rec->options.requires && rec->options.requires[i]; i++)
+		r = engine_start(eng, rec->options.requires[i], &opts, err);
+	return r < 0 ? err_wrap(err, r, "starting what is required first") : 0;
 }
 
 int engine_restart(struct engine *eng, struct record *rec, int lock, int control,

@@ -12,6 +12,8 @@ struct start_options {
 /* One that runs is as wished. With attach: until its end, returns its exit status; else 0. */
 int engine_start(struct engine *eng, const char *word, const struct start_options *opts,
 		 struct err *err);
+/* What the record says has to run first; one that runs already is as wished. */
+int engine_start_required(struct engine *eng, const struct record *rec, struct err *err);
 /* Of the clean-up role, which holds lock and control socket of a container that has ended: it runs
  * again, as restart number rec->restarts. The fds are taken over. */
 int engine_restart(struct engine *eng, struct record *rec, int lock, int control,

@@ -211,7 +211,7 @@ static int barrier(int sock, int cancel_fd, struct err *err)
 	return p[1].revents ? cancel_error(cancel_fd, err) : 0;
 }
 
-static int tell_and_wait(const char *host, pid_t main_pid, int cancel_fd, struct err *err)
+int notify_tell_and_wait(const char *host, pid_t main_pid, int cancel_fd, struct err *err)
 {
 	struct err warning = ERR_INIT;
 	cleanup_fd int sock = tell(host, main_pid, &warning);
@@ -251,7 +251,7 @@ int notify_wait(int sock, const char *host, const struct container *c, int cance
 			return cancel_error(cancel_fd, err);
 		/* Before its end is looked at: it may have said it as its last word. */
 		if (p[SOCK].revents && notify_receive(sock))
-			return tell_and_wait(host, c->pid, cancel_fd, err);
+			return notify_tell_and_wait(host, c->pid, cancel_fd, err);
 		if (p[PROCESS].revents || (n == 0 && process_gone(c->pid)))
 			return 0;
 	}

@@ -33,6 +33,9 @@ bool notify_receive(int sock);
 /* Tells systemd that the service is ready and which process is its main one. Failures are
  * warnings: the container runs. */
 void notify_tell(const char *host, pid_t main_pid);
+/* The same, and waits until systemd has read it, which looks up whose process has written.
+ * -ECANCELED by a signal at cancel_fd (runtime/cancel.h). */
+int notify_tell_and_wait(const char *host, pid_t main_pid, int cancel_fd, struct err *err);
 /* Waits until the container is ready, tells systemd and waits until that has read it, for it looks
  * up whose process has written; or until the container's process, which need not be a child, has
  * ended. -ECANCELED by a signal at cancel_fd (runtime/cancel.h). */

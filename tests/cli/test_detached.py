@@ -661,3 +661,29 @@ for _ in range(200):
     time.sleep(0.3)
     client.send_signal(signal.SIGTERM)
     assert client.wait(10) == 42
+
+
+def test_systemd_is_told(anyone):
+    """As a unit with Type=notify: the main process is the monitor, which ends with the container."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        path = anyone.run_dir / "notify"
+        sock.bind(str(path))
+        path.chmod(0o777)
+        sock.settimeout(20)
+        pid_file = anyone.dir / "monitor.pid"
+        client = anyone.popen(*anyone.inro_argv(
+            "run", "-d", "--sdnotify", "conmon", "--conmon-pidfile", pid_file, "--name", "web",
+            engine.box(anyone), "sleep", "1000"), env={"NOTIFY_SOCKET": str(path)},
+            stdout=subprocess.PIPE)
+        told, _, _, _ = socket.recv_fds(sock, 4096, 4)
+        barrier, fds, _, _ = socket.recv_fds(sock, 4096, 4)
+        assert client.poll() is None, "it has not waited until the message was read"
+        for fd in fds:
+            os.close(fd)
+        cid = client.communicate(timeout=20)[0].decode().strip()
+    monitor = monitor_of(anyone, cid)
+    assert told.decode().split() == ["READY=1", f"MAINPID={monitor}"] and monitor
+    assert barrier == b"BARRIER=1" and pid_file.read_text() == str(monitor)
+    anyone.inro("rm", "-f", "web").ok()
+    anyone.inro("run", "--rm", "--sdnotify", "container", "box", "true").fails(
+        "--sdnotify container", code=125)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Containers that share namespaces: --pid, --uts, --cgroupns, --userns, --network container:NAME."""
+"""Containers that need others: --pid, --uts, --cgroupns, --userns, --network container:NAME, --requires."""
 
 import json
 import os
@@ -118,3 +118,23 @@ def test_the_other_ends_meanwhile(root):
         else:
             assert done.out.strip() == cid[:12]
         root.inro("rm", "-f", "web").ok()
+
+
+def test_requires(anyone):
+    box = engine.box(anyone)
+    for name, options in (("db", []), ("cache", ["--requires", "db"])):
+        anyone.inro("create", "--name", name, *options, box, "sleep", "1000").ok()
+    anyone.inro("rename", "db", "database").ok()
+    anyone.inro("run", "--name", "web", "--requires", "cache,database", box, "true").ok()
+    def running():
+        return set(anyone.inro("ps", "--format", "{{.Names}}").ok().out.split()) - {"web"}
+
+    assert running() == {"cache", "database"}
+    anyone.inro("stop", "-t", "0", "cache", "database").ok()
+    anyone.inro("start", "web").ok()
+    assert running() == {"cache", "database"}
+    anyone.inro("rm", "-f", "database", "cache").ok()
+    anyone.inro("start", "web").fails("starting what is required first", "No such container",
+                                      code=1)
+    anyone.inro("run", "--rm", "--requires", "nobody", box, "true").fails(
+        "--requires nobody", "No such container: nobody", code=125)
