@@ -114,6 +114,19 @@ const struct cmd cmd_manifest = {
 	.subs = manifest_subs,
 };
 
+static const struct cmd_sub secret_subs[] = {
+	{ "create", &cmd_secret_create, false },   { "exists", &cmd_secret_exists, false },
+	{ "inspect", &cmd_secret_inspect, false }, { "ls", &cmd_secret_ls, false },
+	{ "list", &cmd_secret_ls, true },          { "rm", &cmd_secret_rm, false },
+	{ "remove", &cmd_secret_rm, true },        { 0 },
+};
+
+const struct cmd cmd_secret = {
+	.name = "secret",
+	.summary = "Look after secrets: files that containers get and no image has",
+	.subs = secret_subs,
+};
+
 static const struct cmd_sub system_subs[] = {
 	{ "check", &cmd_system_check, false },
 	{ "config", &cmd_config, false },

@@ -70,8 +70,8 @@ static const struct cmd *const commands[] = {
 	&cmd_commit,    &cmd_rmi,         &cmd_tag,      &cmd_untag,   &cmd_history,  &cmd_inspect,
 	&cmd_pull,      &cmd_push,        &cmd_search,   &cmd_login,   &cmd_logout,   &cmd_info,
 	&cmd_config,    &cmd_why,         &cmd_doctor,   &cmd_version, &cmd_artifact, &cmd_image,
-	&cmd_container, &cmd_healthcheck, &cmd_manifest, &cmd_system,  &cmd_volume,   &cmd_unshare,
-	&cmd_update,    &cmd_cleanup,     &cmd_health,   &cmd_trim,    NULL,
+	&cmd_container, &cmd_healthcheck, &cmd_manifest, &cmd_secret,  &cmd_system,   &cmd_volume,
+	&cmd_unshare,   &cmd_update,      &cmd_cleanup,  &cmd_health,  &cmd_trim,     NULL,
 };
 
 static const struct program program = {

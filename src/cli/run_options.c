@@ -513,7 +513,8 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	  .kind = OPT_STRV,
 	  RUN_OPT(secret),
 	  .arg = "NAME[,target=PATH]",
-	  .help = "give a secret as a file, in /run/secrets if PATH is no absolute one; uid=, gid=, mode=" },
+	  .help = "give a secret as a file, in /run/secrets if PATH is no absolute one; uid=, "
+		  "gid=, mode=" },
 	{ .name = "security-opt",
 	  .kind = OPT_STRV,
 	  RUN_OPT(security_opt),

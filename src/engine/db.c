@@ -79,6 +79,9 @@ static const char *const migrations[] = {
 	/* Which ids belong to which container: mappings_auto(). */
 	"CREATE TABLE id_blocks ("
 	" first INTEGER PRIMARY KEY, container TEXT NOT NULL, taken_ns INTEGER NOT NULL);",
+	"CREATE TABLE secrets ("
+	" id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL,"
+	" updated_ns INTEGER NOT NULL, labels TEXT NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

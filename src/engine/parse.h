@@ -77,6 +77,16 @@ void mount_bind_options(struct mount_request *m, bool nonrecursive, const char *
 /* "TARGET[:OPTION,...]" of --tmpfs. */
 int tmpfs_parse(const char *text, struct mount_request *ret, struct err *err);
 
+struct secret_request {
+	char *source; /* its name or id */
+	char *target; /* absolute, clean */
+	uint32_t uid, gid, mode;
+};
+void secret_request_done(struct secret_request *q);
+#define cleanup_secret_request CLEANUP(secret_request_done)
+/* "NAME[,target=][,uid=][,gid=][,mode=]" or with source=NAME of --secret. */
+int secret_parse(const char *text, struct secret_request *ret, struct err *err);
+
 /* "nofile=1024:2048", "nofile=1024", "core=unlimited" or -1. */
 int ulimit_parse(const char *text, struct spec_rlimit *ret, struct err *err);
 

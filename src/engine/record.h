@@ -33,7 +33,7 @@ struct record_options {
 	char *pid_file, *monitor_pid_file;
 	bool notify;     /* systemd is told when it runs */
 	char **requires; /* ids of containers that are started first */
-	int log_driver; /* enum logline_driver */
+	int log_driver;  /* enum logline_driver */
 	uint64_t log_max_size;
 	uint32_t log_max_files;
 	bool log_drop;         /* with the disk full the container does not wait */

@@ -14,6 +14,7 @@
 #include "engine/etcfiles.h"
 #include "engine/remove.h"
 #include "engine/run_internal.h"
+#include "engine/secrets.h"
 #include "engine/volume_mounts.h"
 
 #define UNDO_STATUS 125 /* inro failed */
@@ -165,6 +166,14 @@ static int step_etc(struct run *run, const char *hostname, struct err *err)
 	return 0;
 }
 
+static int step_secrets(struct run *run, struct err *err)
+{
+	bool mapped = run->uids.n > 0;
+
+	return secrets_write(run->eng, run->launch.bundle_fd, run->secrets, run->n_secrets,
+			     mapped ? &run->uids : NULL, mapped ? &run->gids : NULL, err);
+}
+
 static int step_bundle(struct run *run, struct err *err)
 {
 	run->launch.bundle_fd =
@@ -236,14 +245,14 @@ typedef int (*run_step)(struct run *run, struct err *err);
 
 /* The monitor starts up meanwhile. */
 static const run_step run_steps[] = {
-	run_parse,   step_command, step_replace, step_lock,    step_record, step_bundle,
-	step_layers, step_owner,   step_spec,    step_volumes, step_send,   NULL,
+	run_parse,  step_command, step_replace, step_lock,    step_record, step_bundle, step_layers,
+	step_owner, step_secrets, step_spec,    step_volumes, step_send,   NULL,
 };
 
 /* What is killed before its last step has left no container. */
 static const run_step create_steps[] = {
-	run_parse,   step_command, step_replace, step_lock,   step_bundle,
-	step_layers, step_owner,   step_spec,    step_record, NULL,
+	run_parse,  step_command, step_replace, step_lock,   step_bundle, step_layers,
+	step_owner, step_secrets, step_spec,    step_record, NULL,
 };
 
 /* The container has not come to life: no directory and no record stays. */

@@ -24,6 +24,8 @@ struct run {
 	char **env, **host_env;
 	struct mount_request *mounts;
 	size_t n_mounts;
+	struct secret_request *secrets;
+	size_t n_secrets;
 	struct device_list devices;
 	struct joins joins;
 	struct idmap uids, gids;

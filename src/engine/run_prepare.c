@@ -222,6 +222,29 @@ int run_path_from_cwd(const char *path, char **ret, struct err *err)
 	return 0;
 }
 
+/* Mounted from a copy in the bundle. */
+static int parse_secrets(struct run *run, struct err *err)
+{
+	char **words = run->opts->secret;
+
+	for (size_t i = 0; words && words[i]; i++) {
+		struct mount_request m = { .kind = MOUNT_BIND };
+		struct secret_request q = { 0 };
+		int r = secret_parse(words[i], &q, err);
+
+		if (r < 0)
+			return r;
+		m.source = xasprintf("%s/secrets/%zu", run->bundle, run->n_secrets);
+		m.target = xstrdup(q.target);
+		m.options = strv_split("bind,ro,nosuid,nodev,noexec,rprivate", ',');
+		run->secrets = xrealloc(run->secrets, (run->n_secrets + 1) * sizeof(q));
+		run->secrets[run->n_secrets++] = q;
+		run->mounts = xrealloc(run->mounts, (run->n_mounts + 1) * sizeof(m));
+		run->mounts[run->n_mounts++] = m;
+	}
+	return 0;
+}
+
 static int parse_devices(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->opts;
@@ -445,6 +468,8 @@ int run_parse(struct run *run, struct err *err)
 	if (r == 0)
 		r = run_mounts(run, err);
 	if (r == 0)
+		r = parse_secrets(run, err);
+	if (r == 0)
 		r = parse_devices(run, err);
 	if (r == 0)
 		r = block_io_parse(o, &run->in.limits, err);
@@ -513,6 +538,9 @@ void run_input_done(struct run *run)
 	for (i = 0; i < run->n_mounts; i++)
 		mount_request_done(&run->mounts[i]);
 	free(run->mounts);
+	for (i = 0; i < run->n_secrets; i++)
+		secret_request_done(&run->secrets[i]);
+	free(run->secrets);
 	device_list_done(&run->devices);
 	joins_done(&run->joins);
 	idmap_done(&run->uids);

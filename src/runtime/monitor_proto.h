@@ -44,7 +44,7 @@
 #include "runtime/logline.h"
 
 #define MONITOR_SOCKET_FD 3
-#define MONITOR_VERSION   4
+#define MONITOR_VERSION   5
 #define MONITOR_FDS_MAX   16 /* in one message */
 
 enum monitor_msg_type {
@@ -108,8 +108,8 @@ struct monitor_start {
 	uint32_t n_layers;
 	uint32_t n_joins;
 	uint32_t joins[MONITOR_JOINS_MAX]; /* enum spec_ns: these in place of config.json's paths */
-	uint16_t rows, cols; /* the terminal's size, 0: not known */
-	uint32_t backoff_ms; /* given back to the clean-up role */
+	uint16_t rows, cols;               /* the terminal's size, 0: not known */
+	uint32_t backoff_ms;               /* given back to the clean-up role */
 	char id[256];
 	char bundle[1024];
 	char runtime_root[1024];

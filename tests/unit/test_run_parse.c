@@ -113,6 +113,41 @@ static void test_id_maps(void **state)
 	assert_true(userns_auto_parse("auto:gidmapping=0:1:2", 100, &size, NULL) < 0);
 }
 
+static void test_secret(void **state)
+{
+	static const struct {
+		const char *text, *source, *target;
+		uint32_t uid, gid, mode;
+	} rows[] = {
+		{ "db", "db", "/run/secrets/db", 0, 0, 0444 },
+		{ "db,target=password", "db", "/run/secrets/password", 0, 0, 0444 },
+		{ "source=db,target=/etc/app/key,uid=5,gid=6,mode=0400", "db", "/etc/app/key", 5, 6,
+		  0400 },
+		{ "db,type=mount,target=a/../b", "db", "/run/secrets/b", 0, 0, 0444 },
+	};
+	static const char *const bad[] = {
+		"",         "target=x",    "db,type=env", "db,mode=999", "db,uid=x",
+		"db,foo=1", "db,target=/", "db,target=.", "db,mode=4755"
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_secret_request struct secret_request q = { 0 };
+
+		assert_int_equal(secret_parse(rows[i].text, &q, NULL), 0);
+		assert_string_equal(q.source, rows[i].source);
+		assert_string_equal(q.target, rows[i].target);
+		assert_int_equal(q.uid, rows[i].uid);
+		assert_int_equal(q.gid, rows[i].gid);
+		assert_int_equal(q.mode, rows[i].mode);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct secret_request q = { 0 };
+
+		assert_true(secret_parse(bad[i], &q, NULL) < 0);
+		assert_null(q.source);
+	}
+}
+
 static void test_time_zones(void **state)
 {
 	assert_true(etc_zone_valid("Europe/Berlin"));
@@ -497,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_changes),       cmocka_unit_test(test_device_rule),
 		cmocka_unit_test(test_device_number), cmocka_unit_test(test_env_merge),
 		cmocka_unit_test(test_time_zones),    cmocka_unit_test(test_id_maps),
+		cmocka_unit_test(test_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
