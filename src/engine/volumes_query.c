@@ -47,14 +47,14 @@ int volume_inspect(struct engine *eng, const char *name, struct volume_inspect *
 		.driver = xstrdup("local"),
 		.labels = v.labels,
 		.mountpoint = volume_path(eng, &v),
-		.name = take_ptr(v.name),
+		.name = v.name,
 		.options = v.options,
 		.scope = xstrdup("local"),
 		.anonymous = v.anonymous,
 	};
 	if (!ret->mountpoint)
 		ret->mountpoint = xstrdup("");
-	v.labels = v.options = (struct json_map){ 0 };
+	v = (struct volume){ 0 };
 	return 0;
 }
 

@@ -216,6 +216,13 @@ def test_links_of_the_image_lead_nowhere_else(anyone):
     who.inro("rm", "-f", "c1")
 
 
+def test_a_hostile_image_names_nothing_of_the_host(anyone):
+    """VOLUME with the words of -v is no mount of a directory of the machine."""
+    who = anyone
+    image(who, f'VOLUME ["{who.dir}:/host", "/plain"]')
+    assert sh(who, [], "ls / | grep -c host; grep -c ' /plain ' /proc/mounts") == "0\n1\n"
+
+
 def test_a_killed_copy_is_done_again(anyone):
     """What kill -9 leaves in the middle of copying: the mark, and a part of the files."""
     who = anyone
