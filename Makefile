@@ -10,7 +10,7 @@ export FUZZ_SECONDS
 ENGINES = podman crun runc containerd docker.io conmon slirp4netns fuse-overlayfs catatonit \
 	containernetworking-plugins
 COMMAND ?= bash -c 'uname -a; systemctl --version'
-.PHONY: all help demo check check-vm check-vm-engines vm bench lint format fuzz faults asan install clean
+.PHONY: all help demo check check-vm check-vm-engines check-power vm bench lint format fuzz faults asan install clean
 
 all: build/build.ninja ## build the programs into build/
 	$(NINJA) build
@@ -37,6 +37,12 @@ check-vm-engines: ## podman, docker and containerd on inro-runtime in a VM: syst
 	scripts/deps build test vm
 	scripts/build build
 	INRO_VM_PACKAGES="$(ENGINES)" tests/vm/vm run tests/vm/engines $(TESTS)
+
+check-power: ## kill a VM in mid-pull, ROUNDS (50) times, 10 more with a user's store: 40 minutes
+	scripts/deps build test vm
+	scripts/build build
+	tests/vm/power $(ROUNDS)
+	tests/vm/power --user 10
 
 vm: ## run COMMAND in such a VM, in a copy of the built tree
 	@scripts/deps build test vm
