@@ -339,6 +339,15 @@ static int commit(struct update *u, struct err *err)
 			u->rec.name);
 }
 
+static void record_mounts(struct update *u)
+{
+	cleanup_free char *bundle = xasprintf("%s/containers/%s", u->eng->root, u->rec.id);
+	struct err err = ERR_INIT;
+
+	if (update_mounts_record(u->eng, &u->rec, &u->new_options, &u->spec, bundle, &err) < 0)
+		log_warn("recording the mounts of container %s: %s", u->rec.name, err.msg);
+}
+
 static int change(struct update *u, struct err *err)
 {
 	struct update_instance in;
@@ -356,6 +365,8 @@ static int change(struct update *u, struct err *err)
 	r = commit(u, err);
 	if (r < 0)
 		return r;
+	if (u->mounts.n_removed || u->mounts.first_added < u->spec.mounts.n)
+		record_mounts(u);
 	apply_again(u, &in);
 	event_note_container(u->eng, u->rec.id, "update", NULL);
 	return 0;

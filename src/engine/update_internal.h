@@ -32,6 +32,11 @@ void update_mounts_done(struct update_mounts *um);
  * freed also after a failure. */
 int update_mounts_plan(const struct update_options *o, const char *bundle, struct spec *spec,
 		       struct update_mounts *ret, struct err *err);
+/* What the record says of mounts, for --volumes-from and for volumes: that they are in use. options:
+ * those of the record as they are by now. */
+int update_mounts_record(struct engine *eng, const struct record *rec,
+			 const struct record_options *options, const struct spec *spec,
+			 const char *bundle, struct err *err);
 /* In the container that runs: all of them or none. */
 int update_mounts_apply(struct engine *eng, const char *id, const struct spec *spec,
 			const struct update_mounts *um, struct err *err);

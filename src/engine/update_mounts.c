@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/db.h"
 #include "engine/parse.h"
 #include "engine/spec.h"
 #include "engine/update_internal.h"
@@ -131,6 +132,89 @@ int update_mounts_plan(const struct update_options *o, const char *bundle, struc
 	for (size_t i = 0; r == 0 && o->mount_add && o->mount_add[i]; i++)
 		r = put_in(spec, o->mount_add[i], err);
 	return r;
+}
+
+/* ---- the record ---- */
+
+static bool is_of(const struct record_mount *r, const struct spec_mount *m)
+{
+	const char *from = r->type == MOUNT_VOLUME ? r->host_path : r->source;
+
+	return str_eq(r->target, m->destination) && (from != NULL) == str_eq(m->type, "bind") &&
+	       (!from || str_eq(from, m->source));
+}
+
+static bool is_mounted(const struct record_mount *r, const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->mounts.n; i++)
+		if (is_of(r, &spec->mounts.items[i]))
+			return true;
+	return r->type != MOUNT_BIND && r->type != MOUNT_VOLUME && r->type != MOUNT_TMPFS;
+}
+
+static bool is_recorded(const struct record_options *o, const struct spec_mount *m)
+{
+	for (size_t i = 0; i < o->mounts.n; i++)
+		if (is_of(&o->mounts.items[i], m))
+			return true;
+	return false;
+}
+
+/* A volume that is mounted nowhere else in the container may be removed from now on. */
+static int drop_uses(struct engine *eng, const struct record *rec, const struct record_options *now,
+		     struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < rec->options.mounts.n; i++) {
+		const struct record_mount *m = &rec->options.mounts.items[i];
+		bool used = m->type != MOUNT_VOLUME;
+
+		for (size_t k = 0; k < now->mounts.n; k++)
+			used |= now->mounts.items[k].type == MOUNT_VOLUME &&
+				str_eq(now->mounts.items[k].source, m->source);
+		if (!used)
+			r = db_exec(eng->db, err,
+				    "DELETE FROM volume_uses WHERE container = ? AND volume = ?",
+				    "ss", rec->id, m->source);
+	}
+	return r < 0 ? r : 0;
+}
+
+int update_mounts_record(struct engine *eng, const struct record *rec,
+			 const struct record_options *options, const struct spec *spec,
+			 const char *bundle, struct err *err)
+{
+	const struct record_mount *old = options->mounts.items;
+	size_t n_old = options->mounts.n, kept;
+	cleanup_free struct record_mount *list = xcalloc(n_old + spec->mounts.n + 1, sizeof(*list));
+	struct record_options now = *options;
+	int r;
+
+	now.mounts.items = list;
+	now.mounts.n = 0;
+	for (size_t i = 0; i < n_old; i++)
+		if (is_mounted(&old[i], spec))
+			list[now.mounts.n++] = old[i];
+	kept = now.mounts.n;
+	for (size_t i = 0; i < spec->mounts.n; i++) {
+		const struct spec_mount *m = &spec->mounts.items[i];
+		bool bind = str_eq(m->type, "bind");
+
+		if (!spec_mount_is_users(m, bundle) || is_recorded(&now, m))
+			continue;
+		list[now.mounts.n++] = (struct record_mount){
+			.type = bind ? MOUNT_BIND : MOUNT_TMPFS,
+			.source = bind ? m->source : NULL,
+			.target = m->destination,
+			.options = m->options,
+			.readonly = strv_has(m->options, "ro") || strv_has(m->options, "rro"),
+		};
+	}
+	if (kept == n_old && kept == now.mounts.n)
+		return 0;
+	r = record_set_options(eng, rec->id, &now, err);
+	return r < 0 ? r : drop_uses(eng, rec, &now, err);
 }
 
 /* ---- what runs ---- */

@@ -136,6 +136,7 @@ static int redo(struct engine *eng, const struct record *rec, int dir, struct er
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_buf struct buf old_text = BUF_INIT;
+	cleanup_free char *bundle = xasprintf("%s/containers/%s", eng->root, rec->id);
 	struct spec spec = { 0 }, old = { 0 };
 	int r = read_config(dir, UPDATE_PENDING, &text, &spec, err);
 
@@ -145,6 +146,8 @@ static int redo(struct engine *eng, const struct record *rec, int dir, struct er
 		r = redo_all(eng, rec->id, &text, &old_text, &old, &spec, err);
 	if (r == 0 && renameat(dir, UPDATE_PENDING, dir, UPDATE_CONFIG) < 0)
 		r = err_errno(err, errno, "replacing config.json");
+	if (r == 0)
+		r = update_mounts_record(eng, rec, &rec->options, &spec, bundle, err);
 	spec_free(&spec);
 	spec_free(&old);
 	return r;

@@ -102,6 +102,21 @@ def test_of_run(anyone):
     assert not {"/v", "/one", "/t"} & mounts(anyone).keys()
 
 
+def test_volume(anyone):
+    """One that is taken away is in use no more; --volumes-from has what there is by now."""
+    begin(anyone, "-v", "vol:/one", "-v", "vol:/two")
+    sh(anyone, "echo kept >/one/file").ok()
+    update(anyone, "--mount-rm", "/one", "--mount-add", "./src:/data:ro").ok()
+    anyone.inro("volume", "rm", "vol").fails("in use", code=1)
+    again = ("run", "--rm", "--volumes-from", "web", "box", "sh", "-c", "ls /one; cat /*/file")
+    r = anyone.inro(*again)
+    assert r.out == "from the host\nkept\n" and "/one" in r.err
+    update(anyone, "--mount-rm", "/two").ok()
+    anyone.inro("volume", "rm", "vol").ok()
+    restart(anyone)
+    assert sh(anyone, "cat /data/file; ls /two").ok().out == "from the host\n"
+
+
 def test_one_that_does_not_run(anyone):
     begin(anyone)
     anyone.inro("stop", "web").ok()
