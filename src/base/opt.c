@@ -133,6 +133,11 @@ static int set(struct parse *p, const struct opt *o, const char *value)
 	return err_set_kind(p->err, r, ERR_USAGE);
 }
 
+static int refuse(struct parse *p, const struct opt *o)
+{
+	return err_fail(p->err, ERR_UNSUPPORTED, "--%s is not supported: %s", o->name, o->help);
+}
+
 static int parse_long(struct parse *p, const char *name)
 {
 	const char *eq = strchrnul(name, '=');
@@ -144,6 +149,8 @@ static int parse_long(struct parse *p, const char *name)
 		return p->asked = OPT_ASKED_VERSION;
 	if (!o)
 		return err_fail(p->err, ERR_USAGE, "unknown flag: --%.*s", (int)(eq - name), name);
+	if (o->kind == OPT_REFUSED)
+		return refuse(p, o);
 	if (*eq)
 		return set(p, o, eq + 1);
 	if (!opt_has_value(o))
@@ -182,6 +189,8 @@ static int parse_bundle(struct parse *p)
 		if (!o)
 			return err_fail(p->err, ERR_USAGE, "unknown shorthand flag: '%.*s' in %s",
 					(int)(str_utf8_len(c) ? str_utf8_len(c) : 1), c, bundle);
+		if (o->kind == OPT_REFUSED)
+			return refuse(p, o);
 		if (opt_has_value(o))
 			return parse_short_value(p, o, c + 1);
 		if (c[1] == '=')

@@ -11,14 +11,15 @@
 #include "base/err.h"
 
 enum opt_kind {
-	OPT_FLAG,  /* bool */
-	OPT_STR,   /* char * (heap) */
-	OPT_STRV,  /* char ** (heap), may be given several times */
-	OPT_INT,   /* int */
-	OPT_U64,   /* struct opt_u64 */
-	OPT_I64,   /* struct opt_i64 */
-	OPT_BYTES, /* struct opt_u64, docker's units */
-	OPT_FN     /* .parse does it */
+	OPT_FLAG,   /* bool */
+	OPT_STR,    /* char * (heap) */
+	OPT_STRV,   /* char ** (heap), may be given several times */
+	OPT_INT,    /* int */
+	OPT_U64,    /* struct opt_u64 */
+	OPT_I64,    /* struct opt_i64 */
+	OPT_BYTES,  /* struct opt_u64, docker's units */
+	OPT_FN,     /* .parse does it */
+	OPT_REFUSED /* .help says why: see OPT_REFUSE */
 };
 
 enum { OPT_HIDDEN = 1 << 0, OPT_OPTIONAL_ARG = 1 << 1 /* "--name" alone gives "" */ };
@@ -43,6 +44,13 @@ enum {
 	CMD_ONE_DASH =
 	    1 << 3, /* "-name", as Go programs take it, is the long option of that name */
 };
+
+/* An option that users of other programs know and that this command doesn't have: it is an error
+ * that says why, with or without a value; help, man page and completions leave it out. */
+#define OPT_REFUSE(option, why)                                                                    \
+	{                                                                                          \
+		.name = option, .kind = OPT_REFUSED, .flags = OPT_HIDDEN, .help = why              \
+	}
 
 struct cmd;
 /* A command of a group, under the name that it has there: "ls" in "image" is `images`. */

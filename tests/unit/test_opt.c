@@ -39,6 +39,7 @@ static const struct opt table[] = {
 	{ "pull", 0, OPT_STR, OPT_FIELD(struct opts, pull), .help = "Pull first",
 	  .flags = OPT_OPTIONAL_ARG },
 	{ "secret", 0, OPT_FLAG, OPT_FIELD(struct opts, rm), .help = "x", .flags = OPT_HIDDEN },
+	OPT_REFUSE("sign", "it has no hands"),
 };
 
 #define ARGS(...) ((char **)(const char *[]){ "prog", __VA_ARGS__, NULL })
@@ -106,6 +107,23 @@ static void test_short(void **state)
 	assert_true(o.tty && !o.interactive);
 	assert_int_equal(o.count, 5);
 	done(&o);
+}
+
+/* With a value or without: what is said is why. */
+static void test_refused(void **state)
+{
+	char **const lines[] = { ARGS("--sign"), ARGS("--sign=me", "--tty"), ARGS("--sign", "me") };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct opts o = { 0 };
+		struct err err = ERR_INIT;
+		char **args = NULL;
+
+		assert_true(opt_parse(table, ARRAY_SIZE(table), &o, lines[i], 0, &args, &err) < 0);
+		assert_string_equal(err.msg, "--sign is not supported: it has no hands");
+		assert_int_equal(err.kind, ERR_UNSUPPORTED);
+		done(&o);
+	}
 }
 
 static void test_last_wins(void **state)
@@ -436,19 +454,13 @@ static void test_completion(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long),
-		cmocka_unit_test(test_short),
-		cmocka_unit_test(test_last_wins),
-		cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_program),
-		cmocka_unit_test(test_program_usage),
-		cmocka_unit_test(test_help),
-		cmocka_unit_test(test_man),
-		cmocka_unit_test(test_completion),
-		cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_help_of_groups),
-		cmocka_unit_test(test_completion_of_groups),
+		cmocka_unit_test(test_long),           cmocka_unit_test(test_short),
+		cmocka_unit_test(test_last_wins),      cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_stop),           cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_program),        cmocka_unit_test(test_program_usage),
+		cmocka_unit_test(test_help),           cmocka_unit_test(test_man),
+		cmocka_unit_test(test_completion),     cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_help_of_groups), cmocka_unit_test(test_completion_of_groups),
 	};
 
 	/* the example program itself, to look at its pages */
