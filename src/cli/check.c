@@ -88,7 +88,9 @@ static void add_item(struct buf *out, const char *kind, const struct check_item 
 
 static void add_advice(struct buf *out, const struct check_report *report)
 {
-	if (report->images.n)
+	if (report->skipped)
+		buf_adds(out, "Nothing can be made good on a file system that is read-only.\n");
+	else if (report->images.n)
 		buf_adds(out,
 			 "`inro system check --repair` makes good what can be and removes "
 			 "other damaged images, to be got again (`inro pull`, `inro load`).\n");
@@ -112,6 +114,7 @@ static void add_leftover(struct buf *out, const struct check_leftover *left)
 static void add_report(struct buf *out, const struct check_report *report, bool repaired)
 {
 	add_lines(out, "Damaged database", report->database);
+	add_lines(out, "Not checked", report->skipped);
 	for (size_t i = 0; i < report->images.n; i++)
 		add_item(out, "image", &report->images.items[i]);
 	for (size_t i = 0; i < report->containers.n; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/str.h"
 #include "base/strv.h"
@@ -28,6 +29,7 @@ static const struct json_desc leftover_desc = JSON_DESC(struct check_leftover, l
 static const struct json_field report_fields[] = {
 	JSON_FIELD(struct check_report, damaged, "Errors", JSON_BOOL, .flags = JSON_KEEP),
 	JSON_FIELD(struct check_report, database, "Database", JSON_STRV, .flags = JSON_KEEP),
+	JSON_FIELD(struct check_report, skipped, "Unchecked", JSON_STRV, .flags = JSON_KEEP),
 	JSON_FIELD(struct check_report, images, "Images", JSON_ARRAY, .desc = &item_desc,
 		   .flags = JSON_KEEP),
 	JSON_FIELD(struct check_report, containers, "Containers", JSON_ARRAY, .desc = &item_desc,
@@ -142,7 +144,7 @@ static int check_rows(struct engine *eng, const struct check_options *opts,
 
 	if (r == 0)
 		r = orphans(eng, opts->repair, report, err);
-	if (r == 0)
+	if (r == 0 && !opts->readonly)
 		r = images_fill_content(eng, err);
 	if (r == 0)
 		r = check_counts(eng, opts, report, err);
@@ -164,7 +166,18 @@ static void leftovers_look(struct engine *eng, struct check_report *report)
 	}
 }
 
-int engine_check(struct engine *eng, const struct check_options *opts, struct check_report *ret,
+/* Who can't write can't make good either. */
+static int look_at_root(struct engine *eng, const struct check_options *opts,
+			struct check_options *ret, struct err *err)
+{
+	struct statvfs vfs;
+
+	*ret = *opts;
+	ret->readonly = fstatvfs(eng->root_fd, &vfs) == 0 && (vfs.f_flag & ST_RDONLY);
+	return ret->readonly && opts->repair ? err_errno(err, EROFS, "repairing %s", eng->root) : 0;
+}
+
+int engine_check(struct engine *eng, const struct check_options *given, struct check_report *ret,
 		 struct err *err)
 {
 	static int (*const steps[])(struct engine * eng, const struct check_options *opts,
@@ -173,13 +186,16 @@ int engine_check(struct engine *eng, const struct check_options *opts, struct ch
 		check_containers, check_volumes, check_repair,
 	};
 	struct check_report report = { .start_ns = time_now_ns() };
+	struct check_options opts = *given;
 	uint64_t freed;
 
 	int r = engine_dirs(eng, err);
 	if (r == 0)
+		r = look_at_root(eng, given, &opts, err);
+	if (r == 0)
 		r = engine_db(eng, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
-		r = steps[i](eng, opts, &report, err);
+		r = steps[i](eng, &opts, &report, err);
 		/* What a broken database says, nobody should act on. */
 		report.stopped = r == 0 && i == 0 && report.damaged;
 		if (report.stopped)
@@ -187,10 +203,10 @@ int engine_check(struct engine *eng, const struct check_options *opts, struct ch
 	}
 	if (eng->store_open)
 		image_store_unlock(&eng->store);
-	if (r == 0 && eng->store_open && !report.keep &&
-	    (opts->repair || image_collect_wanted(&eng->store)))
+	if (r == 0 && eng->store_open && !report.keep && !opts.readonly &&
+	    (opts.repair || image_collect_wanted(&eng->store)))
 		r = images_collect(eng, &freed, err);
-	if (opts->repair)
+	if (opts.repair)
 		leftovers_look(eng, &report);
 	if (r < 0) {
 		check_report_done(&report);

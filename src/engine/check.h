@@ -14,6 +14,7 @@ struct check_options {
 			no container needs */
 	bool force;  /* with repair: containers of damaged images, and damaged containers, too */
 	int64_t max_ns; /* downloads that are older are leftovers */
+	bool readonly;  /* the file system is: for engine_check() to find out */
 };
 
 struct check_item {
@@ -32,11 +33,13 @@ struct check_leftover {
 };
 struct check_report {
 	char **database; /* what is wrong in there */
+	char **skipped;  /* what a read-only file system leaves unchecked */
 	JSON_LIST(struct check_item) images;
 	JSON_LIST(struct check_item) containers;
 	JSON_LIST(struct check_leftover) leftovers;
 	uint64_t checked_images, checked_blobs, checked_layers, checked_containers;
-	bool damaged; /* something is, whether or not it was removed or made good, or may be */
+	bool damaged; /* something is, whether or not it was removed or made good, or may be,
+			 also for what was skipped */
 	bool certain; /* something is: not just that it could not be looked at */
 	bool stopped; /* the database is broken: nothing else was looked at */
 	bool keep;    /* nothing must be collected: the database does not tell all */

@@ -174,7 +174,16 @@ static int check_layers(struct engine *eng, const struct check_options *opts,
 			struct check_report *report, struct err *err)
 {
 	cleanup_strv char **digests = NULL;
+	/* Each is unpacked once more, which takes room. */
+	bool quick = opts->quick || opts->readonly;
 	int r = contents_read(eng, "layer", &digests, err);
+
+	if (r == 0 && digests && quick && !opts->quick) {
+		strv_add(&report->skipped, "whether the files of layers are what their blobs "
+					   "unpack to: that takes room on a file system which is "
+					   "read-only");
+		report->damaged = true;
+	}
 
 	for (size_t i = 0; r == 0 && digests && digests[i]; i++) {
 		enum check_verdict verdict = CHECK_DAMAGED;
@@ -182,7 +191,7 @@ static int check_layers(struct engine *eng, const struct check_options *opts,
 		struct err own = ERR_INIT;
 
 		report->checked_layers++;
-		int found = verify_layer(&eng->store, digests[i], opts->quick, &problem, &own);
+		int found = verify_layer(&eng->store, digests[i], quick, &problem, &own);
 		if (found == 0)
 			continue;
 		if (found > 0 && opts->repair) {
@@ -321,7 +330,8 @@ static void check_shims(struct engine *eng, const struct check_options *opts,
 
 	if (is_damaged(report, row->id))
 		return;
-	int r = shims_check(&eng->store, row->diff_ids, opts->quick, repair, &problems, &own);
+	int r = shims_check(&eng->store, row->diff_ids, opts->quick || opts->readonly, repair,
+			    &problems, &own);
 	for (size_t i = 0; problems && problems[i]; i++)
 		check_add(report, true, row->id, xstrdup(problems[i]),
 			  repair && r == 0 ? CHECK_CURED : CHECK_KEPT);

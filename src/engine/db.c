@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/fd.h"
 #include "base/str.h"
 
@@ -206,6 +207,40 @@ static int db_setup(struct db *db, struct err *err)
 	return 0;
 }
 
+static int open_as(struct db *db, const char *name, int flags, struct err *err)
+{
+	int r = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (r != SQLITE_OK && !db->handle)
+		return err_errno(err, ENOMEM, "opening database %s", db->path);
+	return r != SQLITE_OK ? db_fail(db, err, "opening") : db_setup(db, err);
+}
+
+/* On a file system that is read-only SQLite can't make the log that it wants to have. Without one
+ * all there is is in the file, which nobody changes. */
+static bool is_still(const char *path)
+{
+	cleanup_free char *log = xasprintf("%s-wal", path);
+
+	return access(path, W_OK) < 0 && errno == EROFS && access(log, F_OK) < 0 && errno == ENOENT;
+}
+
+static int open_still(struct db *db, struct err *err)
+{
+	cleanup_buf struct buf uri = BUF_INIT;
+
+	buf_adds(&uri, "file:");
+	for (const char *c = db->path; *c; c++) {
+		if (strchr("%?#", *c))
+			buf_addf(&uri, "%%%02x", (unsigned char)*c);
+		else
+			buf_addc(&uri, *c);
+	}
+	buf_adds(&uri, "?immutable=1");
+	sqlite3_close(take_ptr(db->handle));
+	return open_as(db, buf_str(&uri), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
+}
+
 int db_open(const char *path, struct db **ret, struct err *err)
 {
 	struct db *db = xcalloc(1, sizeof(*db));
@@ -216,14 +251,9 @@ int db_open(const char *path, struct db **ret, struct err *err)
 	const char *slash = strrchr(path, '/');
 	db->marks = xasprintf("%.*sunsynced", slash ? (int)(slash + 1 - path) : 0, path);
 	mask = umask(0077);
-	r = sqlite3_open_v2(path, &db->handle,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (r != SQLITE_OK && !db->handle)
-		r = err_errno(err, ENOMEM, "opening database %s", path);
-	else if (r != SQLITE_OK)
-		r = db_fail(db, err, "opening");
-	else
-		r = db_setup(db, err);
+	r = open_as(db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+	if (r < 0 && db->handle && is_still(path))
+		r = open_still(db, err);
 	umask(mask);
 	if (r < 0) {
 		db_close(db);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """inro system check: every kind of damage is found, told of the right image, and made good."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -318,6 +319,38 @@ def test_no_room_to_check(root):
     finally:
         subprocess.run(["umount", place], check=True)
     assert not check(root)["Errors"] and "made" in root.inro("images").ok().out
+
+
+@contextlib.contextmanager
+def readonly(who):
+    """The store on a file system that takes no changes, as after an error of the disk."""
+    place = store(who)
+    subprocess.run(["mount", "--bind", place, place], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def test_on_a_read_only_file_system(two):
+    """What can be looked at is, and the rest is named."""
+    with readonly(two):
+        report = check(two, code=125)
+        assert "read-only" in report["Unchecked"][0] and not report["Images"] and not report["Leftovers"]
+        assert report["CheckedBlobs"] and report["CheckedLayers"]
+        done = two.inro("system", "check")
+        done.fails("not all of the local storage could be checked", code=125)
+        assert "Not checked:" in done.out and done.out.endswith(": not all could be checked\n")
+        assert "--repair" not in done.out
+        assert not check(two, "--quick")["Unchecked"]  # that all was done
+        two.inro("system", "check", "--repair").fails("repairing", "Read-only file system", code=125)
+    flip(blobs_of(two, "made:1")[1][0])
+    with readonly(two):
+        report = check(two, code=125)
+        assert "has other content" in report["Images"][0]["Problems"][0]
+        two.inro("system", "check").fails("damage detected", code=125)
+    assert check(two, "--repair")["Unchecked"] == []
 
 
 def test_what_was_not_on_the_disk(two):
