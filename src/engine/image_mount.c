@@ -14,11 +14,13 @@
 #include "base/strv.h"
 #include "engine/unshare.h"
 #include "oci/digest.h"
+#include "oci/reference.h"
 #include "sys/mount.h"
 
 #define TREE  "fs"
 #define ROOT  "root"
 #define COUNT "count"
+#define NAMES "names"
 #define ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID)
 
 void image_mounts_done(struct image_mounts *mounts)
@@ -86,6 +88,40 @@ static int count_write(int dir, uint64_t count, struct err *err)
 	int n = snprintf(text, sizeof(text), "%" PRIu64, count);
 
 	return io_replace_file(dir, COUNT, text, (size_t)n, 0600, false, err);
+}
+
+/* ---- what it was called ---- */
+
+#define NAMES_MAX (1u << 20)
+
+/* Names that the image had when it was mounted: a tag may lead elsewhere by the time that it is to
+ * be unmounted. */
+static int names_read(int dir, char ***ret, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = io_read_file(dir, NAMES, &text, NAMES_MAX, err);
+
+	if (r == -ENOENT)
+		return 0;
+	cleanup_strv char **lines = r == 0 ? strv_split(buf_str(&text), '\n') : NULL;
+	for (size_t i = 0; lines && lines[i]; i++)
+		if (*lines[i])
+			strv_add(ret, lines[i]);
+	return r;
+}
+
+static int names_add(int dir, char *const *names, struct err *err)
+{
+	cleanup_strv char **all = NULL;
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = names_read(dir, &all, err);
+
+	for (size_t i = 0; r == 0 && names && names[i]; i++)
+		if (!strv_has(all, names[i]))
+			strv_add(&all, names[i]);
+	for (size_t i = 0; r == 0 && all && all[i]; i++)
+		buf_addf(&text, "%s\n", all[i]);
+	return r < 0 ? r : io_replace_file(dir, NAMES, buf_str(&text), text.len, 0600, false, err);
 }
 
 /* ---- mounting ---- */
@@ -190,6 +226,8 @@ static int mount_once_more(struct engine *eng, const struct image_row *image, st
 	int r = count_read(dir, &count, err);
 	if (r == 0 && !is_mount(target))
 		r = tree_mount(eng, image, dir, target, err);
+	if (r == 0)
+		r = names_add(dir, image->names, err);
 	return r < 0 ? r : count_write(dir, count + 1, err);
 }
 
@@ -293,6 +331,7 @@ static int entry_remove(int place, int dir, const char *hex, struct err *err)
 	if ((unlinkat(dir, TREE, AT_REMOVEDIR) < 0 && errno != ENOENT) ||
 	    (unlinkat(dir, ROOT, AT_REMOVEDIR) < 0 && errno != ENOENT) ||
 	    (unlinkat(dir, COUNT, 0) < 0 && errno != ENOENT) ||
+	    (unlinkat(dir, NAMES, 0) < 0 && errno != ENOENT) ||
 	    unlinkat(place, hex, AT_REMOVEDIR) < 0)
 		return err_errno(err, errno, "removing the directory of the mount");
 	return 0;
@@ -316,27 +355,81 @@ static int unmount_once(struct engine *eng, const char *id, bool force, struct e
 				   : entry_remove(place, dir, hex, err);
 }
 
+static bool is_among(char *const *ids, const char *id)
+{
+	return id && strv_has(ids, id);
+}
+
+/* Was the mount made of what had that name then? 1, 0 or -errno. */
+static int had_name(struct engine *eng, const char *id, const char *name, struct err *err)
+{
+	cleanup_strv char **names = NULL;
+	cleanup_fd int place = place_open(eng, err);
+	if (place < 0)
+		return place;
+	cleanup_fd int dir =
+	    openat(place, digest_hex(id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? 0 : err_errno(err, errno, "opening the mount");
+	int r = names_read(dir, &names, err);
+	return r < 0 ? r : strv_has(names, name);
+}
+
+/* What word meant when it was mounted, among what is: the name that it had, or the beginning of the
+ * id of an image that is gone. */
+static int find_mounted(struct engine *eng, char *const *ids, const char *word, char **ret,
+			struct err *err)
+{
+	const char *hex = str_after(word, "sha256:");
+	cleanup_free char *name = NULL, *found = NULL;
+
+	hex = hex ? hex : word;
+	reference_normalize(word, &name, NULL);
+	for (size_t i = 0; ids && ids[i]; i++) {
+		int r = name ? had_name(eng, ids[i], name, err) : 0;
+
+		if (r < 0)
+			return r;
+		if (!r && (strlen(hex) < 2 || !str_starts(digest_hex(ids[i]), hex)))
+			continue;
+		if (found)
+			return err_hint(err,
+					err_fail(err, ERR_CONFLICT,
+						 "several mounted images were called %s", word),
+					"name one by its id: inro image mount");
+		found = xstrdup(ids[i]);
+	}
+	*ret = take_ptr(found);
+	return 0;
+}
+
 int image_unmount(struct engine *eng, const char *word, bool force, char **ret_id, struct err *err)
 {
 	cleanup_image_row struct image_row image = { 0 };
+	cleanup_free char *id = NULL;
+	cleanup_strv char **ids = NULL;
 	struct err own = ERR_INIT;
 
 	*ret_id = NULL;
-	int r = images_find(eng, word, &image, &own);
-	/* Removed meanwhile: its whole id is known from the list. */
-	if (r < 0 && own.kind == ERR_NOT_FOUND && digest_valid(word)) {
-		image.id = xstrdup(word);
-		r = 0;
-	}
-	if (r < 0) {
-		if (err)
-			*err = own;
+	int r = mounted_ids(eng, &ids, err);
+	if (r < 0)
+		return err_wrap(err, r, "unmounting image %s", word);
+	int found = images_find(eng, word, &image, &own);
+	if (found == 0 && is_among(ids, image.id))
+		id = xstrdup(image.id);
+	else
+		r = find_mounted(eng, ids, word, &id, err);
+	if (r < 0)
 		return r;
-	}
-	r = unmount_once(eng, image.id, force, err);
+	/* An image that isn't mounted is no error, one that isn't known is. */
+	if (!id && found < 0 && err)
+		*err = own;
+	if (!id)
+		return found < 0 ? found : 0;
+	r = unmount_once(eng, id, force, err);
 	if (r < 0)
 		return err_wrap(err, r, "unmounting image %s", word);
 	if (r == 0)
-		*ret_id = take_ptr(image.id);
+		*ret_id = take_ptr(id);
 	return 0;
 }

@@ -23,5 +23,7 @@ void image_mounts_done(struct image_mounts *mounts);
 int image_mount(struct engine *eng, const char *word, struct image_mounts *ret, struct err *err);
 /* Adds what is mounted. */
 int image_mount_list(struct engine *eng, struct image_mounts *ret, struct err *err);
-/* *ret_id: heap, NULL when it isn't mounted. force: however often it was mounted. */
+/* What word means now, or else what it meant when that was mounted: a name may have been given to
+ * another image since. *ret_id: heap, NULL when it isn't mounted. force: however often it was
+ * mounted. ERR_CONFLICT: several are meant. */
 int image_unmount(struct engine *eng, const char *word, bool force, char **ret_id, struct err *err);

@@ -156,6 +156,30 @@ def test_removed_meanwhile(anyone):
     assert list(layers.iterdir()) == []
 
 
+def test_unmount_by_a_name_that_has_moved(anyone):
+    """What was mounted by a name is unmounted by it, whatever has the name by then."""
+    load(anyone, LOWER)
+    load(anyone, UPPER, tags=("two:1",))
+    first, second = image_id(anyone, "mt:1"), image_id(anyone, "two:1")
+    r = inside(anyone, "$inro image mount mt:1 >/dev/null; $inro tag two:1 mt:1; $inro image unmount mt:1;"
+               "$inro image mount | wc -l").ok()
+    assert r.out.split() == [first, "0"]
+    # which it means now comes first
+    r = inside(anyone, f"$inro tag {first} mt:1; $inro image mount mt:1 >/dev/null; $inro tag two:1 mt:1;"
+               "$inro image mount mt:1 >/dev/null; $inro image unmount mt:1; $inro image unmount mt:1;"
+               "$inro image unmount mt:1").ok()
+    assert r.out.split() == [second, first]
+    # a name of two that are mounted, and of neither now
+    r = inside(anyone, f"$inro tag {first} mt:1; $inro image mount mt:1 >/dev/null; $inro tag two:1 mt:1;"
+               "$inro image mount mt:1 >/dev/null; $inro untag two:1 mt:1; $inro image unmount mt:1")
+    r.fails("several mounted images were called mt:1", "by its id")
+    # one that has been removed, by a part of its id
+    r = inside(anyone, f"$inro image mount {first} >/dev/null; $inro rmi {first} >/dev/null;"
+               f"$inro image unmount {first[:12]}").ok()
+    assert r.out.strip() == first
+    inside(anyone, "$inro image unmount nothing:1").fails("No such image: nothing:1")
+
+
 def test_command_and_exit_status(anyone):
     run = anyone.run
     assert run(*anyone.inro_argv("unshare", "sh", "-c", "exit 7")).code == 7
