@@ -7,9 +7,10 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
-#include "cli/access.h"
 #include "cli/cli.h"
+#include "cli/transfer.h"
 #include "cli/transport.h"
+#include "engine/registries.h"
 
 static int print_digest(const char *digest, struct err *err)
 {
@@ -126,78 +127,118 @@ const struct cmd cmd_artifact_add = {
 /* ---- pull ---- */
 
 struct transfer_cmd {
-	char *digestfile, *progress;
-	bool quiet;
+	char *digestfile;
+	struct cli_progress progress;
+	struct cli_retry retry;
 	struct cli_access access;
 };
 
+#define T struct transfer_cmd
 #define TRANSFER_OPTS                                                                              \
-	{ .name = "progress",                                                                      \
-	  .kind = OPT_STR,                                                                         \
-	  OPT_FIELD(struct transfer_cmd, progress),                                                \
-	  .arg = "MODE",                                                                           \
-	  .help = "how progress is shown; auto: tty on a terminal, else plain",                    \
-	  .choices = progress_modes },                                                             \
-	    { .name = "quiet",                                                                     \
-	      .short_name = 'q',                                                                   \
-	      .kind = OPT_FLAG,                                                                    \
-	      OPT_FIELD(struct transfer_cmd, quiet),                                               \
-	      .help = "show no progress" },                                                        \
-	    CLI_ACCESS_OPTS(struct transfer_cmd, access)
+	CLI_PROGRESS_OPTS(T, progress, "show no progress"), CLI_RETRY_OPTS(T, retry, "retry"),     \
+	    CLI_ACCESS_OPTS(T, access)
 
-static const struct opt pull_opts[] = { TRANSFER_OPTS };
+static const struct opt pull_opts[] = { TRANSFER_OPTS, CLI_REFUSE_DECRYPTION };
 static const struct opt push_opts[] = {
-	{ .name = "digestfile",
-	  .kind = OPT_STR,
-	  OPT_FIELD(struct transfer_cmd, digestfile),
-	  .arg = "FILE",
-	  .help = "write the digest of what was pushed to this file" },
+	CLI_DIGESTFILE_OPT(T, digestfile, "pushed"),
 	TRANSFER_OPTS,
+	CLI_REFUSE_SIGNING,
 };
 
-/* The name of a registry's artifact; of another place it has to be said. */
-static int local_name(const struct transport_name *from, const char *word, char **ret,
-		      struct err *err)
+/* What the artifact is to be called here. */
+static int local_name(const char *word, char **ret, struct err *err)
 {
 	cleanup_reference struct reference ref = { 0 };
+	int r = reference_parse(word, &ref, err);
 
-	if (word) {
-		int r = reference_parse(word, &ref, err);
-		if (r == 0 && ref.digest)
-			r = err_fail(err, ERR_INVALID, "the name of an artifact has no digest");
-		if (r == 0)
-			*ret = reference_format(&ref);
+	if (r == 0 && ref.digest)
+		r = err_fail(err, ERR_INVALID, "the name of an artifact has no digest");
+	if (r == 0)
+		*ret = reference_format(&ref);
+	return r;
+}
+
+/* The names that a registry's artifact may have: with a transport a name is whole. */
+static int names_of(struct engine *eng, const struct transport_name *from, char ***ret,
+		    struct err *err)
+{
+	char *full = NULL;
+
+	if (from->kind == TRANSPORT_STORE)
+		return registries_candidates(eng, from->name, ret, err);
+	int r = reference_normalize(from->name, &full, err);
+	if (r == 0)
+		strv_take(ret, full);
+	return r;
+}
+
+/* As for images: of several that a short name may mean the first that has it, and only one that
+ * says that it has none is passed over. */
+static int pull_registry(struct engine *eng, const struct transfer_cmd *o,
+			 const struct transport_name *word, const char *name,
+			 struct copy_result *ret, struct err *err)
+{
+	struct copy_options copy = { .artifact = true,
+				     .out_fd = -EBADF,
+				     .from = cli_access(&o->access) };
+	cleanup_strv char **names = NULL;
+	struct err one = ERR_INIT;
+
+	int r = names_of(eng, word, &names, err);
+	if (r < 0)
 		return r;
+	for (size_t i = 0; names[i]; i++) {
+		const struct transport_name from = { .kind = TRANSPORT_DOCKER, .name = names[i] };
+		const struct transport_name to = { .kind = TRANSPORT_STORE,
+						   .name =
+						       name ? (char *)(uintptr_t)name : names[i] };
+
+		one = (struct err)ERR_INIT;
+		ret->found = false;
+		r = cli_copy(eng, &from, &to, &copy, cli_progress(&o->progress), ret, &one);
+		if (r == 0 || !names[i + 1] || ret->found || one.kind != ERR_NOT_FOUND)
+			break;
 	}
-	if (!from->path)
-		return reference_normalize(from->name, ret, err);
-	return err_hint(err,
-			err_fail(err, ERR_USAGE, "%s says no name for the artifact", from->path),
-			"inro artifact pull SOURCE NAME");
+	if (r < 0 && err)
+		*err = one;
+	return r;
+}
+
+static int pull_file(struct engine *eng, const struct transfer_cmd *o,
+		     const struct transport_name *from, char *name, struct copy_result *ret,
+		     struct err *err)
+{
+	struct transport_name to = { .kind = TRANSPORT_STORE, .name = name };
+	struct copy_options copy = { .artifact = true, .out_fd = -EBADF };
+
+	if (!name)
+		return err_hint(
+		    err, err_fail(err, ERR_USAGE, "%s says no name for the artifact", from->path),
+		    "inro artifact pull SOURCE NAME");
+	return cli_copy(eng, from, &to, &copy, cli_progress(&o->progress), ret, err);
 }
 
 static int run_pull(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct transfer_cmd *o = options;
-	enum progress_mode mode = progress_mode_of(o->progress, o->quiet);
-	struct copy_options copy = { .artifact = true,
-				     .out_fd = -EBADF,
-				     .from = cli_access(&o->access) };
-	cleanup_transport struct transport_name from = { 0 }, to = { .kind = TRANSPORT_STORE };
+	cleanup_transport struct transport_name from = { 0 };
 	cleanup_copy_result struct copy_result result = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_free char *name = NULL;
 
 	int r = transport_parse(args[0], &from, err);
-	/* A bare name is a registry's. */
-	if (r == 0 && from.kind == TRANSPORT_STORE)
-		from.kind = TRANSPORT_DOCKER;
-	if (r == 0)
-		r = local_name(&from, args[1], &to.name, err);
+	if (r == 0 && args[1])
+		r = local_name(args[1], &name, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
-		r = cli_copy(&eng, &from, &to, &copy, mode, &result, err);
-	return r < 0 || mode == PROGRESS_JSON ? r : print_digest(result.digest, err);
+		r = cli_retry(&eng, &o->retry, err);
+	if (r == 0)
+		r = from.path ? pull_file(&eng, o, &from, name, &result, err)
+			      : pull_registry(&eng, o, &from, name, &result, err);
+	return r < 0 || cli_progress(&o->progress) == PROGRESS_JSON
+		   ? r
+		   : print_digest(result.digest, err);
 }
 
 const struct cmd cmd_artifact_pull = {
@@ -228,7 +269,7 @@ static int push_registry(struct engine *eng, const struct transfer_cmd *o, const
 	if (r < 0)
 		return r;
 	struct progress *progress =
-	    progress_new_push(progress_mode_of(o->progress, o->quiet), STDOUT_FILENO, &ref);
+	    progress_new_push(cli_progress(&o->progress), STDOUT_FILENO, &ref);
 	push_options.ctx = progress;
 	r = push(eng, word, &ref, &push_options, &result, err);
 	if (r == 0)
@@ -244,8 +285,7 @@ static int push_file(struct engine *eng, const struct transfer_cmd *o, const cha
 	struct copy_options copy = { .out_fd = -EBADF };
 	cleanup_copy_result struct copy_result result = { 0 };
 
-	int r =
-	    cli_copy(eng, &from, to, &copy, progress_mode_of(o->progress, o->quiet), &result, err);
+	int r = cli_copy(eng, &from, to, &copy, cli_progress(&o->progress), &result, err);
 	return r < 0 ? r : cli_write_digest(o->digestfile, result.digest, err);
 }
 
@@ -274,6 +314,8 @@ static int run_push(const void *globals, void *options, char **args, struct err 
 	int r = transport_parse(args[1] ? args[1] : args[0], &to, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = cli_retry(&eng, &o->retry, err);
 	if (r == 0)
 		r = artifact_read(&eng, args[0], &artifact, err);
 	if (r == 0 && !args[1])

@@ -66,6 +66,10 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct commit_cli_options, timestamp),
 	  .arg = "SECONDS",
 	  .help = "since 1970, as time of the image and of all files in the layer" },
+	OPT_REFUSE("config", "changes are said one by one, with --change"),
+	OPT_REFUSE("include-volumes",
+		   "what is mounted in a container is no part of its image; see --change VOLUME"),
+	OPT_REFUSE("squash", "an image's lower layers stay as they are, shared with others"),
 };
 
 static int fill(const struct commit_cli_options *o, char **args, struct container_commit *ret,

@@ -2,10 +2,12 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/select.h"
 #include "engine/diff.h"
 
 struct diff_options {
 	char *format;
+	struct select_options select;
 };
 
 static const char *const formats[] = { "json", NULL };
@@ -17,6 +19,7 @@ static const struct opt opts[] = {
 	  .arg = "FORMAT",
 	  .help = "an object with the lists \"changed\", \"added\" and \"deleted\"",
 	  .choices = formats },
+	SELECT_LATEST(struct diff_options),
 };
 
 static void write_lines(const struct change_list *list, struct buf *out)
@@ -61,10 +64,15 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	struct change_list list = { .text = BUF_INIT };
 	cleanup_buf struct buf out = BUF_INIT;
+	cleanup_free char *latest = NULL;
 
+	if (o->select.latest == (args[0] != NULL))
+		return err_fail(err, ERR_USAGE, "give a container, or --latest");
 	int r = cli_engine(globals, &eng, err);
+	if (r == 0 && o->select.latest)
+		r = cli_latest(&eng, &latest, err);
 	if (r == 0)
-		r = container_diff(&eng, args[0], &list, err);
+		r = container_diff(&eng, latest ? latest : args[0], &list, err);
 	if (r < 0)
 		return r;
 	if (o->format)
@@ -77,7 +85,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 
 const struct cmd cmd_diff = {
 	.name = "diff",
-	.args = "[OPTIONS] CONTAINER",
+	.args = "[OPTIONS] [CONTAINER]",
 	.summary = "Show what a container has changed in its image's files",
 	.details =
 	    "A for what is new, C for what is changed, in its content or in what is known of "
@@ -85,7 +93,6 @@ const struct cmd cmd_diff = {
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct diff_options),
-	.min_args = 1,
 	.max_args = 1,
 	.run = run,
 };

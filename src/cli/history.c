@@ -5,13 +5,15 @@
 #include "base/timeutil.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/transfer.h"
 #include "engine/image_inspect.h"
+#include "engine/lists.h"
 
 #define CREATED_BY_MAX 45
 
 struct history_options {
 	bool exact, quiet, no_trunc; /* exact: --human=false */
-	char *format;
+	char *format, *platform;
 };
 
 static int parse_human(void *field, const char *value, struct err *err)
@@ -42,6 +44,8 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct history_options, no_trunc),
 	  .help = "do not shorten ids and commands" },
+	CLI_PLATFORM_OPT(struct history_options, platform,
+			 "of a list, the image for this platform; another image must be for it"),
 	{ .name = "quiet",
 	  .short_name = 'q',
 	  .kind = OPT_FLAG,
@@ -120,13 +124,16 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_cli_list struct cli_list *list = NULL;
 	cleanup_buf struct buf ids = BUF_INIT;
+	cleanup_free char *word = NULL;
 	int r;
 
 	r = cli_list_new(o->exact ? &table_exact : &table, o->format, true, &list, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
-		r = image_history(&eng, args[0], &steps, err);
+		r = images_for_platform(&eng, args[0], o->platform, &word, err);
+	if (r == 0)
+		r = image_history(&eng, word, &steps, err);
 	for (size_t i = 0; r == 0 && i < steps.n; i++) {
 		const struct row row = { &steps.items[i], o->no_trunc, o->exact };
 

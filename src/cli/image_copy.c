@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
-#include "cli/access.h"
 #include "cli/cli.h"
+#include "cli/transfer.h"
 #include "cli/transport.h"
-#include "engine/config.h"
 
 static const char *const multi_arch_words[] = { "system", "all", "index-only", NULL };
 
 struct copy_cmd {
-	bool all, quiet, preserve, remove_signatures;
-	struct opt_i64 retries;
-	char *multi_arch, *format, *platform, *digestfile, *progress, *authfile;
+	bool all, preserve, remove_signatures;
+	char **more_names;
+	char *multi_arch, *format, *platform, *digestfile, *authfile;
+	struct cli_progress progress;
+	struct cli_retry retry;
 	struct cli_access from, to;
 };
 
@@ -44,6 +45,11 @@ struct copy_cmd {
 	}
 
 static const struct opt opts[] = {
+	{ .name = "additional-tag",
+	  .kind = OPT_STRV,
+	  COPY_OPT(more_names),
+	  .arg = "NAME:TAG",
+	  .help = "one more name for the image in a docker-archive" },
 	{ .name = "all",
 	  .short_name = 'a',
 	  .kind = OPT_FLAG,
@@ -55,53 +61,29 @@ static const struct opt opts[] = {
 	  .arg = "FILE",
 	  .help = "file of credentials for both registries (REGISTRY_AUTH_FILE)" },
 	SIDE_OPTS("dest", to, "destination"),
-	{ .name = "digestfile",
-	  .kind = OPT_STR,
-	  COPY_OPT(digestfile),
-	  .arg = "FILE",
-	  .help = "write the digest of what was copied to this file" },
-	{ .name = "format",
-	  .short_name = 'f',
-	  .kind = OPT_STR,
-	  COPY_OPT(format),
-	  .arg = "FORMAT",
-	  .help = "of the manifest, oci or v2s2; its digest changes (default: as it is)" },
+	CLI_DIGESTFILE_OPT(struct copy_cmd, digestfile, "copied"),
+	CLI_MANIFEST_FORMAT_OPT(
+	    struct copy_cmd, format, 'f',
+	    "of the manifest, oci or v2s2; its digest changes (default: as it is)"),
 	{ .name = "multi-arch",
 	  .kind = OPT_STR,
 	  COPY_OPT(multi_arch),
 	  .arg = "WHICH",
 	  .help = "of an index, the image for this system, all of them, or the index alone",
 	  .choices = multi_arch_words },
-	{ .name = "platform",
-	  .kind = OPT_STR,
-	  COPY_OPT(platform),
-	  .arg = "OS/ARCH[/VARIANT]",
-	  .help = "the image of an index for this platform instead of this machine's" },
+	CLI_PLATFORM_OPT(struct copy_cmd, platform,
+			 "the image of an index for this platform instead of this machine's"),
 	{ .name = "preserve-digests",
 	  .kind = OPT_FLAG,
 	  COPY_OPT(preserve),
 	  .help = "fail rather than change a digest" },
-	{ .name = "progress",
-	  .kind = OPT_STR,
-	  COPY_OPT(progress),
-	  .arg = "MODE",
-	  .help = "how progress is shown; auto: tty on a terminal, else plain",
-	  .choices = progress_modes },
-	{ .name = "quiet",
-	  .short_name = 'q',
-	  .kind = OPT_FLAG,
-	  COPY_OPT(quiet),
-	  .help = "show nothing" },
-	{ .name = "remove-signatures",
-	  .kind = OPT_FLAG,
-	  COPY_OPT(remove_signatures),
-	  .help = "has no effect, as signatures are not copied; for the sake of scripts" },
-	{ .name = "retry-times",
-	  .kind = OPT_I64,
-	  COPY_OPT(retries),
-	  .arg = "N",
-	  .help = "tries after the first one that fails (default: the setting transfer.retries)" },
+	CLI_PROGRESS_OPTS(struct copy_cmd, progress, "show nothing"),
+	CLI_NO_SIGNATURES_OPT(struct copy_cmd, remove_signatures),
+	CLI_RETRY_OPTS(struct copy_cmd, retry, "retry-times"),
 	SIDE_OPTS("src", from, "source"),
+	CLI_REFUSE_DECRYPTION,
+	CLI_REFUSE_ENCRYPTION,
+	CLI_REFUSE_SIGNING,
 };
 
 static struct registry_access side_access(const struct copy_cmd *o, const struct cli_access *side)
@@ -119,6 +101,7 @@ static int options_read(const struct copy_cmd *o, struct copy_options *ret, stru
 	ret->to = side_access(o, &o->to);
 	ret->platform = o->platform;
 	ret->keep = o->preserve;
+	ret->more_names = o->more_names;
 	ret->all = o->all || str_eq(o->multi_arch, "all");
 	ret->index_only = str_eq(o->multi_arch, "index-only");
 	if ((o->from.creds && o->from.no_creds) || (o->to.creds && o->to.no_creds))
@@ -144,13 +127,14 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		r = transport_parse(args[0], &from, err);
 	if (r == 0)
 		r = transport_parse(args[1], &to, err);
+	if (r == 0 && o->more_names && to.kind != TRANSPORT_DOCKER_ARCHIVE)
+		r = err_fail(err, ERR_USAGE, "--additional-tag is for a docker-archive");
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
-	if (r == 0 && o->retries.set)
-		r = config_set_retries(&eng, o->retries.value, err);
 	if (r == 0)
-		r = cli_copy(&eng, &from, &to, &copy, progress_mode_of(o->progress, o->quiet),
-			     &result, err);
+		r = cli_retry(&eng, &o->retry, err);
+	if (r == 0)
+		r = cli_copy(&eng, &from, &to, &copy, cli_progress(&o->progress), &result, err);
 	return r < 0 ? r : cli_write_digest(o->digestfile, result.digest, err);
 }
 

@@ -55,6 +55,8 @@ static const struct opt opts[] = {
 	  .arg = "KEY",
 	  .help = "what to sort by",
 	  .choices = sort_words },
+	OPT_REFUSE("history", "the names that an image had before are not kept"),
+	OPT_REFUSE("tree", "`inro manifest inspect LIST` shows the images of a list"),
 };
 
 /* An image under one of its names. */

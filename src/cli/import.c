@@ -7,12 +7,15 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "cli/cli.h"
+#include "cli/transfer.h"
 #include "engine/images.h"
 #include "engine/changes.h"
 
 struct import_options {
 	char **change;
 	char *message;
+	bool quiet;
+	struct cli_platform platform;
 };
 
 static const struct opt opts[] = {
@@ -29,6 +32,13 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct import_options, message),
 	  .arg = "TEXT",
 	  .help = "comment in the image's history" },
+	CLI_PLATFORM_OPTS(struct import_options, platform,
+			  "what the files are for (default: this machine's)"),
+	{ .name = "quiet",
+	  .short_name = 'q',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct import_options, quiet),
+	  .help = "show no progress" },
 };
 
 static int open_source(const char *path, struct err *err)
@@ -39,6 +49,21 @@ static int open_source(const char *path, struct err *err)
 		return err_fail(err, ERR_UNSUPPORTED, "importing from %s: download it first", path);
 	fd = str_eq(path, "-") ? fd_dup(STDIN_FILENO, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? err_errno(err, errno, "opening %s", path) : fd;
+}
+
+static int fill_platform(const struct import_options *o, struct oci_image_config *config,
+			 struct err *err)
+{
+	struct oci_platform platform = { 0 };
+	cleanup_free char *text = NULL;
+
+	int r = cli_platform(&o->platform, &text, err);
+	if (r == 0 && text)
+		r = oci_platform_parse(text, &platform, err);
+	config->os = take_ptr(platform.os);
+	config->architecture = take_ptr(platform.architecture);
+	config->variant = take_ptr(platform.variant);
+	return r;
 }
 
 static int fill_config(const struct import_options *o, struct oci_image_config *config,
@@ -72,7 +97,9 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	cleanup_fd int fd = -EBADF;
 	int r;
 
-	r = fill_config(o, &config, err);
+	r = fill_platform(o, &config, err);
+	if (r == 0)
+		r = fill_config(o, &config, err);
 	if (r < 0)
 		return r;
 	fd = open_source(args[0], err);

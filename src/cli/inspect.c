@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inspect, image inspect, container inspect; `volume inspect` is in volume.c. */
 #include "base/str.h"
+#include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/select.h"
+#include "cli/transfer.h"
 #include "engine/container_inspect.h"
 #include "engine/image_inspect.h"
+#include "engine/lists.h"
 #include "engine/volumes_query.h"
 
 struct inspect_options {
-	char *format, *type;
+	char *format, *type, *platform;
 	bool size;
+	struct select_options select;
 };
 
 #define OPT_FORMAT                                                                                 \
@@ -29,6 +34,7 @@ static const char *const types[] = { "all", "container", "image", "volume", NULL
 
 static const struct opt opts[] = {
 	OPT_FORMAT,
+	SELECT_LATEST(struct inspect_options),
 	OPT_SIZE,
 	{ .name = "type",
 	  .kind = OPT_STR,
@@ -37,8 +43,16 @@ static const struct opt opts[] = {
 	  .help = "what to look for; all, the default: containers first, then images, then volumes",
 	  .choices = types },
 };
-static const struct opt image_opts[] = { OPT_FORMAT };
-static const struct opt container_opts[] = { OPT_FORMAT, OPT_SIZE };
+static const struct opt image_opts[] = {
+	OPT_FORMAT,
+	CLI_PLATFORM_OPT(struct inspect_options, platform,
+			 "of a list, the image for this platform; another image must be for it"),
+};
+static const struct opt container_opts[] = {
+	OPT_FORMAT,
+	SELECT_LATEST(struct inspect_options),
+	OPT_SIZE,
+};
 
 static int add_container(struct engine *eng, const char *word, const struct inspect_options *o,
 			 struct cli_objects *objects, struct err *err)
@@ -49,12 +63,15 @@ static int add_container(struct engine *eng, const char *word, const struct insp
 	return r < 0 ? r : cli_objects_add(objects, &container_inspect_desc, &ci, err);
 }
 
-static int add_image(struct engine *eng, const char *word, struct cli_objects *objects,
-		     struct err *err)
+static int add_image(struct engine *eng, const char *word, const struct inspect_options *o,
+		     struct cli_objects *objects, struct err *err)
 {
 	cleanup_image_inspect struct image_inspect ii = { 0 };
-	int r = image_inspect(eng, word, &ii, err);
+	cleanup_free char *found = NULL;
+	int r = images_for_platform(eng, word, o->platform, &found, err);
 
+	if (r == 0)
+		r = image_inspect(eng, found, &ii, err);
 	return r < 0 ? r : cli_objects_add(objects, &image_inspect_desc, &ii, err);
 }
 
@@ -75,7 +92,7 @@ static int add(struct engine *eng, const char *word, const struct inspect_option
 	int r;
 
 	if (str_eq(o->type, "image"))
-		return add_image(eng, word, objects, err);
+		return add_image(eng, word, o, objects, err);
 	if (str_eq(o->type, "volume"))
 		return add_volume(eng, word, objects, err);
 	r = add_container(eng, word, o, objects, &one);
@@ -85,7 +102,7 @@ static int add(struct engine *eng, const char *word, const struct inspect_option
 		*err = one;
 		return r;
 	}
-	r = add_image(eng, word, objects, &one);
+	r = add_image(eng, word, o, objects, &one);
 	/* what is no name of an image may be one of a volume */
 	if (r < 0 && (one.kind == ERR_NOT_FOUND || one.kind == ERR_INVALID))
 		r = add_volume(eng, word, objects, &one);
@@ -101,15 +118,20 @@ static int inspect(const void *globals, const struct inspect_options *o, char **
 {
 	cleanup_cli_objects struct cli_objects *objects = NULL;
 	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **words = NULL;
 	int status = 0, r;
 
+	if (o->select.latest == (args[0] != NULL))
+		return err_fail(err, ERR_USAGE, "give what to inspect, or --latest");
 	r = cli_objects_new(o->format, &objects, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = cli_select(&eng, &o->select, SELECT_ANY, args, &words, err);
 	if (r < 0)
 		return r;
 	/* what is found is shown, also when something else is not */
-	for (; *args; args++) {
+	for (args = words; args && *args; args++) {
 		struct err one = ERR_INIT;
 
 		if (add(&eng, *args, o, objects, &one) == 0)
@@ -148,12 +170,11 @@ static int run_container(const void *globals, void *options, char **args, struct
 
 const struct cmd cmd_inspect = {
 	.name = "inspect",
-	.args = "[OPTIONS] NAME|ID [NAME|ID...]",
+	.args = "[OPTIONS] [NAME|ID...]",
 	.summary = "Show all that is known of containers, images and volumes",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct inspect_options),
-	.min_args = 1,
 	.max_args = -1,
 	.run = run,
 };
@@ -172,12 +193,11 @@ const struct cmd cmd_image_inspect = {
 
 const struct cmd cmd_container_inspect = {
 	.name = "inspect",
-	.args = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.args = "[OPTIONS] [CONTAINER...]",
 	.summary = "Show all that is known of containers",
 	.opts = container_opts,
 	.n_opts = ARRAY_SIZE(container_opts),
 	.opts_size = sizeof(struct inspect_options),
-	.min_args = 1,
 	.max_args = -1,
 	.run = run_container,
 };

@@ -6,12 +6,13 @@
 #include "base/fd.h"
 #include "base/strv.h"
 #include "cli/cli.h"
+#include "cli/transfer.h"
 #include "engine/copy.h"
 #include "engine/images.h"
 #include "oci/reference.h"
 
 struct load_options {
-	char *input;
+	char *input, *platform;
 	bool quiet;
 };
 
@@ -22,6 +23,8 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct load_options, input),
 	  .arg = "FILE",
 	  .help = "read this archive, or directory, instead of standard input" },
+	CLI_PLATFORM_OPT(struct load_options, platform,
+			 "of an index, the image for this platform; others must be for it"),
 	{ .name = "quiet",
 	  .short_name = 'q',
 	  .kind = OPT_FLAG,
@@ -70,8 +73,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = o->input && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)
-			? engine_load_dir(&eng, o->input, &list, err)
-			: images_load(&eng, fd, &list, err);
+			? engine_load_dir(&eng, o->input, o->platform, &list, err)
+			: images_load(&eng, fd, o->platform, &list, err);
 	if (r < 0)
 		return r;
 	for (i = 0; i < list.n; i++)

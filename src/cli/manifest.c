@@ -4,13 +4,14 @@
 
 #include "base/str.h"
 #include "base/strv.h"
-#include "cli/access.h"
 #include "cli/cli.h"
+#include "cli/transfer.h"
 
 struct manifest_cli {
 	bool all, amend, index, insecure;
 	char **annotations, **features, **os_features;
 	char *arch, *os, *os_version, *variant, *subject;
+	struct cli_retry retry;
 	struct cli_access access;
 };
 
@@ -62,6 +63,10 @@ struct manifest_cli {
 		.help = "of the architecture"                                                      \
 	}
 
+#define REFUSE_ARTIFACT(option)                                                                    \
+	OPT_REFUSE(option, "make it with `inro artifact add`, then add it to the list by its "     \
+			   "name")
+
 static const struct opt create_opts[] = {
 	OPT_ALL,
 	{ .name = "amend",
@@ -78,7 +83,16 @@ static const struct opt add_opts[] = {
 	OPT_ALL,
 	OPT_ANNOTATION("a note on the member"),
 	OPTS_PLATFORM,
+	CLI_RETRY_OPTS(struct manifest_cli, retry, "retry"),
 	CLI_ACCESS_OPTS(struct manifest_cli, access),
+	REFUSE_ARTIFACT("artifact"),
+	REFUSE_ARTIFACT("artifact-annotation"),
+	REFUSE_ARTIFACT("artifact-config"),
+	REFUSE_ARTIFACT("artifact-config-type"),
+	REFUSE_ARTIFACT("artifact-exclude-titles"),
+	REFUSE_ARTIFACT("artifact-layer-type"),
+	REFUSE_ARTIFACT("artifact-subject"),
+	REFUSE_ARTIFACT("artifact-type"),
 };
 
 static const struct opt annotate_opts[] = {
@@ -148,6 +162,8 @@ static int run_add(const void *globals, void *opts, char **args, struct err *err
 
 	options.words.annotations = o->annotations;
 	int r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = cli_retry(&eng, &o->retry, err);
 	if (r == 0)
 		r = manifest_add(&eng, args[0], args + 1, &options, &id, err);
 	return r < 0 ? r : print_id(id, err);

@@ -2,23 +2,25 @@
 /* manifest push: progress to standard error, the digest to standard output. */
 #include "base/str.h"
 #include "base/strv.h"
-#include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/compression.h"
-#include "cli/progress.h"
+#include "cli/transfer.h"
 #include "cli/transport.h"
 #include "engine/manifest.h"
 
 struct manifest_push_options {
 	struct opt_bool all;
-	char *digestfile, *format, *progress;
-	bool insecure, quiet, rm, purge;
+	char *digestfile, *format;
+	bool insecure, rm, purge, remove_signatures;
 	bool foreign;
+	struct cli_progress progress;
+	struct cli_retry retry;
 	struct cli_compression compression;
 	struct cli_access access;
 };
 
-#define FIELD(member) OPT_FIELD(struct manifest_push_options, member)
+#define T             struct manifest_push_options
+#define FIELD(member) OPT_FIELD(T, member)
 
 static const struct opt opts[] = {
 	{ .name = "all",
@@ -28,47 +30,32 @@ static const struct opt opts[] = {
 	  .parse = cli_parse_opt_bool,
 	  .flags = OPT_OPTIONAL_ARG,
 	  .help = "push the members, too (default true; false: the registry has them)" },
-	{ .name = "allow-nondistributable-artifacts",
-	  .kind = OPT_FLAG,
-	  FIELD(foreign),
-	  .help = "push layers, too, that their owner wants nobody to hand on" },
-	CLI_COMPRESSION_OPTS(struct manifest_push_options, compression),
-	{ .name = "digestfile",
-	  .kind = OPT_STR,
-	  FIELD(digestfile),
-	  .arg = "FILE",
-	  .help = "write the digest of what was pushed to this file" },
-	{ .name = "format",
-	  .short_name = 'f',
-	  .kind = OPT_STR,
-	  FIELD(format),
-	  .arg = "FORMAT",
-	  .help = "of the list and its members, oci or v2s2; digests change (default: as it is)" },
+	CLI_FOREIGN_OPT(T, foreign),
+	CLI_COMPRESSION_OPTS(T, compression),
+	CLI_DIGESTFILE_OPT(T, digestfile, "pushed"),
+	CLI_MANIFEST_FORMAT_OPT(
+	    T, format, 'f',
+	    "of the list and its members, oci or v2s2; digests change (default: as it is)"),
 	{ .name = "insecure",
 	  .kind = OPT_FLAG,
 	  FIELD(insecure),
 	  .help = "docker's word for --tls-verify=false" },
-	{ .name = "progress",
-	  .kind = OPT_STR,
-	  FIELD(progress),
-	  .arg = "MODE",
-	  .help = "how progress is shown; auto: tty on a terminal, else plain",
-	  .choices = progress_modes },
+	CLI_PROGRESS_OPTS(T, progress, "show the digest and nothing else"),
 	{ .name = "purge",
 	  .short_name = 'p',
 	  .kind = OPT_FLAG,
 	  FIELD(purge),
 	  .help = "docker's word for --rm" },
-	{ .name = "quiet",
-	  .short_name = 'q',
-	  .kind = OPT_FLAG,
-	  FIELD(quiet),
-	  .help = "show the digest and nothing else" },
+	CLI_NO_SIGNATURES_OPT(T, remove_signatures),
+	CLI_RETRY_OPTS(T, retry, "retry"),
 	{ .name = "rm",
 	  .kind = OPT_FLAG,
 	  FIELD(rm),
 	  .help = "remove the list from this machine when it has been pushed" },
-	CLI_ACCESS_OPTS(struct manifest_push_options, access),
+	CLI_ACCESS_OPTS(T, access),
+	OPT_REFUSE("add-compression", "a list has each image once; push it to another name with "
+				      "--compression-format, and add those images"),
+	CLI_REFUSE_SIGNING,
 };
 
 static int push_list(struct engine *eng, const struct manifest_push_options *o, const char *list,
@@ -86,11 +73,10 @@ static int push_list(struct engine *eng, const struct manifest_push_options *o, 
 		return r;
 	if (o->insecure && !options.access.tls_verify.set)
 		options.access.tls_verify = (struct opt_bool){ .set = true };
-	if (o->quiet)
+	if (o->progress.quiet)
 		options.event = NULL;
 	else
-		options.ctx =
-		    progress_new_push(progress_mode_of(o->progress, false), STDERR_FILENO, to);
+		options.ctx = progress_new_push(cli_progress(&o->progress), STDERR_FILENO, to);
 	r = manifest_push(eng, list, to, &options, o->rm || o->purge, ret, err);
 	if (r == 0 && options.ctx)
 		progress_pushed(options.ctx, ret);
@@ -127,6 +113,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = cli_retry(&eng, &o->retry, err);
 	if (r == 0 && !args[1])
 		r = check_name(&eng, args[0], &to, err);
 	if (r == 0)

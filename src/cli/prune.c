@@ -12,7 +12,7 @@
 #include "engine/volumes_query.h"
 
 struct prune_options {
-	bool all, force, volumes;
+	bool all, external, force, volumes;
 	char **filters;
 };
 
@@ -28,14 +28,24 @@ struct prune_options {
 		.help = "remove only what meets the condition: until=TIME, label=NAME[=VALUE]"     \
 	}
 
+#define OPT_EXTERNAL                                                                               \
+	{                                                                                          \
+		.name = "external", .kind = OPT_FLAG, OPT_FIELD(struct prune_options, external),   \
+		.help = "has no effect, as nobody else's containers are in the store; for the "    \
+			"sake of scripts"                                                          \
+	}
+
 static const struct opt opts[] = {
 	{ .name = "all",
 	  .short_name = 'a',
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct prune_options, all),
 	  .help = "remove all images that no container uses, not only those without a name" },
+	OPT_EXTERNAL,
 	OPT_FILTER,
 	OPT_FORCE,
+	OPT_REFUSE("build-cache", "there is no build cache"),
+	OPT_REFUSE("build", "there are no containers of a build"),
 };
 
 static const struct opt system_opts[] = {
@@ -44,12 +54,15 @@ static const struct opt system_opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct prune_options, all),
 	  .help = "remove all images that no container uses, not only those without a name" },
+	OPT_EXTERNAL,
 	OPT_FILTER,
 	OPT_FORCE,
 	{ .name = "volumes",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct prune_options, volumes),
 	  .help = "remove anonymous volumes that no container uses" },
+	OPT_REFUSE("build-cache", "there is no build cache"),
+	OPT_REFUSE("build", "there are no containers of a build"),
 };
 
 static const struct opt volume_opts[] = {

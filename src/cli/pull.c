@@ -1,52 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/access.h"
+#include "base/str.h"
 #include "cli/cli.h"
-#include "cli/progress.h"
+#include "cli/transfer.h"
 #include "cli/transport.h"
+#include "engine/lists.h"
+#include "oci/reference.h"
 
 struct pull_cmd {
-	bool all_tags, quiet, disable_content_trust;
-	char *platform, *progress;
+	bool all_tags, disable_content_trust;
+	char *policy;
+	struct cli_platform platform;
+	struct cli_progress progress;
+	struct cli_retry retry;
 	struct cli_access access;
 };
 
-#define PULL_OPT(member) OPT_FIELD(struct pull_cmd, member)
+static const char *const policies[] = { "always", "missing", "newer", "never", NULL };
 
 static const struct opt opts[] = {
 	{ .name = "all-tags",
 	  .short_name = 'a',
 	  .kind = OPT_FLAG,
-	  PULL_OPT(all_tags),
+	  OPT_FIELD(struct pull_cmd, all_tags),
 	  .help = "all tags of the repository" },
-	{ .name = "disable-content-trust",
-	  .kind = OPT_FLAG,
-	  PULL_OPT(disable_content_trust),
-	  .help = "has no effect; for the sake of scripts" },
-	{ .name = "platform",
+	CLI_CONTENT_TRUST_OPT(struct pull_cmd, disable_content_trust),
+	CLI_PLATFORM_OPTS(struct pull_cmd, platform,
+			  "the image for this platform instead of this machine's"),
+	{ .name = "policy",
 	  .kind = OPT_STR,
-	  PULL_OPT(platform),
-	  .arg = "OS/ARCH[/VARIANT]",
-	  .help = "the image for this platform instead of this machine's" },
-	{ .name = "progress",
-	  .kind = OPT_STR,
-	  PULL_OPT(progress),
-	  .arg = "MODE",
-	  .help = "how progress is shown; auto: tty on a terminal, else plain",
-	  .choices = progress_modes },
-	{ .name = "quiet",
-	  .short_name = 'q',
-	  .kind = OPT_FLAG,
-	  PULL_OPT(quiet),
-	  .help = "show the name of the image only" },
+	  OPT_FIELD(struct pull_cmd, policy),
+	  .arg = "WHEN",
+	  .choices = policies,
+	  .help = "to ask the registry (default: always); newer: always, and what is here will do "
+		  "when it gives no answer" },
+	CLI_PROGRESS_OPTS(struct pull_cmd, progress, "show the name of the image only"),
+	CLI_RETRY_OPTS(struct pull_cmd, retry, "retry"),
 	CLI_ACCESS_OPTS(struct pull_cmd, access),
+	CLI_REFUSE_DECRYPTION,
 };
 
 static int pull_registry(struct engine *eng, const struct pull_cmd *o, const char *word,
-			 struct err *err)
+			 char *platform, struct err *err)
 {
-	struct progress *progress =
-	    progress_new(progress_mode_of(o->progress, o->quiet), STDOUT_FILENO);
-	const struct pull_options pull = { .platform = o->platform,
+	struct progress *progress = progress_new(cli_progress(&o->progress), STDOUT_FILENO);
+	const struct pull_options pull = { .platform = platform,
 					   .all_tags = o->all_tags,
 					   .access = cli_access(&o->access),
 					   .events = progress_events(progress) };
@@ -59,16 +56,17 @@ static int pull_registry(struct engine *eng, const struct pull_cmd *o, const cha
 
 /* From an archive or a directory, as podman takes it, too. */
 static int pull_file(struct engine *eng, const struct pull_cmd *o,
-		     const struct transport_name *from, struct err *err)
+		     const struct transport_name *from, char *platform, struct err *err)
 {
 	const struct transport_name to = { .kind = TRANSPORT_STORE };
-	struct copy_options copy = { .platform = o->platform, .out_fd = -EBADF };
+	struct copy_options copy = { .platform = platform, .out_fd = -EBADF };
 	cleanup_copy_result struct copy_result result = { 0 };
 	cleanup_buf struct buf out = BUF_INIT;
-	enum progress_mode mode = progress_mode_of(o->progress, o->quiet);
+	enum progress_mode mode = cli_progress(&o->progress);
 
-	if (o->all_tags)
-		return err_fail(err, ERR_USAGE, "--all-tags is for registries");
+	if (o->all_tags || o->policy)
+		return err_fail(err, ERR_USAGE, "--%s is for registries",
+				o->policy ? "policy" : "all-tags");
 	int r = cli_copy(eng, from, &to, &copy, mode, &result, err);
 	if (r < 0)
 		return r;
@@ -78,19 +76,82 @@ static int pull_file(struct engine *eng, const struct pull_cmd *o,
 	return cli_print(&out, err);
 }
 
+/* One that is here, as a pull ends. */
+static int print_present(const struct image_row *row, const char *word, struct err *err)
+{
+	cleanup_reference struct reference ref = { 0 };
+	cleanup_free char *full = NULL;
+	cleanup_buf struct buf out = BUF_INIT;
+	const char *rest = str_after(word, "docker://");
+
+	if (reference_parse(rest ? rest : word, &ref, NULL) == 0)
+		full = reference_format(&ref);
+	buf_addf(&out, "%s\n", full ? full : row->id);
+	return cli_print(&out, err);
+}
+
+/* 1: the registry is to be asked. */
+static int use_present(struct engine *eng, const struct pull_cmd *o, const char *word,
+		       const char *platform, struct err *err)
+{
+	const char *rest = str_after(word, "docker://");
+	cleanup_image_row struct image_row row = { 0 };
+	cleanup_free char *found = NULL;
+	struct err own = ERR_INIT;
+
+	int r = images_for_platform(eng, rest ? rest : word, platform, &found, &own);
+	if (r == 0)
+		r = images_find(eng, found, &row, &own);
+	if (r == 0)
+		return print_present(&row, word, err);
+	if (own.kind == ERR_NOT_FOUND && !str_eq(o->policy, "never"))
+		return 1;
+	if (err)
+		*err = own;
+	return r;
+}
+
+static int pull_name(struct engine *eng, const struct pull_cmd *o, const char *word, char *platform,
+		     struct err *err)
+{
+	bool newer = str_eq(o->policy, "newer");
+	struct err own = ERR_INIT;
+
+	if (o->all_tags && o->policy && !str_eq(o->policy, "always"))
+		return err_fail(err, ERR_USAGE, "--policy %s is for a single image", o->policy);
+	if (str_eq(o->policy, "missing") || str_eq(o->policy, "never")) {
+		int r = use_present(eng, o, word, platform, err);
+		if (r <= 0)
+			return r;
+	}
+	int r = pull_registry(eng, o, word, platform, &own);
+	if (r < 0 && newer && use_present(eng, o, word, platform, NULL) == 0) {
+		cli_report(&own);
+		return 0;
+	}
+	if (r < 0 && err)
+		*err = own;
+	return r;
+}
+
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct pull_cmd *o = options;
 	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_free char *platform = NULL;
 
-	int r = cli_engine(globals, &eng, err);
+	int r = cli_platform(&o->platform, &platform, err);
+	if (r == 0)
+		r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = cli_retry(&eng, &o->retry, err);
 	for (size_t i = 0; r == 0 && args[i]; i++) {
 		cleanup_transport struct transport_name from = { 0 };
 
 		r = transport_parse(args[i], &from, err);
 		if (r == 0)
-			r = from.path ? pull_file(&eng, o, &from, err)
-				      : pull_registry(&eng, o, args[i], err);
+			r = from.path ? pull_file(&eng, o, &from, platform, err)
+				      : pull_name(&eng, o, args[i], platform, err);
 	}
 	return r;
 }

@@ -3,53 +3,44 @@
 
 #include "base/str.h"
 #include "base/strv.h"
-#include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/compression.h"
-#include "cli/progress.h"
+#include "cli/transfer.h"
 #include "cli/transport.h"
+#include "engine/lists.h"
 
 struct push_cli_options {
-	char *digestfile, *format, *progress;
-	bool all_tags, quiet;
+	char *digestfile, *format, *platform;
+	bool all_tags, disable_content_trust, remove_signatures;
 	bool foreign;
+	struct cli_progress progress;
+	struct cli_retry retry;
 	struct cli_compression compression;
 	struct cli_access access;
 };
+
+#define T struct push_cli_options
 
 static const struct opt opts[] = {
 	{ .name = "all-tags",
 	  .short_name = 'a',
 	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct push_cli_options, all_tags),
+	  OPT_FIELD(T, all_tags),
 	  .help = "push all tags of the repository" },
-	{ .name = "allow-nondistributable-artifacts",
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct push_cli_options, foreign),
-	  .help = "push layers, too, that their owner wants nobody to hand on" },
-	CLI_COMPRESSION_OPTS(struct push_cli_options, compression),
-	{ .name = "digestfile",
-	  .kind = OPT_STR,
-	  OPT_FIELD(struct push_cli_options, digestfile),
-	  .arg = "FILE",
-	  .help = "write the digest of what was pushed to this file" },
-	{ .name = "format",
-	  .kind = OPT_STR,
-	  OPT_FIELD(struct push_cli_options, format),
-	  .arg = "FORMAT",
-	  .help = "of the manifest, oci or v2s2; its digest changes (default: as it is)" },
-	{ .name = "progress",
-	  .kind = OPT_STR,
-	  OPT_FIELD(struct push_cli_options, progress),
-	  .arg = "MODE",
-	  .help = "how progress is shown; auto: tty on a terminal, else plain",
-	  .choices = progress_modes },
-	{ .name = "quiet",
-	  .short_name = 'q',
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct push_cli_options, quiet),
-	  .help = "show the name of what was pushed and nothing else" },
-	CLI_ACCESS_OPTS(struct push_cli_options, access),
+	CLI_FOREIGN_OPT(T, foreign),
+	CLI_COMPRESSION_OPTS(T, compression),
+	CLI_DIGESTFILE_OPT(T, digestfile, "pushed"),
+	CLI_CONTENT_TRUST_OPT(T, disable_content_trust),
+	CLI_MANIFEST_FORMAT_OPT(
+	    T, format, 'f', "of the manifest, oci or v2s2; its digest changes (default: as it is)"),
+	CLI_PLATFORM_OPT(T, platform, "of a list, the image for this platform alone"),
+	CLI_PROGRESS_OPTS(T, progress, "show the name of what was pushed and nothing else"),
+	CLI_NO_SIGNATURES_OPT(T, remove_signatures),
+	CLI_RETRY_OPTS(T, retry, "retry"),
+	CLI_ACCESS_OPTS(T, access),
+	OPT_REFUSE("compress", "layers go into a directory as they are stored"),
+	CLI_REFUSE_SIGNING,
+	CLI_REFUSE_ENCRYPTION,
 };
 
 /* ---- what goes where ---- */
@@ -61,17 +52,20 @@ static int push_one(struct engine *eng, const struct push_cli_options *o, const 
 					.foreign = o->foreign,
 					.event = progress_push_event };
 	cleanup_push_result struct push_result result = { 0 };
+	cleanup_free char *found = NULL;
 	struct progress *progress;
 	int r;
 
+	r = images_for_platform(eng, word, o->platform, &found, err);
+	if (r < 0)
+		return r;
 	r = o->format ? push_format_parse(o->format, &options.format, err) : 0;
 	if (r == 0)
 		r = cli_compression(&o->compression, &options.convert, err);
 	if (r < 0)
 		return r;
-	options.ctx = progress =
-	    progress_new_push(progress_mode_of(o->progress, o->quiet), STDOUT_FILENO, to);
-	r = push(eng, word, to, &options, &result, err);
+	options.ctx = progress = progress_new_push(cli_progress(&o->progress), STDOUT_FILENO, to);
+	r = push(eng, found, to, &options, &result, err);
 	if (r == 0)
 		progress_pushed(progress, &result);
 	progress_free(progress);
@@ -82,7 +76,8 @@ static int push_one(struct engine *eng, const struct push_cli_options *o, const 
 static int push_file(struct engine *eng, const struct push_cli_options *o, const char *word,
 		     const struct transport_name *to, struct err *err)
 {
-	struct transport_name from = { .kind = TRANSPORT_STORE, .name = (char *)(uintptr_t)word };
+	struct transport_name from = { .kind = TRANSPORT_STORE };
+	cleanup_free char *found = NULL;
 	struct copy_options copy = { .out_fd = -EBADF, .all = true, .foreign = o->foreign };
 	cleanup_copy_result struct copy_result result = { 0 };
 
@@ -93,10 +88,12 @@ static int push_file(struct engine *eng, const struct push_cli_options *o, const
 					 "files"),
 				"leave out --compression-format, --compression-level and "
 				"--force-compression");
-	int r = o->format ? push_format_parse(o->format, &copy.format, err) : 0;
+	int r = images_for_platform(eng, word, o->platform, &found, err);
+	if (r == 0 && o->format)
+		r = push_format_parse(o->format, &copy.format, err);
+	from.name = found;
 	if (r == 0)
-		r = cli_copy(eng, &from, to, &copy, progress_mode_of(o->progress, o->quiet),
-			     &result, err);
+		r = cli_copy(eng, &from, to, &copy, cli_progress(&o->progress), &result, err);
 	return r < 0 ? r : cli_write_digest(o->digestfile, result.digest, err);
 }
 
@@ -171,6 +168,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		return err_fail(err, ERR_USAGE,
 				"--all-tags takes no destination and no --digestfile");
 	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = cli_retry(&eng, &o->retry, err);
 	if (r < 0)
 		return r;
 	if (o->all_tags)

@@ -3,11 +3,12 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/transfer.h"
 #include "engine/save.h"
 #include "runtime/cancel.h"
 
 struct save_cli_options {
-	char *output, *format;
+	char *output, *format, *platform;
 	bool multi, quiet, uncompressed;
 };
 
@@ -29,6 +30,8 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct save_cli_options, output),
 	  .arg = "FILE",
 	  .help = "write to this file, or directory, instead of standard output" },
+	CLI_PLATFORM_OPT(struct save_cli_options, platform,
+			 "of a list, the image for this platform; another image must be for it"),
 	{ .name = "quiet",
 	  .short_name = 'q',
 	  .kind = OPT_FLAG,
@@ -38,6 +41,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct save_cli_options, uncompressed),
 	  .help = "write layers as plain tars; digests change" },
+	OPT_REFUSE("compress", "layers are written as they are stored"),
 };
 
 static int open_output(const struct save_cli_options *o, struct save_options *opts_ret,
@@ -72,7 +76,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
-		r = images_save(&eng, args, &save, out.fd, err);
+		r = images_save(&eng, args, o->platform, &save, out.fd, err);
 	return r < 0 ? r : output_finish(&out, err);
 }
 

@@ -17,7 +17,7 @@ struct search_options {
 	char **filter;
 	char *format;
 	struct opt_u64 limit;
-	bool no_trunc, list_tags;
+	bool no_trunc, list_tags, compatible;
 	struct cli_access access;
 };
 
@@ -32,6 +32,10 @@ static int parse_limit(void *field, const char *value, struct err *err)
 }
 
 static const struct opt opts[] = {
+	{ .name = "compatible",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct search_options, compatible),
+	  .help = "docker's columns, which are always shown; for the sake of scripts" },
 	{ .name = "filter",
 	  .short_name = 'f',
 	  .kind = OPT_STRV,

@@ -365,6 +365,7 @@ static struct config_registry *registry_get(struct config *config, const char *n
 
 void config_finish(struct config *config)
 {
+	config->transfer.retry_delay_ms = -1;
 	for (size_t i = 0; i < config_n_settings; i++)
 		add_default(config, &config_settings[i]);
 	qsort(config->values.items, config->values.n, sizeof(*config->values.items),

@@ -62,7 +62,8 @@ struct config_value {
 	size_t file_no;
 };
 
-#define CONFIG_RETRIES_MAX 100
+#define CONFIG_RETRIES_MAX        100
+#define CONFIG_RETRY_DELAY_MAX_MS (3600 * 1000)
 
 struct config {
 	struct {
@@ -73,6 +74,7 @@ struct config {
 	} image;
 	struct {
 		int64_t parallel, retries, timeout_s;
+		int64_t retry_delay_ms; /* negative: longer each time */
 		char *http_proxy, *https_proxy, *no_proxy;
 	} transfer;
 	JSON_LIST(struct config_registry) registries;
@@ -104,6 +106,7 @@ int config_check_name(const char *name, struct err *err);
 int config_get(struct engine *eng, const struct config **ret, struct err *err);
 /* What the command line says, instead of the setting. */
 int config_set_retries(struct engine *eng, int64_t retries, struct err *err);
+int config_set_retry_delay(struct engine *eng, int64_t ms, struct err *err);
 /* For engine_done(). */
 void config_free(struct config *config);
 

@@ -151,3 +151,16 @@ int config_set_retries(struct engine *eng, int64_t retries, struct err *err)
 		eng->config->transfer.retries = retries;
 	return r;
 }
+
+int config_set_retry_delay(struct engine *eng, int64_t ms, struct err *err)
+{
+	const struct config *config;
+
+	if (ms < 0 || ms > CONFIG_RETRY_DELAY_MAX_MS)
+		return err_fail(err, ERR_USAGE,
+				"expected a pause of at most an hour between tries");
+	int r = config_get(eng, &config, err);
+	if (r == 0)
+		eng->config->transfer.retry_delay_ms = ms;
+	return r;
+}

@@ -64,6 +64,7 @@ static int copy_run(struct copy *c, struct copy_result *ret, struct err *err)
 
 	if (r == 0)
 		r = source_open(c, err);
+	ret->found = r == 0;
 	if (r == 0)
 		r = copy_collect(c, err);
 	/* Of an index that is copied as one, only what it is itself can be signed for. */

@@ -19,6 +19,7 @@ struct copy_options {
 	bool foreign;    /* layers, too, that their owner wants nobody to hand on */
 	char *platform;  /* as --platform has it, or NULL */
 	enum push_format format;
+	char **more_names; /* that it gets in a docker-archive */
 	/* To archives and "dir:": the file, or the new, empty directory. */
 	int out_fd;
 	int64_t mtime; /* of an archive's members */
@@ -30,6 +31,7 @@ struct copy_options {
 };
 
 struct copy_result {
+	bool found;   /* the source has it: whatever failed came after that */
 	char *digest; /* of what stands at the destination now */
 	uint64_t size;
 	char *id;     /* of the image, when it is in our store now */
@@ -47,5 +49,7 @@ int engine_copy(struct engine *eng, const struct transport_name *from,
 		struct copy_result *ret, struct err *err);
 
 /* All images of a directory into the store, under the names that they have in it: of an OCI image
- * layout, or the one of "dir:". Those that came before one that fails stay. */
-int engine_load_dir(struct engine *eng, const char *path, struct image_list *ret, struct err *err);
+ * layout, or the one of "dir:". Those that came before one that fails stay. platform: as
+ * images_load() has it. */
+int engine_load_dir(struct engine *eng, const char *path, char *platform, struct image_list *ret,
+		    struct err *err);

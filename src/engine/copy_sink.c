@@ -265,6 +265,13 @@ static int finish_archive(struct copy *c, struct copy_result *ret, struct err *e
 			return r;
 		strv_take(&names, full);
 	}
+	for (size_t i = 0; c->options->more_names && c->options->more_names[i]; i++) {
+		char *full = NULL;
+		int r = copy_store_name(c->options->more_names[i], &full, err);
+		if (r < 0)
+			return r;
+		strv_take(&names, full);
+	}
 	const struct save_image image = { .manifest = copy_top(c)->digest,
 					  .list = copy_top(c)->list,
 					  .names = names,

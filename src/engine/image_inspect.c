@@ -255,14 +255,19 @@ void image_steps_done(struct image_steps *steps)
 	*steps = (struct image_steps){ 0 };
 }
 
-static void fill_layer(struct engine *eng, const char *diff_id, struct image_step *step)
+uint64_t image_layer_size(struct engine *eng, const char *diff_id)
 {
 	struct apply_result info = { 0 };
+	uint64_t size = layer_info(&eng->store, diff_id, &info, NULL) == 0 ? info.size : 0;
 
-	step->layer = xstrdup(diff_id);
-	if (layer_info(&eng->store, diff_id, &info, NULL) == 0)
-		step->size = info.size;
 	json_free(&apply_result_desc, &info);
+	return size;
+}
+
+static void fill_layer(struct engine *eng, const char *diff_id, struct image_step *step)
+{
+	step->layer = xstrdup(diff_id);
+	step->size = image_layer_size(eng, diff_id);
 }
 
 static void fill_step(const struct oci_history *h, struct image_step *step)

@@ -59,5 +59,7 @@ struct image_steps {
 	size_t n;
 };
 int image_history(struct engine *eng, const char *word, struct image_steps *ret, struct err *err);
+/* Bytes in the files of a layer; 0: it isn't there. */
+uint64_t image_layer_size(struct engine *eng, const char *diff_id);
 void image_steps_done(struct image_steps *steps);
 #define cleanup_image_steps CLEANUP(image_steps_done)

@@ -102,8 +102,10 @@ void images_added(struct engine *eng, const struct image *images, size_t n);
 int images_added_safely(struct engine *eng, const struct image *images, size_t n, int r,
 			struct err *err);
 
-/* Loads an archive (docker-archive, oci-archive) from fd and enters what it holds. */
-int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *err);
+/* Loads an archive (docker-archive, oci-archive) from fd and enters what it holds. platform: as
+ * --platform has it, NULL: this machine's. */
+int images_load(struct engine *eng, int fd, const char *platform, struct image_list *ret,
+		struct err *err);
 /* Imports a root filesystem tarball; name may be NULL. *ret_id: heap. */
 int images_import(struct engine *eng, int fd, const struct oci_image_config *config,
 		  const char *name, char **ret_id, struct err *err);
@@ -120,6 +122,10 @@ int images_remove_unused(struct engine *eng, const char *id, const struct images
 			 char ***ret_lines, struct err *err);
 /* The same if no name leads to it, else nothing, in a transaction of the caller's. 1: it goes. */
 int images_remove_nameless_within(struct engine *eng, const char *id, struct err *err);
+/* The image by its id with all of its names, unless a container has it: force as of
+ * images_remove(). Its files are for images_collect(). */
+int images_remove_whole(struct engine *eng, const char *id, bool force, char ***ret_lines,
+			struct err *err);
 /* What rmi says, in order: "Untagged: ..." and "Deleted: ..." lines. */
 int images_remove(struct engine *eng, const char *word, bool force, char ***ret_lines,
 		  struct err *err);

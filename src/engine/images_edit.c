@@ -14,23 +14,30 @@
 
 #define USED_STEP_NS (3600 * INT64_C(1000000000))
 
-int images_load(struct engine *eng, int fd, struct image_list *ret, struct err *err)
+int images_load(struct engine *eng, int fd, const char *platform, struct image_list *ret,
+		struct err *err)
 {
+	struct oci_platform want = { 0 };
 	struct image_list list = { 0 };
 	int64_t start_ns = time_now_ns();
 	int r;
 
 	/* an archive may be read as either of them, `save` writes what is both */
-	r = trust_allow_transport(eng, "docker-archive", err);
+	r = platform ? oci_platform_parse(platform, &want, err) : 0;
+	if (r == 0)
+		r = trust_allow_transport(eng, "docker-archive", err);
 	if (r == 0)
 		r = trust_allow_transport(eng, "oci-archive", err);
 	if (r == 0)
 		r = engine_db(eng, err);
 	if (r == 0)
 		r = engine_store(eng, err);
-	if (r < 0)
+	if (r < 0) {
+		oci_platform_done(&want);
 		return r;
-	r = image_load(&eng->store, fd, &list, err);
+	}
+	r = image_load(&eng->store, fd, platform ? &want : NULL, &list, err);
+	oci_platform_done(&want);
 	if (r == 0)
 		r = images_enter(eng, IMAGE_KIND_IMAGE, "load", list.items, list.n, err);
 	images_added(eng, list.items, list.n);
@@ -219,6 +226,27 @@ int images_remove(struct engine *eng, const char *word, bool force, char ***ret_
 	r = db_commit(eng->db, err);
 	if (r == 0)
 		r = deleted ? images_collect(eng, &freed, err) : db_sync(eng->db, err);
+	if (r == 0)
+		*ret_lines = take_ptr(lines);
+	return r;
+}
+
+int images_remove_whole(struct engine *eng, const char *id, bool force, char ***ret_lines,
+			struct err *err)
+{
+	const struct images_condition whenever = { .nameless = false };
+	cleanup_strv char **lines = NULL;
+	bool deleted;
+	int r;
+
+	if (!force)
+		return images_remove_unused(eng, id, &whenever, ret_lines, err);
+	r = engine_db(eng, err);
+	if (r == 0)
+		r = db_begin(eng->db, err);
+	if (r < 0)
+		return r;
+	r = db_end(eng->db, remove_in_transaction(eng, id, true, &deleted, &lines, err), err);
 	if (r == 0)
 		*ret_lines = take_ptr(lines);
 	return r;

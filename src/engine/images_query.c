@@ -253,7 +253,8 @@ static int query(struct engine *eng, const struct images_query *q, const char *c
 	if (r == 0)
 		r = images_list_brief(eng, glob ? NULL : q->name, !q->ids_only || filters.n || glob,
 				      &rows, err);
-	leave_artifacts_out(&rows);
+	if (!q->artifacts)
+		leave_artifacts_out(&rows);
 	if (r == 0)
 		r = conditions_init(&c, eng, &filters, err);
 	if (r == 0 && (filters.n || glob))
@@ -284,7 +285,7 @@ static void add_lines(char **from, char ***to)
 int images_prune(struct engine *eng, bool all, char *const *filters, char ***ret_lines,
 		 uint64_t *ret_freed, struct err *err)
 {
-	const struct images_query q = { .filters = filters };
+	const struct images_query q = { .filters = filters, .artifacts = true };
 	cleanup_image_rows struct image_rows rows = { 0 };
 	cleanup_filters struct filters parsed = { 0 };
 	struct conditions c = { .eng = eng };
@@ -301,11 +302,14 @@ int images_prune(struct engine *eng, bool all, char *const *filters, char ***ret
 	if (dangling.given)
 		all = !dangling.value;
 	for (size_t i = 0; r == 0 && i < rows.n; i++) {
-		const struct images_condition when = { .nameless = !all };
+		/* an artifact with a name isn't unused because no container has it */
+		bool nameless = !all || rows.items[i].kind == IMAGE_KIND_ARTIFACT;
+		const struct images_condition when = { .nameless = nameless };
 		cleanup_strv char **lines = NULL;
 		struct err one = ERR_INIT;
 
-		if (strv_has(c.used, rows.items[i].id) || (!all && strv_len(rows.items[i].names)))
+		if (strv_has(c.used, rows.items[i].id) ||
+		    (nameless && strv_len(rows.items[i].names)))
 			continue;
 		/* a container or a name may have come meanwhile, and then the image stays */
 		r = images_remove_unused(eng, rows.items[i].id, &when, &lines, &one);

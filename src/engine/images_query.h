@@ -19,6 +19,7 @@ struct images_query {
 	char *const *filters; /* NULL: none */
 	const char *name;     /* NULL: any; "repository[:tag]", or a glob */
 	bool ids_only;        /* no names and digests are wanted */
+	bool artifacts;       /* these, too */
 };
 int images_query(struct engine *eng, const struct images_query *query, struct image_rows *ret,
 		 struct err *err);
@@ -27,7 +28,8 @@ int images_query(struct engine *eng, const struct images_query *query, struct im
 int images_labels(struct engine *eng, const struct image_row *row, struct json_map *ret,
 		  struct err *err);
 
-/* Removes images without names (all: that no container uses) which meet the filters dangling, label
- * and until. *ret_lines: what docker says, "untagged: ..." and "deleted: ...". */
+/* Removes images and artifacts without names (all: images that no container uses, too) which meet
+ * the filters dangling, label and until. *ret_lines: what docker says, "untagged: ..." and
+ * "deleted: ...". */
 int images_prune(struct engine *eng, bool all, char *const *filters, char ***ret_lines,
 		 uint64_t *ret_freed, struct err *err);

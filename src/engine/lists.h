@@ -48,3 +48,8 @@ int lists_read_index(struct engine *eng, const struct image_row *row, struct oci
  * unpacked. "os/arch[/variant]", NULL: this machine's. ERR_NOT_FOUND. */
 int lists_image(struct engine *eng, const struct image_row *row, const char *platform,
 		struct image_row *ret, struct err *err);
+/* A word by which the image that word means is found for the platform: word itself for an image,
+ * which must be for that, or of a list its member's name. platform as above, NULL: whatever word
+ * means. ERR_NOT_FOUND. *ret: heap. */
+int images_for_platform(struct engine *eng, const char *word, const char *platform, char **ret,
+			struct err *err);

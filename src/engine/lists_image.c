@@ -134,3 +134,45 @@ int lists_image(struct engine *eng, const struct image_row *row, const char *pla
 	oci_platform_done(&want);
 	return r;
 }
+
+static int check_platform(const struct image_row *row, const char *word, const char *platform,
+			  struct err *err)
+{
+	const struct oci_platform have = { .os = row->os,
+					   .architecture = row->architecture,
+					   .variant = row->variant };
+	cleanup_free char *wanted = NULL, *actual = oci_platform_text(&have);
+	struct oci_platform want = { 0 };
+	int r = oci_platform_parse(platform, &want, err);
+
+	if (r < 0)
+		return r;
+	wanted = oci_platform_text(&want);
+	if (!oci_platform_fits(&want, have.os, have.architecture, have.variant))
+		r = err_fail(err, ERR_NOT_FOUND,
+			     "image with reference %s was found but does not match the specified "
+			     "platform: wanted %s, actual: %s",
+			     word, wanted, actual);
+	oci_platform_done(&want);
+	return r;
+}
+
+int images_for_platform(struct engine *eng, const char *word, const char *platform, char **ret,
+			struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 }, member = { 0 };
+	int r = platform ? images_find(eng, word, &row, err) : 0;
+
+	if (r < 0)
+		return r;
+	if (!platform || row.kind != IMAGE_KIND_LIST) {
+		r = platform ? check_platform(&row, word, platform, err) : 0;
+		if (r == 0)
+			*ret = xstrdup(word);
+		return r;
+	}
+	r = lists_image(eng, &row, platform, &member, err);
+	if (r == 0)
+		*ret = xasprintf("any@%s", member.manifest);
+	return r;
+}

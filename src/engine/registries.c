@@ -384,6 +384,7 @@ int registries_start(struct engine *eng, struct registry_conn *ret, struct err *
 	options.env = env;
 	options.retries = (int)config->transfer.retries;
 	options.timeout_s = (int)config->transfer.timeout_s;
+	options.retry_delay_ms = (int)config->transfer.retry_delay_ms;
 	options.debug = eng->debug;
 	return registry_start(&options, ret, err);
 }

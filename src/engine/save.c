@@ -4,10 +4,11 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/events.h"
-#include "engine/images.h"
+#include "engine/lists.h"
 #include "oci/reference.h"
 
 struct selection {
+	const char *platform; /* or NULL */
 	struct save_image *items;
 	char **ids;
 	char ***names; /* of each */
@@ -26,7 +27,7 @@ static void selection_done(struct selection *sel)
 }
 
 /* The image with this name more, or with none. */
-static void select_image(struct selection *sel, const struct image_row *row, const char *name)
+static void add_image(struct selection *sel, const struct image_row *row, const char *name)
 {
 	size_t i = 0;
 
@@ -45,6 +46,24 @@ static void select_image(struct selection *sel, const struct image_row *row, con
 		strv_add(&sel->names[i], name);
 }
 
+static int select_image(struct engine *eng, const struct image_row *row, const char *word,
+			const char *name, struct selection *sel, struct err *err)
+{
+	cleanup_image_row struct image_row found = { 0 };
+	cleanup_free char *one = NULL;
+
+	if (!sel->platform) {
+		add_image(sel, row, name);
+		return 0;
+	}
+	int r = images_for_platform(eng, word, sel->platform, &one, err);
+	if (r == 0)
+		r = images_find(eng, one, &found, err);
+	if (r == 0)
+		add_image(sel, &found, name);
+	return r;
+}
+
 static bool is_repository(const char *word)
 {
 	const char *slash = strrchr(word, '/');
@@ -60,9 +79,7 @@ static int select_name(struct engine *eng, const char *name, struct selection *s
 	cleanup_image_row struct image_row row = { 0 };
 
 	int r = images_find(eng, name, &row, err);
-	if (r == 0)
-		select_image(sel, &row, name);
-	return r;
+	return r < 0 ? r : select_image(eng, &row, name, name, sel, err);
 }
 
 /* 1: there is such a repository. */
@@ -95,15 +112,15 @@ static int select_word(struct engine *eng, const char *word, struct selection *s
 	if (r < 0)
 		return r;
 	reference_normalize(word, &name, NULL);
-	select_image(sel, &row, name && strv_has(row.names, name) ? name : NULL);
 	images_used(eng, &row);
-	return 0;
+	return select_image(eng, &row, word, name && strv_has(row.names, name) ? name : NULL, sel,
+			    err);
 }
 
-int images_save(struct engine *eng, char *const *words, const struct save_options *opts, int fd,
-		struct err *err)
+int images_save(struct engine *eng, char *const *words, const char *platform,
+		const struct save_options *opts, int fd, struct err *err)
 {
-	struct selection sel = { 0 };
+	struct selection sel = { .platform = platform };
 
 	int r = engine_db(eng, err);
 	if (r == 0)

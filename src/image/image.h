@@ -64,9 +64,11 @@ struct image_list {
 };
 void image_list_done(struct image_list *list);
 
-/* docker-archive or oci-archive, plain, gzip, zstd or xz, from fd. All images in it. Nothing stays
- * on failure but whole blobs and layers that image_collect() removes. */
-int image_load(struct image_store *store, int fd, struct image_list *ret, struct err *err);
+/* docker-archive or oci-archive, plain, gzip, zstd or xz, from fd. All images in it, which must be
+ * for the platform; NULL: of indexes those for this machine's. Nothing stays on failure but whole
+ * blobs and layers that image_collect() removes. */
+int image_load(struct image_store *store, int fd, const struct oci_platform *platform,
+	       struct image_list *ret, struct err *err);
 /* A root filesystem tarball becomes a one-layer image. config may carry Cmd, Env ... and
  * message/created. */
 int image_import(struct image_store *store, int fd, const struct oci_image_config *config,

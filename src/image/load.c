@@ -180,13 +180,33 @@ void load_done(struct load *ld)
 	staging_done(ld->store, &ld->staging);
 }
 
-int image_load(struct image_store *store, int fd, struct image_list *ret, struct err *err)
+/* Who asks for a platform wants no other. */
+static int platform_check(const struct load *ld, struct err *err)
+{
+	for (size_t i = 0; ld->platform && i < ld->n_images; i++) {
+		const struct oci_image_config *c = &ld->images[i].config;
+
+		if (oci_platform_fits(ld->platform, c->os, c->architecture, c->variant))
+			continue;
+		cleanup_free char *wanted = oci_platform_text(ld->platform);
+		return err_fail(err, ERR_NOT_FOUND, "an image of the archive is for %s/%s, not %s",
+				c->os ? c->os : "?", c->architecture ? c->architecture : "?",
+				wanted);
+	}
+	return 0;
+}
+
+int image_load(struct image_store *store, int fd, const struct oci_platform *platform,
+	       struct image_list *ret, struct err *err)
 {
 	struct load ld;
 
 	int r = load_begin(&ld, store, fd, err);
+	ld.platform = platform;
 	if (r == 0)
 		r = images_find(&ld, err);
+	if (r == 0)
+		r = platform_check(&ld, err);
 	if (r == 0)
 		r = load_finish(&ld, ret, err);
 	load_done(&ld);

@@ -22,6 +22,7 @@ struct load_image {
 struct load {
 	struct image_store *store;
 	struct staging staging;
+	const struct oci_platform *platform; /* that was asked for, NULL: this machine's */
 	struct split_result archive;
 	const struct split_entry **members; /* of archive, by name */
 	size_t n_members;

@@ -72,7 +72,14 @@ int load_oci_manifest(struct load *ld, const struct oci_descriptor *desc, const 
 	return load_add_image(ld, &image, err);
 }
 
-/* Follows indexes down to the manifest for this machine. */
+static int no_image(const struct load *ld, const char *what, const char *name, struct err *err)
+{
+	cleanup_free char *platform = oci_platform_text(ld->platform);
+
+	return err_fail(err, ERR_NOT_FOUND, "%s %s has no image for %s", what, name, platform);
+}
+
+/* Follows indexes down to the manifest for the platform. */
 static int descriptor_load(struct load *ld, const struct oci_descriptor *desc, const char *name,
 			   int depth, struct err *err)
 {
@@ -92,19 +99,20 @@ static int descriptor_load(struct load *ld, const struct oci_descriptor *desc, c
 		r = oci_index_parse(buf_str(&text), text.len, &index, err);
 	if (r < 0)
 		return err_wrap(err, r, "index %s", desc->digest);
-	const struct oci_descriptor *one = oci_index_select(&index);
+	const struct oci_descriptor *one = ld->platform
+					       ? oci_index_select_platform(&index, ld->platform)
+					       : oci_index_select(&index);
 	if (!one)
-		return err_fail(err, ERR_NOT_FOUND, "index %s has no image for %s/%s", desc->digest,
-				oci_platform_native().os, oci_platform_native().architecture);
+		return no_image(ld, "index", desc->digest, err);
 	return descriptor_load(ld, one, name ? name : annotated_name(one), depth + 1, err);
 }
 
 /* index.json itself may list one image for many platforms. */
-static bool is_foreign(const struct oci_descriptor *desc)
+static bool is_foreign(const struct load *ld, const struct oci_descriptor *desc)
 {
 	const struct oci_platform *p = desc->platform;
 
-	return p && !oci_platform_matches(p->os, p->architecture, p->variant);
+	return p && !oci_platform_fits(ld->platform, p->os, p->architecture, p->variant);
 }
 
 int load_oci(struct load *ld, struct err *err)
@@ -119,11 +127,10 @@ int load_oci(struct load *ld, struct err *err)
 		return err_wrap(err, r, "index.json");
 	for (size_t i = 0; r == 0 && i < index.manifests.n; i++) {
 		const struct oci_descriptor *desc = &index.manifests.items[i];
-		if (!is_foreign(desc))
+		if (!is_foreign(ld, desc))
 			r = descriptor_load(ld, desc, annotated_name(desc), 0, err);
 	}
 	if (r == 0 && ld->n_images == 0)
-		return err_fail(err, ERR_NOT_FOUND, "the archive has no image for %s/%s",
-				oci_platform_native().os, oci_platform_native().architecture);
+		return no_image(ld, "the", "archive", err);
 	return r;
 }

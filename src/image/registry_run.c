@@ -45,6 +45,8 @@ static char **argv_make(const struct registry_options *opts)
 	strv_add(&argv, PROGRAM);
 	if (opts->retries >= 0)
 		strv_addf(&argv, "--retries=%d", opts->retries);
+	if (opts->retry_delay_ms >= 0)
+		strv_addf(&argv, "--retry-delay=%d", opts->retry_delay_ms);
 	if (opts->timeout_s > 0)
 		strv_addf(&argv, "--timeout=%d", opts->timeout_s);
 	if (opts->debug)

@@ -18,13 +18,14 @@ struct registry_options {
 	 * SSL_CERT_FILE and SSL_CERT_DIR, which take the place of the system's CAs; NULL: this
 	 * process's environment. */
 	char *const *env;
-	int retries;   /* tries after the first one; negative: 5 */
-	int timeout_s; /* connecting, and without progress; <= 0: 60 */
-	bool debug;    /* requests and answers to stderr, without secrets */
+	int retries;        /* tries after the first one; negative: 5 */
+	int retry_delay_ms; /* between tries; negative: longer each time */
+	int timeout_s;      /* connecting, and without progress; <= 0: 60 */
+	bool debug;         /* requests and answers to stderr, without secrets */
 };
 #define REGISTRY_OPTIONS_INIT                                                                      \
 	{                                                                                          \
-		.retries = -1                                                                      \
+		.retries = -1, .retry_delay_ms = -1                                                \
 	}
 
 struct registry_conn {

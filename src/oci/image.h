@@ -207,6 +207,12 @@ const struct oci_descriptor *oci_index_select(const struct oci_index *index);
  * oci_platform_done(). 0 or -EINVAL. */
 int oci_platform_parse(const char *text, struct oci_platform *ret, struct err *err);
 void oci_platform_done(struct oci_platform *platform);
+/* Is that for the platform? A variant counts when it was asked for. want NULL:
+ * oci_platform_matches(). */
+bool oci_platform_fits(const struct oci_platform *want, const char *os, const char *architecture,
+		       const char *variant);
+/* "linux/arm64/v8"; NULL: the native one, without a variant. The caller frees. */
+char *oci_platform_text(const struct oci_platform *platform);
 /* The first entry for that platform; without a variant any will do. NULL: there is none. */
 const struct oci_descriptor *oci_index_select_platform(const struct oci_index *index,
 						       const struct oci_platform *want);

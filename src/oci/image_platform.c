@@ -163,6 +163,24 @@ void oci_platform_done(struct oci_platform *platform)
 	*platform = (struct oci_platform){ 0 };
 }
 
+bool oci_platform_fits(const struct oci_platform *want, const char *os, const char *architecture,
+		       const char *variant)
+{
+	if (!want)
+		return oci_platform_matches(os, architecture, variant);
+	return str_eq(os, want->os) && str_eq(architecture, want->architecture) &&
+	       (!want->variant || str_eq(variant, want->variant));
+}
+
+char *oci_platform_text(const struct oci_platform *platform)
+{
+	if (!platform)
+		return xstrdup("linux/" ARCHITECTURE);
+	return xasprintf("%s/%s%s%s", platform->os ? platform->os : "?",
+			 platform->architecture ? platform->architecture : "?",
+			 platform->variant ? "/" : "", platform->variant ? platform->variant : "");
+}
+
 const struct oci_descriptor *oci_index_select_platform(const struct oci_index *index,
 						       const struct oci_platform *want)
 {
@@ -172,8 +190,7 @@ const struct oci_descriptor *oci_index_select_platform(const struct oci_index *i
 		enum oci_media kind = oci_media_kind(d->media_type);
 
 		if ((kind == OCI_IS_MANIFEST || kind == OCI_IS_INDEX) && p &&
-		    str_eq(p->os, want->os) && str_eq(p->architecture, want->architecture) &&
-		    (!want->variant || str_eq(p->variant, want->variant)))
+		    oci_platform_fits(want, p->os, p->architecture, p->variant))
 			return d;
 	}
 	return NULL;

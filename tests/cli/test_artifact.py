@@ -149,6 +149,28 @@ def test_there_and_back(anyone, registries, auth):
     assert not [r for r in reg.requests()[before:] if "/blobs/" in r[1]]
 
 
+def test_short_names(anyone, registries):
+    """The first registry that has it, as for images; one that fails isn't passed over."""
+    ours, public = registries.hostile(), registries.start()
+    name = f"{public.host}/art:1"
+    sha = artifact(anyone, "add", name, *files(anyone, one=b"1")).ok().out.strip()
+    artifact(anyone, "push", name).ok()
+    artifact(anyone, "rm", name).ok()
+    conf = anyone.dir / "inro.conf"
+    conf.write_text(f"[image]\nshort_names = {ours.host}, {public.host}\n[transfer]\nretries = 0\n")
+    env = {"INRO_CONFIG": str(conf)}
+    assert artifact(anyone, "pull", "-q", "art:1", env=env).ok().out == sha + "\n"
+    assert inspect(anyone, name)["Digest"] == "sha256:" + sha
+    artifact(anyone, "rm", name).ok()
+    assert artifact(anyone, "pull", "-q", "art:1", "mine:1", env=env).ok().out == sha + "\n"
+    assert inspect(anyone, "mine:1")["Digest"] == "sha256:" + sha
+    for answer, message in (({"status": 503}, "503"), ({"body": b"{}"}, "manifest")):
+        ours.rules.clear()
+        ours.on("GET", "/v2/art/manifests/1", **answer)
+        artifact(anyone, "pull", "art:1", env=env).fails(message)
+    artifact(anyone, "pull", "docker://art:1", env=env).fails()
+
+
 @pytest.mark.parametrize("place", ["oci:{}/lay:1", "oci-archive:{}/a.tar:1", "dir:{}/d"])
 def test_archives(anyone, place):
     place = place.format(anyone.dir)

@@ -523,6 +523,20 @@ def test_which_image_of_an_archive(anyone):
     assert ids["x"] == ids["c"] and ids["y"] == ids["a"] == ids["b"] != ids["c"]
 
 
+def test_more_names(anyone):
+    layout, _ = an_image(anyone)
+    archive = f"docker-archive:{anyone.dir}/names.tar"
+    more = ["--additional-tag", "b:2", "--additional-tag", "example.com/c:3"]
+    copy(anyone, *more, f"oci:{layout}:1", f"{archive}:a:1").ok()
+    out = anyone.run("tar", "-xOf", anyone.dir / "names.tar", "manifest.json").ok().out
+    assert json.loads(out)[0]["RepoTags"] == ["a:1", "b:2", "example.com/c:3"]
+    copy(anyone, *more, f"oci:{layout}:1", f"{archive}2").ok()
+    anyone.inro("load", "-i", anyone.dir / "names.tar2").ok()
+    assert stored(anyone) and "c " in anyone.inro("images").ok().out
+    copy(anyone, "--additional-tag", "Not/A", f"oci:{layout}:1", f"{archive}3").fails("Not/A")
+    copy(anyone, *more, f"oci:{layout}:1", f"oci:{anyone.dir}/other").fails("for a docker-archive", code=125)
+
+
 def test_same_archive_same_bytes(anyone):
     layout, _ = an_image(anyone)
     for name in ("1.tar", "2.tar"):

@@ -284,7 +284,7 @@ static bool is_temporary(struct job *job, const struct call *call, int r)
 }
 
 /* Milliseconds; negative: not worth waiting. */
-static int64_t pause_ms(const struct call *call, int tries, int r)
+static int64_t pause_ms(const struct session *session, const struct call *call, int tries, int r)
 {
 	const char *after = call->x.reply.headers[HEADER_RETRY_AFTER];
 	uint64_t seconds, ms = PAUSE_FIRST;
@@ -296,6 +296,8 @@ static int64_t pause_ms(const struct call *call, int tries, int r)
 		if (seconds > 0)
 			return (int64_t)(seconds * 1000);
 	}
+	if (session->retry_delay_ms >= 0)
+		return session->retry_delay_ms;
 	for (int i = 1; i < tries && ms < PAUSE_MAX; i++)
 		ms *= 2;
 	/* A quarter more or less, so that many clients do not come back at one time. */
@@ -309,7 +311,7 @@ bool call_again(struct job *job, struct call *call, struct retry *retry, int r,
 
 	if (!is_temporary(job, call, r) || retry->tries >= max)
 		return false;
-	int64_t ms = pause_ms(call, ++retry->tries, r);
+	int64_t ms = pause_ms(job->session, call, ++retry->tries, r);
 	if (ms < 0)
 		return false;
 	if (r < 0)

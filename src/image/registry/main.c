@@ -2,7 +2,7 @@
 /*
  * inro-registry: talks to registries so that the engine need not. Started by the engine only
  * (image/registry_run.c), with its end of a socket as file descriptor 3; see proto.h.
- *   inro-registry [--retries=N] [--timeout=SECONDS] [--debug]
+ *   inro-registry [--retries=N] [--retry-delay=MS] [--timeout=SECONDS] [--debug]
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -19,6 +19,7 @@
 
 struct args {
 	uint32_t retries, timeout_s;
+	int retry_delay_ms;
 	bool debug;
 };
 
@@ -26,8 +27,12 @@ static int args_parse(char **argv, struct args *args, struct err *err)
 {
 	for (; *argv; argv++) {
 		const char *retries = str_after(*argv, "--retries=");
+		const char *delay = str_after(*argv, "--retry-delay=");
 		const char *timeout = str_after(*argv, "--timeout=");
 		if (retries && str_parse_u32(retries, &args->retries) == 0 && args->retries <= 100)
+			continue;
+		if (delay && str_parse_int(delay, &args->retry_delay_ms) == 0 &&
+		    args->retry_delay_ms >= 0)
 			continue;
 		if (timeout && str_parse_u32(timeout, &args->timeout_s) == 0 &&
 		    args->timeout_s > 0 && args->timeout_s <= 86400)
@@ -53,12 +58,13 @@ static int run(const struct args *args, struct err *err)
 	if (r < 0)
 		return r;
 	session_init(&session, REGISTRY_FD, (int)args->retries, (int)args->timeout_s, environ);
+	session.retry_delay_ms = args->retry_delay_ms;
 	return session_serve(&session, err);
 }
 
 int main(int argc, char **argv)
 {
-	struct args args = { .retries = RETRIES, .timeout_s = TIMEOUT_S };
+	struct args args = { .retries = RETRIES, .retry_delay_ms = -1, .timeout_s = TIMEOUT_S };
 	struct err err = ERR_INIT;
 
 	if (fcntl(REGISTRY_FD, F_GETFD) < 0) {

@@ -95,6 +95,7 @@ void session_init(struct session *s, int sock, int retries, int timeout_s, char 
 	memset(s, 0, sizeof(*s));
 	s->sock = sock;
 	s->retries = retries;
+	s->retry_delay_ms = -1;
 	s->http = (struct http_options){ .env = env, .timeout_s = timeout_s };
 	s->http.share = share_make();
 	s->queue_end = &s->queue;

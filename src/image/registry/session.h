@@ -48,6 +48,7 @@ struct job;
 struct session {
 	int sock;
 	int retries;
+	int retry_delay_ms; /* negative: longer each time */
 	struct http_options http;
 	pthread_mutex_t lock; /* what follows */
 	pthread_cond_t work;
