@@ -222,6 +222,7 @@ static int receive(struct attach *a, struct err *err)
 		a->exited = true;
 		a->status = msg.value;
 		a->finished_ns = msg.finished_ns;
+		a->oom_killed = msg.flags & MONITOR_EXIT_OOM;
 		pump_close(&a->in);
 		a->gone = a->guest;
 		if (a->on_exit)

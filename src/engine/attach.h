@@ -32,6 +32,7 @@ struct attach {
 	bool exited, gone;
 	int status;
 	int64_t finished_ns;
+	bool oom_killed;
 	int lost; /* why not all of its output could be written: -errno, -EINTR: a signal came */
 	/* Called once, when the container has ended. May be NULL. */
 	void (*on_exit)(struct attach *a);

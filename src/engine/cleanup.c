@@ -20,8 +20,7 @@
 struct ending {
 	struct cleanup *c;
 	struct record *rec;
-	int status;
-	int64_t ns;
+	struct record_end end;
 	bool told; /* the end is in the database: who asks is told */
 };
 
@@ -55,7 +54,10 @@ static void client_accept(struct cleanup *c)
 
 static bool tell(int sock, uint32_t type, const struct ending *e)
 {
-	const struct monitor_msg msg = { .type = type, .value = e->status, .finished_ns = e->ns };
+	const struct monitor_msg msg = { .type = type,
+					 .value = e->end.exit_code,
+					 .finished_ns = e->end.finished_ns,
+					 .flags = e->end.oom_killed ? MONITOR_EXIT_OOM : 0 };
 
 	return fd_send(sock, &msg, sizeof(msg), NULL, 0) >= 0;
 }
@@ -125,7 +127,7 @@ static bool is_wanted(const struct ending *e)
 		.policy = o->restart,
 		.max = o->restart_max,
 		.restarts = e->rec->restarts,
-		.status = e->status,
+		.status = e->end.exit_code,
 		.stopped = e->c->stopped,
 	};
 
@@ -176,18 +178,18 @@ static int end_or_restart(struct engine *eng, struct ending *e, struct err *err)
 
 	serve_pending(e);
 	if (!is_wanted(e)) {
-		r = life_finish(eng, rec->id, rec->auto_remove, e->status, e->ns, err);
+		r = life_finish(eng, rec->id, rec->auto_remove, &e->end, err);
 		tell_exited(e);
 		return r;
 	}
-	backoff_ms = restart_backoff(e->c->backoff_ms, e->ns - rec->started_ns);
-	r = record_restarting(eng, rec->id, e->status, e->ns, err);
+	backoff_ms = restart_backoff(e->c->backoff_ms, e->end.finished_ns - rec->started_ns);
+	r = record_restarting(eng, rec->id, &e->end, err);
 	if (r < 0)
 		return r;
 	note_next_start(eng, rec, backoff_ms);
 	tell_exited(e);
 	if (!wait_backoff(e, backoff_ms)) {
-		r = record_finish(eng, rec->id, e->status, e->ns, err);
+		r = record_finish(eng, rec->id, &e->end, err);
 		tell_exited(e);
 		return r;
 	}
@@ -206,14 +208,16 @@ static void cleanup_done(struct cleanup *c)
 int engine_cleanup(struct engine *eng, struct cleanup *c, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
-	struct ending e = { .c = c, .rec = &rec, .status = c->status, .ns = time_now_ns() };
+	struct ending e = { .c = c,
+			    .rec = &rec,
+			    .end = { .exit_code = c->status, .finished_ns = time_now_ns() } };
 	int r;
 
 	r = engine_db(eng, err);
 	if (r == 0)
 		r = record_get(eng, c->id, &rec, err);
 	if (r == 0) {
-		life_read_exit(eng, c->id, &e.status, &e.ns);
+		life_read_exit(eng, c->id, &e.end);
 		r = end_or_restart(eng, &e, err);
 	} else if (r == -ENOENT) { /* removed by someone else meanwhile */
 		tell_exited(&e);

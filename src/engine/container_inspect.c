@@ -11,6 +11,7 @@
 #include "engine/update.h"
 #include "engine/spec.h"
 #include "oci/spec.h"
+#include "runtime/cgroup_oom.h"
 
 #define FIELD(T, member, key, kind) JSON_FIELD(struct T, member, key, kind, .flags = JSON_KEEP)
 
@@ -132,12 +133,17 @@ static char *or_empty(const char *s)
 static void fill_state(struct engine *eng, const struct record *rec, struct inspect_state *ret)
 {
 	struct container_state st = { 0 };
+	struct cgroup_memory memory = { 0 };
 
 	ret->running = rec->running;
 	ret->restarting = rec->status == RECORD_RESTARTING;
 	ret->status = xstrdup(record_status_names[rec->status]);
 	ret->exit_code = rec->status == RECORD_RUNNING ? 0 : rec->exit_code;
-	ret->error = xstrdup("");
+	ret->error = or_empty(rec->error);
+	ret->oom_killed =
+	    rec->oom_killed ||
+	    (rec->running && container_memory(&eng->runtime, rec->id, &memory, NULL) == 0 &&
+	     memory.oom_kills > 0);
 	ret->started_at = time_text(rec->started_ns);
 	ret->finished_at = time_text(rec->finished_ns);
 	if (!rec->running || container_state_read(&eng->runtime, rec->id, &st, NULL) < 0)

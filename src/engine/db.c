@@ -83,6 +83,8 @@ static const char *const migrations[] = {
 	"CREATE TABLE secrets ("
 	" id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL,"
 	" updated_ns INTEGER NOT NULL, labels TEXT NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;",
+	/* Whether one of its processes was killed for want of memory. */
+	"ALTER TABLE containers ADD COLUMN oom_killed INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

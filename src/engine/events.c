@@ -95,17 +95,22 @@ int event_record(struct engine *eng, const struct record *rec, const char *actio
 	return added(eng, r, err);
 }
 
-int event_die(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
-	      struct err *err)
-{
-	/* A clock that was set back makes no negative duration. */
-	int r = db_exec(eng->db, err,
-			INSERT " SELECT " OF_CONTAINER ", '{\"execDuration\":\"' ||"
-			       " max(0, (?4 - started_ns) / 1000000000) ||"
-			       " '\",\"exitCode\":\"' || ?5 || '\"}'"
-			       " FROM containers WHERE id = ?3 AND status = 'running'",
-			"IssIi", time_now_ns(), "die", id, finished_ns, exit_code);
+#define IF_RUNNING " FROM containers WHERE id = ?3 AND status = 'running'"
 
+int event_die(struct engine *eng, const char *id, const struct record_end *end, struct err *err)
+{
+	int r = 0;
+
+	if (end->oom_killed)
+		r = db_exec(eng->db, err, INSERT " SELECT " OF_CONTAINER ", ''" IF_RUNNING, "Iss",
+			    time_now_ns(), "oom", id);
+	/* A clock that was set back makes no negative duration. */
+	if (r >= 0)
+		r = db_exec(eng->db, err,
+			    INSERT " SELECT " OF_CONTAINER ", '{\"execDuration\":\"' ||"
+				   " max(0, (?4 - started_ns) / 1000000000) ||"
+				   " '\",\"exitCode\":\"' || ?5 || '\"}'" IF_RUNNING,
+			    "IssIi", time_now_ns(), "die", id, end->finished_ns, end->exit_code);
 	return added(eng, r, err);
 }
 

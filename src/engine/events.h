@@ -23,9 +23,9 @@ int event_container(struct engine *eng, const char *id, const char *action,
 /* Of one that may be gone by now. */
 int event_record(struct engine *eng, const struct record *rec, const char *action,
 		 const char *const *attributes, struct err *err);
-/* "die", if the record still says that it runs: to be called before that is changed. */
-int event_die(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
-	      struct err *err);
+/* "die", after "oom" where it is due, if the record still says that it runs: to be called before
+ * that is changed. */
+int event_die(struct engine *eng, const char *id, const struct record_end *end, struct err *err);
 /* actor: id, or for pull and push the reference; name: what the user called it; NULL: the actor. */
 int event_image(struct engine *eng, const char *action, const char *actor, const char *name,
 		struct err *err);

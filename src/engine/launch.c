@@ -226,6 +226,9 @@ static void note_failure(const struct launch *l, const struct err *why)
 /* As docker, its record stays (unless --rm) for the user to look at. */
 void launch_failed(struct launch *l, const struct err *why)
 {
+	const struct record_end end = { .exit_code = err_exit_status(why),
+					.finished_ns = time_now_ns(),
+					.error = why->msg };
 	struct err err = ERR_INIT;
 	int r;
 
@@ -234,8 +237,7 @@ void launch_failed(struct launch *l, const struct err *why)
 	/* Nothing to do, unless the monitor was killed on the way. */
 	if (container_delete(&l->eng->runtime, l->rec->id, true, &err) < 0)
 		log_warn("%s", err.msg);
-	r = life_finish(l->eng, l->rec->id, l->rec->auto_remove, err_exit_status(why),
-			time_now_ns(), &err);
+	r = life_finish(l->eng, l->rec->id, l->rec->auto_remove, &end, &err);
 	if (r < 0)
 		log_warn("%s", err.msg);
 }
@@ -262,6 +264,9 @@ static bool is_to_restart(const struct launch *l)
 
 static void on_exit_event(struct attach *a)
 {
+	const struct record_end end = { .exit_code = a->status,
+					.finished_ns = a->finished_ns,
+					.oom_killed = a->oom_killed };
 	struct launch *l = a->data;
 	struct err err = ERR_INIT;
 
@@ -269,8 +274,7 @@ static void on_exit_event(struct attach *a)
 		return;
 
 	/* The monitor removes cgroups and runtime state at the same time. */
-	if (life_finish(l->eng, l->rec->id, l->rec->auto_remove, a->status, a->finished_ns, &err) <
-	    0) {
+	if (life_finish(l->eng, l->rec->id, l->rec->auto_remove, &end, &err) < 0) {
 		log_warn("%s", err.msg);
 		return; /* and leave another try to the monitor */
 	}
@@ -374,8 +378,9 @@ int launch_follow(struct launch *l, struct err *err)
 
 	r = wait_started(l, fds, &n, err);
 	if (r < 0) {
+		wrap_with_name(l, r, err);
 		launch_failed(l, err);
-		return wrap_with_name(l, r, err);
+		return r;
 	}
 	write_pid_file(l->rec->options.pid_file, l->monitor.pid);
 	write_pid_file(l->rec->options.monitor_pid_file, l->monitor.proc.pid);

@@ -110,11 +110,13 @@ int life_acquire(struct engine *eng, const char *id, int timeout_ms)
 	return r < 0 ? r : take_fd(fd);
 }
 
-int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *ret_ns)
+int life_read_exit(struct engine *eng, const char *id, struct record_end *ret)
 {
 	cleanup_free char *path = path_join(id, MONITOR_LOCK_FILE);
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_strv char **words = NULL;
+	struct record_end end = { 0 };
+	size_t n;
 	int r;
 
 	r = io_read_file(eng->run_fd, path, &text, 64, NULL);
@@ -124,9 +126,12 @@ int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *r
 		return -ENOENT;
 	text.data[--text.len] = '\0';
 	words = strv_split(buf_str(&text), ' ');
-	if (strv_len(words) != 2 || str_parse_int(words[0], ret_code) < 0 ||
-	    str_parse_i64(words[1], ret_ns) < 0)
+	n = strv_len(words);
+	end.oom_killed = n == 3 && str_eq(words[2], "oom");
+	if ((n != 2 && !end.oom_killed) || str_parse_int(words[0], &end.exit_code) < 0 ||
+	    str_parse_i64(words[1], &end.finished_ns) < 0)
 		return -EINVAL;
+	*ret = end;
 	return 0;
 }
 
@@ -159,27 +164,30 @@ int life_remove_dirs(struct engine *eng, const char *id, struct err *err)
 
 /* The lock file goes last: while there is a record, who wants the lock must find this one, and not
  * make another. */
-static int remove_ended(struct engine *eng, const char *id, int code, int64_t ns, bool volumes,
-			struct err *err)
+static int remove_ended(struct engine *eng, const char *id, const struct record_end *end,
+			bool volumes, struct err *err)
 {
 	int r = remove_bundle(eng, id, err);
 
 	if (r >= 0)
-		r = record_delete(eng, id, code, ns, volumes, err);
+		r = record_delete(eng, id, end, volumes, err);
 	return r < 0 ? r : path_remove_tree(eng->run_fd, id, err);
 }
 
 int life_remove(struct engine *eng, const char *id, bool volumes, struct err *err)
 {
-	return remove_ended(eng, id, LIFE_EXIT_LOST, time_now_ns(), volumes, err);
+	const struct record_end lost = { .exit_code = LIFE_EXIT_LOST,
+					 .finished_ns = time_now_ns() };
+
+	return remove_ended(eng, id, &lost, volumes, err);
 }
 
-int life_finish(struct engine *eng, const char *id, bool auto_remove, int code, int64_t ns,
+int life_finish(struct engine *eng, const char *id, bool auto_remove, const struct record_end *end,
 		struct err *err)
 {
 	if (auto_remove)
-		return remove_ended(eng, id, code, ns, true, err);
-	return record_finish(eng, id, code, ns, err);
+		return remove_ended(eng, id, end, true, err);
+	return record_finish(eng, id, end, err);
 }
 
 /* Was it made whole before it was started? */
@@ -195,8 +203,10 @@ int life_bury(struct engine *eng, struct record *rec, struct err *err)
 {
 	struct err kill_err = ERR_INIT;
 	bool between = rec->status == RECORD_RESTARTING;
-	int code = between ? rec->exit_code : LIFE_EXIT_LOST, r;
-	int64_t ns = between ? rec->finished_ns : time_now_ns();
+	struct record_end end = { .exit_code = between ? rec->exit_code : LIFE_EXIT_LOST,
+				  .finished_ns = between ? rec->finished_ns : time_now_ns(),
+				  .oom_killed = between && rec->oom_killed };
+	int r;
 
 	log_debug("container %s has lost its monitor: cleaning up", rec->id);
 	r = container_delete(&eng->runtime, rec->id, true, &kill_err);
@@ -205,15 +215,16 @@ int life_bury(struct engine *eng, struct record *rec, struct err *err)
 			*err = kill_err;
 		return err_wrap(err, r, "cleaning up container %s", rec->name);
 	}
-	life_read_exit(eng, rec->id, &code, &ns);
+	life_read_exit(eng, rec->id, &end);
 	bool gone = rec->auto_remove || !is_made(eng, rec->id);
-	r = life_finish(eng, rec->id, gone, code, ns, err);
+	r = life_finish(eng, rec->id, gone, &end, err);
 	if (r < 0)
 		return r;
 	rec->running = false;
 	rec->status = RECORD_EXITED;
-	rec->exit_code = code;
-	rec->finished_ns = ns;
+	rec->exit_code = end.exit_code;
+	rec->finished_ns = end.finished_ns;
+	rec->oom_killed = end.oom_killed;
 	return gone ? 1 : 0;
 }
 

@@ -39,7 +39,7 @@ int life_find(struct engine *eng, const char *word, struct record *ret, struct e
  * killed inro left before it had made a record removed. */
 int life_list(struct engine *eng, struct record_list *ret, struct err *err);
 /* The exit record that the monitor wrote into the lock file. 0, or -ENOENT: none. */
-int life_read_exit(struct engine *eng, const char *id, int *ret_code, int64_t *ret_ns);
+int life_read_exit(struct engine *eng, const char *id, struct record_end *ret);
 /* Removes the directory, the record, then the run directory with the lock. Idempotent. volumes: its
  * anonymous volumes, too. */
 int life_remove(struct engine *eng, const char *id, bool volumes, struct err *err);
@@ -50,5 +50,5 @@ int life_remove_dirs(struct engine *eng, const char *id, struct err *err);
  * or -errno. rec is brought up to date. */
 int life_bury(struct engine *eng, struct record *rec, struct err *err);
 /* The container has ended and its monitor's part is done: record it or remove it. */
-int life_finish(struct engine *eng, const char *id, bool auto_remove, int code, int64_t ns,
+int life_finish(struct engine *eng, const char *id, bool auto_remove, const struct record_end *end,
 		struct err *err);

@@ -11,7 +11,8 @@
 #define NAME_ATTEMPTS 32
 #define COLUMNS                                                                                    \
 	"id, name, image, image_name, command, created_ns, finished_ns, status, exit_code, "       \
-	"auto_remove, labels, started_ns, restarts, options, stopped"
+	"auto_remove, labels, started_ns, restarts, options, stopped, "                            \
+	"oom_killed, error"
 
 const char *const record_status_names[] = { "created", "running", "restarting", "exited", NULL };
 
@@ -62,6 +63,7 @@ void record_done(struct record *rec)
 	free(rec->image);
 	free(rec->image_name);
 	free(rec->command);
+	free(rec->error);
 	for (i = 0; i < rec->labels.n; i++) {
 		free(rec->labels.items[i].key);
 		free(rec->labels.items[i].value);
@@ -130,6 +132,8 @@ static void record_from_row(sqlite3_stmt *stmt, struct record *rec)
 	rec->started_ns = db_column_i64(stmt, 11);
 	rec->restarts = db_column_i64(stmt, 12);
 	rec->stopped = db_column_i64(stmt, 14) != 0;
+	rec->oom_killed = db_column_i64(stmt, 15) != 0;
+	rec->error = db_column_str(stmt, 16);
 	if (options && options[0])
 		json_parse(&options_desc, &rec->options, options, strlen(options), "options", NULL);
 }
@@ -365,7 +369,7 @@ int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t
 		return r;
 	r = db_exec(eng->db, err,
 		    "UPDATE containers SET status = 'running', started_ns = ?, restarts = ?,"
-		    " stopped = 0 WHERE id = ?",
+		    " stopped = 0, oom_killed = 0, error = NULL WHERE id = ?",
 		    "IIs", started_ns, restarts, id);
 	if (r >= 0)
 		r = tell_start(eng, id, attached, err);
@@ -395,8 +399,8 @@ bool record_starts_at_boot(const struct record *rec)
 	return rec->status != RECORD_CREATED && restart_wanted_at_boot(&q, rec->running);
 }
 
-static int set_end(struct engine *eng, const char *id, enum record_status status, int exit_code,
-		   int64_t finished_ns, struct err *err)
+static int set_end(struct engine *eng, const char *id, enum record_status status,
+		   const struct record_end *end, struct err *err)
 {
 	int r = engine_db(eng, err);
 
@@ -404,25 +408,25 @@ static int set_end(struct engine *eng, const char *id, enum record_status status
 		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
-	r = event_die(eng, id, exit_code, finished_ns, err);
+	r = event_die(eng, id, end, err);
 	if (r == 0)
 		r = db_exec(eng->db, err,
-			    "UPDATE containers SET status = ?, exit_code = ?, finished_ns = ?"
-			    " WHERE id = ?",
-			    "siIs", record_status_names[status], exit_code, finished_ns, id);
+			    "UPDATE containers SET status = ?, exit_code = ?, finished_ns = ?,"
+			    " oom_killed = ?, error = ? WHERE id = ?",
+			    "siIiss", record_status_names[status], end->exit_code, end->finished_ns,
+			    (int)end->oom_killed, end->error, id);
 	return db_end(eng->db, r < 0 ? r : 0, err);
 }
 
-int record_restarting(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
+int record_restarting(struct engine *eng, const char *id, const struct record_end *end,
 		      struct err *err)
 {
-	return set_end(eng, id, RECORD_RESTARTING, exit_code, finished_ns, err);
+	return set_end(eng, id, RECORD_RESTARTING, end, err);
 }
 
-int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
-		  struct err *err)
+int record_finish(struct engine *eng, const char *id, const struct record_end *end, struct err *err)
 {
-	return set_end(eng, id, RECORD_EXITED, exit_code, finished_ns, err);
+	return set_end(eng, id, RECORD_EXITED, end, err);
 }
 
 int record_set_options(struct engine *eng, const char *id, const struct record_options *options,
@@ -454,8 +458,8 @@ int record_give_up(struct engine *eng, const char *id, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-int record_delete(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
-		  bool volumes, struct err *err)
+int record_delete(struct engine *eng, const char *id, const struct record_end *end, bool volumes,
+		  struct err *err)
 {
 	bool removed = false;
 	int r = engine_db(eng, err);
@@ -464,7 +468,7 @@ int record_delete(struct engine *eng, const char *id, int exit_code, int64_t fin
 		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
-	r = event_die(eng, id, exit_code, finished_ns, err);
+	r = event_die(eng, id, end, err);
 	if (r == 0)
 		r = event_container(eng, id, "destroy", NULL, err);
 	if (r == 0 && volumes)

@@ -59,6 +59,8 @@ struct record {
 	int exit_code;
 	int64_t restarts; /* since somebody has started it */
 	bool stopped;     /* somebody has stopped it since, and does not want it back */
+	bool oom_killed;  /* one of its processes, the last time that it ran */
+	char *error;      /* why it could not be started the last time; NULL: it could */
 	bool auto_remove;
 	/* Not in the table, told by containers_query(). */
 	bool paused;
@@ -79,6 +81,14 @@ struct record_list {
 };
 void record_list_done(struct record_list *list);
 #define cleanup_record_list CLEANUP(record_list_done)
+
+/* How a container has ended. */
+struct record_end {
+	int exit_code;
+	int64_t finished_ns;
+	bool oom_killed;
+	const char *error; /* why it could not be started, or NULL */
+};
 
 /* Each change of a record tells of itself by an event (events.h). */
 
@@ -107,16 +117,16 @@ int record_stopped(struct engine *eng, const char *id, struct err *err);
 /* Is it to be started when the machine has been? Also when it runs. */
 bool record_starts_at_boot(const struct record *rec);
 /* It has ended and is to be started again. */
-int record_restarting(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
+int record_restarting(struct engine *eng, const char *id, const struct record_end *end,
 		      struct err *err);
 /* What it was created with has changed. ERR_NOT_FOUND: it was removed. */
 int record_set_options(struct engine *eng, const char *id, const struct record_options *options,
 		       struct err *err);
 /* Nobody starts it again: what is "restarting" has exited. */
 int record_give_up(struct engine *eng, const char *id, struct err *err);
-int record_finish(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
+int record_finish(struct engine *eng, const char *id, const struct record_end *end,
 		  struct err *err);
-/* exit_code, finished_ns: how it has ended, in case that this was not recorded yet.
- * volumes: the anonymous ones that no other has go, too. */
-int record_delete(struct engine *eng, const char *id, int exit_code, int64_t finished_ns,
-		  bool volumes, struct err *err);
+/* end: how it has ended, in case that this was not recorded yet. volumes: the anonymous ones that
+ * no other has go, too. */
+int record_delete(struct engine *eng, const char *id, const struct record_end *end, bool volumes,
+		  struct err *err);

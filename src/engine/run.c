@@ -258,12 +258,13 @@ static const run_step create_steps[] = {
 /* The container has not come to life: no directory and no record stays. */
 static void undo(struct run *run)
 {
+	const struct record_end end = { .exit_code = UNDO_STATUS, .finished_ns = time_now_ns() };
 	struct err err = ERR_INIT;
 	int r = 0;
 
 	supervisor_done(&run->launch.monitor);
 	if (run->recorded)
-		r = life_finish(run->eng, run->rec.id, true, UNDO_STATUS, time_now_ns(), &err);
+		r = life_finish(run->eng, run->rec.id, true, &end, &err);
 	else if (run->begun)
 		r = life_remove_dirs(run->eng, run->rec.id, &err);
 	if (r < 0)

@@ -62,8 +62,8 @@ static void read_log(struct engine *eng, const struct record *rec, struct why *w
 /* Nobody has written down how it ended. */
 static bool is_lost(struct engine *eng, const struct record *rec, bool *ret_rebooted)
 {
-	int code, fd, r;
-	int64_t ns;
+	struct record_end end;
+	int fd, r;
 
 	*ret_rebooted = false;
 	if (rec->status != RECORD_EXITED || rec->exit_code != LIFE_EXIT_LOST)
@@ -71,7 +71,7 @@ static bool is_lost(struct engine *eng, const struct record *rec, bool *ret_rebo
 	fd = life_watch(eng, rec->id);
 	*ret_rebooted = fd == -ENOENT;
 	fd_close(fd);
-	r = life_read_exit(eng, rec->id, &code, &ns);
+	r = life_read_exit(eng, rec->id, &end);
 	return r < 0;
 }
 

@@ -72,7 +72,8 @@ void clients_tell_exited(const struct monitor *m)
 {
 	const struct monitor_msg msg = { .type = MONITOR_EXITED,
 					 .value = m->status,
-					 .finished_ns = m->finished_ns };
+					 .finished_ns = m->finished_ns,
+					 .flags = m->oom ? MONITOR_EXIT_OOM : 0 };
 
 	for (size_t k = 0; k < m->n_clients; k++)
 		if (!m->clients[k].starter)

@@ -78,6 +78,8 @@ struct monitor {
 	struct probing probing;
 
 	bool ended, client_done, no_restart;
+	bool limited; /* in its memory */
+	bool oom;     /* a process was killed for want of it */
 	int status;
 	int64_t finished_ns;
 };

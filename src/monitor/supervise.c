@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -163,6 +164,13 @@ static void tell_started(struct monitor *m)
 		m->io.in = fd_close(m->io.in);
 }
 
+static bool is_limited(const struct spec *spec)
+{
+	const struct spec_resources *res = spec->linux_ ? spec->linux_->resources : NULL;
+
+	return res && res->memory && res->memory->limit.set;
+}
+
 int monitor_create(struct monitor *m, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
@@ -173,6 +181,7 @@ int monitor_create(struct monitor *m, struct err *err)
 	if (r == 0)
 		r = spec_parse(buf_str(&text), text.len, &spec, err);
 	if (r == 0) {
+		m->limited = is_limited(&spec);
 		r = set_joins(m, &spec, err);
 		if (r == 0)
 			r = create(m, &spec, &text, err);
@@ -191,7 +200,8 @@ int monitor_create(struct monitor *m, struct err *err)
 static int write_exit_record(struct monitor *m, struct err *err)
 {
 	char text[64];
-	int len = snprintf(text, sizeof(text), "%d %lld\n", m->status, (long long)m->finished_ns);
+	int len = snprintf(text, sizeof(text), "%d %lld%s\n", m->status, (long long)m->finished_ns,
+			   m->oom ? " oom" : "");
 
 	if (pwrite(m->fds[MONITOR_FD_LOCK], text, (size_t)len, 0) != len)
 		return err_errno(err, errno ? errno : ENOSPC, "recording the end of container %s",
@@ -213,7 +223,8 @@ static void tell_starter(const struct monitor *m, uint32_t type)
 {
 	const struct monitor_msg msg = { .type = type,
 					 .value = m->status,
-					 .finished_ns = m->finished_ns };
+					 .finished_ns = m->finished_ns,
+					 .flags = m->oom ? MONITOR_EXIT_OOM : 0 };
 
 	if (m->start.options & MONITOR_OPT_OWN_END)
 		return;
@@ -222,12 +233,17 @@ static void tell_starter(const struct monitor *m, uint32_t type)
 			client_tell(&m->clients[k], &msg, NULL, 0);
 }
 
-/* Before its cgroup goes, and before anybody is told. */
-static void note_end(const struct monitor *m)
+/* Before its cgroup goes, and before anybody is told. Only where there may be something to tell: it
+ * takes time that others wait for. */
+static void note_end(struct monitor *m)
 {
 	struct ending_note note = { 0 };
 
-	if (m->status != 0 && container_memory(&m->runtime, m->start.id, &note.memory, NULL) == 0)
+	if ((m->status == 0 && !m->limited) ||
+	    container_memory(&m->runtime, m->start.id, &note.memory, NULL) < 0)
+		return;
+	m->oom = note.memory.oom_kills > 0;
+	if (m->status != 0)
 		ending_write(m->fds[MONITOR_FD_RUN], ENDING_FILE, &note);
 }
 

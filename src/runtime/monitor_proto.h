@@ -131,14 +131,17 @@ struct monitor_msg {
 	int32_t value; /* SIGNAL: number; CLOSE_OUTPUT: 1 or 2; STARTED: init's pid; EXITED: exit
 			  status 0..255; ATTACH: 1 with stdin */
 	int64_t finished_ns; /* EXITED: realtime */
+	uint32_t flags;      /* EXITED: MONITOR_EXIT_* */
+	uint32_t reserved;
 };
+enum { MONITOR_EXIT_OOM = 1 << 0 }; /* the kernel has killed a process for want of memory */
 
 struct monitor_failed {
 	uint32_t type; /* MONITOR_FAILED */
 	struct err err;
 };
 
-/* The lock file in the run directory also takes the exit record, in one write: "<status> <ns>\n".
- */
+/* The lock file in the run directory also takes the exit record, in one write: "<status> <ns>\n", or
+ * "<status> <ns> oom\n". */
 #define MONITOR_LOCK_FILE      "lock"
 #define MONITOR_CONTROL_SOCKET "ctl"

@@ -105,11 +105,14 @@ def as_before(who):
     """The database as the first version of the schema had it."""
     db = sqlite3.connect(who.state / "inro/inro.db")
     db.executescript("""DROP TABLE content; DROP TABLE image_digests; DROP TABLE events;
+        DROP TRIGGER containers_volume_uses; DROP TABLE volume_uses; DROP TABLE volumes;
+        DROP TABLE id_blocks; DROP TABLE secrets;
         ALTER TABLE images DROP COLUMN kind; ALTER TABLE images DROP COLUMN variant;
         ALTER TABLE images DROP COLUMN tagged_ns; ALTER TABLE images DROP COLUMN last_used_ns;
         ALTER TABLE images DROP COLUMN made; ALTER TABLE image_names DROP COLUMN manifest;
         ALTER TABLE containers DROP COLUMN started_ns; ALTER TABLE containers DROP COLUMN restarts;
         ALTER TABLE containers DROP COLUMN options; ALTER TABLE containers DROP COLUMN stopped;
+        ALTER TABLE containers DROP COLUMN oom_killed;
         PRAGMA user_version=1;""")
     db.close()
 
