@@ -393,6 +393,40 @@ static void check_runtime_dir(const struct doctor *d, struct doctor_finding *f)
 		say(f, DOCTOR_OK, NULL, "%s", d->runtime_dir ? d->runtime_dir : "/run");
 }
 
+/* A link that `systemctl enable` makes. */
+static bool is_enabled(const struct doctor *d, const char *dir)
+{
+	cleanup_free char *path = xasprintf("%s/default.target.wants/inro-restart.service", dir);
+	struct stat st;
+
+	return fstatat(d->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void check_boot(const struct doctor *d, struct doctor_finding *f)
+{
+	cleanup_free char *own =
+	    xasprintf("%s/.config/systemd/user", d->home && d->home[0] ? d->home + 1 : "root");
+	cleanup_free char *cure = xasprintf("systemctl --user enable inro-restart; loginctl "
+					    "enable-linger %s",
+					    d->user ? d->user : "USER");
+	bool enabled = d->rootless ? is_enabled(d, own) || is_enabled(d, "etc/systemd/user")
+				   : is_enabled(d, "etc/systemd/system");
+
+	if (!d->n_policies)
+		say(f, DOCTOR_OK, NULL, "no container is to be started at boot");
+	else if (!exists(d, "run/systemd/system"))
+		say(f, DOCTOR_WARN, "inro start --all --filter should-start-on-boot=true",
+		    "systemd does not run here: something else has to start %zu containers at "
+		    "boot",
+		    d->n_policies);
+	else if (!enabled)
+		say(f, DOCTOR_WARN, d->rootless ? cure : "systemctl enable inro-restart",
+		    "%zu containers have a restart policy, and nothing starts them at boot",
+		    d->n_policies);
+	else
+		say(f, DOCTOR_OK, NULL, "inro-restart.service is enabled");
+}
+
 static void check_clock(const struct doctor *d, struct doctor_finding *f)
 {
 	if (d->now_ns < CLOCK_MIN_NS)
@@ -427,6 +461,7 @@ static const struct {
 	{ "disk space", check_space },
 	{ "inodes", check_inodes },
 	{ "runtime directory", check_runtime_dir },
+	{ "restarts at boot", check_boot },
 	{ "clock", check_clock },
 };
 

@@ -43,6 +43,8 @@ struct doctor {
 	struct doctor_space store;
 	const char *store_problem;   /* it can't be written; NULL: it can */
 	const char *runtime_dir;     /* $XDG_RUNTIME_DIR, or NULL */
+	const char *home;            /* $HOME, or NULL */
+	size_t n_policies;           /* containers that are to be there again after a boot */
 	const char *missing_program; /* of inro's own; NULL: all are there */
 };
 

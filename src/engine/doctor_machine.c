@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "base/timeutil.h"
 #include "engine/doctor.h"
-#include "engine/engine.h"
+#include "engine/record.h"
 #include "engine/mappings.h"
 #include "sys/landlock.h"
 
@@ -51,6 +51,18 @@ static char *missing_program(struct engine *eng)
 	return NULL;
 }
 
+static size_t count_policies(struct engine *eng)
+{
+	cleanup_record_list struct record_list list = { 0 };
+	size_t n = 0;
+
+	if (!eng->db || record_list(eng, NULL, &list, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < list.n; i++)
+		n += list.items[i].options.restart > RESTART_NO;
+	return n;
+}
+
 static struct doctor_space measure(const char *path, int fd)
 {
 	struct doctor_space s = { .path = path };
@@ -83,6 +95,8 @@ void engine_doctor(struct engine *eng, struct doctor_report *ret)
 		.store = measure(eng->root, eng->root_fd),
 		.store_problem = problem,
 		.runtime_dir = runtime_dir && runtime_dir[0] ? runtime_dir : NULL,
+		.home = getenv("HOME"),
+		.n_policies = count_policies(eng),
 		.missing_program = missing,
 	};
 

@@ -246,6 +246,14 @@ static void test_rest(void **state)
 	m->d.runtime_dir = NULL;
 	expect(m, "runtime directory", DOCTOR_WARN, "XDG_RUNTIME_DIR");
 	m->d.runtime_dir = "/run/user/1000";
+	m->d.n_policies = 2;
+	m->d.home = "/home/alice";
+	expect(m, "restarts at boot", DOCTOR_WARN, "systemd does not run");
+	put(m, "run/systemd/system/x", "");
+	expect(m, "restarts at boot", DOCTOR_WARN, "2 containers");
+	put(m, "home/alice/.config/systemd/user/default.target.wants/inro-restart.service", "");
+	expect(m, "restarts at boot", DOCTOR_OK, "is enabled");
+	m->d.n_policies = 0;
 	m->d.now_ns = 0;
 	expect(m, "clock", DOCTOR_FAIL, "clock");
 	m->d.now_ns = INT64_C(1800000000) * 1000000000;
