@@ -14,7 +14,7 @@
 #define BUSY_PAUSE_MS   2
 /* Pages in the log before a commit copies them back: the next opener reads the whole log, so a
  * small one keeps `inro run` quick. */
-#define CHECKPOINT_PAGES 32
+#define CHECKPOINT_PAGES 48
 
 /* Step n brings the schema from version n to n + 1. Never edit one that was released. */
 static const char *const migrations[] = {
