@@ -9,6 +9,7 @@ import pytest
 import engine
 import harness
 
+TURNS = True
 FILES = {"--pid": "pid", "--uts": "uts", "--cgroupns": "cgroup", "--network": "net"}
 
 
