@@ -50,11 +50,16 @@ void volume_list_done(struct volume_list *list)
 
 static int dir_open(int parent, const char *name, mode_t mode, struct err *err)
 {
-	int fd;
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(parent, name, flags);
 
+	/* made only when it is missing: the file system may be read-only */
+	if (fd >= 0 || errno != ENOENT)
+		return fd >= 0 ? fd
+			       : err_errno(err, errno, "opening directory %s of volumes", name);
 	if (mkdirat(parent, name, mode) < 0 && errno != EEXIST)
 		return err_errno(err, errno, "making directory %s of volumes", name);
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(parent, name, flags);
 	return fd < 0 ? err_errno(err, errno, "opening directory %s of volumes", name) : fd;
 }
 
