@@ -32,8 +32,8 @@ void update_mounts_done(struct update_mounts *um);
  * freed also after a failure. */
 int update_mounts_plan(const struct update_options *o, const char *bundle, struct spec *spec,
 		       struct update_mounts *ret, struct err *err);
-/* What the record says of mounts, for --volumes-from and for volumes: that they are in use. options:
- * those of the record as they are by now. */
+/* What the record says of mounts, for --volumes-from and for volumes: that they are in use.
+ * options: those of the record as they are by now. */
 int update_mounts_record(struct engine *eng, const struct record *rec,
 			 const struct record_options *options, const struct spec *spec,
 			 const char *bundle, struct err *err);
