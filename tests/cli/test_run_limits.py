@@ -67,7 +67,11 @@ REFUSED = [
     (["--kernel-memory", "1g"], ["--kernel-memory", "--memory"]),
     (["--cgroups", "disabled"], ["--cgroups disabled"]),
     (["--cgroup-conf", "memory.high"], ["memory.high", "FILE=VALUE"]),
-])
-def test_refused(root, options, words):
-    root.inro("run", "--rm", *options, engine.box(root), "true").fails(*words, code=125)
+]
+
+
+def test_refused(root):
+    box = engine.box(root)
+    for options, words in REFUSED:
+        root.inro("run", "--rm", *options, box, "true").fails(*words, code=125)
     assert not engine.containers(root)
