@@ -141,7 +141,8 @@ struct monitor_failed {
 	struct err err;
 };
 
-/* The lock file in the run directory also takes the exit record, in one write: "<status> <ns>\n", or
+/* The lock file in the run directory also takes the exit record, in one write: "<status> <ns>\n",
+ * or
  * "<status> <ns> oom\n". */
 #define MONITOR_LOCK_FILE      "lock"
 #define MONITOR_CONTROL_SOCKET "ctl"
