@@ -128,7 +128,7 @@ static void write_layer(struct engine *eng, const struct family *f, size_t depth
 /* The next of the images that have the layer another one begins with here; those are taken out. */
 static struct family split(struct family *from, size_t depth)
 {
-	struct family same = { .items = xcalloc(from->n, sizeof(*same.items)) };
+	struct family same = { .items = xcalloc(from->n, sizeof(void *)) };
 	const char *layer = from->items[0]->diff_ids[depth];
 	size_t k = 0;
 
@@ -166,7 +166,7 @@ static void write_family(struct engine *eng, struct family *f, size_t depth, con
 static void write_required(struct engine *eng, const struct image_row *row,
 			   const struct image_rows *all, struct buf *out)
 {
-	struct family f = { .items = xcalloc(all->n + 1, sizeof(*f.items)) };
+	struct family f = { .items = xcalloc(all->n + 1, sizeof(void *)) };
 	size_t n = strv_len(row->diff_ids);
 
 	for (size_t i = 0; i < all->n; i++)
