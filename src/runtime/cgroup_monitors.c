@@ -31,7 +31,8 @@ int cgroup_monitors_open(bool rootless)
 
 		if (!sys.h[i].v2)
 			continue;
-		path = cgroup_path_in(&sys.h[i], CGROUP_MONITORS + rootless);
+		/* without the slash: below the own one */
+		path = cgroup_path_in(&sys.h[i], &CGROUP_MONITORS[rootless ? 1 : 0]);
 		r = make_and_open(&sys.h[i], path);
 		if (r < 0)
 			log_debug("leaving the caller's cgroup for %s: %s", path, strerror(-r));

@@ -299,10 +299,12 @@ def _facts(mode, uid, gid, size, mtime, nlink, link, device):
             device if special else None)
 
 
+# Where the image has a volume is a mount, with what the image has there.
 LOOK = r"""cd /
-find . -xdev -mindepth 1 -exec stat -c '%n|%f|%u|%g|%s|%Y|%h|%t|%T|%N' {} +
+[ -d home/alice ] && volume=./home/alice
+find . $volume -xdev -mindepth 1 -exec stat -c '%n|%f|%u|%g|%s|%Y|%h|%t|%T|%N' {} +
 echo ----
-find . -xdev -type f -exec sha256sum {} +"""
+find . $volume -xdev -type f -exec sha256sum {} +"""
 # mounted over by every engine
 OURS = ("dev", "proc", "sys", "etc/hosts", "etc/hostname", "etc/resolv.conf")
 
