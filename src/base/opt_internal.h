@@ -11,7 +11,7 @@ enum { OPT_ASKED_HELP = 1, OPT_ASKED_VERSION = 2 };
 
 static inline bool opt_has_value(const struct opt *o)
 {
-	return o->kind != OPT_FLAG;
+	return o->kind != OPT_FLAG && o->kind != OPT_REFUSED;
 }
 
 /* What help and the man page call the value, NULL for flags. */
