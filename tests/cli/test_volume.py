@@ -66,7 +66,7 @@ def test_verbs(anyone):
     assert row["Labels"] == "a=b,c=" and row["Name"] == "data" and row["Driver"] == "local"
     for filters, names in [("label=a", ["data"]), ("label=a=x", []), ("label!=a", [nameless]),
                            (f"label={ANONYMOUS}", [nameless]), ("driver=nfs", []),
-                           ("name=^da", ["data"]), ("anonymous=true", [nameless])]:
+                           ("name=^dat", ["data"]), ("anonymous=true", [nameless])]:
         assert volumes(who, "-f", filters) == names, filters
     assert who.inro("volume", "exists", "data").code == 0
     assert who.inro("volume", "exists", "other").code == 1

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "base/fd.h"
+#include "base/sanitized.h"
 #include "sys/cap.h"
 #include "sys/landlock.h"
 #include "sys/mount.h"
@@ -23,17 +24,6 @@
 
 #define MEMORY_MAX (1024u << 20) /* address space; a zstd window may take 128 MiB */
 #define FILES_MAX  256           /* removing a tree takes two for each of its levels, up to 64 */
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 #if defined(__x86_64__)
 #define ARCH_NATIVE AUDIT_ARCH_X86_64

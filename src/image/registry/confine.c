@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/sanitized.h"
 #include "base/strv.h"
 #include "sys/cap.h"
 #include "sys/landlock.h"
@@ -23,17 +24,6 @@
 #define MEMORY_MAX (2048ull << 20)
 #define FILES_MAX  1024
 #define EXTRA_MAX  8
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* ---- who it is ---- */
 
