@@ -111,17 +111,31 @@ int health_run(struct engine *eng, const char *word, bool *ret_well, int *ret_st
 	return 0;
 }
 
-/* One that its end removes is not started again. */
+/* By a user, who does not want it back; or it is gone. */
+static bool is_stopped(struct engine *eng, const char *id)
+{
+	cleanup_record struct record rec = { 0 };
+
+	return record_get(eng, id, &rec, NULL) < 0 || rec.stopped;
+}
+
+/* One that its end removes is not started again, nor one that a user has stopped meanwhile: what
+ * stops it here leaves no such note. */
 static int stop_and_start(struct engine *eng, const char *id, bool start, struct err *err)
 {
 	const struct start_options how = { 0 };
-	const struct stop_options opts = { 0 };
+	const struct stop_options opts = { .for_boot = start };
 	cleanup_stop struct stop stop = STOP_INIT;
-	int r = stop_begin(eng, id, &opts, &stop, err);
+	int r;
 
+	if (is_stopped(eng, id))
+		return 0;
+	r = stop_begin(eng, id, &opts, &stop, err);
 	if (r == 0)
 		r = stop_finish(eng, &stop, err);
-	return r == 0 && start && !stop.rec.auto_remove ? engine_start(eng, id, &how, err) : r;
+	if (r < 0 || !start || stop.rec.auto_remove || is_stopped(eng, id))
+		return r;
+	return engine_start(eng, id, &how, err);
 }
 
 int health_act(struct engine *eng, const char *id, const char *status, const char *action,

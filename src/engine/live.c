@@ -86,7 +86,7 @@ void live_forbid_restart(struct engine *eng, const struct record *rec, bool last
 {
 	struct err err = ERR_INIT;
 
-	if (rec->options.restart <= RESTART_NO)
+	if (rec->options.restart <= RESTART_NO && !rec->options.health)
 		return;
 	if (lasting && record_stopped(eng, rec->id, &err) < 0)
 		log_warn("noting that container %s was stopped: %s", rec->name, err.msg);

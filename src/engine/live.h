@@ -19,8 +19,8 @@ int live_check(struct engine *eng, const struct record *rec, struct err *err);
 /* One that is just being started has its process when this returns, one that is just ending has
  * ended; or five seconds are over. */
 void live_settle(struct engine *eng, const struct record *rec);
-/* No restart follows the end that is asked for now, whatever the policy says; lasting: neither does
- * one at the next boot, but for the policy "always". */
+/* No restart follows the end that is asked for now, whatever the policy or a health check says;
+ * lasting: neither does one at the next boot, but for the policy "always". */
 void live_forbid_restart(struct engine *eng, const struct record *rec, bool lasting);
 /* By an event: it is about to get the signal, so that its end is told of later. */
 void live_tell_kill(struct engine *eng, const struct record *rec, int signo);

@@ -20,8 +20,9 @@
 
 #define NS_PER_MS   INT64_C(1000000)
 #define NS_PER_S    INT64_C(1000000000)
-#define END_MS      1000 /* for what was killed to end */
-#define DRAIN_READS 16   /* of what is left in a pipe that others may hold */
+#define END_MS      1000            /* for what was killed to end */
+#define TIMEOUT_MAX (INT64_MAX / 2) /* images may say any number */
+#define DRAIN_READS 16              /* of what is left in a pipe that others may hold */
 
 struct probe {
 	struct monitor *m;
@@ -117,7 +118,9 @@ static int make_timer(const struct probe *p)
 						     .tv_nsec = p->deadline_ns % NS_PER_S } };
 	cleanup_fd int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
-	return fd >= 0 && timerfd_settime(fd, TFD_TIMER_ABSTIME, &at, NULL) == 0 ? take_fd(fd) : 0;
+	if (fd < 0 || timerfd_settime(fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+		return -EBADF;
+	return take_fd(fd);
 }
 
 static void end_command(struct probe *p, struct container *c)
@@ -244,8 +247,10 @@ static void show_duration(int64_t ns, char out[32])
 static void make_probe(struct probe *p)
 {
 	char text[HEALTH_OUTPUT_MAX + 128], limit[32];
+	int64_t timeout_ns = p->what->timeout_ns;
 
-	p->deadline_ns = time_monotonic_ns() + p->what->timeout_ns;
+	p->deadline_ns =
+	    time_monotonic_ns() + (timeout_ns < TIMEOUT_MAX ? timeout_ns : TIMEOUT_MAX);
 	p->skipped = !is_running(p);
 	if (!p->skipped)
 		run_test(p);
@@ -253,7 +258,7 @@ static void make_probe(struct probe *p)
 		return;
 	/* Paused in the middle of it, it could not answer. */
 	p->skipped = !is_running(p);
-	show_duration(p->what->timeout_ns, limit);
+	show_duration(timeout_ns, limit);
 	snprintf(text, sizeof(text), "Health check exceeded timeout (%s)%s%.*s", limit,
 		 p->len ? ": " : "", (int)p->len, p->output);
 	fail(p, text);
@@ -331,7 +336,7 @@ static int64_t ran_ns(const struct probe *p)
 
 static void take_answer(struct probe *p, int out)
 {
-	int64_t since_ns = ran_ns(p), start_ns = time_now_ns(), next_ns;
+	int64_t since_ns = ran_ns(p), start_ns = time_now_ns(), next_ms;
 	struct probe_report report = { .result = MONITOR_PROBED_NOT };
 	int action = HEALTH_ACTION_NONE, before = p->st.status;
 	cleanup_free char *text = NULL;
@@ -347,12 +352,18 @@ static void take_answer(struct probe *p, int out)
 		store(p);
 		report.result = p->exit_code ? MONITOR_PROBED_BAD : MONITOR_PROBED_WELL;
 	}
-	next_ns = health_delay_ns(&p->h, &p->st, ran_ns(p));
+	/* Whoever has asked for its end gives it the time that it takes, in which it may be ill. */
+	if (p->m->no_restart)
+		action = HEALTH_ACTION_NONE;
+	next_ms = health_delay_ns(&p->h, &p->st, ran_ns(p)) / NS_PER_MS;
 	if (!p->h.manual)
-		report.next_ms = next_ns < NS_PER_MS ? 1 : (uint32_t)(next_ns / NS_PER_MS);
+		report.next_ms = next_ms < 1           ? 1
+				 : next_ms > INT32_MAX ? INT32_MAX
+						       : (uint32_t)next_ms;
+	/* Before the end: a probe that has said nothing by then is taken back. */
+	io_write(out, &report, sizeof(report));
 	if (action == HEALTH_ACTION_KILL)
 		pidfd_kill(p->m->container.pidfd, SIGKILL);
-	io_write(out, &report, sizeof(report));
 	if (action > HEALTH_ACTION_KILL || p->st.status != before)
 		go_on(p, action);
 }

@@ -130,7 +130,8 @@ def test_paused_is_not_probed(root):
     up(root, "web", *FAST, "--health-cmd", "echo x >> /probes", "--health-retries", "1")
     wait_status(root, "web", "healthy")
     root.inro("pause", "web").ok()
-    time.sleep(0.3)  # for one that had begun
+    # for one that had begun
+    harness.wait_for(lambda: health(root, "web") == (time.sleep(0.3), health(root, "web"))[1])
     before = health(root, "web")
     root.inro("healthcheck", "run", "web").fails("is paused", code=125)
     time.sleep(0.4)
@@ -212,6 +213,25 @@ def test_actions(box):
         "sh", "-c", "echo up >> /starts; test $(wc -l < /starts) = 1 || touch /well; exec sleep 1000"))
     wait_status(box, "again", "healthy")
     assert sh(box, "again", "cat /starts") == "up\nup\n"
+
+
+def test_stop_of_one_that_gets_ill_by_it(box):
+    """Nobody asks for its end a second time, nor starts it again."""
+    up(box, "web", *FAST, "--health-cmd", "test ! -e /going", "--health-retries", "1",
+       "--health-on-failure", "restart", command=(
+           "sh", "-c", "trap 'echo term >> /terms; touch /going' TERM;"
+           " while ! [ -e /done ]; do sleep 0.05; done"))
+    wait_status(box, "web", "healthy")
+    stop = box.popen(*box.inro_argv("stop", "-t", "60", "web"), stdout=subprocess.PIPE)
+    told = lambda: box.inro("events", "--stream=false", "--filter", "container=web", "--format",
+                            "{{.Action}}").ok().out.splitlines()
+    harness.wait_for(lambda: "health_status: unhealthy" in told(), 15)
+    time.sleep(0.3)  # for what would follow
+    assert sh(box, "web", "cat /terms") == "term\n"
+    sh(box, "web", "touch /done")
+    assert stop.communicate(timeout=20)[0] == b"web\n"
+    time.sleep(0.3)
+    assert told().count("start") == 1
 
 
 def test_startup_probe(box):
