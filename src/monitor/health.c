@@ -46,7 +46,8 @@ static int begin(struct monitor *m)
 	struct probing *p = &m->probing;
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
+	/* Whoever else may hold its other end: nobody waits for what was killed. */
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	p->pid = clone_process(&spec, &p->pidfd);
 	if (p->pid == 0)

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Health checks: probes, what is shown of them, and what follows from them."""
 
+import contextlib
 import json
+import os
+import pathlib
 import re
+import signal
 import subprocess
 import time
 
@@ -273,6 +277,35 @@ def test_nothing_of_a_probe_stays(box):
     stat = open(f"/proc/{pid}/stat", encoding="utf8").read()
     box.run("kill", "-9", stat[stat.rindex(")") + 2:].split()[1]).ok()
     harness.wait_for(lambda: "exited" in box.inro("inspect", "-f", "{{.State.Status}}", "web").out)
+
+
+def parents():
+    """{pid: its parent's}"""
+    found = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                stat = (entry / "stat").read_text()
+                found[int(entry.name)] = int(stat[stat.rindex(")") + 2:].split()[1])
+    return found
+
+
+def test_killed_probe_takes_along_what_it_made(box):
+    up(box, "web", "--health-interval", "50ms", "--health-timeout", "10m", "--health-http", ":8080",
+       command=("sh", "-c", "while :; do sleep 1000 | nc -l -p 8080; done"))
+    init = int(box.inro("inspect", "-f", "{{.State.Pid}}", "web").ok().out)
+
+    def hanging():
+        of = parents()
+        for pid, probe in of.items():
+            if probe != init and of.get(probe) == of[init]:
+                time.sleep(0.3)  # one that found nobody has ended
+                return not harness.is_dead(pid) and (pid, probe)
+        return None
+
+    pid, probe = harness.wait_for(hanging, 15)
+    os.kill(probe, signal.SIGKILL)
+    harness.wait_for(lambda: harness.is_dead(pid), what="the end of what is inside")
 
 
 def test_wrong_options(box):
