@@ -136,16 +136,21 @@ static bool is_source(const struct live *l, const struct stat *st)
 	return l->source.st_ino == st->st_ino && l->source.st_dev == st->st_dev;
 }
 
-/* Where directories were renamed, the name may lead to what protects the container by now. A file
- * that was bound may have been replaced on the host, so that it is not known any more. */
+/* Where directories were renamed, the name may lead to what protects the container by now, or to
+ * its root. A file that was bound may have been replaced on the host, so that it is not known any
+ * more. */
 static int check_mount(const struct live *l, int fd, struct err *err)
 {
+	char place[PATH_MAX];
 	struct statfs fs;
 	struct stat st;
+	int r = path_of(l, fd, place, sizeof(place));
 
+	if (r < 0)
+		return err_errno(err, -r, "looking at it");
 	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
 		return err_errno(err, errno, "looking at it");
-	if (!is_mask(&st, &fs) && (!is_kernels(&fs) || is_source(l, &st)) &&
+	if (!str_eq(place, "/") && !is_mask(&st, &fs) && (!is_kernels(&fs) || is_source(l, &st)) &&
 	    (live_is_bind(l) || fs.f_type == TMPFS_MAGIC))
 		return 0;
 	return err_fail(err, ERR_CONFLICT, "what is mounted there by now is something else");

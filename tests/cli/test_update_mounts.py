@@ -165,8 +165,11 @@ def test_refused(anyone):
 
 
 def test_renamed_directory_does_not_unmask(anyone):
-    """The name leads to a masked file of /proc, or to what masks a directory, by now."""
+    """The name leads to a masked file of /proc, to what masks a directory, or to the root by now."""
     begin(anyone)
+    update(anyone, "--mount-add", "./src:/c/x").ok()
+    sh(anyone, "mv /c /d && mkdir /c && ln -s / /c/x").ok()
+    update(anyone, "--mount-rm", "/c/x").fails("something else", code=1)
     masked = [p for p in config(anyone)["linux"]["maskedPaths"] if os.path.exists(p)]
     one = next(p for p in masked if os.path.isfile(p))
     many = next(p for p in masked if os.path.isdir(p))
