@@ -62,7 +62,7 @@ static char **parse_command(const char *text)
 	} else if (array && (str_eq(array[0], "CMD") || str_eq(array[0], "CMD-SHELL") ||
 			     str_eq(array[0], "NONE"))) {
 		strv_extend(&test, array);
-	} else if (array) {
+	} else if (array && array[0]) {
 		strv_add(&test, array[1] ? "CMD" : "CMD-SHELL");
 		strv_extend(&test, array);
 	} else if ((rest = str_after(text, "CMD "))) {

@@ -28,6 +28,7 @@ static void test_commands(void **state)
 		{ "[\"a\", \"b\"]", "CMD|a|b" },
 		{ "[\"a b\"]", "CMD-SHELL|a b" },
 		{ "[ -f /x ]", "CMD-SHELL|[ -f /x ]" },
+		{ "[]", "CMD-SHELL|[]" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
