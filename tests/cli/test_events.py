@@ -225,7 +225,8 @@ def test_follower_is_woken(box):
         for i in range(5):
             box.inro("tag", "box", f"t{i}").ok()
             late.append(time.time_ns() - int(line_of(client)))
-    assert min(late) < 500e6, late
+    # the first one may have come when it looked anyway
+    assert min(late[1:]) < 500e6, late
 
 
 def test_old_ones_go(box):

