@@ -251,6 +251,11 @@ static int add(struct engine *eng, const char *word, bool data, struct cli_objec
 
 	if (r == 0 && data)
 		r = secret_data(eng, s.id, &text, err);
+	if (r == 0 && data && strlen(buf_str(&text)) != text.len)
+		r = err_fail(err, ERR_UNSUPPORTED,
+			     "secret %s is no text: containers get it as it is, but it can't be "
+			     "shown",
+			     s.name);
 	if (r < 0)
 		return r;
 	shown = (struct shown){

@@ -323,6 +323,22 @@ int db_sync(struct db *db, struct err *err)
 	return 0;
 }
 
+int db_wipe_begin(struct db *db, struct err *err)
+{
+	if (sqlite3_exec(db->handle, "PRAGMA secure_delete=ON", NULL, NULL, NULL) != SQLITE_OK)
+		return db_fail(db, err, "setting up");
+	return 0;
+}
+
+int db_wipe_end(struct db *db, struct err *err)
+{
+	int r = db_sync(db, err);
+
+	if (r == 0)
+		sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	return r;
+}
+
 static int query_va(struct db *db, sqlite3_stmt **ret, struct err *err, const char *sql,
 		    const char *types, va_list ap)
 {

@@ -31,6 +31,12 @@ int db_end(struct db *db, int r, struct err *err);
  * names, and for names that users gave or took. */
 int db_sync(struct db *db, struct err *err);
 
+/* What is deleted or replaced from now on is overwritten; and, once that was committed, is taken
+ * out of the log and the disk's copy of the database, too, as with db_sync(). Somebody who reads
+ * for longer than the busy timeout leaves it in the log until a later checkpoint. */
+int db_wipe_begin(struct db *db, struct err *err);
+int db_wipe_end(struct db *db, struct err *err);
+
 /* A prepared statement with its parameters. types: one letter for each: s string (NULL: null),
  * i int, I int64_t. */
 int db_query(struct db *db, sqlite3_stmt **ret, struct err *err, const char *sql, const char *types,

@@ -47,9 +47,12 @@ static int name_check(const char *name, struct err *err)
 	size_t len = strlen(name);
 	bool good = len >= 1 && len <= NAME_MAX_LEN && name[0] != '.' && name[0] != '-';
 
-	for (size_t i = 0; good && i < len; i++)
-		good = (unsigned char)name[i] > ' ' && name[i] != 0x7f && !strchr("=/,", name[i]);
-	if (good && str_utf8_len(name))
+	for (size_t i = 0, n; good && i < len; i += n) {
+		n = str_utf8_len(name + i);
+		good = n > 0 && (unsigned char)name[i] > ' ' && name[i] != 0x7f &&
+		       !strchr("=/,", name[i]);
+	}
+	if (good)
 		return 0;
 	return err_fail(err, ERR_USAGE,
 			"invalid secret name: it has 1 to %d characters without '=', '/', ',' and "
@@ -82,6 +85,8 @@ int secret_create(struct engine *eng, struct secret *s, const struct buf *data, 
 	s->created_ns = s->updated_ns = time_now_ns();
 	r = engine_db(eng, err);
 	if (r == 0)
+		r = db_wipe_begin(eng->db, err);
+	if (r == 0)
 		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
@@ -96,7 +101,11 @@ int secret_create(struct engine *eng, struct secret *s, const struct buf *data, 
 	if (r < 0 && db_is_unique_error(eng->db))
 		r = err_hint(err, err_fail(err, ERR_EXISTS, "%s: secret name in use", s->name),
 			     "--replace takes its place");
-	return db_end(eng->db, r < 0 ? r : 0, err);
+	r = db_end(eng->db, r < 0 ? r : 0, err);
+	if (r < 0)
+		return r;
+	/* Whoever was told its id may have no other copy: it is not lost by a power cut. */
+	return replace ? db_wipe_end(eng->db, err) : db_sync(eng->db, err);
 }
 
 static void from_row(sqlite3_stmt *stmt, struct secret *s)
@@ -194,10 +203,10 @@ int secret_remove(struct engine *eng, const char *id, struct err *err)
 
 	/* Its bytes go, too. */
 	if (r == 0)
-		sqlite3_exec(eng->db->handle, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
+		r = db_wipe_begin(eng->db, err);
 	if (r == 0)
 		r = db_exec(eng->db, err, "DELETE FROM secrets WHERE id = ?", "s", id);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : db_wipe_end(eng->db, err);
 }
 
 /* ---- in containers ---- */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """inro secret, and run --secret."""
 
+import base64
 import json
 import re
 
@@ -79,7 +80,10 @@ def test_create_and_remove(anyone):
     anyone.inro("secret", "create", "--env", "b", "NOT_SET").fails("NOT_SET is not set")
     anyone.inro("secret", "create", "empty", "-", input="").fails("larger than 0")
     anyone.inro("secret", "create", "big", "-", input="x" * 512000).fails()
-    for name in ("a/b", "a=b", "a,b", "", ".", "a b"):
+    (anyone.dir / "zero").write_bytes(b"a\0b")
+    anyone.inro("secret", "create", "zero", anyone.dir / "zero").ok()
+    anyone.inro("secret", "inspect", "--showsecret", "zero").fails("zero is no text", code=1)
+    for name in ("a/b", "a=b", "a,b", "", ".", "a b", "a\udcff"):
         anyone.inro("secret", "create", name, "-", input="x").fails("invalid secret name")
     done = anyone.inro("secret", "rm", "nothing", "db")
     done.fails('no secret with name or id "nothing"', code=1)
@@ -88,6 +92,21 @@ def test_create_and_remove(anyone):
     anyone.inro("secret", "rm", "--all").ok()
     assert anyone.inro("secret", "ls", "-q").ok().out == ""
     anyone.inro("secret", "rm").fails("--all")
+
+
+def test_its_bytes_go_with_it(anyone):
+    """What was removed or replaced is not left in the database, or in its log."""
+    def kept(text):
+        return any(base64.b64encode(text.encode()) in path.read_bytes()
+                   for path in (anyone.state / "inro").glob("inro.db*"))
+
+    create(anyone, "db", "hunter2 the first")
+    create(anyone, "other", "hunter2 the other")
+    assert kept("hunter2 the first") and kept("hunter2 the other")
+    create(anyone, "db", "hunter2 the second", "--replace")
+    assert kept("hunter2 the second") and not kept("hunter2 the first")
+    anyone.inro("secret", "rm", "db").ok()
+    assert not kept("hunter2 the second") and kept("hunter2 the other")
 
 
 def test_owner(root):
