@@ -96,7 +96,8 @@ static bool block_taken(const char *text, uint32_t start)
 }
 
 /* 1: the block is this container's now. One that somebody has reserved whose container never came
- * to be, or was removed, is free again after a while. */
+ * to be, or was removed, is free again after a while, but not before the containers that have
+ * joined that one's user namespace (record_options.joins) are gone: they may be running. */
 static int take_block(struct engine *eng, const char *id, uint32_t start, struct err *err)
 {
 	int64_t now = time_now_ns();
@@ -105,7 +106,8 @@ static int take_block(struct engine *eng, const char *id, uint32_t start, struct
 		       "INSERT INTO id_blocks (first, container, taken_ns) VALUES (?1, ?2, ?3)"
 		       " ON CONFLICT (first) DO UPDATE SET container = ?2, taken_ns = ?3"
 		       " WHERE taken_ns < ?4 AND NOT EXISTS"
-		       " (SELECT 1 FROM containers WHERE id = id_blocks.container)",
+		       " (SELECT 1 FROM containers WHERE id = id_blocks.container OR"
+		       " instr(options, id_blocks.container))",
 		       "IsII", (int64_t)start, id, now, now - RESERVED_NS);
 }
 

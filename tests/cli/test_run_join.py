@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers that need others: --pid, --uts, --cgroupns, --userns, --network container:NAME, --requires."""
 
+import contextlib
 import json
 import os
+import sqlite3
 
 import pytest
 
@@ -61,6 +63,21 @@ def test_user_namespace(root):
     root.inro("run", "--rm", "--userns", "container:plain", box, "true").fails(
         "no user namespace of its own", code=125)
     root.inro("rm", "-fa").ok()
+
+
+def test_ids_of_who_is_joined_stay_taken(root):
+    """Its container is removed, and its user namespace lives on in another one."""
+    box = engine.box(root)
+    web = root.inro("run", "-d", "--userns", "auto", box, "sleep", "1000").ok().out.strip()
+    side = root.inro("run", "-d", "--userns", f"container:{web}", box, "sleep",
+                     "1000").ok().out.strip()
+    root.inro("rm", "-f", web).ok()
+    with contextlib.closing(sqlite3.connect(root.state / "inro/inro.db")) as db, db:
+        db.executemany("INSERT OR REPLACE INTO id_blocks VALUES (?, ?, 0)",
+                       ((block << 16, web) for block in range(8, 28672)))
+    root.inro("run", "--rm", "--userns", "auto", box, "true").fails("finding free ids", code=125)
+    root.inro("rm", "-f", side).ok()
+    root.inro("run", "--rm", "--userns", "auto", box, "true").ok()
 
 
 def test_by_path(root):
