@@ -231,7 +231,9 @@ static int step_volumes(struct run *run, struct err *err)
 {
 	const struct volumes_source from = { .upper = run->launch.upper,
 					     .layers = run->launch.layers,
-					     .n_layers = run->launch.n_layers };
+					     .n_layers = run->launch.n_layers,
+					     .cancel =
+						 run->launch.detach || !run->launch.no_proxy };
 
 	return volumes_prepare(run->eng, &run->rec, &from, err);
 }

@@ -63,7 +63,8 @@ static int fill_volumes(struct launch *l, struct err *err)
 {
 	const struct volumes_source from = { .upper = l->upper,
 					     .layers = l->layers,
-					     .n_layers = l->n_layers };
+					     .n_layers = l->n_layers,
+					     .cancel = l->detach || !l->no_proxy };
 
 	return volumes_prepare(l->eng, l->rec, &from, err);
 }

@@ -2,6 +2,7 @@
 #include "engine/volume_mounts.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,9 @@
 #include "engine/images.h"
 #include "engine/volumes.h"
 #include "image/tree.h"
+#include "runtime/cancel.h"
+
+#define LOCK_LOOK_MS 20
 
 /* ---- which ---- */
 
@@ -100,7 +104,7 @@ int volume_open_data(const struct volume *v, int dir, struct err *err)
 
 /* With the volume's directory locked. The mark tells of a copy that was not finished. */
 static int copy_locked(struct engine *eng, const struct record_mount *m, int dir, int data,
-		       const struct volumes_source *from, struct err *err)
+		       const struct volumes_source *from, int cancel_fd, struct err *err)
 {
 	const struct commit_tree tree = { .upper_fd = from->upper,
 					  .idmap_fd = -EBADF,
@@ -118,7 +122,7 @@ static int copy_locked(struct engine *eng, const struct record_mount *m, int dir
 	    openat(dir, VOLUME_COPYING, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (mark < 0)
 		return err_errno(err, errno, "marking volume %s", m->source);
-	r = tree_copy(&eng->store, &tree, m->target, data, &own);
+	r = tree_copy(&eng->store, &tree, m->target, data, cancel_fd, &own);
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
 		if (err)
 			*err = own;
@@ -128,6 +132,42 @@ static int copy_locked(struct engine *eng, const struct record_mount *m, int dir
 	if (unlinkat(dir, VOLUME_COPYING, 0) < 0)
 		return err_errno(err, errno, "unmarking volume %s", m->source);
 	return 0;
+}
+
+/* Whoever exports it has it for as long as its reader takes. */
+static int lock_dir(int dir, int cancel_fd)
+{
+	int r = 0;
+
+	while (r == 0 && flock(dir, LOCK_EX | LOCK_NB) < 0)
+		r = errno == EWOULDBLOCK || errno == EINTR
+			? cancel_poll(cancel_fd, -EBADF, LOCK_LOOK_MS)
+			: -errno;
+	return r;
+}
+
+/* The signals that may end it are blocked, or become so: nothing is left of a start then. */
+static int lock_and_copy(struct engine *eng, const struct record_mount *m, int dir, int data,
+			 const struct volumes_source *from, struct err *err)
+{
+	cleanup_fd int cancel = -EBADF;
+	sigset_t before;
+	int r = 0;
+
+	sigprocmask(SIG_BLOCK, NULL, &before);
+	if (from->cancel)
+		r = cancel = cancel_begin(err);
+	if (r >= 0) {
+		r = lock_dir(dir, cancel);
+		if (r < 0)
+			err_errno(err, -r, "locking volume %s", m->source);
+	}
+	if (r == 0)
+		r = copy_locked(eng, m, dir, data, from, cancel, err);
+	if (r == -ECANCELED)
+		cancel_error(cancel, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 static int copy_into(struct engine *eng, const struct record_mount *m,
@@ -144,9 +184,7 @@ static int copy_into(struct engine *eng, const struct record_mount *m,
 		return 0;
 	if (data < 0)
 		return data;
-	if (NO_EINTR(flock(dir, LOCK_EX)) < 0)
-		return err_errno(err, errno, "locking volume %s", m->source);
-	return copy_locked(eng, m, dir, data, from, err);
+	return lock_and_copy(eng, m, dir, data, from, err);
 }
 
 /* Names of the volumes that wait for this container's files. */

@@ -16,11 +16,13 @@ int volumes_use(struct engine *eng, const char *container, const struct mount_re
 
 /* What the image has at a volume's place goes into one that is empty, once for each container, as
  * docker has it. Killed in the middle, it is done again by the next start. upper and layers: the
- * container's. */
+ * container's. cancel: SIGINT and its like end it (runtime/cancel.h), also when they are blocked.
+ */
 struct volumes_source {
 	int upper;
 	int *layers;
 	size_t n_layers;
+	bool cancel;
 };
 int volumes_prepare(struct engine *eng, const struct record *rec, const struct volumes_source *from,
 		    struct err *err);

@@ -2,6 +2,7 @@
 #include "engine/volume_tar.h"
 
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "engine/db.h"
@@ -62,5 +63,9 @@ int volume_import(struct engine *eng, const char *name, int fd, struct err *err)
 	cleanup_fd int dir = open_locked(eng, name, LOCK_EX, &data, err);
 	int r = dir < 0 ? dir : tree_unpack(&eng->store, fd, data, -EBADF, err);
 
+	/* A container that was killed while it copied its image's files would put them over these.
+	 */
+	if (r == 0 && unlinkat(dir, VOLUME_COPYING, 0) < 0 && errno != ENOENT)
+		r = err_errno(err, errno, "unmarking it");
 	return r < 0 && dir >= 0 ? err_wrap(err, r, "importing into volume %s", name) : r;
 }

@@ -52,7 +52,7 @@ static int unpack(struct image_store *store, const struct layer_input *in, int t
 }
 
 int tree_copy(struct image_store *store, const struct commit_tree *tree, const char *path,
-	      int to_fd, struct err *err)
+	      int to_fd, int cancel_fd, struct err *err)
 {
 	struct layer_tree what = { .dir_fd = tree->upper_fd,
 				   .idmap_fd = tree->idmap_fd,
@@ -80,11 +80,11 @@ int tree_copy(struct image_store *store, const struct commit_tree *tree, const c
 	const struct layer_input input = {
 		.fd = in, .partial_fd = -EBADF, .plain = true, .tree = true
 	};
-	r = unpack(store, &input, to_fd, -EBADF, err);
+	r = unpack(store, &input, to_fd, cancel_fd, err);
 	in = fd_close(in);
 	/* When both fail, the writer knows why: a cut archive is what the reader saw. */
 	int packed = layer_finish(&job, &none, &pack_err);
-	if (packed < 0 && (r >= 0 || packed != -EPIPE)) {
+	if (packed < 0 && r != -ECANCELED && (r >= 0 || packed != -EPIPE)) {
 		if (err)
 			*err = pack_err;
 		return packed;

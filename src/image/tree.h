@@ -11,11 +11,11 @@
 int tree_is_empty(struct image_store *store, int dir_fd, struct err *err);
 /* What an overlay of tree->upper_fd and tree->layers has in the directory path goes into to_fd, in
  * place of what has the same names there; to_fd becomes as that directory is. -ENOENT, -ENOTDIR:
- * there is none of that name. */
+ * there is none of that name. -ECANCELED when cancel_fd (<= 0: none) is readable before it is done.
+ */
 int tree_copy(struct image_store *store, const struct commit_tree *tree, const char *path,
-	      int to_fd, struct err *err);
+	      int to_fd, int cancel_fd, struct err *err);
 /* All of the directory as a tar to out_fd. newest: as commit_export(). */
 int tree_pack(struct image_store *store, int dir_fd, int64_t newest, int out_fd, struct err *err);
-/* A tar, plain, gzip, zstd or xz, from in_fd into the directory, as tree_copy(). -ECANCELED when
- * cancel_fd (<= 0: none) is readable before it is done. */
+/* A tar, plain, gzip, zstd or xz, from in_fd into the directory, as tree_copy(). */
 int tree_unpack(struct image_store *store, int in_fd, int to_fd, int cancel_fd, struct err *err);

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes: the verbs, what containers see of them, and what is left when something is killed."""
 
+import fcntl
 import io
 import json
 import os
+import signal
+import subprocess
 import tarfile
 
 import pytest
 
 import engine
+import harness
 import layers
 
 TURNS = True
@@ -234,6 +238,33 @@ def test_a_killed_copy_is_done_again(anyone):
         who.own(path)
     assert sh(who, ["-v", "data:/vol"], LOOK) == SEEN
     assert os.listdir(directory(who, "data")) == ["_data"]
+    # what somebody has put there since is not covered
+    mark = directory(who, "data/copying")
+    mark.write_text("")
+    who.own(mark)
+    who.inro("volume", "import", "data", "-", input=layers.tar(layers.entry("a", "mine"))).ok()
+    assert sh(who, ["-v", "data:/vol"], "cat /vol/a") == "mine"
+
+
+def test_a_copy_that_is_waited_for_can_be_given_up(anyone):
+    """Somebody exports the volume, to who does not read: a start waits, and heeds a signal."""
+    who = anyone
+    image(who, entries=CONTENT)
+    who.inro("volume", "create", "data").ok()
+    exported = os.open(directory(who, "data"), os.O_RDONLY)
+    fcntl.flock(exported, fcntl.LOCK_SH)
+    with who.popen(*who.inro_argv("run", "-v", "data:/vol", "box", "true"),
+                   stderr=subprocess.PIPE) as client:
+        try:
+            harness.wait_for(lambda: engine.containers(who), what="its record")
+            client.send_signal(signal.SIGTERM)
+            err = client.communicate(timeout=10 * harness.PATIENCE)[1]
+        finally:
+            client.kill()
+    assert client.returncode == 125 and b"interrupted by signal 15 (TERM)" in err
+    assert not engine.containers(who)
+    os.close(exported)
+    assert sh(who, ["-v", "data:/vol"], LOOK) == SEEN
 
 
 def test_volumes_from(anyone):
