@@ -10,10 +10,9 @@
 #include "engine/events.h"
 #include "engine/freeze.h"
 #include "engine/images_trim.h"
+#include "engine/spec.h"
 #include "oci/reference.h"
 #include "runtime/cancel.h"
-
-#define INIT_ARGS 2 /* of --init, before the command: spec_process.c */
 
 static void replace(char **dst, const char *value)
 {
@@ -62,8 +61,8 @@ static int take_settings(const struct container_tree *ct, struct oci_config *c, 
 
 	if (!p || !p->args)
 		return err_fail(err, ERR_CORRUPT, "container %s has no command", ct->rec.name);
-	bool init = str_eq(p->args[0], "/dev/init") && strv_len(p->args) > INIT_ARGS;
-	take_command(c, p->args + (init ? INIT_ARGS : 0));
+	bool init = str_eq(p->args[0], SPEC_INIT) && strv_len(p->args) > SPEC_INIT_ARGS;
+	take_command(c, p->args + (init ? SPEC_INIT_ARGS : 0));
 	take_env(c, p->env);
 	if (p->cwd && (c->working_dir || !str_eq(p->cwd, "/")))
 		replace(&c->working_dir, p->cwd);

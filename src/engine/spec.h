@@ -19,6 +19,11 @@ struct spec_device_pair {
 	char *access;
 };
 
+/* Where the init of --init is in the container; in args there are "--" and the command behind it.
+ */
+#define SPEC_INIT      "/sbin/inro-init"
+#define SPEC_INIT_ARGS 2
+
 struct spec_input {
 	const char *id, *bundle; /* bundle: directory with the generated /etc files */
 	const struct run_options *opts;

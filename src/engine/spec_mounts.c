@@ -221,7 +221,7 @@ int spec_gen_mounts(const struct spec_input *in, struct spec *spec, struct err *
 	gen_etc(in, spec);
 	gen_user(in, spec);
 	if (in->init_path)
-		mount_add(spec, "/sbin/inro-init", "bind", in->init_path, "bind,ro,rprivate");
+		mount_add(spec, SPEC_INIT, "bind", in->init_path, "bind,ro,rprivate");
 	gen_devices(in, spec);
 	return 0;
 }
@@ -233,7 +233,7 @@ bool spec_mount_is_users(const struct spec_mount *m, const char *bundle)
 	if (str_eq(m->type, "tmpfs"))
 		return str_eq(m->source, "tmpfs") && !str_eq(m->destination, "/dev");
 	if (!str_eq(m->type, "bind") || !m->source || path_below(m->source, bundle) ||
-	    str_eq(m->destination, "/sbin/inro-init"))
+	    str_eq(m->destination, SPEC_INIT))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
 		if (str_eq(m->destination, shared[i]) && str_eq(m->source, shared[i]))

@@ -4,8 +4,7 @@
 #include "base/strv.h"
 #include "engine/spec.h"
 
-#define PATH_DEFAULT   "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define INIT_CONTAINER "/sbin/inro-init"
+#define PATH_DEFAULT "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 int spec_command(const struct spec_input *in, char ***ret, struct err *err)
 {
@@ -38,7 +37,7 @@ static int gen_args(struct spec_input *in, struct spec_process *p, struct err *e
 	if (r < 0)
 		return r;
 	if (in->init_path) {
-		strv_add(&p->args, INIT_CONTAINER);
+		strv_add(&p->args, SPEC_INIT);
 		strv_add(&p->args, "--");
 	}
 	strv_extend(&p->args, args);

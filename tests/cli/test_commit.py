@@ -177,6 +177,12 @@ def test_config_of_commit(anyone):
     anyone.inro("commit", "cc", "Bad:Name").fails("invalid image reference")
 
 
+def test_init_is_not_the_images(root):
+    changed(root, "ii", "exit 0", "--init")
+    iid = root.inro("commit", "ii").ok().out.strip()
+    assert image_of(root, iid)[1]["config"]["Cmd"] == ["sh", "-c", "exit 0"]
+
+
 def test_reproducible(root):
     changed(root, "one")
     changed(root, "two")
