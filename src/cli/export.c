@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/cli.h"
+#include "cli/export.h"
+
 #include "cli/output.h"
 #include "engine/diff.h"
 
-struct export_options {
-	char *output;
-};
-
-static const struct opt opts[] = {
+const struct opt export_opts[1] = {
 	{ .name = "output",
 	  .short_name = 'o',
 	  .kind = OPT_STR,
@@ -16,7 +13,8 @@ static const struct opt opts[] = {
 	  .help = "write to this file instead of standard output" },
 };
 
-static int run(const void *globals, void *options, char **args, struct err *err)
+int export_run(const char *verb, export_fn *fn, const void *globals, const void *options,
+	       const char *name, struct err *err)
 {
 	const struct export_options *o = options;
 	cleanup_engine struct engine eng = ENGINE_INIT;
@@ -25,12 +23,17 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 
 	int r = output_epoch(&newest, err);
 	if (r >= 0)
-		r = output_open(o->output, "export", &out, err);
+		r = output_open(o->output, verb, &out, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
-		r = container_export(&eng, args[0], newest, out.fd, err);
+		r = fn(&eng, name, newest, out.fd, err);
 	return r < 0 ? r : output_finish(&out, err);
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	return export_run("export", container_export, globals, options, args[0], err);
 }
 
 const struct cmd cmd_export = {
@@ -39,8 +42,8 @@ const struct cmd cmd_export = {
 	.summary = "Export a container's filesystem as a tarball",
 	.details = "The image's files with the container's changes, running or not; not what is "
 		   "mounted in it. `inro import` makes an image of it again.",
-	.opts = opts,
-	.n_opts = ARRAY_SIZE(opts),
+	.opts = export_opts,
+	.n_opts = ARRAY_SIZE(export_opts),
 	.opts_size = sizeof(struct export_options),
 	.min_args = 1,
 	.max_args = 1,

@@ -5,38 +5,12 @@
 
 #include "base/fd.h"
 #include "base/str.h"
-#include "cli/cli.h"
-#include "cli/output.h"
+#include "cli/export.h"
 #include "engine/volume_tar.h"
-
-struct export_options {
-	char *output;
-};
-
-static const struct opt export_opts[] = {
-	{ .name = "output",
-	  .short_name = 'o',
-	  .kind = OPT_STR,
-	  OPT_FIELD(struct export_options, output),
-	  .arg = "FILE",
-	  .help = "write to this file instead of standard output" },
-};
 
 static int run_export(const void *globals, void *options, char **args, struct err *err)
 {
-	const struct export_options *o = options;
-	cleanup_engine struct engine eng = ENGINE_INIT;
-	cleanup_output struct output out = OUTPUT_INIT;
-	int64_t newest = -1;
-
-	int r = output_epoch(&newest, err);
-	if (r >= 0)
-		r = output_open(o->output, "volume export", &out, err);
-	if (r == 0)
-		r = cli_engine(globals, &eng, err);
-	if (r == 0)
-		r = volume_export(&eng, args[0], newest, out.fd, err);
-	return r < 0 ? r : output_finish(&out, err);
+	return export_run("volume export", volume_export, globals, options, args[0], err);
 }
 
 const struct cmd cmd_volume_export = {
