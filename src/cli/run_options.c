@@ -77,9 +77,9 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	{ .name = "cgroups",
 	  .kind = OPT_STR,
 	  RUN_OPT(cgroups),
-	  .arg = "enabled|no-conmon",
-	  .help =
-	      "whether the container has a cgroup of its own; the monitor has none in any case" },
+	  .arg = "enabled|no-conmon|split",
+	  .help = "split: the container's cgroup, and its monitor's, are below the caller's, as "
+		  "a service of systemd's wants it" },
 	{ .name = "cidfile",
 	  .kind = OPT_STR,
 	  RUN_OPT(cidfile),

@@ -223,6 +223,9 @@ int engine_cleanup(struct engine *eng, struct cleanup *c, struct err *err)
 		tell_exited(&e);
 		r = 0;
 	}
+	/* systemd looks at the exit status of a service's main process. */
+	if (r == 0 && rec.options.notify && !c->stopped)
+		r = c->status;
 	cleanup_done(c);
 	return r;
 }

@@ -17,4 +17,6 @@ struct cleanup {
 	uint32_t backoff_ms; /* before the last restart; 0: there was none */
 	bool stopped;        /* somebody has asked for the end */
 };
+/* -errno, or the exit status: that of the container where it is a service's main process and nobody
+ * has stopped it, else 0. */
 int engine_cleanup(struct engine *eng, struct cleanup *c, struct err *err);

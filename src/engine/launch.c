@@ -19,6 +19,7 @@
 #include "engine/life.h"
 #include "engine/log_options.h"
 #include "runtime/cancel.h"
+#include "runtime/cgroup.h"
 #include "runtime/ending.h"
 #include "runtime/notify.h"
 #include "sys/tty.h"
@@ -58,8 +59,11 @@ void launch_done(struct launch *l)
 
 int launch_spawn(struct launch *l, struct err *err)
 {
-	int r = supervisor_spawn(l->eng, &l->monitor, err);
+	bool split = l->rec->options.split;
+	int r = split ? cgroup_split(l->eng->rootless, err) : 0;
 
+	if (r == 0)
+		r = supervisor_spawn(l->eng, split, &l->monitor, err);
 	if (r < 0 || l->detach)
 		return r;
 	l->signal_fd = attach_block_signals(!l->no_proxy, err);

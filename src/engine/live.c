@@ -86,7 +86,8 @@ void live_forbid_restart(struct engine *eng, const struct record *rec, bool last
 {
 	struct err err = ERR_INIT;
 
-	if (rec->options.restart <= RESTART_NO && !rec->options.health)
+	/* Of a service, systemd learns by its exit status that the end was wanted. */
+	if (rec->options.restart <= RESTART_NO && !rec->options.health && !rec->options.notify)
 		return;
 	if (lasting && record_stopped(eng, rec->id, &err) < 0)
 		log_warn("noting that container %s was stopped: %s", rec->name, err.msg);

@@ -41,6 +41,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, pid_file, "pidFile", JSON_STR),
 	JSON_FIELD(struct record_options, monitor_pid_file, "monitorPidFile", JSON_STR),
 	JSON_FIELD(struct record_options, notify, "notify", JSON_BOOL),
+	JSON_FIELD(struct record_options, split, "split", JSON_BOOL),
 	JSON_FIELD(struct record_options, requires, "requires", JSON_STRV),
 	JSON_FIELD(struct record_options, log_driver, "logDriver", JSON_ENUM,
 		   .names = log_driver_names),

@@ -32,6 +32,7 @@ struct record_options {
 	struct opt_i64 stop_timeout; /* seconds */
 	char *pid_file, *monitor_pid_file;
 	bool notify;     /* systemd is told when it runs */
+	bool split;      /* its cgroup is below that of who starts it, as its monitor's */
 	char **requires; /* ids of containers that are started first */
 	int log_driver;  /* enum logline_driver */
 	uint64_t log_max_size;

@@ -37,6 +37,7 @@ static int check_life_options(struct run *run, struct err *err)
 	to->interactive = o->interactive;
 	to->stop_timeout = o->stop_timeout;
 	to->restart = RESTART_NO;
+	to->split = str_eq(o->cgroups, "split");
 	to->notify = str_eq(o->sdnotify, "conmon");
 	if (o->sdnotify && !to->notify && !str_eq(o->sdnotify, "ignore"))
 		return err_fail(err, ERR_UNSUPPORTED,

@@ -80,13 +80,19 @@ static int check_cgroups(const struct run_options *o, struct err *err)
 {
 	if (!o->cgroups || str_eq(o->cgroups, "enabled") || str_eq(o->cgroups, "no-conmon"))
 		return 0;
-	if (str_eq(o->cgroups, "disabled") || str_eq(o->cgroups, "split"))
+	if (str_eq(o->cgroups, "split") && o->cgroup_parent)
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --cgroups split, which has the caller's "
+				"cgroup as its parent, and --cgroup-parent");
+	if (str_eq(o->cgroups, "split"))
+		return 0;
+	if (str_eq(o->cgroups, "disabled"))
 		return err_fail(err, ERR_UNSUPPORTED,
 				"--cgroups %s: a container needs a cgroup of its own, by which it "
 				"is stopped and counted",
 				o->cgroups);
-	return err_fail(err, ERR_USAGE, "--cgroups: expected enabled or no-conmon, got \"%s\"",
-			o->cgroups);
+	return err_fail(err, ERR_USAGE,
+			"--cgroups: expected enabled, no-conmon or split, got \"%s\"", o->cgroups);
 }
 
 int spec_gen_limits(struct spec_input *in, struct spec_linux *l, struct err *err)

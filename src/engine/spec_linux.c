@@ -262,7 +262,9 @@ int spec_gen_resources(const struct spec_input *in, struct spec_linux *l, struct
 	int r;
 
 	l->resources = res;
-	if (o->cgroup_parent)
+	if (str_eq(o->cgroups, "split")) /* beside that of its monitor: cgroup_split() */
+		l->cgroups_path = xstrdup(in->id);
+	else if (o->cgroup_parent)
 		l->cgroups_path = path_join(o->cgroup_parent, in->id);
 	else /* an unprivileged user's is beside the own cgroup, where it may have been delegated */
 		l->cgroups_path = path_join(in->rootless ? "inro" : "/inro", in->id);

@@ -13,12 +13,12 @@
 #define UNDO_TIMEOUT_MS 10000
 
 /* The monitor outlives us and must not keep a pipe or terminal of ours open. */
-static int spawn(const struct engine *eng, const char *path, int sock, struct supervisor *ret,
-		 struct err *err)
+static int spawn(const struct engine *eng, const char *path, bool stay, int sock,
+		 struct supervisor *ret, struct err *err)
 {
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	cleanup_fd int cgroup = -EBADF;
-	const char *const argv[] = { "inro-monitor", NULL };
+	const char *const argv[] = { "inro-monitor", stay ? MONITOR_STAY : NULL, NULL };
 	const struct proc_fd fds[] = {
 		{ null, STDIN_FILENO },
 		{ null, STDOUT_FILENO },
@@ -43,11 +43,12 @@ static int spawn(const struct engine *eng, const char *path, int sock, struct su
 	spec.n_fds = ARRAY_SIZE(fds);
 	spec.new_session = true;
 	spec.cwd_fd = eng->root_fd; /* it keeps no directory of the user's busy */
-	spec.cgroup_fd = cgroup = cgroup_monitors_open(eng->rootless);
+	if (!stay)
+		spec.cgroup_fd = cgroup = cgroup_monitors_open(eng->rootless);
 	return proc_spawn(&spec, &ret->proc, err);
 }
 
-int supervisor_spawn(const struct engine *eng, struct supervisor *ret, struct err *err)
+int supervisor_spawn(const struct engine *eng, bool stay, struct supervisor *ret, struct err *err)
 {
 	cleanup_free char *path = NULL;
 	int pair[2], r;
@@ -57,7 +58,7 @@ int supervisor_spawn(const struct engine *eng, struct supervisor *ret, struct er
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_errno(err, errno, "making a socket pair for the monitor");
-	r = spawn(eng, path, pair[1], ret, err);
+	r = spawn(eng, path, stay, pair[1], ret, err);
 	fd_close(pair[1]);
 	if (r < 0) {
 		fd_close(pair[0]);

@@ -17,8 +17,8 @@ struct supervisor {
 		.proc = PROC_INIT, .sock = -EBADF, .exe = -EBADF                                   \
 	}
 
-/* Spawns the monitor, which waits for its orders. */
-int supervisor_spawn(const struct engine *eng, struct supervisor *ret, struct err *err);
+/* Spawns the monitor, which waits for its orders. stay: in our cgroup. */
+int supervisor_spawn(const struct engine *eng, bool stay, struct supervisor *ret, struct err *err);
 /* Sends the fds (in the order of enum monitor_fd) and START. */
 int supervisor_send(struct supervisor *s, struct monitor_start *start, const int *fds, size_t n,
 		    struct err *err);

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "monitor/monitor.h"
 #include "runtime/cgroup.h"
 #include "sys/prctl.h"
@@ -99,7 +100,9 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 	int r;
 
-	if (argc != 1) {
+	bool stay = argc == 2 && str_eq(argv[1], MONITOR_STAY);
+
+	if (argc != 1 && !stay) {
 		fprintf(stderr, "inro-monitor is started by inro\n");
 		return 125;
 	}
@@ -112,7 +115,8 @@ int main(int argc, char **argv)
 	log_setup("inro-monitor", STDERR_FILENO, LOG_PLAIN, LOG_WARN);
 	prctl_name("inro-monitor"); /* it may run from an fd, without a name */
 	signals_reset();
-	cgroup_monitors_join(); /* while the bundle is still being written */
+	if (!stay)
+		cgroup_monitors_join(); /* while the bundle is still being written */
 	if (fd_set_cloexec(m.sock, true) < 0) {
 		fprintf(stderr, "inro-monitor is started by inro\n");
 		return 125;

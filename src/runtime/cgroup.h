@@ -131,6 +131,13 @@ int cgroup_monitors_open(bool rootless);
 /* v1: moves this process, which is single-threaded. */
 void cgroup_monitors_join(void);
 
+/* For a container whose cgroup is to be below the caller's, as systemd's services want it: moves
+ * this process, and with it the monitor that it starts, to CGROUP_SUPERVISOR below its own cgroup2,
+ * where one with processes can't give controllers to children. A relative path of the container's
+ * is then beside that. Nothing on v1, nor for who is there already. */
+#define CGROUP_SUPERVISOR "/supervisor"
+int cgroup_split(bool rootless, struct err *err);
+
 /* Opens an existing one again from what state.json kept. Missing directories are skipped. */
 int cgroup_open(char *const *paths, struct cgroup *ret, struct err *err);
 

@@ -81,3 +81,47 @@ void cgroup_monitors_join(void)
 	}
 	cgroup_system_done(&sys);
 }
+
+static int enter_supervisor(const struct cgroup_hierarchy *h, struct err *err)
+{
+	cleanup_free char *own = cgroup_own_below_mount(h);
+	cleanup_free char *rel = NULL, *path = NULL;
+	struct cgroup_dir dir = { .fd = -EBADF };
+	int r;
+
+	/* From the root of the hierarchy nobody goes away. */
+	if (str_eq(own, "/") || str_ends(own, CGROUP_SUPERVISOR))
+		return 0;
+	rel = xasprintf("%s" CGROUP_SUPERVISOR, own);
+	dir.path = path = cgroup_path_in(h, rel);
+	r = cgroup_path_make(h, path);
+	if (r < 0)
+		return err_errno(err, -r, "making cgroup %s", rel);
+	r = cgroup_file_write(&dir, "cgroup.procs", "0", err);
+	return r < 0 ? err_wrap(err, r, "joining cgroup %s", rel) : 0;
+}
+
+int cgroup_split(bool rootless, struct err *err)
+{
+	struct cgroup_system sys;
+	int r = cgroup_system_read(&sys, err);
+
+	for (size_t i = 0; r >= 0 && i < sys.n; i++) {
+		struct err one = ERR_INIT;
+
+		if (!sys.h[i].v2)
+			continue;
+		r = enter_supervisor(&sys.h[i], &one);
+		/* Where v1 has the controllers, a user goes without this one. */
+		if (r < 0 && rootless && sys.layout != CGROUP_V2) {
+			log_debug("%s", one.msg);
+			r = 0;
+		} else if (r < 0) {
+			*err = one;
+			err_hint(err, r,
+				 "--cgroups split is for services, which need Delegate=yes");
+		}
+	}
+	cgroup_system_done(&sys);
+	return r < 0 ? r : 0;
+}

@@ -44,6 +44,7 @@
 #include "runtime/logline.h"
 
 #define MONITOR_SOCKET_FD 3
+#define MONITOR_STAY      "--stay" /* the one argument that it may have: in the caller's cgroup */
 #define MONITOR_VERSION   5
 #define MONITOR_FDS_MAX   16 /* in one message */
 

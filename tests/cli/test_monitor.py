@@ -172,7 +172,7 @@ class Session:
         self.who.inro("rm", "-fa")
         for top in self.tops:
             own = top / self.path[1:]
-            for directory in (own / "inro/monitors", own / "inro", own / "shell", own):
+            for directory in (own / "inro/monitors", own / "inro", own / "shell/supervisor", own / "shell", own):
                 if directory.exists():
                     harness.wait_for(lambda d=directory: self.removed(d), what=str(directory))
 
@@ -206,6 +206,26 @@ def another_init(who, cid, old):
         return init_of(who, cid) != old and state(who, cid) == "running"
     except (FileNotFoundError, KeyError):  # it is just being made
         return False
+
+
+@pytest.mark.parametrize("who", ["root", "user"])
+def test_split_is_below_the_callers(request, root, who):
+    """What --cgroups split runs is where a service's limits and end are for it, also behind a restart."""
+    who = request.getfixturevalue(who)
+    engine.box(who)
+    with Session(who) as session:
+        cid = session.inro("run", "-d", "--cgroups", "split", "--restart", "always", "box",
+                           "sleep", "1000").ok().out.strip()
+        for again in (False, True):
+            if again:
+                init = init_of(who, cid)
+                os.kill(init, signal.SIGKILL)
+                harness.wait_for(lambda old=init: another_init(who, cid, old), 20, "a restart")
+            harness.wait_for(lambda: where_is(init_of(who, cid))[""] == f"{session.path}/shell/{cid}")
+            assert where_is(monitor_of(who, cid))[""] == f"{session.path}/shell/supervisor"
+            if not who.rootless:
+                pids = where_is(init_of(who, cid)).get("pids", f"{session.path}/shell/{cid}")
+                assert pids == f"{session.path}/shell/{cid}"
 
 
 @pytest.mark.parametrize("who", ["root", "user"])

@@ -21,7 +21,7 @@ def test_tests_that_are_named_exist(document):
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md"])
 def test_files_that_are_named_exist(document):
     text = (TOP / document).read_text()
-    places = "base|sys|oci|runtime|image|engine|monitor|cli"
+    places = "base|sys|oci|runtime|image|units|engine|monitor|cli"
     for name in re.findall(rf"`((?:src|scripts|tests|docs|man|data)/[\w./-]+|\.ci/run)`", text):
         assert (TOP / name).exists(), name
     for name in re.findall(rf"`((?:{places})/[\w.]+)`", text):

@@ -26,8 +26,11 @@ def test_programs_run_from_where_they_are_installed(installed):
         done = subprocess.run([installed / "bin" / program, "--version"], capture_output=True,
                               text=True, check=False)
         assert done.returncode == 0 and done.stdout, done
-    for program in ("inro-monitor", "inro-layer", "inro-registry"):
+    for program in ("inro-monitor", "inro-layer", "inro-registry", "inro-generator"):
         assert os.access(installed / "libexec/inro" / program, os.X_OK)
+    for whose in ("system", "user"):
+        generator = installed / f"lib/systemd/{whose}-generators/inro-{whose}-generator"
+        assert os.readlink(generator) == "/usr/local/libexec/inro/inro-generator"
 
 
 def test_programs_are_stripped_and_hardened(installed):
@@ -76,7 +79,7 @@ def test_relocated_data_is_read_only(installed, tmp_path):
     "share/man/man1/inro.1", "share/man/man1/inro-run.1", "share/man/man1/inro-runtime.1",
     "share/bash-completion/completions/inro", "share/zsh/site-functions/_inro",
     "share/fish/vendor_completions.d/inro.fish", "lib/systemd/system/inro-restart.service",
-    "lib/systemd/user/inro-restart.service",
+    "lib/systemd/user/inro-restart.service", "share/man/man5/inro-systemd.unit.5",
 ])
 def test_documentation_is_installed(installed, file):
     assert (installed / file).stat().st_size > 200

@@ -332,7 +332,8 @@ static void test_refused(void **state)
 		{ { .memory_swappiness = { true, 101 } }, "0-100" },
 		{ { .memory_swappiness = { true, -2 } }, "0-100" },
 		{ { .kernel_memory = (char *)"1g" }, "--kernel-memory" },
-		{ { .cgroups = (char *)"split" }, "--cgroups split" },
+		{ { .cgroups = (char *)"split", .cgroup_parent = (char *)"/x" },
+		  "--cgroups split" },
 		{ { .cgroups = (char *)"some" }, "some" },
 	};
 	size_t i;

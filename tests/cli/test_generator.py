@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""inro-generator: podman's files for systemd (podman-systemd.unit(5)) made services, and what systemd
+does with them."""
+
+import os
+import pathlib
+import shlex
+
+import pytest
+
+import engine
+import harness
+import systemdmachine
+
+TURNS = True
+
+RUN = ("--name=systemd-%N --replace --rm --label=PODMAN_SYSTEMD_UNIT=%n --cgroups=split -d "
+       "--sdnotify=conmon").split()
+# A line of [Container], and the options that `inro run` gets for it.
+KEYS = {
+    "AddCapability=CAP_DAC_OVERRIDE CAP_IPC_OWNER": "--cap-add=CAP_DAC_OVERRIDE --cap-add=CAP_IPC_OWNER",
+    "AddDevice=/dev/null:/dev/x:rw -/dev/not-there -/dev/zero":
+        "--device=/dev/null:/dev/x:rw --device=/dev/zero",
+    "AddHost=example.com:192.168.10.11": "--add-host=example.com:192.168.10.11",
+    'Annotation="XYZ=a b" C=d': "'--annotation=XYZ=a b' --annotation=C=d",
+    "AppArmor=alternate-profile": "--security-opt=apparmor=alternate-profile",
+    "AutoUpdate=registry": "--label=io.containers.autoupdate=registry",
+    "DNS=192.168.55.1\nDNS=192.168.55.2": "--dns=192.168.55.1 --dns=192.168.55.2",
+    "DNS=192.168.55.1\nDNS=\nDNS=192.168.55.3": "--dns=192.168.55.3",
+    "DNSOption=ndots:1": "--dns-option=ndots:1",
+    "DNSSearch=example.com": "--dns-search=example.com",
+    "DropCapability=all": "--cap-drop=all",
+    "Entrypoint=/foo.sh": "--entrypoint=/foo.sh",
+    "Entrypoint=": "--entrypoint=",
+    "Environment=foo=bar \"x=a b\"": "--env=foo=bar '--env=x=a b'",
+    "EnvironmentFile=env ../up %h/env ./%n/x /tmp/env":
+        "--env-file={dir}/env --env-file={up}/up --env-file=%h/env --env-file={dir}/%n/x --env-file=/tmp/env",
+    "EnvironmentHost=true": "--env-host",
+    "GIDMap=0:10000:10": "--gidmap=0:10000:10",
+    "GroupAdd=audio": "--group-add=audio",
+    "HealthCmd=/usr/bin/command --x \"a b\"": "'--health-cmd=/usr/bin/command --x \"a b\"'",
+    "HealthInterval=2m\nHealthOnFailure=kill\nHealthRetries=5":
+        "--health-interval=2m --health-on-failure=kill --health-retries=5",
+    "HealthStartPeriod=1m\nHealthTimeout=20s": "--health-start-period=1m --health-timeout=20s",
+    "HealthStartupCmd=command\nHealthStartupInterval=1m\nHealthStartupRetries=8":
+        "--health-startup-cmd=command --health-startup-interval=1m --health-startup-retries=8",
+    "HealthStartupSuccess=2\nHealthStartupTimeout=1m33s":
+        "--health-startup-success=2 --health-startup-timeout=1m33s",
+    "HostName=example.com": "--hostname=example.com",
+    "HttpProxy=false": "--http-proxy=false",
+    "Label=\"XYZ=a b\"\nLabel=c=d": "'--label=XYZ=a b' --label=c=d",
+    "LogDriver=k8s-file\nLogOpt=max-size=1m": "--log-driver=k8s-file --log-opt=max-size=1m",
+    "Mask=/proc/sys/foo:/proc/sys/bar": "--security-opt=mask=/proc/sys/foo:/proc/sys/bar",
+    "Memory=20g": "--memory=20g",
+    "Mount=type=bind,source=./here,target=/x": "--mount=type=bind,source={dir}/here,target=/x",
+    "Network=host": "--network=host",
+    "Network=base.container": "--network=container:systemd-base",
+    "NoNewPrivileges=true": "--security-opt=no-new-privileges",
+    "NoNewPrivileges=false": "",
+    "PidsLimit=10000": "--pids-limit=10000",
+    "PodmanArgs=--cpus 2 --umask=077": "--cpus 2 --umask=077",
+    "Pull=never": "--pull=never",
+    "ReadOnly=true\nReadOnlyTmpfs=yes": "--read-only --read-only-tmpfs",
+    "RunInit=true": "--init",
+    "SeccompProfile=/tmp/s.json": "--security-opt=seccomp=/tmp/s.json",
+    "Secret=secret,type=env": "--secret=secret,type=env",
+    "SecurityLabelDisable=true": "--security-opt=label=disable",
+    "SecurityLabelType=spc_t\nSecurityLabelLevel=s0:c1,c2":
+        "--security-opt=label=level:s0:c1,c2 --security-opt=label=type:spc_t",
+    "ShmSize=100m": "--shm-size=100m",
+    "StopSignal=SIGINT\nStopTimeout=20": "--stop-signal=SIGINT --stop-timeout=20",
+    "SubGIDMap=gtest\nSubUIDMap=utest": "--subgidname=gtest --subuidname=utest",
+    "Sysctl=net.a=1 net.b=2": "--sysctl=net.a=1 --sysctl=net.b=2",
+    "Timezone=local": "--tz=local",
+    "Tmpfs=/work:size=1m": "--tmpfs=/work:size=1m",
+    "UIDMap=0:10000:10": "--uidmap=0:10000:10",
+    "Ulimit=nofile=1000:10000": "--ulimit=nofile=1000:10000",
+    "Unmask=ALL": "--security-opt=unmask=ALL",
+    "User=bin": "--user=bin",
+    "User=1000\nGroup=%i": "--user=1000:%i",
+    "UserNS=auto": "--userns=auto",
+    "Volume=/source:/dest:ro\nVolume=./x:/x\nVolume=name:/y\nVolume=/anonymous":
+        "--volume=/source:/dest:ro --volume={dir}/x:/x --volume=name:/y --volume=/anonymous",
+    "Volume=data.volume:/data": "--volume=systemd-data:/data",
+    "Volume=each@.volume:/data": "--volume=systemd-each-%i:/data",
+    "Mount=type=volume,source=named.volume,target=/n": "--mount=type=volume,source=own-name,target=/n",
+    "WorkingDir=$HOME": "--workdir=$HOME",
+}
+# What is refused, and words of the message behind the line and the key.
+REFUSED = {
+    "PublishPort=8080:80": "inro run has no --publish",
+    "Network=web.network": "inro makes no networks",
+    "Network=slirp4netns": "inro makes no networks",
+    "Volume=missing.volume:/x": "there is no file missing.volume",
+    "ContainersConfModule=/etc/nvd.conf": "no modules",
+    "Colour=red": "[Container] has no such key",
+    "RunInit=perhaps": "expected true or false",
+    "Exec=\"open": "a quote (\") is not closed",
+    "LogDriver=splunk": "inro run has no --log-driver splunk",
+    "PodmanArgs=--frobnicate": "inro run has no --frobnicate",
+    "Group=5": "it needs User=",
+    "ReloadCmd=true\nReloadSignal=HUP": "not together with ReloadSignal=",
+    "ServiceName=../x": "can't name a service",
+}
+
+
+class Files:
+    """A directory of units, and what the generator makes of it."""
+
+    def __init__(self, who):
+        self.who, self.dir = who, who.dir / "units"
+        self.dir.mkdir()
+        self.add("base.container", "[Container]\nImage=box\n")
+        self.add("data.volume", "[Volume]\n")
+        self.add("each@.volume", "[Volume]\n")
+        self.add("named.volume", "[Volume]\nVolumeName=own-name\n")
+
+    def add(self, name, text):
+        path = self.dir / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def generate(self, *args):
+        return self.who.run(self.who.program("inro-generator"), "--no-kmsg-log", *args,
+                            env={"QUADLET_UNIT_DIRS": str(self.dir)})
+
+    def services(self):
+        done = self.generate("--dryrun")
+        parts = done.out.split("---")[1:]
+        return dict(zip(parts[::2], parts[1::2])), done.err
+
+
+@pytest.fixture
+def files(anyone):
+    yield Files(anyone)
+
+
+def values(text, key):
+    return [line.split("=", 1)[1] for line in text.splitlines() if line.startswith(f"{key}=")]
+
+
+def command(text, key="ExecStart"):
+    line, = values(text, key)
+    return shlex.split(line)
+
+
+def test_keys(files):
+    for i, lines in enumerate(KEYS):
+        files.add(f"k{i}.container", f"[Container]\nImage=box\n{lines}\nExec=sleep '1 0'\n")
+    services, err = files.services()
+    assert not err
+    for i, (lines, options) in enumerate(KEYS.items()):
+        words = shlex.split(options.replace("{dir}", str(files.dir)).replace("{up}", str(files.dir.parent)))
+        found = command(services[f"k{i}.service"])
+        assert found[1:2] == ["run"] and found[2:2 + len(RUN)] == RUN and found[-3:] == ["box", "sleep", "1 0"]
+        assert found[2 + len(RUN):-3] == words, lines
+
+
+def test_refused(files):
+    for i, lines in enumerate(REFUSED):
+        files.add(f"k{i}.container", f"[Container]\nImage=box\n{lines}\n")
+    files.add("web.network", "[Network]\n")
+    files.add("none.container", "[Service]\nRestart=no\n")
+    files.add("both.container", "[Container]\nImage=x\nRootfs=y\n")
+    files.add("user.container", "[Container]\nImage=x\n[Service]\nUser=me\n")
+    files.add("broken.container", "Image=x\n")
+    services, err = files.services()
+    told = err.splitlines()
+    for i, (lines, why) in enumerate(REFUSED.items()):
+        key = lines.split("=", 1)[0]
+        assert f"k{i}.service" not in services
+        assert [t for t in told if f"{files.dir}/k{i}.container:3: {key}: " in t and why in t], (lines, err)
+    assert f"{files.dir}/web.network: inro makes no networks" in err
+    assert f"{files.dir}/none.container: it has no section [Container]" in err
+    assert f"{files.dir}/both.container:3: Rootfs: one of Image= and Rootfs= is needed" in err
+    assert "user.container:4: User: a container of another user's" in err
+    assert "broken.container:1: a key before the first section" in err
+    # The others are there all the same.
+    assert set(services) == {"base.service", "data-volume.service", "each-volume@.service",
+                             "named-volume.service"}
+    assert files.generate("--dryrun").code == 1
+
+
+def test_services(files):
+    """Names, dependencies, volumes, images, drop-ins, templates, links."""
+    files.add("app.container", "[Unit]\nAfter=base.container other.service\n[Container]\nImage=web.image\n"
+              "Volume=data.volume:/d\nVolume=each@.volume:/e\nVolume=/srv/x y:/z\nReloadSignal=HUP\n"
+              "[Service]\nRestart=always\n[Install]\nWantedBy=multi-user.target\nAlias=web.service\n")
+    files.add("app.container.d/10-b.conf", "[Container]\nHostName=ten\n")
+    files.add("container.d/10-b.conf", "[Container]\nHostName=all\n")
+    files.add("container.d/20-c.conf", "[Service]\nTimeoutStartSec=900\n")
+    files.add("web.image", "[Image]\nImage=example.com/box:1\nTLSVerify=false\nPolicy=missing\nRetry=3\n")
+    files.add("disk.volume", "[Volume]\nDevice=/srv/disk\nType=none\nOptions=bind\nUser=5\nLabel=a=b\n"
+              "ServiceName=the-disk\n")
+    files.add("blob.artifact", "[Artifact]\nArtifact=example.com/blob:1\nQuiet=true\n")
+    files.add("job@.container", "[Container]\nImage=box\nExec=echo %i\n[Service]\nType=oneshot\n"
+              "[Install]\nWantedBy=a.target\nDefaultInstance=7\n[Quadlet]\nDefaultDependencies=false\n")
+    os.symlink("job@.container", files.dir / "job@9.container")
+    files.add("job@9.container.d/x.conf", "[Container]\nExec=\nExec=echo nine\n")
+    (files.dir / "gone.container").symlink_to("/dev/null")
+    services, err = files.services()
+    assert not err
+
+    app = services["app.service"]
+    assert values(app, "HostName") == ["all", "ten"] or values(app, "HostName") == ["ten"]
+    assert "--hostname=ten" in command(app) and values(app, "TimeoutStartSec") == ["900"]
+    assert command(app)[-1] == "example.com/box:1"
+    assert set(values(app, "Requires")) == {"data-volume.service", "each-volume@%i.service",
+                                            "web-image.service"}
+    assert "base.service other.service" in values(app, "After")
+    assert '"/srv/x y"' in values(app, "RequiresMountsFor")
+    assert command(app, "ExecReload")[1:] == ["kill", "--signal=HUP", "systemd-%N"]
+    assert command(app, "ExecStop")[1:] == ["stop", "--ignore", "systemd-%N"]
+    assert command(app, "ExecStopPost")[1:] == ["rm", "-v", "-f", "-i", "systemd-%N"]
+    for key, value in {"Type": "notify", "NotifyAccess": "all", "Delegate": "yes", "KillMode": "mixed",
+                       "Restart": "always", "SyslogIdentifier": "%N",
+                       "SourcePath": f"{files.dir}/app.container"}.items():
+        assert values(app, key) == [value]
+    assert "\n[X-Container]\n" in app and "\n[Install]\n" in app
+
+    assert command(services["web-image.service"])[1:] == [
+        "image", "pull", "--policy=missing", "--retry=3", "--tls-verify=false", "example.com/box:1"]
+    assert command(services["the-disk.service"])[1:] == [
+        "volume", "create", "--ignore", "--opt=type=none", "--opt=device=/srv/disk", "--opt=o=uid=5,bind",
+        "--label=a=b", "systemd-disk"]
+    assert values(services["the-disk.service"], "RemainAfterExit") == ["yes"]
+    assert command(services["blob-artifact.service"])[1:] == ["artifact", "pull", "--quiet",
+                                                              "example.com/blob:1"]
+    job = services["job@.service"]
+    assert "--sdnotify=conmon" not in command(job) and "-d" not in command(job)
+    assert "network-online.target" not in job and command(job)[-2:] == ["echo", "%i"]
+    assert command(services["job@9.service"])[-2:] == ["echo", "nine"]
+    assert "gone.service" not in services
+
+    out = files.who.dir / "out"
+    out.mkdir()
+    files.who.own(out)
+    files.generate(out, out, out).ok()
+    assert {str(p.relative_to(out)) for p in out.rglob("*") if not p.is_dir()} == {
+        *services, "multi-user.target.wants/app.service", "web.service", "a.target.wants/job@7.service",
+        "a.target.wants/job@9.service"}
+    assert os.readlink(out / "multi-user.target.wants/app.service") == "../app.service"
+    assert os.readlink(out / "web.service") == "app.service"
+    assert os.readlink(out / "a.target.wants/job@7.service") == "../job@.service"
+    assert (out / "app.service").read_text().endswith(app.strip() + "\n")
+
+
+def test_options(files):
+    program = files.who.program("inro-generator")
+    assert files.generate("-version").ok().out.strip() == files.generate("--version").ok().out.strip()
+    assert "usage: inro-generator" in files.generate("--help").ok().out
+    files.generate().fails("expected the directory", code=1)
+    files.generate("--frobnicate").fails("frobnicate", code=1)
+    # The name that systemd calls it by tells whose services these are.
+    link = files.who.dir / "inro-user-generator"
+    link.symlink_to(program)
+    env = {"QUADLET_UNIT_DIRS": str(files.dir)}
+    assert "network-online" in files.generate("--dryrun").out
+    assert "network-online" not in files.generate("--user", "--dryrun").out
+    assert "network-online" not in files.who.run(link, "--dryrun", env=env).ok().out
+
+
+# --- with a real systemd ---
+
+WEB = """
+[Unit]
+DefaultDependencies=no
+[Container]
+Image=box
+ContainerName=web
+GlobalArgs=--root {root}
+Volume=data.volume:/data
+Exec=sh -c "trap 'exit 3' TERM; echo up >>/data/log; while :; do sleep 0.05; done"
+Environment="TEXT=two words"
+PodmanArgs=--network none
+[Service]
+Restart=on-failure
+RestartSec=100ms
+[Quadlet]
+DefaultDependencies=no
+"""
+DATA = """
+[Unit]
+DefaultDependencies=no
+[Volume]
+VolumeName=data
+GlobalArgs=--root {root}
+[Quadlet]
+DefaultDependencies=no
+"""
+
+
+@pytest.fixture
+def machine(root):
+    made = systemdmachine.Machine("unified")
+    yield made
+    made.stop()
+
+
+def test_systemd(root, machine):
+    """From the file to the running container, and through its ends."""
+    engine.box(root)
+    state = root.state / "inro"
+    generator, bin_dir = "/etc/systemd/system-generators", "/usr/local/bin"
+    for name, text in {"web.container": WEB, "data.volume": DATA}.items():
+        (root.dir / name).write_text(text.format(root=state))
+    machine.run("sh", "-ec", f"""
+        mkdir -p {generator} {bin_dir} /etc/inro/systemd
+        ln -s {root.program("inro-generator")} {generator}/inro-system-generator
+        rm -f {bin_dir}/inro; ln -s {root.program("inro")} {bin_dir}/inro
+        cp {root.dir}/web.container {root.dir}/data.volume /etc/inro/systemd/""").ok()
+    machine.run("systemctl", "daemon-reload").ok()
+    done = machine.run("systemd-analyze", "verify", "/run/systemd/generator/web.service")
+    assert "Unknown" not in done.err and "Invalid" not in done.err and "Failed" not in done.err, done
+
+    def inro(*args):
+        return machine.run(root.program("inro"), "--root", state, *args)
+
+    def inspect(field):
+        return inro("inspect", "--format", "{{" + field + "}}", "web").ok().out.strip()
+
+    machine.run("systemctl", "start", "web.service").ok()
+    unit = machine.show("web.service")
+    assert (unit["ActiveState"], unit["SubState"]) == ("active", "running")
+    # The monitor is the service's main process, and all is below its cgroup.
+    tree = machine.run("sh", "-c", "cd /sys/fs/cgroup/system.slice/web.service; ls; "
+                       f"cat supervisor/cgroup.procs; cat {inspect('.Id')}/cgroup.procs").ok().out.split()
+    assert "supervisor" in tree and unit["MainPID"] in tree and inspect(".State.Pid") in tree
+    assert inspect("json .Config.Env").count('"TEXT=two words"') == 1
+    assert inspect('index .Config.Labels "PODMAN_SYSTEMD_UNIT"') == "web.service"
+
+    # What kills the container, or its monitor, is a failure: it is started again.
+    for victim in ("container", "monitor"):
+        old = inspect(".Id")
+        pid = inspect(".State.Pid") if victim == "container" else unit["MainPID"]
+        machine.run("kill", "-KILL", pid).ok()
+        harness.wait_for(lambda before=old: inro("inspect", "--format", "{{.Id}}", "web").out.strip()
+                         not in ("", before) and machine.show("web.service")["SubState"] == "running",
+                         20, "a restart")
+        unit = machine.show("web.service")
+    assert int(unit["NRestarts"]) == 2
+
+    # Whoever wants the end gets one without failure and without leftovers.
+    machine.run("systemctl", "stop", "web.service").ok()
+    unit = machine.show("web.service")
+    assert (unit["ActiveState"], unit["Result"]) == ("inactive", "success")
+    assert not inro("ps", "-aq").ok().out
+    assert inro("volume", "ls", "-q").ok().out == "data\n"
+    log = state / "volumes/data/_data/log"
+    assert pathlib.Path(log).read_text() == "up\n" * 3
+    assert not machine.run("sh", "-c", "ls /sys/fs/cgroup/system.slice | grep web").out
+    inro("volume", "rm", "data").ok()
