@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/stats.h"
+#include "cli/stats.h"
 
 #include <time.h>
 
@@ -18,28 +18,41 @@ struct stats_options {
 	char *format;
 };
 
+#define STATS_ALL                                                                                  \
+	{                                                                                          \
+		.name = "all", .short_name = 'a', .kind = OPT_FLAG,                                \
+		OPT_FIELD(struct stats_options, all),                                              \
+		.help = "show all containers, not only the running ones"                           \
+	}
+#define STATS_INTERVAL                                                                             \
+	{                                                                                          \
+		.name = "interval", .short_name = 'i', .kind = OPT_U64,                            \
+		OPT_FIELD(struct stats_options, interval), .arg = "SECONDS",                       \
+		.help = "time between two looks (default 1)"                                       \
+	}
+#define STATS_LATEST                                                                               \
+	{                                                                                          \
+		.name = "latest", .short_name = 'l', .kind = OPT_FLAG,                             \
+		OPT_FIELD(struct stats_options, latest), .help = "show the newest container"       \
+	}
+#define STATS_NO_TRUNC                                                                             \
+	{                                                                                          \
+		.name = "no-trunc", .kind = OPT_FLAG, OPT_FIELD(struct stats_options, no_trunc),   \
+		.help = "do not shorten ids"                                                       \
+	}
+
+static const struct opt monitor_opts[] = { STATS_ALL, STATS_INTERVAL, STATS_LATEST,
+					   STATS_NO_TRUNC };
+
 static const struct opt opts[] = {
-	{ .name = "all",
-	  .short_name = 'a',
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct stats_options, all),
-	  .help = "show all containers, not only the running ones" },
+	STATS_ALL,
 	{ .name = "format",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct stats_options, format),
 	  .arg = "FORMAT",
 	  .help = CLI_FORMAT_HELP },
-	{ .name = "interval",
-	  .short_name = 'i',
-	  .kind = OPT_U64,
-	  OPT_FIELD(struct stats_options, interval),
-	  .arg = "SECONDS",
-	  .help = "time between two looks (default 1)" },
-	{ .name = "latest",
-	  .short_name = 'l',
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct stats_options, latest),
-	  .help = "show the newest container" },
+	STATS_INTERVAL,
+	STATS_LATEST,
 	{ .name = "no-reset",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct stats_options, no_reset),
@@ -48,21 +61,13 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct stats_options, no_stream),
 	  .help = "show it once, then end" },
-	{ .name = "no-trunc",
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct stats_options, no_trunc),
-	  .help = "do not shorten ids" },
+	STATS_NO_TRUNC,
 };
 
-struct row {
-	const struct engine_stats *s;
-	bool whole;
-};
-#define ROW(r) ((const struct row *)(r))
+#define ROW(r) ((const struct stats_row *)(r))
 #define S(r)   (ROW(r)->s)
 
-/* docker's binary units: "1.5MiB". */
-static char *binary_size(uint64_t bytes)
+char *stats_size(uint64_t bytes)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	double v = (double)bytes;
@@ -103,7 +108,7 @@ static char *row_cpu(const void *r)
 }
 static char *row_mem(const void *r)
 {
-	return pair(binary_size(S(r)->mem_usage), binary_size(S(r)->mem_limit));
+	return pair(stats_size(S(r)->mem_usage), stats_size(S(r)->mem_limit));
 }
 static char *row_mem_percent(const void *r)
 {
@@ -145,7 +150,7 @@ static char *row_mem_limit(const void *r)
 }
 static char *row_mem_peak(const void *r)
 {
-	return binary_size(S(r)->mem_peak);
+	return stats_size(S(r)->mem_peak);
 }
 static char *row_throttled(const void *r)
 {
@@ -199,23 +204,18 @@ static const struct cli_field fields[] = {
 	{ "PIDS", "PIDS", row_pids, CLI_ALIAS },
 	{ "UpTime", "UP", row_uptime, CLI_ALIAS },
 };
-static const struct cli_table table = { fields, ARRAY_SIZE(fields),
-					"ID Name CPUPerc MemUsage MemPerc NetIO BlockIO PIDs" };
+const struct cli_table stats_table = { fields, ARRAY_SIZE(fields),
+				       "ID Name CPUPerc MemUsage MemPerc NetIO BlockIO PIDs" };
 
-struct samples {
-	struct engine_stats *items;
-	size_t n;
-};
-
-static void samples_done(struct samples *s)
+void stats_samples_done(struct stats_samples *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		engine_stats_done(&s->items[i]);
 	free(s->items);
-	*s = (struct samples){ 0 };
+	*s = (struct stats_samples){ 0 };
 }
 
-static int add_sample(struct engine *eng, const struct record *rec, struct samples *ret,
+static int add_sample(struct engine *eng, const struct record *rec, struct stats_samples *ret,
 		      struct err *err)
 {
 	ret->items = xrealloc(ret->items, (ret->n + 1) * sizeof(*ret->items));
@@ -225,44 +225,63 @@ static int add_sample(struct engine *eng, const struct record *rec, struct sampl
 	return r;
 }
 
-static int look(struct engine *eng, const struct stats_options *o, char **args, struct samples *ret,
-		struct err *err)
+static int look_named(struct engine *eng, const struct stats_wish *wish, struct stats_samples *ret,
+		      struct err *err)
 {
-	const struct containers_query query = { .all = o->all, .last = o->latest ? 1 : 0 };
-	cleanup_record_list struct record_list records = { 0 };
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && args[i]; i++) {
+	for (size_t i = 0; r == 0 && wish->names[i]; i++) {
 		cleanup_record struct record rec = { 0 };
+		struct err one = ERR_INIT;
 
-		r = life_find(eng, args[i], &rec, err);
+		r = life_find(eng, wish->names[i], &rec, &one);
 		if (r == 0)
-			r = add_sample(eng, &rec, ret, err);
+			r = add_sample(eng, &rec, ret, &one);
+		else if (wish->forgive && one.kind == ERR_NOT_FOUND)
+			r = 0;
+		if (r < 0)
+			*err = one;
 	}
-	if (r < 0 || args[0])
-		return r;
+	return r;
+}
+
+int stats_look(struct engine *eng, const struct stats_wish *wish, struct stats_samples *ret,
+	       struct err *err)
+{
+	const struct containers_query query = { .all = wish->all, .last = wish->latest ? 1 : 0 };
+	cleanup_record_list struct record_list records = { 0 };
+	int r;
+
+	if (wish->names[0])
+		return look_named(eng, wish, ret, err);
 	r = containers_query(eng, &query, &records, err);
 	for (size_t i = 0; r == 0 && i < records.n; i++)
 		r = add_sample(eng, &records.items[i], ret, err);
 	return r;
 }
 
-static void compare(const struct samples *before, struct samples *now)
+static void compare(const struct stats_samples *before, struct stats_samples *now)
 {
+	/* Most are where they were: each is looked for from there on. */
 	for (size_t i = 0; i < now->n; i++)
-		for (size_t k = 0; k < before->n; k++)
-			if (str_eq(now->items[i].id, before->items[k].id))
-				engine_stats_rate(&before->items[k], &now->items[i]);
+		for (size_t k = 0; k < before->n; k++) {
+			const struct engine_stats *old = &before->items[(i + k) % before->n];
+
+			if (str_eq(now->items[i].id, old->id)) {
+				engine_stats_rate(old, &now->items[i]);
+				break;
+			}
+		}
 }
 
-static int print(const struct stats_options *o, const struct samples *s, struct err *err)
+static int print(const struct stats_options *o, const struct stats_samples *s, struct err *err)
 {
 	cleanup_cli_list struct cli_list *list = NULL;
 	cleanup_buf struct buf out = BUF_INIT;
-	int r = cli_list_new(&table, o->format, true, &list, err);
+	int r = cli_list_new(&stats_table, o->format, true, &list, err);
 
 	for (size_t i = 0; r == 0 && i < s->n; i++)
-		r = cli_list_row(list, &(const struct row){ &s->items[i], o->no_trunc }, err);
+		r = cli_list_row(list, &(const struct stats_row){ &s->items[i], o->no_trunc }, err);
 	if (r == 0 && !o->no_stream && !o->no_reset && isatty(STDOUT_FILENO))
 		buf_adds(&out, "\033[H\033[J");
 	if (r == 0)
@@ -278,22 +297,23 @@ static void wait_ms(uint64_t ms)
 	nanosleep(&pause, NULL);
 }
 
-static int follow(struct engine *eng, const struct stats_options *o, char **args, struct err *err)
+static int follow(struct engine *eng, const struct stats_options *o, const struct stats_wish *wish,
+		  uint64_t interval_ms, struct err *err)
 {
-	uint64_t interval = o->interval.set ? o->interval.value * 1000 : 1000, ms = FIRST_MS;
-	CLEANUP(samples_done) struct samples before = { 0 };
-	int r = look(eng, o, args, &before, err);
+	CLEANUP(stats_samples_done) struct stats_samples before = { 0 };
+	uint64_t ms = FIRST_MS;
+	int r = stats_look(eng, wish, &before, err);
 
 	while (r == 0) {
-		struct samples now = { 0 };
+		struct stats_samples now = { 0 };
 
 		wait_ms(ms);
-		ms = interval;
-		r = look(eng, o, args, &now, err);
+		ms = interval_ms;
+		r = stats_look(eng, wish, &now, err);
 		compare(&before, &now);
 		if (r == 0)
 			r = print(o, &now, err);
-		samples_done(&before);
+		stats_samples_done(&before);
 		before = now;
 		if (o->no_stream)
 			break;
@@ -301,11 +321,22 @@ static int follow(struct engine *eng, const struct stats_options *o, char **args
 	return r;
 }
 
-static int run(const void *globals, void *options, char **args, struct err *err)
+static bool has_terminal(void)
 {
-	const struct stats_options *o = options;
+	const char *kind = getenv("TERM");
+
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && kind && kind[0] &&
+	       !str_eq(kind, "dumb");
+}
+
+static int show(const void *globals, const struct stats_options *o, char **args, bool whole_screen,
+		struct err *err)
+{
+	const struct stats_wish wish = {
+		.all = o->all, .latest = o->latest, .whole = o->no_trunc, .names = args
+	};
+	uint64_t interval_ms = o->interval.set ? o->interval.value * 1000 : 1000;
 	cleanup_engine struct engine eng = ENGINE_INIT;
-	cleanup_cli_list struct cli_list *list = NULL;
 	int r;
 
 	if ((o->all || o->latest) && args[0])
@@ -313,12 +344,41 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 				"--all and --latest cannot be used together with names");
 	if (o->interval.set && (!o->interval.value || o->interval.value > 86400))
 		return err_fail(err, ERR_USAGE, "--interval: expected 1 to 86400 seconds");
-	/* A wrong format is told at once. */
-	r = cli_list_new(&table, o->format, true, &list, err);
-	if (r == 0)
-		r = cli_engine(globals, &eng, err);
-	return r < 0 ? r : follow(&eng, o, args, err);
+	r = cli_engine(globals, &eng, err);
+	if (r < 0)
+		return r;
+	return whole_screen ? stats_screen(&eng, &wish, interval_ms, err)
+			    : follow(&eng, o, &wish, interval_ms, err);
 }
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct stats_options *o = options;
+	cleanup_cli_list struct cli_list *list = NULL;
+	/* A wrong format is told at once. */
+	int r = cli_list_new(&stats_table, o->format, true, &list, err);
+
+	if (r < 0)
+		return r;
+	return show(globals, o, args, !o->format && !o->no_stream && !o->no_reset && has_terminal(),
+		    err);
+}
+
+static int run_monitor(const void *globals, void *options, char **args, struct err *err)
+{
+	if (!has_terminal())
+		return err_hint(
+		    err,
+		    err_fail(err, ERR_USAGE, "\"monitor\" needs a terminal for input and output"),
+		    "inro stats writes to pipes and files");
+	return show(globals, options, args, true, err);
+}
+
+#define KEYS                                                                                       \
+	"Keys: q ends it; j, k, arrows, PgUp, PgDn, Home, End select a container; < and > or the " \
+	"numbers 1 to 8 sort by a column, r turns the order around; s stops the selected one, K "  \
+	"kills it, both after a question; p pauses it or lets it go on; l shows the end of its "   \
+	"logs until q."
 
 const struct cmd cmd_stats = {
 	.name = "stats",
@@ -326,10 +386,25 @@ const struct cmd cmd_stats = {
 	.summary = "Show what containers use",
 	.details =
 	    "Without names, of all running containers, again every second until it is "
-	    "interrupted. CPU % is that of one processor, in the time since the look before.",
+	    "interrupted. CPU % is that of one processor, in the time since the look before. On a "
+	    "terminal, and without --format, --no-reset and --no-stream, it takes the whole "
+	    "screen, "
+	    "with the CPU and memory of the last looks as small graphs. " KEYS,
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct stats_options),
 	.max_args = -1,
 	.run = run,
+};
+
+const struct cmd cmd_monitor = {
+	.name = "monitor",
+	.args = "[OPTIONS] [CONTAINER...]",
+	.summary = "Watch what containers use, on the whole terminal",
+	.details = "As inro stats on a terminal. " KEYS,
+	.opts = monitor_opts,
+	.n_opts = ARRAY_SIZE(monitor_opts),
+	.opts_size = sizeof(struct stats_options),
+	.max_args = -1,
+	.run = run_monitor,
 };

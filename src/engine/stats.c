@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "engine/live.h"
 #include "runtime/cgroup_stats.h"
 
 #define NET_BYTES_MAX  (4u << 20)
@@ -125,18 +126,16 @@ static void take(const struct cgroup_stats *cg, struct engine_stats *s)
 static int read_running(struct engine *eng, const struct record *rec, struct engine_stats *s,
 			struct err *err)
 {
-	CLEANUP(container_state_free) struct container_state st = { 0 };
 	struct cgroup_stats cg = { 0 };
-	int r = container_state_read(&eng->runtime, rec->id, &st, err);
+	pid_t pid = 0;
+	int r = container_usage(&eng->runtime, rec->id, &cg, &pid, err);
 
-	if (r >= 0)
-		r = container_stats(&eng->runtime, rec->id, &cg, err);
 	if (r < 0)
 		return r;
 	take(&cg, s);
 	cgroup_stats_done(&cg);
-	if (st.pid)
-		read_net(st.pid, s);
+	if (pid)
+		read_net(pid, s);
 	return 0;
 }
 
@@ -155,6 +154,7 @@ int engine_stats_read(struct engine *eng, const struct record *rec, struct engin
 			err_hint(err, r, "an unprivileged user needs a delegated cgroup for this");
 		return err_wrap(err, r, "container %s", rec->name);
 	}
+	s.paused = s.running && live_is_paused(eng, rec);
 	s.id = xstrdup(rec->id);
 	s.name = xstrdup(rec->name);
 	*ret = s;

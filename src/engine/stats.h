@@ -6,7 +6,8 @@
 
 struct engine_stats {
 	char *id, *name;
-	bool running;              /* else all is 0 */
+	bool running; /* else all is 0 */
+	bool paused;
 	int64_t started_ns, at_ns; /* at_ns: CLOCK_MONOTONIC */
 	uint64_t cpu_ns, throttled_ns;
 	/* Bytes. usage: without file pages that can be dropped at once, as docker counts; limit:

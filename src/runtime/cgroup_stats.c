@@ -54,10 +54,15 @@ static uint64_t pair_value(const stats_pairs *pairs, const char *key)
 struct value_row {
 	const char *controller, *file;
 	size_t offset;
+	bool usage; /* cgroup_usage_read() has it, too */
 };
 #define VALUE(c, f, member)                                                                        \
 	{                                                                                          \
-		(c), (f), offsetof(struct cgroup_stats, member)                                    \
+		(c), (f), offsetof(struct cgroup_stats, member), false                             \
+	}
+#define USAGE(c, f, member)                                                                        \
+	{                                                                                          \
+		(c), (f), offsetof(struct cgroup_stats, member), true                              \
 	}
 #define AMOUNT(prefix, member)                                                                     \
 	VALUE("memory", prefix ".usage_in_bytes", member.usage),                                   \
@@ -66,7 +71,7 @@ struct value_row {
 	    VALUE("memory", prefix ".limit_in_bytes", member.limit)
 
 static const struct value_row v1_values[] = {
-	VALUE("cpuacct", "cpuacct.usage", cpu.usage),
+	USAGE("cpuacct", "cpuacct.usage", cpu.usage),
 	VALUE("cpuset", "cpuset.cpu_exclusive", cpuset.cpu_exclusive),
 	VALUE("cpuset", "cpuset.mem_exclusive", cpuset.mem_exclusive),
 	VALUE("cpuset", "cpuset.mem_hardwall", cpuset.mem_hardwall),
@@ -75,44 +80,58 @@ static const struct value_row v1_values[] = {
 	VALUE("cpuset", "cpuset.memory_spread_slab", cpuset.memory_spread_slab),
 	VALUE("cpuset", "cpuset.memory_pressure", cpuset.memory_pressure),
 	VALUE("cpuset", "cpuset.sched_load_balance", cpuset.sched_load_balance),
-	AMOUNT("memory", memory.usage),
+	USAGE("memory", "memory.usage_in_bytes", memory.usage.usage),
+	USAGE("memory", "memory.max_usage_in_bytes", memory.usage.max),
+	VALUE("memory", "memory.failcnt", memory.usage.failcnt),
+	USAGE("memory", "memory.limit_in_bytes", memory.usage.limit),
 	AMOUNT("memory.memsw", memory.swap),
 	AMOUNT("memory.kmem", memory.kernel),
 	AMOUNT("memory.kmem.tcp", memory.kernel_tcp),
-	VALUE("pids", "pids.current", pids.current),
+	USAGE("pids", "pids.current", pids.current),
 	VALUE("pids", "pids.max", pids.limit),
 };
 
 static const struct value_row v2_values[] = {
-	VALUE("memory", "memory.current", memory.usage.usage),
-	VALUE("memory", "memory.max", memory.usage.limit),
-	VALUE("memory", "memory.peak", memory.usage.max), /* kernel >= 5.19 */
+	USAGE("memory", "memory.current", memory.usage.usage),
+	USAGE("memory", "memory.max", memory.usage.limit),
+	USAGE("memory", "memory.peak", memory.usage.max), /* kernel >= 5.19 */
 	VALUE("memory", "memory.swap.current", memory.swap.usage),
 	VALUE("memory", "memory.swap.max", memory.swap.limit),
-	VALUE("pids", "pids.current", pids.current),
+	USAGE("pids", "pids.current", pids.current),
 	VALUE("pids", "pids.max", pids.limit),
 };
 
-static void read_values(struct cgroup *cg, struct cgroup_stats *s)
+static void read_values(struct cgroup *cg, bool all, struct cgroup_stats *s)
 {
 	const struct cgroup_dir *v2 = cgroup_dir_find(cg, NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(v1_values); i++)
-		read_value(cgroup_dir_find(cg, v1_values[i].controller), v1_values[i].file,
-			   (uint64_t *)(void *)((char *)s + v1_values[i].offset));
+		if (all || v1_values[i].usage)
+			read_value(cgroup_dir_find(cg, v1_values[i].controller), v1_values[i].file,
+				   (uint64_t *)(void *)((char *)s + v1_values[i].offset));
 	for (size_t i = 0; i < ARRAY_SIZE(v2_values); i++)
-		if (!cgroup_dir_find(cg, v2_values[i].controller))
+		if ((all || v2_values[i].usage) && !cgroup_dir_find(cg, v2_values[i].controller))
 			read_value(v2, v2_values[i].file,
 				   (uint64_t *)(void *)((char *)s + v2_values[i].offset));
 }
 
 /* --- CPU --- */
 
+static void read_throttling_v1(struct cgroup *cg, struct stats_cpu *cpu)
+{
+	CLEANUP(stats_pairs_done) stats_pairs throttling = { 0 };
+
+	read_pairs(cgroup_dir_find(cg, "cpu"), "cpu.stat", &throttling);
+	cpu->periods = pair_value(&throttling, "nr_periods");
+	cpu->throttled_periods = pair_value(&throttling, "nr_throttled");
+	cpu->throttled_ns = pair_value(&throttling, "throttled_time");
+}
+
 static void read_cpu_v1(struct cgroup *cg, struct stats_cpu *cpu)
 {
 	const struct cgroup_dir *dir = cgroup_dir_find(cg, "cpuacct");
 	CLEANUP(buf_done) struct buf text = BUF_INIT;
-	CLEANUP(stats_pairs_done) stats_pairs ticks = { 0 }, throttling = { 0 };
+	CLEANUP(stats_pairs_done) stats_pairs ticks = { 0 };
 
 	read_pairs(dir, "cpuacct.stat", &ticks);
 	cpu->user = pair_value(&ticks, "user") * NS_PER_TICK;
@@ -122,10 +141,6 @@ static void read_cpu_v1(struct cgroup *cg, struct stats_cpu *cpu)
 	if (read_text(dir, "cpuacct.usage_all", &text))
 		stats_parse_usage_all(buf_str(&text), text.len, &cpu->percpu_user,
 				      &cpu->percpu_kernel);
-	read_pairs(cgroup_dir_find(cg, "cpu"), "cpu.stat", &throttling);
-	cpu->periods = pair_value(&throttling, "nr_periods");
-	cpu->throttled_periods = pair_value(&throttling, "nr_throttled");
-	cpu->throttled_ns = pair_value(&throttling, "throttled_time");
 }
 
 /* cpu.stat is there without the controller too. */
@@ -324,7 +339,7 @@ static void read_pressure(const struct cgroup_dir *v2, const char *file, struct 
 		stats_parse_pressure(buf_str(&text), text.len, ret);
 }
 
-int cgroup_stats_read(struct cgroup *cg, struct cgroup_stats *ret, struct err *err)
+static int read_all(struct cgroup *cg, bool all, struct cgroup_stats *ret, struct err *err)
 {
 	struct cgroup_stats s = { .pids = { .limit = STATS_NO_LIMIT } };
 	const struct cgroup_dir *v2 = cgroup_dir_find(cg, NULL);
@@ -337,12 +352,13 @@ int cgroup_stats_read(struct cgroup *cg, struct cgroup_stats *ret, struct err *e
 	r = cg->opened ? cgroup_controllers_read(cg, err) : 0;
 	if (r < 0)
 		return r;
-	read_values(cg, &s);
-	if (cgroup_dir_find(cg, "cpuacct"))
-		read_cpu_v1(cg, &s.cpu);
-	else
+	read_values(cg, all, &s);
+	if (!cgroup_dir_find(cg, "cpuacct"))
 		read_cpu_v2(v2, &s.cpu);
-	read_cpuset(cgroup_dir_find(cg, "cpuset"), &s.cpuset);
+	else
+		read_throttling_v1(cg, &s.cpu);
+	if (all && cgroup_dir_find(cg, "cpuacct"))
+		read_cpu_v1(cg, &s.cpu);
 	read_memory(cg, &s.memory);
 	if (cgroup_dir_find(cg, "blkio"))
 		read_blkio_v1(cgroup_dir_find(cg, "blkio"), &s.blkio);
@@ -351,9 +367,22 @@ int cgroup_stats_read(struct cgroup *cg, struct cgroup_stats *ret, struct err *e
 	read_pressure(v2, "cpu.pressure", &s.cpu.pressure);
 	read_pressure(v2, "memory.pressure", &s.memory.pressure);
 	read_pressure(v2, "io.pressure", &s.blkio.pressure);
-	read_hugetlbs(cg, &s);
+	if (all) {
+		read_cpuset(cgroup_dir_find(cg, "cpuset"), &s.cpuset);
+		read_hugetlbs(cg, &s);
+	}
 	*ret = s;
 	return 0;
+}
+
+int cgroup_stats_read(struct cgroup *cg, struct cgroup_stats *ret, struct err *err)
+{
+	return read_all(cg, true, ret, err);
+}
+
+int cgroup_usage_read(struct cgroup *cg, struct cgroup_stats *ret, struct err *err)
+{
+	return read_all(cg, false, ret, err);
 }
 
 void cgroup_stats_done(struct cgroup_stats *s)

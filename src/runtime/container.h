@@ -125,6 +125,9 @@ int container_reconfigure(const struct runtime *rt, const char *id, const char *
 struct cgroup_stats;
 int container_stats(const struct runtime *rt, const char *id, struct cgroup_stats *ret,
 		    struct err *err);
+/* The same of what is asked for again and again (cgroup_usage_read()), and its process. */
+int container_usage(const struct runtime *rt, const char *id, struct cgroup_stats *ret,
+		    pid_t *ret_pid, struct err *err);
 /* What was counted of its memory (runtime/cgroup_oom.h), also of one that has stopped. */
 struct cgroup_memory;
 int container_memory(const struct runtime *rt, const char *id, struct cgroup_memory *ret,

@@ -35,6 +35,20 @@ int container_stats(const struct runtime *rt, const char *id, struct cgroup_stat
 	return r < 0 ? err_wrap(err, r, "reading the statistics of container %s", id) : 0;
 }
 
+int container_usage(const struct runtime *rt, const char *id, struct cgroup_stats *ret,
+		    pid_t *ret_pid, struct err *err)
+{
+	CLEANUP(cgroup_done) struct cgroup cg = { 0 };
+	cleanup_state struct state st = { 0 };
+	int r = open_running(rt, id, &st, &cg, err);
+
+	if (r < 0)
+		return r;
+	*ret_pid = st.pub.pid;
+	r = cgroup_usage_read(&cg, ret, err);
+	return r < 0 ? err_wrap(err, r, "reading the statistics of container %s", id) : 0;
+}
+
 int container_memory(const struct runtime *rt, const char *id, struct cgroup_memory *ret,
 		     struct err *err)
 {

@@ -136,12 +136,26 @@ static void test_lists(void **state)
 
 /* --- trees --- */
 
+/* What both readings have is the same. */
 static void read_stats(struct tree *t, struct cgroup_stats *s, struct buf *json)
 {
+	struct cgroup_stats few;
 	struct err err = ERR_INIT;
 
 	assert_ok(cgroup_stats_read(&t->cg, s, &err));
 	cgroup_stats_write(s, json);
+	assert_ok(cgroup_usage_read(&t->cg, &few, &err));
+	assert_int_equal(few.cpu.usage, s->cpu.usage);
+	assert_int_equal(few.cpu.throttled_ns, s->cpu.throttled_ns);
+	assert_int_equal(few.cpu.pressure.some.avg10, s->cpu.pressure.some.avg10);
+	assert_int_equal(few.memory.usage.usage, s->memory.usage.usage);
+	assert_int_equal(few.memory.usage.max, s->memory.usage.max);
+	assert_int_equal(few.memory.usage.limit, s->memory.usage.limit);
+	assert_int_equal(few.memory.raw.n, s->memory.raw.n);
+	assert_int_equal(few.blkio.service_bytes.n, s->blkio.service_bytes.n);
+	assert_int_equal(few.pids.current, s->pids.current);
+	assert_int_equal(few.hugetlb.n, 0);
+	cgroup_stats_done(&few);
 }
 
 static void has(const struct buf *json, const char *text)
