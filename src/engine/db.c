@@ -85,6 +85,8 @@ static const char *const migrations[] = {
 	" updated_ns INTEGER NOT NULL, labels TEXT NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;",
 	/* Whether one of its processes was killed for want of memory. */
 	"ALTER TABLE containers ADD COLUMN oom_killed INTEGER NOT NULL DEFAULT 0;",
+	/* The options as they were given: engine/asked.h. */
+	"ALTER TABLE containers ADD COLUMN asked TEXT NOT NULL DEFAULT '';",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

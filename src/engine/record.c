@@ -65,6 +65,7 @@ void record_done(struct record *rec)
 	free(rec->image_name);
 	free(rec->command);
 	free(rec->error);
+	free(rec->asked);
 	for (i = 0; i < rec->labels.n; i++) {
 		free(rec->labels.items[i].key);
 		free(rec->labels.items[i].value);
@@ -165,15 +166,15 @@ static int insert_once(struct engine *eng, const struct record *rec, const char 
 {
 	/* One statement is one transaction: the UNIQUE columns decide who wins, and an image that
 	 * was removed a moment ago gets no container any more. */
-	int r =
-	    db_exec(eng->db, err,
-		    "INSERT INTO containers (id, name, image, image_name, command, created_ns,"
-		    " auto_remove, labels, status, started_ns, options) SELECT ?1, ?2, ?3, ?4, ?5,"
-		    " ?6, ?7, ?8, ?9, ?10, ?11"
-		    " WHERE ?3 = 'host' OR EXISTS (SELECT 1 FROM images WHERE id = ?3)",
-		    "sssssIissIs", rec->id, name, rec->image, rec->image_name, rec->command,
-		    rec->created_ns, (int)rec->auto_remove, labels,
-		    record_status_names[rec->status], rec->started_ns, options);
+	int r = db_exec(
+	    eng->db, err,
+	    "INSERT INTO containers (id, name, image, image_name, command, created_ns,"
+	    " auto_remove, labels, status, started_ns, options, asked) SELECT ?1, ?2, ?3,"
+	    " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12"
+	    " WHERE ?3 = 'host' OR EXISTS (SELECT 1 FROM images WHERE id = ?3)",
+	    "sssssIissIss", rec->id, name, rec->image, rec->image_name, rec->command,
+	    rec->created_ns, (int)rec->auto_remove, labels, record_status_names[rec->status],
+	    rec->started_ns, options, rec->asked ? rec->asked : "");
 
 	if (r == 0)
 		return err_fail(err, ERR_NOT_FOUND, "No such image: %s", rec->image_name);

@@ -63,6 +63,7 @@ struct record {
 	bool oom_killed;  /* one of its processes, the last time that it ran */
 	char *error;      /* why it could not be started the last time; NULL: it could */
 	bool auto_remove;
+	char *asked; /* JSON of asked.h, for record_insert(); NULL in what was read */
 	/* Not in the table, told by containers_query(). */
 	bool paused;
 	int health; /* enum health_status; -1: it has no check */

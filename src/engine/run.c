@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "engine/asked.h"
 #include "engine/etcfiles.h"
 #include "engine/remove.h"
 #include "engine/run_internal.h"
@@ -90,10 +91,37 @@ static int use_volumes(struct engine *eng, const struct record *rec, void *data,
 	return volumes_use(eng, rec->id, run->mounts, run->n_mounts, err);
 }
 
+/* What the image says about itself is not repeated. */
+static char **own_labels(const struct run *run)
+{
+	const struct oci_config *c = run->config.config;
+	char **words = NULL;
+
+	for (size_t i = 0; i < run->rec.labels.n; i++) {
+		const struct json_pair *p = &run->rec.labels.items[i];
+
+		if (!c || !str_eq(json_map_get(&c->labels, p->key), p->value))
+			strv_addf(&words, "%s=%s", p->key, p->value);
+	}
+	return words;
+}
+
+static void keep_asked(struct run *run)
+{
+	cleanup_strv char **labels = own_labels(run);
+	cleanup_free char *cwd = getcwd(NULL, 0);
+	struct buf text = BUF_INIT;
+
+	asked_write(run->opts, run->env, labels, run->args, cwd, &text);
+	run->rec.asked = buf_take(&text);
+}
+
 static int step_record(struct run *run, struct err *err)
 {
 	const struct record_also also = { use_volumes, run };
 	int r;
+
+	keep_asked(run);
 
 	if (run->opts->name)
 		run->rec.name = xstrdup(run->opts->name);

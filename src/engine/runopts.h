@@ -92,3 +92,7 @@ struct run_options {
 	char **device_cgroup_rule, **cgroup_conf;
 	char *cgroups, *rdt_class;
 };
+
+/* All that says what the container is like, for asked.h: an option without a field here is
+ * forgotten when the container has been made. */
+extern const struct json_desc run_options_desc;

@@ -38,6 +38,9 @@ struct update {
 	struct update_mounts mounts;
 	struct update_devices devices;
 	struct record_options new_options; /* shallow: what changes is numbers */
+	struct asked old_asked, asked;     /* of one made before these were kept: empty */
+	bool has_asked;
+	char **env; /* --env, with all values */
 };
 
 static int look(struct engine *eng, const struct record *rec, struct update_instance *ret)
@@ -108,6 +111,9 @@ static void update_done(struct update *u)
 	json_free(&spec_resources_desc, &u->limits);
 	update_mounts_done(&u->mounts);
 	update_devices_done(&u->devices);
+	asked_done(&u->old_asked);
+	asked_done(&u->asked);
+	strv_free(u->env);
 	record_done(&u->rec);
 }
 
@@ -163,8 +169,7 @@ static void unset_env(char **env, const char *name)
 static int change_env(struct update *u, struct err *err)
 {
 	struct spec_process *p = u->spec.process;
-	cleanup_strv char **env = NULL;
-	int r = env_gather(NULL, u->opts->env, &env, err);
+	int r = env_gather(NULL, u->opts->env, &u->env, err);
 
 	if (r < 0)
 		return r;
@@ -176,8 +181,22 @@ static int change_env(struct update *u, struct err *err)
 					"--unsetenv: expected a variable's name, got \"%s\"", name);
 		unset_env(p->env, name);
 	}
-	for (size_t i = 0; env && env[i]; i++)
-		strv_env_set(&p->env, env[i]);
+	for (size_t i = 0; u->env && u->env[i]; i++)
+		strv_env_set(&p->env, u->env[i]);
+	return 0;
+}
+
+static int change_asked(struct update *u, struct err *err)
+{
+	cleanup_free char *cwd = getcwd(NULL, 0);
+	int r = asked_read(u->eng, u->rec.id, &u->old_asked, err);
+
+	if (r == 0)
+		r = asked_read(u->eng, u->rec.id, &u->asked, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	u->has_asked = true;
+	update_asked(u->opts, u->env, cwd, &u->asked);
 	return 0;
 }
 
@@ -208,6 +227,8 @@ static int plan(struct update *u, struct err *err)
 		r = update_devices_plan(u->opts, &u->spec, &u->devices, err);
 	if (r == 0)
 		r = change_restart(u, err);
+	if (r == 0)
+		r = change_asked(u, err);
 	if (r < 0)
 		return r;
 	json_write(&spec_desc, &u->spec, JSON_NEWLINE, &u->text);
@@ -321,9 +342,14 @@ static void apply_again(struct update *u, const struct update_instance *before)
 
 /* ---- the sequence ---- */
 
-static int set_options(struct update *u, const struct record_options *o, struct err *err)
+static int set_options(struct update *u, const struct record_options *o, const struct asked *a,
+		       struct err *err)
 {
-	return u->has_options ? record_set_options(u->eng, u->rec.id, o, err) : 0;
+	int r = u->has_options ? record_set_options(u->eng, u->rec.id, o, err) : 0;
+
+	if (r == 0 && u->has_asked)
+		r = asked_set(u->eng, u->rec.id, a, err);
+	return r;
 }
 
 /* That fails for no lack of room. What runs is changed by now, so it is left to be finished. */
@@ -354,12 +380,12 @@ static int change(struct update *u, struct err *err)
 	int r = plan(u, err);
 
 	if (r == 0)
-		r = set_options(u, &u->new_options, err);
+		r = set_options(u, &u->new_options, &u->asked, err);
 	if (r < 0)
 		return r;
 	r = apply_running(u, &in, err);
 	if (r < 0) {
-		set_options(u, &u->rec.options, NULL);
+		set_options(u, &u->rec.options, &u->old_asked, NULL);
 		return r;
 	}
 	r = commit(u, err);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "engine/asked.h"
 #include "engine/record.h"
 #include "oci/spec.h"
 
@@ -24,6 +25,13 @@ struct update_options {
 	char **mount_add, **mount_rm;   /* as --mount or -v; targets */
 	char **device_add, **device_rm; /* as --device; paths in the container */
 };
+
+/* Has the word the form of --mount, not that of -v? */
+bool update_is_mount_word(const char *word);
+/* The same changes in what the container was created with. env: with the values that are not said.
+ * Pure. */
+void update_asked(const struct update_options *opts, char *const *env, const char *cwd,
+		  struct asked *inout);
 
 int engine_update(struct engine *eng, const char *word, const struct update_options *opts,
 		  struct err *err);

@@ -63,15 +63,10 @@ static int take_out(struct update_mounts *um, struct spec *spec, const char *tar
 	return 0;
 }
 
-/* As --mount has it, or as -v. */
 static int parse(const char *text, struct mount_request *ret, struct err *err)
 {
-	static const char *const keys[] = { "target=", "dst=", "destination=" };
-	bool words = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		words |= strstr(text, keys[i]) != NULL;
-	return words ? mount_parse(text, ret, err) : volume_parse(text, ret, err);
+	return update_is_mount_word(text) ? mount_parse(text, ret, err)
+					  : volume_parse(text, ret, err);
 }
 
 static int find_source(struct mount_request *m, struct err *err)
