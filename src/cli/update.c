@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/select.h"
+#include "runtime/health.h"
 
 struct update_cli_options {
 	struct select_options select;
@@ -17,6 +18,9 @@ struct update_cli_options {
 		OPT_FIELD(struct update_cli_options, update.member), .arg = (word),                \
 		.help = (text), ##__VA_ARGS__                                                      \
 	}
+
+#define HEALTH(option, k, member, word, text, ...)                                                 \
+	VALUE(option, k, health.health_##member, word, text, ##__VA_ARGS__)
 
 static const struct opt opts[] = {
 	VALUE("blkio-weight", OPT_U64, blkio_weight, "N", "share of block I/O, from 10 to 1000"),
@@ -37,6 +41,35 @@ static const struct opt opts[] = {
 	VALUE("env", OPT_STRV, env, "NAME[=VALUE]",
 	      "set a variable for commands to come: of exec, and of the next start",
 	      .short_name = 'e'),
+	HEALTH(
+	    "health-cmd", OPT_STR, cmd, "COMMAND",
+	    "command that tells by its exit status 0 that the container is well; none: no check"),
+	HEALTH("health-file", OPT_STR, file, "PATH[:MAX-AGE]",
+	       "well while this file is there, and written no longer ago"),
+	HEALTH("health-http", OPT_STR, http, "URL",
+	       "well while this answers with a status from 200 to 399"),
+	HEALTH("health-interval", OPT_STR, interval, "TIME",
+	       "between two probes; disable: only by healthcheck run"),
+	HEALTH("health-on-failure", OPT_STR, on_failure, "ACTION",
+	       "what is done when it has become unhealthy", .choices = health_action_names),
+	HEALTH("health-retries", OPT_I64, retries, "N", "failures in a row that make it unhealthy"),
+	HEALTH("health-start-interval", OPT_STR, start_interval, "TIME",
+	       "between two probes in the start period"),
+	HEALTH("health-start-period", OPT_STR, start_period, "TIME",
+	       "in which failures do not count yet"),
+	HEALTH("health-startup-cmd", OPT_STR, startup_cmd, "COMMAND",
+	       "probe of the start: until it has passed, the other one is not made"),
+	HEALTH("health-startup-interval", OPT_STR, startup_interval, "TIME",
+	       "between two probes of the start"),
+	HEALTH("health-startup-retries", OPT_I64, startup_retries, "N",
+	       "failures in a row after which the container is restarted"),
+	HEALTH("health-startup-success", OPT_I64, startup_success, "N",
+	       "successes in a row that end the start"),
+	HEALTH("health-startup-timeout", OPT_STR, startup_timeout, "TIME",
+	       "that a probe of the start may take"),
+	HEALTH("health-tcp", OPT_STR, tcp, "[ADDRESS:]PORT",
+	       "well while this port accepts connections"),
+	HEALTH("health-timeout", OPT_STR, timeout, "TIME", "that a probe may take"),
 	{ .name = "kernel-memory",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct update_cli_options, kernel_memory),
@@ -56,6 +89,10 @@ static const struct opt opts[] = {
 	      "mount: as --mount or -v of run, a directory or file of the host, or a tmpfs"),
 	VALUE("mount-rm", OPT_STRV, mount_rm, "TARGET",
 	      "take away what is mounted there, whether run has mounted it or --mount-add"),
+	{ .name = "no-healthcheck",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct update_cli_options, update.health.no_healthcheck),
+	  .help = "make no more probes" },
 	VALUE("pids-limit", OPT_I64, pids_limit, "N",
 	      "number of processes and threads; -1: no limit"),
 	VALUE("restart", OPT_STR, restart, "POLICY",

@@ -120,20 +120,33 @@ int control_wait(int sock, int timeout_ms, int *ret_code, int64_t *ret_ns)
 	return 0;
 }
 
-int control_stop_restart(int sock)
+/* The answer is of the same type. */
+static int ask(int sock, const struct monitor_msg *question)
 {
 	int64_t end = deadline(ANSWER_TIMEOUT_MS);
 	struct monitor_msg msg;
 	size_t n;
-	int r = control_send(sock, MONITOR_STOP_RESTART, 0);
+	ssize_t len = fd_send(sock, question, sizeof(*question), NULL, 0);
+	int r = len == -ECONNRESET ? -EPIPE : len < 0 ? (int)len : 0;
 
 	while (r == 0) {
 		n = 0;
 		r = control_receive(sock, end, &msg, NULL, &n);
-		if (r == 0 && msg.type == MONITOR_STOP_RESTART)
+		if (r == 0 && msg.type == question->type)
 			break;
 	}
 	return r;
+}
+
+int control_stop_restart(int sock)
+{
+	return ask(sock, &(const struct monitor_msg){ .type = MONITOR_STOP_RESTART });
+}
+
+int control_health(int sock, int first_ms, uint32_t limit_ms)
+{
+	return ask(sock, &(const struct monitor_msg){
+			     .type = MONITOR_HEALTH, .value = first_ms, .flags = limit_ms });
 }
 
 int control_probe(int sock, int *ret)

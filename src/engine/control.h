@@ -26,5 +26,7 @@ int control_stop_restart(int sock);
 void control_forbid_restart(struct engine *eng, const char *id);
 /* A health probe, now. Waits for its answer: *ret: enum monitor_probed. */
 int control_probe(int sock, int *ret);
+/* The health check is another one: as of struct monitor_start; first_ms -1: there is none. */
+int control_health(int sock, int first_ms, uint32_t limit_ms);
 /* Joins the container's stdio. ret_fds: as STARTED brings them, the caller's to close. */
 int control_attach(int sock, bool with_stdin, int ret_fds[3], size_t *ret_n);

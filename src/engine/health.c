@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "base/timeutil.h"
 #include "engine/control.h"
 #include "engine/events.h"
 #include "engine/life.h"
@@ -25,25 +26,65 @@ static uint32_t to_ms(int64_t ns)
 	return ms < 1 ? 1 : ms > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)ms;
 }
 
+static uint32_t limit_of(const struct health *h)
+{
+	int64_t probe = h->probe.timeout_ns, startup = h->startup.timeout_ns;
+
+	return to_ms(probe > startup ? probe : startup) + LIMIT_EXTRA_MS;
+}
+
+static int write_settings(int run_fd, const struct health *h, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	json_write(&health_desc, h, JSON_NEWLINE, &text);
+	return io_replace_file(run_fd, HEALTH_SETTINGS_FILE, buf_str(&text), text.len, 0600, false,
+			       err);
+}
+
+static int forget_state(const struct record *rec, int run_fd, struct err *err)
+{
+	if (unlinkat(run_fd, HEALTH_STATE_FILE, 0) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "forgetting the health of container %s", rec->name);
+	return 0;
+}
+
 int health_begin(const struct record *rec, int run_fd, struct monitor_start *start, struct err *err)
 {
 	const struct health *h = rec->options.health;
 	const struct health_state none = { 0 };
-	cleanup_buf struct buf text = BUF_INIT;
-	int64_t timeout_ns;
+	int r;
 
 	if (!h)
 		return 0;
-	timeout_ns = h->probe.timeout_ns > h->startup.timeout_ns ? h->probe.timeout_ns
-								 : h->startup.timeout_ns;
 	start->options |= MONITOR_OPT_HEALTH;
 	start->health_first_ms = h->manual ? 0 : to_ms(health_delay_ns(h, &none, 0));
-	start->health_limit_ms = to_ms(timeout_ns) + LIMIT_EXTRA_MS;
-	json_write(&health_desc, h, JSON_NEWLINE, &text);
-	if (unlinkat(run_fd, HEALTH_STATE_FILE, 0) < 0 && errno != ENOENT)
-		return err_errno(err, errno, "forgetting the health of container %s", rec->name);
-	return io_replace_file(run_fd, HEALTH_SETTINGS_FILE, buf_str(&text), text.len, 0600, false,
-			       err);
+	start->health_limit_ms = limit_of(h);
+	r = forget_state(rec, run_fd, err);
+	return r < 0 ? r : write_settings(run_fd, h, err);
+}
+
+int health_change(struct engine *eng, const struct record *rec, const struct health *h, bool anew,
+		  struct err *err)
+{
+	cleanup_fd int run_fd =
+	    openat(eng->run_fd, rec->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int sock = control_open(eng, rec->id);
+	const struct health_state none = { 0 };
+	int first_ms = h ? 0 : -1, r = 0;
+
+	if (run_fd < 0)
+		return err_errno(err, errno, "opening the run directory of %s", rec->name);
+	if (h)
+		r = write_settings(run_fd, h, err);
+	if (r == 0 && anew)
+		r = forget_state(rec, run_fd, err);
+	if (r < 0)
+		return r;
+	if (h && !h->manual)
+		first_ms = (int)to_ms(health_delay_ns(h, &none, time_now_ns() - rec->started_ns));
+	r = sock < 0 ? sock : control_health(sock, first_ms, h ? limit_of(h) : 0);
+	return r < 0 ? err_errno(err, -r, "telling the monitor of container %s", rec->name) : 0;
 }
 
 void health_state_done(struct health_state *st)

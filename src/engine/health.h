@@ -15,11 +15,18 @@
 int health_options_parse(const struct run_options *o, const struct oci_config *image,
 			 struct health **ret, struct err *err);
 void health_free(struct health *h);
+/* Does one of the options of health checks say something? */
+bool health_options_given(const struct run_options *o);
 
 /* At a start, for whoever holds the lock: puts the settings into the run directory run_fd and the
  * times into the monitor's orders, and forgets the last run's state. */
 int health_begin(const struct record *rec, int run_fd, struct monitor_start *start,
 		 struct err *err);
+
+/* The check that rec says is now that of its container, which runs. anew: its answers so far say
+ * nothing about it. */
+int health_change(struct engine *eng, const struct record *rec, const struct health *h, bool anew,
+		  struct err *err);
 
 /* As it is now; of a container that does not run, docker's unhealthy. */
 void health_read(struct engine *eng, const struct record *rec, struct health_state *ret);

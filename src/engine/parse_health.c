@@ -211,7 +211,7 @@ static int parse_counts(const struct run_options *o, const struct oci_healthchec
 	return 0;
 }
 
-static bool is_asked(const struct run_options *o)
+bool health_options_given(const struct run_options *o)
 {
 	return o->health_cmd || o->health_tcp || o->health_http || o->health_file ||
 	       o->health_interval || o->health_timeout || o->health_start_period ||
@@ -278,9 +278,10 @@ int health_options_parse(const struct run_options *o, const struct oci_config *i
 
 	*ret = NULL;
 	if (o->no_healthcheck)
-		return is_asked(o) ? err_fail(err, ERR_USAGE,
-					      "--no-healthcheck conflicts with --health-* options")
-				   : 0;
+		return health_options_given(o)
+			   ? err_fail(err, ERR_USAGE,
+				      "--no-healthcheck conflicts with --health-* options")
+			   : 0;
 	h = xcalloc(1, sizeof(*h));
 	r = parse(o, image, h, err);
 	if (r == 0 && is_test(h->probe.test))

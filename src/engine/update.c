@@ -13,6 +13,8 @@
 #include "base/strv.h"
 #include "engine/env.h"
 #include "engine/events.h"
+#include "engine/health.h"
+#include "engine/images.h"
 #include "engine/life.h"
 #include "engine/live.h"
 #include "engine/restart.h"
@@ -41,6 +43,8 @@ struct update {
 	struct asked old_asked, asked;     /* of one made before these were kept: empty */
 	bool has_asked;
 	char **env; /* --env, with all values */
+	struct health *health;
+	bool has_health;
 };
 
 static int look(struct engine *eng, const struct record *rec, struct update_instance *ret)
@@ -114,6 +118,7 @@ static void update_done(struct update *u)
 	asked_done(&u->old_asked);
 	asked_done(&u->asked);
 	strv_free(u->env);
+	health_free(u->health);
 	record_done(&u->rec);
 }
 
@@ -193,11 +198,45 @@ static int change_asked(struct update *u, struct err *err)
 
 	if (r == 0)
 		r = asked_read(u->eng, u->rec.id, &u->asked, err);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	u->has_asked = true;
+	if (r < 0)
+		return r;
+	u->has_asked = r == 0;
 	update_asked(u->opts, u->env, cwd, &u->asked);
 	return 0;
+}
+
+/* The image has a say in it, when it is still there. */
+static int read_image(struct update *u, struct oci_image_config *ret, struct err *err)
+{
+	const char *id = u->rec.image;
+	int r = engine_store(u->eng, err);
+
+	if (r == 0 && !str_eq(id, IMAGE_HOST))
+		image_read_config(&u->eng->store, id, ret, NULL);
+	return r;
+}
+
+static int change_health(struct update *u, struct err *err)
+{
+	const struct run_options *o = &u->opts->health;
+	bool none = o->no_healthcheck || (o->health_cmd && strcasecmp(o->health_cmd, "none") == 0);
+	struct oci_image_config image = { 0 };
+	int r;
+
+	if (!o->no_healthcheck && !health_options_given(o))
+		return 0;
+	r = read_image(u, &image, err);
+	if (r == 0)
+		r = health_options_parse(&u->asked.options, image.config, &u->health, err);
+	if (r == 0 && !u->health && !none)
+		r = err_hint(
+		    err,
+		    err_fail(err, ERR_CONFLICT, "container %s has no health check", u->rec.name),
+		    "give it one with --health-cmd");
+	oci_image_config_done(&image);
+	u->has_health = u->has_options = r == 0;
+	u->new_options.health = u->health;
+	return r;
 }
 
 static int read_config(struct update *u, struct err *err)
@@ -229,6 +268,8 @@ static int plan(struct update *u, struct err *err)
 		r = change_restart(u, err);
 	if (r == 0)
 		r = change_asked(u, err);
+	if (r == 0)
+		r = change_health(u, err);
 	if (r < 0)
 		return r;
 	json_write(&spec_desc, &u->spec, JSON_NEWLINE, &u->text);
@@ -374,6 +415,26 @@ static void record_mounts(struct update *u)
 		log_warn("recording the mounts of container %s: %s", u->rec.name, err.msg);
 }
 
+static bool same_words(char *const *a, char *const *b)
+{
+	for (; a && *a && b && *b && str_eq(*a, *b); a++, b++)
+		;
+	return !(a && *a) && !(b && *b);
+}
+
+/* The monitor's part. The next start goes by the record in any case. */
+static void apply_health(struct update *u)
+{
+	const struct health *was = u->rec.options.health, *h = u->health;
+	bool anew = !h || !was || !same_words(was->probe.test, h->probe.test);
+	struct err err = ERR_INIT;
+
+	if (health_change(u->eng, &u->rec, h, anew, &err) < 0 &&
+	    live_status(u->eng, &u->rec) != CONTAINER_STOPPED)
+		log_warn("container %s has the new health check from its next start on: %s",
+			 u->rec.name, err.msg);
+}
+
 static int change(struct update *u, struct err *err)
 {
 	struct update_instance in;
@@ -393,6 +454,8 @@ static int change(struct update *u, struct err *err)
 		return r;
 	if (u->mounts.n_removed || u->mounts.first_added < u->spec.mounts.n)
 		record_mounts(u);
+	if (u->has_health && in.pid)
+		apply_health(u);
 	apply_again(u, &in);
 	event_note_container(u->eng, u->rec.id, "update", NULL);
 	return 0;
@@ -405,7 +468,8 @@ static bool asks_nothing(const struct update_options *o)
 
 	json_free(&spec_resources_desc, &res);
 	return r == 1 && !o->restart && !o->env && !o->unsetenv && !o->mount_add && !o->mount_rm &&
-	       !o->device_add && !o->device_rm;
+	       !o->device_add && !o->device_rm && !o->health.no_healthcheck &&
+	       !health_options_given(&o->health);
 }
 
 int engine_update(struct engine *eng, const char *word, const struct update_options *opts,

@@ -24,6 +24,7 @@ struct update_options {
 	char **env, **unsetenv;
 	char **mount_add, **mount_rm;   /* as --mount or -v; targets */
 	char **device_add, **device_rm; /* as --device; paths in the container */
+	struct run_options health;      /* of these, the options of health checks */
 };
 
 /* Has the word the form of --mount, not that of -v? */

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/health.h"
 #include "engine/parse.h"
 #include "engine/update.h"
 
@@ -140,6 +141,56 @@ static void take_files(const struct update_options *o, const char *cwd, struct r
 	strv_extend(&to->device, o->device_add);
 }
 
+/* ---- health checks ---- */
+
+static void clear(const struct json_field *f, struct run_options *o)
+{
+	void *at = (char *)o + f->offset;
+
+	if (f->kind == JSON_STR)
+		free(take_ptr(*(char **)at));
+	else
+		*(struct opt_i64 *)at = (struct opt_i64){ 0 };
+}
+
+static void take_field(const struct json_field *f, const struct run_options *from,
+		       struct run_options *to)
+{
+	const void *given = (const char *)from + f->offset;
+	void *at = (char *)to + f->offset;
+
+	if (f->kind == JSON_STR && *(char *const *)given) {
+		clear(f, to);
+		*(char **)at = xstrdup(*(char *const *)given);
+	} else if (f->kind == JSON_OPT_I64 && ((const struct opt_i64 *)given)->set) {
+		*(struct opt_i64 *)at = *(const struct opt_i64 *)given;
+	}
+}
+
+/* One probe takes the place of another one, of whatever kind that is. */
+static void take_health(const struct run_options *o, struct run_options *to)
+{
+	bool probe = o->health_cmd || o->health_tcp || o->health_http || o->health_file;
+
+	if (probe) {
+		free(take_ptr(to->health_cmd));
+		free(take_ptr(to->health_tcp));
+		free(take_ptr(to->health_http));
+		free(take_ptr(to->health_file));
+		to->no_healthcheck = false;
+	}
+	for (size_t i = 0; i < run_options_desc.n_fields; i++) {
+		const struct json_field *f = &run_options_desc.fields[i];
+
+		if (!str_starts(f->name, "health_"))
+			continue;
+		if (o->no_healthcheck && !health_options_given(o))
+			clear(f, to);
+		take_field(f, o, to);
+	}
+	to->no_healthcheck = to->no_healthcheck || o->no_healthcheck;
+}
+
 void update_asked(const struct update_options *opts, char *const *env, const char *cwd,
 		  struct asked *inout)
 {
@@ -149,4 +200,5 @@ void update_asked(const struct update_options *opts, char *const *env, const cha
 	take_str(&to->restart, opts->restart);
 	take_env(opts, env, to);
 	take_files(opts, cwd, to);
+	take_health(&opts->health, to);
 }

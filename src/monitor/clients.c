@@ -157,6 +157,10 @@ static void obey(struct monitor *m, struct client *c, const struct monitor_msg *
 	case MONITOR_PROBE:
 		probing_ask(m, c);
 		break;
+	case MONITOR_HEALTH:
+		probing_change(m, msg->value, msg->flags);
+		client_tell(c, &(const struct monitor_msg){ .type = MONITOR_HEALTH }, NULL, 0);
+		break;
 	case MONITOR_STOP_RESTART:
 		m->no_restart = true;
 		client_tell(c, &(const struct monitor_msg){ .type = MONITOR_STOP_RESTART }, NULL,

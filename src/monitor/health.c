@@ -19,7 +19,7 @@ static bool is_on(const struct monitor *m)
 
 static void wait_for_next(struct monitor *m, uint32_t ms)
 {
-	m->probing.due_ns = ms ? time_monotonic_ns() + ms * NS_PER_MS : 0;
+	m->probing.due_ns = ms && is_on(m) ? time_monotonic_ns() + ms * NS_PER_MS : 0;
 }
 
 void probing_init(struct monitor *m)
@@ -27,6 +27,16 @@ void probing_init(struct monitor *m)
 	m->probing.started_ns = time_monotonic_ns();
 	if (is_on(m))
 		wait_for_next(m, m->start.health_first_ms);
+}
+
+/* A probe that is being made goes by what was. */
+void probing_change(struct monitor *m, int first_ms, uint32_t limit_ms)
+{
+	m->start.options &= ~(uint32_t)MONITOR_OPT_HEALTH;
+	m->start.options |= first_ms >= 0 ? MONITOR_OPT_HEALTH : 0;
+	m->start.health_first_ms = first_ms > 0 ? (uint32_t)first_ms : 0;
+	m->start.health_limit_ms = limit_ms;
+	wait_for_next(m, m->start.health_first_ms);
 }
 
 static void tell(struct monitor *m, int result)

@@ -115,6 +115,8 @@ void clients_tell_exited(const struct monitor *m);
 void probing_init(struct monitor *m);
 /* The client wants a probe now, or that which runs. */
 void probing_ask(struct monitor *m, struct client *c);
+/* Another health check, or none (MONITOR_HEALTH). */
+void probing_change(struct monitor *m, int first_ms, uint32_t limit_ms);
 /* Its pipe, its pidfd can be read. */
 void probing_said(struct monitor *m);
 void probing_ended(struct monitor *m);

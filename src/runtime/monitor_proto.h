@@ -29,6 +29,8 @@
  *   WAIT            ------>                     nothing but EXITED is wanted
  *   PROBE           ------>                     a health probe now
  *                   <------      PROBED         enum monitor_probed
+ *   HEALTH          ------>                     the health check is another one by now
+ *                   <------      HEALTH         so it is
  *   STOP_RESTART    ------>                     no restart follows this end
  *                   <------      STOP_RESTART   it is so
  *                   <------      EXITED         to all: the end is in the database
@@ -63,6 +65,7 @@ enum monitor_msg_type {
 	MONITOR_STOP_RESTART,
 	MONITOR_PROBE,
 	MONITOR_PROBED,
+	MONITOR_HEALTH,
 };
 
 /* What has come of a probe. */
@@ -130,9 +133,10 @@ struct monitor_start {
 struct monitor_msg {
 	uint32_t type;
 	int32_t value; /* SIGNAL: number; CLOSE_OUTPUT: 1 or 2; STARTED: init's pid; EXITED: exit
-			  status 0..255; ATTACH: 1 with stdin */
+			  status 0..255; ATTACH: 1 with stdin; HEALTH: health_first_ms, -1: there
+			  is no check any more */
 	int64_t finished_ns; /* EXITED: realtime */
-	uint32_t flags;      /* EXITED: MONITOR_EXIT_* */
+	uint32_t flags;      /* EXITED: MONITOR_EXIT_*; HEALTH: health_limit_ms */
 	uint32_t reserved;
 };
 enum { MONITOR_EXIT_OOM = 1 << 0 }; /* the kernel has killed a process for want of memory */

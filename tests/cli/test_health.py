@@ -308,6 +308,26 @@ def test_killed_probe_takes_along_what_it_made(box):
     harness.wait_for(lambda: harness.is_dead(pid), what="the end of what is inside")
 
 
+def test_update(box):
+    """Of one that runs: a check where there was none, another command, none any more."""
+    up(box, "web")
+    box.inro("update", "--health-interval", "1s", "web").fails("has no health check", code=1)
+    box.inro("update", *FAST, "--health-cmd", "test -f /well", "--health-retries", "1",
+             "web").ok()
+    wait_status(box, "web", "unhealthy")
+    box.inro("update", "--health-cmd", "true", "web").ok()
+    wait_status(box, "web", "healthy")
+    config = json.loads(box.inro("inspect", "web").ok().out)[0]["Config"]["Healthcheck"]
+    assert config["Test"] == ["CMD-SHELL", "true"] and config["Interval"] == 100000000
+    assert config["Retries"] == 1
+    box.inro("update", "--health-tcp", "no-port", "web").fails("no-port")
+    box.inro("restart", "-t", "0", "web").ok()
+    wait_status(box, "web", "healthy")
+    box.inro("update", "--no-healthcheck", "web").ok()
+    assert health(box, "web") is None
+    box.inro("healthcheck", "run", "web").fails("no defined healthcheck")
+
+
 def test_wrong_options(box):
     for options, words in [
             (("--no-healthcheck", "--health-cmd", "x"),
