@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/container_words.h"
 #include "cli/format.h"
 #include "engine/df.h"
 #include "oci/reference.h"
@@ -141,7 +142,7 @@ static char *container_image(const void *r)
 }
 static char *container_command(const void *r)
 {
-	return xasprintf("\"%s\"", CONTAINER(r)->record.command);
+	return cli_container_command(&CONTAINER(r)->record, false);
 }
 static char *container_size(const void *r)
 {
@@ -153,7 +154,11 @@ static char *container_created(const void *r)
 }
 static char *container_status(const void *r)
 {
-	return xstrdup(record_status_names[CONTAINER(r)->record.status]);
+	return cli_container_status(&CONTAINER(r)->record);
+}
+static char *container_volumes(const void *r)
+{
+	return cli_container_volumes(&CONTAINER(r)->record);
 }
 static char *container_names(const void *r)
 {
@@ -164,13 +169,16 @@ static const struct cli_field container_fields[] = {
 	{ "Command", "COMMAND", container_command, 0 },
 	{ "ID", "CONTAINER ID", container_id, 0 },
 	{ "Image", "IMAGE", container_image, 0 },
+	{ "LocalVolumes", "LOCAL VOLUMES", container_volumes, 0 },
 	{ "Names", "NAMES", container_names, 0 },
 	{ "RunningFor", "CREATED", container_created, 0 },
 	{ "Size", "SIZE", container_size, 0 },
 	{ "Status", "STATUS", container_status, 0 },
 };
-static const struct cli_table container_table = { container_fields, ARRAY_SIZE(container_fields),
-						  "ID Image Command Size RunningFor Status Names" };
+static const struct cli_table container_table = {
+	container_fields, ARRAY_SIZE(container_fields),
+	"ID Image Command LocalVolumes Size RunningFor Status Names"
+};
 
 #define VOL(r) ((const struct df_volume *)(r))
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
 #include "base/strv.h"
-#include "base/timeutil.h"
 #include "cli/cli.h"
+#include "cli/container_words.h"
 #include "cli/format.h"
 #include "engine/containers_query.h"
 #include "engine/df.h"
-#include "engine/parse.h"
 
 #define MOUNT_SHORT 15 /* letters, as docker has it */
 
@@ -100,14 +99,7 @@ static char *row_image_id(const void *r)
 }
 static char *row_command(const void *r)
 {
-	cleanup_free char *shown = str_escape(REC(r)->command);
-	size_t end = 19;
-
-	if (ROW(r)->whole || strlen(shown) <= 20)
-		return xasprintf("\"%s\"", shown);
-	while (end && (shown[end] & 0xc0) == 0x80)
-		end--; /* not in the middle of a character */
-	return xasprintf("\"%.*s…\"", (int)end, shown);
+	return cli_container_command(REC(r), ROW(r)->whole);
 }
 static char *row_created(const void *r)
 {
@@ -117,27 +109,9 @@ static char *row_since(const void *r)
 {
 	return cli_ago(REC(r)->created_ns);
 }
-/* " (healthy)", or "" */
-static const char *health_note(const struct record *rec)
-{
-	static const char *const notes[] = { " (health: starting)", " (healthy)", " (unhealthy)" };
-
-	return rec->health < 0 ? "" : notes[rec->health];
-}
 static char *row_status(const void *r)
 {
-	char text[TIME_HUMAN_MAX];
-	cleanup_free char *ago = NULL;
-
-	if (REC(r)->status == RECORD_CREATED)
-		return xstrdup("Created");
-	if (REC(r)->status == RECORD_RUNNING)
-		return xasprintf("Up %s%s", time_human(time_now_ns() - REC(r)->started_ns, text),
-				 REC(r)->paused ? " (Paused)" : health_note(REC(r)));
-	ago = cli_ago(REC(r)->finished_ns);
-	if (REC(r)->status == RECORD_RESTARTING)
-		return xasprintf("Restarting (%d) %s", REC(r)->exit_code, ago);
-	return xasprintf("Exited (%d) %s", REC(r)->exit_code, ago);
+	return cli_container_status(REC(r));
 }
 static char *row_state(const void *r)
 {
@@ -173,12 +147,7 @@ static char *row_size(const void *r)
 }
 static char *row_volumes(const void *r)
 {
-	const struct record_options *o = &REC(r)->options;
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < o->mounts.n; i++)
-		n += o->mounts.items[i].type == MOUNT_VOLUME;
-	return xasprintf("%u", n);
+	return cli_container_volumes(REC(r));
 }
 /* Names of volumes and paths of the host. */
 static char *row_mounts(const void *r)

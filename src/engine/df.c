@@ -8,8 +8,8 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/containers_query.h"
 #include "engine/db.h"
-#include "engine/life.h"
 #include "image/usage.h"
 
 #define DEPTH_MAX 128
@@ -90,8 +90,9 @@ uint64_t df_container_size(struct engine *eng, const char *id)
 
 static int read_containers(struct engine *eng, struct engine_df *df, struct err *err)
 {
+	const struct containers_query all = { .all = true };
 	cleanup_record_list struct record_list records = { 0 };
-	int r = life_list(eng, &records, err);
+	int r = containers_query(eng, &all, &records, err);
 
 	if (r < 0)
 		return r;

@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import time
 
@@ -323,12 +324,16 @@ def test_df(anyone):
 
 def test_df_of_containers(anyone):
     box = engine.box(anyone)
-    anyone.inro("run", "--name", "web", box, "sh", "-c", "head -c 5000 /dev/zero > /file").ok()
+    anyone.inro("run", "--name", "web", "-v", "data:/data", box, "sh", "-c",
+                "head -c 5000 /dev/zero > /file").ok()
+    verbose = lines(anyone.inro("system", "df", "-v"))
+    assert re.search(r'"sh -c \S+ -c 5000 ?…" +1 +5kB +.* ago +Exited \(0\) .* ago +web', "\n".join(verbose))
     text = "{{.Type}} {{.Active}} {{.Size}} {{.Reclaimable}}"
     rows = lines(anyone.inro("system", "df", "--format", text))
     assert rows[1] == "Containers 0 5kB 5kB (100%)"
     assert rows[0].endswith(" 0B (0%)")  # its image is in use
     anyone.inro("rm", "web").ok()
+    anyone.inro("volume", "rm", "data").ok()
     # A directory that is closed to whoever looks, as it belongs to somebody else in the container.
     anyone.inro("run", "--name", "web", box, "sh", "-c", "mkdir -m 700 /d; head -c 5000000 /dev/zero > /d/file;"
                 "chown -R 1000:1000 /d").ok()
