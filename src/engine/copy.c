@@ -23,6 +23,21 @@ void copy_tell(const struct copy *c, const struct push_event *event)
 		c->options->event(c->options->ctx, event);
 }
 
+static void pass_notice(void *data, const char *text)
+{
+	copy_tell(data, &(struct push_event){ .kind = PUSH_NOTICE, .text = text });
+}
+
+int copy_connect(struct copy *c, struct registry_conn *ret, struct err *err)
+{
+	int r = registries_start(c->eng, ret, err);
+
+	ret->cancel_fd = c->options->cancel_fd;
+	ret->notice = pass_notice;
+	ret->notice_data = c;
+	return r;
+}
+
 bool copy_try_next(const struct copy *c, size_t n, const struct err *why)
 {
 	const struct registry_endpoints *from = &c->source.endpoints;

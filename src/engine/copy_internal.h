@@ -97,6 +97,8 @@ static inline const struct copy_doc *copy_top(const struct copy *c)
 	return &c->docs[c->n_docs - 1];
 }
 void copy_tell(const struct copy *c, const struct push_event *event);
+/* registries_start(), for a connection that tells of itself by copy_tell(). */
+int copy_connect(struct copy *c, struct registry_conn *ret, struct err *err);
 /* The n-th endpoint gave something else than it should: is there another one to ask? That is told.
  */
 bool copy_try_next(const struct copy *c, size_t n, const struct err *why);

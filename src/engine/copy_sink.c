@@ -145,8 +145,7 @@ static int registry_sink_open(struct copy *c, struct err *err)
 	int r =
 	    registries_resolve(c->eng, &sink->ref, true, &c->options->to, &sink->endpoints, err);
 	if (r == 0)
-		r = registries_start(c->eng, &sink->conn, err);
-	sink->conn.cancel_fd = c->options->cancel_fd;
+		r = copy_connect(c, &sink->conn, err);
 	return r < 0 ? r : staging_open(c, err);
 }
 

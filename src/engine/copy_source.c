@@ -193,8 +193,7 @@ static int registry_open(struct copy *c, struct err *err)
 		r = registries_resolve(c->eng, &source->ref, false, &c->options->from,
 				       &source->endpoints, err);
 	if (r == 0)
-		r = registries_start(c->eng, &source->conn, err);
-	source->conn.cancel_fd = c->options->cancel_fd;
+		r = copy_connect(c, &source->conn, err);
 	if (r < 0)
 		return r;
 	source->repository = reference_repository(&source->ref);

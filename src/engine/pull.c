@@ -268,6 +268,8 @@ int engine_pull(struct engine *eng, const char *word, const struct pull_options 
 		r = engine_store(eng, err);
 	if (r == 0)
 		r = registries_start(eng, &pu.conn, err);
+	pu.conn.notice = opts->events ? opts->events->watch.notice : NULL;
+	pu.conn.notice_data = opts->events ? opts->events->watch.data : NULL;
 	if (r == 0)
 		r = pull_word(&pu, word, err);
 	registry_stop(&pu.conn);

@@ -498,6 +498,11 @@ static int remember(struct push *p, const struct image_row *row, const char *dig
 	return r < 0 ? r : 0;
 }
 
+static void pass_notice(void *data, const char *text)
+{
+	tell(data, &(struct push_event){ .kind = PUSH_NOTICE, .text = text });
+}
+
 static int push_row(struct push *p, const struct image_row *row, struct push_result *ret,
 		    struct err *err)
 {
@@ -512,6 +517,8 @@ static int push_row(struct push *p, const struct image_row *row, struct push_res
 				       err);
 	if (r == 0)
 		r = registries_start(p->eng, &p->conn, err);
+	p->conn.notice = pass_notice;
+	p->conn.notice_data = p;
 	if (r == 0)
 		r = collect(p, row->manifest, row->kind == IMAGE_KIND_LIST, NULL, 0, &top, err);
 	if (r < 0)

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -369,6 +370,11 @@ static void proxy_env(char ***env, const char *name, const char *value)
 	strv_addf(env, "%s=%s", name, value);
 }
 
+static void warn(void *data, const char *text)
+{
+	log_warn("%s", text);
+}
+
 int registries_start(struct engine *eng, struct registry_conn *ret, struct err *err)
 {
 	struct registry_options options = REGISTRY_OPTIONS_INIT;
@@ -386,5 +392,7 @@ int registries_start(struct engine *eng, struct registry_conn *ret, struct err *
 	options.timeout_s = (int)config->transfer.timeout_s;
 	options.retry_delay_ms = (int)config->transfer.retry_delay_ms;
 	options.debug = eng->debug;
-	return registry_start(&options, ret, err);
+	r = registry_start(&options, ret, err);
+	ret->notice = warn;
+	return r;
 }

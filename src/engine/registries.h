@@ -41,5 +41,6 @@ int registries_registry(struct engine *eng, const char *registry,
  * registry, what an alias says, or one for each of image.short_names. */
 int registries_candidates(struct engine *eng, const char *word, char ***ret, struct err *err);
 
-/* Starts inro-registry with the settings for it (retries, timeout, proxies). */
+/* Starts inro-registry with the settings for it (retries, timeout, proxies). What registry_call()
+ * is kept waiting by is warned of, where the caller sets nothing else. */
 int registries_start(struct engine *eng, struct registry_conn *ret, struct err *err);

@@ -273,6 +273,8 @@ int registry_call(struct registry_conn *conn, struct registry_request *req, int 
 			return r;
 		if (answer.id == req->id && !answer.partial)
 			break;
+		if (answer.notice && conn->notice)
+			conn->notice(conn->notice_data, answer.notice);
 		registry_answer_done(&answer);
 	}
 	r = answer.ok ? 0 : registry_answer_error(&answer, err);

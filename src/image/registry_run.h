@@ -34,6 +34,9 @@ struct registry_conn {
 	uint64_t last_id;
 	char **tls_dirs; /* sent already */
 	int cancel_fd;   /* waiting ends with -ECANCELED when it becomes readable; <= 0: none */
+	/* Told what registry_call() is kept waiting by, or NULL. */
+	void (*notice)(void *data, const char *text);
+	void *notice_data;
 };
 #define REGISTRY_CONN_INIT                                                                         \
 	{                                                                                          \
@@ -61,7 +64,8 @@ void registry_answer_done(struct registry_answer *answer);
 /* The failure that an answer reports, as an error: message, hint and kind. Returns -errno. */
 int registry_answer_error(const struct registry_answer *answer, struct err *err);
 
-/* One request from start to end, while no other is under way; partial answers are dropped. A failed
+/* One request from start to end, while no other is under way. Of partial answers it
+ * passes on what is worth a line. A failed
  * request is an error. ret may be NULL. */
 int registry_call(struct registry_conn *conn, struct registry_request *req, int fd,
 		  struct registry_answer *ret, struct err *err);

@@ -182,7 +182,19 @@ def test_tries_and_the_time_between_them(root, registries):
     bad.on("POST", "/v2/app/blobs/uploads/.*", status=500)
     done = root.inro("push", "--retry", "1", "--retry-delay", "1ms", "app:1", f"{bad.host}/app:1")
     done.fails("500")
-    assert "trying again in 0.0 s" in done.out
+    assert f"trying again in 0.0 s: {bad.host} answered 500 Internal Server Error" in done.out
+    # Whoever has no progress to show says it as well.
+    bad.on("GET", "/v2/app/manifests/2", status=429)
+    limited = f"trying again in 0.0 s: {bad.host} answered 429 Too Many Requests\n"
+    again = ("--retry", "1", "--retry-delay", "1ms")
+    assert limited in root.inro("pull", *again, f"{bad.host}/app:2").fails("429").out
+    assert limited not in root.inro("pull", "-q", *again, f"{bad.host}/app:2").fails("429").out
+    assert limited in root.inro("image", "copy", "--retry-times", "1", "--retry-delay", "1ms",
+                                f"docker://{bad.host}/app:2", "oci:there").fails("429").out
+    config = root.dir / "inro.conf"
+    config.write_text("[transfer]\nretries = 1\n")
+    seen = root.inro("--config", config, "manifest", "inspect", f"{bad.host}/app:2").fails("429")
+    assert re.search(rf"^inro: warning: trying again in 0\.\d s: {bad.host} answered 429 Too Many Requests$", seen.err, re.M)
 
 
 # ---- rmi, prune ----

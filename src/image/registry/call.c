@@ -304,6 +304,24 @@ static int64_t pause_ms(const struct session *session, const struct call *call, 
 	return (int64_t)(ms - ms / 4 + (uint64_t)time_monotonic_ns() / 1000 % (ms / 2));
 }
 
+/* Who keeps us waiting, and why. */
+static void tell_pause(struct job *job, const struct call *call, int64_t ms, int r,
+		       const struct err *err)
+{
+	const struct url *url = call->url.host ? &call->url : &job->origin->url;
+	cleanup_free char *who = url_host_port(url);
+	const double seconds = (double)ms / 1000;
+	const int status = call->x.reply.status;
+
+	if (r < 0)
+		job_notice(job, "trying again in %.1f s: %s%s%s", seconds,
+			   strstr(err->msg, who) ? "" : who, strstr(err->msg, who) ? "" : ": ",
+			   err->msg);
+	else
+		job_notice(job, "trying again in %.1f s: %s answered %d %s", seconds, who, status,
+			   failure_status_name(status));
+}
+
 bool call_again(struct job *job, struct call *call, struct retry *retry, int r,
 		const struct err *err)
 {
@@ -314,11 +332,7 @@ bool call_again(struct job *job, struct call *call, struct retry *retry, int r,
 	int64_t ms = pause_ms(job->session, call, ++retry->tries, r);
 	if (ms < 0)
 		return false;
-	if (r < 0)
-		job_notice(job, "trying again in %.1f s: %s", (double)ms / 1000, err->msg);
-	else
-		job_notice(job, "trying again in %.1f s: the registry answered %d",
-			   (double)ms / 1000, call->x.reply.status);
+	tell_pause(job, call, ms, r, err);
 	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
 		;

@@ -102,17 +102,21 @@ static const struct {
 	{ 504, ERR_SYSTEM, "Gateway Timeout" },
 };
 
-static enum err_kind status_kind(int status, const char *code, const char **ret_name)
+const char *failure_status_name(int status)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (statuses[i].status == status)
+			return statuses[i].name;
+	return "";
+}
+
+static enum err_kind status_kind(int status, const char *code)
 {
 	enum err_kind kind = status >= 500 ? ERR_SYSTEM : ERR_INVALID;
 
-	*ret_name = "";
-	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
-		if (statuses[i].status != status)
-			continue;
-		*ret_name = statuses[i].name;
-		kind = statuses[i].kind;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (statuses[i].status == status)
+			kind = statuses[i].kind;
 	if (str_eq(code, "UNSUPPORTED"))
 		return ERR_UNSUPPORTED;
 	if (str_eq(code, "DENIED") || str_eq(code, "UNAUTHORIZED"))
@@ -151,10 +155,11 @@ int failure_status(struct job *job, struct call *call, struct err *err)
 {
 	const struct http_reply *reply = &call->x.reply;
 	cleanup_free char *code = NULL, *message = NULL;
-	const char *name, *after = reply->headers[HEADER_RETRY_AFTER];
+	const char *name = failure_status_name(reply->status);
+	const char *after = reply->headers[HEADER_RETRY_AFTER];
 
 	failure_parse(buf_str(&reply->body), reply->body.len, &code, &message);
-	enum err_kind kind = status_kind(reply->status, code, &name);
+	enum err_kind kind = status_kind(reply->status, code);
 	cleanup_free char *other = url_host_port(&call->url);
 	const char *who = call->home ? "the token server" : call->own ? "the registry" : other;
 	int r = err_fail(err, kind, "%s answered %d%s%s%s%s%s%s%s", who, reply->status,

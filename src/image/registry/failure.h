@@ -12,6 +12,8 @@ int failure_transport(struct job *job, struct call *call, int r, struct err *err
 /* A 401 that no credentials of ours cure. */
 int failure_denied(struct job *job, struct call *call, const char *why, struct err *err);
 
+/* "Too Many Requests", or "" for a status that is nothing special. */
+const char *failure_status_name(int status);
 /* The first error in a registry's or token server's document. Pure; the texts are cut to 300 bytes
  * and cleaned; NULL: none. The caller frees both. */
 void failure_parse(const char *body, size_t len, char **ret_code, char **ret_message);
