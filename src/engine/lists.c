@@ -10,6 +10,7 @@
 #include "image/sha256.h"
 #include "image/store.h"
 #include "oci/digest.h"
+#include "oci/reference.h"
 
 #define DEPTH_MAX 3 /* indexes in indexes */
 
@@ -17,6 +18,28 @@ void list_done(struct list *list)
 {
 	image_row_done(&list->row);
 	oci_index_done(&list->index);
+}
+
+/* How to get one again whose index is missing or damaged. */
+static void hint_again(struct engine *eng, const struct image_row *row, struct err *err)
+{
+	cleanup_image_row struct image_row whole = { 0 };
+	cleanup_reference struct reference ref = { 0 };
+	cleanup_free char *name = NULL;
+
+	err->hint[0] = '\0';
+	if (images_find_whole(eng, row->id, &whole, NULL) < 0)
+		return;
+	if (whole.names && reference_parse(whole.names[0], &ref, NULL) == 0)
+		name = reference_familiar(&ref);
+	if (whole.repo_digests && whole.repo_digests[0])
+		err_hint(err, 0, "get the list again: inro image copy --all docker://%s%s%s",
+			 whole.repo_digests[0], name ? " " : "", name ? name : "");
+	else
+		err_hint(err, 0,
+			 "copy the list here again, or remove it (inro manifest rm %s) and "
+			 "make it again",
+			 name ? name : row->id);
 }
 
 int lists_read_index(struct engine *eng, const struct image_row *row, struct oci_index *ret,
@@ -32,6 +55,8 @@ int lists_read_index(struct engine *eng, const struct image_row *row, struct oci
 	/* the list is there, and broken */
 	if (r < 0 && err && err->kind == ERR_NOT_FOUND)
 		err_set_kind(err, r, ERR_CORRUPT);
+	if (r < 0 && err && err->kind == ERR_CORRUPT)
+		hint_again(eng, row, err);
 	return r < 0 ? err_wrap(err, r, "list %s", row->manifest) : 0;
 }
 

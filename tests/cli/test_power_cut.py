@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -151,6 +152,7 @@ class Work(threading.Thread):
         if not (self.who.dir / "layout").exists():
             self.do("image", "copy", "box", layout)
         self.do("image", "copy", layout, f"{name}-o:1")
+        self.do("image", "copy", "--all", f"oci:{self.who.dir}/both:both", f"{name}-k:1")
         self.do("image", "prune", "-f")
 
     def run(self):
@@ -211,7 +213,7 @@ def look(who, work, keep):
         if short not in damaged:
             assert run.code == 127, run
         elif run.code != 127:  # what is missing is its manifest
-            assert run.code == 125 and "get the image again" in run.err, run
+            assert run.code == 125 and re.search("(get|copy) the (image|list).* again", run.err), run
     return damaged
 
 
@@ -222,6 +224,9 @@ def test_the_store_is_whole_after_a_power_cut(root, disk, registries):
         reg.push(name, "1", [small, tar(entry("large", os.urandom(size)))])
     remotes = [f"{reg.host}/app:1", f"{reg.host}/big:1"]
     engine.box(root)
+    root.inro("manifest", "create", "both:1", "box").ok()
+    root.inro("image", "copy", "--all", "both:1", f"oci:{root.dir}/both:both").ok()
+    root.inro("rmi", "both:1").ok()
     root.inro("run", "--name", "made", "box", "sh", "-c", "head -c 5000000 /dev/urandom >/f").ok()
     subprocess.run(["sync", "-f", disk.place], check=True)
     keep, found = listed(root), 0
@@ -302,6 +307,33 @@ def test_what_nobody_can_fetch_is_told_of(anyone):
     anyone.inro("run", "--rm", "--pull", "never", "alpine:1", "/x").fails(code=127)
     another_boot(store(anyone))
     assert anyone.inro("images", "-q").ok().err == ""
+
+
+def test_lists_without_an_index(anyone, registries):
+    """Of what was copied from a registry, the hint is the command that mends it."""
+    reg = registries.start()
+    blobs = store(anyone) / "blobs/sha256"
+    engine.box(anyone)
+    before = {*blobs.iterdir()}
+    anyone.inro("manifest", "create", "both:1", "box").ok()
+    index, = {*blobs.iterdir()} - before
+    lose(anyone, index)
+    again = "copy the list here again, or remove it (inro manifest rm both:1)"
+    done = anyone.inro("run", "--rm", "both:1", "true").fails(f"{TOLD}both:1;", again, code=125)
+    assert "get the image again" not in done.err
+    anyone.inro("manifest", "rm", "both:1").ok()
+    anyone.inro("manifest", "create", "both:1", "box").ok()
+    anyone.inro("image", "copy", "--all", "both:1", f"docker://{reg.host}/both:1").ok()
+    anyone.inro("manifest", "rm", "both:1").ok()
+    source = f"docker://{reg.host}/both@sha256:{index.name}"
+    anyone.inro("image", "copy", "--all", source, "copied:1").ok()
+    lose(anyone, index)
+    done = anyone.inro("run", "--rm", "copied:1", "true").fails(code=125)
+    command = re.search("get the list again: inro (.*)", done.err)[1]
+    assert command == f"image copy --all {source} copied:1"
+    anyone.inro(*command.split()).ok()
+    assert anyone.inro("run", "--rm", "--pull", "never", "copied:1", "echo", "fine").ok().out == "fine\n"
+    assert check(anyone)[0].code == 0
 
 
 def test_several_are_told_of_in_one_line(root):

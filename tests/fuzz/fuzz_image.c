@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The image documents, told apart by the first byte: 'c'onfig, 'm'anifest, 'i'ndex, 'd'ocker. */
+/* The image documents, told apart by the first byte: 'c'onfig, 'm'anifest, 'i'ndex, 'd'ocker,
+ * 'p'latform. */
 #include "base/strv.h"
 #include "oci/digest.h"
 #include "oci/image.h"
@@ -55,7 +56,8 @@ static void fuzz_manifest(const char *text, size_t len)
 
 static void fuzz_index(const char *text, size_t len)
 {
-	cleanup_index struct oci_index index = { 0 };
+	cleanup_index struct oci_index index = { 0 }, again = { 0 };
+	cleanup_buf struct buf out = BUF_INIT;
 	struct err err = ERR_INIT;
 	const struct oci_descriptor *d;
 
@@ -65,6 +67,35 @@ static void fuzz_index(const char *text, size_t len)
 	}
 	d = oci_index_select(&index);
 	must(!d || digest_valid(d->digest));
+	/* As a list that somebody changes. */
+	cleanup_free char *digest = d ? xstrdup(d->digest) : NULL;
+	if (digest)
+		must(oci_index_find(&index, digest) && oci_index_remove(&index, digest));
+	oci_index_choose_type(&index);
+	oci_index_write(&index, &out);
+	must(oci_index_parse(out.data, out.len, &again, &err) == 0);
+	must(again.manifests.n == index.manifests.n);
+}
+
+/* A platform, a newline, and a list that has something for it, or not. */
+static void fuzz_platform(const char *text, size_t len)
+{
+	const char *end = memchr(text, '\n', len);
+	cleanup_free char *word = xstrndup(text, end ? (size_t)(end - text) : len);
+	cleanup_index struct oci_index index = { 0 };
+	struct oci_platform want = { 0 }, again = { 0 };
+	const struct oci_descriptor *d = NULL;
+
+	if (oci_platform_parse(word, &want, NULL) < 0)
+		return;
+	cleanup_free char *shown = oci_platform_text(&want);
+	must(oci_platform_parse(shown, &again, NULL) == 0);
+	must(oci_platform_fits(&want, again.os, again.architecture, again.variant));
+	if (end && oci_index_parse(end + 1, len - (size_t)(end + 1 - text), &index, NULL) == 0)
+		d = oci_index_select_platform(&index, &want);
+	must(!d || digest_valid(d->digest));
+	oci_platform_done(&want);
+	oci_platform_done(&again);
 }
 
 static void fuzz_docker(const char *text, size_t len)
@@ -87,10 +118,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char first;
 		void (*fuzz)(const char *text, size_t len);
 	} kinds[] = {
-		{ 'c', fuzz_config },
-		{ 'm', fuzz_manifest },
-		{ 'i', fuzz_index },
-		{ 'd', fuzz_docker },
+		{ 'c', fuzz_config },   { 'm', fuzz_manifest }, { 'i', fuzz_index },
+		{ 'p', fuzz_platform }, { 'd', fuzz_docker },
 	};
 	size_t i;
 
