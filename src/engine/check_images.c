@@ -394,7 +394,7 @@ static void leftovers_take(struct leftovers *found, struct check_report *report)
 int check_leftovers(struct engine *eng, const struct check_options *opts,
 		    struct check_report *report, struct err *err)
 {
-	cleanup_strv char **blobs = NULL, **layers = NULL;
+	cleanup_strv char **blobs = NULL, **layers = NULL, **stacks = NULL;
 	struct leftovers found = { 0 };
 
 	/* While images are being added, what has no row yet may get one. */
@@ -404,8 +404,11 @@ int check_leftovers(struct engine *eng, const struct check_options *opts,
 		if (r == 0)
 			r = images_content_digests(eng, "layer", &layers, err);
 		if (r == 0)
-			r = leftovers_find(&eng->store, blobs, layers, opts->max_ns, opts->repair,
-					   &found, err);
+			r = images_stacks(eng, &stacks, err);
+		const struct image_keep keep = { blobs, layers, stacks };
+		if (r == 0)
+			r = leftovers_find(&eng->store, &keep, opts->max_ns, opts->repair, &found,
+					   err);
 	}
 	/* From here on nothing may be collected under our eyes. */
 	if (r >= 0)

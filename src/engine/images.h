@@ -88,6 +88,8 @@ int images_enter_content(struct engine *eng, const char *id, const struct image 
 			 struct err *err);
 /* What images need of that kind ("blob", "layer"), sorted, as far as the store can have it. */
 int images_content_digests(struct engine *eng, const char *kind, char ***ret, struct err *err);
+/* Adds the layers of each image, bottom first, with commas between them. */
+int images_stacks(struct engine *eng, char ***ret, struct err *err);
 /* Is there content of rows that the database does not know yet (images of an older inro)? Reads it
  * from their manifests. To be called before a query on the table content. */
 int images_fill_content(struct engine *eng, struct err *err);

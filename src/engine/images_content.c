@@ -251,7 +251,7 @@ int images_content_digests(struct engine *eng, const char *kind, char ***ret, st
 	return r;
 }
 
-static int read_stacks(struct engine *eng, char ***ret, struct err *err)
+int images_stacks(struct engine *eng, char ***ret, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int r = db_query(eng->db, &stmt, err,
@@ -280,7 +280,7 @@ static int collect_once(struct engine *eng, uint64_t *freed, struct err *err)
 	if (r == 0)
 		r = images_content_digests(eng, content_kinds[IMAGE_LAYER], &layers, err);
 	if (r == 0)
-		r = read_stacks(eng, &stacks, err);
+		r = images_stacks(eng, &stacks, err);
 	if (r < 0) {
 		image_store_unlock(&eng->store);
 		return r;

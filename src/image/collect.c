@@ -136,8 +136,8 @@ bool image_collect_wanted(struct image_store *store)
 struct collect {
 	struct image_store *store;
 	const struct image_keep *keep;
-	size_t n_blobs, n_diff_ids, n_chains;
-	char **chains; /* chain ids of what stays, sorted; NULL: nobody has asked yet */
+	size_t n_blobs, n_diff_ids;
+	struct shim_chains chains; /* of what stays; ids NULL: nobody has asked yet */
 	struct staging trash;
 	uint64_t freed, entries;
 };
@@ -172,33 +172,6 @@ static int collect_blob(struct collect *co, int dir, const char *name, struct er
 	return 0;
 }
 
-static int text_compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Almost no store has a layer with shims, which alone want this. */
-static void chains_fill(struct collect *co)
-{
-	size_t cap = 64;
-
-	co->chains = xcalloc(cap, sizeof(*co->chains));
-	for (char *const *stack = co->keep->stacks; stack && *stack; stack++) {
-		cleanup_strv char **diff_ids = strv_split(*stack, ',');
-		char chain[SHA256_TEXT_MAX] = "";
-
-		for (size_t k = 0; diff_ids[k] && digest_valid(diff_ids[k]); k++) {
-			if (co->n_chains == cap) {
-				cap *= 2;
-				co->chains = xrealloc(co->chains, cap * sizeof(*co->chains));
-			}
-			shim_chain_add(chain, diff_ids[k]);
-			co->chains[co->n_chains++] = xstrdup(chain);
-		}
-	}
-	qsort(co->chains, co->n_chains, sizeof(*co->chains), text_compare);
-}
-
 /* Those of a layer that stays, on top of others than any image has below it now. */
 static int collect_shims(struct collect *co, int layers, const char *layer, struct err *err)
 {
@@ -213,13 +186,14 @@ static int collect_shims(struct collect *co, int layers, const char *layer, stru
 		fd_close(r);
 		return err_errno(err, ENOMEM, "reading layers/%s", path);
 	}
-	if (!co->chains)
-		chains_fill(co);
+	/* Almost no store has a layer with shims, which alone want this. */
+	if (!co->chains.ids)
+		shim_chains_read(co->keep->stacks, &co->chains);
 	r = 0;
 	while (r == 0 && (entry = readdir(dir))) {
 		const char *name = entry->d_name;
 
-		if (name[0] == '.' || is_kept(co->chains, co->n_chains, name))
+		if (name[0] == '.' || shim_chains_have(&co->chains, name))
 			continue;
 		cleanup_free char *trash = xasprintf("shim-%s", name);
 		if (renameat(dirfd(dir), name, co->trash.fd, trash) < 0 && errno != ENOENT)
@@ -296,9 +270,7 @@ int image_collect(struct image_store *store, const struct image_keep *keep, uint
 	if (co.entries >= REMOVERS_MIN)
 		remove_together(store, co.trash.name);
 	staging_done(store, &co.trash);
-	for (size_t i = 0; i < co.n_chains; i++)
-		free(co.chains[i]);
-	free(co.chains);
+	shim_chains_done(&co.chains);
 	*ret_freed = co.freed;
 	return r < 0 ? err_wrap(err, r, "collecting garbage in %s", store->root) : 0;
 }

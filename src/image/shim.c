@@ -33,6 +33,51 @@ void shim_chain_add(char chain[SHA256_TEXT_MAX], const char *diff_id)
 		snprintf(chain, SHA256_TEXT_MAX, "%s", diff_id);
 }
 
+static int text_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void shim_chains_read(char *const *stacks, struct shim_chains *ret)
+{
+	size_t cap = 64;
+
+	*ret = (struct shim_chains){ .ids = xcalloc(cap, sizeof(*ret->ids)) };
+	for (; stacks && *stacks; stacks++) {
+		cleanup_strv char **diff_ids = strv_split(*stacks, ',');
+		char chain[SHA256_TEXT_MAX] = "";
+
+		for (size_t k = 0; diff_ids[k] && digest_valid(diff_ids[k]); k++) {
+			if (ret->n == cap) {
+				cap *= 2;
+				ret->ids = xrealloc(ret->ids, cap * sizeof(*ret->ids));
+			}
+			shim_chain_add(chain, diff_ids[k]);
+			ret->ids[ret->n++] = xstrdup(chain);
+		}
+	}
+	qsort(ret->ids, ret->n, sizeof(*ret->ids), text_compare);
+}
+
+static int name_compare(const void *hex, const void *chain)
+{
+	return strcmp(hex, digest_hex(*(char *const *)chain));
+}
+
+bool shim_chains_have(const struct shim_chains *chains, const char *hex)
+{
+	return chains->n > 0 &&
+	       bsearch(hex, chains->ids, chains->n, sizeof(*chains->ids), name_compare);
+}
+
+void shim_chains_done(struct shim_chains *chains)
+{
+	for (size_t i = 0; i < chains->n; i++)
+		free(chains->ids[i]);
+	free(take_ptr(chains->ids));
+	chains->n = 0;
+}
+
 static char *shim_path(char *const *diff_ids, size_t k)
 {
 	char chain[SHA256_TEXT_MAX] = "";

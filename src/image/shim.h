@@ -23,6 +23,15 @@
 
 /* The chain id of what was in chain ("": nothing) and this layer on top of it. */
 void shim_chain_add(char chain[SHA256_TEXT_MAX], const char *diff_id);
+/* All that the images with these stacks, "DIFFID,DIFFID..." from the bottom up, can have shims for:
+ * chain ids, sorted. */
+struct shim_chains {
+	char **ids;
+	size_t n;
+};
+void shim_chains_read(char *const *stacks, struct shim_chains *ret);
+bool shim_chains_have(const struct shim_chains *chains, const char *hex);
+void shim_chains_done(struct shim_chains *chains);
 /* Makes what the image of these layers, which are all in the store, has not got yet. */
 int shims_make(struct image_store *store, char *const *diff_ids, struct err *err);
 /* Are they what shims_make() would make? A word for each that is not goes into *ret_problems.

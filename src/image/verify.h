@@ -37,11 +37,12 @@ struct leftovers {
 	struct leftover *items;
 	size_t n;
 };
-/* Adds to *ret: blobs and layers that are not in these lists, sorted and NULL-terminated, downloads
- * that nobody has gone on with for age_ns, marks of what is not there. remove: removes what
- * image_collect() would leave. */
-int leftovers_find(struct image_store *store, char *const *blobs, char *const *diff_ids,
-		   int64_t age_ns, bool remove, struct leftovers *ret, struct err *err);
+/* Adds to *ret: blobs, layers and shims that are for nothing of this, downloads that nobody has
+ * gone on with for age_ns, marks of what is not there. remove: removes what image_collect() would
+ * leave.
+ */
+int leftovers_find(struct image_store *store, const struct image_keep *keep, int64_t age_ns,
+		   bool remove, struct leftovers *ret, struct err *err);
 /* Takes path and why over. */
 void leftovers_add(struct leftovers *list, char *path, uint64_t size, char *why, bool removed);
 void leftovers_done(struct leftovers *list);

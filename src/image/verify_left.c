@@ -10,6 +10,7 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "image/partial.h"
+#include "image/shim.h"
 #include "image/sync.h"
 #include "image/usage.h"
 #include "image/verify.h"
@@ -17,8 +18,9 @@
 
 struct search {
 	struct image_store *store;
-	char *const *blobs, *const *diff_ids;
+	const struct image_keep *keep;
 	size_t n_blobs, n_diff_ids;
+	struct shim_chains chains; /* ids NULL: nobody has asked yet */
 	int64_t age_ns;
 	bool remove;
 	struct leftovers *found;
@@ -55,19 +57,45 @@ static void find_blob(struct search *se, int dir, const char *name)
 {
 	struct stat st;
 
-	if (is_needed(se->blobs, se->n_blobs, name) ||
+	if (is_needed(se->keep->blobs, se->n_blobs, name) ||
 	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	leftovers_add(se->found, xasprintf("blobs/sha256/%s", name), (uint64_t)st.st_blocks * 512,
 		      xstrdup("no image has it"), false);
 }
 
+/* On top of layers that no image has below this one. */
+static void find_shims(struct search *se, int layers, const char *layer)
+{
+	cleanup_free char *path = xasprintf("%s/shims", layer);
+	int fd = openat(layers, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		fd_close(fd);
+		return;
+	}
+	if (!se->chains.ids)
+		shim_chains_read(se->keep->stacks, &se->chains);
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || shim_chains_have(&se->chains, entry->d_name))
+			continue;
+		cleanup_free char *shim = xasprintf("layers/%s/%s", path, entry->d_name);
+		uint64_t size = store_dir_usage(se->store, shim);
+		leftovers_add(se->found, take_ptr(shim), size, xstrdup("no image has it"), false);
+	}
+	closedir(dir);
+}
+
 static void find_layer(struct search *se, int dir, const char *name)
 {
 	cleanup_free char *path = xasprintf("layers/%s", name);
 
-	if (is_needed(se->diff_ids, se->n_diff_ids, name))
+	if (is_needed(se->keep->diff_ids, se->n_diff_ids, name)) {
+		find_shims(se, dir, name);
 		return;
+	}
 	uint64_t size = store_dir_usage(se->store, path);
 	leftovers_add(se->found, take_ptr(path), size, xstrdup("no image has it"), false);
 }
@@ -92,8 +120,8 @@ static void find_mark(struct search *se, int dir, const char *name)
 	    layer ? xasprintf("layers/%s", layer) : xasprintf("blobs/sha256/%s", name);
 
 	if (!sync_is_lost(se->store, name) ||
-	    (layer ? is_needed(se->diff_ids, se->n_diff_ids, layer)
-		   : is_needed(se->blobs, se->n_blobs, name)))
+	    (layer ? is_needed(se->keep->diff_ids, se->n_diff_ids, layer)
+		   : is_needed(se->keep->blobs, se->n_blobs, name)))
 		return;
 	bool there =
 	    faccessat(se->store->fd, of, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
@@ -122,8 +150,8 @@ static int search_dir(struct search *se, const char *path,
 	return 0;
 }
 
-int leftovers_find(struct image_store *store, char *const *blobs, char *const *diff_ids,
-		   int64_t age_ns, bool remove, struct leftovers *ret, struct err *err)
+int leftovers_find(struct image_store *store, const struct image_keep *keep, int64_t age_ns,
+		   bool remove, struct leftovers *ret, struct err *err)
 {
 	static const struct {
 		const char *path;
@@ -136,10 +164,9 @@ int leftovers_find(struct image_store *store, char *const *blobs, char *const *d
 	};
 	struct search se = {
 		.store = store,
-		.blobs = blobs,
-		.diff_ids = diff_ids,
-		.n_blobs = strv_len(blobs),
-		.n_diff_ids = strv_len(diff_ids),
+		.keep = keep,
+		.n_blobs = strv_len(keep->blobs),
+		.n_diff_ids = strv_len(keep->diff_ids),
 		.age_ns = age_ns,
 		.remove = remove,
 		.found = ret,
@@ -150,5 +177,6 @@ int leftovers_find(struct image_store *store, char *const *blobs, char *const *d
 		r = search_dir(&se, dirs[i].path, dirs[i].one, err);
 	if (remove)
 		partial_collect(store, age_ns);
+	shim_chains_done(&se.chains);
 	return r;
 }

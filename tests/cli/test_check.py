@@ -272,6 +272,13 @@ def test_directories_that_a_layer_does_not_name(anyone):
     look = lambda: [(p.stat().st_mode, p.stat().st_uid) for p in sorted(shims.rglob("opt"))]
     was = look()
     assert len(was) == 1 and not check(anyone)["Errors"]
+    # One that is for no image's stack of layers is in nobody's way.
+    stale = next(shims.iterdir()).with_name("ab" * 32)
+    stale.mkdir()
+    own(anyone, stale)
+    left, = check(anyone)["Leftovers"]
+    assert left["Path"] == str(stale.relative_to(store(anyone))) and stale.exists()
+    assert check(anyone, "--repair")["Leftovers"][0]["Removed"] and not stale.exists()
     for harm in (shutil.rmtree, lambda path: next(path.rglob("opt")).chmod(0o755)):
         harm(shims)
         report = check(anyone, code=125)

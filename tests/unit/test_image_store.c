@@ -382,6 +382,7 @@ static void test_marks_go_last(void **state)
 	cleanup_free char *layer = xasprintf("layers/%s", hex);
 	cleanup_free char *first = xasprintf("unsynced/%s", hex);
 	cleanup_free char *second = xasprintf("unsynced/layer-%s", hex);
+	const struct image_keep none = { NULL, NULL, NULL };
 	struct leftovers found = { 0 };
 	struct err err = ERR_INIT;
 
@@ -390,13 +391,13 @@ static void test_marks_go_last(void **state)
 	assert_int_equal(symlinkat("another-boot", fx->store.fd, second), 0);
 	fd_close(openat(fx->store.fd, blob, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	assert_int_equal(mkdirat(fx->store.fd, layer, 0700), 0);
-	assert_int_equal(leftovers_find(&fx->store, NULL, NULL, 0, true, &found, &err), 0);
+	assert_int_equal(leftovers_find(&fx->store, &none, 0, true, &found, &err), 0);
 	assert_int_equal(found.n, 4);
 	leftovers_done(&found);
 	assert_true(exists(fx, first) && exists(fx, second));
 	assert_int_equal(unlinkat(fx->store.fd, blob, 0), 0);
 	assert_int_equal(unlinkat(fx->store.fd, layer, AT_REMOVEDIR), 0);
-	assert_int_equal(leftovers_find(&fx->store, NULL, NULL, 0, true, &found, &err), 0);
+	assert_int_equal(leftovers_find(&fx->store, &none, 0, true, &found, &err), 0);
 	assert_int_equal(found.n, 2);
 	leftovers_done(&found);
 	assert_false(exists(fx, first) || exists(fx, second));
