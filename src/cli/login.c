@@ -7,11 +7,12 @@
 #include "base/str.h"
 #include "cli/access.h"
 #include "cli/cli.h"
+#include "engine/secrets.h"
 
 #define SECRET_MAX (64u << 10)
 
 struct login_options {
-	char *username, *password;
+	char *username, *password, *secret, *docker_file;
 	bool password_stdin, get_login, verbose;
 	struct cli_access access;
 };
@@ -33,6 +34,16 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct login_options, password_stdin),
 	  .help = "take the password from standard input" },
+	{ .name = "secret",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct login_options, secret),
+	  .arg = "NAME",
+	  .help = "take the password from this secret, whose name is the user's if none is given" },
+	{ .name = "compat-auth-file",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct login_options, docker_file),
+	  .arg = "FILE",
+	  .help = "keep the credentials in this file, in a form that docker reads, too" },
 	{ .name = "get-login",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct login_options, get_login),
@@ -100,6 +111,17 @@ static int prompt(const char *text, bool echo, char **ret, struct err *err)
 	return r;
 }
 
+/* Without the end of its line. text is wiped. */
+static char *password_of(struct buf *text)
+{
+	while (text->len > 0 && strchr("\r\n", text->data[text->len - 1]))
+		text->data[--text->len] = '\0';
+	char *password = xstrdup(buf_str(text));
+	if (text->data)
+		explicit_bzero(text->data, text->len);
+	return password;
+}
+
 static int read_password(char **ret, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
@@ -107,11 +129,7 @@ static int read_password(char **ret, struct err *err)
 
 	if (r < 0)
 		return err_errno(err, -r, "reading the password");
-	while (text.len > 0 && strchr("\r\n", text.data[text.len - 1]))
-		text.data[--text.len] = '\0';
-	*ret = xstrdup(buf_str(&text));
-	if (text.data)
-		explicit_bzero(text.data, text.len);
+	*ret = password_of(&text);
 	return 0;
 }
 
@@ -149,8 +167,33 @@ static int check_options(const struct login_options *o, struct err *err)
 	if (o->password && o->password_stdin)
 		return err_fail(err, ERR_USAGE,
 				"--password and --password-stdin are mutually exclusive");
+	if (o->secret && (o->password || o->password_stdin))
+		return err_fail(err, ERR_USAGE,
+				"--secret can not be used with --password or --password-stdin");
 	if (o->password_stdin && !o->username)
 		return err_fail(err, ERR_USAGE, "must provide --username with --password-stdin");
+	if (o->docker_file && o->access.authfile)
+		return err_fail(err, ERR_USAGE, "give --authfile or --compat-auth-file, not both");
+	return 0;
+}
+
+/* The secret, as if its name and what it holds had been given. */
+static int take_secret(struct engine *eng, struct login_options *o, struct err *err)
+{
+	cleanup_secret struct secret secret = { 0 };
+	cleanup_buf struct buf data = BUF_INIT;
+	int r = secret_find(eng, o->secret, &secret, err);
+
+	if (r == 0)
+		r = secret_data(eng, secret.id, &data, err);
+	if (r == 0 && strlen(buf_str(&data)) != data.len)
+		r = err_fail(err, ERR_INVALID, "secret %s is no password: it holds a NUL byte",
+			     o->secret);
+	if (r < 0)
+		return r;
+	o->password = password_of(&data);
+	if (!o->username)
+		o->username = xstrdup(o->secret);
 	return 0;
 }
 
@@ -182,7 +225,7 @@ static int try_known(struct engine *eng, const char *name, const struct registry
 static int do_login(struct engine *eng, const struct login_options *o, const char *name,
 		    const struct registry_auth *known, struct err *err)
 {
-	const struct registry_access access = cli_access(&o->access);
+	struct registry_access access = cli_access(&o->access);
 	struct registry_auth auth = { 0 };
 	cleanup_free char *path = NULL;
 	cleanup_buf struct buf out = BUF_INIT;
@@ -193,9 +236,11 @@ static int do_login(struct engine *eng, const struct login_options *o, const cha
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
+	if (o->docker_file)
+		access.authfile = o->docker_file;
 	r = ask(o, known->username, &auth, err);
 	if (r == 0)
-		r = login(eng, name, &access, &auth, &path, err);
+		r = login(eng, name, &access, &auth, o->docker_file, &path, err);
 	registry_auth_done(&auth);
 	if (r < 0)
 		return r;
@@ -216,7 +261,8 @@ static int get_login(const char *name, const struct registry_auth *known, struct
 
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
-	const struct login_options *o = options;
+	struct login_options *o = options;
+	const char *file = o->docker_file ? o->docker_file : o->access.authfile;
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	struct registry_auth known = { 0 };
 	cleanup_free char *name = NULL;
@@ -227,8 +273,10 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		r = login_name(args[0], &name, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
+	if (r == 0 && o->secret)
+		r = take_secret(&eng, o, err);
 	if (r == 0)
-		r = auth_find(o->access.authfile, name, &known, NULL, err);
+		r = auth_find(file, name, &known, NULL, err);
 	if (r < 0)
 		return r;
 	r = o->get_login ? get_login(name, &known, err) : do_login(&eng, o, name, &known, err);

@@ -3,7 +3,7 @@
 #include "engine/login.h"
 
 struct logout_options {
-	char *authfile;
+	char *authfile, *docker_file;
 	bool all;
 };
 
@@ -18,19 +18,27 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct logout_options, authfile),
 	  .arg = "FILE",
 	  .help = "file of credentials (REGISTRY_AUTH_FILE)" },
+	{ .name = "compat-auth-file",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct logout_options, docker_file),
+	  .arg = "FILE",
+	  .help = "file of credentials in a form that docker reads, too" },
 };
 
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct logout_options *o = options;
+	const char *file = o->docker_file ? o->docker_file : o->authfile;
 	cleanup_buf struct buf out = BUF_INIT;
 	cleanup_free char *name = NULL;
 	int r;
 
+	if (o->docker_file && o->authfile)
+		return err_fail(err, ERR_USAGE, "give --authfile or --compat-auth-file, not both");
 	if (o->all && args[0])
 		return err_fail(err, ERR_USAGE, "--all takes no registry");
 	if (o->all) {
-		r = auth_remove_all(o->authfile, err);
+		r = auth_remove_all(file, err);
 		if (r < 0)
 			return err_wrap(err, r, "logging out");
 		buf_adds(&out, "Removed login credentials for all registries\n");
@@ -38,7 +46,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	}
 	r = login_name(args[0], &name, err);
 	if (r == 0)
-		r = logout(o->authfile, name, err);
+		r = logout(file, name, err);
 	if (r < 0)
 		return r;
 	buf_addf(&out, "Removed login credentials for %s\n", name);

@@ -209,13 +209,17 @@ static int change_write(const struct change *c, struct err *err)
 }
 
 int auth_store(const char *authfile, const char *name, const struct registry_auth *auth,
-	       char **ret_path, struct err *err)
+	       bool docker, char **ret_path, struct err *err)
 {
 	cleanup_free char *host = xstrndup(name, strcspn(name, "/"));
 	cleanup_change struct change c;
 	const char *helper;
 	int r;
 
+	if (docker && strchr(name, '/'))
+		return err_fail(err, ERR_USAGE,
+				"credentials for a path can't be kept in docker's format: give the "
+				"registry alone, or --authfile");
 	r = change_begin(authfile, true, &c, err);
 	if (r < 0)
 		return r;
@@ -225,7 +229,7 @@ int auth_store(const char *authfile, const char *name, const struct registry_aut
 	if (helper) {
 		r = credhelper_store(helper, auth_server_name(host), auth, err);
 	} else {
-		auth_file_set(&c.file, name, auth);
+		auth_file_set(&c.file, docker ? auth_server_name(name) : name, auth);
 		r = change_write(&c, err);
 	}
 	if (r == 0 && ret_path)

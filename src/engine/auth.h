@@ -16,9 +16,10 @@
  * or names the helper (may be NULL; the caller frees). 0: none. */
 int auth_find(const char *authfile, const char *name, struct registry_auth *ret, char **ret_where,
 	      struct err *err);
-/* Keeps them. *ret_path as above. */
+/* Keeps them. docker: in a file that docker reads as well, which has another name for its Hub and
+ * entries for hosts alone. *ret_path as above. */
 int auth_store(const char *authfile, const char *name, const struct registry_auth *auth,
-	       char **ret_path, struct err *err);
+	       bool docker, char **ret_path, struct err *err);
 /* Forgets those of name in the file that auth_store() would write to. 1, or 0: there were none. */
 int auth_remove(const char *authfile, const char *name, struct err *err);
 /* Forgets all in that file. Returns how many there were. */

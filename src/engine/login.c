@@ -73,12 +73,12 @@ int login_check(struct engine *eng, const char *name, const struct registry_acce
 }
 
 int login(struct engine *eng, const char *name, const struct registry_access *access,
-	  const struct registry_auth *auth, char **ret_path, struct err *err)
+	  const struct registry_auth *auth, bool docker, char **ret_path, struct err *err)
 {
 	int r = login_check(eng, name, access, auth, err);
 
 	if (r == 0)
-		r = auth_store(access->authfile, name, auth, ret_path, err);
+		r = auth_store(access->authfile, name, auth, docker, ret_path, err);
 	return r < 0 ? err_wrap(err, r, "logging in to %s", name) : 0;
 }
 

@@ -74,6 +74,39 @@ def test_login_logout(anyone, locked, auth_file):
     anyone.inro("logout", locked.host).fails(f"not logged in to {locked.host}")
 
 
+def test_password_of_a_secret(anyone, locked, auth_file):
+    anyone.inro("secret", "create", "word", "-", input=locked.password + "\n").ok()
+    anyone.inro("secret", "create", locked.user, "-", input=locked.password).ok()
+    given = ("login", *locked.options, "--secret")
+    anyone.inro(*given, "word", "-u", locked.user, locked.host).ok()
+    assert entries(auth_file) == {locked.host: {"auth": encoded(locked.user, locked.password)}}
+    anyone.inro("logout", locked.host).ok()
+    anyone.inro(*given, locked.user, locked.host).ok()  # its name is the user's
+    assert anyone.inro("login", "--get-login", locked.host).ok().out == locked.user + "\n"
+    anyone.inro(*given, "none", locked.host).fails("none")
+    anyone.inro(*given, "word", "-p", "x", locked.host).fails("--secret can not be used with --password", code=125)
+
+
+def test_file_that_docker_reads(anyone, locked, auth_file):
+    path = auth_file.parent.with_name("config.json")
+    path.write_text('{"detachKeys": "ctrl-e,e"}')
+    anyone.own(path)
+    here = ("--compat-auth-file", path)
+    login(anyone, locked, *here).ok()
+    assert json.loads(path.read_text()) == {
+        "detachKeys": "ctrl-e,e", "auths": {locked.host: {"auth": encoded(locked.user, locked.password)}}}
+    assert not auth_file.exists()
+    assert anyone.inro("login", *here, "--get-login", locked.host).ok().out == locked.user + "\n"
+    anyone.inro("login", *locked.options, *here, "-u", locked.user, "-p", locked.password,
+                locked.host + "/team").fails("can't be kept in docker's format", code=125)
+    anyone.inro("login", *here, "--authfile", path, locked.host).fails("not both", code=125)
+    anyone.inro("logout", *here, locked.host).ok()
+    assert entries(path) == {}
+    path.write_text(json.dumps({"auths": {"https://index.docker.io/v1/": {"auth": encoded("a", "b")}}}))
+    anyone.inro("logout", *here).ok()
+    assert entries(path) == {}
+
+
 def test_wrong_password_is_not_kept(anyone, locked, auth_file):
     login(anyone, locked, password="wrong").fails(f"logging in to {locked.host}")
     assert not auth_file.exists()
