@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/io.h"
 
@@ -27,6 +28,17 @@ void cli_report(const struct err *err)
 	fprintf(stderr, "inro: %s\n", err->msg);
 	if (err->hint[0])
 		fprintf(stderr, "hint: %s\n", err->hint);
+}
+
+bool cli_confirmed(const char *warning)
+{
+	char answer = 0, c;
+
+	printf("%s\nAre you sure you want to continue? [y/N] ", warning);
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
+		answer = answer ? 'n' : c;
+	return answer == 'y' || answer == 'Y';
 }
 
 int cli_exists(int r, const struct err *err)

@@ -15,7 +15,7 @@ extern const struct cmd cmd_run, cmd_ps, cmd_rm, cmd_images, cmd_import, cmd_loa
     cmd_save, cmd_diff, cmd_export, cmd_commit, cmd_cleanup, cmd_trim, cmd_inspect, cmd_history,
     cmd_tag, cmd_untag, cmd_unshare, cmd_attach, cmd_create, cmd_exec, cmd_start, cmd_kill,
     cmd_pause, cmd_unpause, cmd_rename, cmd_top, cmd_stats, cmd_monitor, cmd_stop, cmd_restart,
-    cmd_wait, cmd_logs, cmd_update, cmd_health, cmd_doctor;
+    cmd_wait, cmd_logs, cmd_port, cmd_update, cmd_health, cmd_doctor;
 extern const struct cmd cmd_events, cmd_why;
 /* In groups only. */
 extern const struct cmd cmd_artifact_add, cmd_artifact_extract, cmd_artifact_inspect,
@@ -23,10 +23,10 @@ extern const struct cmd cmd_artifact_add, cmd_artifact_extract, cmd_artifact_ins
 extern const struct cmd cmd_image_copy, cmd_image_exists, cmd_image_inspect, cmd_image_prune,
     cmd_image_tree, cmd_image_mount, cmd_image_trust, cmd_image_unmount, cmd_container_inspect,
     cmd_container_exists, cmd_container_prune, cmd_system_check, cmd_system_df, cmd_system_prune,
-    cmd_manifest_add, cmd_manifest_annotate, cmd_manifest_create, cmd_manifest_exists,
-    cmd_manifest_inspect, cmd_manifest_push, cmd_manifest_remove, cmd_manifest_rm,
-    cmd_healthcheck_run, cmd_secret_create, cmd_secret_exists, cmd_secret_inspect, cmd_secret_ls,
-    cmd_secret_rm;
+    cmd_system_reset, cmd_manifest_add, cmd_manifest_annotate, cmd_manifest_create,
+    cmd_manifest_exists, cmd_manifest_inspect, cmd_manifest_push, cmd_manifest_remove,
+    cmd_manifest_rm, cmd_healthcheck_run, cmd_secret_create, cmd_secret_exists, cmd_secret_inspect,
+    cmd_secret_ls, cmd_secret_rm;
 extern const struct cmd cmd_volume_create, cmd_volume_exists, cmd_volume_export, cmd_volume_import,
     cmd_volume_inspect, cmd_volume_ls, cmd_volume_prune, cmd_volume_rm;
 /* groups.c: a new verb of images or containers belongs there as well. */
@@ -46,6 +46,10 @@ static inline void cli_engine_cleanup_(struct engine *eng)
 int cli_print(const struct buf *out, struct err *err);
 /* "inro: <message>" and the hint on stderr, for commands that go on after an error. */
 void cli_report(const struct err *err);
+
+/* Shows the warning and waits for an answer: y or Y is yes; nothing at all, as of /dev/null, is no.
+ */
+bool cli_confirmed(const char *warning);
 
 /* What `exists` ends with when looking has come to r: 0, or 1 when it is not there. */
 int cli_exists(int r, const struct err *err);

@@ -62,6 +62,7 @@ static const struct cmd_sub container_subs[] = {
 	{ "ls", &cmd_ps, false },
 	{ "list", &cmd_ps, true },
 	{ "pause", &cmd_pause, false },
+	{ "port", &cmd_port, false },
 	{ "prune", &cmd_container_prune, false },
 	{ "ps", &cmd_ps, true },
 	{ "rename", &cmd_rename, false },
@@ -128,13 +129,10 @@ const struct cmd cmd_secret = {
 };
 
 static const struct cmd_sub system_subs[] = {
-	{ "check", &cmd_system_check, false },
-	{ "config", &cmd_config, false },
-	{ "df", &cmd_system_df, false },
-	{ "events", &cmd_events, false },
-	{ "info", &cmd_info, false },
-	{ "prune", &cmd_system_prune, false },
-	{ 0 },
+	{ "check", &cmd_system_check, false }, { "config", &cmd_config, false },
+	{ "df", &cmd_system_df, false },       { "events", &cmd_events, false },
+	{ "info", &cmd_info, false },          { "prune", &cmd_system_prune, false },
+	{ "reset", &cmd_system_reset, false }, { 0 },
 };
 
 const struct cmd cmd_system = {

@@ -72,7 +72,7 @@ static const struct cmd *const commands[] = {
 	&cmd_info,    &cmd_config,    &cmd_why,         &cmd_doctor,   &cmd_version, &cmd_artifact,
 	&cmd_image,   &cmd_container, &cmd_healthcheck, &cmd_manifest, &cmd_secret,  &cmd_system,
 	&cmd_volume,  &cmd_unshare,   &cmd_update,      &cmd_cleanup,  &cmd_health,  &cmd_trim,
-	NULL,
+	&cmd_port,    NULL,
 };
 
 static const struct program program = {

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* container prune, image prune, system prune, volume prune. */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
@@ -80,18 +77,6 @@ static const struct opt container_opts[] = {
 	OPT_FORCE,
 };
 
-/* Waits for an answer: y or Y is yes; nothing at all, as of /dev/null, is no. */
-static bool confirmed(const char *warning)
-{
-	char answer = 0, c;
-
-	printf("%s\nAre you sure you want to continue? [y/N] ", warning);
-	fflush(stdout);
-	while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
-		answer = answer ? 'n' : c;
-	return answer == 'y' || answer == 'Y';
-}
-
 static void add_list(struct buf *out, const char *title, char *const *lines)
 {
 	if (!strv_len(lines))
@@ -120,9 +105,9 @@ static int run_image(const void *globals, void *options, char **args, struct err
 	int r;
 
 	if (!o->force &&
-	    !confirmed(o->all ? "WARNING! This will remove all images without at least one "
-				"container associated to them."
-			      : "WARNING! This will remove all dangling images."))
+	    !cli_confirmed(o->all ? "WARNING! This will remove all images without at least one "
+				    "container associated to them."
+				  : "WARNING! This will remove all dangling images."))
 		return print_freed(&out, 0, err);
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
@@ -142,7 +127,7 @@ static int run_container(const void *globals, void *options, char **args, struct
 	uint64_t freed = 0;
 	int r;
 
-	if (!o->force && !confirmed("WARNING! This will remove all stopped containers."))
+	if (!o->force && !cli_confirmed("WARNING! This will remove all stopped containers."))
 		return print_freed(&out, 0, err);
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
@@ -163,10 +148,10 @@ static int run_volume(const void *globals, void *options, char **args, struct er
 	int r;
 
 	if (!o->force &&
-	    !confirmed(o->all ? "WARNING! This will remove all local volumes not used "
-				"by at least one container."
-			      : "WARNING! This will remove anonymous local volumes not "
-				"used by at least one container."))
+	    !cli_confirmed(o->all ? "WARNING! This will remove all local volumes not used "
+				    "by at least one container."
+				  : "WARNING! This will remove anonymous local volumes not "
+				    "used by at least one container."))
 		return print_freed(&out, 0, err);
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
@@ -186,7 +171,7 @@ static bool system_confirmed(const struct prune_options *o)
 	    o->all ? "images without at least one container associated to them"
 		   : "dangling images");
 
-	return confirmed(text);
+	return cli_confirmed(text);
 }
 
 static int run_system(const void *globals, void *options, char **args, struct err *err)
