@@ -328,8 +328,9 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	{ .name = "ipc",
 	  .kind = OPT_STR,
 	  RUN_OPT(ipc),
-	  .arg = "host|private|none|ns:PATH",
-	  .help = "IPC namespace; none: without /dev/shm" },
+	  .arg = "private|shareable|host|none|container:NAME|ns:PATH",
+	  .help = "IPC namespace with /dev/shm; shareable: others may join it; none: without "
+		  "/dev/shm" },
 	{ .name = "kernel-memory",
 	  .kind = OPT_STR,
 	  RUN_OPT(kernel_memory),

@@ -7,6 +7,8 @@
 #include "engine/life.h"
 #include "engine/live.h"
 #include "engine/parse.h"
+#include "runtime/live.h"
+#include "runtime/monitor_proto.h"
 #include "sys/ns.h"
 
 struct option {
@@ -41,20 +43,26 @@ static int copy_map(const spec_id_maps *from, struct idmap *to)
 	return r;
 }
 
+static int read_spec(struct engine *eng, const struct record *rec, struct spec *ret,
+		     struct err *err)
+{
+	cleanup_free char *path = xasprintf("%s/config.json", rec->id);
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = io_read_file(eng->containers_fd, path, &text, SPEC_BYTES_MAX, err);
+
+	return r < 0 ? r : spec_parse(buf_str(&text), text.len, ret, err);
+}
+
 /* What the configuration of the other one says that must be the same here. */
 static int look_at(struct engine *eng, const struct record *rec, enum spec_ns type, struct joins *j,
 		   struct err *err)
 {
-	cleanup_free char *path = xasprintf("%s/config.json", rec->id);
-	cleanup_buf struct buf text = BUF_INIT;
 	struct spec spec = { 0 };
 	int r;
 
 	if (type != NS_USER && type != NS_NETWORK)
 		return 0;
-	r = io_read_file(eng->containers_fd, path, &text, SPEC_BYTES_MAX, err);
-	if (r == 0)
-		r = spec_parse(buf_str(&text), text.len, &spec, err);
+	r = read_spec(eng, rec, &spec, err);
 	if (r < 0)
 		return r;
 	if (type == NS_USER) {
@@ -76,6 +84,18 @@ static void set(struct joins *j, enum spec_ns type, char *path)
 	j->paths[type] = j->words[type] = path;
 }
 
+/* docker's rule: a container is asked whether others may. Who has joined one gives on what it has.
+ */
+static int check_shared(const struct record *rec, struct err *err)
+{
+	if (rec->options.ipc_shared || json_map_get(&rec->options.joins, spec_ns_names[NS_IPC]))
+		return 0;
+	return err_hint(err,
+			err_fail(err, ERR_CONFLICT,
+				 "can't join IPC of container %s: non-shareable IPC", rec->name),
+			"create it with --ipc shareable");
+}
+
 static int add_container(struct engine *eng, const struct option *o, const char *name,
 			 struct joins *j, struct err *err)
 {
@@ -84,7 +104,8 @@ static int add_container(struct engine *eng, const struct option *o, const char 
 	int r = life_find(eng, name, &rec, err);
 
 	if (r == 0)
-		r = look_at(eng, &rec, o->type, j, err);
+		r = o->type == NS_IPC ? check_shared(&rec, err)
+				      : look_at(eng, &rec, o->type, j, err);
 	if (r < 0)
 		return err_wrap(err, r, "--%s container:%s", o->name, name);
 	if (o->type == NS_USER && !j->uids.n)
@@ -187,26 +208,53 @@ static int open_of(struct engine *eng, const struct record *rec, const char *nam
 	return fd < 0 ? err_wrap(err, fd, "joining container %s", rec->name) : take_fd(fd);
 }
 
+static int open_shm(struct engine *eng, const struct record *rec, struct err *err)
+{
+	struct spec spec = { 0 };
+	int r = read_spec(eng, rec, &spec, err);
+
+	if (r < 0)
+		return r;
+	r = container_shm(&eng->runtime, rec->id, &spec, err);
+	spec_free(&spec);
+	if (r == -ESRCH)
+		return not_running("ipc", rec, err);
+	return r < 0 ? err_wrap(err, r, "joining container %s", rec->name) : r;
+}
+
+/* One namespace, and what goes with it. Returns how many fds, or -errno; then none is open. */
+static int open_one(struct engine *eng, const char *kind, const char *id, struct join_fd ret[2],
+		    struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	int type = type_of(kind), fd, r;
+
+	if (type < 0)
+		return 0;
+	r = record_get(eng, id, &rec, err);
+	if (r == -ENOENT)
+		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", id);
+	fd = r < 0 ? r : open_of(eng, &rec, kind, err);
+	if (fd < 0)
+		return fd;
+	ret[0] = (struct join_fd){ type, fd };
+	if (type != NS_IPC)
+		return 1;
+	r = open_shm(eng, &rec, err);
+	if (r < 0)
+		fd_close(fd);
+	ret[1] = (struct join_fd){ MONITOR_JOIN_SHM, r };
+	return r < 0 ? r : 2;
+}
+
 int joins_open(struct engine *eng, const struct json_map *ids, struct join_fd ret[NS_COUNT],
 	       struct err *err)
 {
 	int n = 0, r = 0;
 
-	for (size_t i = 0; r == 0 && i < ids->n && n < NS_COUNT; i++) {
-		cleanup_record struct record rec = { 0 };
-		int type = type_of(ids->items[i].key);
-
-		if (type < 0)
-			continue;
-		r = record_get(eng, ids->items[i].value, &rec, err);
-		if (r == -ENOENT)
-			err_fail(err, ERR_NOT_FOUND, "No such container: %s", ids->items[i].value);
-		if (r == 0)
-			r = open_of(eng, &rec, ids->items[i].key, err);
-		if (r >= 0) {
-			ret[n++] = (struct join_fd){ type, r };
-			r = 0;
-		}
+	for (size_t i = 0; r >= 0 && i < ids->n && n + 1 < NS_COUNT; i++) {
+		r = open_one(eng, ids->items[i].key, ids->items[i].value, ret + n, err);
+		n += r > 0 ? r : 0;
 	}
 	while (r < 0 && n > 0)
 		fd_close(ret[--n].fd);

@@ -28,10 +28,11 @@ int joins_find(struct engine *eng, const struct run_options *opts, struct joins 
 	       struct err *err);
 
 struct join_fd {
-	int type; /* enum spec_ns */
+	int type; /* enum spec_ns, or MONITOR_JOIN_SHM */
 	int fd;
 };
-/* The namespaces as they are now: up to NS_COUNT, which the caller closes. ERR_CONFLICT: a
- * container does not run. Returns how many, or -errno. */
+/* The namespaces as they are now, and with the one of IPC what is mounted at /dev/shm: up to
+ * NS_COUNT, which the caller closes. ERR_CONFLICT: a container does not run. Returns how many, or
+ * -errno. */
 int joins_open(struct engine *eng, const struct json_map *ids, struct join_fd ret[NS_COUNT],
 	       struct err *err);

@@ -10,15 +10,11 @@ int ns_word_parse(const char *option, const char *value, struct ns_word *ret, st
 	*ret = (struct ns_word){ .mode = NS_WORD_OWN };
 	if (!value || !value[0] || str_eq(value, "private"))
 		return 0;
-	/* A network that leads nowhere; IPC without /dev/shm. */
+	/* A network that leads nowhere; IPC without /dev/shm, and such that others may join. */
 	if ((str_eq(option, "network") || str_eq(option, "ipc")) && str_eq(value, "none"))
 		return 0;
-	if (str_eq(option, "ipc") &&
-	    (str_eq(value, "shareable") || str_starts(value, "container:")))
-		return err_hint(err,
-				err_fail(err, ERR_UNSUPPORTED,
-					 "--ipc %s: containers cannot share /dev/shm yet", value),
-				"both can have this machine's: --ipc host");
+	if (str_eq(option, "ipc") && str_eq(value, "shareable"))
+		return 0;
 	if (str_eq(value, "host")) {
 		ret->mode = NS_WORD_HOST;
 		return 0;

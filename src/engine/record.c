@@ -52,6 +52,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, health, "health", JSON_OBJ, .desc = &health_desc),
 	JSON_FIELD(struct record_options, mounts, "mounts", JSON_ARRAY, .desc = &mount_desc),
 	JSON_FIELD(struct record_options, joins, "joins", JSON_MAP),
+	JSON_FIELD(struct record_options, ipc_shared, "ipcShared", JSON_BOOL),
 };
 static const struct json_desc options_desc = JSON_DESC(struct record_options, options_fields);
 

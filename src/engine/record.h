@@ -42,6 +42,7 @@ struct record_options {
 	struct health *health; /* NULL: no health check */
 	JSON_LIST(struct record_mount) mounts;
 	struct json_map joins; /* namespace -> id of the container whose it is (join.h) */
+	bool ipc_shared;       /* others may join its IPC namespace */
 };
 extern const char *const log_driver_names[];
 

@@ -38,6 +38,7 @@ static int check_life_options(struct run *run, struct err *err)
 	to->stop_timeout = o->stop_timeout;
 	to->restart = RESTART_NO;
 	to->split = str_eq(o->cgroups, "split");
+	to->ipc_shared = str_eq(o->ipc, "shareable") || str_eq(o->ipc, "host");
 	to->notify = str_eq(o->sdnotify, "conmon");
 	if (o->sdnotify && !to->notify && !str_eq(o->sdnotify, "ignore"))
 		return err_fail(err, ERR_UNSUPPORTED,

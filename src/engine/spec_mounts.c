@@ -6,6 +6,7 @@
 #include "base/strv.h"
 #include "engine/etcfiles.h"
 #include "engine/spec.h"
+#include "runtime/container.h"
 
 #define SHM_SIZE_DEFAULT (UINT64_C(64) << 20)
 
@@ -41,7 +42,7 @@ static void gen_dev(const struct spec_input *in, struct spec *spec)
 {
 	const struct opt_u64 *shm = &in->opts->shm_size;
 	uint64_t size = shm->set ? shm->value : SHM_SIZE_DEFAULT;
-	bool own_ipc = spec_namespace_find(spec, NS_IPC) != NULL;
+	const struct spec_namespace *ipc = spec_namespace_find(spec, NS_IPC);
 	cleanup_free char *shm_options =
 	    xasprintf("nosuid,noexec,nodev,mode=1777,size=%llu", (unsigned long long)size);
 	uint32_t tty_gid;
@@ -51,10 +52,15 @@ static void gen_dev(const struct spec_input *in, struct spec *spec)
 	mount_add(spec, "/dev/pts", "devpts", "devpts",
 		  tty_mapped ? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"
 			     : "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
-	if (own_ipc) {
-		if (!str_eq(in->opts->ipc, "none"))
+	if (ipc) {
+		if (ipc->path && str_starts(in->opts->ipc, "container:"))
+			mount_add(spec, "/dev/shm", "bind", CONTAINER_SHM_OF_OTHER,
+				  "bind,nosuid,noexec,nodev");
+		else if (!str_eq(in->opts->ipc, "none"))
 			mount_add(spec, "/dev/shm", "tmpfs", "shm", shm_options);
-		mount_add(spec, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
+		/* Only who owns the namespace can mount its message queues. */
+		if (!ipc->path || !in->uids || in->joins->user)
+			mount_add(spec, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
 	} else {
 		mount_add(spec, "/dev/shm", "bind", "/dev/shm", "rbind,nosuid,noexec,nodev");
 		if (in->host_mqueue)
@@ -238,5 +244,5 @@ bool spec_mount_is_users(const struct spec_mount *m, const char *bundle)
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
 		if (str_eq(m->destination, shared[i]) && str_eq(m->source, shared[i]))
 			return false;
-	return true;
+	return !str_eq(m->source, CONTAINER_SHM_OF_OTHER);
 }

@@ -101,6 +101,7 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.console_fd_out = tty ? &m->io.pty : NULL,
 		.overlay = &overlay,
 		.start = true,
+		.shm_fd = m->shm_fd,
 		.need_limits = true,  /* the user asked for them by name */
 		.cancel_fd = m->sock, /* who is to be told of the container does not want it */
 	};
@@ -119,7 +120,7 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 }
 
 /* Namespaces of others are what the starter has opened, whatever the path means by now. */
-static int set_joins(const struct monitor *m, struct spec *spec, struct err *err)
+static int set_joins(struct monitor *m, struct spec *spec, struct err *err)
 {
 	const int *fds = m->fds + MONITOR_FD_LAYERS + m->start.n_layers;
 
@@ -127,6 +128,10 @@ static int set_joins(const struct monitor *m, struct spec *spec, struct err *err
 		struct spec_namespace *ns = NULL;
 		char path[FD_PATH_MAX];
 
+		if (m->start.joins[i] == MONITOR_JOIN_SHM) {
+			m->shm_fd = fds[i];
+			continue;
+		}
 		for (size_t k = 0; k < spec->linux_->namespaces.n; k++)
 			if (spec->linux_->namespaces.items[k].type == (int)m->start.joins[i])
 				ns = &spec->linux_->namespaces.items[k];

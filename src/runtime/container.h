@@ -50,7 +50,12 @@ struct create_args {
 	 * With start, the creation is over when it has come, or else the caller gets the socket. */
 	const char *notify_host;
 	int *notify_fd_out;
+	/* container_shm() of the container whose IPC namespace this one joins: takes the place of
+	 * the source CONTAINER_SHM_OF_OTHER. 0: none. */
+	int shm_fd;
 };
+/* No process has this id: what stands there is nobody's. */
+#define CONTAINER_SHM_OF_OTHER "/proc/0/root/dev/shm"
 
 struct container {
 	pid_t pid;

@@ -82,19 +82,21 @@ static void live_done(struct live *l)
 	mount_opts_done(&l->im.opts);
 	free(l->in.bundle);
 	fd_close(l->im.fd);
+	fd_close(l->out_fd);
 	fd_close(l->pidfd);
 }
 
 static const struct live_verb mount_add = { "mounting", live_add, true };
 static const struct live_verb mount_remove = { "unmounting", live_take_away, false };
 static const struct live_verb mount_has = { "looking for", live_look, false };
+static const struct live_verb mount_share = { "sharing", live_clone, false };
 static const struct live_verb device_make = { "making device", live_make_node, false };
 static const struct live_verb device_bind = { "making device", live_add, true };
 static const struct live_verb device_remove = { "removing device", live_remove_node, false };
 
 static int live_do(const struct live_verb *verb, const struct runtime *rt, const char *id,
 		   const struct spec *spec, const struct spec_mount *m,
-		   const struct spec_device *device, struct err *err)
+		   const struct spec_device *device, int *ret_fd, struct err *err)
 {
 	struct live l = {
 		.verb = verb,
@@ -103,6 +105,7 @@ static int live_do(const struct live_verb *verb, const struct runtime *rt, const
 		.device = device,
 		.im = { .fd = -EBADF, .late_fd = -EBADF },
 		.pidfd = -EBADF,
+		.out_fd = -EBADF,
 		.fds_dir = -EBADF,
 	};
 	struct spec_mount copy = { 0 };
@@ -124,6 +127,8 @@ static int live_do(const struct live_verb *verb, const struct runtime *rt, const
 		r = prepare(&l, err);
 	if (r >= 0)
 		r = live_in_child(&l, err);
+	if (r >= 0 && ret_fd)
+		*ret_fd = take_fd(l.out_fd);
 	live_done(&l);
 	return r < 0 ? err_wrap(err, r, "%s %s in container", verb->what,
 				m ? m->destination : device->path)
@@ -133,19 +138,29 @@ static int live_do(const struct live_verb *verb, const struct runtime *rt, const
 int container_mount_add(const struct runtime *rt, const char *id, const struct spec *spec,
 			const struct spec_mount *m, struct err *err)
 {
-	return live_do(&mount_add, rt, id, spec, m, NULL, err);
+	return live_do(&mount_add, rt, id, spec, m, NULL, NULL, err);
 }
 
 int container_mount_remove(const struct runtime *rt, const char *id, const struct spec *spec,
 			   const struct spec_mount *m, struct err *err)
 {
-	return live_do(&mount_remove, rt, id, spec, m, NULL, err);
+	return live_do(&mount_remove, rt, id, spec, m, NULL, NULL, err);
 }
 
 int container_mount_has(const struct runtime *rt, const char *id, const struct spec *spec,
 			const struct spec_mount *m, struct err *err)
 {
-	return live_do(&mount_has, rt, id, spec, m, NULL, err);
+	return live_do(&mount_has, rt, id, spec, m, NULL, NULL, err);
+}
+
+int container_shm(const struct runtime *rt, const char *id, const struct spec *spec,
+		  struct err *err)
+{
+	static char path[] = "/dev/shm", type[] = "tmpfs";
+	const struct spec_mount m = { .destination = path, .type = type };
+	int fd = -EBADF, r = live_do(&mount_share, rt, id, spec, &m, NULL, &fd, err);
+
+	return r < 0 ? r : fd;
 }
 
 /* ---- devices ---- */
@@ -164,8 +179,8 @@ static int put_device(const struct runtime *rt, const char *id, const struct spe
 	};
 
 	if (!spec_namespace_find(spec, NS_USER))
-		return live_do(&device_make, rt, id, spec, NULL, d, err);
-	return live_do(&device_bind, rt, id, spec, &m, d, err);
+		return live_do(&device_make, rt, id, spec, NULL, d, NULL, err);
+	return live_do(&device_bind, rt, id, spec, &m, d, NULL, err);
 }
 
 static int change_rule(const struct runtime *rt, const char *id, const struct spec *spec,
@@ -205,7 +220,7 @@ int container_device_remove(const struct runtime *rt, const char *id, const stru
 			    const struct spec_device *d, const struct spec_device_rule *rule,
 			    struct err *err)
 {
-	int r = live_do(&device_remove, rt, id, spec, NULL, d, err);
+	int r = live_do(&device_remove, rt, id, spec, NULL, d, NULL, err);
 
 	if (r < 0 || !rule)
 		return r < 0 ? r : 0;

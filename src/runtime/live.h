@@ -28,6 +28,11 @@ int container_mount_remove(const struct runtime *rt, const char *id, const struc
 int container_mount_has(const struct runtime *rt, const char *id, const struct spec *spec,
 			const struct spec_mount *m, struct err *err);
 
+/* A clone of the /dev/shm that the container has now, detached, for another one that joins its IPC
+ * namespace (struct create_args). fd or -errno. */
+int container_shm(const struct runtime *rt, const char *id, const struct spec *spec,
+		  struct err *err);
+
 /* A node that is made, or in a user namespace the host's of the same path, bound. spec: without the
  * device and its rule. rule NULL: what the container's rules say of it stays. */
 int container_device_add(const struct runtime *rt, const char *id, const struct spec *spec,

@@ -2,10 +2,10 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "runtime/live_internal.h"
 #include "runtime/prepare.h"
@@ -87,7 +87,7 @@ static _Noreturn void child_main(struct live *l, int sock, pid_t parent)
 	struct answer a = { .err = ERR_INIT };
 
 	a.r = child_run(l, sock, parent, &a.err);
-	io_write(sock, &a, sizeof(a));
+	fd_send(sock, &a, sizeof(a), &l->out_fd, l->out_fd >= 0);
 	_exit(0);
 }
 
@@ -97,16 +97,17 @@ int live_in_child(struct live *l, struct err *err)
 	cleanup_fd int pidfd = -EBADF;
 	pid_t parent = getpid(), pid;
 	struct answer a;
+	size_t n_fds = 1;
 	int pair[2];
 	ssize_t n;
 
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return err_errno(err, errno, "making a pipe");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_errno(err, errno, "making a socket pair");
 	pid = clone_process(&spec, &pidfd);
 	if (pid == 0)
 		child_main(l, pair[1], parent);
 	fd_close(pair[1]);
-	n = pid < 0 ? 0 : io_read(pair[0], &a, sizeof(a));
+	n = pid < 0 ? 0 : fd_recv(pair[0], &a, sizeof(a), &l->out_fd, &n_fds);
 	fd_close(pair[0]);
 	if (pid < 0)
 		return err_errno(err, -(int)pid, "making a process");

@@ -231,6 +231,17 @@ int live_remove_node(struct live *l, struct err *err)
 			      : err_errno(err, errno, "removing it");
 }
 
+int live_clone(struct live *l, struct err *err)
+{
+	cleanup_fd int dir =
+	    path_open_in(l->in.root, l->m->destination, O_PATH | O_DIRECTORY, 0, err);
+
+	if (dir < 0)
+		return dir;
+	l->out_fd = mount_clone(dir, "", false, err);
+	return l->out_fd < 0 ? l->out_fd : 0;
+}
+
 int live_look(struct live *l, struct err *err)
 {
 	struct err own = ERR_INIT;

@@ -30,6 +30,7 @@ struct live {
 	struct stat source;               /* of a bind mount; st_ino 0: not known */
 	unsigned int ns_flags;
 	int pidfd;
+	int out_fd;  /* what the verb has opened; the caller gets it */
 	int fds_dir; /* the child's own /proc/self/fd, of the host's procfs */
 };
 
@@ -44,6 +45,7 @@ int live_take_away(struct live *l, struct err *err);
 int live_look(struct live *l, struct err *err);
 int live_make_node(struct live *l, struct err *err);
 int live_remove_node(struct live *l, struct err *err);
+int live_clone(struct live *l, struct err *err);
 /* Is the place of a mount right? struct init's admit. */
 int live_admit(struct init *in, const struct spec_mount *m, int target, struct err *err);
 

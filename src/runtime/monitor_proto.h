@@ -47,7 +47,7 @@
 
 #define MONITOR_SOCKET_FD 3
 #define MONITOR_STAY      "--stay" /* the one argument that it may have: in the caller's cgroup */
-#define MONITOR_VERSION   5
+#define MONITOR_VERSION   6
 #define MONITOR_FDS_MAX   16 /* in one message */
 
 enum monitor_msg_type {
@@ -76,7 +76,8 @@ enum monitor_probed {
 	MONITOR_PROBED_NONE, /* it has no health check */
 };
 
-#define MONITOR_JOINS_MAX 8 /* kinds of namespaces */
+#define MONITOR_JOINS_MAX 8   /* kinds of namespaces */
+#define MONITOR_JOIN_SHM  100 /* not one of them: /dev/shm of the container whose IPC is joined */
 
 /* Order of the fds in the FDS messages; layers follow, topmost first, then namespaces to join. */
 enum monitor_fd {
@@ -111,7 +112,8 @@ struct monitor_start {
 	uint32_t n_fds;   /* all that came before */
 	uint32_t n_layers;
 	uint32_t n_joins;
-	uint32_t joins[MONITOR_JOINS_MAX]; /* enum spec_ns: these in place of config.json's paths */
+	uint32_t joins[MONITOR_JOINS_MAX]; /* enum spec_ns: these in place of config.json's paths;
+					      or MONITOR_JOIN_SHM */
 	uint16_t rows, cols;               /* the terminal's size, 0: not known */
 	uint32_t backoff_ms;               /* given back to the clean-up role */
 	char id[256];

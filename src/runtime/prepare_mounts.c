@@ -175,6 +175,16 @@ static bool prepares_all(const struct init *in)
 	return in->userns && !in->rt->rootless;
 }
 
+/* The other container's /dev/shm was cloned in its mount namespace: nobody can do so out here. */
+static int take_shm(const struct init *in, const struct spec_mount *m, struct init_mount *im,
+		    struct err *err)
+{
+	if (in->args->shm_fd <= 0 || !str_eq(m->source, CONTAINER_SHM_OF_OTHER))
+		return 0;
+	im->fd = fd_dup(in->args->shm_fd, 3);
+	return im->fd < 0 ? err_errno(err, -im->fd, "keeping the mount") : 1;
+}
+
 int prepare_notify(struct init *in, int state_dir, struct err *err)
 {
 	static char destination[] = NOTIFY_DIR, bind[] = "bind", ro[] = "ro", nosuid[] = "nosuid",
@@ -212,6 +222,11 @@ int prepare_mounts(struct init *in, struct err *err)
 		if (wants_idmap(m, &im->opts) && !bind)
 			return err_fail(err, ERR_UNSUPPORTED,
 					"mounts[%zu]: ids can be mapped for bind mounts only", i);
+		r = bind ? take_shm(in, m, im, err) : 0;
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
 		if (!bind || (!all && !wants_idmap(m, &im->opts)))
 			continue;
 		r = prepare_bind(in, m, im, err);

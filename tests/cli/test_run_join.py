@@ -51,6 +51,37 @@ def test_network_with_its_names(web):
              "true").fails("conflicting options: dns and the network mode", code=125)
 
 
+def test_ipc(anyone):
+    box = engine.box(anyone)
+    anyone.inro("run", "-d", "--name", "web", "--ipc", "shareable", "--shm-size", "5m", box,
+                "sleep", "1000").ok()
+    anyone.inro("exec", "web", "sh", "-c", "echo note > /dev/shm/note").ok()
+    anyone.inro("run", "-d", "--name", "side", "--ipc", "container:web", box, "sleep", "1000").ok()
+    out = anyone.inro("run", "--rm", "--ipc", "container:side", box, "sh", "-c",
+                      "readlink /proc/self/ns/ipc; cat /dev/shm/note; echo back > /dev/shm/back; "
+                      "grep /dev/shm /proc/mounts").ok().out.splitlines()
+    assert out[0] == namespace(anyone, "web", "ipc").strip() and out[1] == "note"
+    assert {"nosuid", "nodev", "noexec", "size=5120k"} <= set(out[2].split()[3].split(","))
+    assert anyone.inro("exec", "web", "cat", "/dev/shm/back").ok().out == "back\n"
+    assert anyone.inro("inspect", "--format", "{{len .Mounts}}", "side").ok().out == "0\n"
+    anyone.inro("run", "-d", "--name", "own", box, "sleep", "1000").ok()
+    anyone.inro("run", "--rm", "--ipc", "container:own", box, "true").fails(
+        "can't join IPC of container own: non-shareable IPC", "--ipc shareable", code=125)
+    anyone.inro("stop", "-t", "0", "web").ok()
+    anyone.inro("restart", "-t", "0", "side").fails(
+        "cannot join IPC of a non running container: web", code=1)
+    anyone.inro("rm", "-fa").ok()
+
+
+def test_ipc_with_ids_of_its_own(root):
+    box = engine.box(root)
+    root.inro("run", "-d", "--name", "web", "--ipc", "shareable", box, "sleep", "1000").ok()
+    root.inro("run", "--rm", "--userns", "auto", "--ipc", "container:web", box, "touch",
+              "/dev/shm/x").ok()
+    assert root.inro("exec", "web", "stat", "-c", "%u", "/dev/shm/x").ok().out != "0\n"
+    root.inro("rm", "-fa").ok()
+
+
 def test_user_namespace(root):
     box = engine.box(root)
     root.inro("run", "-d", "--name", "web", "--userns", "private", box, "sleep", "1000").ok()

@@ -314,7 +314,7 @@ static void test_refused(void **state)
 		{ { .pid = (char *)"container:x" }, "container:x" }, /* nobody has looked it up */
 		{ { .pid = (char *)"container:" }, "container:" },
 		{ { .pid = (char *)"ns:relative" }, "ns:relative" },
-		{ { .ipc = (char *)"shareable" }, "shareable" },
+		{ { .ipc = (char *)"sharable" }, "sharable" },
 		{ { .network = (char *)"container:x", .hostname = (char *)"y" }, "hostname" },
 		{ { .pid = (char *)"shared" }, "shared" },
 		{ { .workdir = (char *)"srv" }, "srv" },
@@ -391,7 +391,9 @@ static void test_namespaces(void **state)
 static void test_joined_namespaces(void **state)
 {
 	struct joins joins = {
-		.paths = { [NS_PID] = "/proc/1/ns/pid", [NS_NETWORK] = "/proc/1/ns/net" },
+		.paths = { [NS_PID] = "/proc/1/ns/pid",
+			   [NS_IPC] = "/proc/1/ns/ipc",
+			   [NS_NETWORK] = "/proc/1/ns/net" },
 		.etc_dir = (char *)"/state/containers/other",
 		.hostname = (char *)"other",
 	};
@@ -400,6 +402,7 @@ static void test_joined_namespaces(void **state)
 	setup(&f);
 	f.in.joins = &joins;
 	f.opts.pid = (char *)"container:other";
+	f.opts.ipc = (char *)"container:other";
 	f.opts.network = (char *)"container:other";
 	f.opts.tz = (char *)"local";
 	generate(&f);
@@ -407,6 +410,8 @@ static void test_joined_namespaces(void **state)
 	assert_string_equal(spec_namespace_find(&f.spec, NS_PID)->path, "/proc/1/ns/pid");
 	assert_string_equal(spec_namespace_find(&f.spec, NS_NETWORK)->path, "/proc/1/ns/net");
 	assert_null(spec_namespace_find(&f.spec, NS_UTS)->path);
+	assert_string_equal(mount_at(&f, "/dev/shm")->type, "bind");
+	assert_false(spec_mount_is_users(mount_at(&f, "/dev/shm"), "/state/containers/" ID));
 	/* The network is the other one's, and so is what belongs to it. */
 	assert_string_equal(f.spec.hostname, "other");
 	assert_int_equal(f.spec.linux_->sysctl.n, 0);
