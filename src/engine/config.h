@@ -11,7 +11,7 @@
  *
  * A setting that may be given several times adds up within one file; a later file that has it
  * replaces what earlier ones said. They are read when first asked for: `run` of an image that is
- * there never does.
+ * there does so for the log alone.
  */
 #pragma once
 
@@ -77,6 +77,11 @@ struct config {
 		int64_t retry_delay_ms; /* negative: longer each time */
 		char *http_proxy, *https_proxy, *no_proxy;
 	} transfer;
+	struct {
+		char *driver;
+		uint64_t max_size; /* 0: no limit */
+		int64_t max_files;
+	} log;
 	JSON_LIST(struct config_registry) registries;
 	JSON_LIST(struct config_value) values; /* in the table's order once finished */
 	size_t n_files;

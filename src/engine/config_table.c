@@ -3,6 +3,7 @@
 #include "engine/config.h"
 
 #include "base/str.h"
+#include "engine/log_options.h"
 #include "oci/reference.h"
 
 #define GLOBAL(member)   offsetof(struct config, member)
@@ -112,6 +113,31 @@ const struct config_setting config_settings[] = {
 		  "used for the longest time and no container needs are removed in the background "
 		  "when one has been added. What counts is what their files and partial downloads "
 		  "take. Would that not be enough, none is removed. 0: no limit." },
+	{ .section = "log",
+	  .key = "driver",
+	  .kind = CONFIG_STR,
+	  .offset = GLOBAL(log.driver),
+	  .initial = "k8s-file",
+	  .arg = "DRIVER",
+	  .check = log_driver_check,
+	  .help = "Where the output of new containers goes: \"k8s-file\", \"json-file\", "
+		  "\"journald\" or \"none\"; see --log-driver of inro-run(1)." },
+	{ .section = "log",
+	  .key = "max_size",
+	  .kind = CONFIG_BYTES,
+	  .offset = GLOBAL(log.max_size),
+	  .initial = "10m",
+	  .arg = "BYTES",
+	  .help = "How long one file of a container's log becomes. 0: no limit." },
+	{ .section = "log",
+	  .key = "max_files",
+	  .kind = CONFIG_COUNT,
+	  .offset = GLOBAL(log.max_files),
+	  .initial = "3",
+	  .arg = "NUMBER",
+	  .min = 1,
+	  .max = LOGLINE_FILES_MAX,
+	  .help = "How many files of a container's log there are, with the newest one." },
 	{ .section = "transfer",
 	  .key = "parallel",
 	  .kind = CONFIG_COUNT,

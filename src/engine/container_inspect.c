@@ -198,7 +198,7 @@ static void fill_record(struct engine *eng, const struct record *rec, struct con
 	ret->oci_runtime = xstrdup("inro-runtime");
 	ret->pid_file = or_empty(o->pid_file);
 	ret->monitor_pid_file = or_empty(o->monitor_pid_file);
-	if (o->log_driver != LOGLINE_NONE)
+	if (o->log_driver <= LOGLINE_JSON)
 		ret->log_path = xasprintf("%s/" LOGLINE_FILE, ret->bundle);
 	if (o->health) {
 		ret->state.health = xcalloc(1, sizeof(*ret->state.health));

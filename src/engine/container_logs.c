@@ -8,6 +8,7 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/life.h"
+#include "engine/logs_journal.h"
 #include "engine/logs_watch.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -60,6 +61,11 @@ static int find(struct engine *eng, struct reader *rd, char *const *words, struc
 			    "container %s has the log driver \"none\": there is nothing to "
 			    "read",
 			    s->rec.name);
+		if (r == 0 && s->rec.options.log_driver == LOGLINE_PASSTHROUGH)
+			r = err_fail(err, ERR_UNSUPPORTED,
+				     "container %s has the log driver \"passthrough\": what it "
+				     "wrote is where whoever started it had its output",
+				     s->rec.name);
 		s->known = (struct container_logs_source){ .id = s->rec.id,
 							   .name = s->rec.name,
 							   .index = rd->n };
@@ -197,12 +203,36 @@ static void tell_losses(const struct reader *rd)
 	}
 }
 
+/* 1: it is the one that is asked for. */
+static int is_journals(const struct reader *rd, struct err *err)
+{
+	for (size_t i = 0; i < rd->n; i++) {
+		if (rd->sources[i].rec.options.log_driver != LOGLINE_JOURNAL)
+			continue;
+		if (rd->n == 1)
+			return 1;
+		return err_fail(err, ERR_UNSUPPORTED,
+				"the log of container %s is in the journal: it can be shown by "
+				"itself only",
+				rd->sources[i].rec.name);
+	}
+	return 0;
+}
+
 int container_logs(struct engine *eng, char *const *words, const struct container_logs_options *o,
 		   struct err *err)
 {
 	struct reader rd = { .o = o, .watch = LOGS_WATCH_INIT };
 	int r = find(eng, &rd, words, err);
 
+	if (r == 0)
+		r = is_journals(&rd, err);
+	if (r != 0) {
+		if (r > 0)
+			r = journal_logs(eng, &rd.sources[0].known, o, err);
+		reader_done(&rd);
+		return r;
+	}
 	if (o->follow)
 		logs_watch_init(&rd.watch);
 	for (size_t i = 0; r == 0 && i < rd.n; i++)

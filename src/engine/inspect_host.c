@@ -49,10 +49,13 @@ static void fill_log(const struct record_options *o, struct inspect_log_config *
 	cleanup_free char *files = xasprintf("%u", o->log_max_files);
 
 	ret->type = xstrdup(log_driver_names[driver]);
-	if (driver == LOGLINE_NONE || !o->log_max_files)
-		return;
-	json_map_set(&ret->config, "max-file", files);
-	json_map_set(&ret->config, "max-size", o->log_max_size == INT64_MAX ? "-1" : size);
+	if ((driver == LOGLINE_CRI || driver == LOGLINE_JSON) && o->log_max_files) {
+		json_map_set(&ret->config, "max-file", files);
+		json_map_set(&ret->config, "max-size",
+			     o->log_max_size == INT64_MAX ? "-1" : size);
+	}
+	if (o->log_tag)
+		json_map_set(&ret->config, "tag", o->log_tag);
 	if (o->log_drop)
 		json_map_set(&ret->config, "mode", "non-blocking");
 }

@@ -112,10 +112,12 @@ static uint32_t start_options(const struct launch *l)
 	       (eng->rootless ? MONITOR_OPT_ROOTLESS | MONITOR_OPT_USERXATTR : 0) |
 	       (l->rec->auto_remove ? MONITOR_OPT_THROW_AWAY : 0) |
 	       (eng->debug ? MONITOR_OPT_DEBUG : 0) | (l->detach ? MONITOR_OPT_DETACHED : 0) |
-	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) | (o->log_drop ? MONITOR_OPT_LOG_DROP : 0);
+	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) | (o->log_drop ? MONITOR_OPT_LOG_DROP : 0) |
+	       (o->log_driver == LOGLINE_PASSTHROUGH ? MONITOR_OPT_PASSTHROUGH : 0);
 }
 
-static int fill_start(const struct launch *l, struct monitor_start *s, struct err *err)
+static int fill_start(const struct launch *l, const char *attrs, struct monitor_start *s,
+		      struct err *err)
 {
 	const struct record_options *o = &l->rec->options;
 	const struct engine *eng = l->eng;
@@ -130,7 +132,7 @@ static int fill_start(const struct launch *l, struct monitor_start *s, struct er
 		{ s->inro_path, sizeof(s->inro_path), eng->self_path },
 		{ s->root, sizeof(s->root), eng->root },
 		{ s->runroot, sizeof(s->runroot), eng->runroot },
-		{ s->log_attrs, sizeof(s->log_attrs), o->log_attrs ? o->log_attrs : "" },
+		{ s->log_attrs, sizeof(s->log_attrs), attrs },
 	};
 	struct winsize ws;
 	size_t i;
@@ -143,7 +145,9 @@ static int fill_start(const struct launch *l, struct monitor_start *s, struct er
 	}
 	s->options = start_options(l);
 	s->backoff_ms = l->backoff_ms;
-	s->log_driver = o->log_driver < 0 ? LOGLINE_CRI : (uint32_t)o->log_driver;
+	s->log_driver = o->log_driver < 0                      ? LOGLINE_CRI
+			: o->log_driver == LOGLINE_PASSTHROUGH ? LOGLINE_NONE
+							       : (uint32_t)o->log_driver;
 	s->log_max_files = o->log_max_files ? o->log_max_files : LOG_FILES_DEFAULT;
 	s->log_max_size = o->log_max_size ? o->log_max_size : LOG_SIZE_DEFAULT;
 	if (l->rec->options.tty &&
@@ -185,12 +189,25 @@ static int collect_fds(struct launch *l, struct monitor_start *start, int *fds,
 		start->joins[i] = (uint32_t)joined[i].type;
 		fds[n + (size_t)i] = joined[i].fd;
 	}
-	return (int)n + joins;
+	n += (size_t)joins;
+	for (int fd = 0; l->rec->options.log_driver == LOGLINE_PASSTHROUGH && fd < 3; fd++)
+		fds[n++] = fd;
+	return (int)n;
+}
+
+static int log_attrs(const struct record *rec, struct buf *out, struct err *err)
+{
+	if (rec->options.log_driver == LOGLINE_JOURNAL)
+		return log_journal_fields(rec, out, err);
+	buf_adds(out, rec->options.log_attrs ? rec->options.log_attrs : "");
+	return 0;
 }
 
 int launch_send(struct launch *l, struct err *err)
 {
-	cleanup_free int *fds = xcalloc(MONITOR_FD_LAYERS + l->n_layers + NS_COUNT, sizeof(int));
+	cleanup_buf struct buf attrs = BUF_INIT;
+	cleanup_free int *fds =
+	    xcalloc(MONITOR_FD_LAYERS + l->n_layers + NS_COUNT + 3, sizeof(int));
 	struct join_fd joined[NS_COUNT];
 	struct monitor_start start = { 0 };
 	int n, r;
@@ -206,7 +223,9 @@ int launch_send(struct launch *l, struct err *err)
 	n = collect_fds(l, &start, fds, joined, err);
 	if (n < 0)
 		return n;
-	r = fill_start(l, &start, err);
+	r = log_attrs(l->rec, &attrs, err);
+	if (r == 0)
+		r = fill_start(l, buf_str(&attrs), &start, err);
 	if (r == 0)
 		r = health_begin(l->rec, l->run_fd, &start, err);
 	if (r == 0)

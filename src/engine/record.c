@@ -49,6 +49,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, log_max_files, "logMaxFiles", JSON_U32),
 	JSON_FIELD(struct record_options, log_drop, "logDrop", JSON_BOOL),
 	JSON_FIELD(struct record_options, log_attrs, "logAttrs", JSON_STR),
+	JSON_FIELD(struct record_options, log_tag, "logTag", JSON_STR),
 	JSON_FIELD(struct record_options, health, "health", JSON_OBJ, .desc = &health_desc),
 	JSON_FIELD(struct record_options, mounts, "mounts", JSON_ARRAY, .desc = &mount_desc),
 	JSON_FIELD(struct record_options, joins, "joins", JSON_MAP),

@@ -38,7 +38,8 @@ struct record_options {
 	uint64_t log_max_size;
 	uint32_t log_max_files;
 	bool log_drop;         /* with the disk full the container does not wait */
-	char *log_attrs;       /* JSON object, or NULL */
+	char *log_attrs;       /* JSON object, or fields of the journal's; or NULL */
+	char *log_tag;         /* as given; or NULL */
 	struct health *health; /* NULL: no health check */
 	JSON_LIST(struct record_mount) mounts;
 	struct json_map joins; /* namespace -> id of the container whose it is (join.h) */

@@ -25,6 +25,18 @@
 
 #define OPTION_FILE_MAX (4u << 20)
 
+static int check_passthrough(const struct run *run, struct err *err)
+{
+	if (run->opts->tty)
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --log-driver passthrough and --tty");
+	/* Who starts it again has no such stdio. */
+	if (run->rec.options.restart > RESTART_NO)
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --log-driver passthrough and --restart");
+	return run->create ? 0 : log_passthrough_check(err);
+}
+
 /* What start, stop and the clean-up role will ask the record for. */
 static int check_life_options(struct run *run, struct err *err)
 {
@@ -50,6 +62,8 @@ static int check_life_options(struct run *run, struct err *err)
 	if (r == 0 && o->rm && to->restart != RESTART_NO)
 		r = err_fail(err, ERR_USAGE,
 			     "conflicting options: cannot specify both --restart and --rm");
+	if (r == 0 && str_eq(o->log_driver, "passthrough"))
+		r = check_passthrough(run, err);
 	return r < 0 ? r : detach_keys_parse(o->detach_keys, &keys, err);
 }
 
@@ -415,7 +429,7 @@ static int parse_life(struct run *run, struct err *err)
 	int r = 0;
 
 	run->rec.options.stop_signal = stop ? xstrdup(stop) : NULL;
-	if (log_options_parse(run->opts->log_driver, run->opts->log_opt, &run->rec.labels,
+	if (log_options_parse(run->eng, run->opts->log_driver, run->opts->log_opt, &run->rec.labels,
 			      &run->rec.options, err) < 0 ||
 	    health_options_parse(run->opts, c, &run->rec.options.health, err) < 0)
 		return -EINVAL;

@@ -15,6 +15,7 @@
 #include "engine/events.h"
 #include "engine/launch.h"
 #include "engine/life.h"
+#include "engine/log_options.h"
 #include "runtime/ending.h"
 #include "engine/update.h"
 #include "engine/volume_mounts.h"
@@ -156,6 +157,8 @@ static int start_stopped(struct engine *eng, struct record *rec, int lock,
 	l.detach_keys = opts->detach_keys;
 	rec->restarts = 0;
 	r = wants_input(rec, opts, &l.with_stdin, err);
+	if (r == 0 && rec->options.log_driver == LOGLINE_PASSTHROUGH)
+		r = log_passthrough_check(err);
 	if (r == 0)
 		r = engine_start_required(eng, rec, err);
 	if (r == 0)
@@ -294,6 +297,10 @@ static int attach_to(struct engine *eng, struct record *rec, const struct start_
 	bool with_stdin;
 	size_t n;
 
+	if (rec->options.log_driver == LOGLINE_PASSTHROUGH)
+		return err_fail(
+		    err, ERR_UNSUPPORTED,
+		    "this container is using the 'passthrough' log driver, cannot attach");
 	if (sock == -ENOENT || sock == -ECONNREFUSED)
 		return nobody_there(err);
 	if (sock < 0)

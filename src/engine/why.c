@@ -55,7 +55,8 @@ static void read_log(struct engine *eng, const struct record *rec, struct why *w
 	};
 
 	o.query.tail = WHY_LINES;
-	if (rec->options.log_driver != LOGLINE_NONE)
+	if (rec->options.log_driver != LOGLINE_NONE &&
+	    rec->options.log_driver != LOGLINE_PASSTHROUGH)
 		container_logs(eng, words, &o, NULL);
 }
 

@@ -32,10 +32,17 @@ static int put(struct logfile *l, size_t stream, const char *text, size_t len, b
 	char *at;
 	int r = 0;
 
-	if (sizeof(l->out) - l->out_len < LOGLINE_RECORD_MAX)
+	if (l->o.driver == LOGLINE_JOURNAL)
+		r = logfile_send(l, number, text, len, partial);
+	else if (sizeof(l->out) - l->out_len < LOGLINE_RECORD_MAX)
 		r = logfile_store(l);
 	if (r < 0)
 		return r;
+	if (l->o.driver == LOGLINE_JOURNAL) {
+		l->streams[stream].open = partial;
+		*ret_used = len;
+		return 0;
+	}
 	at = l->out + l->out_len;
 	if (l->o.driver == LOGLINE_JSON)
 		n = logline_put_json(at, l->stamp, number, text, len, partial, l->o.attrs, &used);
@@ -70,9 +77,10 @@ static int put_notice(struct logfile *l)
 	}
 	if (r < 0)
 		return r;
-	len = snprintf(text, sizeof(text),
-		       "inro: %llu lines (%llu bytes) are missing here: no room on the disk",
-		       (unsigned long long)l->dropped_lines, (unsigned long long)l->dropped_bytes);
+	len = snprintf(text, sizeof(text), "inro: %llu lines (%llu bytes) are missing here: %s",
+		       (unsigned long long)l->dropped_lines, (unsigned long long)l->dropped_bytes,
+		       l->o.driver == LOGLINE_JOURNAL ? "the journal did not take them"
+						      : "no room on the disk");
 	r = put(l, errors, text, (size_t)len, false, &used);
 	if (r == 0)
 		l->dropped_lines = l->dropped_bytes = 0;
@@ -110,7 +118,7 @@ static ssize_t emit(struct logfile *l, size_t stream, const char *text, size_t l
 	} while (r == 0 && ends && done < len);
 	if (r == 0)
 		return (ssize_t)done;
-	if (!l->o.may_drop)
+	if (!l->o.may_drop && r != -ENOTCONN)
 		return done ? (ssize_t)done : r;
 	drop(l, st, len - done, ends);
 	return (ssize_t)len;
@@ -270,6 +278,7 @@ int logfile_open(struct logfile *l, int dirfd, const char *name, const struct lo
 	l->size = 0;
 	l->out_len = 0;
 	l->stuck = false;
+	l->stuck_ns = 0;
 	l->dropped_lines = l->dropped_bytes = 0;
 	l->stamp_s = INT64_MIN;
 	for (size_t i = 0; i < LOGLINE_STREAMS; i++) {
@@ -278,7 +287,7 @@ int logfile_open(struct logfile *l, int dirfd, const char *name, const struct lo
 		st->len = 0;
 		st->open = st->torn = st->skip = false;
 	}
-	if (o->driver == LOGLINE_NONE)
+	if (o->driver == LOGLINE_NONE || o->driver == LOGLINE_JOURNAL)
 		return 0;
 	r = logfile_open_last(l, open, err);
 	if (r < 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes what a container prints into its log (runtime/logline.h has the format). No allocation, no
- * memory that grows with the output, nobody to wait for: readers take no locks.
+ * Writes what a container prints into its log (runtime/logline.h has the format), or sends it to
+ * the journal. No allocation, no memory that grows with the output, nobody to wait for: readers
+ * take no locks.
  *
  * - A file holds whole records at any moment but inside a write(2): what the disk cuts off is taken
  *   back. A record that a killed monitor has left in part is taken back by the next logfile_open().
@@ -29,8 +30,9 @@ struct logfile_options {
 	uint64_t max_size;  /* bytes of one file; 0: no limit */
 	uint32_t max_files; /* with the newest one; 0 is as 1 */
 	bool may_drop;
-	const char
-	    *attrs; /* LOGLINE_JSON: JSON object for each record, or NULL; stays the caller's */
+	/* LOGLINE_JSON: JSON object for each record; LOGLINE_JOURNAL: its fields; or NULL. Stays
+	 * the caller's. */
+	const char *attrs;
 };
 
 struct logfile_stream {
@@ -48,6 +50,7 @@ struct logfile {
 	const char *name;
 	uint64_t size;                         /* of the file, without what is in out */
 	bool stuck;                            /* the last write found no room */
+	int64_t stuck_ns;                      /* monotonic: since when the journal takes none */
 	uint64_t dropped_lines, dropped_bytes; /* since the last notice */
 	int64_t stamp_s;                       /* the second that stamp shows */
 	char stamp[LOGLINE_STAMP_LEN + 10];

@@ -28,6 +28,8 @@ int logfile_store(struct logfile *l)
 	ssize_t n = 0;
 	int r = 0;
 
+	if (l->o.driver == LOGLINE_JOURNAL)
+		return 0;
 	while (done < l->out_len) {
 		n = NO_EINTR(write(l->fd, l->out + done, l->out_len - done));
 		if (n <= 0)
@@ -172,7 +174,7 @@ int logfile_reopen(struct logfile *l)
 	struct stat st;
 	int fd;
 
-	if (l->o.driver == LOGLINE_NONE)
+	if (l->o.driver == LOGLINE_NONE || l->o.driver == LOGLINE_JOURNAL)
 		return 0;
 	logfile_store(l);
 	fd = open_file(l, l->name, 0);

@@ -25,6 +25,8 @@ struct stdio {
 	}
 
 int stdio_open(struct stdio *io, bool tty, bool with_stdin, struct err *err);
+/* The container gets these, which are taken over; nothing is read or logged. */
+void stdio_pass(struct stdio *io, int fds[3]);
 void stdio_close_child(struct stdio *io);
 void stdio_done(struct stdio *io);
 

@@ -15,7 +15,7 @@ int output_log_open(struct monitor *m, struct err *err)
 {
 	const struct monitor_start *s = &m->start;
 	const struct logfile_options o = {
-		.driver = s->log_driver <= LOGLINE_NONE ? s->log_driver : LOGLINE_NONE,
+		.driver = s->log_driver <= LOGLINE_JOURNAL ? s->log_driver : LOGLINE_NONE,
 		.max_size = s->log_max_size,
 		.max_files = s->log_max_files,
 		.may_drop = s->options & MONITOR_OPT_LOG_DROP,

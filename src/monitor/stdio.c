@@ -47,6 +47,13 @@ int stdio_open(struct stdio *io, bool tty, bool with_stdin, struct err *err)
 	return r;
 }
 
+void stdio_pass(struct stdio *io, int fds[3])
+{
+	io->child.in = take_fd(fds[0]);
+	io->child.out = take_fd(fds[1]);
+	io->child.err = take_fd(fds[2]);
+}
+
 void stdio_close_child(struct stdio *io)
 {
 	io->child.in = fd_close(io->child.in);

@@ -15,6 +15,11 @@
 
 #define FDS_LIMIT 1024 /* layers are far fewer: OCI_LAYERS_MAX */
 
+static bool is_passthrough(const struct monitor *m)
+{
+	return m->start.options & MONITOR_OPT_PASSTHROUGH;
+}
+
 static int receive_fds(struct monitor *m, struct err *err)
 {
 	int fds[MONITOR_FDS_MAX];
@@ -43,7 +48,8 @@ static int receive_fds(struct monitor *m, struct err *err)
 		return err_errno(err, ECONNRESET, "receiving the start message");
 	if ((size_t)len != sizeof(m->start) || m->start.version != MONITOR_VERSION ||
 	    m->start.n_fds != m->n_fds || m->start.n_joins > MONITOR_JOINS_MAX ||
-	    m->n_fds != MONITOR_FD_LAYERS + (size_t)m->start.n_layers + m->start.n_joins)
+	    m->n_fds != MONITOR_FD_LAYERS + (size_t)m->start.n_layers + m->start.n_joins +
+			    (is_passthrough(m) ? 3 : 0))
 		return err_fail(
 		    err, ERR_INVALID,
 		    "receiving the start message: inro and inro-monitor are of different "
@@ -108,7 +114,9 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 	int r;
 
 	r = output_log_open(m, err);
-	if (r == 0)
+	if (r == 0 && is_passthrough(m))
+		stdio_pass(&m->io, m->fds + m->n_fds - 3);
+	else if (r == 0)
 		r = stdio_open(&m->io, tty, m->start.options & MONITOR_OPT_STDIN, err);
 	if (r < 0)
 		return r;
@@ -147,7 +155,7 @@ static int set_joins(struct monitor *m, struct spec *spec, struct err *err)
 /* The starter becomes the first client. */
 static void tell_started(struct monitor *m)
 {
-	bool detached = m->start.options & MONITOR_OPT_DETACHED;
+	bool detached = is_passthrough(m) || (m->start.options & MONITOR_OPT_DETACHED);
 	struct client *c = client_add(m, m->sock);
 
 	m->sock = -EBADF;

@@ -25,7 +25,13 @@
 #define LOGLINE_RECORD_MAX (LOGLINE_JSON_MAX + LOGLINE_ATTRS_MAX + 256)
 #define LOGLINE_STAMP_LEN  30 /* "2026-01-02T15:04:05.123456789Z" */
 
-enum logline_driver { LOGLINE_CRI, LOGLINE_JSON, LOGLINE_NONE };
+enum logline_driver {
+	LOGLINE_CRI,
+	LOGLINE_JSON,
+	LOGLINE_NONE,
+	LOGLINE_JOURNAL,     /* no file: runtime/journal.h */
+	LOGLINE_PASSTHROUGH, /* no log: the container has the stdio of who starts it */
+};
 
 /* Their numbers are those of the fds. */
 enum logline_stream { LOGLINE_STDOUT = 1, LOGLINE_STDERR = 2, LOGLINE_STREAMS = 2 };

@@ -79,7 +79,8 @@ enum monitor_probed {
 #define MONITOR_JOINS_MAX 8   /* kinds of namespaces */
 #define MONITOR_JOIN_SHM  100 /* not one of them: /dev/shm of the container whose IPC is joined */
 
-/* Order of the fds in the FDS messages; layers follow, topmost first, then namespaces to join. */
+/* Order of the fds in the FDS messages; layers follow, topmost first, then namespaces to join, then
+ * stdin, stdout and stderr of who starts it, with MONITOR_OPT_PASSTHROUGH. */
 enum monitor_fd {
 	MONITOR_FD_LOCK,    /* locked; kept open until the end */
 	MONITOR_FD_CONTROL, /* listening; kept open until the end */
@@ -97,12 +98,13 @@ enum {
 	MONITOR_OPT_USERXATTR = 1 << 3,
 	MONITOR_OPT_DEBUG = 1 << 4,
 	MONITOR_OPT_SYSTEMD_CGROUP = 1 << 5,
-	MONITOR_OPT_THROW_AWAY = 1 << 6, /* --rm: the upper directory goes at the end */
-	MONITOR_OPT_DETACHED = 1 << 7,   /* the client wants no stdio */
-	MONITOR_OPT_OWN_END = 1 << 8,    /* the monitor sees to the end, not the client */
-	MONITOR_OPT_STDIN_ONCE = 1 << 9, /* the client's end of input is the container's */
-	MONITOR_OPT_LOG_DROP = 1 << 10,  /* with the disk full the container does not wait */
-	MONITOR_OPT_HEALTH = 1 << 11,    /* it has a health check: runtime/health.h */
+	MONITOR_OPT_THROW_AWAY = 1 << 6,   /* --rm: the upper directory goes at the end */
+	MONITOR_OPT_DETACHED = 1 << 7,     /* the client wants no stdio */
+	MONITOR_OPT_OWN_END = 1 << 8,      /* the monitor sees to the end, not the client */
+	MONITOR_OPT_STDIN_ONCE = 1 << 9,   /* the client's end of input is the container's */
+	MONITOR_OPT_LOG_DROP = 1 << 10,    /* with the disk full the container does not wait */
+	MONITOR_OPT_HEALTH = 1 << 11,      /* it has a health check: runtime/health.h */
+	MONITOR_OPT_PASSTHROUGH = 1 << 12, /* its stdio is the last three fds */
 };
 
 struct monitor_start {

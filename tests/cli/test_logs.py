@@ -311,7 +311,7 @@ def test_drivers(root):
     assert root.inro("logs", "small").ok().out.splitlines()[-3:] == ["98", "99", "100"]
     assert 6 <= root.inro("logs", "small").ok().out.count("\n") <= 14
     for words, message in (
-            (["--log-driver", "journald"], "journald"),
+            (["--log-driver", "syslog"], "syslog"),
             (["--log-opt", "path=/x"], 'log option "path=/x" is not supported'),
             (["--log-opt", "max-size=much"], "max-size=much"),
             (["--log-opt", "max-file=0"], "from 1 to 100"),
