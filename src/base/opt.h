@@ -108,6 +108,9 @@ int program_main(const struct program *prog, int argc, char **argv);
  * asked for (*ret_args is not set), or -errno with ERR_USAGE. */
 int opt_parse(const struct opt *opts, size_t n, void *dst, char **argv, unsigned int cmd_flags,
 	      char ***ret_args, struct err *err);
+/* The other way round: appends what would be parsed to the same, as "--name=value" in the table's
+ * order. Options of OPT_FN are left out. */
+void opt_words(const struct opt *opts, size_t n, const void *src, char ***words);
 /* Frees OPT_STR and OPT_STRV fields; those of OPT_FN are the command's own. */
 void opt_free(const struct opt *opts, size_t n, void *dst);
 /* cmd NULL: of the program. */

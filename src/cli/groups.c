@@ -50,6 +50,8 @@ const struct cmd cmd_image = {
 
 static const struct cmd_sub container_subs[] = {
 	{ "attach", &cmd_attach, false },
+	{ "cleanup", &cmd_container_cleanup, false },
+	{ "clone", &cmd_container_clone, false },
 	{ "commit", &cmd_commit, false },
 	{ "create", &cmd_create, false },
 	{ "diff", &cmd_diff, false },
@@ -84,6 +86,17 @@ const struct cmd cmd_container = {
 	.name = "container",
 	.summary = "Look after containers",
 	.subs = container_subs,
+};
+
+static const struct cmd_sub generate_subs[] = {
+	{ "systemd", &cmd_generate_systemd, false },
+	{ 0 },
+};
+
+const struct cmd cmd_generate = {
+	.name = "generate",
+	.summary = "Make files for other programs of what is there",
+	.subs = generate_subs,
 };
 
 static const struct cmd_sub healthcheck_subs[] = {

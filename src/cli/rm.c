@@ -71,7 +71,7 @@ static int remove_one(struct engine *eng, const char *word, const void *data, st
 
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
-	const struct rm_options *o = options;
+	struct rm_options *o = options;
 	const struct cli_verb verb = {
 		.which = SELECT_ANY,
 		.fn = remove_one,
@@ -84,6 +84,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		return err_fail(err, ERR_USAGE, "--time needs --force");
 	if (o->time.set && (o->time.value < STOP_FOREVER || o->time.value > INT_MAX))
 		return err_fail(err, ERR_USAGE, "--time: expected seconds, or -1");
+	o->select.ignore = o->ignore;
 	return cli_verb(globals, &o->select, &verb, args, err);
 }
 

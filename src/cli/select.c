@@ -12,11 +12,13 @@
 
 #define CIDFILE_MAX 4096
 
-static int read_cidfile(const char *path, char ***words, struct err *err)
+static int read_cidfile(const char *path, bool ignore, char ***words, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	int r = io_read_file(AT_FDCWD, path, &text, CIDFILE_MAX, err);
 
+	if (r == -ENOENT && ignore)
+		return 0;
 	if (r < 0)
 		return err_wrap(err, r, "--cidfile");
 	strv_take(words, xstrndup(buf_str(&text), strcspn(buf_str(&text), " \t\r\n")));
@@ -66,7 +68,7 @@ int cli_select(struct engine *eng, const struct select_options *o, enum select_w
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && o->cidfiles && o->cidfiles[i]; i++)
-		r = read_cidfile(o->cidfiles[i], &words, err);
+		r = read_cidfile(o->cidfiles[i], o->ignore, &words, err);
 	if (r < 0)
 		return r;
 	if (found && strv_len(words))
@@ -74,7 +76,7 @@ int cli_select(struct engine *eng, const struct select_options *o, enum select_w
 				"--all, --latest and --filter cannot be used together with names");
 	if (o->all && o->latest)
 		return err_fail(err, ERR_USAGE, "--all and --latest cannot be used together");
-	if (!found && !strv_len(words))
+	if (!found && !strv_len(words) && !(o->ignore && o->cidfiles))
 		return err_fail(err, ERR_USAGE, "at least one container must be named");
 	if (found)
 		r = find(eng, o, which, &words, err);

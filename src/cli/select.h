@@ -11,6 +11,7 @@
 
 struct select_options {
 	bool all, latest;
+	bool ignore; /* a --cidfile that is not there names nothing */
 	char **filters, **cidfiles;
 };
 enum select_which { /* that --all and --filter mean */

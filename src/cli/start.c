@@ -9,10 +9,11 @@
 struct start_cli_options {
 	struct select_options select;
 	bool attach, interactive, no_stdin;
-	char *sig_proxy, *detach_keys;
+	char *sig_proxy, *detach_keys, *sdnotify;
 };
 
 static const char *const bool_choices[] = { "true", "false", NULL };
+static const char *const sdnotify_choices[] = { "conmon", "ignore", NULL };
 
 #define OPT_DETACH_KEYS                                                                            \
 	{                                                                                          \
@@ -47,6 +48,12 @@ static const struct opt start_opts[] = {
 	  OPT_FIELD(struct start_cli_options, interactive),
 	  .help = "connect standard input as well" },
 	SELECT_LATEST(struct start_cli_options),
+	{ .name = "sdnotify",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct start_cli_options, sdnotify),
+	  .arg = "conmon|ignore",
+	  .help = "whether systemd is told, from now on, that it runs: as of run",
+	  .choices = sdnotify_choices },
 	OPT_SIG_PROXY,
 };
 
@@ -61,9 +68,7 @@ static const struct opt attach_opts[] = {
 
 static int start_one(struct engine *eng, const char *word, const void *data, struct err *err)
 {
-	const struct start_options how = { 0 };
-
-	return engine_start(eng, word, &how, err);
+	return engine_start(eng, word, data, err);
 }
 
 static int start_attached(const void *globals, const struct start_cli_options *o, char **args,
@@ -74,6 +79,7 @@ static int start_attached(const void *globals, const struct start_cli_options *o
 		.interactive = o->interactive,
 		.no_proxy = str_eq(o->sig_proxy, "false"),
 		.detach_keys = o->detach_keys,
+		.sdnotify = o->sdnotify,
 	};
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_strv char **words = NULL;
@@ -92,7 +98,8 @@ static int start_attached(const void *globals, const struct start_cli_options *o
 static int start(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct start_cli_options *o = options;
-	const struct cli_verb verb = { .which = SELECT_STOPPED, .fn = start_one };
+	const struct start_options how = { .sdnotify = o->sdnotify };
+	const struct cli_verb verb = { .which = SELECT_STOPPED, .fn = start_one, .data = &how };
 
 	if (o->attach || o->interactive)
 		return start_attached(globals, o, args, err);

@@ -161,6 +161,9 @@ static int run(const void *globals, const struct stop_cli_options *o, enum selec
 
 static int run_stop(const void *globals, void *options, char **args, struct err *err)
 {
+	struct stop_cli_options *o = options;
+
+	o->select.ignore = o->ignore;
 	return run(globals, options, SELECT_RUNNING, false, args, err);
 }
 

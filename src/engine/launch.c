@@ -59,11 +59,13 @@ void launch_done(struct launch *l)
 
 int launch_spawn(struct launch *l, struct err *err)
 {
-	bool split = l->rec->options.split;
-	int r = split ? cgroup_split(l->eng->rootless, err) : 0;
+	const struct record_options *o = &l->rec->options;
+	/* systemd takes only a process of the service's cgroup for its main one. */
+	bool stay = o->split || (o->notify && getenv(NOTIFY_ENV));
+	int r = o->split ? cgroup_split(l->eng->rootless, err) : 0;
 
 	if (r == 0)
-		r = supervisor_spawn(l->eng, split, &l->monitor, err);
+		r = supervisor_spawn(l->eng, stay, &l->monitor, err);
 	if (r < 0 || l->detach)
 		return r;
 	l->signal_fd = attach_block_signals(!l->no_proxy, err);

@@ -31,10 +31,10 @@ struct record_options {
 	char *stop_signal;           /* as given, by the user or the image; NULL: SIGTERM */
 	struct opt_i64 stop_timeout; /* seconds */
 	char *pid_file, *monitor_pid_file;
-	bool notify;     /* systemd is told when it runs */
-	bool split;      /* its cgroup is below that of who starts it, as its monitor's */
-	char **requires; /* ids of containers that are started first */
-	int log_driver;  /* enum logline_driver */
+	bool notify;           /* systemd is told when it runs */
+	bool split;            /* its cgroup is below that of who starts it, as its monitor's */
+	char **requires;       /* ids of containers that are started first */
+	int log_driver;        /* enum logline_driver */
 	uint64_t log_max_size;
 	uint32_t log_max_files;
 	bool log_drop;         /* with the disk full the container does not wait */

@@ -142,6 +142,16 @@ static int wants_input(const struct record *rec, const struct start_options *opt
 	return 0;
 }
 
+static int set_notify(struct engine *eng, struct record *rec, const char *sdnotify, struct err *err)
+{
+	bool notify = str_eq(sdnotify, "conmon");
+
+	if (!sdnotify || rec->options.notify == notify)
+		return 0;
+	rec->options.notify = notify;
+	return record_set_options(eng, rec->id, &rec->options, err);
+}
+
 static int start_stopped(struct engine *eng, struct record *rec, int lock,
 			 const struct start_options *opts, struct err *err)
 {
@@ -159,6 +169,8 @@ static int start_stopped(struct engine *eng, struct record *rec, int lock,
 	r = wants_input(rec, opts, &l.with_stdin, err);
 	if (r == 0 && rec->options.log_driver == LOGLINE_PASSTHROUGH)
 		r = log_passthrough_check(err);
+	if (r == 0)
+		r = set_notify(eng, rec, opts->sdnotify, err);
 	if (r == 0)
 		r = engine_start_required(eng, rec, err);
 	if (r == 0)

@@ -8,6 +8,7 @@ struct start_options {
 	bool attach, interactive; /* to the container's output; and its input */
 	bool no_proxy;            /* signals stay here */
 	const char *detach_keys;  /* NULL: the default */
+	const char *sdnotify;     /* as of run, from now on; NULL: as it was created */
 };
 /* One that runs is as wished. With attach: until its end, returns its exit status; else 0. */
 int engine_start(struct engine *eng, const char *word, const struct start_options *opts,

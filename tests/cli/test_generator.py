@@ -351,3 +351,22 @@ def test_systemd(root, machine):
     assert pathlib.Path(log).read_text() == "up\n" * 3
     assert not machine.run("sh", "-c", "ls /sys/fs/cgroup/system.slice | grep web").out
     inro("volume", "rm", "data").ok()
+
+    # The other way: a service made of a container that is there.
+    inro("create", "--name", "old", "box", "sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done").ok()
+    for new in ((), ("--new",)):
+        text = inro("generate", "systemd", "--name", *new, "old").ok().out
+        text = text.replace("[Unit]", "[Unit]\nDefaultDependencies=no").replace("network-online.target", "")
+        path = root.dir / "container-old.service"
+        path.write_text(text)
+        machine.run("sh", "-ec", f"cp {path} /run/systemd/system/; systemctl daemon-reload; "
+                    "systemctl start container-old").ok()
+        unit = machine.show("container-old.service")
+        assert (unit["ActiveState"], unit["SubState"]) == ("active", "running")
+        assert machine.run("cat", f"/proc/{unit['MainPID']}/comm").out == "inro-monitor\n"
+        assert inro("inspect", "--format", "{{.State.Status}}", "old").ok().out == "running\n"
+        machine.run("systemctl", "stop", "container-old").ok()
+        unit = machine.show("container-old.service")
+        assert (unit["ActiveState"], unit["Result"]) == ("inactive", "success")
+        assert inro("ps", "-a", "--format", "{{.Names}} {{.State}}").ok().out == (
+            "" if new else "old exited\n")

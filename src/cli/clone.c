@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container clone: another container of the same options. */
+#include <stdio.h>
+
+#include "base/str.h"
+#include "base/strv.h"
+#include "cli/run_options.h"
+#include "engine/asked.h"
+#include "engine/life.h"
+#include "engine/remove.h"
+#include "engine/run.h"
+#include "engine/start.h"
+
+struct clone_options {
+	char *name;
+	bool destroy, force, run;
+	/* of run, in its place */
+	struct opt_u64 blkio_weight, cpu_period, cpu_rt_period, cpu_shares, memory,
+	    memory_reservation;
+	struct opt_i64 cpu_quota, cpu_rt_runtime, memory_swappiness;
+	char *cpus, *cpuset_cpus, *cpuset_mems, *memory_swap;
+	char **blkio_weight_device, **device_read_bps, **device_write_bps;
+};
+
+#define LIMIT(option, k, member, word, text)                                                       \
+	{                                                                                          \
+		.name = (option), .kind = (k), OPT_FIELD(struct clone_options, member),            \
+		.arg = (word), .help = (text)                                                      \
+	}
+
+/* Those from LIMITS on are options of run. */
+#define LIMITS 4
+static const struct opt opts[] = {
+	{ .name = "destroy",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct clone_options, destroy),
+	  .help = "remove the original" },
+	{ .name = "force",
+	  .short_name = 'f',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct clone_options, force),
+	  .help = "with --destroy, also when it runs" },
+	{ .name = "name",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct clone_options, name),
+	  .arg = "NAME",
+	  .help = "name of the clone (default: that of the original with -clone behind)" },
+	{ .name = "run",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct clone_options, run),
+	  .help = "start it" },
+	LIMIT("blkio-weight", OPT_U64, blkio_weight, "N", "share of block I/O, from 10 to 1000"),
+	LIMIT("blkio-weight-device", OPT_STRV, blkio_weight_device, "DEVICE:N",
+	      "the same on one device"),
+	LIMIT("cpu-period", OPT_U64, cpu_period, "USEC", "length of a period of the CPU quota"),
+	LIMIT("cpu-quota", OPT_I64, cpu_quota, "USEC", "CPU time in a period"),
+	LIMIT("cpu-rt-period", OPT_U64, cpu_rt_period, "USEC",
+	      "length of a period of the realtime limit"),
+	LIMIT("cpu-rt-runtime", OPT_I64, cpu_rt_runtime, "USEC", "realtime CPU time in a period"),
+	LIMIT("cpu-shares", OPT_U64, cpu_shares, "N", "share of the CPU when it is contended"),
+	LIMIT("cpus", OPT_STR, cpus, "N", "number of CPUs, as 1.5"),
+	LIMIT("cpuset-cpus", OPT_STR, cpuset_cpus, "LIST", "CPUs to run on, as 0-2,5"),
+	LIMIT("cpuset-mems", OPT_STR, cpuset_mems, "LIST", "memory nodes to use"),
+	LIMIT("device-read-bps", OPT_STRV, device_read_bps, "DEVICE:RATE",
+	      "limit bytes read from a device per second"),
+	LIMIT("device-write-bps", OPT_STRV, device_write_bps, "DEVICE:RATE",
+	      "limit bytes written to a device per second"),
+	LIMIT("memory", OPT_BYTES, memory, "SIZE", "memory limit, as 512m or 2g"),
+	LIMIT("memory-reservation", OPT_BYTES, memory_reservation, "SIZE",
+	      "memory that is left when memory is short"),
+	LIMIT("memory-swap", OPT_STR, memory_swap, "SIZE",
+	      "limit of memory and swap together, -1: none"),
+	LIMIT("memory-swappiness", OPT_I64, memory_swappiness, "N",
+	      "how soon memory is swapped out, 0 to 100"),
+	OPT_REFUSE("pod", "inro moves no container into a pod"),
+};
+
+static void drop(char **field)
+{
+	free(*field);
+	*field = NULL;
+}
+
+static int free_name(struct engine *eng, const char *from, char **ret, struct err *err)
+{
+	for (unsigned int i = 0; i < 1000; i++) {
+		cleanup_record struct record rec = { 0 };
+		cleanup_free char *name =
+		    i ? xasprintf("%s-clone%u", from, i) : xasprintf("%s-clone", from);
+		struct err one = ERR_INIT;
+		int r = record_find(eng, name, &rec, &one);
+
+		if (r < 0 && one.kind == ERR_NOT_FOUND) {
+			*ret = take_ptr(name);
+			return 0;
+		}
+		if (r < 0) {
+			*err = one;
+			return r;
+		}
+	}
+	return err_fail(err, ERR_EXISTS, "all names like %s-clone are in use", from);
+}
+
+/* The original's options with what was asked for in their place. */
+static int set_options(struct engine *eng, const struct clone_options *o, const struct record *rec,
+		       const char *name, struct run_options *to, struct err *err)
+{
+	cleanup_strv char **words = NULL;
+	cleanup_free char **argv = NULL;
+	char **args;
+	int r = 0;
+
+	/* These were the one's own. */
+	drop(&to->cidfile);
+	drop(&to->pidfile);
+	drop(&to->conmon_pidfile);
+	to->replace = false;
+	drop(&to->name);
+	if (name || o->name)
+		to->name = xstrdup(name ? name : o->name);
+	else
+		r = free_name(eng, rec->name, &to->name, err);
+	strv_add(&words, "clone");
+	opt_words(opts + LIMITS, ARRAY_SIZE(opts) - LIMITS, o, &words);
+	argv = xcalloc(strv_len(words) + 1, sizeof(*argv));
+	memcpy(argv, words, strv_len(words) * sizeof(*argv));
+	return r < 0 ? r : opt_parse(run_opts, RUN_OPTIONS, to, argv, 0, &args, err);
+}
+
+static int finish(struct engine *eng, const struct clone_options *o, const struct record *rec,
+		  const char *id, struct err *err)
+{
+	const struct start_options how = { 0 };
+	int r = 0;
+
+	if (o->destroy)
+		r = engine_remove(eng, rec->id, o->force, false, err);
+	if (r == 0 && o->run)
+		r = engine_start(eng, id, &how, err);
+	if (r == 0)
+		printf("%s\n", id);
+	return r;
+}
+
+static int clone_container(struct engine *eng, const struct clone_options *o, char **args,
+			   struct err *err)
+{
+	cleanup_record struct record rec = { 0 };
+	cleanup_asked struct asked made = { 0 };
+	cleanup_strv char **words = NULL;
+	cleanup_free char *id = NULL;
+	int r = life_find(eng, args[0], &rec, err);
+
+	if (r == 0 && o->destroy && rec.running && !o->force)
+		r = err_fail(err, ERR_CONFLICT,
+			     "cannot remove container \"%s\": container is running: stop it first, "
+			     "or give --force",
+			     rec.name);
+	if (r == 0)
+		r = asked_read(eng, rec.id, &made, err);
+	if (r > 0)
+		r = err_fail(
+		    err, ERR_UNSUPPORTED,
+		    "container %s was made by an older inro, which did not keep its options",
+		    rec.name);
+	if (r == 0)
+		r = set_options(eng, o, &rec, args[1], &made.options, err);
+	if (r < 0)
+		return r;
+	strv_add(&words, args[1] && args[2] ? args[2] : rec.image_name);
+	strv_extend(&words, made.args);
+	r = engine_create(eng, &made.options, words, &id, err);
+	return r < 0 ? r : finish(eng, o, &rec, id, err);
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct clone_options *o = options;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	int r;
+
+	if (o->force && !o->destroy)
+		return err_fail(err, ERR_USAGE, "cannot set --force without --destroy");
+	if (args[1] && o->name)
+		return err_fail(err, ERR_USAGE, "a name is given twice");
+	r = cli_engine(globals, &eng, err);
+	return r < 0 ? r : clone_container(&eng, o, args, err);
+}
+
+const struct cmd cmd_container_clone = {
+	.name = "clone",
+	.args = "[OPTIONS] CONTAINER [NAME [IMAGE]]",
+	.summary = "Make another container like one that is there",
+	.details =
+	    "The clone is made with the options of the original, and the limits given here in "
+	    "place of its own. What the original has written stays with it. Prints the "
+	    "clone's id.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct clone_options),
+	.min_args = 1,
+	.max_args = 3,
+	.run = run,
+};
