@@ -7,6 +7,7 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/df.h"
+#include "engine/execs.h"
 #include "engine/health.h"
 #include "engine/images.h"
 #include "engine/inspect_internal.h"
@@ -271,6 +272,8 @@ int container_inspect(struct engine *eng, const char *word, bool size,
 	inspect_host_fill(&in, &ci.host_config);
 	inspect_config_fill(&in, &ci.config);
 	fill_network(&ci);
+	if (in.rec.running)
+		ci.exec_ids = execs_ids(eng, in.rec.id);
 	if (size) {
 		ci.size_rw = (struct opt_i64){ true, (int64_t)df_container_size(eng, in.rec.id) };
 		ci.size_root_fs = (struct opt_i64){ true, ci.size_rw.value + (int64_t)image.size };

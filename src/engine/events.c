@@ -63,8 +63,8 @@ int event_add(struct engine *eng, const char *type, const char *action, const ch
 	return added(eng, r, err);
 }
 
-int event_container(struct engine *eng, const char *id, const char *action,
-		    const char *const *attributes, struct err *err)
+static int container_at(struct engine *eng, int64_t time_ns, const char *id, const char *action,
+			const char *const *attributes, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	int r = engine_db(eng, err);
@@ -74,8 +74,23 @@ int event_container(struct engine *eng, const char *id, const char *action,
 	words_write(attributes, &text);
 	r = db_exec(eng->db, err,
 		    INSERT " SELECT " OF_CONTAINER ", ?4 FROM containers WHERE id = ?3", "Isss",
-		    time_now_ns(), action, id, buf_str(&text));
+		    time_ns, action, id, buf_str(&text));
 	return added(eng, r, err);
+}
+
+int event_container(struct engine *eng, const char *id, const char *action,
+		    const char *const *attributes, struct err *err)
+{
+	return container_at(eng, time_now_ns(), id, action, attributes, err);
+}
+
+int event_exec_die(struct engine *eng, const char *id, const char *exec_id, int status,
+		   int64_t time_ns, struct err *err)
+{
+	cleanup_free char *code = xasprintf("%d", status);
+	const char *const words[] = { "execID", exec_id, "exitCode", code, NULL };
+
+	return container_at(eng, time_ns, id, "exec_die", words, err);
 }
 
 int event_record(struct engine *eng, const struct record *rec, const char *action,

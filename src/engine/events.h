@@ -20,6 +20,9 @@ int event_add(struct engine *eng, const char *type, const char *action, const ch
 /* Of a container that has a record: with its name, image and labels. Without one: nothing. */
 int event_container(struct engine *eng, const char *id, const char *action,
 		    const char *const *attributes, struct err *err);
+/* A command that was executed in it has ended, then. */
+int event_exec_die(struct engine *eng, const char *id, const char *exec_id, int status,
+		   int64_t time_ns, struct err *err);
 /* Of one that may be gone by now. */
 int event_record(struct engine *eng, const struct record *rec, const char *action,
 		 const char *const *attributes, struct err *err);

@@ -6,9 +6,11 @@
 #include <sys/inotify.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "engine/db.h"
+#include "engine/execs.h"
 #include "engine/filter.h"
 
 /* The database's log is written before what is in it may be seen: so it is looked at again some
@@ -195,11 +197,15 @@ static bool meets(const struct filters *filters, const struct event *ev)
 static int watch_open(struct engine *eng)
 {
 	char path[FD_PATH_MAX];
+	cleanup_fd int execs = execs_open(eng);
 	cleanup_fd int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
 	if (fd < 0 || inotify_add_watch(fd, fd_proc_path(eng->root_fd, path),
 					IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
 		return -EBADF;
+	/* and of that in which the ends of commands are told */
+	if (execs < 0 || inotify_add_watch(fd, fd_proc_path(execs, path), IN_CLOSE_WRITE) < 0)
+		log_debug("commands that end are told of later");
 	return take_fd(fd);
 }
 
@@ -259,8 +265,13 @@ static int read_batch(struct reading *rd, struct event *batch, size_t *ret_n, st
 static int read_new(struct reading *rd, struct err *err)
 {
 	const struct events_query *q = rd->q;
+	struct err own = ERR_INIT;
 	size_t n = BATCH;
 	int r = 0;
+
+	/* where nothing can be written, nothing has ended lately */
+	if (execs_sweep(rd->eng, NULL, &own) < 0)
+		log_debug("looking for commands that have ended: %s", own.msg);
 
 	while (r == 0 && n == BATCH) {
 		struct event batch[BATCH] = { 0 };

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/env.h"
+#include "engine/execs.h"
 #include "engine/life.h"
 #include "engine/live.h"
 #include "sys/cap.h"
@@ -89,8 +90,18 @@ static int put_env(const struct exec_options *o, int *ret_fd, struct err *err)
 	return r < 0 ? err_errno(err, -r, "handing the environment on") : 0;
 }
 
+/* How it ends is told by what is written there. Without it nobody is told. */
+static int open_record(struct engine *eng, const struct record *rec, const struct exec_options *o,
+		       char *const *command)
+{
+	cleanup_fd int fd = execs_begin(eng, rec, command);
+
+	return fd < 0 ? fd : fcntl(fd, F_DUPFD, FIRST_FD + o->preserve_fds);
+}
+
 static char **runtime_argv(struct engine *eng, const struct record *rec,
-			   const struct exec_options *o, int env_fd, char *const *command)
+			   const struct exec_options *o, int env_fd, int record_fd,
+			   char *const *command)
 {
 	char **argv = NULL;
 
@@ -113,6 +124,8 @@ static char **runtime_argv(struct engine *eng, const struct record *rec,
 		strv_addf(&argv, "--preserve-fds=%d", o->preserve_fds);
 	if (env_fd >= 0)
 		strv_addf(&argv, "--env-fd=%d", env_fd);
+	if (record_fd >= 0)
+		strv_addf(&argv, "--record-fd=%d", record_fd);
 	if (o->privileged)
 		add_caps(eng, &argv);
 	strv_add(&argv, rec->id);
@@ -136,6 +149,7 @@ int engine_exec(struct engine *eng, const char *word, const struct exec_options 
 	cleanup_strv char **argv = NULL;
 	cleanup_free char *path = NULL;
 	cleanup_fd int env_fd = -EBADF;
+	cleanup_fd int record_fd = -EBADF;
 	int r;
 
 	r = check_options(o, err);
@@ -153,7 +167,8 @@ int engine_exec(struct engine *eng, const char *word, const struct exec_options 
 		return r;
 	/* The runtime would hand on what systemd has given to us. */
 	unsetenv("LISTEN_FDS");
-	argv = runtime_argv(eng, &rec, o, env_fd, command);
+	record_fd = open_record(eng, &rec, o, command);
+	argv = runtime_argv(eng, &rec, o, env_fd, record_fd, command);
 	execv(path, argv);
 	return err_errno(err, errno, "executing %s", path);
 }

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "engine/db.h"
 #include "engine/events.h"
+#include "engine/execs.h"
 #include "engine/names.h"
 #include "engine/volumes.h"
 
@@ -403,6 +404,15 @@ bool record_starts_at_boot(const struct record *rec)
 	return rec->status != RECORD_CREATED && restart_wanted_at_boot(&q, rec->running);
 }
 
+/* The commands that were executed in it have ended with it. */
+static int tell_end(struct engine *eng, const char *id, const struct record_end *end,
+		    struct err *err)
+{
+	int r = execs_end(eng, id, err);
+
+	return r < 0 ? r : event_die(eng, id, end, err);
+}
+
 static int set_end(struct engine *eng, const char *id, enum record_status status,
 		   const struct record_end *end, struct err *err)
 {
@@ -412,7 +422,7 @@ static int set_end(struct engine *eng, const char *id, enum record_status status
 		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
-	r = event_die(eng, id, end, err);
+	r = tell_end(eng, id, end, err);
 	if (r == 0)
 		r = db_exec(eng->db, err,
 			    "UPDATE containers SET status = ?, exit_code = ?, finished_ns = ?,"
@@ -472,7 +482,7 @@ int record_delete(struct engine *eng, const char *id, const struct record_end *e
 		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
-	r = event_die(eng, id, end, err);
+	r = tell_end(eng, id, end, err);
 	if (r == 0)
 		r = event_container(eng, id, "destroy", NULL, err);
 	if (r == 0 && volumes)

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
 #include "oci/user.h"
 #include "runtime/cancel.h"
 #include "runtime/cli.h"
 #include "runtime/foreground.h"
+#include "sys/clone.h"
+#include "sys/pidfd.h"
+#include "sys/prctl.h"
 
 /* What a runtime that could not execute the process ends with, as runc. */
 #define EXIT_NOT_EXECUTED 255
@@ -27,6 +34,8 @@ struct exec_opts {
 	 */
 	bool engine;
 	int env_fd;
+	/* A file that is told how the process ends: with --detach, too, by a process that stays. */
+	int record_fd;
 };
 
 static int parse_gids(void *field, const char *value, struct err *err)
@@ -168,6 +177,12 @@ static const struct opt opts[] = {
 	  .arg = "FD",
 	  .help = "Read environment variables from there",
 	  .flags = OPT_HIDDEN },
+	{ .name = "record-fd",
+	  .kind = OPT_INT,
+	  OPT_FIELD(struct exec_opts, record_fd),
+	  .arg = "FD",
+	  .help = "Write there how the process ends",
+	  .flags = OPT_HIDDEN },
 };
 
 static int open_null(struct container_stdio *ret, struct err *err)
@@ -229,7 +244,75 @@ static void fill_args(const struct exec_opts *o, char **args, const struct buf *
 	};
 }
 
-static int execute(const struct runtime *rt, const struct exec_opts *o, char **args,
+/* ---- how it ends ---- */
+
+static int end_status(struct container *c)
+{
+	siginfo_t info = { 0 };
+
+	if (pidfd_wait(c->pidfd, &info) < 0)
+		return EXIT_NOT_EXECUTED;
+	return info.si_code == CLD_EXITED ? info.si_status & 0xff : 128 + info.si_status;
+}
+
+static void record_end(const struct exec_opts *o, int status)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%d %lld\n", status, (long long)time_now_ns());
+
+	if (o->record_fd > 0)
+		io_write(o->record_fd, text, (size_t)len);
+}
+
+/* With --detach somebody has to wait for the process: this one goes on in the background, once the
+ * program runs. Returns 0 there; in the caller's process the exit status, plus one; or -errno. */
+static int fork_waiter(int *ret_started, struct err *err)
+{
+	const struct clone_spec spec = { .cgroup_fd = -EBADF };
+	cleanup_fd int pidfd = -EBADF;
+	pid_t pid, parent = getpid();
+	struct container waiter;
+	int fds[2];
+	char byte;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(err, errno, "making a pipe");
+	pid = clone_process(&spec, &pidfd);
+	if (pid == 0) {
+		fd_close(fds[0]);
+		*ret_started = fds[1];
+		/* Whoever gives up waiting does not want the program either. */
+		prctl_parent_death_signal(SIGTERM, parent);
+		return 0;
+	}
+	fd_close(fds[1]);
+	if (pid < 0) {
+		fd_close(fds[0]);
+		return err_errno(err, -pid, "making a process");
+	}
+	waiter = (struct container){ .pid = pid, .pidfd = pidfd };
+	if (NO_EINTR(read(fds[0], &byte, 1)) == 1)
+		return 1;
+	return end_status(&waiter) + 1;
+}
+
+/* The caller's terminal, pipes and directory are no longer in use. */
+static int wait_behind(struct container *c, int started, const struct container_stdio *null)
+{
+	cleanup_fd int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	prctl(PR_SET_PDEATHSIG, 0);
+	prctl_name("inro-exec");
+	setsid();
+	if (root < 0 || fchdir(root) < 0)
+		log_debug("leaving the working directory: %s", strerror(errno));
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		dup2(null->in, fd);
+	io_write(started, "", 1);
+	return end_status(c);
+}
+
+static int execute(const struct runtime *rt, const struct exec_opts *o, int started, char **args,
 		   struct err *err)
 {
 	CLEANUP(buf_done) struct buf process = BUF_INIT;
@@ -268,6 +351,8 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, char **a
 		fd_close(a.cancel_fd);
 	}
 	if (o->detach) {
+		if (r >= 0 && started >= 0)
+			r = wait_behind(&c, started, &a.stdio);
 		fd_close(c.pidfd);
 		return r;
 	}
@@ -282,15 +367,28 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, char **a
 static int run_exec(const void *globals, void *opts_, char **args, struct err *err)
 {
 	struct exec_opts *o = opts_;
-	int r = execute(globals_runtime(globals), o, args, err);
+	cleanup_fd int started = -EBADF;
+	int r = 0;
 
+	if (o->record_fd > 0)
+		fd_set_cloexec(o->record_fd, true);
+	if (o->record_fd > 0 && o->detach)
+		r = fork_waiter(&started, err);
+	if (r == 0)
+		r = execute(globals_runtime(globals), o, started, args, err);
+	else if (r > 0) {
+		free(o->gids.items);
+		return r - 1;
+	}
 	free(o->gids.items);
-	if (r >= 0)
-		return r;
-	if (o->engine)
-		log_setup("inro", STDERR_FILENO, LOG_PLAIN, LOG_INFO);
-	cli_report(globals, err);
-	return o->engine ? err_exit_status(err) : EXIT_NOT_EXECUTED;
+	if (r < 0) {
+		if (o->engine)
+			log_setup("inro", STDERR_FILENO, LOG_PLAIN, LOG_INFO);
+		cli_report(globals, err);
+		r = o->engine ? err_exit_status(err) : EXIT_NOT_EXECUTED;
+	}
+	record_end(o, r);
+	return r;
 }
 
 const struct cmd cmd_exec = {

@@ -115,6 +115,40 @@ def test_ends_of_all_kinds(box):
     assert of(box, "lost") == ["create", "start", "die"]
 
 
+def test_commands_that_are_executed(box):
+    box.inro("run", "-d", "--name", "web", "box", "sleep", "1000").ok()
+    assert box.inro("exec", "web", "sh", "-c", "exit 3").code == 3
+    # what has ended before its client is told of when that has
+    show = "{{.Action}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.execID}}"
+    rows = [row.rsplit(" ", 1) for row in of(box, "web", show)[2:]]
+    assert [row[0] for row in rows] == ["exec_create: sh -c exit 3 <no value>",
+                                        "exec_start: sh -c exit 3 <no value>", "exec_die 3"]
+    assert len({row[1] for row in rows}) == 1 and len(rows[0][1]) == 64
+    box.inro("exec", "web", "nothing").fails(code=127)
+    box.inro("exec", "-d", "web", "nothing").fails(code=127)
+    assert told(box, "-f", "event=exec_die", show="{{.Actor.Attributes.exitCode}}") \
+        == ["3", "127", "127"]
+    assert len(told(box, "-f", "event=exec_create")) == 3
+
+    def running():
+        return json.loads(box.inro("inspect", "-f", "{{json .ExecIDs}}", "web").ok().out)
+    with following(box, "-f", "event=exec_die", "--format",
+                   "{{.Actor.Attributes.exitCode}} {{.Actor.Attributes.execID}}") as client:
+        box.inro("exec", "-d", "web", "sh", "-c",
+                 "while [ ! -e /tmp/go ]; do sleep 0.02; done; exit 4").ok()
+        ids = running()
+        assert len(ids) == 1
+        box.inro("exec", "web", "touch", "/tmp/go").ok()
+        assert {line_of(client)[:2], line_of(client)[:2]} == {"0 ", "4 "}
+        harness.wait_for(lambda: not running(), what="the end")
+        # those that are left end with the container
+        box.inro("exec", "-d", "web", "sleep", "1000").ok()
+        ids = running()
+        box.inro("rm", "-f", "web").ok()
+        assert line_of(client) == f"137 {ids[0]}"
+    assert os.listdir(box.run_dir / "inro/execs") == []
+
+
 def test_pause(root):
     engine.box(root)
     root.inro("run", "-d", "--name", "web", "box", "sleep", "1000").ok()
