@@ -183,17 +183,41 @@ static int end_or_restart(struct engine *eng, struct ending *e, struct err *err)
 		return r;
 	}
 	backoff_ms = restart_backoff(e->c->backoff_ms, e->end.finished_ns - rec->started_ns);
-	r = record_restarting(eng, rec->id, &e->end, err);
-	if (r < 0)
-		return r;
-	note_next_start(eng, rec, backoff_ms);
-	tell_exited(e);
-	if (!wait_backoff(e, backoff_ms)) {
+	/* As while the disk is full: the policy outlasts that. */
+	while ((r = record_restarting(eng, rec->id, &e->end, err)) < 0 &&
+	       wait_backoff(e, backoff_ms))
+		backoff_ms = restart_backoff(backoff_ms, 0);
+	if (r == 0) {
+		note_next_start(eng, rec, backoff_ms);
+		tell_exited(e);
+	}
+	if (r < 0 || !wait_backoff(e, backoff_ms)) {
 		r = record_finish(eng, rec->id, &e->end, err);
 		tell_exited(e);
 		return r;
 	}
 	return start_again(eng, e, backoff_ms, err);
+}
+
+static int open_record(struct engine *eng, struct ending *e, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	return r < 0 ? r : record_get(eng, e->c->id, e->rec, err);
+}
+
+/* What can't be opened now, as on a disk that is full, may say that it is to be started again. */
+static int await_record(struct engine *eng, struct ending *e, struct err *err)
+{
+	const bool can_start = e->c->lock >= 0 && e->c->control >= 0;
+	uint32_t backoff_ms = restart_backoff(0, 0);
+	int r = open_record(eng, e, err);
+
+	while (r < 0 && r != -ENOENT && can_start && wait_backoff(e, backoff_ms)) {
+		backoff_ms = restart_backoff(backoff_ms, 0);
+		r = open_record(eng, e, err);
+	}
+	return r;
 }
 
 static void cleanup_done(struct cleanup *c)
@@ -211,11 +235,8 @@ int engine_cleanup(struct engine *eng, struct cleanup *c, struct err *err)
 	struct ending e = { .c = c,
 			    .rec = &rec,
 			    .end = { .exit_code = c->status, .finished_ns = time_now_ns() } };
-	int r;
+	int r = await_record(eng, &e, err);
 
-	r = engine_db(eng, err);
-	if (r == 0)
-		r = record_get(eng, c->id, &rec, err);
 	if (r == 0) {
 		life_read_exit(eng, c->id, &e.end);
 		r = end_or_restart(eng, &e, err);

@@ -94,7 +94,8 @@ int engine_remove(struct engine *eng, const char *word, bool force, bool volumes
 	lock = end_and_lock(eng, &rec, word, force, err);
 	if (lock < 0)
 		return lock == -ENOENT ? 0 : lock;
-	/* The monitor may have been killed as well, and have left cgroups and state. */
-	r = rec.running ? container_delete(&eng->runtime, rec.id, true, err) : 0;
+	/* The monitor may have been killed as well, and have left cgroups and state; so may a start
+	 * that could not be undone, as a process of it was not to be killed then. */
+	r = container_delete(&eng->runtime, rec.id, true, err);
 	return r < 0 ? r : life_remove(eng, rec.id, volumes, err);
 }

@@ -128,6 +128,29 @@ def test_between_two_starts(box):
     assert field(box, "web", "{{.State.Status}}") == "exited"
 
 
+def test_database_that_cannot_be_written(root):
+    """What keeps an end from being recorded, as a full disk does, doesn't end the policy."""
+    place = root.state / "inro"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place], check=True)
+    try:
+        engine.box(root)
+        root.inro("run", "-d", "--name", "web", "--restart", "always", "--log-driver", "none", "box",
+                  "sleep", "1000").ok()
+        pid = int(field(root, "web", "{{.State.Pid}}"))
+        with pytest.raises(OSError, match="No space left"), open(place / "full", "wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        root.run("kill", "-9", pid).ok()
+        harness.wait_for(lambda: harness.is_dead(pid))
+        time.sleep(0.5)  # for more than one try
+        (place / "full").unlink()
+        harness.wait_for(lambda: field(root, "web", "{{.State.Running}} {{.RestartCount}}") == "true 1", 15)
+        root.inro("rm", "-f", "web").ok()
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
 def test_own_time_to_stop(box):
     up(box, "web", "trap '' TERM; while :; do sleep 0.02; done", "--stop-timeout", "1")
     begin = time.monotonic()
