@@ -152,12 +152,12 @@ int health_run(struct engine *eng, const char *word, bool *ret_well, int *ret_st
 	return 0;
 }
 
-/* By a user, who does not want it back; or it is gone. */
+/* By a user, who does not want it back, or as the machine goes down; or it is gone. */
 static bool is_stopped(struct engine *eng, const char *id)
 {
 	cleanup_record struct record rec = { 0 };
 
-	return record_get(eng, id, &rec, NULL) < 0 || rec.stopped;
+	return record_get(eng, id, &rec, NULL) < 0 || rec.stopped || stop_was_for_boot(eng, id);
 }
 
 /* One that its end removes is not started again, nor one that a user has stopped meanwhile: what
@@ -165,7 +165,7 @@ static bool is_stopped(struct engine *eng, const char *id)
 static int stop_and_start(struct engine *eng, const char *id, bool start, struct err *err)
 {
 	const struct start_options how = { 0 };
-	const struct stop_options opts = { .for_boot = start };
+	const struct stop_options opts = { .again = start };
 	cleanup_stop struct stop stop = STOP_INIT;
 	int r;
 

@@ -16,9 +16,10 @@
 #include "engine/launch.h"
 #include "engine/life.h"
 #include "engine/log_options.h"
-#include "runtime/ending.h"
+#include "engine/stop.h"
 #include "engine/update.h"
 #include "engine/volume_mounts.h"
+#include "runtime/ending.h"
 #include "sys/tty.h"
 
 /* Another command starts it, or has not finished with its end. */
@@ -84,6 +85,7 @@ static int start_locked(struct launch *l, struct err *err)
 		r = l->control < 0 ? l->control : 0;
 	}
 	unlinkat(l->eng->run_fd, note, 0);
+	stop_forget_boot(l->eng, l->rec->id);
 	/* What it said of the last end is in the database. */
 	if (r == 0 && ftruncate(l->lock, 0) < 0)
 		r = err_errno(err, errno, "clearing the last end of container %s", l->rec->name);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/stop.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/timeutil.h"
 #include "engine/events.h"
 #include "engine/life.h"
@@ -50,6 +54,34 @@ static void let_go(struct engine *eng, const struct record *rec)
 		container_resume(&eng->runtime, rec->id, NULL);
 }
 
+/* ---- the end of the machine ---- */
+
+/* In the run directory: no record says it, as the container is to be started with the machine. */
+#define BOOT_MARK "%s/for-boot"
+
+static void note_boot(struct engine *eng, const char *id)
+{
+	cleanup_free char *path = xasprintf(BOOT_MARK, id);
+
+	io_replace_file(eng->run_fd, path, "", 0, 0600, false, NULL);
+}
+
+bool stop_was_for_boot(struct engine *eng, const char *id)
+{
+	cleanup_free char *path = xasprintf(BOOT_MARK, id);
+
+	return faccessat(eng->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void stop_forget_boot(struct engine *eng, const char *id)
+{
+	cleanup_free char *path = xasprintf(BOOT_MARK, id);
+
+	unlinkat(eng->run_fd, path, 0);
+}
+
+/* ---- stopping ---- */
+
 int stop_begin(struct engine *eng, const char *word, const struct stop_options *opts,
 	       struct stop *ret, struct err *err)
 {
@@ -61,6 +93,8 @@ int stop_begin(struct engine *eng, const char *word, const struct stop_options *
 	if (r < 0)
 		return r;
 	stop.done = !stop.rec.running;
+	if (opts->for_boot)
+		note_boot(eng, stop.rec.id);
 	if (!stop.done && opts->keep && stop.rec.auto_remove)
 		return err_fail(err, ERR_CONFLICT,
 				"container %s is removed when it ends (--rm): it cannot be started "
@@ -70,7 +104,7 @@ int stop_begin(struct engine *eng, const char *word, const struct stop_options *
 		r = live_stop_signal(&stop.rec, &signo, err);
 	if (r == 0 && !stop.done) {
 		live_settle(eng, &stop.rec);
-		live_forbid_restart(eng, &stop.rec, !opts->for_boot);
+		live_forbid_restart(eng, &stop.rec, !opts->for_boot && !opts->again);
 		stop.watch = live_watch(eng, stop.rec.id);
 		live_tell_kill(eng, &stop.rec, signo);
 		r = send_signal(eng, &stop.rec, signo, err);

@@ -15,6 +15,7 @@ struct stop_options {
 	bool keep;     /* it is wanted afterwards: one of run --rm is left alone */
 	int signo;     /* 0: the container's own */
 	bool for_boot; /* the machine goes down: who is started at boot is started then */
+	bool again;    /* it is started again at once: who stops it still wants it */
 };
 
 struct stop {
@@ -33,5 +34,8 @@ void stop_done(struct stop *stop);
 /* Sends the signal; a paused container goes on with it. One that does not run is no error. */
 int stop_begin(struct engine *eng, const char *word, const struct stop_options *opts,
 	       struct stop *ret, struct err *err);
+/* Has somebody stopped it for the machine's end, since it was started? */
+bool stop_was_for_boot(struct engine *eng, const char *id);
+void stop_forget_boot(struct engine *eng, const char *id); /* it is started */
 /* Its end is recorded when this returns, or it is removed. */
 int stop_finish(struct engine *eng, struct stop *stop, struct err *err);

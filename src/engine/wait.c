@@ -11,7 +11,8 @@
 #include "engine/life.h"
 #include "engine/live.h"
 
-#define AGAIN_MS 5
+#define AGAIN_MS        5
+#define INTERVAL_MIN_NS INT64_C(10000000) /* a look is some work */
 
 /* -EAGAIN: nobody has told; the record may say more. */
 static int ask_monitor(struct engine *eng, const char *id, int *ret_code)
@@ -79,7 +80,14 @@ static int check_hope(const struct record *rec, char *const *states, struct err 
 	if (strv_len(states) == 1 && health && !rec->options.health)
 		return err_fail(err, ERR_CONFLICT, "container %s has no defined healthcheck",
 				rec->name);
-	if (rec->status == RECORD_EXITED && rec->options.restart <= RESTART_NO && health)
+	/* By what started it again when it had just ended, its policy or a health check's action.
+	 */
+	const struct restart_question q = { .policy = rec->options.restart,
+					    .max = rec->options.restart_max,
+					    .restarts = rec->restarts,
+					    .status = rec->exit_code,
+					    .stopped = rec->stopped };
+	if (rec->status == RECORD_EXITED && health && !restart_wanted(&q))
 		return err_fail(err, ERR_CONFLICT, "container %s has ended with status %d",
 				rec->name, rec->exit_code);
 	return 0;
@@ -88,6 +96,7 @@ static int check_hope(const struct record *rec, char *const *states, struct err 
 int engine_wait_for(struct engine *eng, const char *word, char *const *states, int64_t interval_ns,
 		    int *ret_code, struct err *err)
 {
+	interval_ns = interval_ns > INTERVAL_MIN_NS ? interval_ns : INTERVAL_MIN_NS;
 	const struct timespec pause = { .tv_sec = (time_t)(interval_ns / 1000000000),
 					.tv_nsec = (long)(interval_ns % 1000000000) };
 	cleanup_free char *id = xstrdup(word);

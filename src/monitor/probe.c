@@ -24,6 +24,9 @@
 #define TIMEOUT_MAX (INT64_MAX / 2) /* images may say any number */
 #define DRAIN_READS 16              /* of what is left in a pipe that others may hold */
 
+#define EXEC_TRIES    100
+#define EXEC_AGAIN_MS 100
+
 struct probe {
 	struct monitor *m;
 	struct health h;
@@ -128,6 +131,9 @@ static void end_command(struct probe *p, struct container *c)
 	siginfo_t info = { 0 };
 
 	if (p->late) {
+		/* What it has made as well: a command is in a session and a group of its own. As
+		 * nobody has waited for it, the number is its own, too. */
+		kill(-c->pid, SIGKILL);
 		pidfd_kill_child(&c->pidfd, c->pid, END_MS);
 		return;
 	}
@@ -187,8 +193,9 @@ static void run_inside(struct probe *p)
 	c.pid = clone_process(&spec, &c.pidfd);
 	if (c.pid == 0) {
 		prctl_parent_death_signal(SIGKILL, parent);
-		fd_close_from(STDERR_FILENO + 1, &out[1], 1);
-		probe_inside_main(p->m->container.pid, p->what->test, out[1]);
+		const int keep_fds[] = { out[1], p->m->container.pidfd };
+		fd_close_from(STDERR_FILENO + 1, keep_fds, ARRAY_SIZE(keep_fds));
+		probe_inside_main(&p->m->container, p->what->test, out[1]);
 	}
 	fd_close(out[1]);
 	if (c.pid < 0) {
@@ -314,9 +321,11 @@ static void become_alone(struct monitor *m, int out, pid_t monitor)
 			m->fds[i] = -EBADF;
 }
 
-/* What there is to do is inro's to do. */
+/* What there is to do is inro's to do, once it is there, that is: while it is being exchanged for
+ * another version it isn't. */
 static void go_on(const struct probe *p, int action)
 {
+	const struct timespec pause = { .tv_nsec = EXEC_AGAIN_MS * NS_PER_MS };
 	const struct monitor_start *s = &p->m->start;
 	const char *argv[] = { "inro",     "--root",
 			       s->root,    "--runroot",
@@ -326,7 +335,10 @@ static void go_on(const struct probe *p, int action)
 			       NULL };
 
 	prctl(PR_SET_PDEATHSIG, 0);
-	execv(s->inro_path, (char **)argv);
+	for (int i = 0; i < EXEC_TRIES; i++) {
+		execv(s->inro_path, (char **)argv);
+		nanosleep(&pause, NULL);
+	}
 }
 
 static int64_t ran_ns(const struct probe *p)

@@ -22,4 +22,5 @@ void probe_main(struct monitor *m, int out) __attribute__((noreturn));
 
 /* The process inside. Writes text about the answer to out; exits with 0 or 1. It has no
  * clock: who made it ends it. */
-void probe_inside_main(pid_t container, char *const *test, int out) __attribute__((noreturn));
+void probe_inside_main(const struct container *container, char *const *test, int out)
+    __attribute__((noreturn));

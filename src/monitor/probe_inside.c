@@ -25,6 +25,7 @@
 #include "runtime/health.h"
 #include "sys/cap.h"
 #include "sys/ns.h"
+#include "sys/pidfd.h"
 #include "sys/prctl.h"
 #include "sys/seccomp.h"
 
@@ -32,7 +33,7 @@
 #define CAP_DAC_READ_SEARCH 2
 
 struct inside {
-	pid_t container;
+	const struct container *container;
 	const char *target;
 	int out;
 };
@@ -56,10 +57,25 @@ static void say(const struct inside *in, const char *fmt, ...)
 
 /* ---- getting in ---- */
 
+/* One of the container's: what was opened by a pid was its own when it is there after that, for
+ * then nobody else has got the number. */
+static int open_ns(const struct inside *in, unsigned int flag, struct err *err)
+{
+	cleanup_fd int fd = ns_open_of(in->container->pid, flag, err);
+
+	if (fd < 0)
+		return fd;
+	int r = pidfd_kill(in->container->pidfd, 0);
+	/* It may have become somebody else in there. */
+	if (r < 0 && r != -EPERM)
+		return err_errno(err, -r, "looking at the container's first process");
+	return take_fd(fd);
+}
+
 /* Rights over a namespace are had in the user namespace that owns it. */
 static int join(const struct inside *in, unsigned int flag, struct err *err)
 {
-	cleanup_fd int fd = ns_open_of(in->container, flag, err);
+	cleanup_fd int fd = open_ns(in, flag, err);
 	cleanup_fd int user = -EBADF;
 	int r;
 
@@ -68,7 +84,7 @@ static int join(const struct inside *in, unsigned int flag, struct err *err)
 	r = ns_join(fd, flag, err);
 	if (r != -EPERM)
 		return r;
-	user = ns_open_of(in->container, CLONE_NEWUSER, err);
+	user = open_ns(in, CLONE_NEWUSER, err);
 	if (user < 0)
 		return user;
 	r = ns_join(user, CLONE_NEWUSER, err);
@@ -277,7 +293,7 @@ static const struct {
 	{ "FILE", CLONE_NEWNS, UINT64_C(1) << CAP_DAC_READ_SEARCH, file_calls, probe_file },
 };
 
-void probe_inside_main(pid_t container, char *const *test, int out)
+void probe_inside_main(const struct container *container, char *const *test, int out)
 {
 	const struct inside in = { .container = container, .target = test[1], .out = out };
 	struct err err = ERR_INIT;
@@ -287,8 +303,9 @@ void probe_inside_main(pid_t container, char *const *test, int out)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (!str_eq(test[0], kinds[i].kind))
 			continue;
-		if (join(&in, kinds[i].join, &err) < 0 ||
-		    confine(kinds[i].caps, kinds[i].calls, &err) < 0) {
+		int r = join(&in, kinds[i].join, &err);
+		fd_close(container->pidfd);
+		if (r < 0 || confine(kinds[i].caps, kinds[i].calls, &err) < 0) {
 			say(&in, "%s", err.msg);
 			_exit(1);
 		}

@@ -97,13 +97,14 @@ def test_output_is_bounded(box):
 
 def test_timeout(box):
     up(box, "web", "--health-interval", "100ms", "--health-timeout", "300ms",
-       "--health-retries", "1", "--health-cmd", "echo begun; exec sleep 987")
+       "--health-retries", "1", "--health-cmd", "echo begun; sleep 987 & sleep 986; echo no")
     wait_status(box, "web", "unhealthy")
     entry = last(box, "web")
     assert entry["ExitCode"] == -1
     assert entry["Output"] == "Health check exceeded timeout (300ms): begun\n"
     # what was too slow does not stay: one may be running just now
-    assert box.inro("top", "web", "-o", "pid,args").ok().out.count("sleep 987") <= 1
+    shown = box.inro("top", "web", "-o", "pid,args").ok().out
+    assert shown.count("sleep 987") <= 1 and shown.count("sleep 986") <= 1
 
 
 def test_program_that_is_not_there(box):
@@ -260,6 +261,10 @@ def test_wait_for_conditions(box):
     up(box, "plain", command=("sh", "-c", "exit 3"))
     assert box.inro("wait", "--condition", "exited", "plain").ok().out == "3\n"
     box.inro("wait", "--condition", "healthy", "plain").fails("no defined healthcheck", code=1)
+    # Of one that somebody has stopped no policy makes anything.
+    up(box, "kept", *FAST, "--health-cmd", "true", "--restart", "always", "--stop-timeout", "0")
+    box.inro("stop", "kept").ok()
+    box.inro("wait", "--condition", "healthy", "-i", "0", "kept").fails("has ended with status 137", code=1)
     box.inro("wait", "--condition", "odd", "plain").fails(code=125)
 
 
@@ -326,6 +331,25 @@ def test_update(box):
     box.inro("update", "--no-healthcheck", "web").ok()
     assert health(box, "web") is None
     box.inro("healthcheck", "run", "web").fails("no defined healthcheck")
+
+
+def test_machine_that_goes_down(box):
+    """What its health asks for comes too late then."""
+    up(box, "web", "--health-cmd", "true", "--health-interval", "disable", "--health-on-failure", "restart",
+       "--stop-timeout", "0")
+    one = box.inro("inspect", "-f", "{{.Id}}", "web").ok().out.strip()
+
+    def act():
+        box.inro("__health", "--action", "restart", one, "unhealthy").ok()
+        return box.inro("inspect", "-f", "{{.State.Status}} {{.State.StartedAt}}", "web").ok().out.split()
+
+    was = box.inro("inspect", "-f", "{{.State.StartedAt}}", "web").ok().out.strip()
+    state, started = act()
+    assert state == "running" and started > was
+    box.inro("stop", "--for-boot", "web").ok()
+    assert act() == ["exited", started]
+    box.inro("start", "web").ok()
+    assert act()[0] == "running"
 
 
 def test_wrong_options(box):
