@@ -53,6 +53,7 @@ static const struct cmd_sub container_subs[] = {
 	{ "cleanup", &cmd_container_cleanup, false },
 	{ "clone", &cmd_container_clone, false },
 	{ "commit", &cmd_commit, false },
+	{ "cp", &cmd_cp, false },
 	{ "create", &cmd_create, false },
 	{ "diff", &cmd_diff, false },
 	{ "exec", &cmd_exec, false },

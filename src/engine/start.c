@@ -100,9 +100,8 @@ static int start_locked(struct launch *l, struct err *err)
 	return r;
 }
 
-/* The lock, with the record as it is then. 1: it runs already. */
-static int lock_record(struct engine *eng, const char *word, struct record *rec, int *ret_lock,
-		       struct err *err)
+int engine_lock_stopped(struct engine *eng, const char *word, struct record *rec, int *ret_lock,
+			struct err *err)
 {
 	cleanup_free char *id = xstrdup(rec->id);
 	cleanup_fd int lock = -EBUSY;
@@ -211,7 +210,7 @@ static int start_or_join(struct engine *eng, const char *word, const struct star
 
 	r = life_find(eng, word, &rec, err);
 	if (r == 0 && !rec.running)
-		r = lock_record(eng, word, &rec, &lock, err);
+		r = engine_lock_stopped(eng, word, &rec, &lock, err);
 	if (r < 0)
 		return r;
 	if (lock >= 0)

@@ -13,6 +13,10 @@ struct start_options {
 /* One that runs is as wished. With attach: until its end, returns its exit status; else 0. */
 int engine_start(struct engine *eng, const char *word, const struct start_options *opts,
 		 struct err *err);
+/* The lock of one that does not run, with the record as it is then; waits for other commands. 1: it
+ * runs, and *ret_lock is not set. */
+int engine_lock_stopped(struct engine *eng, const char *word, struct record *rec, int *ret_lock,
+			struct err *err);
 /* What the record says has to run first; one that runs already is as wished. */
 int engine_start_required(struct engine *eng, const struct record *rec, struct err *err);
 /* Of the clean-up role, which holds lock and control socket of a container that has ended: it runs

@@ -40,7 +40,7 @@ static int find_namespaces(struct live *l, struct err *err)
 	return 0;
 }
 
-static int open_container(struct live *l, const char *id, struct err *err)
+int live_open(struct live *l, const char *id, struct err *err)
 {
 	cleanup_fd int dir = state_open(l->in.rt, id, 0, &l->st, err);
 
@@ -76,7 +76,7 @@ static int prepare(struct live *l, struct err *err)
 	return l->verb->adds && !l->in.rt->rootless ? prepare_bind(&l->in, l->m, &l->im, err) : 0;
 }
 
-static void live_done(struct live *l)
+void live_done(struct live *l)
 {
 	state_done(&l->st);
 	mount_opts_done(&l->im.opts);
@@ -122,7 +122,7 @@ static int live_do(const struct live_verb *verb, const struct runtime *rt, const
 	l.in.mounts = &l.im;
 	l.in.admit = live_admit;
 	l.in.admit_data = &l;
-	r = open_container(&l, id, err);
+	r = live_open(&l, id, err);
 	if (r >= 0)
 		r = prepare(&l, err);
 	if (r >= 0)

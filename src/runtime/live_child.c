@@ -38,7 +38,7 @@ static int clone_source(struct live *l, struct err *err)
 	return prepare_bind(&l->in, l->m, &l->im, err);
 }
 
-static int join(struct live *l, struct err *err)
+int live_join(struct live *l, struct err *err)
 {
 	bool apart = l->in.rt->rootless && l->verb->adds && live_is_bind(l);
 	unsigned int first = apart ? CLONE_NEWUSER : l->ns_flags;
@@ -68,7 +68,7 @@ static int child_run(struct live *l, int sock, pid_t parent, struct err *err)
 	l->fds_dir = open(PROC_FDS, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (l->fds_dir < 0)
 		return err_errno(err, errno, "opening " PROC_FDS);
-	r = join(l, err);
+	r = live_join(l, err);
 	if (r < 0)
 		return r;
 	/* New credentials have ended both. */

@@ -49,6 +49,13 @@ int live_clone(struct live *l, struct err *err);
 /* Is the place of a mount right? struct init's admit. */
 int live_admit(struct init *in, const struct spec_mount *m, int target, struct err *err);
 
+/* live.c: the state, a pidfd and the namespaces of a container that runs. live_done() in any case.
+ */
+int live_open(struct live *l, const char *id, struct err *err);
+void live_done(struct live *l);
+/* live_child.c: in the child, into the container's user and mount namespaces. */
+int live_join(struct live *l, struct err *err);
+
 /* The error; also for one that is not complete yet, or not any more. -ESRCH. */
 int live_not_running(struct err *err);
 /* live_child.c: enters the container and does the verb. */

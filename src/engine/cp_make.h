@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The writing end of `inro cp`: makes of a stream (cp_stream.h) what is in it. Whoever owns the
+ * tree may change it meanwhile: each name is opened or made in a directory that is open, without
+ * following a link, so that nothing is written anywhere else. A file that is replaced is replaced
+ * whole, when all of the new one is there.
+ */
+#pragma once
+
+#include "engine/cp_place.h"
+#include "engine/cp_stream.h"
+
+struct cp_make_options {
+	bool keep_owner; /* the source's; else uid and gid */
+	bool overwrite;  /* directories by files, and files by directories */
+	/* What a container says of them is not for this machine: devices, and rights that a file
+	 * gives to who executes it, unless with its owner. */
+	bool on_host;
+	uint32_t uid, gid;
+	int fds_dir; /* /proc/self/fd of this process */
+};
+
+struct cp_made {
+	uint64_t bytes, left_out; /* of files; devices that can't be made here */
+};
+
+int cp_make(const struct cp_place *to, const struct cp_make_options *opts, struct cp_in *in,
+	    struct cp_made *ret, struct err *err);
