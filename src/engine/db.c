@@ -12,9 +12,9 @@
 
 #define BUSY_TIMEOUT_MS 10000
 #define BUSY_PAUSE_MS   2
-/* Pages in the log before a commit copies them back: the next opener reads the whole log, so a
- * small one keeps `inro run` quick. */
-#define CHECKPOINT_PAGES 48
+/* Pages in the log before a commit copies them back, which is five syncs: the next opener reads the
+ * whole log, so a small one keeps `inro run` quick. */
+#define CHECKPOINT_PAGES 96
 
 /* Step n brings the schema from version n to n + 1. Never edit one that was released. */
 static const char *const migrations[] = {
@@ -177,13 +177,18 @@ static int marks_sync(struct db *db, struct err *err)
 				       : 0;
 }
 
-/* After each commit, in the place of SQLite's own. */
+/* After each commit, in the place of SQLite's own. The log is emptied when nobody else uses it now:
+ * that all of it was copied is known in shared memory only, which goes with its last process. A
+ * command that has no more to write would leave the next one a log that seems to be needed. */
 static int checkpoint(void *data, sqlite3 *handle, const char *name, int pages)
 {
 	struct db *db = data;
 
-	if (pages >= CHECKPOINT_PAGES && marks_sync(db, NULL) == 0)
-		sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (pages < CHECKPOINT_PAGES || marks_sync(db, NULL) < 0)
+		return SQLITE_OK;
+	sqlite3_busy_timeout(handle, 0);
+	sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
 	return SQLITE_OK;
 }
 

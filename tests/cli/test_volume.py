@@ -363,3 +363,13 @@ def test_check(anyone):
     assert volumes(who) == ["found", "lost"]
     assert directory(who, "found/_data/file").read_text() == "precious"
     healthy(who)
+
+
+def test_the_log_of_the_database_stays_small(anyone):
+    """Each of these commands writes once, and the next one reads the whole log."""
+    log = anyone.state / "inro/inro.db-wal"
+    largest = 0
+    for number in range(70):
+        anyone.inro("volume", "create", f"v{number}").ok()
+        largest = max(largest, log.stat().st_size)
+    assert 0 < largest < 120 * 4120
