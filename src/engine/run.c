@@ -17,6 +17,7 @@
 #include "engine/run_internal.h"
 #include "engine/secrets.h"
 #include "engine/volume_mounts.h"
+#include "image/store.h"
 
 #define UNDO_STATUS 125 /* inro failed */
 
@@ -204,6 +205,7 @@ static int step_secrets(struct run *run, struct err *err)
 
 static int step_bundle(struct run *run, struct err *err)
 {
+	store_spread_directories(run->eng->containers_fd);
 	run->launch.bundle_fd =
 	    make_dir(run->eng->containers_fd, run->rec.id, 0700, run->bundle, err);
 	if (run->launch.bundle_fd < 0)

@@ -182,11 +182,7 @@ void image_store_unlock(struct image_store *store)
 
 /* ---- staging ---- */
 
-/* Has the filesystem put each directory that is made in dir, and what is made in that, into a group
- * of inodes by its name, here a random one, where it has such groups and this flag (ext4). The next
- * to the last one's may be full of inodes freed in the last minutes, by an `rmi`, which ext4 steps
- * over one by one for each file that it makes: longer than all else that a pull does. */
-static void spread_directories(int dir)
+void store_spread_directories(int dir)
 {
 	int flags;
 
@@ -217,7 +213,7 @@ int staging_new(struct image_store *store, struct staging *ret, struct err *err)
 
 	if (dir < 0)
 		return dir;
-	spread_directories(dir);
+	store_spread_directories(dir);
 	for (int i = 0; i < 100 && r == -EAGAIN; i++) {
 		r = hex_random_id(id);
 		if (r == 0)

@@ -42,6 +42,12 @@ int store_lock_shared(struct image_store *store, struct err *err);
 /* 1: locked; 0: an image is being added. */
 int store_lock_exclusive(struct image_store *store, struct err *err);
 
+/* Has the filesystem put each directory that is made in dir, and what is made in that, into a group
+ * of inodes by its name, here a random one, where it has such groups and this flag (ext4). The next
+ * to the last one's may be full of inodes freed in the last minutes, by an `rmi` or many `run
+ * --rm`, which ext4 steps over one by one for each file that it makes: after an `rmi`, longer than
+ * all else that a pull does. */
+void store_spread_directories(int dir);
 /* A directory of the store by name ("blobs/sha256", "layers", "staging"), readable. */
 int store_open_dir(const struct image_store *store, const char *name, struct err *err);
 
