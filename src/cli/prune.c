@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* container prune, image prune, system prune, volume prune. */
+/* container prune, image prune, pod prune, system prune, volume prune. */
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "engine/images_query.h"
+#include "engine/pod_verbs.h"
 #include "engine/prune.h"
 #include "engine/volumes_query.h"
 
@@ -71,6 +72,8 @@ static const struct opt volume_opts[] = {
 	OPT_FILTER,
 	OPT_FORCE,
 };
+
+static const struct opt pod_opts[] = { OPT_FORCE };
 
 static const struct opt container_opts[] = {
 	OPT_FILTER,
@@ -163,6 +166,25 @@ static int run_volume(const void *globals, void *options, char **args, struct er
 	return r < 0 ? r : printed;
 }
 
+static int run_pod(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct prune_options *o = options;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **ids = NULL;
+	cleanup_buf struct buf out = BUF_INIT;
+	int r, printed;
+
+	if (!o->force && !cli_confirmed("WARNING! This will remove all stopped/exited pods.."))
+		return 0;
+	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = pods_prune(&eng, &ids, err);
+	for (size_t i = 0; ids && ids[i]; i++)
+		buf_addf(&out, "%s\n", ids[i]);
+	printed = cli_print(&out, r < 0 ? NULL : err);
+	return r < 0 ? r : printed;
+}
+
 static bool system_confirmed(const struct prune_options *o)
 {
 	cleanup_free char *text = xasprintf(
@@ -220,6 +242,16 @@ const struct cmd cmd_image_prune = {
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct prune_options),
 	.run = run_image,
+};
+
+const struct cmd cmd_pod_prune = {
+	.name = "prune",
+	.args = "[OPTIONS]",
+	.summary = "Remove pods whose containers have ended, with these",
+	.opts = pod_opts,
+	.n_opts = ARRAY_SIZE(pod_opts),
+	.opts_size = sizeof(struct prune_options),
+	.run = run_pod,
 };
 
 const struct cmd cmd_system_prune = {

@@ -6,11 +6,12 @@
 #include "cli/format.h"
 #include "engine/containers_query.h"
 #include "engine/df.h"
+#include "engine/pods.h"
 
 #define MOUNT_SHORT 15 /* letters, as docker has it */
 
 struct ps_options {
-	bool all, quiet, no_trunc, noheading, latest, size, external;
+	bool all, quiet, no_trunc, noheading, latest, size, external, pod;
 	char **filters;
 	char *format, *sort;
 	int last;
@@ -60,6 +61,11 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct ps_options, noheading),
 	  .help = "leave the heading of the table out" },
+	{ .name = "pod",
+	  .short_name = 'p',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct ps_options, pod),
+	  .help = "show pods that containers belong to" },
 	{ .name = "size",
 	  .short_name = 's',
 	  .kind = OPT_FLAG,
@@ -79,6 +85,7 @@ static const struct opt opts[] = {
 
 struct row {
 	const struct record *record;
+	const struct pod_list *pods;
 	bool whole, sized;
 	uint64_t size, image_size; /* when sized */
 };
@@ -187,6 +194,22 @@ static char *row_auto_remove(const void *r)
 	return xstrdup(REC(r)->auto_remove ? "true" : "false");
 }
 
+static char *row_pod(const void *r)
+{
+	const char *id = REC(r)->pod ? REC(r)->pod : "";
+
+	return xstrndup(id, ROW(r)->whole ? strlen(id) : 12);
+}
+static char *row_pod_name(const void *r)
+{
+	const struct pod_list *pods = ROW(r)->pods;
+
+	for (size_t i = 0; REC(r)->pod && i < pods->n; i++)
+		if (str_eq(pods->items[i].id, REC(r)->pod))
+			return xstrdup(pods->items[i].name);
+	return xstrdup("");
+}
+
 static const struct cli_field fields[] = {
 	{ "Command", "COMMAND", row_command, 0 },
 	{ "CreatedAt", "CREATED AT", row_created, 0 },
@@ -211,13 +234,18 @@ static const struct cli_field fields[] = {
 	{ "Id", "CONTAINER ID", row_id, CLI_ALIAS },
 	{ "ImageID", "IMAGE ID", row_image_id, CLI_ALIAS },
 	{ "Label", NULL, row_label, CLI_ALIAS | CLI_VALUE },
-	{ "Pod", "POD ID", row_nothing, CLI_ALIAS },
-	{ "PodName", "PODNAME", row_nothing, CLI_ALIAS },
+	{ "Pod", "POD ID", row_pod, CLI_ALIAS },
+	{ "PodName", "PODNAME", row_pod_name, CLI_ALIAS },
 	{ "StartedAt", "STARTED AT", row_started_at, CLI_ALIAS | CLI_VALUE },
 };
 #define COLUMNS "ID Image Command RunningFor Status Ports Names"
-static const struct cli_table table = { fields, ARRAY_SIZE(fields), COLUMNS };
-static const struct cli_table sized_table = { fields, ARRAY_SIZE(fields), COLUMNS " Size" };
+static const struct cli_table tables[2][2] = {
+	/* --pod, --size */
+	{ { fields, ARRAY_SIZE(fields), COLUMNS },
+	  { fields, ARRAY_SIZE(fields), COLUMNS " Size" } },
+	{ { fields, ARRAY_SIZE(fields), COLUMNS " Pod PodName" },
+	  { fields, ARRAY_SIZE(fields), COLUMNS " Pod PodName Size" } },
+};
 
 /* ---- the order ---- */
 
@@ -309,21 +337,27 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	bool sized =
 	    o->size || str_eq(o->sort, "size") || (o->format && strstr(o->format, ".Size"));
 	cleanup_record_list struct record_list records = { 0 };
+	cleanup_pod_list struct pod_list pods = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_cli_list struct cli_list *list = NULL;
 	cleanup_free struct row *rows = NULL;
 	int r;
 
-	r = cli_list_new(o->size ? &sized_table : &table, o->format, !o->noheading, &list, err);
+	r = cli_list_new(&tables[o->pod][o->size], o->format, !o->noheading, &list, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = containers_query(&eng, &query, &records, err);
+	/* Few ask for them. */
+	if (r == 0 && (o->pod || (o->format && strstr(o->format, ".Pod"))))
+		r = pods_list(&eng, &pods, err);
 	if (r < 0)
 		return r;
 	rows = xcalloc(records.n + 1, sizeof(*rows));
 	for (size_t i = 0; i < records.n; i++) {
-		rows[i] = (struct row){ .record = &records.items[i], .whole = o->no_trunc };
+		rows[i] = (struct row){ .record = &records.items[i],
+					.pods = &pods,
+					.whole = o->no_trunc };
 		if (sized)
 			measure(&eng, &rows[i]);
 	}

@@ -189,6 +189,7 @@ static void fill_record(struct engine *eng, const struct record *rec, struct con
 	ret->created = time_text(rec->created_ns);
 	ret->image = or_empty(rec->image);
 	ret->image_name = or_empty(rec->image_name);
+	ret->pod = or_empty(rec->pod);
 	ret->name = xasprintf("/%s", rec->name);
 	ret->driver = xstrdup("overlay2");
 	ret->restart_count = rec->restarts;

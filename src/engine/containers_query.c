@@ -10,21 +10,13 @@
 #include "engine/images.h"
 #include "engine/life.h"
 #include "engine/live.h"
+#include "engine/pods.h"
 
-static const char *const keys[] = { "ancestor",
-				    "before",
-				    "exited",
-				    "health",
-				    "id",
-				    "label",
-				    "name",
-				    "restart-policy",
-				    "should-start-on-boot",
-				    "since",
-				    "status",
-				    "until",
-				    "volume",
-				    NULL };
+static const char *const keys[] = {
+	"ancestor", "before", "exited", "health",         "id",
+	"label",    "name",   "pod",    "restart-policy", "should-start-on-boot",
+	"since",    "status", "until",  "volume",         NULL
+};
 static const char *const states[] = { "created",  "dead",       "exited",  "paused",
 				      "removing", "restarting", "running", NULL };
 static const char *const healths[] = { "starting", "healthy", "unhealthy", "none", NULL };
@@ -34,6 +26,7 @@ struct conditions {
 	const struct filters *filters;
 	int64_t before_ns, since_ns, until_ns; /* 0: none */
 	char **images;                         /* ids that ancestor= means */
+	char **pods;                           /* ids that pod= means */
 };
 
 static int check_value(const struct filter *f, struct err *err)
@@ -72,9 +65,15 @@ static int look_up(struct engine *eng, const struct filter *f, struct conditions
 {
 	cleanup_image_row struct image_row image = { 0 };
 	cleanup_record struct record rec = { 0 };
+	cleanup_pod struct pod pod = { 0 };
 	struct err none = ERR_INIT;
 	int r;
 
+	if (str_eq(f->key, "pod")) {
+		r = pod_find(eng, f->value, &pod, &none);
+		strv_add(&c->pods, r == 0 ? pod.id : f->value);
+		return 0;
+	}
 	if (str_eq(f->key, "ancestor")) {
 		/* an image that is not here has no containers */
 		r = images_find(eng, f->value, &image, &none);
@@ -175,7 +174,8 @@ static bool meets(const struct conditions *c, const struct record *rec)
 	       (!c->before_ns || rec->created_ns < c->before_ns) &&
 	       (!c->until_ns || rec->created_ns < c->until_ns) &&
 	       (!c->since_ns || rec->created_ns > c->since_ns) &&
-	       (!c->images || strv_has(c->images, rec->image));
+	       (!c->images || strv_has(c->images, rec->image)) &&
+	       (!c->pods || (rec->pod && strv_has(c->pods, rec->pod)));
 }
 
 static void keep(struct record_list *records, const struct conditions *c,
@@ -217,6 +217,7 @@ int containers_query(struct engine *eng, const struct containers_query *q, struc
 	if (r == 0)
 		keep(&records, &c, q);
 	strv_free(c.images);
+	strv_free(c.pods);
 	if (r < 0)
 		return r;
 	*ret = records;

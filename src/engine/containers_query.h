@@ -7,6 +7,7 @@
  *                     is none here. Given, containers that do not run are listed, too
  *   exited=STATUS     ended with it
  *   ancestor=IMAGE    made of that image
+ *   pod=POD           is a member of it
  *   restart-policy=WORD         docker's words
  *   should-start-on-boot=BOOL   record_starts_at_boot()
  *   volume=NAME|PATH  has that volume, or something mounted from or at that path

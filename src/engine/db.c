@@ -87,6 +87,12 @@ static const char *const migrations[] = {
 	"ALTER TABLE containers ADD COLUMN oom_killed INTEGER NOT NULL DEFAULT 0;",
 	/* The options as they were given: engine/asked.h. */
 	"ALTER TABLE containers ADD COLUMN asked TEXT NOT NULL DEFAULT '';",
+	/* pod: the id of the one that the container belongs to, or null. */
+	"CREATE TABLE pods ("
+	" id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL,"
+	" options TEXT NOT NULL) WITHOUT ROWID;"
+	"ALTER TABLE containers ADD COLUMN pod TEXT;"
+	"CREATE INDEX containers_pod ON containers(pod);",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

@@ -293,7 +293,7 @@ static const struct json_field inspect_fields[] = {
 	TOP(dependencies, "Dependencies", JSON_STRV),
 	TOP(empty, "Namespace", JSON_STR),
 	TOP(empty, "Rootfs", JSON_STR),
-	TOP(empty, "Pod", JSON_STR),
+	TOP(pod, "Pod", JSON_STR),
 	TOP(is_infra, "IsInfra", JSON_BOOL),
 };
 const struct json_desc container_inspect_desc = JSON_DESC(struct container_inspect, inspect_fields);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/join.h"
 
+#include <time.h>
+
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
@@ -10,6 +12,9 @@
 #include "runtime/live.h"
 #include "runtime/monitor_proto.h"
 #include "sys/ns.h"
+
+#define SETTLE_TIMEOUT_MS 5000
+#define SETTLE_POLL_MS    2
 
 struct option {
 	const char *name;
@@ -176,36 +181,66 @@ static int not_running(const char *name, const struct record *rec, struct err *e
 			"inro start %s", rec->name);
 }
 
-/* The process, if it runs. */
-static bool find_process(struct engine *eng, const struct record *rec, pid_t *ret_pid,
-			 uint64_t *ret_start)
+/* The process, if it runs and is where it belongs: one that is still being made may be in this
+ * machine's namespaces. 0, -EAGAIN: that, or -ESRCH. */
+static int find_process(struct engine *eng, const struct record *rec, pid_t *ret_pid,
+			uint64_t *ret_start)
 {
 	struct container_state st = { 0 };
+	int status;
 
 	if (container_state_read(&eng->runtime, rec->id, &st, NULL) < 0)
-		return false;
+		return -ESRCH;
 	*ret_pid = st.pid;
 	*ret_start = st.pid_start_time;
+	status = st.status;
 	container_state_free(&st);
-	return *ret_pid > 0;
+	if (*ret_pid <= 0)
+		return -ESRCH;
+	return status == CONTAINER_CREATING ? -EAGAIN : 0;
+}
+
+int joins_settled(struct engine *eng, const struct record *rec)
+{
+	const struct timespec pause = { .tv_nsec = SETTLE_POLL_MS * 1000000L };
+	int r = -EAGAIN;
+
+	for (int ms = 0; r == -EAGAIN && ms < SETTLE_TIMEOUT_MS; ms += SETTLE_POLL_MS) {
+		uint64_t start;
+		pid_t pid;
+
+		if (ms)
+			nanosleep(&pause, NULL);
+		r = find_process(eng, rec, &pid, &start);
+	}
+	return r < 0 ? -ESRCH : 0;
 }
 
 /* The process is looked at before and after: what was opened is its own. */
-static int open_of(struct engine *eng, const struct record *rec, const char *name, struct err *err)
+int joins_open_one(struct engine *eng, const struct record *rec, const char *name, struct err *err)
 {
 	uint64_t start, start_after;
 	cleanup_fd int fd = -EBADF;
 	pid_t pid, pid_after;
 
-	live_settle(eng, rec);
-	if (!rec->running || !find_process(eng, rec, &pid, &start))
-		return not_running(name, rec, err);
+	if (find_process(eng, rec, &pid, &start) < 0)
+		return -ESRCH;
 	fd = ns_open_of(pid, ns_by_name(name)->flag, err);
 	/* One that has ended, but that nobody has waited for yet, has none. */
-	if (fd == -ENOENT || fd == -ESRCH || !find_process(eng, rec, &pid_after, &start_after) ||
+	if (fd == -ENOENT || fd == -ESRCH || find_process(eng, rec, &pid_after, &start_after) < 0 ||
 	    pid_after != pid || start_after != start)
-		return not_running(name, rec, err);
+		return -ESRCH;
 	return fd < 0 ? err_wrap(err, fd, "joining container %s", rec->name) : take_fd(fd);
+}
+
+static int open_of(struct engine *eng, const struct record *rec, const char *name, struct err *err)
+{
+	int r = -ESRCH;
+
+	live_settle(eng, rec);
+	if (rec->running && joins_settled(eng, rec) == 0)
+		r = joins_open_one(eng, rec, name, err);
+	return r == -ESRCH ? not_running(name, rec, err) : r;
 }
 
 static int open_shm(struct engine *eng, const struct record *rec, struct err *err)

@@ -18,6 +18,7 @@
 #include "engine/join.h"
 #include "engine/life.h"
 #include "engine/log_options.h"
+#include "engine/pod_join.h"
 #include "runtime/cancel.h"
 #include "runtime/cgroup.h"
 #include "runtime/ending.h"
@@ -36,6 +37,7 @@ void launch_init(struct launch *l, struct engine *eng, struct record *rec)
 		.upper = -EBADF,
 		.work = -EBADF,
 		.signal_fd = -EBADF,
+		.pod_lock = -EBADF,
 		.monitor = SUPERVISOR_INIT,
 	};
 }
@@ -54,6 +56,7 @@ void launch_done(struct launch *l)
 	l->upper = fd_close(l->upper);
 	l->work = fd_close(l->work);
 	l->signal_fd = fd_close(l->signal_fd);
+	l->pod_lock = fd_close(l->pod_lock);
 	supervisor_done(&l->monitor);
 }
 
@@ -169,12 +172,27 @@ static int open_run_dir(struct launch *l, struct err *err)
 		   : 0;
 }
 
+/* Namespaces of others, and those of its pod: how many, or -errno. */
+static int open_joins(struct launch *l, struct join_fd ret[NS_COUNT], struct err *err)
+{
+	int n = joins_open(l->eng, &l->rec->options.joins, ret, err), r;
+
+	if (n < 0 || !l->rec->pod)
+		return n;
+	r = l->pod_lock = pod_lock(l->eng, l->rec->pod, err);
+	if (r >= 0)
+		r = pod_join(l->eng, l->rec, l->pod_lock, ret + n, NS_COUNT - (size_t)n, err);
+	while (r < 0 && n > 0)
+		fd_close(ret[--n].fd);
+	return r < 0 ? r : n + r;
+}
+
 /* The fds in the protocol's order: how many, or -errno. joined: of them to be closed. */
 static int collect_fds(struct launch *l, struct monitor_start *start, int *fds,
 		       struct join_fd joined[NS_COUNT], struct err *err)
 {
 	size_t n = MONITOR_FD_LAYERS + l->n_layers;
-	int joins = joins_open(l->eng, &l->rec->options.joins, joined, err);
+	int joins = open_joins(l, joined, err);
 
 	if (joins < 0)
 		return joins;
@@ -402,6 +420,7 @@ int launch_follow(struct launch *l, struct err *err)
 	size_t n;
 
 	r = wait_started(l, fds, &n, err);
+	l->pod_lock = fd_close(l->pod_lock);
 	if (r < 0) {
 		wrap_with_name(l, r, err);
 		launch_failed(l, err);

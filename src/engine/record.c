@@ -13,7 +13,7 @@
 #define COLUMNS                                                                                    \
 	"id, name, image, image_name, command, created_ns, finished_ns, status, exit_code, "       \
 	"auto_remove, labels, started_ns, restarts, options, stopped, "                            \
-	"oom_killed, error"
+	"oom_killed, error, pod"
 
 const char *const record_status_names[] = { "created", "running", "restarting", "exited", NULL };
 
@@ -53,6 +53,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, log_tag, "logTag", JSON_STR),
 	JSON_FIELD(struct record_options, health, "health", JSON_OBJ, .desc = &health_desc),
 	JSON_FIELD(struct record_options, mounts, "mounts", JSON_ARRAY, .desc = &mount_desc),
+	JSON_FIELD(struct record_options, pod_share, "podShare", JSON_STRV),
 	JSON_FIELD(struct record_options, joins, "joins", JSON_MAP),
 	JSON_FIELD(struct record_options, ipc_shared, "ipcShared", JSON_BOOL),
 };
@@ -69,6 +70,7 @@ void record_done(struct record *rec)
 	free(rec->command);
 	free(rec->error);
 	free(rec->asked);
+	free(rec->pod);
 	for (i = 0; i < rec->labels.n; i++) {
 		free(rec->labels.items[i].key);
 		free(rec->labels.items[i].value);
@@ -139,6 +141,7 @@ static void record_from_row(sqlite3_stmt *stmt, struct record *rec)
 	rec->stopped = db_column_i64(stmt, 14) != 0;
 	rec->oom_killed = db_column_i64(stmt, 15) != 0;
 	rec->error = db_column_str(stmt, 16);
+	rec->pod = db_column_str(stmt, 17);
 	if (options && options[0])
 		json_parse(&options_desc, &rec->options, options, strlen(options), "options", NULL);
 }
@@ -164,21 +167,33 @@ static int name_taken(struct engine *eng, const char *name, struct err *err)
 	    name, id ? id : "?");
 }
 
+static bool pod_is_there(struct engine *eng, const char *id)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+
+	return db_query(eng->db, &stmt, NULL, "SELECT 1 FROM pods WHERE id = ?", "s", id) == 0 &&
+	       db_step(eng->db, stmt, NULL) > 0;
+}
+
 static int insert_once(struct engine *eng, const struct record *rec, const char *name,
 		       const char *labels, const char *options, struct err *err)
 {
-	/* One statement is one transaction: the UNIQUE columns decide who wins, and an image that
-	 * was removed a moment ago gets no container any more. */
-	int r = db_exec(
-	    eng->db, err,
-	    "INSERT INTO containers (id, name, image, image_name, command, created_ns,"
-	    " auto_remove, labels, status, started_ns, options, asked) SELECT ?1, ?2, ?3,"
-	    " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12"
-	    " WHERE ?3 = 'host' OR EXISTS (SELECT 1 FROM images WHERE id = ?3)",
-	    "sssssIissIss", rec->id, name, rec->image, rec->image_name, rec->command,
-	    rec->created_ns, (int)rec->auto_remove, labels, record_status_names[rec->status],
-	    rec->started_ns, options, rec->asked ? rec->asked : "");
+	/* One statement is one transaction: the UNIQUE columns decide who wins, and an image or a
+	 * pod that was removed a moment ago gets no container any more. */
+	int r = db_exec(eng->db, err,
+			"INSERT INTO containers (id, name, image, image_name, command, created_ns,"
+			" auto_remove, labels, status, started_ns, options, asked, pod) SELECT ?1, "
+			"?2, ?3, ?4, ?5,"
+			" ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
+			" WHERE (?3 = 'host' OR EXISTS (SELECT 1 FROM images WHERE id = ?3))"
+			" AND (?13 IS NULL OR EXISTS (SELECT 1 FROM pods WHERE id = ?13))",
+			"sssssIissIsss", rec->id, name, rec->image, rec->image_name, rec->command,
+			rec->created_ns, (int)rec->auto_remove, labels,
+			record_status_names[rec->status], rec->started_ns, options,
+			rec->asked ? rec->asked : "", rec->pod);
 
+	if (r == 0 && rec->pod && !pod_is_there(eng, rec->pod))
+		return err_fail(err, ERR_NOT_FOUND, "no such pod: %.12s was removed", rec->pod);
 	if (r == 0)
 		return err_fail(err, ERR_NOT_FOUND, "No such image: %s", rec->image_name);
 	return r;

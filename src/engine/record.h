@@ -42,6 +42,7 @@ struct record_options {
 	char *log_tag;         /* as given; or NULL */
 	struct health *health; /* NULL: no health check */
 	JSON_LIST(struct record_mount) mounts;
+	char **pod_share;      /* namespaces that it has from its pod (pod_join.h) */
 	struct json_map joins; /* namespace -> id of the container whose it is (join.h) */
 	bool ipc_shared;       /* others may join its IPC namespace */
 };
@@ -66,6 +67,7 @@ struct record {
 	char *error;      /* why it could not be started the last time; NULL: it could */
 	bool auto_remove;
 	char *asked; /* JSON of asked.h, for record_insert(); NULL in what was read */
+	char *pod;   /* id of the pod that it belongs to; NULL: none */
 	/* Not in the table, told by containers_query(). */
 	bool paused;
 	int health; /* enum health_status; -1: it has no check */

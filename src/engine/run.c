@@ -13,6 +13,7 @@
 #include "base/timeutil.h"
 #include "engine/asked.h"
 #include "engine/etcfiles.h"
+#include "engine/pod_options.h"
 #include "engine/remove.h"
 #include "engine/run_internal.h"
 #include "engine/secrets.h"
@@ -39,6 +40,10 @@ static int step_id(struct run *run, struct err *err)
 	run->rec.status = run->create ? RECORD_CREATED : RECORD_RUNNING;
 	run->rec.running = !run->create;
 	run->rec.auto_remove = run->opts->rm;
+	if (run->pod) {
+		run->rec.pod = xstrdup(run->pod->pod.id);
+		run->rec.options.pod_share = strv_copy(run->pod->share);
+	}
 	run->bundle = xasprintf("%s/containers/%s", run->eng->root, id);
 	run->launch.bundle = run->bundle;
 	return 0;
@@ -113,7 +118,8 @@ static void keep_asked(struct run *run)
 	cleanup_free char *cwd = getcwd(NULL, 0);
 	struct buf text = BUF_INIT;
 
-	asked_write(run->opts, run->env, labels, run->args, cwd, &text);
+	asked_write(run->pod ? &run->pod->asked : run->opts, run->env, labels, run->args, cwd,
+		    &text);
 	run->rec.asked = buf_take(&text);
 }
 
@@ -396,12 +402,30 @@ static int run_twice(const struct run *first, char *const *args, char **ret_id, 
 	return r;
 }
 
+static int run_in_pod(const struct run *first, char *const *args, char **ret_id, struct err *err)
+{
+	const struct run_options *o = first->opts;
+	struct run run = *first;
+	struct pod_member member;
+	int r;
+
+	if (!o->pod && !o->pod_id_file)
+		return run_twice(first, args, ret_id, err);
+	run.opts = &member.opts;
+	run.pod = &member;
+	r = pod_member_init(run.eng, o, &member, err);
+	if (r == 0)
+		r = run_twice(&run, args, ret_id, err);
+	pod_member_done(run.eng, &member, r < 0);
+	return r;
+}
+
 int engine_run(struct engine *eng, const struct run_options *opts, char *const *args, char **ret_id,
 	       struct err *err)
 {
 	struct run run = { .eng = eng, .opts = opts, .args = args + 1, .cid_fd = -EBADF };
 
-	return run_twice(&run, args, ret_id, err);
+	return run_in_pod(&run, args, ret_id, err);
 }
 
 int engine_create(struct engine *eng, const struct run_options *opts, char *const *args,
@@ -411,5 +435,5 @@ int engine_create(struct engine *eng, const struct run_options *opts, char *cons
 		.eng = eng, .opts = opts, .args = args + 1, .cid_fd = -EBADF, .create = true
 	};
 
-	return run_twice(&run, args, ret_id, err);
+	return run_in_pod(&run, args, ret_id, err);
 }

@@ -369,6 +369,11 @@ static int find_joins(struct run *run, struct err *err)
 {
 	int r = joins_find(run->eng, run->opts, &run->joins, err);
 
+	if (r == 0 && run->eng->rootless && run->joins.ids.n &&
+	    strv_len(run->rec.options.pod_share))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--pod: without root all namespaces that are joined have to be of "
+				"one pod, or of one container");
 	for (size_t i = 0; r == 0 && i < run->joins.ids.n; i++)
 		json_map_set(&run->rec.options.joins, run->joins.ids.items[i].key,
 			     run->joins.ids.items[i].value);

@@ -20,6 +20,7 @@ static const struct json_field fields[] = {
 	OPTION(runtime, STR),
 
 	OPTION(name, STR),
+	OPTION(pod, STR),
 	OPTION(label, STRV),
 	OPTION(label_file, STRV),
 	OPTION(annotation, STRV),

@@ -27,6 +27,7 @@ struct run_options {
 
 	/* the record */
 	char *name;
+	char *pod, *pod_id_file;
 	char **label, **label_file, **annotation;
 
 	/* the process */

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "cli/cli.h"
+#include "cli/pod.h"
+#include "engine/parse.h"
+#include "engine/pod_options.h"
+#include "engine/pod_verbs.h"
+
+#define LABEL_FILE_MAX (4u << 20)
+
+struct create_options {
+	struct run_options member;
+	char *name, *share, *exit_policy, *pod_id_file;
+	char *infra, *share_parent; /* "true", "false" */
+	char *infra_command, *infra_image, *infra_name;
+	char **label, **label_file;
+	bool replace;
+};
+#define OWN(member_)    OPT_FIELD(struct create_options, member_)
+#define MEMBER(member_) OPT_FIELD(struct create_options, member.member_)
+
+static const char *const bool_choices[] = { "true", "false", NULL };
+static const char *const exit_choices[] = { "continue", "stop", NULL };
+
+#define NO_NETWORK "networks are not implemented yet: a pod has loopback, which its members share"
+#define NO_USERNS                                                                                  \
+	"members of a pod are in the user namespace that inro gives them; one of a pod's own "     \
+	"making is not implemented yet"
+
+static const struct opt opts[] = {
+	{ .name = "add-host",
+	  .kind = OPT_STRV,
+	  MEMBER(add_host),
+	  .arg = "NAME:ADDRESS",
+	  .help = "add a line to /etc/hosts of containers" },
+	{ .name = "blkio-weight",
+	  .kind = OPT_U64,
+	  MEMBER(blkio_weight),
+	  .arg = "N",
+	  .help = "share of disk time when it is contended, 10 to 1000, of the pod" },
+	{ .name = "blkio-weight-device",
+	  .kind = OPT_STRV,
+	  MEMBER(blkio_weight_device),
+	  .arg = "DEVICE:N",
+	  .help = "the same on one device" },
+	{ .name = "cgroup-parent",
+	  .kind = OPT_STR,
+	  MEMBER(cgroup_parent),
+	  .arg = "PATH",
+	  .help = "cgroup below which the pod's is made (default /inro)" },
+	{ .name = "cpu-shares",
+	  .short_name = 'c',
+	  .kind = OPT_U64,
+	  MEMBER(cpu_shares),
+	  .arg = "N",
+	  .help = "share of the CPU when it is contended (default 1024), of the pod" },
+	{ .name = "cpus",
+	  .kind = OPT_STR,
+	  MEMBER(cpus),
+	  .arg = "N",
+	  .help = "number of CPUs, as 1.5, of all containers together" },
+	{ .name = "cpuset-cpus",
+	  .kind = OPT_STR,
+	  MEMBER(cpuset_cpus),
+	  .arg = "LIST",
+	  .help = "CPUs to run on, as 0-2,5" },
+	{ .name = "cpuset-mems",
+	  .kind = OPT_STR,
+	  MEMBER(cpuset_mems),
+	  .arg = "LIST",
+	  .help = "memory nodes to use" },
+	{ .name = "device",
+	  .kind = OPT_STRV,
+	  MEMBER(device),
+	  .arg = "HOST[:CONTAINER][:rwm]",
+	  .help = "give each container a device of the host" },
+	{ .name = "device-read-bps",
+	  .kind = OPT_STRV,
+	  MEMBER(device_read_bps),
+	  .arg = "DEVICE:RATE",
+	  .help = "limit reading from a device, in bytes per second, of the pod" },
+	{ .name = "device-write-bps",
+	  .kind = OPT_STRV,
+	  MEMBER(device_write_bps),
+	  .arg = "DEVICE:RATE",
+	  .help = "limit writing to a device, in bytes per second, of the pod" },
+	{ .name = "dns",
+	  .kind = OPT_STRV,
+	  MEMBER(dns),
+	  .arg = "ADDRESS",
+	  .help = "name server of containers" },
+	{ .name = "dns-option",
+	  .kind = OPT_STRV,
+	  MEMBER(dns_option),
+	  .arg = "OPTION",
+	  .help = "option of the resolver" },
+	{ .name = "dns-opt",
+	  .kind = OPT_STRV,
+	  MEMBER(dns_option),
+	  .arg = "OPTION",
+	  .help = "the same",
+	  .flags = OPT_HIDDEN },
+	{ .name = "dns-search",
+	  .kind = OPT_STRV,
+	  MEMBER(dns_search),
+	  .arg = "DOMAIN",
+	  .help = "domain in which names are looked up" },
+	{ .name = "exit-policy",
+	  .kind = OPT_STR,
+	  OWN(exit_policy),
+	  .arg = "continue|stop",
+	  .help = "for podman's users: when the last container ends, nothing of a pod goes on in "
+		  "any case",
+	  .choices = exit_choices },
+	{ .name = "hostname",
+	  .kind = OPT_STR,
+	  MEMBER(hostname),
+	  .arg = "NAME",
+	  .help = "host name of the pod (default: its name)" },
+	{ .name = "infra",
+	  .kind = OPT_STR,
+	  OWN(infra),
+	  .arg = "true|false",
+	  .help = "false: nothing is shared but the cgroup; there is no infra container in any "
+		  "case",
+	  .choices = bool_choices,
+	  .flags = OPT_OPTIONAL_ARG },
+	{ .name = "infra-command",
+	  .kind = OPT_STR,
+	  OWN(infra_command),
+	  .arg = "COMMAND",
+	  .help = "has no effect, as there is no infra container; for the sake of scripts" },
+	{ .name = "infra-image",
+	  .kind = OPT_STR,
+	  OWN(infra_image),
+	  .arg = "IMAGE",
+	  .help = "has no effect, as there is no infra container; for the sake of scripts" },
+	{ .name = "infra-name",
+	  .kind = OPT_STR,
+	  OWN(infra_name),
+	  .arg = "NAME",
+	  .help = "has no effect, as there is no infra container; for the sake of scripts" },
+	{ .name = "label",
+	  .short_name = 'l',
+	  .kind = OPT_STRV,
+	  OWN(label),
+	  .arg = "NAME[=VALUE]",
+	  .help = "set a label of the pod" },
+	{ .name = "label-file",
+	  .kind = OPT_STRV,
+	  OWN(label_file),
+	  .arg = "FILE",
+	  .help = "set labels from the lines of a file" },
+	{ .name = "memory",
+	  .short_name = 'm',
+	  .kind = OPT_BYTES,
+	  MEMBER(memory),
+	  .arg = "BYTES",
+	  .help = "limit of memory, of all containers together" },
+	{ .name = "memory-swap",
+	  .kind = OPT_STR,
+	  MEMBER(memory_swap),
+	  .arg = "BYTES",
+	  .help = "limit of memory and swap together, -1: none" },
+	{ .name = "name",
+	  .short_name = 'n',
+	  .kind = OPT_STR,
+	  OWN(name),
+	  .arg = "NAME",
+	  .help = "name of the pod" },
+	{ .name = "network",
+	  .kind = OPT_STR,
+	  MEMBER(network),
+	  .arg = "none|host",
+	  .help = "network of the pod; none, the default: loopback, which its containers share" },
+	{ .name = "net",
+	  .kind = OPT_STR,
+	  MEMBER(network),
+	  .arg = "none|host",
+	  .help = "the same",
+	  .flags = OPT_HIDDEN },
+	{ .name = "no-hosts",
+	  .kind = OPT_FLAG,
+	  MEMBER(no_hosts),
+	  .help = "containers keep the /etc/hosts of their images" },
+	{ .name = "pid",
+	  .kind = OPT_STR,
+	  MEMBER(pid),
+	  .arg = "private|host",
+	  .help = "pid namespace of containers: one of their own each, or this machine's" },
+	{ .name = "pod-id-file",
+	  .kind = OPT_STR,
+	  OWN(pod_id_file),
+	  .arg = "FILE",
+	  .help = "write the pod's id to a file" },
+	{ .name = "replace",
+	  .kind = OPT_FLAG,
+	  OWN(replace),
+	  .help = "remove the pod that has the name first, with its containers" },
+	{ .name = "restart",
+	  .kind = OPT_STR,
+	  MEMBER(restart),
+	  .arg = "POLICY",
+	  .help = "restart policy of containers that have none of their own: no, on-failure[:N], "
+		  "always, unless-stopped" },
+	{ .name = "security-opt",
+	  .kind = OPT_STRV,
+	  MEMBER(security_opt),
+	  .arg = "OPTION",
+	  .help = "security option of containers" },
+	{ .name = "share",
+	  .kind = OPT_STR,
+	  OWN(share),
+	  .arg = "LIST",
+	  .help = "namespaces that containers share: ipc, net, uts (all of them by default), or "
+		  "none" },
+	{ .name = "share-parent",
+	  .kind = OPT_STR,
+	  OWN(share_parent),
+	  .arg = "true|false",
+	  .help = "whether the cgroups of containers are below the pod's (default true)",
+	  .choices = bool_choices,
+	  .flags = OPT_OPTIONAL_ARG },
+	{ .name = "shm-size",
+	  .kind = OPT_BYTES,
+	  MEMBER(shm_size),
+	  .arg = "BYTES",
+	  .help = "size of /dev/shm (default 64m)" },
+	{ .name = "sysctl",
+	  .kind = OPT_STRV,
+	  MEMBER(sysctl),
+	  .arg = "NAME=VALUE",
+	  .help = "kernel setting of the pod's namespaces" },
+	{ .name = "uts",
+	  .kind = OPT_STR,
+	  MEMBER(uts),
+	  .arg = "private|host",
+	  .help = "host: containers have this machine's host name" },
+	{ .name = "volume",
+	  .short_name = 'v',
+	  .kind = OPT_STRV,
+	  MEMBER(volume),
+	  .arg = "SOURCE:TARGET[:OPTIONS]",
+	  .help = "mount a directory or a volume in each container" },
+	{ .name = "volumes-from",
+	  .kind = OPT_STRV,
+	  MEMBER(volumes_from),
+	  .arg = "CONTAINER[:OPTIONS]",
+	  .help = "mount what another container has mounted in each container" },
+	OPT_REFUSE("publish", NO_NETWORK),
+	OPT_REFUSE("ip", NO_NETWORK),
+	OPT_REFUSE("ip6", NO_NETWORK),
+	OPT_REFUSE("mac-address", NO_NETWORK),
+	OPT_REFUSE("network-alias", NO_NETWORK),
+	OPT_REFUSE("userns", NO_USERNS),
+	OPT_REFUSE("uidmap", NO_USERNS),
+	OPT_REFUSE("gidmap", NO_USERNS),
+	OPT_REFUSE("subuidname", NO_USERNS),
+	OPT_REFUSE("subgidname", NO_USERNS),
+	OPT_REFUSE("infra-conmon-pidfile", "there is no infra container whose monitor would have a "
+					   "pid"),
+};
+
+static int parse_labels(const struct create_options *o, struct json_map *labels, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && o->label_file && o->label_file[i]; i++) {
+		cleanup_buf struct buf text = BUF_INIT;
+		cleanup_strv char **lines = NULL;
+
+		r = io_read_file(AT_FDCWD, o->label_file[i], &text, LABEL_FILE_MAX, err);
+		lines = strv_split(buf_str(&text), '\n');
+		for (size_t k = 0; r == 0 && lines[k]; k++)
+			if (lines[k][0] && lines[k][0] != '#')
+				r = label_parse(lines[k], "label", labels, err);
+	}
+	for (size_t i = 0; r == 0 && o->label && o->label[i]; i++)
+		r = label_parse(o->label[i], "label", labels, err);
+	return r;
+}
+
+static int replace(struct engine *eng, const struct create_options *o, struct err *err)
+{
+	const struct stop_options how = { 0 };
+	cleanup_pod_views struct pod_views views = { 0 };
+	struct err own = ERR_INIT;
+	int r;
+
+	if (!o->replace)
+		return 0;
+	if (!o->name)
+		return err_fail(err, ERR_USAGE, "cannot replace pod without --name being set");
+	r = pod_view(eng, o->name, &views, &own);
+	if (r < 0 && own.kind == ERR_NOT_FOUND)
+		return 0;
+	if (r < 0) {
+		*err = own;
+		return r;
+	}
+	/* An id that begins so is another one's. */
+	return str_eq(views.items[0].pod.name, o->name)
+		   ? pod_remove(eng, views.items, true, &how, err)
+		   : 0;
+}
+
+/* As it was typed, for who makes it again. */
+static void note_command(char ***ret)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	size_t at = 0;
+
+	if (io_read_file(AT_FDCWD, "/proc/self/cmdline", &text, 1 << 20, NULL) < 0)
+		return;
+	while (at < text.len) {
+		const char *word = buf_str(&text) + at;
+
+		strv_add(ret, word);
+		at += strlen(word) + 1;
+	}
+}
+
+static int fill(struct engine *eng, struct create_options *o, struct pod *pod, struct err *err)
+{
+	const struct pod_words words = { .share = o->share,
+					 .exit_policy = o->exit_policy,
+					 .infra = !str_eq(o->infra, "false") };
+	int r;
+
+	pod->name = o->name ? xstrdup(o->name) : NULL;
+	r = pod_fill_new(pod, err);
+	if (r == 0)
+		r = parse_labels(o, &pod->options.labels, err);
+	if (r < 0)
+		return r;
+	pod->options.no_parent = str_eq(o->share_parent, "false");
+	note_command(&pod->options.create_command);
+	/* They are the pod's from here on. */
+	pod->options.member = o->member;
+	o->member = (struct run_options){ 0 };
+	return pod_options_finish(eng, &words, &pod->options, err);
+}
+
+static int write_id(const char *path, const struct pod *pod, struct err *err)
+{
+	return path ? io_replace_file(AT_FDCWD, path, pod->id, strlen(pod->id), 0644, false, err)
+		    : 0;
+}
+
+static int run(const void *globals, void *options, char **args, struct err *err)
+{
+	struct create_options *o = options;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_pod struct pod pod = { 0 };
+	cleanup_buf struct buf out = BUF_INIT;
+	int r;
+
+	if (args[0] && o->name)
+		return err_fail(err, ERR_USAGE,
+				"the name of a pod is given by --name or as an argument, not both");
+	if (args[0])
+		o->name = xstrdup(args[0]);
+	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = fill(&eng, o, &pod, err);
+	if (r == 0)
+		r = replace(&eng, o, err);
+	if (r == 0)
+		r = pod_insert(&eng, &pod, err);
+	if (r == 0)
+		r = write_id(o->pod_id_file, &pod, err);
+	if (r < 0)
+		return r;
+	buf_addf(&out, "%s\n", pod.id);
+	return cli_print(&out, err);
+}
+
+const struct cmd cmd_pod_create = {
+	.name = "create",
+	.args = "[OPTIONS] [NAME]",
+	.summary = "Make a pod: containers that share namespaces and limits",
+	.details =
+	    "Prints the pod's id; `inro run --pod` and `inro create --pod` make containers in it. "
+	    "A "
+	    "pod has no process of its own: what its containers share is there from the start of "
+	    "the first until the end of the last that runs.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.opts_size = sizeof(struct create_options),
+	.max_args = 1,
+	.run = run,
+};

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/pod_inspect.h"
+
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "base/timeutil.h"
+#include "engine/pod_options.h"
+
+#define CONTAINER(member, key)                                                                     \
+	JSON_FIELD(struct inspect_pod_container, member, key, JSON_STR, .flags = JSON_KEEP)
+static const struct json_field container_fields[] = {
+	CONTAINER(id, "Id"),
+	CONTAINER(name, "Name"),
+	CONTAINER(state, "State"),
+};
+static const struct json_desc container_desc =
+    JSON_DESC(struct inspect_pod_container, container_fields);
+
+#define FIELD(member, key, kind)                                                                   \
+	JSON_FIELD(struct pod_inspect, member, key, kind, .flags = JSON_KEEP)
+#define MAYBE(member, key, kind) JSON_FIELD(struct pod_inspect, member, key, kind)
+static const struct json_field fields[] = {
+	FIELD(id, "Id", JSON_STR),
+	FIELD(name, "Name", JSON_STR),
+	FIELD(created, "Created", JSON_STR),
+	MAYBE(create_command, "CreateCommand", JSON_STRV),
+	FIELD(exit_policy, "ExitPolicy", JSON_STR),
+	FIELD(state, "State", JSON_STR),
+	FIELD(hostname, "Hostname", JSON_STR),
+	MAYBE(labels, "Labels", JSON_MAP),
+	FIELD(create_cgroup, "CreateCgroup", JSON_BOOL),
+	MAYBE(cgroup_parent, "CgroupParent", JSON_STR),
+	MAYBE(cgroup_path, "CgroupPath", JSON_STR),
+	FIELD(create_infra, "CreateInfra", JSON_BOOL),
+	FIELD(shared_namespaces, "SharedNamespaces", JSON_STRV),
+	MAYBE(restart_policy, "RestartPolicy", JSON_STR),
+	FIELD(num_containers, "NumContainers", JSON_U32),
+	JSON_FIELD(struct pod_inspect, containers, "Containers", JSON_ARRAY, .flags = JSON_KEEP,
+		   .desc = &container_desc),
+	MAYBE(cpu_period, "cpu_period", JSON_OPT_U64),
+	MAYBE(cpu_quota, "cpu_quota", JSON_OPT_I64),
+	MAYBE(cpu_shares, "cpu_shares", JSON_OPT_U64),
+	MAYBE(cpuset_cpus, "cpuset_cpus", JSON_STR),
+	MAYBE(cpuset_mems, "cpuset_mems", JSON_STR),
+	MAYBE(memory_limit, "memory_limit", JSON_OPT_U64),
+	MAYBE(memory_swap, "memory_swap", JSON_OPT_I64),
+	MAYBE(blkio_weight, "blkio_weight", JSON_OPT_U64),
+	MAYBE(volumes, "volumes", JSON_STRV),
+	MAYBE(volumes_from, "volumes_from", JSON_STRV),
+	MAYBE(devices, "devices", JSON_STRV),
+	MAYBE(security_opts, "security_opt", JSON_STRV),
+};
+const struct json_desc pod_inspect_desc = JSON_DESC(struct pod_inspect, fields);
+
+void pod_inspect_done(struct pod_inspect *pi)
+{
+	json_free(&pod_inspect_desc, pi);
+}
+
+static char *copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void fill_limits(const struct spec_resources *res, struct pod_inspect *pi)
+{
+	if (res->cpu) {
+		pi->cpu_period = res->cpu->period;
+		pi->cpu_quota = res->cpu->quota;
+		pi->cpu_shares = res->cpu->shares;
+		pi->cpuset_cpus = copy(res->cpu->cpus);
+		pi->cpuset_mems = copy(res->cpu->mems);
+	}
+	if (!res->memory)
+		return;
+	if (res->memory->limit.set)
+		pi->memory_limit = (struct opt_u64){ true, (uint64_t)res->memory->limit.value };
+	pi->memory_swap = res->memory->swap;
+}
+
+static void fill(const struct engine *eng, const struct pod_view *v, struct pod_inspect *pi)
+{
+	const struct pod_options *o = &v->pod.options;
+	const struct run_options *m = &o->member;
+	char created[TIME_RFC3339_MAX];
+
+	time_rfc3339(v->pod.created_ns, created);
+	pi->id = xstrdup(v->pod.id);
+	pi->name = xstrdup(v->pod.name);
+	pi->created = xstrdup(created);
+	pi->create_command = strv_copy(o->create_command);
+	pi->exit_policy = xstrdup(o->exit_policy == POD_EXIT_STOP ? "stop" : "continue");
+	pi->state = xstrdup(v->state);
+	if (pod_shares(&v->pod, "uts"))
+		pi->hostname = xstrdup(m->hostname ? m->hostname : v->pod.name);
+	else
+		pi->hostname = xstrdup("");
+	for (size_t i = 0; i < o->labels.n; i++)
+		json_map_set(&pi->labels, o->labels.items[i].key, o->labels.items[i].value);
+	pi->create_cgroup = !o->no_parent;
+	if (!o->no_parent) {
+		pi->cgroup_path = pod_cgroup_path(eng, &v->pod);
+		pi->cgroup_parent =
+		    xstrndup(pi->cgroup_path, strlen(pi->cgroup_path) - strlen(v->pod.id) - 1);
+	}
+	for (size_t i = 0; o->share && o->share[i]; i++)
+		strv_add(&pi->shared_namespaces,
+			 str_eq(o->share[i], "network") ? "net" : o->share[i]);
+	pi->restart_policy = copy(m->restart);
+	pi->blkio_weight = m->blkio_weight;
+	pi->volumes = strv_copy(m->volume);
+	pi->volumes_from = strv_copy(m->volumes_from);
+	pi->devices = strv_copy(m->device);
+	pi->security_opts = strv_copy(m->security_opt);
+}
+
+int pod_inspect(const struct engine *eng, const struct pod_view *v, struct pod_inspect *ret,
+		struct err *err)
+{
+	struct spec_resources res = { 0 };
+	int r = pod_limits(&v->pod.options, &res, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct pod_inspect){ 0 };
+	fill(eng, v, ret);
+	fill_limits(&res, ret);
+	json_free(&spec_resources_desc, &res);
+	ret->num_containers = (uint32_t)v->n;
+	ret->containers.items = xcalloc(v->n + 1, sizeof(*ret->containers.items));
+	for (size_t i = 0; i < v->n; i++)
+		ret->containers.items[ret->containers.n++] = (struct inspect_pod_container){
+			.id = xstrdup(v->members[i]->id),
+			.name = xstrdup(v->members[i]->name),
+			.state = xstrdup(record_state(v->members[i])),
+		};
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `pod inspect` tells, in podman's members. */
+#pragma once
+
+#include "engine/pods_query.h"
+
+struct inspect_pod_container {
+	char *id, *name, *state;
+};
+struct pod_inspect {
+	char *id, *name, *created;
+	char **create_command;
+	char *exit_policy, *state, *hostname;
+	struct json_map labels;
+	bool create_cgroup;
+	char *cgroup_parent, *cgroup_path;
+	bool create_infra;
+	char **shared_namespaces;
+	char *restart_policy;
+	uint32_t num_containers;
+	JSON_LIST(struct inspect_pod_container) containers;
+	struct opt_u64 cpu_period, cpu_shares, memory_limit, blkio_weight;
+	struct opt_i64 cpu_quota, memory_swap;
+	char *cpuset_cpus, *cpuset_mems;
+	char **volumes, **volumes_from, **devices, **security_opts;
+};
+extern const struct json_desc pod_inspect_desc;
+int pod_inspect(const struct engine *eng, const struct pod_view *v, struct pod_inspect *ret,
+		struct err *err);
+void pod_inspect_done(struct pod_inspect *pi);
+#define cleanup_pod_inspect CLEANUP(pod_inspect_done)

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/pod_options.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/blockio.h"
+#include "engine/names.h"
+#include "engine/parse.h"
+#include "engine/restart.h"
+#include "engine/spec.h"
+
+static const char *const exit_policy_names[] = { "continue", "stop", NULL };
+
+static const struct json_field fields[] = {
+	JSON_FIELD(struct pod_options, labels, "labels", JSON_MAP),
+	JSON_FIELD(struct pod_options, share, "share", JSON_STRV),
+	JSON_FIELD(struct pod_options, no_parent, "noParent", JSON_BOOL),
+	JSON_FIELD(struct pod_options, exit_policy, "exitPolicy", JSON_ENUM,
+		   .names = exit_policy_names),
+	JSON_FIELD(struct pod_options, create_command, "createCommand", JSON_STRV),
+	JSON_FIELD(struct pod_options, member, "member", JSON_STRUCT, .desc = &run_options_desc),
+};
+const struct json_desc pod_options_desc = JSON_DESC(struct pod_options, fields);
+
+/* ---- limits ---- */
+
+bool pod_is_limited(const struct pod_options *o)
+{
+	const struct run_options *m = &o->member;
+
+	return m->memory.set || m->memory_swap || m->cpus || m->cpu_shares.set || m->cpuset_cpus ||
+	       m->cpuset_mems || m->blkio_weight.set || m->blkio_weight_device ||
+	       m->device_read_bps || m->device_write_bps || m->device_read_iops ||
+	       m->device_write_iops;
+}
+
+int pod_limits(const struct pod_options *o, struct spec_resources *ret, struct err *err)
+{
+	/* Not for devices: those are each member's own. */
+	struct spec_input in = { .opts = &o->member,
+				 .id = "pod",
+				 .rootless = true,
+				 .swap_limits = engine_limits_swap() };
+	struct spec_linux linux_ = { 0 };
+	int r = block_io_parse(&o->member, &in.limits, err);
+
+	if (r == 0)
+		r = spec_gen_resources(&in, &linux_, err);
+	if (r == 0)
+		r = spec_gen_limits(&in, &linux_, err);
+	json_free(&spec_resources_desc, &in.limits);
+	free(linux_.cgroups_path);
+	if (r == 0)
+		*ret = *linux_.resources;
+	else if (linux_.resources)
+		json_free(&spec_resources_desc, linux_.resources);
+	free(linux_.resources);
+	return r;
+}
+
+/* ---- creating ---- */
+
+static int share_word(const char *word, char ***share, struct err *err)
+{
+	static const struct {
+		const char *word, *ns;
+	} known[] = { { "ipc", "ipc" }, { "net", "network" }, { "uts", "uts" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (!str_eq(word, known[i].word))
+			continue;
+		if (!strv_has(*share, known[i].ns))
+			strv_add(share, known[i].ns);
+		return 0;
+	}
+	if (str_eq(word, "pid"))
+		return err_fail(
+		    err, ERR_UNSUPPORTED,
+		    "--share pid: a pid namespace ends with its first process, and a pod "
+		    "has none of its own");
+	if (str_eq(word, "cgroup"))
+		return err_fail(
+		    err, ERR_UNSUPPORTED,
+		    "--share cgroup: each container sees its own cgroup; those of a pod "
+		    "are below the pod's");
+	return err_fail(err, ERR_USAGE, "--share: expected ipc, net, uts, or none, got \"%s\"",
+			word);
+}
+
+static int parse_share(const struct pod_words *words, char ***ret, struct err *err)
+{
+	static char defaults[] = "ipc,net,uts";
+	const char *text = words->share ? words->share : defaults;
+	bool more = text[0] == '+';
+	cleanup_free char *all = more ? xasprintf("%s,%s", defaults, text + 1) : xstrdup(text);
+	cleanup_strv char **list = strv_split(all, ',');
+	int r = 0;
+
+	if (!words->infra && words->share && text[0] && !str_eq(text, "none"))
+		return err_fail(err, ERR_USAGE,
+				"cannot set share(%s) namespaces without an infra container", text);
+	if (!words->infra || !text[0] || str_eq(text, "none"))
+		return 0;
+	for (size_t i = 0; r == 0 && list[i]; i++)
+		r = share_word(list[i], ret, err);
+	return r;
+}
+
+static void unshare(char ***share, const char *ns)
+{
+	char **left = NULL;
+
+	for (size_t i = 0; *share && (*share)[i]; i++)
+		if (!str_eq((*share)[i], ns))
+			strv_add(&left, (*share)[i]);
+	strv_free(*share);
+	*share = left;
+}
+
+/* What members have from this machine they do not share with each other alone. */
+static int check_namespaces(struct pod_options *o, struct err *err)
+{
+	struct run_options *m = &o->member;
+	const struct {
+		const char *option, *ns;
+		const char *value;
+	} table[] = {
+		{ "network", "network", m->network },
+		{ "uts", "uts", m->uts },
+		{ "pid", NULL, m->pid },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct ns_word word;
+
+		if (!table[i].value)
+			continue;
+		if (ns_word_parse(table[i].option, table[i].value, &word, NULL) < 0 ||
+		    word.mode == NS_WORD_CONTAINER || word.mode == NS_WORD_PATH)
+			return err_fail(err, ERR_UNSUPPORTED,
+					"--%s %s: a pod has %s or host, as networks and namespaces "
+					"of others are not implemented for pods",
+					table[i].option, table[i].value,
+					str_eq(table[i].option, "network") ? "none" : "private");
+		if (word.mode == NS_WORD_HOST && table[i].ns)
+			unshare(&o->share, table[i].ns);
+	}
+	/* "none" is what a member has that says nothing, or what the pod shares. */
+	if (m->network && !str_eq(m->network, "host"))
+		free(take_ptr(m->network));
+	if (m->hostname && m->uts && str_eq(m->uts, "host"))
+		return err_fail(err, ERR_USAGE,
+				"cannot set hostname when running in the host UTS namespace");
+	if (m->hostname && strlen(m->hostname) > 64)
+		return err_fail(err, ERR_USAGE, "--hostname: longer than 64 bytes: %s",
+				m->hostname);
+	return 0;
+}
+
+/* Members are made anywhere. */
+static int check_volumes(struct run_options *m, struct err *err)
+{
+	for (size_t i = 0; m->volume && m->volume[i]; i++) {
+		cleanup_mount_request struct mount_request req = { 0 };
+		cleanup_free char *cwd = NULL;
+		cleanup_free char *whole = NULL;
+		int r = volume_parse(m->volume[i], &req, err);
+
+		if (r < 0)
+			return r;
+		if (req.kind == MOUNT_VOLUME && !req.source)
+			return err_fail(err, ERR_USAGE,
+					"--volume %s: a volume that members of a pod share needs a "
+					"name",
+					m->volume[i]);
+		if (m->volume[i][0] != '.')
+			continue;
+		cwd = getcwd(NULL, 0);
+		if (!cwd)
+			return err_errno(err, errno, "finding the current directory");
+		whole = path_join(cwd, m->volume[i]);
+		free(m->volume[i]);
+		m->volume[i] = take_ptr(whole);
+	}
+	return 0;
+}
+
+static int check_rest(struct pod_options *o, struct err *err)
+{
+	cleanup_free struct spec_resources *res = xcalloc(1, sizeof(*res));
+	int policy, r = 0;
+	int64_t max;
+
+	for (size_t i = 0; r == 0 && o->member.device && o->member.device[i]; i++) {
+		struct device_request req = { 0 };
+
+		r = device_parse(o->member.device[i], &req, err);
+		device_request_done(&req);
+	}
+	if (r == 0 && o->member.restart)
+		r = restart_parse(o->member.restart, &policy, &max, err);
+	if (r == 0)
+		r = pod_limits(o, res, err);
+	if (r < 0)
+		return r;
+	json_free(&spec_resources_desc, res);
+	if (pod_is_limited(o) && o->no_parent)
+		return err_fail(err, ERR_USAGE,
+				"limits of a pod are those of its cgroup: they cannot be used with "
+				"--share-parent=false");
+	return 0;
+}
+
+int pod_options_finish(struct engine *eng, const struct pod_words *words, struct pod_options *o,
+		       struct err *err)
+{
+	int r;
+
+	o->exit_policy = POD_EXIT_CONTINUE;
+	if (words->exit_policy && str_eq(words->exit_policy, "stop"))
+		o->exit_policy = POD_EXIT_STOP;
+	else if (words->exit_policy && !str_eq(words->exit_policy, "continue"))
+		return err_fail(err, ERR_USAGE,
+				"--exit-policy: expected continue or stop, got \"%s\"",
+				words->exit_policy);
+	r = parse_share(words, &o->share, err);
+	if (r == 0)
+		r = check_namespaces(o, err);
+	if (r == 0)
+		r = check_volumes(&o->member, err);
+	return r < 0 ? r : check_rest(o, err);
+}

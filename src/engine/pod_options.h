@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a pod is created with, what of that its members have, and its limits. */
+#pragma once
+
+#include "engine/pods.h"
+#include "oci/spec.h"
+
+extern const struct json_desc pod_options_desc;
+
+/* What the user said, as words, to options that a pod can have: what can't be is refused, paths are
+ * made absolute. share: a list as --share has it, NULL: the default; infra: --infra is not false.
+ */
+struct pod_words {
+	const char *share, *exit_policy;
+	bool infra;
+};
+int pod_options_finish(struct engine *eng, const struct pod_words *words, struct pod_options *o,
+		       struct err *err);
+
+/* Id and time of one that is to be made; its name is checked. */
+int pod_fill_new(struct pod *pod, struct err *err);
+int pod_read_id_file(const char *path, char **ret, struct err *err);
+
+/* The limits of all members together. Frees: json_free(&spec_resources_desc). */
+int pod_limits(const struct pod_options *o, struct spec_resources *ret, struct err *err);
+bool pod_is_limited(const struct pod_options *o);
+
+/* A member to be made: the options of run with those of the pod in them. Strings are borrowed from
+ * both. */
+struct pod_member {
+	struct pod pod;
+	struct run_options opts;
+	struct run_options asked; /* as they were given, but for the pod's name: its id */
+	char **share;             /* for its record */
+	bool made;                /* the pod, for it */
+	/* owned */
+	char **volume, **volumes_from, **device, **security_opt, **sysctl, **add_host, **dns,
+	    **dns_search, **dns_option;
+	char *cgroup_parent;
+};
+/* opts->pod: a pod's name or id, or "new:NAME", which makes one; or opts->pod_id_file. Options that
+ * belong to the pod are refused. */
+int pod_member_init(struct engine *eng, const struct run_options *opts, struct pod_member *ret,
+		    struct err *err);
+/* failed: a pod that was made for it goes with it. */
+void pod_member_done(struct engine *eng, struct pod_member *m, bool failed);

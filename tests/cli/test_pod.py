@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pods: containers that share namespaces and a cgroup, without a process of the pod's own."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import cgroups
+import engine
+
+TURNS = True
+SHARED = ("net", "ipc", "uts")
+
+
+def look(who, name, kinds=SHARED):
+    words = "; ".join(f"readlink /proc/self/ns/{kind}" for kind in kinds)
+    return who.inro("exec", name, "sh", "-c", words).ok().out.split()
+
+
+def state(who, pod):
+    return who.inro("pod", "inspect", "--format", "{{.State}}", pod).ok().out.strip()
+
+
+def clean(who):
+    who.inro("pod", "rm", "-fa").ok()
+    assert who.inro("pod", "ps", "-q").ok().out == ""
+    assert who.inro("ps", "-aq").ok().out == ""
+    assert who.inro("system", "check", "--quick").ok()
+
+
+def test_members(anyone):
+    """What they share and what not; how they see each other; the pod's states."""
+    box = engine.box(anyone)
+    pod = anyone.inro("pod", "create", "--name", "web", "--label", "a=b", "--add-host",
+                      "peer:192.0.2.9").ok().out.strip()
+    assert len(pod) == 64 and state(anyone, "web") == "Created"
+    anyone.inro("pod", "create", "--name", "web").fails(
+        'name "web" is in use: pod already exists', code=125)
+    anyone.inro("run", "-d", "--pod", "web", "--name", "one", box, "sh", "-c",
+                "echo hello > index.html; exec httpd -f -p 127.0.0.1:8080").ok()
+    anyone.inro("create", "--pod", pod[:12], "--name", "two", box, "sleep", "1000").ok()
+    assert state(anyone, "web") == "Degraded"
+    assert anyone.inro("pod", "start", "web").ok().out == pod + "\n"
+    assert state(anyone, "web") == "Running"
+    assert look(anyone, "one") == look(anyone, "two")
+    assert set(look(anyone, "one", ("pid", "mnt"))).isdisjoint(look(anyone, "two", ("pid", "mnt")))
+    assert set(look(anyone, "one")).isdisjoint(os.readlink(f"/proc/self/ns/{k}") for k in SHARED)
+    seen = anyone.inro("exec", "two", "sh", "-c",
+                       "hostname; grep -c 192.0.2.9 /etc/hosts; until wget -qO- "
+                       "http://127.0.0.1:8080/index.html 2> /dev/null; do sleep 0.1; done").ok().out
+    assert seen == "web\n1\nhello\n"
+    # No fd of a namespace, or of anything else, came into it.
+    assert anyone.inro("exec", "two", "ls", "/proc/1/fd").ok().out.split() == ["0", "1", "2"]
+
+    # Whoever goes and comes again finds what the others have.
+    before = look(anyone, "one")
+    anyone.inro("restart", "-t", "0", "one").ok()
+    assert look(anyone, "one") == before
+    anyone.inro("pod", "stop", "-t", "0", "web").ok()
+    assert state(anyone, "web") == "Exited"
+    anyone.inro("start", "two").ok()
+    assert state(anyone, "web") == "Degraded"
+    anyone.inro("pod", "kill", "web").ok()
+
+    anyone.inro("pod", "rm", "web").ok()
+    assert anyone.inro("ps", "-aq").ok().out == ""
+    anyone.inro("pod", "rm", "web").fails("no pod with name or ID web found: no such pod", code=1)
+    anyone.inro("pod", "exists", "web").fails("", code=1)
+    clean(anyone)
+
+
+def test_listings(anyone):
+    box = engine.box(anyone)
+    ids = [anyone.inro("run", "-d", "--pod", f"new:{name}", "--name", f"{name}-1", box, "sh", "-c",
+                       "echo I am here; exec sleep 1000").ok().out.strip() for name in "ab"]
+    out = anyone.inro("pod", "ps").ok().out.splitlines()
+    assert out[0].split("  ")[0] == "POD ID" and out[0].endswith("# OF CONTAINERS")
+    assert [line.split()[1] for line in out[1:]] == ["b", "a"] and out[1].split()[-1] == "1"
+    names = anyone.inro("pod", "ps", "--sort", "name", "--ctr-names", "--format",
+                        "{{.Name}} {{.ContainerNames}} {{.Status}} {{.Namespace}}").ok().out
+    assert names == "a a-1 Running ipc,net,uts\nb b-1 Running ipc,net,uts\n"
+    assert anyone.inro("pod", "ps", "-q", "--filter", "ctr-names=a-1").ok().out.count("\n") == 1
+    assert anyone.inro("pod", "ps", "-q", "--filter", "status=exited").ok().out == ""
+    assert anyone.inro("ps", "-q", "--no-trunc", "--filter", "pod=a").ok().out == ids[0] + "\n"
+    rows = anyone.inro("ps", "--pod", "--format", "{{.Names}} {{.PodName}}").ok().out
+    assert rows == "b-1 b\na-1 a\n"
+    assert anyone.inro("ps", "-p").ok().out.splitlines()[0].split()[-3:] == ["POD", "ID", "PODNAME"]
+
+    told = json.loads(anyone.inro("pod", "inspect", "a").ok().out)
+    told = told[0] if isinstance(told, list) else told
+    assert told["Name"] == told["Hostname"] == "a" and told["State"] == "Running"
+    assert told["Containers"] == [{"Id": ids[0], "Name": "a-1", "State": "running"}]
+    assert sorted(told["SharedNamespaces"]) == ["ipc", "net", "uts"]
+    assert anyone.inro("inspect", "--format", "{{.Pod}}", "a-1").ok().out.strip() == told["Id"]
+
+    assert "sleep 1000" in anyone.inro("pod", "top", "a").ok().out
+    assert "I am here" in anyone.inro("pod", "logs", "--names", "a").ok().out
+    if not anyone.rootless:
+        out = anyone.inro("pod", "stats", "--no-stream", "--format", "{{.Name}}").ok().out
+        assert sorted(out.split()) == ["a-1", "b-1"]
+    clean(anyone)
+
+
+def test_options(anyone):
+    """What members have from the pod, what they say otherwise, and what is refused."""
+    box = engine.box(anyone)
+    (anyone.dir / "shared").mkdir()
+    anyone.own(anyone.dir / "shared")
+    idfile = anyone.dir / "pod.id"
+    anyone.inro("pod", "create", "--hostname", "www", "--pod-id-file", idfile, "--restart",
+                "on-failure", "-v", f"{anyone.dir}/shared:/shared", "-v", f"{anyone.dir}:/other:ro",
+                "--security-opt", "no-new-privileges", "--exit-policy", "stop", "--infra-image",
+                "pause", "opts").ok()
+    out = anyone.inro("run", "--rm", "--pod-id-file", idfile, "--tmpfs", "/other", box, "sh", "-c",
+                      "hostname; touch /shared/x; grep -c ' /other tmpfs' /proc/mounts; "
+                      "grep NoNewPrivs /proc/self/status").ok().out.split()
+    assert out == ["www", "1", "NoNewPrivs:", "1"] and (anyone.dir / "shared/x").exists()
+    anyone.inro("create", "--pod", "opts", "--name", "own", box, "true").ok()
+    policy = anyone.inro("inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", "own").ok()
+    assert policy.out.strip() == "on-failure"
+    for words, message in (
+            (["--hostname", "x"], "cannot set hostname when joining the pod UTS namespace"),
+            (["--userns", "private"], "--userns and --pod cannot be set together"),
+            (["--dns", "192.0.2.1"], "must be defined when the pod is created"),
+            (["--cgroup-parent", "/x"], "--cgroup-parent and --pod cannot be set together")):
+        anyone.inro("run", "--rm", "--pod", "opts", *words, box, "true").fails(message, code=125)
+    anyone.inro("run", "--rm", "--pod", "no-such", box, "true").fails("no such pod", code=125)
+    for words, message in (
+            (["--share", "pid"], "a pid namespace ends with its first process"),
+            (["--share", "moon"], "expected ipc, net, uts, or none"),
+            (["--publish", "80:80"], "networks are not implemented"),
+            (["--cpus", "1", "--share-parent=false"], "limits of a pod"),
+            (["--volume", "/x"], "needs a name"),
+            (["--userns", "auto"], "not implemented yet")):
+        anyone.inro("pod", "create", *words).fails(message, code=125)
+    # One that was made for a container that can't be goes with it.
+    anyone.inro("run", "--pod", "new:lost", "--network", "nowhere", box, "true").fails(
+        "not implemented", code=125)
+    anyone.inro("pod", "exists", "lost").fails("", code=1)
+
+    anyone.inro("pod", "create", "--share", "none", "bare").ok()
+    for name in ("x1", "y1"):
+        anyone.inro("run", "-d", "--pod", "bare", "--name", name, box, "sleep", "1000").ok()
+    assert set(look(anyone, "x1")).isdisjoint(look(anyone, "y1"))
+    anyone.inro("run", "-d", "--pod", "opts", "--name", "z1", "--uts", "private", box, "sleep",
+                "1000").ok()
+    anyone.inro("run", "-d", "--pod", "opts", "--name", "z2", box, "sleep", "1000").ok()
+    z, z2 = look(anyone, "z1"), look(anyone, "z2")
+    assert z[:2] == z2[:2] and z[2] != z2[2]
+    clean(anyone)
+
+
+def test_at_once_and_killed(anyone):
+    """Of several that start together one makes the namespaces; killed monitors leave none."""
+    box = engine.box(anyone)
+    anyone.inro("pod", "create", "p").ok()
+    clients = [anyone.popen(*anyone.inro_argv("run", "-d", "--pod", "p", "--name", f"c{i}", box,
+                                              "sleep", "1000"), stdout=subprocess.DEVNULL)
+               for i in range(4)]
+    assert [client.wait(60) for client in clients] == [0] * 4
+    assert len({tuple(look(anyone, f"c{i}")) for i in range(4)}) == 1
+    anyone.inro("pod", "rm", "p").fails("is running", code=2)
+    before = look(anyone, "c0")
+    assert anyone.inro("kill", "c0", "c1", "c2").ok()
+    anyone.inro("start", "c0").ok()
+    assert look(anyone, "c0") == before == look(anyone, "c3")
+    # The last one's monitor is killed: what is started then makes new ones.
+    anyone.inro("kill", "c0").ok()
+    pid = int(anyone.inro("inspect", "--format", "{{.State.Pid}}", "c3").ok().out)
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    os.kill(int(status.split("PPid:")[1].split()[0]), signal.SIGKILL)
+    anyone.inro("start", "c1").ok()
+    assert look(anyone, "c1") != before
+    assert anyone.inro("ps", "-q").ok().out.count("\n") == 1
+    clean(anyone)
+
+
+def test_limits(root):
+    """They are those of all members together, and the cgroup goes with the pod."""
+    box = engine.box(root)
+    pod = root.inro("pod", "create", "--memory", "64m", "--cpus", "0.5", "p").ok().out.strip()
+    root.inro("run", "-d", "--pod", "p", "--memory", "32m", "--name", "c1", box, "sleep",
+              "1000").ok()
+    pid = root.inro("inspect", "--format", "{{.State.Pid}}", "c1").ok().out.strip()
+    own = cgroups.directory(pid, "memory")
+    limit = "memory.max" if cgroups.is_v2("memory") else "memory.limit_in_bytes"
+    assert own.parent.name == pod and (own.parent / limit).read_text().strip() == str(64 << 20)
+    assert (own / limit).read_text().strip() == str(32 << 20)
+    told = json.loads(root.inro("pod", "inspect", "p").ok().out)
+    told = told[0] if isinstance(told, list) else told
+    assert told["memory_limit"] == 64 << 20 and told["cpu_quota"] == 50000
+    root.inro("pod", "pause", "p").ok()
+    assert state(root, "p") == "Paused"
+    root.inro("pod", "unpause", "p").ok()
+    clean(root)
+    assert not own.parent.exists()
