@@ -98,9 +98,9 @@ static const struct record_mount *mount_asked(const struct record_options *o,
 static void fill_mount(const struct spec_mount *m, const struct record_mount *asked,
 		       struct inspect_mount *ret)
 {
-	bool volume = asked && asked->type == MOUNT_VOLUME, bind = str_eq(m->type, "bind");
+	bool volume = asked && asked->type == MOUNT_VOLUME, bind = !str_eq(m->type, "tmpfs");
 
-	ret->type = xstrdup(volume ? "volume" : bind ? "bind" : "tmpfs");
+	ret->type = xstrdup(volume ? "volume" : bind ? m->type : "tmpfs");
 	ret->name = volume ? or_empty(asked->source) : NULL;
 	ret->source = or_empty(bind ? m->source : NULL);
 	ret->destination = or_empty(m->destination);

@@ -46,6 +46,39 @@ static int invert_maps(const spec_id_maps *maps, struct idmap *ret, struct err *
 	return 0;
 }
 
+/* Root's container with a user namespace of its own (--userns private): its files belong to other
+ * ids out here. Rootless, inro-layer runs in a namespace of the same mapping. */
+static int open_idmap(const struct engine *eng, const struct spec *spec, struct err *err)
+{
+	const struct spec_linux *l = spec->linux_;
+	CLEANUP(idmap_done) struct idmap uids = { 0 };
+	CLEANUP(idmap_done) struct idmap gids = { 0 };
+
+	if (eng->rootless || !l || !l->uid_mappings.n)
+		return -ENOENT;
+	int r = invert_maps(&l->uid_mappings, &uids, err);
+	if (r == 0)
+		r = invert_maps(&l->gid_mappings, &gids, err);
+	return r < 0 ? r : idmap_userns_fd(&uids, &gids, err);
+}
+
+int container_idmap(struct engine *eng, const char *id, struct err *err)
+{
+	cleanup_free char *path = xasprintf("%s/config.json", id);
+	cleanup_buf struct buf text = BUF_INIT;
+	struct spec spec = { 0 };
+	int r = eng->rootless ? -ENOENT : 0;
+
+	if (r == 0 && io_read_file(eng->containers_fd, path, &text, CONFIG_MAX, err) < 0)
+		r = -EIO;
+	if (r == 0)
+		r = spec_parse(buf_str(&text), text.len, &spec, err);
+	if (r == 0)
+		r = open_idmap(eng, &spec, err);
+	spec_free(&spec);
+	return r;
+}
+
 static int open_tree_fds(struct engine *eng, struct container_tree *ct, struct err *err)
 {
 	cleanup_free char *path = xasprintf("%s/upper", ct->rec.id);
@@ -61,24 +94,6 @@ static int open_tree_fds(struct engine *eng, struct container_tree *ct, struct e
 		r = image_open_layers(&eng->store, ct->image.diff_ids, &ct->tree.layers,
 				      &ct->tree.n_layers, err);
 	return r;
-}
-
-/* Root's container with a user namespace of its own (--userns private): its files belong to other
- * ids out here. Rootless, inro-layer runs in a namespace of the same mapping. */
-static int open_idmap(struct engine *eng, struct container_tree *ct, struct err *err)
-{
-	const struct spec_linux *l = ct->spec.linux_;
-	CLEANUP(idmap_done) struct idmap uids = { 0 };
-	CLEANUP(idmap_done) struct idmap gids = { 0 };
-
-	if (eng->rootless || !l || !l->uid_mappings.n)
-		return 0;
-	int r = invert_maps(&l->uid_mappings, &uids, err);
-	if (r == 0)
-		r = invert_maps(&l->gid_mappings, &gids, err);
-	if (r == 0)
-		r = ct->tree.idmap_fd = idmap_userns_fd(&uids, &gids, err);
-	return r < 0 ? r : 0;
 }
 
 int container_tree_open(struct engine *eng, const char *word, struct container_tree *ret,
@@ -98,9 +113,12 @@ int container_tree_open(struct engine *eng, const char *word, struct container_t
 				"): its files are no image's",
 				ret->rec.name);
 	r = read_spec(eng, ret, err);
-	if (r == 0)
-		r = open_idmap(eng, ret, err);
-	return r < 0 ? r : open_tree_fds(eng, ret, err);
+	if (r < 0)
+		return r;
+	ret->tree.idmap_fd = open_idmap(eng, &ret->spec, err);
+	if (ret->tree.idmap_fd < 0 && ret->tree.idmap_fd != -ENOENT)
+		return ret->tree.idmap_fd;
+	return open_tree_fds(eng, ret, err);
 }
 
 void change_list_done(struct change_list *list)

@@ -20,6 +20,11 @@ void container_tree_done(struct container_tree *ct);
 int container_tree_open(struct engine *eng, const char *word, struct container_tree *ret,
 			struct err *err);
 
+/* A user namespace that maps the ids of a container's files out here to those that it sees.
+ * -ENOENT: they are the same, or as an unprivileged user's inro-layer sees them. Else fd or -errno.
+ */
+int container_idmap(struct engine *eng, const char *id, struct err *err);
+
 struct change {
 	char kind; /* 'A', 'C', 'D' */
 	const char *path;

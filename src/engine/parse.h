@@ -38,17 +38,22 @@ struct mount_request {
 	char *source;     /* MOUNT_BIND: absolute, or "./..."; MOUNT_VOLUME: its name, or NULL: an
 			     anonymous one */
 	char *target;     /* absolute, clean */
-	char **options;   /* for the spec: "ro", "rprivate", "size=..." */
+	char **options;   /* for the spec: "ro", "rprivate", "size=..."; MOUNT_O */
 	char *mode;       /* the options of -v as given, or NULL */
 	bool make_source; /* -v makes a missing host directory, --mount does not */
 	bool readonly;
+	bool chown;      /* MOUNT_TMPFS: it belongs to the container's user */
 	bool nocopy;     /* what the image has there does not go into the volume */
 	bool idmap;      /* files have the owner in the container that they have outside */
 	bool anonymous;  /* it got a name, and goes with the container */
+	char *subpath;   /* MOUNT_VOLUME: below it, relative, clean; NULL: all of it */
 	char *host_path; /* MOUNT_VOLUME: where its files are; NULL: it is a tmpfs */
 	/* Of a volume that is made for it. */
 	struct json_map labels, driver_opts;
 };
+/* Among the options: what is written stays out of the source, in a directory of the container's, or
+ * in that of "upperdir=" with "workdir=". */
+#define MOUNT_O "O"
 void mount_request_done(struct mount_request *m);
 #define cleanup_mount_request CLEANUP(mount_request_done)
 
@@ -72,6 +77,8 @@ int mount_set_target(struct mount_request *m, const char *target, const char *te
 int mount_set_source(struct mount_request *m, const char *source, const char *text,
 		     struct err *err);
 bool mount_is_propagation(const char *word);
+/* The error of what would chown(2) files of this machine. */
+int mount_no_chown(const char *text, struct err *err);
 /* What all bind mounts begin with. propagation NULL: private. */
 void mount_bind_options(struct mount_request *m, bool nonrecursive, const char *propagation);
 /* "TARGET[:OPTION,...]" of --tmpfs. */

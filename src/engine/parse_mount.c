@@ -13,6 +13,7 @@ void mount_request_done(struct mount_request *m)
 	free(m->target);
 	free(m->mode);
 	free(m->host_path);
+	free(m->subpath);
 	strv_free(m->options);
 	json_map_done(&m->labels);
 	json_map_done(&m->driver_opts);
@@ -109,12 +110,40 @@ void mount_bind_options(struct mount_request *m, bool nonrecursive, const char *
 	strv_add(&m->options, propagation ? propagation : "rprivate");
 }
 
+int mount_no_chown(const char *text, struct err *err)
+{
+	return err_hint(err,
+			err_fail(err, ERR_UNSUPPORTED,
+				 "invalid mount \"%s\": U (chown) is not implemented but for a "
+				 "tmpfs: it would change the owner of files on the machine",
+				 text),
+			"in a user namespace \"idmap\" gives files their owner inside");
+}
+
 /* ---- -v ---- */
 
 /* Words of -v that the spec gets as they are. */
 static const char *const passed[] = { "nosuid", "suid", "nodev", "dev", "noexec", "exec", NULL };
 /* Labels of SELinux (there is no policy for it here), and hints of other systems. */
 static const char *const ignored[] = { "z", "Z", "rw", "cached", "delegated", "consistent", NULL };
+
+static bool is_overlay_dir(const char *word)
+{
+	return str_starts(word, "upperdir=/") || str_starts(word, "workdir=/");
+}
+
+static int check_overlay(char *const *words, const char *text, struct err *err)
+{
+	size_t dirs = 0;
+
+	for (size_t i = 0; words && words[i]; i++)
+		dirs += is_overlay_dir(words[i]);
+	if (!dirs || (dirs == 2 && strv_has(words, MOUNT_O)))
+		return 0;
+	return err_fail(err, ERR_USAGE,
+			"invalid volume \"%s\": upperdir and workdir belong together, and to \"O\"",
+			text);
+}
 
 static int volume_options(struct mount_request *m, const char *words, const char *text,
 			  struct err *err)
@@ -139,11 +168,10 @@ static int volume_options(struct mount_request *m, const char *words, const char
 			m->idmap = true;
 		else if (in_list(passed, word))
 			strv_add(&more, word);
-		else if (str_eq(word, "O") || str_eq(word, "U"))
-			return err_fail(err, ERR_UNSUPPORTED,
-					"invalid volume \"%s\": option \"%s\" is not implemented "
-					"yet",
-					text, word);
+		else if (str_eq(word, MOUNT_O) || is_overlay_dir(word))
+			strv_add(&more, word);
+		else if (str_eq(word, "U"))
+			return mount_no_chown(text, err);
 		else if (!in_list(ignored, word))
 			return err_fail(err, ERR_USAGE,
 					"invalid volume \"%s\": unknown option \"%s\"", text, word);
@@ -152,7 +180,7 @@ static int volume_options(struct mount_request *m, const char *words, const char
 		m->mode = xstrdup(words);
 	mount_bind_options(m, nonrecursive, propagation);
 	strv_extend(&m->options, more);
-	return 0;
+	return check_overlay(more, text, err);
 }
 
 static int volume_parts(struct mount_request *m, char *const *parts, const char *text,
@@ -227,10 +255,11 @@ static int tmpfs_options(struct mount_request *m, const char *words, const char 
 		"ro",       "rw",         "nosuid",      "suid",          "nodev",
 		"dev",      "noexec",     "exec",        "sync",          "async",
 		"dirsync",  "noatime",    "atime",       "nodiratime",    "diratime",
-		"relatime", "norelatime", "strictatime", "nostrictatime", NULL
+		"relatime", "norelatime", "strictatime", "nostrictatime", "tmpcopyup",
+		"noswap",   NULL
 	};
-	static const char *const keys[] = { "size",      "mode",      "uid", "gid",
-					    "nr_inodes", "nr_blocks", NULL };
+	static const char *const keys[] = { "size",      "mode",      "uid",  "gid",
+					    "nr_inodes", "nr_blocks", "mpol", NULL };
 	cleanup_strv char **list = words && words[0] ? strv_split(words, ',') : NULL;
 	size_t i;
 
@@ -242,6 +271,12 @@ static int tmpfs_options(struct mount_request *m, const char *words, const char 
 		cleanup_free char *key =
 		    xstrndup(list[i], eq ? (size_t)(eq - list[i]) : strlen(list[i]));
 
+		/* podman's */
+		if (str_eq(list[i], "U") || str_eq(list[i], "chown") ||
+		    str_eq(list[i], "notmpcopyup")) {
+			m->chown = m->chown || list[i][0] != 'n';
+			continue;
+		}
 		if (eq ? !in_list(keys, key) : !in_list(flags, key) && !in_list(propagations, key))
 			return err_fail(err, ERR_USAGE,
 					"invalid tmpfs \"%s\": unknown option \"%s\"", text,

@@ -2,6 +2,7 @@
 /* --mount KEY=VALUE,...: docker's words, and podman's beside them. */
 #include <limits.h>
 
+#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/parse.h"
@@ -43,14 +44,15 @@ int csv_parse(const char *text, char ***ret, struct err *err)
 struct mount_words {
 	char *type, *source, *target;
 	char *propagation, *recursive, *driver, *tmpfs_size, *tmpfs_mode;
-	bool readonly, nonrecursive, nocopy, idmap, create_source;
+	bool readonly, nonrecursive, nocopy, idmap, create_source, chown, copyup, no_copyup, noswap;
+	char **passed;
 	struct json_map labels, driver_opts;
-	char *unsupported;
+	char *subpath;
 	unsigned int of; /* types that the words belong to */
 };
 enum { OF_BIND = 1 << MOUNT_BIND, OF_TMPFS = 1 << MOUNT_TMPFS, OF_VOLUME = 1 << MOUNT_VOLUME };
 
-enum word_kind { WORD_STR, WORD_FLAG, WORD_NOT, WORD_MAP, WORD_IGNORED };
+enum word_kind { WORD_STR, WORD_FLAG, WORD_NOT, WORD_MAP, WORD_PASSED, WORD_IGNORED };
 static const struct mount_key {
 	const char *name;
 	enum word_kind kind;
@@ -74,14 +76,26 @@ static const struct mount_key {
 	{ "bind-recursive", WORD_STR, WORD(recursive), OF_BIND },
 	{ "bind-create-src", WORD_FLAG, WORD(create_source), OF_BIND },
 	{ "idmap", WORD_FLAG, WORD(idmap), OF_BIND | OF_VOLUME },
+	{ "nosuid", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
+	{ "suid", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
+	{ "nodev", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
+	{ "dev", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
+	{ "noexec", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
+	{ "exec", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
+	{ "U", WORD_FLAG, WORD(chown), OF_BIND | OF_VOLUME | OF_TMPFS },
+	{ "chown", WORD_FLAG, WORD(chown), OF_BIND | OF_VOLUME | OF_TMPFS },
 	{ "volume-nocopy", WORD_FLAG, WORD(nocopy), OF_VOLUME },
+	{ "nocopy", WORD_FLAG, WORD(nocopy), OF_VOLUME },
 	{ "volume-driver", WORD_STR, WORD(driver), OF_VOLUME },
 	{ "volume-label", WORD_MAP, WORD(labels), OF_VOLUME },
 	{ "volume-opt", WORD_MAP, WORD(driver_opts), OF_VOLUME },
-	{ "volume-subpath", WORD_STR, WORD(unsupported), OF_VOLUME },
-	{ "subpath", WORD_STR, WORD(unsupported), OF_VOLUME },
+	{ "volume-subpath", WORD_STR, WORD(subpath), OF_VOLUME },
+	{ "subpath", WORD_STR, WORD(subpath), OF_VOLUME },
 	{ "tmpfs-size", WORD_STR, WORD(tmpfs_size), OF_TMPFS },
 	{ "tmpfs-mode", WORD_STR, WORD(tmpfs_mode), OF_TMPFS },
+	{ "tmpcopyup", WORD_FLAG, WORD(copyup), OF_TMPFS },
+	{ "notmpcopyup", WORD_FLAG, WORD(no_copyup), OF_TMPFS },
+	{ "noswap", WORD_FLAG, WORD(noswap), OF_TMPFS },
 #undef WORD
 };
 
@@ -134,6 +148,12 @@ static int key_apply(struct mount_words *w, const struct mount_key *key, char *v
 	case WORD_MAP:
 		r = map_word(field, value, text, err);
 		break;
+	case WORD_PASSED:
+		if (value)
+			return err_fail(err, ERR_USAGE, "invalid mount \"%s\": %s takes no value",
+					text, key->name);
+		strv_add(&w->passed, key->name);
+		break;
 	case WORD_IGNORED:
 		break;
 	}
@@ -165,8 +185,14 @@ static int tmpfs_words(struct mount_request *m, const struct mount_words *w, con
 	strv_add(&m->options, "nosuid");
 	strv_add(&m->options, "nodev");
 	strv_add(&m->options, "noexec");
+	strv_extend(&m->options, w->passed);
 	if (w->readonly)
 		strv_add(&m->options, "ro");
+	if (w->copyup && !w->no_copyup)
+		strv_add(&m->options, "tmpcopyup");
+	if (w->noswap)
+		strv_add(&m->options, "noswap");
+	m->chown = w->chown;
 	if (w->tmpfs_size) {
 		if (str_parse_bytes(w->tmpfs_size, &size) < 0)
 			return err_fail(err, ERR_USAGE, "invalid mount \"%s\": bad size", text);
@@ -197,12 +223,27 @@ static int bind_words(struct mount_request *m, const struct mount_words *w, cons
 		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": unknown propagation \"%s\"",
 				text, w->propagation);
 	mount_bind_options(m, w->nonrecursive || how == 1, w->propagation);
+	strv_extend(&m->options, w->passed);
 	m->make_source = w->create_source;
 	/* "writable": only the mount itself is read-only. */
 	for (size_t i = 0; how == 2 && m->options[i]; i++)
 		if (str_eq(m->options[i], "rro"))
 			m->options[i][1] = 'o', m->options[i][2] = '\0';
 	return mount_set_source(m, w->source ? w->source : "", text, err);
+}
+
+static int subpath_set(struct mount_request *m, const char *subpath, const char *text,
+		       struct err *err)
+{
+	cleanup_strv char **parts = strv_split(subpath, '/');
+
+	if (subpath[0] == '/' || strv_has(parts, ".."))
+		return err_fail(err, ERR_USAGE,
+				"invalid mount \"%s\": subpath must be a relative path within the "
+				"volume",
+				text);
+	m->subpath = path_clean(subpath);
+	return 0;
 }
 
 static int volume_words(struct mount_request *m, struct mount_words *w, const char *text,
@@ -212,18 +253,18 @@ static int volume_words(struct mount_request *m, struct mount_words *w, const ch
 		return err_fail(err, ERR_UNSUPPORTED,
 				"invalid mount \"%s\": volume driver \"%s\": there is local alone",
 				text, w->driver);
-	if (w->unsupported)
-		return err_fail(err, ERR_UNSUPPORTED,
-				"invalid mount \"%s\": volume-subpath is not implemented yet",
-				text);
 	if (w->source && volume_name_check(w->source, err) < 0)
 		return -EINVAL;
 	m->source = w->source ? xstrdup(w->source) : NULL;
-	m->nocopy = w->nocopy;
+	if (w->subpath && subpath_set(m, w->subpath, text, err) < 0)
+		return -EINVAL;
+	/* It has to be there. */
+	m->nocopy = w->nocopy || w->subpath;
 	m->labels = w->labels;
 	m->driver_opts = w->driver_opts;
 	w->labels = w->driver_opts = (struct json_map){ 0 };
 	mount_bind_options(m, false, NULL);
+	strv_extend(&m->options, w->passed);
 	return 0;
 }
 
@@ -252,6 +293,8 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 		return err_fail(err, ERR_USAGE,
 				"invalid mount \"%s\": options of another type than %s", text,
 				type);
+	if (w->chown && m->kind != MOUNT_TMPFS)
+		return mount_no_chown(text, err);
 	switch (m->kind) {
 	case MOUNT_VOLUME:
 		return volume_words(m, w, text, err);
@@ -291,6 +334,7 @@ int mount_parse(const char *text, struct mount_request *ret, struct err *err)
 		r = words_parse(&w, words, &m, text, err);
 	json_map_done(&w.labels);
 	json_map_done(&w.driver_opts);
+	strv_free(w.passed);
 	if (r < 0)
 		return r;
 	*ret = m;

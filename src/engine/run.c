@@ -134,6 +134,9 @@ static int step_record(struct run *run, struct err *err)
 		run->rec.name = xstrdup(run->opts->name);
 	r = record_insert(run->eng, &run->rec, !run->launch.detach, &also, err);
 	run->recorded = r == 0;
+	for (size_t i = 0; r < 0 && i < run->n_mounts; i++)
+		if (run->mounts[i].kind == MOUNT_VOLUME)
+			volume_unmake(run->eng, run->mounts[i].source);
 	if (r == 0 && run->cid_fd >= 0) {
 		r = io_write(run->cid_fd, run->rec.id, strlen(run->rec.id));
 		if (r < 0)
@@ -144,7 +147,7 @@ static int step_record(struct run *run, struct err *err)
 
 /* Steps that fill containers/<id>. */
 
-static int make_dir(int dirfd, const char *name, mode_t mode, const char *bundle, struct err *err)
+int run_make_dir(int dirfd, const char *name, mode_t mode, const char *bundle, struct err *err)
 {
 	int fd;
 
@@ -154,8 +157,7 @@ static int make_dir(int dirfd, const char *name, mode_t mode, const char *bundle
 	return fd < 0 ? err_errno(err, errno, "opening %s in %s", name, bundle) : fd;
 }
 
-/* In a user namespace of root's making, the container's root is another one than ours. */
-static bool container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid)
+bool run_container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid)
 {
 	return !run->eng->rootless && idmap_to_outside(&run->uids, 0, ret_uid) == 0 &&
 	       idmap_to_outside(&run->gids, 0, ret_gid) == 0;
@@ -168,7 +170,7 @@ static int step_owner(struct run *run, struct err *err)
 	gid_t root_gid, gid;
 	struct stat st;
 
-	if (!container_root(run, &root_uid, &root_gid))
+	if (!run_container_root(run, &root_uid, &root_gid))
 		return 0;
 	if (fstat(run->launch.upper, &st) < 0)
 		return err_errno(err, errno, "looking at %s/upper", run->bundle);
@@ -191,7 +193,7 @@ static int step_etc(struct run *run, const char *hostname, struct err *err)
 	int r;
 
 	r = etc_files_write(run->launch.bundle_fd, run->opts, hostname, err);
-	if (r < 0 || !container_root(run, &uid, &gid))
+	if (r < 0 || !run_container_root(run, &uid, &gid))
 		return r;
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		if (fchownat(run->launch.bundle_fd, names[i], uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
@@ -213,14 +215,14 @@ static int step_bundle(struct run *run, struct err *err)
 {
 	store_spread_directories(run->eng->containers_fd);
 	run->launch.bundle_fd =
-	    make_dir(run->eng->containers_fd, run->rec.id, 0700, run->bundle, err);
+	    run_make_dir(run->eng->containers_fd, run->rec.id, 0700, run->bundle, err);
 	if (run->launch.bundle_fd < 0)
 		return run->launch.bundle_fd;
 	/* The upper directory's owner and mode are those of "/" in the container. */
-	run->launch.upper = make_dir(run->launch.bundle_fd, "upper", 0755, run->bundle, err);
+	run->launch.upper = run_make_dir(run->launch.bundle_fd, "upper", 0755, run->bundle, err);
 	if (run->launch.upper < 0)
 		return run->launch.upper;
-	run->launch.work = make_dir(run->launch.bundle_fd, "work", 0700, run->bundle, err);
+	run->launch.work = run_make_dir(run->launch.bundle_fd, "work", 0700, run->bundle, err);
 	return run->launch.work < 0 ? run->launch.work : 0;
 }
 
@@ -283,14 +285,14 @@ typedef int (*run_step)(struct run *run, struct err *err);
 
 /* The monitor starts up meanwhile. */
 static const run_step run_steps[] = {
-	run_parse,  step_command, step_replace, step_lock,    step_record, step_bundle, step_layers,
-	step_owner, step_secrets, step_spec,    step_volumes, step_send,   NULL,
+	run_parse,  step_command, step_replace, step_lock, step_record,  step_bundle, step_layers,
+	step_owner, step_secrets, run_overlays, step_spec, step_volumes, step_send,   NULL,
 };
 
 /* What is killed before its last step has left no container. */
 static const run_step create_steps[] = {
-	run_parse,  step_command, step_replace, step_lock,   step_bundle, step_layers,
-	step_owner, step_secrets, step_spec,    step_record, NULL,
+	run_parse,  step_command, step_replace, step_lock, step_bundle, step_layers,
+	step_owner, step_secrets, run_overlays, step_spec, step_record, NULL,
 };
 
 /* The container has not come to life: no directory and no record stays. */

@@ -55,6 +55,12 @@ int run_find_image(struct run *run, const char *word, struct err *err);
  * another try is worth it. */
 int run_fetch_again(struct run *run, int r, struct err *err);
 int run_parse(struct run *run, struct err *err);
+/* For those with MOUNT_O. */
+int run_overlays(struct run *run, struct err *err);
+/* A new directory, opened. bundle: for messages. */
+int run_make_dir(int dirfd, const char *name, mode_t mode, const char *bundle, struct err *err);
+/* In a user namespace of root's making, the container's root is another one than ours: true. */
+bool run_container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid);
 int run_mounts(struct run *run, struct err *err); /* a part of that */
 int run_path_from_cwd(const char *path, char **ret, struct err *err);
 /* With the layers open: the user; then the spec input is whole. */

@@ -3,13 +3,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/hex.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/run_internal.h"
 #include "engine/volume_mounts.h"
-#include "engine/volumes.h"
 
 /* A source on this machine: made absolute, and made at all when -v asks for what is not there. */
 static int resolve_source(struct mount_request *m, struct err *err)
@@ -104,11 +102,40 @@ static int take_from(struct run *run, const char *word, struct err *err)
 
 /* ---- volumes ---- */
 
+enum image_volume { IMAGE_VOLUME_OWN, IMAGE_VOLUME_TMPFS, IMAGE_VOLUME_IGNORE };
+
+/* podman's words. */
+static int image_volume_parse(const char *word, struct err *err)
+{
+	static const struct {
+		const char *name;
+		enum image_volume what;
+	} words[] = { { "bind", IMAGE_VOLUME_OWN },
+		      { "anonymous", IMAGE_VOLUME_OWN },
+		      { "tmpfs", IMAGE_VOLUME_TMPFS },
+		      { "ignore", IMAGE_VOLUME_IGNORE } };
+
+	for (size_t i = 0; word && i < ARRAY_SIZE(words); i++)
+		if (str_eq(words[i].name, word))
+			return (int)words[i].what;
+	return word
+		   ? err_fail(err, ERR_USAGE,
+			      "invalid --image-volume \"%s\": expected bind, tmpfs or ignore", word)
+		   : IMAGE_VOLUME_OWN;
+}
+
+static void become_tmpfs(struct mount_request *m)
+{
+	m->kind = MOUNT_TMPFS;
+	strv_free(m->options);
+	m->options = strv_split("rprivate,nosuid,nodev,tmpcopyup", ',');
+}
+
 /* VOLUME of the image, where nothing else is mounted. */
 static int take_image(struct run *run, struct err *err)
 {
 	const struct oci_config *c = run->config.config;
-	int r = 0;
+	int what = image_volume_parse(run->opts->image_volume, err), r = what < 0 ? what : 0;
 
 	for (size_t i = 0; r == 0 && c && i < c->volumes.n; i++) {
 		cleanup_mount_request struct mount_request m = { 0 };
@@ -117,8 +144,11 @@ static int take_image(struct run *run, struct err *err)
 		if (r < 0)
 			return err_wrap(err, r, "volume \"%s\" of the image",
 					c->volumes.items[i].key);
-		if (m.kind != MOUNT_VOLUME || m.source || is_taken(run, m.target))
+		if (what == IMAGE_VOLUME_IGNORE || m.kind != MOUNT_VOLUME || m.source ||
+		    is_taken(run, m.target))
 			continue;
+		if (what == IMAGE_VOLUME_TMPFS)
+			become_tmpfs(&m);
 		*mount_add(run) = m;
 		m = (struct mount_request){ 0 };
 	}
@@ -127,21 +157,8 @@ static int take_image(struct run *run, struct err *err)
 
 static int resolve_volume(struct run *run, struct mount_request *m, struct err *err)
 {
-	char id[HEX_ID_LEN + 1];
-	int r = 0;
-
 	/* One of another container's is resolved. */
-	if (m->kind != MOUNT_VOLUME || m->host_path)
-		return 0;
-	if (!m->source) {
-		r = hex_random_id(id);
-		if (r < 0)
-			return err_errno(err, -r, "choosing a name for a volume");
-		m->source = xstrdup(id);
-		m->anonymous = true;
-		json_map_set(&m->labels, VOLUME_ANONYMOUS, "");
-	}
-	return volume_resolve(run->eng, m, err);
+	return m->kind != MOUNT_VOLUME || m->host_path ? 0 : volume_resolve(run->eng, m, err);
 }
 
 static int check_idmap(const struct run *run, const struct mount_request *m, struct err *err)

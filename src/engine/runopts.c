@@ -73,6 +73,7 @@ static const struct json_field fields[] = {
 	OPTION(mount, STRV),
 	OPTION(tmpfs, STRV),
 	OPTION(volumes_from, STRV),
+	OPTION(image_volume, STR),
 	OPTION(device, STRV),
 	OPTION(secret, STRV),
 	OPTION(read_only, BOOL),

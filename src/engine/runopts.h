@@ -59,6 +59,7 @@ struct run_options {
 	char **cap_add, **cap_drop, **security_opt;
 
 	/* files */
+	char *image_volume;
 	char **volume, **mount, **tmpfs, **volumes_from, **device, **secret;
 	bool read_only, read_only_tmpfs;
 	char *tz;

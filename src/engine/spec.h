@@ -24,6 +24,11 @@ struct spec_device_pair {
 #define SPEC_INIT      "/sbin/inro-init"
 #define SPEC_INIT_ARGS 2
 
+/* In the bundle: what containers write to mounts with MOUNT_O, each in upper and work of a numbered
+ * directory. */
+#define OVERLAYS_DIR "overlays"
+char *overlay_dir(const char *bundle, size_t number);
+
 struct spec_input {
 	const char *id, *bundle; /* bundle: directory with the generated /etc files */
 	const struct run_options *opts;

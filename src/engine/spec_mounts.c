@@ -18,7 +18,7 @@ static struct spec_mount *mount_add(struct spec *spec, const char *destination, 
 	m->destination = xstrdup(destination);
 	m->type = xstrdup(type);
 	m->source = xstrdup(source);
-	m->options = strv_split(options, ',');
+	m->options = options ? strv_split(options, ',') : NULL;
 	return m;
 }
 
@@ -94,6 +94,13 @@ static bool has_mount(const struct spec_input *in, const char *target)
 	return false;
 }
 
+/* With a /dev of the user's there is nothing of ours below it. */
+static bool is_replaced(const struct spec_mount *m, const char *destination)
+{
+	return str_eq(m->destination, destination) ||
+	       (str_eq(destination, "/dev") && str_starts(m->destination, "/dev/"));
+}
+
 static void remove_mount(struct spec *spec, const char *destination)
 {
 	size_t i, k = 0;
@@ -101,7 +108,7 @@ static void remove_mount(struct spec *spec, const char *destination)
 	for (i = 0; i < spec->mounts.n; i++) {
 		struct spec_mount *m = &spec->mounts.items[i];
 
-		if (!str_eq(m->destination, destination)) {
+		if (!is_replaced(m, destination)) {
 			spec->mounts.items[k++] = *m;
 			continue;
 		}
@@ -151,38 +158,68 @@ static size_t depth(const char *path)
 	return n;
 }
 
+/* A colon separates directories. */
+static void add_lower(struct spec_mount *to, const char *path)
+{
+	cleanup_buf struct buf word = BUF_INIT;
+
+	buf_adds(&word, "lowerdir=");
+	for (; *path; path++) {
+		if (*path == ':' || *path == '\\')
+			buf_addc(&word, '\\');
+		buf_addc(&word, *path);
+	}
+	strv_add(&to->options, buf_str(&word));
+}
+
+static void overlay_options(const struct spec_input *in, const struct mount_request *m,
+			    const char *path, struct spec_mount *to)
+{
+	cleanup_free char *dir = overlay_dir(in->bundle, (size_t)(m - in->mounts));
+	bool own = true;
+
+	for (size_t i = 0; m->options[i]; i++) {
+		const char *word = m->options[i];
+
+		own = own && !str_starts(word, "upperdir=");
+		if (!str_eq(word, MOUNT_O) && !str_eq(word, "bind") && !str_eq(word, "rbind"))
+			strv_add(&to->options, word);
+	}
+	add_lower(to, path);
+	if (own) {
+		strv_addf(&to->options, "upperdir=%s/upper", dir);
+		strv_addf(&to->options, "workdir=%s/work", dir);
+	}
+}
+
+char *overlay_dir(const char *bundle, size_t number)
+{
+	return xasprintf("%s/" OVERLAYS_DIR "/%zu", bundle, number);
+}
+
 static void user_mount(const struct spec_input *in, struct spec *spec,
 		       const struct mount_request *m)
 {
-	cleanup_free char *words = strv_join(m->options, ",");
+	bool overlay = strv_has(m->options, MOUNT_O);
 	const char *path = m->kind == MOUNT_BIND ? m->source : m->host_path;
-	/* What is in a volume has the container's own ids, whatever they are out here. */
-	bool mapped = in->uids && !in->rootless && (m->idmap || m->kind == MOUNT_VOLUME);
-	cleanup_free char *options = xasprintf("%s%s", words, path && mapped ? ",idmap" : "");
+	bool mapped = in->uids && !in->rootless && m->idmap;
+	struct spec_mount *to;
 
-	remove_mount(spec, m->target);
 	if (m->kind == MOUNT_DEVPTS)
-		mount_add(spec, m->target, "devpts", "devpts", options);
+		to = mount_add(spec, m->target, "devpts", "devpts", NULL);
 	else if (path)
-		mount_add(spec, m->target, "bind", path, options);
+		to = mount_add(spec, m->target, overlay ? "overlay" : "bind", path, NULL);
 	else
-		mount_add(spec, m->target, "tmpfs", "tmpfs", options);
-}
-
-/* The user's, outer directories first; one on a default mount's place replaces it. */
-static void gen_user(const struct spec_input *in, struct spec *spec)
-{
-	size_t level, i, done = 0;
-
-	for (level = 1; done < in->n_mounts; level++) {
-		for (i = 0; i < in->n_mounts; i++) {
-			const struct mount_request *m = &in->mounts[i];
-
-			if (depth(m->target) != level)
-				continue;
-			done++;
-			user_mount(in, spec, m);
-		}
+		to = mount_add(spec, m->target, "tmpfs", "tmpfs", NULL);
+	if (path && overlay)
+		overlay_options(in, m, path, to);
+	else
+		to->options = strv_copy(m->options);
+	if (path && mapped)
+		strv_add(&to->options, "idmap");
+	if (m->chown) {
+		strv_addf(&to->options, "uid=%u", in->user->uid);
+		strv_addf(&to->options, "gid=%u", in->user->gid);
 	}
 }
 
@@ -197,6 +234,37 @@ static void gen_read_only_tmpfs(const struct spec_input *in, struct spec *spec)
 		if (!has_mount(in, paths[i]))
 			mount_add(spec, paths[i], "tmpfs", "tmpfs",
 				  "rw,rprivate,nosuid,nodev,tmpcopyup");
+}
+
+/* From number first on: outer directories first, else as they are. */
+static void sort_mounts(struct spec *spec, size_t first)
+{
+	struct spec_mount *list = spec->mounts.items;
+
+	for (size_t i = first + 1; i < spec->mounts.n; i++) {
+		struct spec_mount m = list[i];
+		size_t k = i;
+
+		for (; k > first && depth(list[k - 1].destination) > depth(m.destination); k--)
+			list[k] = list[k - 1];
+		list[k] = m;
+	}
+}
+
+/* The user's, and those of ours that may be below one of them; one on a default mount's place
+ * replaces it. */
+static void gen_user(const struct spec_input *in, struct spec *spec)
+{
+	size_t first;
+
+	for (size_t i = 0; i < in->n_mounts; i++)
+		remove_mount(spec, in->mounts[i].target);
+	first = spec->mounts.n;
+	gen_read_only_tmpfs(in, spec);
+	gen_etc(in, spec);
+	for (size_t i = 0; i < in->n_mounts; i++)
+		user_mount(in, spec, &in->mounts[i]);
+	sort_mounts(spec, first);
 }
 
 static void gen_devices(const struct spec_input *in, struct spec *spec)
@@ -223,8 +291,6 @@ int spec_gen_mounts(const struct spec_input *in, struct spec *spec, struct err *
 				return err_fail(err, ERR_USAGE, "duplicate mount point: %s",
 						in->mounts[i].target);
 	gen_kernel(in, spec);
-	gen_read_only_tmpfs(in, spec);
-	gen_etc(in, spec);
 	gen_user(in, spec);
 	if (in->init_path)
 		mount_add(spec, SPEC_INIT, "bind", in->init_path, "bind,ro,rprivate");
@@ -236,6 +302,8 @@ bool spec_mount_is_users(const struct spec_mount *m, const char *bundle)
 {
 	static const char *const shared[] = { "/proc", "/sys", "/dev/shm", "/dev/mqueue" };
 
+	if (str_eq(m->type, "overlay"))
+		return true;
 	if (str_eq(m->type, "tmpfs"))
 		return str_eq(m->source, "tmpfs") && !str_eq(m->destination, "/dev");
 	if (!str_eq(m->type, "bind") || !m->source || path_below(m->source, bundle) ||

@@ -2,22 +2,17 @@
 #include "engine/volume_mounts.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 #include "base/fd.h"
-#include "base/log.h"
+#include "base/hex.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/images.h"
 #include "engine/volumes.h"
-#include "image/tree.h"
-#include "runtime/cancel.h"
-
-#define LOCK_LOOK_MS 20
+#include "runtime/mount_opts.h"
 
 /* ---- which ---- */
 
@@ -26,35 +21,67 @@ static void resolve_tmpfs(struct mount_request *m, struct mount_request *of)
 {
 	strv_free(m->options);
 	m->options = take_ptr(of->options);
+	m->chown = of->chown;
 	if (m->readonly)
 		strv_add(&m->options, "ro");
 	if (!m->nocopy)
 		strv_add(&m->options, "tmpcopyup");
 }
 
+/* A part of it, on the way to which containers may have made links. */
+static void resolve_subpath(struct mount_request *m)
+{
+	cleanup_free char *top = take_ptr(m->host_path);
+
+	m->host_path = path_join(top, m->subpath);
+	strv_addf(&m->options, MOUNT_OPT_BELOW "=%s", top);
+}
+
+static int choose_name(struct mount_request *m, struct err *err)
+{
+	char id[HEX_ID_LEN + 1];
+	int r = hex_random_id(id);
+
+	if (r < 0)
+		return err_errno(err, -r, "choosing a name for a volume");
+	m->source = xstrdup(id);
+	m->anonymous = true;
+	json_map_set(&m->labels, VOLUME_ANONYMOUS, "");
+	return 0;
+}
+
 int volume_resolve(struct engine *eng, struct mount_request *m, struct err *err)
 {
 	cleanup_mount_request struct mount_request of = { 0 };
 	cleanup_volume struct volume v = { 0 };
-	int r = m->source ? volume_get(eng, m->source, &v, err) : -ENOENT;
+	int r = m->source ? volume_get(eng, m->source, &v, err) : choose_name(m, err);
 
 	if (r < 0 && r != -ENOENT)
 		return r;
+	r = v.name ? 0 : -ENOENT;
 	r = volume_opts_parse(r == 0 ? &v.options : &m->driver_opts, &of, err);
 	if (r < 0)
 		return r;
+	if (of.kind == MOUNT_TMPFS && m->subpath)
+		return err_fail(err, ERR_USAGE, "volume %s is a tmpfs: there is no subpath in it",
+				m->source);
 	if (of.kind == MOUNT_TMPFS) {
 		resolve_tmpfs(m, &of);
 		return 0;
 	}
 	m->readonly = m->readonly || of.readonly;
+	/* A directory of the machine, where root in a user namespace is not root. */
 	if (of.kind == MOUNT_BIND) {
 		m->host_path = take_ptr(of.source);
 		strv_extend(&m->options, of.options);
-		return 0;
+	} else {
+		/* What is in a volume has the container's own ids, whatever they are out here. */
+		m->idmap = m->idmap || !eng->rootless;
+		m->host_path =
+		    xasprintf("%s/" VOLUMES_DIR "/%s/" VOLUME_DATA, eng->root, m->source);
 	}
-	m->host_path =
-	    xasprintf("%s/" VOLUMES_DIR "/%s/" VOLUME_DATA, eng->root, m->source ? m->source : "");
+	if (m->subpath && !str_eq(m->subpath, "."))
+		resolve_subpath(m);
 	return 0;
 }
 
@@ -102,91 +129,6 @@ int volume_open_data(const struct volume *v, int dir, struct err *err)
 	return fd < 0 ? err_errno(err, errno, "opening volume %s", v->name) : fd;
 }
 
-/* With the volume's directory locked. The mark tells of a copy that was not finished. */
-static int copy_locked(struct engine *eng, const struct record_mount *m, int dir, int data,
-		       const struct volumes_source *from, int cancel_fd, struct err *err)
-{
-	const struct commit_tree tree = { .upper_fd = from->upper,
-					  .idmap_fd = -EBADF,
-					  .layers = from->layers,
-					  .n_layers = from->n_layers };
-	struct err own = ERR_INIT;
-	struct stat st;
-
-	int r = fstatat(dir, VOLUME_COPYING, &st, AT_SYMLINK_NOFOLLOW) == 0
-		    ? 1
-		    : tree_is_empty(&eng->store, data, err);
-	if (r <= 0)
-		return r;
-	cleanup_fd int mark =
-	    openat(dir, VOLUME_COPYING, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (mark < 0)
-		return err_errno(err, errno, "marking volume %s", m->source);
-	r = tree_copy(&eng->store, &tree, m->target, data, cancel_fd, &own);
-	if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
-		if (err)
-			*err = own;
-		return err_wrap(err, r, "copying the image's %s to volume %s", m->target,
-				m->source);
-	}
-	if (unlinkat(dir, VOLUME_COPYING, 0) < 0)
-		return err_errno(err, errno, "unmarking volume %s", m->source);
-	return 0;
-}
-
-/* Whoever exports it has it for as long as its reader takes. */
-static int lock_dir(int dir, int cancel_fd)
-{
-	int r = 0;
-
-	while (r == 0 && flock(dir, LOCK_EX | LOCK_NB) < 0)
-		r = errno == EWOULDBLOCK || errno == EINTR
-			? cancel_poll(cancel_fd, -EBADF, LOCK_LOOK_MS)
-			: -errno;
-	return r;
-}
-
-/* The signals that may end it are blocked, or become so: nothing is left of a start then. */
-static int lock_and_copy(struct engine *eng, const struct record_mount *m, int dir, int data,
-			 const struct volumes_source *from, struct err *err)
-{
-	cleanup_fd int cancel = -EBADF;
-	sigset_t before;
-	int r = 0;
-
-	sigprocmask(SIG_BLOCK, NULL, &before);
-	if (from->cancel)
-		r = cancel = cancel_begin(err);
-	if (r >= 0) {
-		r = lock_dir(dir, cancel);
-		if (r < 0)
-			err_errno(err, -r, "locking volume %s", m->source);
-	}
-	if (r == 0)
-		r = copy_locked(eng, m, dir, data, from, cancel, err);
-	if (r == -ECANCELED)
-		cancel_error(cancel, err);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return r;
-}
-
-static int copy_into(struct engine *eng, const struct record_mount *m,
-		     const struct volumes_source *from, struct err *err)
-{
-	cleanup_volume struct volume v = { 0 };
-	cleanup_fd int dir = volume_open(eng, m->source, err);
-	int r = dir < 0 ? dir : volume_find(eng, m->source, &v, err);
-
-	if (r < 0)
-		return r;
-	cleanup_fd int data = volume_open_data(&v, dir, err);
-	if (data == -ENOTDIR)
-		return 0;
-	if (data < 0)
-		return data;
-	return lock_and_copy(eng, m, dir, data, from, err);
-}
-
 /* Names of the volumes that wait for this container's files. */
 static int pending_read(struct engine *eng, const char *id, char ***ret, struct err *err)
 {
@@ -231,11 +173,11 @@ static int note_mounted(struct engine *eng, const struct record *rec, bool copie
 	return r < 0 ? r : db_end(eng->db, note_locked(eng, rec, copied, err), err);
 }
 
-static int prepare_one(struct engine *eng, const struct record_mount *m, bool copies,
-		       const struct volumes_source *from, struct err *err)
+static int prepare_one(struct engine *eng, const struct record *rec, const struct record_mount *m,
+		       bool copies, const struct volumes_source *from, struct err *err)
 {
 	if (copies)
-		return copy_into(eng, m, from, err);
+		return volume_copy(eng, rec, m, from, err);
 	int dir = volume_open(eng, m->source, err);
 	fd_close(dir);
 	return dir < 0 ? dir : 0;
@@ -259,7 +201,8 @@ int volumes_prepare(struct engine *eng, const struct record *rec, const struct v
 		const struct record_mount *m = &rec->options.mounts.items[i];
 
 		if (m->type == MOUNT_VOLUME)
-			r = prepare_one(eng, m, copies && strv_has(pending, m->source), from, err);
+			r = prepare_one(eng, rec, m, copies && strv_has(pending, m->source), from,
+					err);
 	}
 	return r < 0 ? r : note_mounted(eng, rec, pending != NULL, err);
 }

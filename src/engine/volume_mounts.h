@@ -7,7 +7,7 @@
 #include "engine/volumes.h"
 
 /* Where the files of a volume are to come from: the volume's own options, when it is there, else
- * those of the request, decide. */
+ * those of the request, decide. One without a name gets one. */
 int volume_resolve(struct engine *eng, struct mount_request *m, struct err *err);
 /* In the transaction that makes the container's record: its volumes are there, and known to be in
  * use. */
@@ -15,8 +15,9 @@ int volumes_use(struct engine *eng, const char *container, const struct mount_re
 		size_t n, struct err *err);
 
 /* What the image has at a volume's place goes into one that is empty, once for each container, as
- * docker has it. Killed in the middle, it is done again by the next start. upper and layers: the
- * container's. cancel: SIGINT and its like end it (runtime/cancel.h), also when they are blocked.
+ * docker has it. Killed in the middle, it is done again by the next start of any container that
+ * uses it. upper and layers: the container's. cancel: SIGINT and its like end it
+ * (runtime/cancel.h), also when they are blocked.
  */
 struct volumes_source {
 	int upper;
@@ -26,6 +27,10 @@ struct volumes_source {
 };
 int volumes_prepare(struct engine *eng, const struct record *rec, const struct volumes_source *from,
 		    struct err *err);
+
+/* volume_copy.c: what is to come into the one that is mounted at m, when it is empty. */
+int volume_copy(struct engine *eng, const struct record *rec, const struct record_mount *m,
+		const struct volumes_source *from, struct err *err);
 
 /* The directory that containers see, dir being the volume's (volume_open()): O_PATH;
  * -ENOTDIR: it is none. */

@@ -269,6 +269,22 @@ int volume_add(struct engine *eng, const struct volume *v, struct err *err)
 	return fd < 0 ? fd : is_new;
 }
 
+void volume_unmake(struct engine *eng, const char *name)
+{
+	cleanup_volume struct volume v = { 0 };
+	cleanup_free char *data = xasprintf("%s/" VOLUME_DATA, name);
+	cleanup_fd int all = -EBADF;
+
+	if (db_begin(eng->db, NULL) < 0)
+		return;
+	if (volume_get(eng, name, &v, NULL) == -ENOENT)
+		all = volumes_open(eng, NULL);
+	/* Only an empty one goes. */
+	if (all >= 0 && (unlinkat(all, data, AT_REMOVEDIR) == 0 || errno == ENOENT))
+		unlinkat(all, name, AT_REMOVEDIR);
+	db_rollback(eng->db);
+}
+
 int volume_create(struct engine *eng, const struct volume *v, bool *ret_new, struct err *err)
 {
 	cleanup_mount_request struct mount_request m = { 0 };
@@ -285,6 +301,8 @@ int volume_create(struct engine *eng, const struct volume *v, bool *ret_new, str
 	r = volume_add(eng, v, err);
 	*ret_new = r > 0;
 	r = db_end(eng->db, r < 0 ? r : 0, err);
+	if (r < 0)
+		volume_unmake(eng, v->name);
 	/* Who has been told its name will look for it after a power cut. */
 	if (r == 0 && *ret_new)
 		r = db_sync(eng->db, err);

@@ -38,6 +38,8 @@ void volume_list_done(struct volume_list *list);
 int volume_create(struct engine *eng, const struct volume *v, bool *ret_new, struct err *err);
 /* The same inside of a transaction of the caller's. 1: new, 0, or -errno. */
 int volume_add(struct engine *eng, const struct volume *v, struct err *err);
+/* After a transaction that was to make it has failed: its empty directory goes. */
+void volume_unmake(struct engine *eng, const char *name);
 /* ERR_NOT_FOUND in docker's words. */
 int volume_find(struct engine *eng, const char *name, struct volume *ret, struct err *err);
 /* -ENOENT: there is none, and err is not touched. */

@@ -10,6 +10,11 @@
 
 #include "oci/image.h"
 
+struct image_room {
+	bool known;
+	uint64_t bytes, inodes;
+};
+
 struct image_store {
 	int fd;        /* O_DIRECTORY of the store's root, /var/lib/inro */
 	char *root;    /* its path, for messages and for the "host" image's mask */
@@ -17,11 +22,8 @@ struct image_store {
 	int lock_fd;   /* held shared while images are added: keeps image_collect() away */
 	int marker_fd; /* of image_collect_begin() */
 	int cancel_fd; /* taking an archive apart ends when it becomes readable; <= 0: none */
-	struct {
-		bool known;
-		uint64_t bytes, inodes;
-	} keep;           /* what unpacking leaves free on the disk, see layer_run.c */
-	uint64_t lookups; /* done so far for shims, which have a limit */
+	struct image_room keep; /* what unpacking leaves free on the disk, see layer_run.c */
+	uint64_t lookups;       /* done so far for shims, which have a limit */
 };
 /* Opens the store, made when missing; what an interrupted command left half done is removed in the
  * background. What adds images holds the store's lock until image_store_unlock() or _done(), so

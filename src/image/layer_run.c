@@ -289,18 +289,18 @@ struct room {
 
 /* A little of what is free stays free for all others: a twentieth of what there was when this
  * process first looked, for all that it unpacks together. */
-static int room_look(struct image_store *store, struct room *ret)
+static int room_look(int fd, struct image_room *keep, struct room *ret)
 {
 	struct statvfs st;
 
-	if (fstatvfs(store->fd, &st) < 0)
+	if (fstatvfs(fd, &st) < 0)
 		return -errno;
 	ret->bytes = (uint64_t)st.f_bavail * st.f_frsize;
 	ret->inodes = st.f_files ? st.f_favail : UINT64_MAX;
-	if (!store->keep.known) {
-		store->keep.known = true;
-		store->keep.bytes = ret->bytes / 20;
-		store->keep.inodes = st.f_files ? ret->inodes / 20 : 0;
+	if (!keep->known) {
+		keep->known = true;
+		keep->bytes = ret->bytes / 20;
+		keep->inodes = st.f_files ? ret->inodes / 20 : 0;
 	}
 	return 0;
 }
@@ -309,7 +309,7 @@ int layer_room_check(struct image_store *store, uint64_t bytes, struct err *err)
 {
 	struct room room = { 0 };
 
-	if (room_look(store, &room) < 0 ||
+	if (room_look(store->fd, &store->keep, &room) < 0 ||
 	    (room.bytes > store->keep.bytes && bytes <= room.bytes - store->keep.bytes))
 		return 0;
 	return err_hint(err,
@@ -320,21 +320,21 @@ int layer_room_check(struct image_store *store, uint64_t bytes, struct err *err)
 			"`inro system df` shows what takes how much");
 }
 
-/* Limits of what one process writes, and, because several do at the same time, of what must be left
- * of the disk. */
-static void room_args(struct image_store *store, char ***args)
+/* Limits of what one process writes to where fd is, and, because several do at the same time, of
+ * what must be left of the disk. */
+static void room_args(int fd, struct image_room *keep, char ***args)
 {
 	struct room room = { 0 };
 
 	strv_add(args, "--max-ratio=" RATIO_MAX);
-	if (room_look(store, &room) < 0) {
+	if (room_look(fd, keep, &room) < 0) {
 		strv_add(args, "--max-bytes=1000000000000");
 		return;
 	}
-	uint64_t keep = store->keep.bytes;
-	strv_addf(args, "--max-bytes=%" PRIu64, room.bytes > keep ? room.bytes - keep : 1);
-	strv_addf(args, "--keep-bytes=%" PRIu64, keep);
-	strv_addf(args, "--keep-inodes=%" PRIu64, store->keep.inodes);
+	strv_addf(args, "--max-bytes=%" PRIu64,
+		  room.bytes > keep->bytes ? room.bytes - keep->bytes : 1);
+	strv_addf(args, "--keep-bytes=%" PRIu64, keep->bytes);
+	strv_addf(args, "--keep-inodes=%" PRIu64, keep->inodes);
 }
 
 int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_result *ret,
@@ -345,7 +345,7 @@ int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_r
 	cleanup_buf struct buf doc = BUF_INIT;
 
 	strv_add(&args, "split");
-	room_args(store, &args);
+	room_args(store->fd, &store->keep, &args);
 	int r = layer_start(store, (const char *const *)args, in_fd, dir_fd, false, &job, err);
 	if (r < 0)
 		return r;
@@ -423,6 +423,7 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 		       struct layer_unpack *ret, struct err *err)
 {
 	struct layer_unpack un = LAYER_UNPACK_INIT;
+	struct image_room there = { 0 };
 	cleanup_strv char **args = NULL;
 
 	strv_add(&args, "unpack");
@@ -431,7 +432,8 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 		strv_add(&args, "--plain");
 	if (in->tree)
 		strv_add(&args, "--tree");
-	room_args(store, &args);
+	/* A volume may be on another disk than the store. */
+	room_args(in->tree ? dir_fd : store->fd, in->tree ? &there : &store->keep, &args);
 	un.plain = in->plain;
 	int r = stages_start(store, (const char *const *)args, in, dir_fd, -EBADF, &un, err);
 	if (r == 0)
@@ -548,7 +550,7 @@ int layer_convert(struct image_store *store, const struct layer_input *in, int d
 	strv_addf(&args, "--level=%d", how->level);
 	if (in->plain)
 		strv_add(&args, "--plain");
-	room_args(store, &args);
+	room_args(store->fd, &store->keep, &args);
 	int r = stages_start(store, (const char *const *)args, in, dir_fd, how->out_fd, &un, err);
 	if (r < 0)
 		return r;

@@ -148,6 +148,16 @@ int mounts_make(struct init *in, struct err *err);
 /* One of spec->mounts. */
 int mount_make(struct init *in, const struct spec_mount *m, struct init_mount *im, struct err *err);
 int mounts_notify(struct init *in, struct err *err);
+/* Of type overlay, with options that need no more than fds. */
+bool mount_is_overlay(const struct spec_mount *m, const struct mount_opts *o);
+/* The detached mount. userns: the lower directories get its ids, or negative. */
+int mount_overlay_open(const struct init *in, const struct mount_opts *o, int userns,
+		       struct err *err);
+int mount_overlay_spec(struct init *in, const struct spec_mount *m, struct init_mount *im,
+		       struct err *err);
+/* What is to be bound, as the host sees it: relative to the bundle. O_PATH. */
+int mount_open_source(const struct init *in, const struct spec_mount *m, const struct mount_opts *o,
+		      struct err *err);
 /* An O_PATH fd of the mount's target below the root, made when missing: directory or file. */
 int mount_target(const struct init *in, const char *destination, bool dir, struct err *err);
 /* The same for a directory right below the root that must not be a link: /proc and /sys. */

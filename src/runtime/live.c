@@ -57,6 +57,14 @@ int live_open(struct live *l, const char *id, struct err *err)
 	return find_namespaces(l, err);
 }
 
+static void note_source(struct live *l)
+{
+	cleanup_fd int fd = mount_open_source(&l->in, l->m, &l->im.opts, NULL);
+
+	if (fd < 0 || fstat(fd, &l->source) < 0)
+		l->source = (struct stat){ 0 };
+}
+
 static int prepare(struct live *l, struct err *err)
 {
 	int r = l->m ? mount_opts_parse(l->m->options, &l->im.opts, err) : 0;
@@ -71,8 +79,7 @@ static int prepare(struct live *l, struct err *err)
 			   ? 0
 			   : err_fail(err, ERR_UNSUPPORTED,
 				      "it is neither a bind mount nor a tmpfs");
-	if (!l->m->source || stat(l->m->source, &l->source) < 0)
-		l->source = (struct stat){ 0 };
+	note_source(l);
 	return l->verb->adds && !l->in.rt->rootless ? prepare_bind(&l->in, l->m, &l->im, err) : 0;
 }
 

@@ -260,8 +260,12 @@ int mount_opts_parse(char *const *options, struct mount_opts *ret, struct err *e
 	for (size_t i = 0; options && options[i]; i++) {
 		const struct word *w = find_word(options[i]);
 		const char *eq = strchr(options[i], '=');
+		const char *below = str_after(options[i], MOUNT_OPT_BELOW "=");
 
-		if (w)
+		if (below) {
+			free(o.below);
+			o.below = xstrdup(below);
+		} else if (w)
 			apply_word(&o, w);
 		else if (!eq)
 			add_data(&o, options[i], strlen(options[i]), NULL);
@@ -283,5 +287,6 @@ void mount_opts_done(struct mount_opts *o)
 	for (size_t i = 0; i < o->n_data; i++)
 		free((void *)(uintptr_t)o->data[i].key);
 	free(o->data);
+	free(o->below);
 	*o = (struct mount_opts){ 0 };
 }

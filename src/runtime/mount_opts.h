@@ -8,6 +8,10 @@
 #include "base/err.h"
 #include "sys/mount.h"
 
+/* Of a bind mount, our own: a directory that its source is below. Links that are on the way from
+ * there on, which others may have made, are followed inside of that directory only. */
+#define MOUNT_OPT_BELOW "inro.below"
+
 struct mount_opts {
 	uint64_t set, clear;         /* MOUNT_ATTR_* of the mount itself */
 	uint64_t rec_set, rec_clear; /* the same for the whole tree: rro, rnosuid ... */
@@ -16,6 +20,7 @@ struct mount_opts {
 	bool bind, rec_bind, remount, tmpcopyup;
 	bool idmap, rec_idmap;
 	bool readonly;             /* "ro" was given last */
+	char *below;               /* MOUNT_OPT_BELOW; heap, or NULL */
 	struct mount_option *data; /* heap; keys on the heap, values point into them */
 	size_t n_data;
 };

@@ -159,13 +159,32 @@ int mount_open_path(const struct init *in, const char *path, int *ret_fd, struct
 	return fd >= 0 || fd == -ENOENT || fd == -ENOTDIR ? 0 : fd;
 }
 
-/* Opens what is to be bound as the host sees it: relative to the bundle, once. */
-static int bind_open_source(const struct init *in, const char *source, struct err *err)
+static int open_below(const char *path, const char *top, struct err *err)
 {
-	cleanup_free char *path =
-	    source[0] == '/' ? xstrdup(source) : path_join(in->bundle, source);
-	int fd = open(path, O_PATH | O_CLOEXEC);
+	cleanup_free char *clean = path_clean(path);
+	cleanup_free char *clean_top = path_clean(top);
+	const char *rest = path_below(clean, clean_top);
+	cleanup_fd int dir = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	if (dir < 0)
+		return err_errno(err, errno, "opening %s", top);
+	if (!rest)
+		return err_fail(err, ERR_INVALID, "%s is not below %s", path, top);
+	return *rest ? path_open_in(dir, rest, O_PATH, 0, err) : take_fd(dir);
+}
+
+int mount_open_source(const struct init *in, const struct spec_mount *m, const struct mount_opts *o,
+		      struct err *err)
+{
+	cleanup_free char *path = NULL;
+	int fd;
+
+	if (!m->source)
+		return err_fail(err, ERR_INVALID, "a bind mount needs a source");
+	path = m->source[0] == '/' ? xstrdup(m->source) : path_join(in->bundle, m->source);
+	if (o->below)
+		return open_below(path, o->below, err);
+	fd = open(path, O_PATH | O_CLOEXEC);
 	return fd < 0 ? err_errno(err, errno, "opening %s", path) : fd;
 }
 
@@ -179,9 +198,7 @@ static int mount_bind(struct init *in, const struct spec_mount *m, struct init_m
 	int r;
 
 	if (fd < 0) {
-		if (!m->source)
-			return err_fail(err, ERR_INVALID, "a bind mount needs a source");
-		source = bind_open_source(in, m->source, err);
+		source = mount_open_source(in, m, &im->opts, err);
 		if (source < 0)
 			return source;
 		fd = mount_clone(source, "", im->opts.rec_bind, err);
@@ -259,6 +276,8 @@ int mount_make(struct init *in, const struct spec_mount *m, struct init_mount *i
 		return mount_remount(in, m, &im->opts, err);
 	if (im->opts.bind || str_eq(m->type, "bind"))
 		return mount_bind(in, m, im, err);
+	if (mount_is_overlay(m, &im->opts))
+		return mount_overlay_spec(in, m, im, err);
 	if (!m->type || str_eq(m->type, "none"))
 		return err_fail(err, ERR_INVALID, "it has neither a type nor the bind option");
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {

@@ -97,16 +97,11 @@ static int leave_host(const struct init *in, int fd, struct err *err)
 int prepare_bind(const struct init *in, const struct spec_mount *m, struct init_mount *im,
 		 struct err *err)
 {
-	cleanup_free char *path = NULL;
-	cleanup_fd int source = -EBADF;
+	cleanup_fd int source = mount_open_source(in, m, &im->opts, err);
 	int r;
 
-	if (!m->source)
-		return err_fail(err, ERR_INVALID, "a bind mount needs a source");
-	path = m->source[0] == '/' ? xstrdup(m->source) : path_join(in->bundle, m->source);
-	source = open(path, O_PATH | O_CLOEXEC);
 	if (source < 0)
-		return err_errno(err, errno, "opening %s", path);
+		return source;
 	im->fd = mount_clone(source, "", im->opts.rec_bind, err);
 	if (im->fd < 0)
 		return im->fd;
@@ -206,6 +201,39 @@ int prepare_notify(struct init *in, int state_dir, struct err *err)
 	return r < 0 ? err_wrap(err, r, "mounting %s in container", destination) : 0;
 }
 
+static int prepare_overlay_mount(struct init *in, const struct spec_mount *m, struct init_mount *im,
+				 struct err *err)
+{
+	cleanup_fd int userns = -EBADF;
+
+	if (wants_idmap(m, &im->opts)) {
+		userns = container_userns(in, err);
+		if (userns < 0)
+			return userns;
+	}
+	im->fd = mount_overlay_open(in, &im->opts, userns, err);
+	return im->fd < 0 ? im->fd : 0;
+}
+
+static int prepare_one(struct init *in, const struct spec_mount *m, struct init_mount *im,
+		       struct err *err)
+{
+	bool bind = (im->opts.bind || str_eq(m->type, "bind")) && !im->opts.remount;
+	bool overlay = mount_is_overlay(m, &im->opts);
+	int r;
+
+	if (wants_idmap(m, &im->opts) && !bind && !overlay)
+		return err_fail(err, ERR_UNSUPPORTED, "ids can be mapped for bind mounts only");
+	r = bind ? take_shm(in, m, im, err) : 0;
+	if (r != 0)
+		return r;
+	if (overlay && !in->rt->rootless)
+		return prepare_overlay_mount(in, m, im, err);
+	if (!bind || (!prepares_all(in) && !wants_idmap(m, &im->opts)))
+		return 0;
+	return prepare_bind(in, m, im, err);
+}
+
 int prepare_mounts(struct init *in, struct err *err)
 {
 	bool all = prepares_all(in);
@@ -216,20 +244,8 @@ int prepare_mounts(struct init *in, struct err *err)
 		return err_wrap(err, r, "preparing the root filesystem");
 	for (size_t i = 0; i < in->spec->mounts.n; i++) {
 		const struct spec_mount *m = &in->spec->mounts.items[i];
-		struct init_mount *im = &in->mounts[i];
-		bool bind = (im->opts.bind || str_eq(m->type, "bind")) && !im->opts.remount;
 
-		if (wants_idmap(m, &im->opts) && !bind)
-			return err_fail(err, ERR_UNSUPPORTED,
-					"mounts[%zu]: ids can be mapped for bind mounts only", i);
-		r = bind ? take_shm(in, m, im, err) : 0;
-		if (r < 0)
-			return r;
-		if (r > 0)
-			continue;
-		if (!bind || (!all && !wants_idmap(m, &im->opts)))
-			continue;
-		r = prepare_bind(in, m, im, err);
+		r = prepare_one(in, m, &in->mounts[i], err);
 		if (r < 0)
 			return err_wrap(err, r, "mounting %s in container", m->destination);
 	}

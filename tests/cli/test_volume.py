@@ -246,6 +246,25 @@ def test_a_killed_copy_is_done_again(anyone):
     assert sh(who, ["-v", "data:/vol"], "cat /vol/a") == "mine"
 
 
+def test_a_killed_copy_is_finished_by_others(anyone):
+    """A volume never has files of two images: the mark says whose."""
+    who = anyone
+    image(who, entries=CONTENT)
+    first = who.inro("images", "-q", "--no-trunc", "box").ok().out.strip()
+    engine.box(who, "other", "CMD true")
+    for name, image_id in (("data", first), ("lost", f"sha256:{'0' * 64}")):
+        who.inro("volume", "create", name).ok()
+        for path, text in ((directory(who, f"{name}/copying"), f"{image_id}\n/vol"),
+                           (directory(who, f"{name}/_data/a"), "fir")):
+            path.write_text(text)
+            who.own(path)
+    assert sh(who, ["-v", "data:/bin2"], LOOK.replace("/vol", "/bin2"), "other") == SEEN
+    assert os.listdir(directory(who, "data")) == ["_data"]
+    done = who.inro("run", "--rm", "-v", "lost:/etc", "other", "cat", "/etc/a").ok()
+    assert done.out == "fir" and "which is gone" in done.err
+    assert "passwd" in os.listdir(directory(who, "lost/_data"))
+
+
 def test_a_copy_that_is_waited_for_can_be_given_up(anyone):
     """Somebody exports the volume, to who does not read: a start waits, and heeds a signal."""
     who = anyone
@@ -265,6 +284,25 @@ def test_a_copy_that_is_waited_for_can_be_given_up(anyone):
     assert not engine.containers(who)
     os.close(exported)
     assert sh(who, ["-v", "data:/vol"], LOOK) == SEEN
+
+
+def test_volumes_of_the_image(anyone):
+    """--image-volume, and what a tmpfs takes."""
+    who = anyone
+    image(who, "VOLUME /vol", "USER 1000:50", entries=CONTENT)
+    look = "grep -c ' /vol tmpfs ' /proc/mounts; cat /vol/a"
+    assert sh(who, ["--image-volume", "ignore", "-u", "0"], look) == "0\nfirst"
+    assert sh(who, ["--image-volume", "tmpfs", "-u", "0"], f"{look}; touch /vol/n") == "1\nfirst"
+    assert volumes(who) == []
+    who.inro("create", "--image-volume", "bind", "box").ok()
+    assert len(volumes(who)) == 1
+    who.inro("run", "--image-volume", "all", "box").fails("--image-volume", code=125)
+    assert sh(who, ["--tmpfs", "/t:U,mode=0700", "--mount", "type=tmpfs,dst=/bin,tmpcopyup,exec,U",
+                    "--mount", "type=tmpfs,dst=/own,chown=true,nodev"],
+              "stat -c '%u %g' /t /bin /own; touch /t/f /own/f; stat -c %a /t") \
+        == "1000 50\n" * 3 + "700\n"
+    for refused in (["-v", "v:/v:U"], ["--mount", "type=bind,src=/,dst=/v,U"]):
+        who.inro("run", *refused, "box").fails("change the owner", code=125)
 
 
 def test_volumes_from(anyone):
@@ -299,6 +337,113 @@ def test_options_of_the_driver(anyone):
              "grep ' /vol ' /proc/mounts; cat /vol/a")
     assert "tmpfs" in out and "size=1024k" in out and out.endswith("first")
     assert volumes(who) == []
+
+
+def test_ids_in_a_directory_of_the_machine(root):
+    """Root of a user namespace is not root there, be it a volume or not; unless the user says so."""
+    image(root, entries=CONTENT)
+    there = root.dir / "there"
+    there.mkdir()
+    there.chmod(0o777)
+    root.inro("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", f"device={there}",
+              "bound").ok()
+    script = "cp /bin/busybox /vol/f; chmod 4755 /vol/f; stat -c %u /vol/f; ls /vol"
+    own = ["--userns", "private", "-v"]
+    for source in (there, "bound"):
+        assert sh(root, [*own, f"{source}:/vol"], script) == "0\nf\n"
+        assert os.stat(there / "f").st_uid > 1000, source
+        (there / "f").unlink()
+    sh(root, ["--name", "first", *own, "bound:/vol"], "true")
+    (there / "kept").touch()
+    assert sh(root, [*own, "bound:/vol:idmap"], script) == "0\nf\nkept\n"
+    assert os.stat(there / "f").st_uid == 0
+
+
+def test_cve_2017_1002101_subpath_of_a_volume(anyone):
+    """A part of a volume: links that containers have made in it lead nowhere out of it."""
+    who = anyone
+    image(who, entries=CONTENT)
+    sh(who, ["-v", "data:/v"], """
+        mkdir -p /v/one/two /v/etc; echo in > /v/one/two/file; echo mine > /v/etc/hostname
+        ln -s one/two /v/link; ln -s / /v/top; ln -s /etc /v/abs; ln -s ../../../../.. /v/up""")
+    mount = "type=volume,src=data,dst=/m,volume-subpath="
+    assert sh(who, ["--mount", f"{mount}one/./two/"], "cat /m/file; echo new > /m/more") == "in\n"
+    assert sh(who, ["--mount", f"{mount}link/more,ro"], "cat /m; echo x > /m || :") == "new\n"
+    whole = "abs\netc\nlink\none\ntop\nup\n"
+    for part, seen in (("top", whole), ("up", whole), (".", whole), ("abs", "hostname\n"),
+                       ("up/one", "two\n")):
+        assert sh(who, ["--mount", f"{mount}{part}"], "ls /m") == seen, part
+    assert sh(who, ["--mount", f"{mount}abs/hostname"], "cat /m") == "mine\n"
+    run = ("run", "--rm", "--mount")
+    who.inro(*run, f"{mount}none", "box", "ls").fails("No such file or directory", code=125)
+    for wrong in ("../data", "/one", "one/../..", "one/../one"):
+        who.inro(*run, f"{mount}{wrong}", "box", "ls").fails("must be a relative path", code=125)
+    who.inro(*run, "type=volume,dst=/m,subpath=a,volume-opt=type=tmpfs,volume-opt=device=tmpfs",
+             "box").fails("is a tmpfs", code=125)
+    assert volumes(who) == ["data"]
+    # of one that is a directory of the machine, and of another container
+    there = who.dir / "there"
+    (there / "sub").mkdir(parents=True)
+    (there / "sub/f").write_text("there")
+    for path in (there, there / "sub", there / "sub/f"):
+        who.own(path)
+    who.inro("create", "--name", "c1", "--mount", f"dst=/b,src=bound,subpath=sub,volume-opt=o=bind,"
+             f"volume-opt=type=none,volume-opt=device={there}", "--mount", f"{mount}one", "box").ok()
+    assert sh(who, ["--volumes-from", "c1"], "cat /b/f /m/two/file") == "therein\n"
+
+
+def test_overlay(anyone):
+    """-v SOURCE:TARGET:O: the source stays as it is."""
+    who = anyone
+    image(who, entries=CONTENT)
+    there = who.dir / "there"
+    up, work = who.dir / "up", who.dir / "work"
+    for path in (there, up, work):
+        path.mkdir()
+        who.own(path)
+    (there / "old").write_text("old")
+    who.own(there / "old")
+    there.chmod(0o750)
+    sh(who, ["-v", "data:/vol"], "true")
+    name = who.dir / "link"
+    name.symlink_to(there)
+    script = "cat /o/old; stat -c %a /o; echo new > /o/old; touch /o/n; rm /d/a; ls /d; ls /u"
+    for options in ([], ["--userns", "private"])[:2 - who.rootless]:
+        more = ["-v", "data:/u:O,ro"] if options else \
+            ["-v", f"{name}:/u:O,upperdir={up},workdir={work}"]
+        if options:
+            (there / "old").chmod(0o666)
+            there.chmod(0o777)
+        out = who.inro("run", "--name", "c1", *options, "-v", f"{name}:/o:O", "-v", "data:/d:O",
+                       *more, "box", "sh", "-c", script)
+        mode = "777" if options else "750"
+        assert out.ok().out == f"old{mode}\nlink\nsub\nx\n" + ("a\nlink\nsub\nx\n" if options
+                                                               else "old\n"), out
+        assert os.listdir(there) == ["old"] and (there / "old").read_text() == "old"
+        # the container has it again
+        (found,) = json.loads(who.inro("inspect", "c1").ok().out)
+        by_place = {m["Destination"]: m for m in found["Mounts"]}
+        assert by_place["/o"]["Type"] == "overlay" and by_place["/o"]["Source"] == str(name)
+        assert by_place["/d"]["Name"] == "data"
+        who.inro("start", "-a", "c1")
+        assert "new" in who.inro("logs", "c1").ok().out
+        who.inro("rm", "c1").ok()
+    assert sh(who, ["-v", "data:/vol"], LOOK) == SEEN
+    sh(who, ["-v", f"{name}:/o:O,upperdir={up},workdir={work}"], "echo kept > /o/n")
+    assert os.listdir(up) == ["n"]
+
+
+def test_volumes_that_do_not_come_to_be(anyone):
+    """One can't be made: nothing of the other stays."""
+    who = anyone
+    image(who)
+    sh(who, ["-v", "old:/o"], "touch /o/f")
+    directory(who, "bad").write_text("no directory")
+    who.own(directory(who, "bad"))
+    who.inro("run", "-v", "new:/n", "-v", "old:/o", "-v", "bad:/b", "box").fails("bad", code=125)
+    directory(who, "bad").unlink()
+    assert os.listdir(directory(who)) == ["old"] == volumes(who)
+    healthy(who)
 
 
 def test_export_and_import(anyone):

@@ -446,6 +446,31 @@ static void test_mounts(void **state)
 	assert_string_equal(f.spec.process->args[2], "sh");
 	spec_free(&f.spec);
 
+	/* What is ours is above the user's directory, not below. */
+	{
+		const struct mount_request outer[] = {
+			{ MOUNT_BIND, (char *)"/d", (char *)"/dev", (char **)options, false },
+			{ MOUNT_BIND, (char *)"/p", (char *)"/dev/pts", (char **)options, false },
+			{ MOUNT_BIND, (char *)"/h", (char *)"/etc/hosts", (char **)options, false },
+			{ MOUNT_BIND, (char *)"/e", (char *)"/etc", (char **)options, false },
+			{ MOUNT_BIND, (char *)"/v", (char *)"/var", (char **)options, false },
+		};
+
+		f.in.mounts = outer;
+		f.in.n_mounts = ARRAY_SIZE(outer);
+		f.opts.read_only = f.opts.read_only_tmpfs = true;
+		generate(&f);
+		check_whole(&f);
+		assert_true(mount_at(&f, "/etc") < mount_at(&f, "/etc/resolv.conf"));
+		assert_true(mount_at(&f, "/etc") < mount_at(&f, "/etc/hosts"));
+		assert_true(mount_at(&f, "/var") < mount_at(&f, "/var/tmp"));
+		assert_string_equal(mount_at(&f, "/dev")->source, "/d");
+		assert_string_equal(mount_at(&f, "/dev/pts")->source, "/p");
+		assert_null(mount_at(&f, "/dev/shm"));
+		spec_free(&f.spec);
+		f.opts.read_only = f.opts.read_only_tmpfs = false;
+	}
+
 	{
 		const struct mount_request twice[] = { mounts[0], mounts[0] };
 
