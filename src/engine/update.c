@@ -251,6 +251,11 @@ static int read_config(struct update *u, struct err *err)
 	return r;
 }
 
+static bool changes_record(const struct update *u)
+{
+	return u->has_options || u->mounts.n_removed || u->mounts.first_added < u->spec.mounts.n;
+}
+
 static int plan(struct update *u, struct err *err)
 {
 	cleanup_free char *bundle = xasprintf("%s/containers/%s", u->eng->root, u->rec.id);
@@ -261,7 +266,7 @@ static int plan(struct update *u, struct err *err)
 	if (r == 0)
 		r = change_env(u, err);
 	if (r == 0)
-		r = update_mounts_plan(u->opts, bundle, &u->spec, &u->mounts, err);
+		r = update_mounts_plan(u->eng, u->opts, bundle, &u->spec, &u->mounts, err);
 	if (r == 0)
 		r = update_devices_plan(u->opts, &u->spec, &u->devices, err);
 	if (r == 0)
@@ -270,6 +275,10 @@ static int plan(struct update *u, struct err *err)
 		r = change_asked(u, err);
 	if (r == 0)
 		r = change_health(u, err);
+	if (r == 0 && u->mounts.n_volumes)
+		update_volumes_plan(&u->mounts, &u->new_options);
+	if (r == 0 && changes_record(u))
+		r = update_record_begin(u->dir, &u->new_options, err);
 	if (r < 0)
 		return r;
 	json_write(&spec_desc, &u->spec, JSON_NEWLINE, &u->text);
@@ -406,12 +415,13 @@ static int commit(struct update *u, struct err *err)
 			u->rec.name);
 }
 
-static void record_mounts(struct update *u)
+static void finish_record(struct update *u)
 {
-	cleanup_free char *bundle = xasprintf("%s/containers/%s", u->eng->root, u->rec.id);
+	struct record rec = u->rec;
 	struct err err = ERR_INIT;
 
-	if (update_mounts_record(u->eng, &u->rec, &u->new_options, &u->spec, bundle, &err) < 0)
+	rec.options = u->new_options;
+	if (update_record_end(u->eng, &rec, u->dir, &u->spec, &err) < 0)
 		log_warn("recording the mounts of container %s: %s", u->rec.name, err.msg);
 }
 
@@ -435,25 +445,47 @@ static void apply_health(struct update *u)
 			 u->rec.name, err.msg);
 }
 
+/* Volumes come first: they may not come to be. */
+static int begin_record(struct update *u, struct err *err)
+{
+	bool volumes = u->mounts.n_volumes;
+	int r =
+	    volumes ? update_volumes_begin(u->eng, &u->rec, &u->mounts, &u->new_options, err) : 0;
+
+	if (r < 0)
+		return r;
+	r = set_options(u, &u->new_options, &u->asked, err);
+	if (r < 0 && volumes)
+		update_volumes_revert(u->eng, &u->rec, &u->mounts);
+	return r;
+}
+
+static void revert_record(struct update *u)
+{
+	if (u->mounts.n_volumes)
+		update_volumes_revert(u->eng, &u->rec, &u->mounts);
+	set_options(u, &u->rec.options, &u->old_asked, NULL);
+}
+
 static int change(struct update *u, struct err *err)
 {
 	struct update_instance in;
 	int r = plan(u, err);
 
 	if (r == 0)
-		r = set_options(u, &u->new_options, &u->asked, err);
+		r = begin_record(u, err);
 	if (r < 0)
 		return r;
 	r = apply_running(u, &in, err);
 	if (r < 0) {
-		set_options(u, &u->rec.options, &u->old_asked, NULL);
+		revert_record(u);
 		return r;
 	}
 	r = commit(u, err);
 	if (r < 0)
 		return r;
-	if (u->mounts.n_removed || u->mounts.first_added < u->spec.mounts.n)
-		record_mounts(u);
+	if (changes_record(u))
+		finish_record(u);
 	if (u->has_health && in.pid)
 		apply_health(u);
 	apply_again(u, &in);
@@ -472,6 +504,19 @@ static bool asks_nothing(const struct update_options *o)
 	       !health_options_given(&o->health);
 }
 
+/* What another one has begun; the record is another then. */
+static int finish_killed(struct update *u, struct err *err)
+{
+	cleanup_free char *id = xstrdup(u->rec.id);
+	int r;
+
+	if (!update_finish(u->eng, &u->rec, u->dir))
+		return 0;
+	record_done(&u->rec);
+	r = record_get(u->eng, id, &u->rec, err);
+	return r == -ENOENT ? err_fail(err, ERR_NOT_FOUND, "No such container: %s", id) : r;
+}
+
 int engine_update(struct engine *eng, const char *word, const struct update_options *opts,
 		  struct err *err)
 {
@@ -487,12 +532,15 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 		return err_fail(err, ERR_USAGE,
 				"you must provide one or more options when using this command");
 	r = begin(&u, word, err);
+	if (r == 0)
+		r = finish_killed(&u, err);
 	if (r == 0) {
-		update_finish(eng, &u.rec, u.dir);
 		r = change(&u, err);
 		if (r < 0) {
-			if (!u.to_finish)
+			if (!u.to_finish) {
 				unlinkat(u.dir, UPDATE_PENDING, 0);
+				unlinkat(u.dir, UPDATE_RECORD, 0);
+			}
 			err_wrap(err, r, "cannot update container %s", u.rec.name);
 		}
 	}

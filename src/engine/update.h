@@ -37,9 +37,10 @@ void update_asked(const struct update_options *opts, char *const *env, const cha
 int engine_update(struct engine *eng, const char *word, const struct update_options *opts,
 		  struct err *err);
 
-/* Before somebody tells what the container is like: finishes what a killed update has begun. What
- * can't be finished is taken back. Does nothing while somebody is at it. */
-void update_recover(struct engine *eng, const struct record *rec);
+/* Before somebody tells what the container is like: finishes what a killed update has begun, and
+ * reads the record again then. What can't be finished is taken back. Does nothing while somebody is
+ * at it. */
+void update_recover(struct engine *eng, struct record *rec);
 /* Before a start, which goes by config.json: forgets that. bundle: the container's directory. */
 void update_forget(int bundle_fd);
 

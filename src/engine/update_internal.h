@@ -7,6 +7,7 @@
 #include "engine/update.h"
 
 #define UPDATE_CONFIG "config.json"
+#define UPDATE_RECORD "update.record" /* there while the record may not be as config.json is */
 
 /* Of a container that runs: a process is another one after its end. */
 struct update_instance {
@@ -26,12 +27,23 @@ int update_apply(struct engine *eng, const char *id, const struct buf *text, con
 struct update_mounts {
 	struct spec_mount *removed;
 	size_t n_removed, first_added;
+	struct mount_request *volumes; /* of those that are added */
+	size_t n_volumes;
+	struct record_mount *recorded; /* with them; shallow */
 };
 void update_mounts_done(struct update_mounts *um);
 /* Changes spec. bundle: the container's directory, by its name. *ret is zeroed before, and to be
  * freed also after a failure. */
-int update_mounts_plan(const struct update_options *o, const char *bundle, struct spec *spec,
-		       struct update_mounts *ret, struct err *err);
+int update_mounts_plan(struct engine *eng, const struct update_options *o, const char *bundle,
+		       struct spec *spec, struct update_mounts *ret, struct err *err);
+/* Volumes are added to the options that are to be recorded. */
+void update_volumes_plan(struct update_mounts *um, struct record_options *options);
+/* Before anything is mounted they are there, filled, recorded and in use. All of it or nothing. */
+int update_volumes_begin(struct engine *eng, const struct record *rec,
+			 const struct update_mounts *um, const struct record_options *options,
+			 struct err *err);
+void update_volumes_revert(struct engine *eng, const struct record *rec,
+			   const struct update_mounts *um);
 /* What the record says of mounts, for --volumes-from and for volumes: that they are in use.
  * options: those of the record as they are by now. */
 int update_mounts_record(struct engine *eng, const struct record *rec,
@@ -62,5 +74,11 @@ void update_devices_revert(struct engine *eng, const char *id, const struct spec
 void update_devices_ensure(struct engine *eng, const char *id, const struct spec *spec,
 			   const struct update_devices *ud);
 
-/* With the lock: update_recover(). */
-void update_finish(struct engine *eng, const struct record *rec, int dir);
+/* With the lock: update_recover(). true: there was something, and the record may be another. */
+bool update_finish(struct engine *eng, const struct record *rec, int dir);
+/* Before the new configuration is there: what the record is to have. options: its restart policy.
+ */
+int update_record_begin(int dir, const struct record_options *options, struct err *err);
+/* The record becomes as config.json is, which spec is, and as that file says. */
+int update_record_end(struct engine *eng, const struct record *rec, int dir,
+		      const struct spec *spec, struct err *err);

@@ -11,6 +11,7 @@
 #include "engine/parse.h"
 #include "engine/spec.h"
 #include "engine/update_internal.h"
+#include "engine/volume_mounts.h"
 #include "runtime/live.h"
 
 /* ---- the configuration ---- */
@@ -31,6 +32,10 @@ void update_mounts_done(struct update_mounts *um)
 	for (size_t i = 0; i < um->n_removed; i++)
 		mount_free(&um->removed[i]);
 	free(um->removed);
+	for (size_t i = 0; i < um->n_volumes; i++)
+		mount_request_done(&um->volumes[i]);
+	free(um->volumes);
+	free(um->recorded);
 	*um = (struct update_mounts){ 0 };
 }
 
@@ -51,6 +56,9 @@ static int take_out(struct update_mounts *um, struct spec *spec, const char *tar
 		if (below)
 			at = i;
 	}
+	if (at < spec->mounts.n && str_eq(spec->mounts.items[at].type, "overlay"))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--mount-rm %s: an overlay can't be taken from what runs", clean);
 	if (at == spec->mounts.n || !spec_mount_is_users(&spec->mounts.items[at], bundle))
 		return err_fail(err, ERR_NOT_FOUND,
 				"--mount-rm %s: no volume, bind mount or tmpfs of the container's",
@@ -87,20 +95,52 @@ static int find_source(struct mount_request *m, struct err *err)
 	return err_fail(err, ERR_INVALID, "bind source path does not exist: %s", m->source);
 }
 
-static int put_in(struct spec *spec, const char *text, struct err *err)
+static int check_kind(const struct engine *eng, const struct mount_request *m, const char *text,
+		      struct err *err)
+{
+	if (m->kind != MOUNT_BIND && m->kind != MOUNT_TMPFS && m->kind != MOUNT_VOLUME)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--mount-add %s: only volumes, bind mounts and tmpfs can be added",
+				text);
+	if (strv_has(m->options, MOUNT_O))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--mount-add %s: an overlay can't be added to what runs", text);
+	if (m->idmap && eng->rootless)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--mount-add %s: ids are mapped by root alone", text);
+	return 0;
+}
+
+static void to_spec(const struct engine *eng, const struct mount_request *m, struct spec *spec)
+{
+	const char *path = m->kind == MOUNT_BIND ? m->source : m->host_path;
+	bool mapped = m->idmap && !eng->rootless && spec->linux_->uid_mappings.n;
+	struct spec_mount *to = LIST_ADD(spec->mounts);
+
+	to->destination = xstrdup(m->target);
+	to->type = xstrdup(path ? "bind" : "tmpfs");
+	to->source = xstrdup(path ? path : "tmpfs");
+	to->options = strv_copy(m->options);
+	if (path && mapped)
+		strv_add(&to->options, "idmap");
+	if (m->chown && spec->process) {
+		strv_addf(&to->options, "uid=%u", spec->process->user.uid);
+		strv_addf(&to->options, "gid=%u", spec->process->user.gid);
+	}
+}
+
+static int put_in(struct engine *eng, struct update_mounts *um, struct spec *spec, const char *text,
+		  struct err *err)
 {
 	cleanup_mount_request struct mount_request m = { 0 };
-	struct spec_mount *to;
 	int r = parse(text, &m, err);
 
-	if (r == 0 && m.kind != MOUNT_BIND && m.kind != MOUNT_TMPFS)
-		r = err_fail(err, ERR_UNSUPPORTED,
-			     "--mount-add %s: only bind mounts and tmpfs can be added yet", text);
-	if (r == 0 && m.idmap)
-		r = err_fail(err, ERR_UNSUPPORTED,
-			     "--mount-add %s: ids of a mount that is added can't be mapped", text);
+	if (r == 0)
+		r = check_kind(eng, &m, text, err);
 	if (r == 0 && m.kind == MOUNT_BIND)
 		r = find_source(&m, err);
+	else if (r == 0 && m.kind == MOUNT_VOLUME)
+		r = volume_resolve(eng, &m, err);
 	for (size_t i = 0; r == 0 && i < spec->mounts.n; i++)
 		if (path_below(spec->mounts.items[i].destination, m.target))
 			r = err_fail(err, ERR_EXISTS,
@@ -108,16 +148,17 @@ static int put_in(struct spec *spec, const char *text, struct err *err)
 				     spec->mounts.items[i].destination);
 	if (r < 0)
 		return r;
-	to = LIST_ADD(spec->mounts);
-	to->destination = take_ptr(m.target);
-	to->type = xstrdup(m.kind == MOUNT_BIND ? "bind" : "tmpfs");
-	to->source = m.kind == MOUNT_BIND ? take_ptr(m.source) : xstrdup("tmpfs");
-	to->options = take_ptr(m.options);
+	to_spec(eng, &m, spec);
+	if (m.kind != MOUNT_VOLUME)
+		return 0;
+	um->volumes = xrealloc(um->volumes, (um->n_volumes + 1) * sizeof(m));
+	um->volumes[um->n_volumes++] = m;
+	m = (struct mount_request){ 0 };
 	return 0;
 }
 
-int update_mounts_plan(const struct update_options *o, const char *bundle, struct spec *spec,
-		       struct update_mounts *ret, struct err *err)
+int update_mounts_plan(struct engine *eng, const struct update_options *o, const char *bundle,
+		       struct spec *spec, struct update_mounts *ret, struct err *err)
 {
 	int r = 0;
 
@@ -125,7 +166,7 @@ int update_mounts_plan(const struct update_options *o, const char *bundle, struc
 		r = take_out(ret, spec, o->mount_rm[i], bundle, err);
 	ret->first_added = spec->mounts.n;
 	for (size_t i = 0; r == 0 && o->mount_add && o->mount_add[i]; i++)
-		r = put_in(spec, o->mount_add[i], err);
+		r = put_in(eng, ret, spec, o->mount_add[i], err);
 	return r;
 }
 
@@ -135,7 +176,7 @@ static bool is_of(const struct record_mount *r, const struct spec_mount *m)
 {
 	const char *from = r->type == MOUNT_VOLUME ? r->host_path : r->source;
 
-	return str_eq(r->target, m->destination) && (from != NULL) == str_eq(m->type, "bind") &&
+	return str_eq(r->target, m->destination) && (from != NULL) == !str_eq(m->type, "tmpfs") &&
 	       (!from || str_eq(from, m->source));
 }
 

@@ -10,7 +10,8 @@
 #include "base/str.h"
 #include "engine/update_internal.h"
 
-#define LOCK_LOOK_MS 10
+#define LOCK_LOOK_MS    10
+#define RECORD_TEXT_MAX 64
 
 static int lock_dir(int fd, int timeout_ms)
 {
@@ -120,6 +121,49 @@ static int redo_all(struct engine *eng, const char *id, const struct buf *text,
 	return r;
 }
 
+/* ---- the record ---- */
+
+int update_record_begin(int dir, const struct record_options *options, struct err *err)
+{
+	cleanup_free char *text =
+	    xasprintf("%d %lld", options->restart, (long long)options->restart_max);
+
+	return io_replace_file(dir, UPDATE_RECORD, text, strlen(text), 0600, false, err);
+}
+
+static void read_policy(const char *text, struct record_options *o)
+{
+	const char *space = strchr(text, ' ');
+	cleanup_free char *first = space ? xstrndup(text, (size_t)(space - text)) : NULL;
+	int64_t policy, max;
+
+	if (!first || str_parse_i64(first, &policy) < 0 || str_parse_i64(space + 1, &max) < 0 ||
+	    policy < -1 || policy > RESTART_UNLESS_STOPPED)
+		return;
+	o->restart = (int)policy;
+	o->restart_max = max;
+}
+
+int update_record_end(struct engine *eng, const struct record *rec, int dir,
+		      const struct spec *spec, struct err *err)
+{
+	cleanup_free char *bundle = xasprintf("%s/containers/%s", eng->root, rec->id);
+	struct record_options now = rec->options;
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = io_read_file(dir, UPDATE_RECORD, &text, RECORD_TEXT_MAX, err);
+
+	if (r < 0)
+		return r;
+	read_policy(buf_str(&text), &now);
+	if (now.restart != rec->options.restart || now.restart_max != rec->options.restart_max)
+		r = record_set_options(eng, rec->id, &now, err);
+	if (r == 0)
+		r = update_mounts_record(eng, rec, &now, spec, bundle, err);
+	if (r == 0)
+		unlinkat(dir, UPDATE_RECORD, 0);
+	return r;
+}
+
 static int read_config(int dir, const char *name, struct buf *text, struct spec *ret,
 		       struct err *err)
 {
@@ -136,58 +180,84 @@ static int redo(struct engine *eng, const struct record *rec, int dir, struct er
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_buf struct buf old_text = BUF_INIT;
-	cleanup_free char *bundle = xasprintf("%s/containers/%s", eng->root, rec->id);
 	struct spec spec = { 0 }, old = { 0 };
 	int r = read_config(dir, UPDATE_PENDING, &text, &spec, err);
 
 	if (r == 0)
 		r = read_config(dir, UPDATE_CONFIG, &old_text, &old, err);
-	if (r == 0)
+	/* What runs may have the new limits or the old ones. */
+	if (r == 0 && update_instance(eng, rec).pid)
 		r = redo_all(eng, rec->id, &text, &old_text, &old, &spec, err);
 	if (r == 0 && renameat(dir, UPDATE_PENDING, dir, UPDATE_CONFIG) < 0)
 		r = err_errno(err, errno, "replacing config.json");
-	if (r == 0)
-		r = update_mounts_record(eng, rec, &rec->options, &spec, bundle, err);
 	spec_free(&spec);
 	spec_free(&old);
 	return r;
 }
 
-void update_finish(struct engine *eng, const struct record *rec, int dir)
+static int sync_record(struct engine *eng, const struct record *rec, int dir, struct err *err)
 {
-	struct err err = ERR_INIT;
+	cleanup_buf struct buf text = BUF_INIT;
+	struct spec spec = { 0 };
+	int r = read_config(dir, UPDATE_CONFIG, &text, &spec, err);
 
-	if (faccessat(dir, UPDATE_PENDING, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return;
-	/* What runs may have the new limits or the old ones. */
-	if (update_instance(eng, rec).pid && redo(eng, rec, dir, &err) == 0)
-		return;
-	if (err.msg[0])
-		log_warn("an update of container %s was killed and can't be finished: %s",
-			 rec->name, err.msg);
-	unlinkat(dir, UPDATE_PENDING, 0);
+	if (r == 0)
+		r = update_record_end(eng, rec, dir, &spec, err);
+	spec_free(&spec);
+	return r;
 }
 
-void update_recover(struct engine *eng, const struct record *rec)
+static bool is_there(int dir, const char *name)
 {
-	cleanup_free char *path = xasprintf("%s/" UPDATE_PENDING, rec->id);
+	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool update_finish(struct engine *eng, const struct record *rec, int dir)
+{
+	bool any = false;
+	struct err err = ERR_INIT;
+
+	if (is_there(dir, UPDATE_PENDING)) {
+		any = true;
+		if (redo(eng, rec, dir, &err) < 0) {
+			log_warn("an update of container %s was killed and can't be finished: %s",
+				 rec->name, err.msg);
+			unlinkat(dir, UPDATE_PENDING, 0);
+		}
+	}
+	if (is_there(dir, UPDATE_RECORD)) {
+		any = true;
+		err = (struct err)ERR_INIT;
+		if (sync_record(eng, rec, dir, &err) < 0)
+			log_warn("recording the mounts of container %s: %s", rec->name, err.msg);
+	}
+	return any;
+}
+
+void update_recover(struct engine *eng, struct record *rec)
+{
+	struct record now = { 0 };
+	cleanup_free char *pending = xasprintf("%s/" UPDATE_PENDING, rec->id);
+	cleanup_free char *record = xasprintf("%s/" UPDATE_RECORD, rec->id);
 	cleanup_fd int dir = -EBADF;
 
-	if (faccessat(eng->containers_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!is_there(eng->containers_fd, pending) && !is_there(eng->containers_fd, record))
 		return;
 	dir = update_lock(eng, rec->id, 0);
-	if (dir >= 0)
-		update_finish(eng, rec, dir);
+	if (dir < 0 || !update_finish(eng, rec, dir) || record_get(eng, rec->id, &now, NULL) < 0)
+		return;
+	record_done(rec);
+	*rec = now;
 }
 
 void update_forget(int bundle_fd)
 {
 	cleanup_fd int dir = -EBADF;
 
-	if (faccessat(bundle_fd, UPDATE_PENDING, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!is_there(bundle_fd, UPDATE_PENDING))
 		return;
 	/* A description of its own, as the lock is a description's. */
 	dir = openat(bundle_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0 && lock_dir(dir, 0) == 0)
-		unlinkat(dir, UPDATE_PENDING, 0);
+	if (dir >= 0 && lock_dir(dir, 0) == 0 && unlinkat(dir, UPDATE_PENDING, 0) == 0)
+		unlinkat(dir, UPDATE_RECORD, 0);
 }

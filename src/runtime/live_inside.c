@@ -178,13 +178,61 @@ int live_take_away(struct live *l, struct err *err)
 	return r < 0 ? r : mount_detach_by(l->fds_dir, fd, err);
 }
 
+static int mount_id(int fd, uint64_t *ret)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+		return -errno;
+	*ret = st.stx_mnt_id;
+	return st.stx_mask & STATX_MNT_ID ? 0 : -EOPNOTSUPP;
+}
+
+/* The container's root, or the /dev that was made for it. What is renamed stays in its mount. */
+static int is_own_directory(const struct live *l, int dir)
+{
+	cleanup_fd int dev = path_open_in(l->in.root, "/dev", O_PATH | O_DIRECTORY, 0, NULL);
+	const struct spec_mount *m = NULL;
+	uint64_t here = 0, own = 0;
+	struct statfs fs;
+	int r = mount_id(dir, &here);
+
+	if (r == 0)
+		r = mount_id(l->in.root, &own);
+	if (r < 0 || here == own)
+		return r < 0 ? r : 1;
+	for (size_t i = 0; i < l->spec->mounts.n; i++) {
+		cleanup_free char *clean = path_clean(l->spec->mounts.items[i].destination);
+
+		if (str_eq(clean, "/dev"))
+			m = &l->spec->mounts.items[i];
+	}
+	if (!m || !str_eq(m->type, "tmpfs") || dev < 0)
+		return 0;
+	r = mount_id(dev, &own);
+	return r < 0 ? r : here == own && fstatfs(dev, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
+/* Where the node is, or is to be. In a volume it would be the host's, too. */
+static int open_node_dir(const struct live *l, bool make, char **ret_name, struct err *err)
+{
+	cleanup_fd int dir = path_parent_in(l->in.root, l->device->path, make, ret_name, err);
+	int r = dir < 0 ? dir : is_own_directory(l, dir);
+
+	if (dir >= 0 && r < 0)
+		return err_errno(err, -r, "looking at its directory");
+	if (r == 0)
+		return err_fail(err, ERR_DENIED, "its directory is in a mount, perhaps the host's");
+	return r < 0 ? r : take_fd(dir);
+}
+
 int live_make_node(struct live *l, struct err *err)
 {
 	const struct spec_device *d = l->device;
 	mode_t mode = (d->type[0] == 'b' ? S_IFBLK : S_IFCHR) |
 		      (d->file_mode.set ? d->file_mode.value & 07777 : 0666);
 	cleanup_free char *name = NULL;
-	cleanup_fd int dir = path_parent_in(l->in.root, d->path, true, &name, err);
+	cleanup_fd int dir = open_node_dir(l, true, &name, err);
 	int r;
 
 	if (dir < 0)
@@ -218,7 +266,7 @@ static int remove_bound(struct live *l, int dir, const char *name, struct err *e
 int live_remove_node(struct live *l, struct err *err)
 {
 	cleanup_free char *name = NULL;
-	cleanup_fd int dir = path_parent_in(l->in.root, l->device->path, false, &name, err);
+	cleanup_fd int dir = open_node_dir(l, false, &name, err);
 	struct stat st;
 
 	if (dir < 0)

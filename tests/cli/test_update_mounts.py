@@ -117,6 +117,29 @@ def test_volume(anyone):
     assert sh(anyone, "cat /data/file; ls /two").ok().out == "from the host\n"
 
 
+def test_volume_is_added(anyone):
+    """With what the container has there; it is in use, and known to be one."""
+    begin(anyone)
+    sh(anyone, "mkdir /data /part; echo own >/data/own").ok()
+    anyone.inro("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "mem").ok()
+    update(anyone, "--mount-add", "vol:/data", "--mount-add", "type=volume,dst=/anon,nocopy",
+           "--mount-add", "src=mem,dst=/mem").ok()
+    assert sh(anyone, "cat /data/own; mkdir /data/sub; echo new >/data/sub/f").ok().out == "own\n"
+    found = mounts(anyone)
+    assert found["/data"]["Name"] == "vol" and found["/anon"]["Type"] == "volume"
+    anyone.inro("volume", "rm", "vol").fails("in use", code=1)
+    update(anyone, "--mount-add", "src=vol,dst=/part,subpath=sub,ro").ok()
+    assert sh(anyone, "cat /part/f; grep -c ' /mem tmpfs ' /proc/mounts").ok().out == "new\n1\n"
+    # nothing stays of what fails
+    update(anyone, "--mount-add", "none:/n", "--mount-add", "vol:/proc/sys").fails("/proc", code=1)
+    assert "none" not in anyone.inro("volume", "ls", "-q", "-f", "dangling=false").ok().out.split()
+    restart(anyone)
+    assert sh(anyone, "cat /data/own /part/f; ls /anon").ok().out == "own\nnew\n"
+    update(anyone, "--mount-rm", "/part", "--mount-rm", "/data").ok()
+    assert sh(anyone, "cat /data/own").ok().out == "own\n" and "/data" not in mounts(anyone)
+    anyone.inro("volume", "rm", "vol").ok()
+
+
 def test_one_that_does_not_run(anyone):
     begin(anyone)
     anyone.inro("stop", "web").ok()
@@ -140,6 +163,7 @@ REFUSED = [
     (["--mount-add", "./src:/kept"], "would cover the mount at /kept"),
     (["--mount-add", "./src/none:/data"], "bind source path does not exist"),
     (["--mount-add", "./src:data"], "must be absolute"),
+    (["--mount-add", "./src:/data:O"], "an overlay can't be added"),
     (["--mount-add", "type=tmpfs"], "invalid"),
     (["--mount-rm", "/proc/kcore"], "no volume, bind mount or tmpfs of the container's"),
     (["--mount-rm", "/dev/shm"], "no volume, bind mount or tmpfs of the container's"),
@@ -196,6 +220,10 @@ def test_user_namespace(root):
            "--device-add", "/dev/fuse").ok()
     assert sh(root, "cat /data/file; stat -c %u /t /data/..").ok().out == "from the host\n0\n0\n"
     assert sh(root, "stat -c %t:%T /dev/fuse").ok().out == "a:e5\n"
+    update(root, "--mount-add", "vol:/v", "--mount-add", "./src:/m:idmap").ok()
+    assert sh(root, "touch /v/f; stat -c %u /v/f /m/file").ok().out == "0\n0\n"
+    data = root.inro("volume", "inspect", "-f", "{{.Mountpoint}}", "vol").ok().out.strip()
+    assert os.stat(f"{data}/f").st_uid == 0
     update(root, "--mount-rm", "/t", "--mount-rm", "/data", "--device-rm", "/dev/fuse").ok()
     assert sh(root, "ls /data /dev/fuse; grep -cE ' (/data|/t|/dev/fuse) ' /proc/mounts").out \
         == "/data:\n0\n"
@@ -232,6 +260,24 @@ def test_device_of_a_user(user):
     assert sh(user, "ls /dev/fuse").code != 0
 
 
+def test_no_device_gets_into_a_volume(root):
+    """Where a link leads to one: the node would be the host's, for all its users."""
+    begin(root, "-v", "./src:/vol")
+    sh(root, "ln -s /vol /dev/sub; mkdir /dev/own; ln -s /dev/own /dev/well; ln -s / /dev/top").ok()
+    os.mknod(root.dir / "src/mine", 0o20600, os.makedev(10, 229))
+    for place in ("/dev/sub/fuse", "/vol/fuse"):
+        update(root, "--device-add", f"/dev/fuse:{place}").fails("its directory is in a mount",
+                                                                 code=1)
+    assert sorted(os.listdir(root.dir / "src")) == ["file", "mine"]
+    update(root, "--device-add", "/dev/fuse:/dev/well/a", "--device-add",
+           "/dev/fuse:/dev/top/b").ok()
+    assert sh(root, "stat -c %t:%T /dev/own/a /b").ok().out == "a:e5\n" * 2
+    # by now the name is that of another node
+    sh(root, "rm /dev/well; ln -s /vol /dev/well; mv /vol/mine /vol/a").ok()
+    update(root, "--device-rm", "/dev/well/a").fails("its directory is in a mount", code=1)
+    assert sorted(os.listdir(root.dir / "src")) == ["a", "file"]
+
+
 def test_device_of_another_name(root):
     begin(root)
     update(root, "--device-add", "/dev/fuse:/dev/sub/mine:r").ok()
@@ -252,21 +298,31 @@ def test_while_it_starts_again(web):
 
 def test_killed_update_is_finished(anyone):
     begin(anyone)
-    bundle = anyone.inro("inspect", "--format", "{{.Bundle}}", "web").ok().out.strip()
-    for n in range(2):  # before it was mounted, and after
+    bundle = pathlib.Path(anyone.inro("inspect", "--format", "{{.Bundle}}", "web").ok().out.strip())
+
+    def leave(name, text):
+        (bundle / name).write_text(text)
+        anyone.own(bundle / name)
+
+    for n in range(3):  # before it was mounted, after that, and with the record still to be told
         new = config(anyone)
         new["mounts"].append({"destination": f"/data{n}", "type": "bind",
                               "source": str(anyone.dir / "src"), "options": ["rbind", "rprivate"]})
         if n == 1:
             old = config(anyone)
             update(anyone, "--mount-add", "./src:/data1").ok()
-            pathlib.Path(bundle, "config.json").write_text(json.dumps(old))
-        pending = pathlib.Path(bundle, "update.json")
-        pending.write_text(json.dumps(new))
-        anyone.own(pending)
+            leave("config.json", json.dumps(old))
+        leave("update.record", f"{n + 1} 0")
+        leave("config.json" if n == 2 else "update.json", json.dumps(new))
         assert f"/data{n}" in mounts(anyone)
-        assert sh(anyone, f"cat /data{n}/file; grep -c ' /data{n} ' /proc/mounts").out \
-            == "from the host\n1\n"
+        assert not (bundle / "update.json").exists() and not (bundle / "update.record").exists()
+        if n < 2:
+            assert sh(anyone, f"cat /data{n}/file; grep -c ' /data{n} ' /proc/mounts").out \
+                == "from the host\n1\n"
+    shown = anyone.inro("inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", "web").ok().out
+    assert shown == "unless-stopped\n"
+    assert anyone.inro("run", "--rm", "--volumes-from", "web", "box", "cat", "/data0/file",
+                       "/data1/file", "/data2/file").ok().out == "from the host\n" * 3
 
 
 def test_device_where_cgroup_v2_is_the_only_one(root):
