@@ -16,7 +16,7 @@ extern const struct cmd cmd_run, cmd_ps, cmd_rm, cmd_images, cmd_import, cmd_loa
     cmd_tag, cmd_untag, cmd_unshare, cmd_attach, cmd_create, cmd_exec, cmd_start, cmd_kill,
     cmd_pause, cmd_unpause, cmd_rename, cmd_top, cmd_stats, cmd_monitor, cmd_stop, cmd_restart,
     cmd_wait, cmd_logs, cmd_port, cmd_update, cmd_health, cmd_doctor;
-extern const struct cmd cmd_events, cmd_why, cmd_cp;
+extern const struct cmd cmd_auto_update, cmd_events, cmd_why, cmd_cp;
 /* In groups only. */
 extern const struct cmd cmd_artifact_add, cmd_artifact_extract, cmd_artifact_inspect,
     cmd_artifact_ls, cmd_artifact_pull, cmd_artifact_push, cmd_artifact_rm;

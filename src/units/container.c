@@ -371,6 +371,22 @@ static int add_reload(struct conversion *c, const char *name, struct err *err)
 	return 0;
 }
 
+/* Where `journalctl -u` looks for it, unless the file says anything about the log. */
+static void add_log(struct conversion *c)
+{
+	const struct unit_file *f = &c->u->file;
+	const struct unit_entry *e;
+	size_t at = 0;
+
+	if (unit_file_find(f, SECTION, "LogDriver") || unit_file_find(f, SECTION, "LogOpt"))
+		return;
+	while ((e = unit_file_next(f, SECTION, "PodmanArgs", &at)) != NULL)
+		if (strstr(e->value, "--log-"))
+			return;
+	strv_add(&c->args, "--log-driver=journald");
+	strv_add(&c->args, "--log-opt=tag=%N");
+}
+
 static int add_how(struct conversion *c, const char *name, bool notify, struct err *err)
 {
 	const struct unit_entry *e = unit_file_find(&c->u->file, SECTION, "CgroupsMode");
@@ -385,6 +401,7 @@ static int add_how(struct conversion *c, const char *name, bool notify, struct e
 	strv_add(&c->args, "--rm");
 	/* By which `auto-update` finds the service. */
 	strv_add(&c->args, "--label=PODMAN_SYSTEMD_UNIT=%n");
+	add_log(c);
 	r = units_option(c, e, "--cgroups", cgroups ? cgroups : "split", err);
 	if (r < 0 || !notify)
 		return r;

@@ -14,8 +14,9 @@ import systemdmachine
 
 TURNS = True
 
-RUN = ("--name=systemd-%N --replace --rm --label=PODMAN_SYSTEMD_UNIT=%n --cgroups=split -d "
-       "--sdnotify=conmon").split()
+RUN = "--name=systemd-%N --replace --rm --label=PODMAN_SYSTEMD_UNIT=%n".split()
+JOURNAL = "--log-driver=journald --log-opt=tag=%N".split()
+HOW = "--cgroups=split -d --sdnotify=conmon".split()
 # A line of [Container], and the options that `inro run` gets for it.
 KEYS = {
     "AddCapability=CAP_DAC_OVERRIDE CAP_IPC_OWNER": "--cap-add=CAP_DAC_OVERRIDE --cap-add=CAP_IPC_OWNER",
@@ -58,6 +59,7 @@ KEYS = {
     "NoNewPrivileges=true": "--security-opt=no-new-privileges",
     "NoNewPrivileges=false": "",
     "PidsLimit=10000": "--pids-limit=10000",
+    "PodmanArgs=--log-driver none": "--log-driver none",
     "PodmanArgs=--cpus 2 --umask=077": "--cpus 2 --umask=077",
     "Pull=never": "--pull=never",
     "ReadOnly=true\nReadOnlyTmpfs=yes": "--read-only --read-only-tmpfs",
@@ -153,8 +155,8 @@ def test_keys(files):
     for i, (lines, options) in enumerate(KEYS.items()):
         words = shlex.split(options.replace("{dir}", str(files.dir)).replace("{up}", str(files.dir.parent)))
         found = command(services[f"k{i}.service"])
-        assert found[1:2] == ["run"] and found[2:2 + len(RUN)] == RUN and found[-3:] == ["box", "sleep", "1 0"]
-        assert found[2 + len(RUN):-3] == words, lines
+        log = [] if "log-" in options else JOURNAL
+        assert found[1:] == ["run", *RUN, *log, *HOW, *words, "box", "sleep", "1 0"], lines
 
 
 def test_refused(files):

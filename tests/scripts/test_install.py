@@ -79,7 +79,8 @@ def test_relocated_data_is_read_only(installed, tmp_path):
     "share/man/man1/inro.1", "share/man/man1/inro-run.1", "share/man/man1/inro-runtime.1",
     "share/bash-completion/completions/inro", "share/zsh/site-functions/_inro",
     "share/fish/vendor_completions.d/inro.fish", "lib/systemd/system/inro-restart.service",
-    "lib/systemd/user/inro-restart.service", "share/man/man5/inro-systemd.unit.5",
+    "lib/systemd/user/inro-restart.service", "lib/systemd/system/inro-auto-update.timer",
+    "lib/systemd/user/inro-auto-update.service", "share/man/man5/inro-systemd.unit.5",
 ])
 def test_documentation_is_installed(installed, file):
     assert (installed / file).stat().st_size > 200

@@ -171,7 +171,8 @@ static void test_container(void **state)
 		 "ExecStop=/bin/inro stop --ignore systemd-%N\n"
 		 "ExecStopPost=-/bin/inro rm -v -f -i systemd-%N\n"
 		 "ExecStart=/bin/inro run --name=systemd-%N --replace --rm "
-		 "--label=PODMAN_SYSTEMD_UNIT=%n --cgroups=split -d --sdnotify=conmon box sleep "
+		 "--label=PODMAN_SYSTEMD_UNIT=%n --log-driver=journald --log-opt=tag=%N "
+		 "--cgroups=split -d --sdnotify=conmon box sleep "
 		 "\"1 0\"\n");
 	set.env = &user_env;
 	add(&set, "job@.container",
@@ -185,7 +186,8 @@ static void test_container(void **state)
 	    "ExecStop=/bin/inro stop --ignore job-%i\n"
 	    "ExecStopPost=-/bin/inro rm -v -f -i job-%i\n"
 	    "ExecStart=/bin/inro run --name=job-%i --replace --rm "
-	    "--label=PODMAN_SYSTEMD_UNIT=%n --cgroups=split box\n\n"
+	    "--label=PODMAN_SYSTEMD_UNIT=%n --log-driver=journald --log-opt=tag=%N --cgroups=split "
+	    "box\n\n"
 	    "[X-Quadlet]\nDefaultDependencies=no\n");
 	units_done(&set);
 }
