@@ -10,7 +10,7 @@ struct commit_cli_options {
 	char *author, *format, *iidfile, *message, *pause;
 	char **change;
 	struct opt_u64 timestamp;
-	bool quiet;
+	bool quiet, no_pause;
 };
 
 static const char *const formats[] = { "oci", "docker", NULL };
@@ -56,6 +56,10 @@ static const struct opt opts[] = {
 	  .help = "stop the container's processes meanwhile (default: true)",
 	  .choices = pause_words,
 	  .flags = OPT_OPTIONAL_ARG },
+	{ .name = "no-pause",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct commit_cli_options, no_pause),
+	  .help = "the same as --pause=false" },
 	{ .name = "quiet",
 	  .short_name = 'q',
 	  .kind = OPT_FLAG,
@@ -81,7 +85,7 @@ static int fill(const struct commit_cli_options *o, char **args, struct containe
 		.author = o->author,
 		.message = o->message,
 		.changes = o->change,
-		.pause = !str_eq(o->pause, "false"),
+		.pause = !o->no_pause && !str_eq(o->pause, "false"),
 		.docker = str_eq(o->format, "docker"),
 		.timestamp = -1,
 		.newest = -1,

@@ -18,6 +18,7 @@ const struct cmd cmd_artifact = {
 
 static const struct cmd_sub image_subs[] = {
 	{ "copy", &cmd_image_copy, false },
+	{ "diff", &cmd_image_diff, false },
 	{ "exists", &cmd_image_exists, false },
 	{ "history", &cmd_history, false },
 	{ "import", &cmd_import, false },

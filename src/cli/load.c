@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/transfer.h"
@@ -60,6 +61,9 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	size_t i;
 	int r;
 
+	if (o->input && (str_starts(o->input, "http://") || str_starts(o->input, "https://")))
+		return err_fail(err, ERR_UNSUPPORTED, "loading from %s: download it first",
+				o->input);
 	if (o->input)
 		fd = open(o->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	else if (isatty(STDIN_FILENO))

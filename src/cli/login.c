@@ -29,7 +29,8 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct login_options, password),
 	  .arg = "PASSWORD",
-	  .help = "password; other users may see it in the list of processes" },
+	  .help = "password, or - for one on standard input; other users may see it in the list of "
+		  "processes" },
 	{ .name = "password-stdin",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct login_options, password_stdin),
@@ -133,6 +134,11 @@ static int read_password(char **ret, struct err *err)
 	return 0;
 }
 
+static bool is_on_stdin(const struct login_options *o)
+{
+	return o->password_stdin || (!o->secret && str_eq(o->password, "-"));
+}
+
 /* What was not given is asked for. known: the user who is logged in, or NULL. */
 static int ask(const struct login_options *o, const char *known, struct registry_auth *ret,
 	       struct err *err)
@@ -149,10 +155,10 @@ static int ask(const struct login_options *o, const char *known, struct registry
 		free(ret->username);
 		ret->username = xstrdup(known);
 	}
-	if (r == 0 && o->password)
-		ret->password = xstrdup(o->password);
-	else if (r == 0 && o->password_stdin)
+	if (r == 0 && is_on_stdin(o))
 		r = read_password(&ret->password, err);
+	else if (r == 0 && o->password)
+		ret->password = xstrdup(o->password);
 	else if (r == 0)
 		r = prompt("Password: ", false, &ret->password, err);
 	if (r == 0 && (!*ret->username || !*ret->password))
@@ -170,7 +176,7 @@ static int check_options(const struct login_options *o, struct err *err)
 	if (o->secret && (o->password || o->password_stdin))
 		return err_fail(err, ERR_USAGE,
 				"--secret can not be used with --password or --password-stdin");
-	if (o->password_stdin && !o->username)
+	if (is_on_stdin(o) && !o->username)
 		return err_fail(err, ERR_USAGE, "must provide --username with --password-stdin");
 	if (o->docker_file && o->access.authfile)
 		return err_fail(err, ERR_USAGE, "give --authfile or --compat-auth-file, not both");

@@ -117,9 +117,12 @@ static int push_to(struct engine *eng, const struct push_cli_options *o, const c
 static int push_named(struct engine *eng, const struct push_cli_options *o, const char *word,
 		      struct err *err)
 {
+	const char *whole = str_after(word, "docker://");
 	cleanup_reference struct reference to = { 0 };
 	cleanup_image_row struct image_row row = { 0 };
 	cleanup_free char *name = NULL;
+
+	word = whole ? whole : word;
 	int r = reference_parse(word, &to, err);
 
 	if (r < 0)

@@ -108,6 +108,8 @@ int cli_retry(struct engine *eng, const struct cli_retry *o, struct err *err);
 		       "inro makes no signatures; sign what was pushed with cosign"),              \
 	    OPT_REFUSE("sign-by-sigstore-private-key",                                             \
 		       "inro makes no signatures; sign what was pushed with cosign"),              \
+	    OPT_REFUSE("sign-by-sq-fingerprint",                                                   \
+		       "inro makes no signatures; sign what was pushed with cosign"),              \
 	    OPT_REFUSE("sign-passphrase-file",                                                     \
 		       "inro makes no signatures; sign what was pushed with cosign")
 #define CLI_REFUSE_ENCRYPTION                                                                      \

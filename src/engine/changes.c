@@ -280,9 +280,11 @@ static const struct {
 
 int change_apply(const char *instruction, struct oci_config *config, struct err *err)
 {
-	size_t i, n = strcspn(instruction, " \t");
+	/* podman's way to write it has a "=" there. */
+	size_t i, n = strcspn(instruction, " \t=");
 	cleanup_free char *word = xstrndup(instruction, n);
-	const char *rest = instruction + n + strspn(instruction + n, " \t");
+	const char *rest = instruction + n + (instruction[n] == '=');
+	rest += strspn(rest, " \t");
 
 	for (i = 0; i < ARRAY_SIZE(instructions); i++) {
 		if (strcasecmp(word, instructions[i].word) != 0)

@@ -9,6 +9,9 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/life.h"
+#include "engine/lists.h"
+#include "image/store.h"
+#include "oci/digest.h"
 #include "sys/idmap.h"
 
 #define CONFIG_MAX (16u << 20)
@@ -163,6 +166,77 @@ int container_diff(struct engine *eng, const char *word, struct change_list *ret
 	*ret = list;
 	return 0;
 }
+
+/* ---- images ---- */
+
+static int find_image(struct engine *eng, const char *word, struct image_row *ret, struct err *err)
+{
+	cleanup_image_row struct image_row row = { 0 };
+	int r;
+
+	if (str_eq(word, IMAGE_HOST))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"the image " IMAGE_HOST " is this machine: it has no layers");
+	r = images_find(eng, word, &row, err);
+	if (r == 0 && row.kind == IMAGE_KIND_LIST)
+		return lists_image(eng, &row, NULL, ret, err);
+	if (r == 0 && row.kind == IMAGE_KIND_ARTIFACT)
+		r = err_fail(err, ERR_UNSUPPORTED, "%s is an artifact, not an image", word);
+	if (r < 0)
+		return r;
+	*ret = row;
+	row = (struct image_row){ 0 };
+	return 0;
+}
+
+/* With the store's lock. The tree of a layer looks like a container's upper directory. */
+static int open_top(struct engine *eng, const struct image_row *row, struct commit_tree *tree,
+		    struct err *err)
+{
+	cleanup_strv char **below = strv_copy(row->diff_ids);
+	size_t n = strv_len(below);
+
+	if (n == 0 || !digest_valid(below[n - 1]))
+		return err_fail(err, ERR_UNSUPPORTED, "it has no layers");
+	cleanup_free char *path = xasprintf("layers/%s/fs", digest_hex(below[n - 1]));
+	free(take_ptr(below[n - 1]));
+	tree->upper_fd = openat(eng->store.fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (tree->upper_fd < 0)
+		return err_errno(err, errno, "opening %s", path);
+	return image_open_layers(&eng->store, below, &tree->layers, &tree->n_layers, err);
+}
+
+int image_diff(struct engine *eng, const char *word, struct change_list *ret, struct err *err)
+{
+	cleanup_commit_tree struct commit_tree tree = { .upper_fd = -EBADF, .idmap_fd = -EBADF };
+	cleanup_image_row struct image_row row = { 0 };
+	struct change_list list = { .text = BUF_INIT };
+	int r = engine_db(eng, err);
+
+	if (r == 0)
+		r = engine_store(eng, err);
+	if (r == 0)
+		r = find_image(eng, word, &row, err);
+	if (r < 0)
+		return r;
+	r = store_lock_shared(&eng->store, err);
+	if (r < 0)
+		return r;
+	r = open_top(eng, &row, &tree, err);
+	if (r == 0)
+		r = commit_diff(&eng->store, &tree, &list.text, err);
+	if (r == 0)
+		r = changes_parse(&list, err);
+	images_added(eng, NULL, 0); /* gives the lock back */
+	if (r < 0) {
+		change_list_done(&list);
+		return err_wrap(err, r, "image %s", word);
+	}
+	*ret = list;
+	return 0;
+}
+
+/* ---- all of it ---- */
 
 int container_export(struct engine *eng, const char *word, int64_t newest, int fd, struct err *err)
 {

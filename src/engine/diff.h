@@ -36,5 +36,7 @@ struct change_list {
 };
 void change_list_done(struct change_list *list);
 int container_diff(struct engine *eng, const char *word, struct change_list *ret, struct err *err);
+/* What an image's topmost layer changes in those below; of a list, its image for this machine. */
+int image_diff(struct engine *eng, const char *word, struct change_list *ret, struct err *err);
 /* A tar of the merged tree, without what is mounted in it, to fd. newest: see commit_export(). */
 int container_export(struct engine *eng, const char *word, int64_t newest, int fd, struct err *err);

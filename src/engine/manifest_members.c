@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/transport.h"
 #include "image/store.h"
 #include "oci/digest.h"
 
@@ -185,15 +186,34 @@ static int find_here(struct engine *eng, const char *word, struct image_row *ret
 	return r;
 }
 
+/* Lists are made of what is here and in registries. */
+static int check_transport(const char *word, struct err *err)
+{
+	cleanup_transport struct transport_name name = { 0 };
+	int r = transport_parse(word, &name, err);
+
+	if (r == 0 && name.path)
+		r = err_hint(
+		    err,
+		    err_fail(err, ERR_UNSUPPORTED,
+			     "images of archives and directories are not added as they are"),
+		    "`inro pull %s`, then add what it says", word);
+	return r;
+}
+
 int members_find(struct documents *docs, const char *word, enum members_wanted wanted,
 		 struct members *ret, struct err *err)
 {
 	cleanup_image_row struct image_row row = { 0 };
+	struct err own = ERR_INIT;
 	int r = find_here(docs->eng, word, &row, err);
 
-	if (r > 0)
+	if (r <= 0 && check_transport(word, &own) < 0) {
+		*err = own;
+		r = -own.errnum;
+	} else if (r > 0) {
 		r = add_row(docs->eng, &row, wanted, ret, err);
-	else if (r == 0) {
+	} else if (r == 0) {
 		r = documents_find(docs, word, err);
 		if (r == 0)
 			r = add_found(docs, wanted, ret, err);

@@ -97,6 +97,18 @@ def test_diff(anyone):
     assert found["deleted"] == ["/old/again/hidden", "/old/gone", "/old/gonedir"]
     assert "/dir/ü" in found["added"]
     anyone.inro("diff", "nobody").fails("No such container: nobody")
+    # The layer that a commit makes of it says the same, but of a directory with mount points.
+    anyone.inro("commit", "--no-pause", "--change", "LABEL=a=b", "-c", "CMD=/bin/sh", "cc", "made:1").ok()
+    for verb in (("diff",), ("image", "diff")):
+        assert {*anyone.inro(*verb, "made:1").ok().out.splitlines()} - {"C /etc"} == {*lines}
+    top = json.loads(anyone.inro("image", "diff", "--format", "json", "made:1").ok().out)
+    assert top["added"] == found["added"] and top["deleted"] == found["deleted"]
+    assert anyone.inro("inspect", "-f", "{{json .Config.Labels}} {{json .Config.Cmd}}", "made:1").ok().out == (
+        '{"a":"b"} ["/bin/sh","-c","/bin/sh"]\n')
+    box = engine.box(anyone)
+    assert anyone.inro("image", "diff", box).ok().out.startswith("A /")
+    anyone.inro("diff", "made:1", box).fails("two are not compared", code=125)
+    anyone.inro("image", "diff", "nobody").fails("No such image: nobody")
 
 
 def test_diff_of_nothing(anyone):

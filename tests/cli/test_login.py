@@ -183,7 +183,13 @@ def test_names_of_registries(user, name, key):
     user.inro("logout", "--authfile", path, "no registry").fails("expected a registry")
 
 
+def test_password_on_stdin_in_dockers_words(anyone, locked, auth_file):
+    anyone.inro("login", *locked.options, "-u", locked.user, "--password", "-", locked.host, input=locked.password).ok()
+    assert list(entries(auth_file)) == [locked.host]
+
+
 def test_options(user):
+    user.inro("login", "-p", "-", "a.example").fails("must provide --username")
     user.inro("login", "-p", "x", "--password-stdin", "a.example").fails("mutually exclusive")
     user.inro("login", "--password-stdin", "a.example").fails("must provide --username")
     user.inro("login", "-u", "x", "a.example").fails("non TTY", "--password-stdin")

@@ -80,6 +80,8 @@ def test_list_is_an_image_among_others(anyone, two):
     assert info["Size"] == len(raw)
     listed = anyone.inro("images", "-q", "--no-trunc", "--filter", "manifest=true").ok().out
     assert listed.split() == [lid]
+    manifest(anyone, "add", "both:1", f"dir:{anyone.dir}/x").fails("`inro pull dir:", "then add", code=125)
+    manifest(anyone, "add", "both:1", "containers-storage:x").fails("podman's store", code=125)
     anyone.inro("tag", "both:1", "both:2").ok()
     assert read(anyone, "both:2") == read(anyone, "both:1")
     anyone.inro("untag", "both:1", "both:1").ok()
