@@ -188,7 +188,7 @@ static int run_pod(const void *globals, void *options, char **args, struct err *
 static bool system_confirmed(const struct prune_options *o)
 {
 	cleanup_free char *text = xasprintf(
-	    "WARNING! This will remove:\n  - all stopped containers\n%s  - all %s\n",
+	    "WARNING! This will remove:\n  - all stopped pods and containers\n%s  - all %s\n",
 	    o->volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
 	    o->all ? "images without at least one container associated to them"
 		   : "dangling images");
@@ -199,7 +199,7 @@ static bool system_confirmed(const struct prune_options *o)
 static int run_system(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct prune_options *o = options;
-	cleanup_strv char **containers = NULL, **images = NULL, **volumes = NULL;
+	cleanup_strv char **containers = NULL, **images = NULL, **volumes = NULL, **pods = NULL;
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_buf struct buf out = BUF_INIT;
 	uint64_t freed = 0, freed_images = 0;
@@ -208,15 +208,18 @@ static int run_system(const void *globals, void *options, char **args, struct er
 	if (!o->force && !system_confirmed(o))
 		return print_freed(&out, 0, err);
 	r = cli_engine(globals, &eng, err);
+	if (r == 0 && !strv_len(o->filters)) /* which are not of pods */
+		r = pods_prune(&eng, &pods, err);
 	if (r == 0)
 		r = containers_prune(&eng, o->filters, &containers, &freed, err);
 	if (r == 0 && o->volumes)
 		r = volumes_prune(&eng, false, o->filters, &volumes, &freed, err);
 	if (r == 0)
 		r = images_prune(&eng, o->all, o->filters, &images, &freed_images, err);
-	if (r < 0 && !containers)
+	if (r < 0 && !containers && !pods)
 		return r;
 	/* What went before something could not. */
+	add_list(&out, "Deleted Pods:", pods);
 	add_list(&out, "Deleted Containers:", containers);
 	add_list(&out, "Deleted Volumes:", volumes);
 	add_list(&out, "Deleted Images:", images);

@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 #include "engine/containers_query.h"
 #include "engine/images_query.h"
-#include "engine/record.h"
+#include "engine/pod_verbs.h"
 #include "engine/remove.h"
 #include "engine/secrets.h"
 #include "engine/volumes.h"
@@ -28,6 +28,22 @@ static int outcome(int r, const struct err *err)
 		return 0;
 	cli_report(err);
 	return 1;
+}
+
+static int reset_pods(struct engine *eng, struct err *err)
+{
+	const struct stop_options now = { 0 }; /* killed */
+	cleanup_pod_views struct pod_views views = { 0 };
+	int status = 0, r = pods_query(eng, NULL, &views, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < views.n; i++) {
+		struct err one = ERR_INIT;
+
+		status |= outcome(pod_remove(eng, &views.items[i], true, &now, &one), &one);
+	}
+	return status;
 }
 
 static int reset_containers(struct engine *eng, struct err *err)
@@ -101,9 +117,8 @@ static const struct {
 	int (*reset)(struct engine *eng,
 		     struct err *err); /* 1: something stays, and was reported */
 } steps[] = {
-	{ "containers, also those that run", reset_containers },
-	{ "volumes", reset_volumes },
-	{ "images and artifacts", reset_images },
+	{ "pods", reset_pods },       { "containers, also those that run", reset_containers },
+	{ "volumes", reset_volumes }, { "images and artifacts", reset_images },
 	{ "secrets", reset_secrets },
 };
 
@@ -136,7 +151,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 const struct cmd cmd_system_reset = {
 	.name = "reset",
 	.args = "[OPTIONS]",
-	.summary = "Remove all containers, volumes, images and secrets",
+	.summary = "Remove all pods, containers, volumes, images and secrets",
 	.details = "What other users have, settings and credentials stay.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),

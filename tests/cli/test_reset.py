@@ -12,8 +12,17 @@ def test_reset(anyone):
     box = engine.box(anyone)
     anyone.inro("run", "-d", "--name", "one", "-v", "data:/data", box, "sleep", "1000").ok()
     anyone.inro("create", "--name", "two", "-v", "/anonymous", box, "true").ok()
+    anyone.inro("pod", "create", "--name", "pod").ok()
+    anyone.inro("run", "-d", "--pod", "pod", box, "sleep", "1000").ok()
     anyone.inro("secret", "create", "key", "-", input="x").ok()
     anyone.inro("artifact", "add", "example.com/a:1", os.path.realpath(__file__)).ok()
+
+    anyone.inro("pod", "create", "--name", "done").ok()
+    anyone.inro("run", "--pod", "done", "--name", "three", box, "true").ok()
+    assert "label=" not in anyone.inro("system", "prune", "-f", "--filter", "label=x").ok().out
+    out = anyone.inro("system", "prune", "-f").ok().out
+    assert "Deleted Pods:" in out and "Deleted Containers:\n" in out
+    assert anyone.inro("pod", "ps", "--format", "{{.Name}}").ok().out == "pod\n"
 
     for answer in ("n\n", ""):
         out = anyone.inro("system", "reset", input=answer).ok().out
@@ -21,7 +30,7 @@ def test_reset(anyone):
     assert len(engine.containers(anyone)) == 2
 
     assert "Are you sure" in anyone.inro("system", "reset", input="y\n").ok().out
-    for listing in (("ps", "-aq"), ("images", "-aq"), ("volume", "ls", "-q"), ("secret", "ls", "-q"),
+    for listing in (("ps", "-aq"), ("pod", "ps", "-q"), ("images", "-aq"), ("volume", "ls", "-q"), ("secret", "ls", "-q"),
                     ("artifact", "ls", "-q")):
         assert anyone.inro(*listing).ok().out == "", listing
     anyone.inro("system", "check").ok()
