@@ -20,7 +20,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  EXEC_OPT(detach_keys),
 	  .arg = "KEYS",
-	  .help = "keys that leave the command running: \"\", none, is what there is" },
+	  .help = "keys that leave the command running (default ctrl-p,ctrl-q; \"\": none)" },
 	{ .name = "env",
 	  .short_name = 'e',
 	  .kind = OPT_STRV,
@@ -98,7 +98,7 @@ const struct cmd cmd_exec = {
 	    "options "
 	    "say otherwise, the user, variables and working directory that the container was "
 	    "started with. Without -i its standard input is empty. Signals that inro gets are "
-	    "passed on to it.\n\n"
+	    "passed on to it. The detach keys, on a terminal with -i -t, leave it running.\n\n"
 	    "Exit status: that of the command; 128 and the signal's number when one ended it; 125 "
 	    "when inro failed, 126 when the command cannot be executed, 127 when it is not there.",
 	.opts = opts,

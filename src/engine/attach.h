@@ -10,7 +10,7 @@
 #include <termios.h>
 
 #include "base/err.h"
-#include "engine/detach_keys.h"
+#include "runtime/detach_keys.h"
 
 struct pump {
 	int from, to;

@@ -13,22 +13,19 @@
 #include "engine/execs.h"
 #include "engine/life.h"
 #include "engine/live.h"
+#include "runtime/detach_keys.h"
 #include "sys/cap.h"
 
 #define FIRST_FD 3 /* that --preserve-fds counts from */
 
 static int check_options(const struct exec_options *o, struct err *err)
 {
-	if (o->detach && o->tty)
-		return err_hint(err,
-				err_fail(err, ERR_UNSUPPORTED,
-					 "exec --detach --tty is not implemented yet: nobody would "
-					 "hold the terminal"),
-				"leave -t out");
-	if (o->detach_keys && o->detach_keys[0])
-		return err_fail(err, ERR_UNSUPPORTED,
-				"exec --detach-keys is not implemented yet: only \"\" is");
-	if (o->tty && o->interactive && !isatty(STDIN_FILENO))
+	struct detach_keys keys;
+	int r = detach_keys_parse(o->detach_keys, &keys, err);
+
+	if (r < 0)
+		return r;
+	if (o->tty && o->interactive && !o->detach && !isatty(STDIN_FILENO))
 		return err_fail(err, ERR_USAGE, "the input device is not a TTY");
 	if (o->workdir && o->workdir[0] != '/')
 		return err_fail(
@@ -116,6 +113,9 @@ static char **runtime_argv(struct engine *eng, const struct record *rec,
 		strv_add(&argv, "--detach");
 	if (o->tty)
 		strv_add(&argv, "--tty");
+	if (o->tty && o->interactive && !o->detach)
+		strv_addf(&argv, "--detach-keys=%s",
+			  o->detach_keys ? o->detach_keys : DETACH_KEYS_DEFAULT);
 	if (o->user)
 		strv_addf(&argv, "--user=%s", o->user);
 	if (o->workdir)

@@ -11,7 +11,7 @@
 #include "base/strv.h"
 #include "engine/blockio.h"
 #include "engine/env.h"
-#include "engine/detach_keys.h"
+#include "runtime/detach_keys.h"
 #include "engine/health.h"
 #include "engine/lists.h"
 #include "engine/log_options.h"

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
@@ -24,6 +25,7 @@
 
 struct exec_opts {
 	char *process, *console_socket, *pidfd_socket, *cwd, *user, *apparmor, *label, *pid_file;
+	char *detach_keys;
 	char **env, **caps, **cgroups;
 	struct json_u32s gids;
 	struct opt_bool no_new_privs;
@@ -171,6 +173,12 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct exec_opts, engine),
 	  .help = "Speak as inro, in whose place this is executed",
 	  .flags = OPT_HIDDEN },
+	{ .name = "detach-keys",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct exec_opts, detach_keys),
+	  .arg = "KEYS",
+	  .help = "Keys that leave the process running",
+	  .flags = OPT_HIDDEN },
 	{ .name = "env-fd",
 	  .kind = OPT_INT,
 	  OPT_FIELD(struct exec_opts, env_fd),
@@ -312,7 +320,29 @@ static int wait_behind(struct container *c, int started, const struct container_
 	return end_status(c);
 }
 
-static int execute(const struct runtime *rt, const struct exec_opts *o, int started, char **args,
+static void ended_alone(const void *data, int wait_status)
+{
+	record_end(data, proc_exit_code(wait_status));
+}
+
+/* The user has left it by the keys: somebody else records its end. */
+static int leave(const struct runtime *rt, const struct foreground *f, struct exec_opts *o,
+		 struct err *err)
+{
+	const struct keeper keeper = {
+		.master = f->master,
+		.pidfd = f->c.pidfd,
+		.fd = o->record_fd > 0 ? o->record_fd : -EBADF,
+		.ended = ended_alone,
+		.data = o,
+	};
+	int r = terminal_keep(rt, &keeper, err);
+
+	o->record_fd = 0;
+	return r;
+}
+
+static int execute(const struct runtime *rt, struct exec_opts *o, int started, char **args,
 		   struct err *err)
 {
 	CLEANUP(buf_done) struct buf process = BUF_INIT;
@@ -320,6 +350,7 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, int star
 	struct foreground f;
 	struct exec_args a;
 	cleanup_strv char **env = NULL;
+	cleanup_fd int master = -EBADF;
 	int r = 0;
 
 	if (!o->process && !args[1])
@@ -341,8 +372,12 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, int star
 		r = foreground_begin(&f, false, err);
 	else if (o->engine)
 		r = open_null(&a.stdio, err);
+	if (r >= 0 && !o->detach && o->detach_keys)
+		r = detach_keys_parse(o->detach_keys, &f.keys, err);
 	if (!o->detach && !a.console_socket)
 		a.console_fd_out = &f.master;
+	else if (o->engine && o->tty)
+		a.console_fd_out = &master;
 	/* It may wait for long: for a container to be resumed. */
 	if (r >= 0)
 		r = a.cancel_fd = cancel_begin(err);
@@ -351,6 +386,10 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, int star
 		fd_close(a.cancel_fd);
 	}
 	if (o->detach) {
+		if (r >= 0 && master >= 0)
+			r = terminal_keep(
+			    rt, &(struct keeper){ .master = master, .pidfd = -EBADF, .fd = -EBADF },
+			    err);
 		if (r >= 0 && started >= 0)
 			r = wait_behind(&c, started, &a.stdio);
 		fd_close(c.pidfd);
@@ -360,6 +399,8 @@ static int execute(const struct runtime *rt, const struct exec_opts *o, int star
 		f.c = c;
 		r = foreground_stay(&f);
 	}
+	if (r >= 0 && f.left)
+		r = leave(rt, &f, o, err);
 	foreground_done(&f);
 	return r;
 }

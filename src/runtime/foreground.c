@@ -5,15 +5,21 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "runtime/cancel.h"
+#include "runtime/cgroup.h"
 #include "runtime/cli.h"
 #include "runtime/foreground.h"
 #include "runtime/notify.h"
+#include "sys/clone.h"
 #include "sys/pidfd.h"
 #include "sys/prctl.h"
 #include "sys/tty.h"
+#include "sys/uapi.h"
+
+#define STATUS_TIMEOUT_MS 1000 /* for its parent to have waited for it */
 
 /* Everything that can be caught is caught before the container exists: none is lost. */
 static int block_signals(struct foreground *f, struct err *err)
@@ -90,11 +96,13 @@ static void set_up_terminal(struct foreground *f)
 	fd_set_nonblock(f->master, true);
 	pump_init(&f->to_container, 0, f->master);
 	pump_init(&f->from_container, f->master, 1);
+	if (f->raw && f->keys.n)
+		f->to_container.keys = &f->keys;
 }
 
 static void stay(struct foreground *f)
 {
-	while (!f->ended) {
+	while (!f->ended && !f->left) {
 		struct pollfd p[2 + 2 * PUMP_POLLFDS] = {
 			{ .fd = f->signals, .events = POLLIN },
 			{ .fd = f->notify, .events = POLLIN },
@@ -109,6 +117,7 @@ static void stay(struct foreground *f)
 		if (f->master >= 0) {
 			pump_move(&f->to_container, p + 2);
 			pump_move(&f->from_container, p + 2 + PUMP_POLLFDS);
+			f->left = f->to_container.left;
 		}
 		if (p[1].revents)
 			take_notification(f);
@@ -117,7 +126,9 @@ static void stay(struct foreground *f)
 	}
 	if (f->notify >= 0)
 		take_notification(f);
-	if (f->master >= 0)
+	if (f->left)
+		io_write(f->master, f->to_container.buf, f->to_container.end);
+	else if (f->master >= 0)
 		pump_drain(&f->from_container);
 	if (f->raw)
 		tty_restore(0, &f->saved);
@@ -142,7 +153,9 @@ int foreground_stay(struct foreground *f)
 	/* Its end may have come while hooks waited for their own children. */
 	reap(f);
 	stay(f);
-	return proc_exit_code(f->status);
+	/* What has ended can't be left. */
+	f->left = f->left && !f->ended;
+	return f->left ? 0 : proc_exit_code(f->status);
 }
 
 void foreground_done(struct foreground *f)
@@ -151,6 +164,53 @@ void foreground_done(struct foreground *f)
 	f->signals = fd_close(f->signals);
 	f->master = fd_close(f->master);
 	f->notify = fd_close(f->notify);
+}
+
+static void wait_for_end(const struct keeper *k)
+{
+	int status;
+
+	if (k->pidfd >= 0 && pidfd_poll(k->pidfd, -1) > 0 &&
+	    pidfd_status(k->pidfd, STATUS_TIMEOUT_MS, &status) >= 0)
+		k->ended(k->data, status);
+}
+
+static _Noreturn void keeper_main(const struct keeper *k)
+{
+	const int keep[] = { k->master, k->pidfd, k->fd };
+	char thrown_away[4096];
+	sigset_t none;
+	ssize_t n;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	cgroup_monitors_join();
+	/* Who waits for the end of our output waits for the command, not for this. */
+	if (fd_close_from(0, keep, ARRAY_SIZE(keep)) < 0 || fd_ensure_stdio() < 0)
+		_exit(1);
+	fd_set_nonblock(k->master, false);
+	do
+		n = NO_EINTR(read(k->master, thrown_away, sizeof(thrown_away)));
+	while (n > 0);
+	wait_for_end(k);
+	_exit(0);
+}
+
+int terminal_keep(const struct runtime *rt, const struct keeper *keeper, struct err *err)
+{
+	cleanup_fd int cgroup = cgroup_monitors_open(rt->rootless);
+	struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = cgroup };
+	cleanup_fd int pidfd = -EBADF;
+	pid_t pid = clone_process(&spec, &pidfd);
+
+	if (pid < 0 && cgroup >= 0) {
+		spec.cgroup_fd = -EBADF;
+		pid = clone_process(&spec, &pidfd);
+	}
+	if (pid == 0)
+		keeper_main(keeper);
+	return pid < 0 ? err_errno(err, -(int)pid, "making a process for the terminal") : 0;
 }
 
 int run_foreground(const struct runtime *rt, struct create_args *args, bool subreaper, bool keep,

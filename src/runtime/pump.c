@@ -7,7 +7,8 @@ void pump_init(struct pump *p, int from, int to)
 {
 	p->from = from;
 	p->to = to;
-	p->eof = false;
+	p->eof = p->left = false;
+	p->keys = NULL;
 	p->start = p->end = 0;
 }
 
@@ -21,11 +22,15 @@ void pump_poll(const struct pump *p, struct pollfd *fds)
 
 static void fill(struct pump *p)
 {
-	ssize_t n = read(p->from, p->buf, sizeof(p->buf));
+	char typed[sizeof(p->buf) - DETACH_KEYS_MAX];
+	ssize_t n =
+	    p->keys ? read(p->from, typed, sizeof(typed)) : read(p->from, p->buf, sizeof(p->buf));
 
 	if (n > 0) {
 		p->start = 0;
 		p->end = (size_t)n;
+		if (p->keys)
+			p->left = detach_keys_filter(p->keys, typed, (size_t)n, p->buf, &p->end);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		/* EIO of a pty's master: the last slave was closed. */
 		p->eof = true;

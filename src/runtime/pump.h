@@ -5,13 +5,15 @@
 
 #include <poll.h>
 
-#include "base/util.h"
+#include "runtime/detach_keys.h"
 
 #define PUMP_POLLFDS 2
 struct pump {
 	int from, to;
 	bool eof;
-	size_t start, end; /* of what buf holds */
+	struct detach_keys *keys; /* are looked for in what is read; NULL: none */
+	bool left;                /* they were there, and what came before them is in buf */
+	size_t start, end;        /* of what buf holds */
 	char buf[4096];
 };
 

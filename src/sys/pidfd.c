@@ -14,7 +14,8 @@
 #include "base/str.h"
 #include "sys/uapi.h"
 
-#define REAP_EVERY_MS 10
+#define REAP_EVERY_MS  10
+#define STATUS_LOOK_MS 10
 
 int pidfd_of(pid_t pid)
 {
@@ -122,4 +123,25 @@ int pidfd_steal_fd(int pidfd, int fd)
 {
 	int r = pidfd_getfd(pidfd, fd, 0);
 	return r < 0 ? -errno : r;
+}
+
+int pidfd_status(int pidfd, int timeout_ms, int *ret_status)
+{
+	const struct timespec pause = { .tv_nsec = STATUS_LOOK_MS * 1000000L };
+
+	for (int ms = 0;; ms += STATUS_LOOK_MS) {
+		struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
+
+		int r = ioctl(pidfd, PIDFD_GET_INFO, &info) < 0 ? -errno : 0;
+
+		if (r < 0 && r != -ESRCH)
+			return r;
+		if (r == 0 && (info.mask & PIDFD_INFO_EXIT)) {
+			*ret_status = info.exit_code;
+			return 0;
+		}
+		if (ms >= timeout_ms)
+			return -ETIME;
+		nanosleep(&pause, NULL);
+	}
 }

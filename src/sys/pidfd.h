@@ -23,3 +23,6 @@ bool pidfd_kill_child(int *pidfd, pid_t pid, int timeout_ms);
 pid_t pidfd_pid(int pidfd);
 /* Duplicates fd number fd of that process, CLOEXEC. Needs ptrace rights over it. fd or -errno. */
 int pidfd_steal_fd(int pidfd, int fd);
+/* How a process has ended that need not be a child: known once its parent has waited for it, which
+ * may take so long. Kernel >= 6.15. 0 and a wait status, or -errno. */
+int pidfd_status(int pidfd, int timeout_ms, int *ret_status);

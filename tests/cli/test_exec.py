@@ -196,9 +196,40 @@ def test_container_that_does_not_run(web):
     web.inro("exec", "web").fails("needs a container and a command", code=125)
 
 
-def test_options_that_are_refused(web):
-    sh(web, "true", "-dt").fails("not implemented yet", code=125)
-    sh(web, "true", "--detach-keys", "ctrl-q").fails("--detach-keys", code=125)
+def test_detached_with_a_terminal(web):
+    """Which nobody reads: neither does a full one hold the command up, nor is it closed."""
+    script = ("tty >/tmp/tty; dd if=/dev/zero bs=1k count=512 status=none; echo $? >/tmp/done;"
+              "while [ ! -e /tmp/go ]; do sleep 0.02; done; echo gone")
+    assert sh(web, script, "-d", "-t").ok().out == ""
+    harness.wait_for(lambda: sh(web, "cat /tmp/tty /tmp/done").out == "/dev/pts/0\n0\n",
+                     seconds=20, what="the command's output")
+    sh(web, "touch /tmp/go").ok()
+    web.inro("exec", "-dt", "web", "no-such-command").fails("no-such-command", code=127)
+
+
+def test_left_by_keys(web):
+    """The command goes on, and what it writes is in nobody's way."""
+    for keys, typed in ((None, b"\x10\x11"), ("ctrl-x,d", b"\x18d")):
+        sh(web, "rm -f /tmp/out /tmp/go")
+        master, slave = os.openpty()
+        options = ["-it", *(["--detach-keys", keys] if keys else [])]
+        client = web.popen(*web.inro_argv(
+            "exec", *options, "web", "sh", "-c",
+            "read a; echo got-$a; while [ ! -e /tmp/go ]; do sleep 0.02; done;"
+            "dd if=/dev/zero bs=1k count=512 status=none; echo $? >/tmp/out; exit 3"),
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+        os.close(slave)
+        os.write(master, b"word\n")
+        text = b""
+        while b"got-word" not in text:
+            text += os.read(master, 1000)
+        os.write(master, typed)
+        assert client.wait(10) == 0
+        os.close(master)
+        sh(web, "touch /tmp/go").ok()
+        harness.wait_for(lambda: sh(web, "cat /tmp/out").out == "0\n", seconds=20,
+                         what="the command's end")
+    sh(web, "true", "-it", "--detach-keys", "ctrl-xx").fails("invalid detach keys", code=125)
     assert sh(web, "echo yes", "--detach-keys", "").ok().out == "yes\n"
 
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/str.h"
-#include "engine/detach_keys.h"
+#include "runtime/detach_keys.h"
 #include "engine/restart.h"
 
 #define S INT64_C(1000000000)

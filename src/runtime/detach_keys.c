@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/detach_keys.h"
+#include "runtime/detach_keys.h"
 
 #include "base/str.h"
 #include "base/strv.h"
