@@ -5,7 +5,7 @@
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/format.h"
-#include "engine/pods_query.h"
+#include "engine/pod_inspect.h"
 
 struct ps_options {
 	bool quiet, noheading, no_trunc, latest, ctr_ids, ctr_names, ctr_status, namespaces;
@@ -77,6 +77,7 @@ static const struct opt opts[] = {
 };
 
 struct row {
+	const struct engine *eng;
 	const struct pod_view *view;
 	bool whole;
 };
@@ -109,7 +110,7 @@ static char *row_number(const void *r)
 }
 static char *row_cgroup(const void *r)
 {
-	return xstrdup(VIEW(r)->pod.options.no_parent ? "" : VIEW(r)->pod.id);
+	return pod_cgroup_parent(((const struct row *)r)->eng, &VIEW(r)->pod);
 }
 static char *row_share(const void *r)
 {
@@ -199,8 +200,6 @@ static char *columns(const struct ps_options *o)
 {
 	cleanup_strv char **words = strv_split("Id Name Status Created InfraId", ' ');
 
-	if (o->namespaces)
-		strv_add(&words, "Namespace");
 	if (o->ctr_ids)
 		strv_add(&words, "ContainerIds");
 	if (o->ctr_names)
@@ -209,6 +208,10 @@ static char *columns(const struct ps_options *o)
 		strv_add(&words, "ContainerStatuses");
 	if (!o->ctr_ids && !o->ctr_names && !o->ctr_status)
 		strv_add(&words, "NumberOfContainers");
+	if (o->namespaces) {
+		strv_add(&words, "Cgroup");
+		strv_add(&words, "Namespace");
+	}
 	return strv_join(words, " ");
 }
 
@@ -227,6 +230,21 @@ static int print(const struct ps_options *o, struct row *rows, size_t n, struct 
 	if (r < 0)
 		return r;
 	return o->quiet ? cli_print(&ids, err) : cli_list_print(list, err);
+}
+
+/* podman's: all of them in one array. */
+static int print_json(const struct engine *eng, const struct row *rows, size_t n, struct err *err)
+{
+	cleanup_cli_objects struct cli_objects *objects = NULL;
+	int r = cli_objects_new(NULL, &objects, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		cleanup_listed_pod struct listed_pod lp = { 0 };
+
+		listed_pod_fill(eng, rows[i].view, &lp);
+		r = cli_objects_add(objects, &listed_pod_desc, &lp, err);
+	}
+	return r < 0 ? r : cli_objects_print(objects, err);
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)
@@ -250,8 +268,10 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	n = o->latest && views.n ? 1 : views.n;
 	rows = xcalloc(n + 1, sizeof(*rows));
 	for (size_t i = 0; i < n; i++)
-		rows[i] = (struct row){ &views.items[i], o->no_trunc };
+		rows[i] = (struct row){ &eng, &views.items[i], o->no_trunc };
 	sort_rows(rows, n, o->sort);
+	if (str_eq(o->format, "json") && !o->quiet)
+		return print_json(&eng, rows, n, err);
 	return print(o, rows, n, list, err);
 }
 

@@ -21,6 +21,8 @@ int check_images(struct engine *eng, const struct check_options *opts, struct ch
 		 struct err *err);
 int check_containers(struct engine *eng, const struct check_options *opts,
 		     struct check_report *report, struct err *err);
+int check_pods(struct engine *eng, const struct check_options *opts, struct check_report *report,
+	       struct err *err);
 int check_volumes(struct engine *eng, const struct check_options *opts, struct check_report *report,
 		  struct err *err);
 int check_leftovers(struct engine *eng, const struct check_options *opts,

@@ -243,7 +243,7 @@ static int open_of(struct engine *eng, const struct record *rec, const char *nam
 	return r == -ESRCH ? not_running(name, rec, err) : r;
 }
 
-static int open_shm(struct engine *eng, const struct record *rec, struct err *err)
+int joins_open_shm(struct engine *eng, const struct record *rec, struct err *err)
 {
 	struct spec spec = { 0 };
 	int r = read_spec(eng, rec, &spec, err);
@@ -252,9 +252,7 @@ static int open_shm(struct engine *eng, const struct record *rec, struct err *er
 		return r;
 	r = container_shm(&eng->runtime, rec->id, &spec, err);
 	spec_free(&spec);
-	if (r == -ESRCH)
-		return not_running("ipc", rec, err);
-	return r < 0 ? err_wrap(err, r, "joining container %s", rec->name) : r;
+	return r < 0 && r != -ESRCH ? err_wrap(err, r, "joining container %s", rec->name) : r;
 }
 
 /* One namespace, and what goes with it. Returns how many fds, or -errno; then none is open. */
@@ -275,7 +273,9 @@ static int open_one(struct engine *eng, const char *kind, const char *id, struct
 	ret[0] = (struct join_fd){ type, fd };
 	if (type != NS_IPC)
 		return 1;
-	r = open_shm(eng, &rec, err);
+	r = joins_open_shm(eng, &rec, err);
+	if (r == -ESRCH)
+		r = not_running("ipc", &rec, err);
 	if (r < 0)
 		fd_close(fd);
 	ret[1] = (struct join_fd){ MONITOR_JOIN_SHM, r };

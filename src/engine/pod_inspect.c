@@ -101,8 +101,7 @@ static void fill(const struct engine *eng, const struct pod_view *v, struct pod_
 	pi->create_cgroup = !o->no_parent;
 	if (!o->no_parent) {
 		pi->cgroup_path = pod_cgroup_path(eng, &v->pod);
-		pi->cgroup_parent =
-		    xstrndup(pi->cgroup_path, strlen(pi->cgroup_path) - strlen(v->pod.id) - 1);
+		pi->cgroup_parent = pod_cgroup_parent(eng, &v->pod);
 	}
 	for (size_t i = 0; o->share && o->share[i]; i++)
 		strv_add(&pi->shared_namespaces,
@@ -136,4 +135,64 @@ int pod_inspect(const struct engine *eng, const struct pod_view *v, struct pod_i
 			.state = xstrdup(record_state(v->members[i])),
 		};
 	return 0;
+}
+
+/* ---- in a list ---- */
+
+#define LISTED_CONTAINER(member, key)                                                              \
+	JSON_FIELD(struct listed_pod_container, member, key, JSON_STR, .flags = JSON_KEEP)
+static const struct json_field listed_container_fields[] = {
+	LISTED_CONTAINER(id, "Id"),
+	LISTED_CONTAINER(names, "Names"),
+	LISTED_CONTAINER(status, "Status"),
+};
+static const struct json_desc listed_container_desc =
+    JSON_DESC(struct listed_pod_container, listed_container_fields);
+
+#define LISTED(member, key, kind)                                                                  \
+	JSON_FIELD(struct listed_pod, member, key, kind, .flags = JSON_KEEP)
+static const struct json_field listed_fields[] = {
+	LISTED(cgroup, "Cgroup", JSON_STR),
+	JSON_FIELD(struct listed_pod, containers, "Containers", JSON_ARRAY, .flags = JSON_KEEP,
+		   .desc = &listed_container_desc),
+	LISTED(created, "Created", JSON_STR),
+	LISTED(id, "Id", JSON_STR),
+	LISTED(infra_id, "InfraId", JSON_STR),
+	LISTED(name, "Name", JSON_STR),
+	LISTED(namespaces, "Namespace", JSON_STR),
+	LISTED(networks, "Networks", JSON_STRV),
+	LISTED(status, "Status", JSON_STR),
+	LISTED(labels, "Labels", JSON_MAP),
+};
+const struct json_desc listed_pod_desc = JSON_DESC(struct listed_pod, listed_fields);
+
+void listed_pod_done(struct listed_pod *lp)
+{
+	json_free(&listed_pod_desc, lp);
+}
+
+void listed_pod_fill(const struct engine *eng, const struct pod_view *v, struct listed_pod *ret)
+{
+	const struct json_map *labels = &v->pod.options.labels;
+	char created[TIME_RFC3339_MAX];
+
+	time_rfc3339(v->pod.created_ns, created);
+	*ret = (struct listed_pod){
+		.cgroup = pod_cgroup_parent(eng, &v->pod),
+		.created = xstrdup(created),
+		.id = xstrdup(v->pod.id),
+		.infra_id = xstrdup(""),
+		.name = xstrdup(v->pod.name),
+		.namespaces = pod_share_words(&v->pod),
+		.status = xstrdup(v->state),
+	};
+	for (size_t i = 0; i < labels->n; i++)
+		json_map_set(&ret->labels, labels->items[i].key, labels->items[i].value);
+	ret->containers.items = xcalloc(v->n + 1, sizeof(*ret->containers.items));
+	for (size_t i = 0; i < v->n; i++)
+		ret->containers.items[ret->containers.n++] = (struct listed_pod_container){
+			.id = xstrdup(v->members[i]->id),
+			.names = xstrdup(v->members[i]->name),
+			.status = xstrdup(record_state(v->members[i])),
+		};
 }

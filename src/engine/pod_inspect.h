@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `pod inspect` tells, in podman's members. */
+/* What `pod inspect` and `pod ps --format json` tell, in podman's members. */
 #pragma once
 
 #include "engine/pods_query.h"
@@ -29,3 +29,19 @@ int pod_inspect(const struct engine *eng, const struct pod_view *v, struct pod_i
 		struct err *err);
 void pod_inspect_done(struct pod_inspect *pi);
 #define cleanup_pod_inspect CLEANUP(pod_inspect_done)
+
+struct listed_pod_container {
+	char *id, *names, *status;
+};
+struct listed_pod {
+	char *cgroup;
+	JSON_LIST(struct listed_pod_container) containers;
+	char *created, *id, *infra_id, *name, *namespaces;
+	char **networks;
+	char *status;
+	struct json_map labels;
+};
+extern const struct json_desc listed_pod_desc;
+void listed_pod_fill(const struct engine *eng, const struct pod_view *v, struct listed_pod *ret);
+void listed_pod_done(struct listed_pod *lp);
+#define cleanup_listed_pod CLEANUP(listed_pod_done)

@@ -13,6 +13,7 @@
 #include "engine/life.h"
 #include "engine/pod_options.h"
 #include "runtime/cgroup.h"
+#include "runtime/monitor_proto.h"
 #include "sys/cgroup.h"
 
 #define LOCK_TIMEOUT_MS 60000
@@ -193,7 +194,7 @@ int pod_clear(struct engine *eng, const char *id, int lock, struct err *err)
 /* ---- the namespaces ---- */
 
 struct wanted {
-	int type; /* enum spec_ns */
+	int type; /* as of struct join_fd */
 	const char *name;
 };
 
@@ -208,6 +209,8 @@ static size_t list_wanted(struct engine *eng, const struct record *rec, struct w
 	for (int i = 0; i < NS_COUNT; i++)
 		if (strv_has(rec->options.pod_share, spec_ns_names[i]))
 			ret[n++] = (struct wanted){ i, spec_ns_names[i] };
+	if (strv_has(rec->options.pod_share, spec_ns_names[NS_IPC]))
+		ret[n++] = (struct wanted){ MONITOR_JOIN_SHM, spec_ns_names[NS_IPC] };
 	return n;
 }
 
@@ -225,6 +228,13 @@ static bool is_open(const struct join_fd *fds, int n, int type)
 	return false;
 }
 
+static int open_wanted(struct engine *eng, const struct record *member, const struct wanted *w,
+		       struct err *err)
+{
+	return w->type == MONITOR_JOIN_SHM ? joins_open_shm(eng, member, err)
+					   : joins_open_one(eng, member, w->name, err);
+}
+
 /* What this one has of those that are still to be found, added to ret. 1: it runs, 0, or -errno. */
 static int open_at(struct engine *eng, const struct record *member, const struct wanted *wanted,
 		   size_t n_wanted, struct join_fd *ret, int *n, struct err *err)
@@ -234,7 +244,7 @@ static int open_at(struct engine *eng, const struct record *member, const struct
 	for (size_t i = 0; r >= 0 && i < n_wanted; i++) {
 		if (!has(member, &wanted[i]) || is_open(ret, *n, wanted[i].type))
 			continue;
-		r = joins_open_one(eng, member, wanted[i].name, err);
+		r = open_wanted(eng, member, &wanted[i], err);
 		if (r >= 0)
 			ret[(*n)++] = (struct join_fd){ wanted[i].type, r };
 	}
@@ -255,7 +265,7 @@ int pod_join(struct engine *eng, const struct record *rec, int lock, struct join
 {
 	cleanup_record_list struct record_list all = { 0 };
 	cleanup_pod struct pod pod = { 0 };
-	struct wanted wanted[NS_COUNT + 1];
+	struct wanted wanted[NS_COUNT + 2];
 	size_t n_wanted = list_wanted(eng, rec, wanted);
 	bool running = false;
 	int n = 0, r;

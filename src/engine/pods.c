@@ -238,9 +238,18 @@ char *pod_share_words(const struct pod *pod)
 	return strv_join(words, ",");
 }
 
-char *pod_cgroup_path(const struct engine *eng, const struct pod *pod)
+char *pod_cgroup_parent(const struct engine *eng, const struct pod *pod)
 {
 	const char *parent = pod->options.member.cgroup_parent;
 
-	return path_join(parent ? parent : eng->rootless ? "inro" : "/inro", pod->id);
+	if (pod->options.no_parent)
+		return xstrdup("");
+	return xstrdup(parent ? parent : eng->rootless ? "inro" : "/inro");
+}
+
+char *pod_cgroup_path(const struct engine *eng, const struct pod *pod)
+{
+	cleanup_free char *parent = pod_cgroup_parent(eng, pod);
+
+	return path_join(parent, pod->id);
 }

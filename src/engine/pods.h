@@ -53,5 +53,7 @@ bool pod_shares(const struct pod *pod, const char *ns);
 char *pod_share_words(const struct pod *pod);
 /* Where its cgroup is, as --cgroup-parent takes it. The caller frees. */
 char *pod_cgroup_path(const struct engine *eng, const struct pod *pod);
+/* The one above; "" when members' cgroups are elsewhere. The caller frees. */
+char *pod_cgroup_parent(const struct engine *eng, const struct pod *pod);
 /* That something has happened to it; that this can't be noted fails no command. */
 void pod_note(struct engine *eng, const struct pod *pod, const char *action);

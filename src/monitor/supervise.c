@@ -8,6 +8,8 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/str.h"
+#include "base/strv.h"
 #include "base/timeutil.h"
 #include "monitor/monitor.h"
 #include "runtime/ending.h"
@@ -127,6 +129,24 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 	return r;
 }
 
+/* Of a pod: config.json has what its first member gets. */
+static void share_shm(struct spec *spec)
+{
+	for (size_t i = 0; i < spec->mounts.n; i++) {
+		struct spec_mount *m = &spec->mounts.items[i];
+
+		if (!str_eq(m->destination, "/dev/shm") || !str_eq(m->type, "tmpfs") ||
+		    !str_eq(m->source, "shm"))
+			continue;
+		free(m->type);
+		free(m->source);
+		strv_free(m->options);
+		m->type = xstrdup("bind");
+		m->source = xstrdup(CONTAINER_SHM_OF_OTHER);
+		m->options = strv_split("bind,nosuid,noexec,nodev", ',');
+	}
+}
+
 /* Namespaces of others are what the starter has opened, whatever the path means by now. */
 static int set_joins(struct monitor *m, struct spec *spec, struct err *err)
 {
@@ -138,6 +158,7 @@ static int set_joins(struct monitor *m, struct spec *spec, struct err *err)
 
 		if (m->start.joins[i] == MONITOR_JOIN_SHM) {
 			m->shm_fd = fds[i];
+			share_shm(spec);
 			continue;
 		}
 		for (size_t k = 0; k < spec->linux_->namespaces.n; k++)

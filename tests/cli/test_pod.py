@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 import cgroups
 import engine
@@ -51,6 +52,7 @@ def test_members(anyone):
                        "hostname; grep -c 192.0.2.9 /etc/hosts; until wget -qO- "
                        "http://127.0.0.1:8080/index.html 2> /dev/null; do sleep 0.1; done").ok().out
     assert seen == "web\n1\nhello\n"
+    anyone.inro("exec", "two", "sh", "-c", "echo note > /dev/shm/note").ok()
     # No fd of a namespace, or of anything else, came into it.
     assert anyone.inro("exec", "two", "ls", "/proc/1/fd").ok().out.split() == ["0", "1", "2"]
 
@@ -58,6 +60,8 @@ def test_members(anyone):
     before = look(anyone, "one")
     anyone.inro("restart", "-t", "0", "one").ok()
     assert look(anyone, "one") == before
+    out = anyone.inro("exec", "one", "sh", "-c", "cat /dev/shm/note; mount | grep -c /dev/shm").ok()
+    assert out.out == "note\n1\n"
     anyone.inro("pod", "stop", "-t", "0", "web").ok()
     assert state(anyone, "web") == "Exited"
     anyone.inro("start", "two").ok()
@@ -88,8 +92,10 @@ def test_listings(anyone):
     assert rows == "b-1 b\na-1 a\n"
     assert anyone.inro("ps", "-p").ok().out.splitlines()[0].split()[-3:] == ["POD", "ID", "PODNAME"]
 
-    told = json.loads(anyone.inro("pod", "inspect", "a").ok().out)
-    told = told[0] if isinstance(told, list) else told
+    told = json.loads(anyone.inro("pod", "ps", "--format", "json").ok().out)
+    assert [pod["Name"] for pod in told] == ["b", "a"] and told[1]["Containers"] == [
+        {"Id": ids[0], "Names": "a-1", "Status": "running"}]
+    told, = json.loads(anyone.inro("pod", "inspect", "a").ok().out)
     assert told["Name"] == told["Hostname"] == "a" and told["State"] == "Running"
     assert told["Containers"] == [{"Id": ids[0], "Name": "a-1", "State": "running"}]
     assert sorted(told["SharedNamespaces"]) == ["ipc", "net", "uts"]
@@ -130,7 +136,7 @@ def test_options(anyone):
     for words, message in (
             (["--share", "pid"], "a pid namespace ends with its first process"),
             (["--share", "moon"], "expected ipc, net, uts, or none"),
-            (["--publish", "80:80"], "networks are not implemented"),
+            (["-p", "80:80"], "networks are not implemented"),
             (["--cpus", "1", "--share-parent=false"], "limits of a pod"),
             (["--volume", "/x"], "needs a name"),
             (["--userns", "auto"], "not implemented yet")):
@@ -188,11 +194,35 @@ def test_limits(root):
     limit = "memory.max" if cgroups.is_v2("memory") else "memory.limit_in_bytes"
     assert own.parent.name == pod and (own.parent / limit).read_text().strip() == str(64 << 20)
     assert (own / limit).read_text().strip() == str(32 << 20)
-    told = json.loads(root.inro("pod", "inspect", "p").ok().out)
-    told = told[0] if isinstance(told, list) else told
+    told, = json.loads(root.inro("pod", "inspect", "p").ok().out)
     assert told["memory_limit"] == 64 << 20 and told["cpu_quota"] == 50000
     root.inro("pod", "pause", "p").ok()
     assert state(root, "p") == "Paused"
     root.inro("pod", "unpause", "p").ok()
     clean(root)
     assert not own.parent.exists()
+
+
+def test_kept_whole(anyone):
+    """`pod rm` beside starts and killed at any moment: what is there then can be removed."""
+    box = engine.box(anyone)
+    for i in range(4):
+        anyone.inro("pod", "create", "p").ok()
+        anyone.inro("create", "--pod", "p", "--name", "aa", box, "sleep", "1000").ok()
+        start = anyone.popen(*anyone.inro_argv("pod", "start", "p"), stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        rm = anyone.popen(*anyone.inro_argv("pod", "rm", "-f", "p"), stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
+        if i % 2:
+            time.sleep(0.004 * i)
+            rm.kill()
+        start.wait(60)
+        rm.wait(60)
+        anyone.inro("pod", "rm", "-f", "p").ok()
+        clean(anyone)
+    lock = anyone.run_dir / "inro/pods" / ("0123" * 16)
+    lock.touch()
+    anyone.own(lock)
+    assert "no pod has it" in anyone.inro("system", "check", "--quick").out
+    anyone.inro("system", "check", "--quick", "--repair")
+    assert not lock.exists()
