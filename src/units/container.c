@@ -11,7 +11,6 @@
 
 static const char no_modules[] = "inro has one file of settings and no modules";
 static const char no_remap[] = "podman has given this key up: UserNS= says the same";
-static const char no_pods[] = "inro makes no services of pods";
 
 static const struct key keys[] = {
 	{ "AddCapability", KEY_WORDS, "--cap-add" },
@@ -67,7 +66,7 @@ static const struct key keys[] = {
 	{ "NoNewPrivileges", KEY_SWITCH, OPT, "no-new-privileges" },
 	{ "Notify", KEY_OTHER },
 	{ "PidsLimit", KEY_STRING, "--pids-limit" },
-	{ "Pod", KEY_NO, .why = no_pods },
+	{ "Pod", KEY_OTHER },
 	{ "PodmanArgs", KEY_OTHER },
 	{ "PublishPort", KEY_ALL, "--publish" },
 	{ "Pull", KEY_STRING, "--pull" },
@@ -92,7 +91,7 @@ static const struct key keys[] = {
 	{ "SecurityLabelType", KEY_STRING, OPT, "label=type:" },
 	{ "ServiceName", KEY_OTHER },
 	{ "ShmSize", KEY_STRING, "--shm-size" },
-	{ "StartWithPod", KEY_NO, .why = no_pods },
+	{ "StartWithPod", KEY_OTHER },
 	{ "StopSignal", KEY_STRING, "--stop-signal" },
 	{ "StopTimeout", KEY_STRING, "--stop-timeout" },
 	{ "SubGIDMap", KEY_STRING, "--subgidname" },
@@ -153,23 +152,6 @@ static int add_env_file(struct conversion *c, const struct unit_entry *e, const 
 	cleanup_free char *path = units_path(c, value);
 
 	return units_option(c, e, "--env-file", path, err);
-}
-
-static int add_volume(struct conversion *c, const struct unit_entry *e, const char *value,
-		      struct err *err)
-{
-	const char *colon = strchr(value, ':');
-	cleanup_free char *source = NULL, *whole = NULL;
-	int r;
-
-	if (!colon) /* an anonymous one */
-		return units_option(c, e, "--volume", value, err);
-	source = xstrndup(value, (size_t)(colon - value));
-	r = units_source(c, e, &source, err);
-	if (r < 0)
-		return r;
-	whole = xasprintf("%s%s", source, colon);
-	return units_option(c, e, "--volume", whole, err);
 }
 
 /* type=volume,source=data.volume,target=/data */
@@ -260,6 +242,29 @@ static int add_entrypoint(struct conversion *c, struct err *err)
 	return e ? units_option(c, e, "--entrypoint", value ? value : "", err) : 0;
 }
 
+/* Unlike what it needs otherwise, the pod's end is the container's. */
+static int add_pod(struct conversion *c, struct err *err)
+{
+	const struct unit_entry *e = unit_file_find(&c->u->file, SECTION, "Pod");
+	cleanup_free char *name = unit_file_string(&c->u->file, SECTION, "Pod");
+	const struct units_unit *pod = name ? units_find(c->set, name) : NULL;
+	cleanup_free char *service = NULL, *resource = NULL;
+	int r;
+
+	if (!name)
+		return 0;
+	if (!pod || !str_eq(pod->kind->section, "Pod"))
+		return units_fail(
+		    e, err, err_fail(err, ERR_NOT_FOUND, "there is no file %s of a pod", name));
+	r = units_service(pod, &service, err);
+	if (r < 0)
+		return r;
+	unit_file_add(c->out, "Unit", "BindsTo", service);
+	unit_file_add(c->out, "Unit", "After", service);
+	resource = units_resource(pod);
+	return units_option(c, e, "--pod", resource, err);
+}
+
 /* Keys that are no plain options. */
 static int add_others(struct conversion *c, struct err *err)
 {
@@ -268,8 +273,9 @@ static int add_others(struct conversion *c, struct err *err)
 		bool words;
 		value_fn fn;
 	} lists[] = {
-		{ "Network", false, add_network }, { "AddDevice", true, add_device },
-		{ "Volume", false, add_volume },   { "EnvironmentFile", true, add_env_file },
+		{ "Network", false, add_network },
+		{ "AddDevice", true, add_device },
+		{ "EnvironmentFile", true, add_env_file },
 		{ "Mount", true, add_mount },
 	};
 	int r = add_user(c, err);
@@ -278,6 +284,10 @@ static int add_others(struct conversion *c, struct err *err)
 		r = add_entrypoint(c, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
 		r = each(c, lists[i].key, lists[i].words, lists[i].fn, err);
+	if (r == 0)
+		r = units_volumes(c, err);
+	if (r == 0)
+		r = add_pod(c, err);
 	return r;
 }
 
@@ -392,7 +402,8 @@ static int add_how(struct conversion *c, const char *name, bool notify, struct e
 	const struct unit_entry *e = unit_file_find(&c->u->file, SECTION, "CgroupsMode");
 	cleanup_free char *cgroups = unit_file_string(&c->u->file, SECTION, "CgroupsMode");
 	cleanup_free char *how = unit_file_string(&c->u->file, SECTION, "Notify");
-	bool inside = false;
+	/* Where a pod has limits they are those of a cgroup of its own. */
+	bool in_pod = unit_file_find(&c->u->file, SECTION, "Pod") != NULL, inside = false;
 	int r;
 
 	strv_add(&c->args, "run");
@@ -402,7 +413,11 @@ static int add_how(struct conversion *c, const char *name, bool notify, struct e
 	/* By which `auto-update` finds the service. */
 	strv_add(&c->args, "--label=PODMAN_SYSTEMD_UNIT=%n");
 	add_log(c);
-	r = units_option(c, e, "--cgroups", cgroups ? cgroups : "split", err);
+	r = units_option(c, e, "--cgroups",
+			 cgroups  ? cgroups
+			 : in_pod ? "no-conmon"
+				  : "split",
+			 err);
 	if (r < 0 || !notify)
 		return r;
 	e = unit_file_find(&c->u->file, SECTION, "Notify");

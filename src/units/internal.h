@@ -53,7 +53,13 @@ int units_source(struct conversion *c, const struct unit_entry *e, char **source
 /* The service needs the file systems that this path is on. */
 void units_mounts_for(struct conversion *c, const char *path);
 
+/* Volume= of the section. */
+int units_volumes(struct conversion *c, struct err *err);
+/* A service that does something once and is then there. */
+void units_once(struct conversion *c);
+
 int units_container(struct conversion *c, struct err *err);
 int units_volume(struct conversion *c, struct err *err);
 int units_image_unit(struct conversion *c, struct err *err);
 int units_artifact(struct conversion *c, struct err *err);
+int units_pod(struct conversion *c, struct err *err);

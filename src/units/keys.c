@@ -248,3 +248,32 @@ int units_source(struct conversion *c, const struct unit_entry *e, char **source
 	}
 	return 0;
 }
+
+static int add_volume(struct conversion *c, const struct unit_entry *e, const char *value,
+		      struct err *err)
+{
+	const char *colon = strchr(value, ':');
+	cleanup_free char *source = NULL, *whole = NULL;
+	int r;
+
+	if (!colon) /* an anonymous one */
+		return units_option(c, e, "--volume", value, err);
+	source = xstrndup(value, (size_t)(colon - value));
+	r = units_source(c, e, &source, err);
+	if (r < 0)
+		return r;
+	whole = xasprintf("%s%s", source, colon);
+	return units_option(c, e, "--volume", whole, err);
+}
+
+int units_volumes(struct conversion *c, struct err *err)
+{
+	const struct unit_entry *e;
+	size_t at = 0;
+	int r = 0;
+
+	while (r == 0 && (e = unit_file_next(&c->u->file, c->u->kind->section, "Volume", &at)))
+		if (e->value[0])
+			r = add_volume(c, e, e->value, err);
+	return r;
+}

@@ -63,7 +63,7 @@ static const struct key artifact_keys[] = {
 	{ "TLSVerify", KEY_BOOL, "--tls-verify" },
 };
 
-static void set_service(struct conversion *c)
+void units_once(struct conversion *c)
 {
 	unit_file_default(c->out, "Service", "Type", "oneshot");
 	unit_file_default(c->out, "Service", "RemainAfterExit", "yes");
@@ -81,7 +81,7 @@ static int add_all(struct conversion *c, const struct key *keys, size_t n, const
 		return r;
 	strv_add(&c->args, what);
 	units_command_done(c, "ExecStart", "");
-	set_service(c);
+	units_once(c);
 	return 0;
 }
 

@@ -13,7 +13,7 @@ static const struct units_kind kinds[] = {
 	{ ".artifact", "Artifact", "-artifact", NULL, NULL },
 	{ ".network", "Network", "-network", "NetworkName",
 	  "inro makes no networks: containers have none, the host's or another container's" },
-	{ ".pod", "Pod", "-pod", "PodName", "inro makes no services of pods" },
+	{ ".pod", "Pod", "-pod", "PodName", NULL },
 	{ ".kube", "Kube", "", NULL, "inro does not play Kubernetes files" },
 	{ ".build", "Build", "-build", NULL, "inro builds no images" },
 };
@@ -226,6 +226,7 @@ static int convert(struct conversion *c, struct err *err)
 		{ "Volume", units_volume },
 		{ "Image", units_image_unit },
 		{ "Artifact", units_artifact },
+		{ "Pod", units_pod },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(makers); i++)

@@ -103,6 +103,7 @@ REFUSED = {
     "Group=5": "it needs User=",
     "ReloadCmd=true\nReloadSignal=HUP": "not together with ReloadSignal=",
     "ServiceName=../x": "can't name a service",
+    "Pod=base.container": "there is no file base.container of a pod",
 }
 
 
@@ -195,6 +196,10 @@ def test_services(files):
     files.add("web.image", "[Image]\nImage=example.com/box:1\nTLSVerify=false\nPolicy=missing\nRetry=3\n")
     files.add("disk.volume", "[Volume]\nDevice=/srv/disk\nType=none\nOptions=bind\nUser=5\nLabel=a=b\n"
               "ServiceName=the-disk\n")
+    files.add("shop.pod", "[Pod]\nPodName=shop\nVolume=data.volume:/data\nShmSize=1m\nStopTimeout=3\n"
+              "[Install]\nWantedBy=multi-user.target\n")
+    files.add("front.container", "[Container]\nImage=box\nPod=shop.pod\n")
+    files.add("tool.container", "[Container]\nImage=box\nPod=shop.pod\nStartWithPod=no\n")
     files.add("blob.artifact", "[Artifact]\nArtifact=example.com/blob:1\nQuiet=true\n")
     files.add("job@.container", "[Container]\nImage=box\nExec=echo %i\n[Service]\nType=oneshot\n"
               "[Install]\nWantedBy=a.target\nDefaultInstance=7\n[Quadlet]\nDefaultDependencies=false\n")
@@ -229,6 +234,15 @@ def test_services(files):
     assert values(services["the-disk.service"], "RemainAfterExit") == ["yes"]
     assert command(services["blob-artifact.service"])[1:] == ["artifact", "pull", "--quiet",
                                                               "example.com/blob:1"]
+    shop, front = services["shop-pod.service"], services["front.service"]
+    assert command(shop)[1:] == ["pod", "create", "--replace", "--shm-size=1m", "--volume=systemd-data:/data",
+                                 "shop"]
+    assert values(shop, "Wants")[-1] == "front.service" and "tool.service" in values(shop, "Before")
+    assert values(shop, "Type") == ["oneshot"] and values(shop, "RemainAfterExit") == ["yes"]
+    assert command(shop, "ExecStop")[1:] == ["pod", "stop", "--ignore", "--time=3", "shop"]
+    assert command(shop, "ExecStopPost")[1:] == ["pod", "rm", "--ignore", "--force", "shop"]
+    assert "--pod=shop" in command(front) and "--cgroups=no-conmon" in command(front)
+    assert values(front, "BindsTo") == ["shop-pod.service"] and "shop-pod.service" in values(front, "After")
     job = services["job@.service"]
     assert "--sdnotify=conmon" not in command(job) and "-d" not in command(job)
     assert "network-online.target" not in job and command(job)[-2:] == ["echo", "%i"]
@@ -240,7 +254,7 @@ def test_services(files):
     files.who.own(out)
     files.generate(out, out, out).ok()
     assert {str(p.relative_to(out)) for p in out.rglob("*") if not p.is_dir()} == {
-        *services, "multi-user.target.wants/app.service", "web.service", "a.target.wants/job@7.service",
+        *services, "multi-user.target.wants/app.service", "multi-user.target.wants/shop-pod.service", "web.service", "a.target.wants/job@7.service",
         "a.target.wants/job@9.service"}
     assert os.readlink(out / "multi-user.target.wants/app.service") == "../app.service"
     assert os.readlink(out / "web.service") == "app.service"
@@ -278,7 +292,7 @@ Environment="TEXT=two words"
 PodmanArgs=--network none
 [Service]
 Restart=on-failure
-RestartSec=100ms
+RestartSec=20ms
 [Quadlet]
 DefaultDependencies=no
 """
@@ -293,25 +307,106 @@ DefaultDependencies=no
 """
 
 
-@pytest.fixture
-def machine(root):
+@pytest.fixture(scope="module")
+def host():
     made = systemdmachine.Machine("unified")
     yield made
     made.stop()
+
+
+@pytest.fixture
+def machine(host):
+    yield host
+    host.tidy()
+
+
+def install(machine, who):
+    """The generators and inro where they are installed, from the build of this user."""
+    machine.run("sh", "-ec", f"""
+        mkdir -p /etc/systemd/system-generators /etc/systemd/user-generators /usr/local/bin
+        for whose in system user; do
+            ln -sfn {who.program("inro-generator")} /etc/systemd/$whose-generators/inro-$whose-generator
+        done
+        ln -sfn {who.program("inro")} /usr/local/bin/inro""").ok()
+
+
+POD = """
+[Unit]
+DefaultDependencies=no
+[Pod]
+PodName=shop
+GlobalArgs=--root {root}
+[Quadlet]
+DefaultDependencies=no
+"""
+
+
+def write_units(directory, root, **units):
+    for name, text in units.items():
+        (directory / name.replace("_", ".")).write_text(text.format(root=root))
+
+
+@pytest.fixture
+def manager(machine, user):
+    """A user's instance of systemd with services of their own, and a way to speak to it."""
+    home = user.dir / "home"
+    (home / ".config/systemd/user").mkdir(parents=True)
+    (home / ".config/systemd/user/inro.target").write_text("[Unit]\nDefaultDependencies=no\n")
+    units = home / ".config/containers/systemd"
+    units.mkdir(parents=True)
+    # two containers of a pod
+    write_units(units, user.state / "inro", web_container=WEB.replace("--network none", "").replace(
+        "Image=box", "Image=box\nPod=shop.pod"), data_volume=DATA, shop_pod=POD)
+    for path in home.parent.glob("home/**/*"):
+        user.own(path)
+    for path in (home, *home.glob(".config"), *home.glob(".config/**/*")):
+        user.own(path)
+    install(machine, user)
+    env = [f"XDG_RUNTIME_DIR={user.run_dir}", f"HOME={home}", f"TMPDIR={user.dir}"]
+    machine.run("systemd-run", "--unit=manager", f"--uid={user.uid}", "-p", "Delegate=yes", "-p",
+                "DefaultDependencies=no", *(f"--setenv={word}" for word in env), "/lib/systemd/systemd",
+                "--user", "--unit=inro.target").ok()
+    harness.wait_for((user.run_dir / "systemd/private").exists, 20, "the user's instance")
+    yield lambda *argv: machine.run("setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups",
+                                    "env", *env, *argv)
+    for verb in ("kill --signal=KILL", "stop", "reset-failed"):
+        machine.run("systemctl", *verb.split(), "manager.service")
+
+
+def test_systemd_of_a_user(user, machine, manager):
+    """The monitor is the main process there, too, though a user says so; and a pod, with its containers."""
+    engine.box(user)
+
+    def show():
+        lines = manager("systemctl", "--user", "show", "web.service").ok().out.splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def pods():
+        return manager(user.program("inro"), "--root", user.state / "inro", "pod", "ps", "--format",
+                       "{{.Name}} {{.NumberOfContainers}}").ok().out
+
+    manager("systemctl", "--user", "start", "shop-pod.service").ok()
+    harness.wait_for(lambda: show()["SubState"] == "running", 20, "the container of the pod")
+    assert pods() == "shop 1\n"
+    old = show()["MainPID"]
+    assert machine.run("cat", f"/proc/{old}/comm").out == "inro-monitor\n"
+    machine.run("kill", "-KILL", old).ok()
+    harness.wait_for(lambda: show()["MainPID"] not in ("0", old) and show()["SubState"] == "running", 20,
+                     "a restart")
+    manager("systemctl", "--user", "stop", "shop-pod.service").ok()
+    unit = show()
+    assert (unit["ActiveState"], unit["Result"]) == ("inactive", "success")
+    assert pods() == ""
 
 
 def test_systemd(root, machine):
     """From the file to the running container, and through its ends."""
     engine.box(root)
     state = root.state / "inro"
-    generator, bin_dir = "/etc/systemd/system-generators", "/usr/local/bin"
-    for name, text in {"web.container": WEB, "data.volume": DATA}.items():
-        (root.dir / name).write_text(text.format(root=state))
-    machine.run("sh", "-ec", f"""
-        mkdir -p {generator} {bin_dir} /etc/inro/systemd
-        ln -s {root.program("inro-generator")} {generator}/inro-system-generator
-        rm -f {bin_dir}/inro; ln -s {root.program("inro")} {bin_dir}/inro
-        cp {root.dir}/web.container {root.dir}/data.volume /etc/inro/systemd/""").ok()
+    write_units(root.dir, state, web_container=WEB, data_volume=DATA)
+    install(machine, root)
+    machine.run("sh", "-ec", "mkdir -p /etc/inro/systemd; cp \"$@\" /etc/inro/systemd/", "sh",
+                root.dir / "web.container", root.dir / "data.volume").ok()
     machine.run("systemctl", "daemon-reload").ok()
     done = machine.run("systemd-analyze", "verify", "/run/systemd/generator/web.service")
     assert "Unknown" not in done.err and "Invalid" not in done.err and "Failed" not in done.err, done

@@ -70,8 +70,8 @@ static void convert(const struct units *set, const struct units_unit *u)
 /* The first line names the kind; a NUL begins the next file. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const names[] = { "a.container",   "b@.volume", "c.image",
-					     "d@1.container", "e.network", "f.volume" };
+	static const char *const names[] = { "a.container", "b@.volume", "c.image", "d@1.container",
+					     "e.network",   "f.volume",  "g.pod" };
 	const struct units_env env = { .inro = "/i", .check = check, .exists = exists };
 	struct units set = { .env = &env };
 	const char *at = (const char *)data, *end = at + size;
