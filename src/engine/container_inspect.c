@@ -152,6 +152,9 @@ static void fill_network(struct container_inspect *ret)
 {
 	const char *mode = ret->host_config.network_mode;
 
+	if (ret->state.pid > 0)
+		ret->network.sandbox_key =
+		    xasprintf("/proc/%lld/ns/net", (long long)ret->state.pid);
 	if (str_eq(mode, "none") || str_eq(mode, "host"))
 		LIST_ADD(ret->network.networks)->key = xstrdup(mode);
 }

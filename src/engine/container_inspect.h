@@ -98,7 +98,7 @@ struct inspect_host_config {
 	JSON_LIST(struct inspect_ulimit) ulimits;
 	char **masked_paths, **readonly_paths;
 	/* podman's */
-	char *cgroup_manager, *cgroup_mode;
+	char *cgroup_manager, *cgroup_mode, *cgroups;
 	struct inspect_id_mappings *id_mappings;
 };
 struct inspect_mount {
@@ -119,7 +119,8 @@ struct inspect_endpoint {
 	int64_t zero;
 };
 struct inspect_network {
-	char *empty;
+	char *sandbox_key; /* of one that runs: its network namespace */
+	char *null, *empty;
 	int64_t zero;
 	bool no;
 	struct json_map ports;

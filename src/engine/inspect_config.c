@@ -102,7 +102,8 @@ void inspect_config_fill(const struct inspected *in, struct inspect_container_co
 	const struct spec_process *p = in->spec.process;
 	const struct record *rec = &in->rec;
 
-	ret->hostname = either(in->spec.hostname, NULL);
+	/* That of this machine, as the process was told. */
+	ret->hostname = either(in->spec.hostname, p ? strv_env_get(p->env, "HOSTNAME") : NULL);
 	ret->domainname = either(in->spec.domainname, NULL);
 	ret->attach_stdout = ret->attach_stderr = !asked->detach;
 	ret->attach_stdin = ret->stdin_once = o->interactive && !asked->detach;

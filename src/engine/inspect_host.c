@@ -51,8 +51,7 @@ static void fill_log(const struct record_options *o, struct inspect_log_config *
 	ret->type = xstrdup(log_driver_names[driver]);
 	if ((driver == LOGLINE_CRI || driver == LOGLINE_JSON) && o->log_max_files) {
 		json_map_set(&ret->config, "max-file", files);
-		json_map_set(&ret->config, "max-size",
-			     o->log_max_size == INT64_MAX ? "-1" : size);
+		json_map_set(&ret->config, "max-size", o->log_max_size == INT64_MAX ? "-1" : size);
 	}
 	if (o->log_tag)
 		json_map_set(&ret->config, "tag", o->log_tag);
@@ -247,6 +246,7 @@ void inspect_host_fill(const struct inspected *in, struct inspect_host_config *r
 	ret->cid_file = copy(o->cidfile);
 	ret->runtime = xstrdup("inro-runtime");
 	ret->cgroup_manager = xstrdup(in->eng->runtime.systemd_cgroup ? "systemd" : "cgroupfs");
+	ret->cgroups = xstrdup(o->cgroups ? o->cgroups : "default");
 	ret->console_size.items = xcalloc(2, sizeof(*ret->console_size.items));
 	ret->console_size.n = 2;
 	for (char **w = o->annotation; w && *w; w++)

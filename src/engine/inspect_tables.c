@@ -185,6 +185,7 @@ static const struct json_field host_fields[] = {
 	HOST_MAY(init, "Init", JSON_OPT_BOOL),
 	HOST(cgroup_manager, "CgroupManager", JSON_STR),
 	HOST(cgroup_mode, "CgroupMode", JSON_STR),
+	HOST(cgroups, "Cgroups", JSON_STR),
 	HOST_MAY(id_mappings, "IDMappings", JSON_OBJ, .desc = &id_desc),
 };
 static const struct json_desc host_desc = JSON_DESC(struct inspect_host_config, host_fields);
@@ -235,11 +236,13 @@ static const struct json_desc endpoint_desc = JSON_DESC(struct inspect_endpoint,
 static const struct json_field network_fields[] = {
 	FIELD(inspect_network, empty, "Bridge", JSON_STR),
 	FIELD(inspect_network, empty, "SandboxID", JSON_STR),
-	FIELD(inspect_network, empty, "SandboxKey", JSON_STR),
+	FIELD(inspect_network, sandbox_key, "SandboxKey", JSON_STR),
 	FIELD(inspect_network, ports, "Ports", JSON_RAW_MAP),
 	FIELD(inspect_network, no, "HairpinMode", JSON_BOOL),
 	FIELD(inspect_network, empty, "LinkLocalIPv6Address", JSON_STR),
 	FIELD(inspect_network, zero, "LinkLocalIPv6PrefixLen", JSON_I64),
+	FIELD(inspect_network, null, "SecondaryIPAddresses", JSON_RAW),
+	FIELD(inspect_network, null, "SecondaryIPv6Addresses", JSON_RAW),
 	FIELD(inspect_network, empty, "EndpointID", JSON_STR),
 	FIELD(inspect_network, empty, "Gateway", JSON_STR),
 	FIELD(inspect_network, empty, "GlobalIPv6Address", JSON_STR),
@@ -295,6 +298,7 @@ static const struct json_field inspect_fields[] = {
 	TOP(empty, "Rootfs", JSON_STR),
 	TOP(pod, "Pod", JSON_STR),
 	TOP(is_infra, "IsInfra", JSON_BOOL),
+	TOP(is_infra, "IsService", JSON_BOOL),
 };
 const struct json_desc container_inspect_desc = JSON_DESC(struct container_inspect, inspect_fields);
 

@@ -151,6 +151,7 @@ def test_templates_for_docker(anyone):
         return anyone.inro("inspect", "-f", template, "web").ok().out.strip()
     assert show("{{range .NetworkSettings.Networks}}[{{.IPAddress}}]{{end}}") == "[]"
     assert show("{{.NetworkSettings.IPAddress}}") == ""
+    assert show("{{.NetworkSettings.SandboxKey}}") == f"/proc/{show('{{.State.Pid}}')}/ns/net"
     assert show("{{range $p, $c := .NetworkSettings.Ports}}{{$p}}{{end}}") == ""
     assert show("{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.NetworkMode}}") == "always none"
     assert show("{{index .HostConfig.Binds 0}} {{len .ExecIDs}}") == "data:/data 0"
