@@ -6,6 +6,17 @@
 
 #define RUN_OPT(member) OPT_FIELD(struct run_options, member)
 
+/* Names that scripts have. What they are for is not there, whatever the value is. */
+#define NO_NETWORKS "there are no networks but none, host and those of other containers yet"
+#define PULL_FIRST  "get the image by `inro pull` first, which has it"
+#define WINDOWS     "it is for Windows alone"
+#define PROBE_LOG   "five answers of 4096 bytes are kept, as docker does"
+#define REFUSE_SHORT(letter, option, why)                                                          \
+	{                                                                                          \
+		.name = option, .short_name = letter, .kind = OPT_REFUSED, .flags = OPT_HIDDEN,    \
+		.help = why                                                                        \
+	}
+
 static const char *const bool_choices[] = { "true", "false", NULL };
 static const char *const pull_choices[] = { "always", "missing", "never", NULL };
 
@@ -38,6 +49,12 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	  RUN_OPT(annotation),
 	  .arg = "KEY=VALUE",
 	  .help = "add an annotation to the OCI configuration" },
+	{ .name = "attach",
+	  .short_name = 'a',
+	  .kind = OPT_STRV,
+	  RUN_OPT(attach),
+	  .arg = "STREAM",
+	  .help = "stdin, stdout, stderr: show or pass on these alone" },
 	{ .name = "blkio-weight",
 	  .kind = OPT_U64,
 	  RUN_OPT(blkio_weight),
@@ -207,6 +224,11 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	  RUN_OPT(env_merge),
 	  .arg = "NAME=VALUE",
 	  .help = "set a variable from those of the image, as PATH=${PATH}:/opt/bin" },
+	{ .name = "expose",
+	  .kind = OPT_STRV,
+	  RUN_OPT(expose),
+	  .arg = "PORT[-PORT][/PROTOCOL]",
+	  .help = "note that the container listens there; opens nothing" },
 	{ .name = "gidmap",
 	  .kind = OPT_STRV,
 	  RUN_OPT(gidmap),
@@ -644,4 +666,47 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	  RUN_OPT(workdir),
 	  .arg = "DIR",
 	  .help = "working directory, made when it is missing" },
+	REFUSE_SHORT('p', "publish",
+		     NO_NETWORKS "; with --network host its ports are the machine's"),
+	REFUSE_SHORT('P', "publish-all", NO_NETWORKS),
+	OPT_REFUSE("arch", "use --platform"),
+	OPT_REFUSE("authfile", PULL_FIRST),
+	OPT_REFUSE("cert-dir", PULL_FIRST),
+	OPT_REFUSE("chrootdirs", "write the files into a volume"),
+	OPT_REFUSE("cpu-count", WINDOWS),
+	OPT_REFUSE("cpu-percent", WINDOWS),
+	OPT_REFUSE("creds", PULL_FIRST),
+	OPT_REFUSE("decryption-key", "encrypted layers can't be read"),
+	OPT_REFUSE("health-log-destination", PROBE_LOG),
+	OPT_REFUSE("health-max-log-count", PROBE_LOG),
+	OPT_REFUSE("health-max-log-size", PROBE_LOG),
+	OPT_REFUSE("image-volume",
+		   "volumes of an image are anonymous ones; mount a tmpfs over one with --tmpfs"),
+	OPT_REFUSE("init-ctr", "there are no init containers; --requires starts another one first"),
+	OPT_REFUSE("io-maxbandwidth", WINDOWS),
+	OPT_REFUSE("io-maxiops", WINDOWS),
+	OPT_REFUSE("ip", NO_NETWORKS),
+	OPT_REFUSE("ip6", NO_NETWORKS),
+	OPT_REFUSE("isolation", WINDOWS),
+	OPT_REFUSE("link", NO_NETWORKS),
+	OPT_REFUSE("link-local-ip", NO_NETWORKS),
+	OPT_REFUSE("mac-address", NO_NETWORKS),
+	OPT_REFUSE("network-alias", NO_NETWORKS),
+	OPT_REFUSE("net-alias", NO_NETWORKS),
+	OPT_REFUSE("os", "use --platform"),
+	OPT_REFUSE("preserve-fd",
+		   "it is the monitor that starts the container; use `inro exec --preserve-fds`"),
+	OPT_REFUSE("preserve-fds",
+		   "it is the monitor that starts the container; use `inro exec --preserve-fds`"),
+	OPT_REFUSE("retry", PULL_FIRST),
+	OPT_REFUSE("retry-delay", PULL_FIRST),
+	OPT_REFUSE("rmi", "remove the image by `inro rmi`"),
+	OPT_REFUSE("seccomp-policy", "use --security-opt seccomp=FILE"),
+	OPT_REFUSE("shm-size-systemd", "use --tmpfs"),
+	OPT_REFUSE("storage-opt", "what a container writes has no quota of its own"),
+	OPT_REFUSE("timeout", "use timeout(1) in the container"),
+	OPT_REFUSE("tls-verify", PULL_FIRST),
+	OPT_REFUSE("use-api-socket", "there is no API socket"),
+	OPT_REFUSE("variant", "use --platform"),
+	OPT_REFUSE("volume-driver", "there is local alone"),
 };

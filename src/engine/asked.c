@@ -141,7 +141,8 @@ void asked_write(const struct run_options *opts, char *const *env, char *const *
 		{ &o->mount, asked_mount },
 		{ &o->security_opt, whole_security },
 	};
-	char **files[] = { &o->cidfile, &o->pidfile, &o->conmon_pidfile, &o->init_path };
+	char **files[] = { &o->cidfile, &o->pidfile, &o->conmon_pidfile, &o->init_path,
+			   &o->pod_id_file };
 	bool hosts = o->hosts_file && !str_eq(o->hosts_file, "none");
 	char *hosts_file = hosts ? whole_path(o->hosts_file, cwd) : NULL;
 

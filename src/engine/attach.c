@@ -72,6 +72,27 @@ void attach_init(struct attach *a, int sock, int signal_fd, const int *fds, size
 	}
 }
 
+static int hide(struct pump *p, struct err *err)
+{
+	int null;
+
+	if (p->to < 0)
+		return 0;
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null < 0)
+		return err_errno(err, errno, "opening /dev/null");
+	p->to = null;
+	p->owns_to = true;
+	return 0;
+}
+
+int attach_hide(struct attach *a, bool out, bool err_too, struct err *err)
+{
+	int r = out ? hide(&a->out, err) : 0;
+
+	return r == 0 && err_too ? hide(&a->err, err) : r;
+}
+
 int attach_set_keys(struct attach *a, const char *keys, struct err *err)
 {
 	int r = detach_keys_parse(keys, &a->keys, err);

@@ -45,6 +45,8 @@ int attach_block_signals(bool proxy, struct err *err);
 /* fds: what STARTED brought, taken over. */
 void attach_init(struct attach *a, int sock, int signal_fd, const int *fds, size_t n_fds, bool tty,
 		 bool with_stdin);
+/* These streams are read, and shown nowhere. */
+int attach_hide(struct attach *a, bool out, bool err_too, struct err *err);
 /* On a terminal, these let go of the container; NULL: the default ones. */
 int attach_set_keys(struct attach *a, const char *keys, struct err *err);
 /* Until the container has ended, its output is drained and the monitor has cleaned up, or the user

@@ -61,6 +61,8 @@ static void fill_user(const struct inspected *in, struct inspect_container_confi
 			strv_add(&ret->secrets, q.source);
 		secret_request_done(&q);
 	}
+	for (char **w = o->expose; w && *w; w++)
+		expose_parse(*w, &ret->exposed_ports, NULL);
 	/* -v /path, a volume without a name */
 	for (char **v = o->volume; v && *v; v++)
 		if (!strchr(*v, ':'))
@@ -105,8 +107,10 @@ void inspect_config_fill(const struct inspected *in, struct inspect_container_co
 	/* That of this machine, as the process was told. */
 	ret->hostname = either(in->spec.hostname, p ? strv_env_get(p->env, "HOSTNAME") : NULL);
 	ret->domainname = either(in->spec.domainname, NULL);
-	ret->attach_stdout = ret->attach_stderr = !asked->detach;
-	ret->attach_stdin = ret->stdin_once = o->interactive && !asked->detach;
+	ret->attach_stdin = !asked->detach && run_attaches(asked, "stdin") && o->interactive;
+	ret->attach_stdout = !asked->detach && run_attaches(asked, "stdout");
+	ret->attach_stderr = !asked->detach && run_attaches(asked, "stderr");
+	ret->stdin_once = ret->attach_stdin;
 	ret->tty = o->tty;
 	ret->open_stdin = o->interactive;
 	ret->image = either(rec->image_name, NULL);

@@ -367,6 +367,8 @@ static int follow_attached(struct launch *l, const int *fds, size_t n, struct er
 	attach.data = l;
 	r = attach_set_keys(&attach, l->detach_keys, err);
 	if (r == 0)
+		r = attach_hide(&attach, l->hidden[0], l->hidden[1], err);
+	if (r == 0)
 		r = attach_run(&attach, err);
 	attach_done(&attach);
 	if (r < 0 && !attach.exited) {

@@ -27,6 +27,7 @@ struct launch {
 	uint32_t backoff_ms;
 
 	bool detach;             /* nobody here attaches */
+	bool hidden[2];          /* its standard output, and error, are not shown */
 	bool with_stdin;         /* our standard input is the container's */
 	bool no_proxy;           /* signals stay here */
 	const char *detach_keys; /* NULL: the default; borrowed */

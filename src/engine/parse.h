@@ -12,7 +12,7 @@
  * Values are literal, no quotes. Appends to *out. */
 int env_file_parse(const char *text, size_t len, const char *path, char *const *env, char ***out,
 		   struct err *err);
-/* -e: NAME=value, or NAME alone from env. */
+/* -e: NAME=value, or NAME alone from env, or all of NAME* there. */
 int env_word_parse(const char *word, char *const *env, char ***out, struct err *err);
 
 /* --env-merge: NAME=value with $OTHER or ${OTHER} of env in it; what is not there is empty. */
@@ -114,6 +114,10 @@ int device_number_parse(const char *option, const char *text, bool bytes, char *
 
 /* "boottime=+3600", "monotonic=-1.5", seconds with up to nine decimals. Several make one struct. */
 int time_offset_parse(const char *text, struct spec_time_offsets *inout, struct err *err);
+
+/* "8080", "8000-8010", "53/udp": the ports as docker names them, "53/udp", are keys of *ports, with
+ * the value {}. */
+int expose_parse(const char *text, struct json_map *ports, struct err *err);
 
 /* A signal's name with or without SIG, or its number, 1..64. */
 int signal_parse(const char *text, int *ret, struct err *err);

@@ -15,6 +15,13 @@ int env_word_parse(const char *word, char *const *env, char ***out, struct err *
 		strv_env_set(out, word);
 		return 0;
 	}
+	/* podman's: all that begin so */
+	if (str_ends(word, "*")) {
+		for (; env && *env; env++)
+			if (strncmp(*env, word, strlen(word) - 1) == 0)
+				strv_env_set(out, *env);
+		return 0;
+	}
 	value = strv_env_get(env, word);
 	if (value) {
 		cleanup_free char *assignment = xasprintf("%s=%s", word, value);

@@ -73,3 +73,36 @@ int userns_auto_parse(const char *text, uint32_t ids_max, uint32_t *ret_size, st
 				ids_max);
 	return 1;
 }
+
+#define PORT_MAX 65535
+
+static int port_number(const char *text, uint32_t *ret)
+{
+	return str_parse_u32(text, ret) < 0 || !*ret || *ret > PORT_MAX ? -EINVAL : 0;
+}
+
+int expose_parse(const char *text, struct json_map *ports, struct err *err)
+{
+	static const char *const protocols[] = { "tcp", "udp", "sctp" };
+	const char *slash = strchr(text, '/'), *protocol = slash ? slash + 1 : "tcp";
+	cleanup_free char *first = xstrndup(text, strcspn(text, "/"));
+	char *dash = strchr(first, '-');
+	uint32_t from = 0, to = 0;
+	bool known = false;
+
+	if (dash)
+		*dash = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+		known = known || str_eq(protocol, protocols[i]);
+	if (!known || port_number(first, &from) < 0 ||
+	    port_number(dash ? dash + 1 : first, &to) < 0 || to < from)
+		return err_fail(err, ERR_USAGE,
+				"invalid port \"%s\" of --expose: expected PORT[-PORT][/PROTOCOL]",
+				text);
+	for (; from <= to; from++) {
+		cleanup_free char *key = xasprintf("%u/%s", from, protocol);
+
+		json_map_set(ports, key, "{}");
+	}
+	return 0;
+}

@@ -370,7 +370,10 @@ static int run_or_create(struct run *run, char *const *args, char **ret_id, bool
 
 	launch_init(&run->launch, run->eng, &run->rec);
 	run->launch.detach = run->opts->detach;
-	run->launch.with_stdin = run->opts->interactive && !run->opts->detach;
+	run->launch.with_stdin =
+	    run->opts->interactive && !run->opts->detach && run_attaches(run->opts, "stdin");
+	run->launch.hidden[0] = !run_attaches(run->opts, "stdout");
+	run->launch.hidden[1] = !run_attaches(run->opts, "stderr");
 	run->launch.no_proxy = str_eq(run->opts->sig_proxy, "false");
 	run->launch.detach_keys = run->opts->detach_keys;
 	r = run_check(run, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <signal.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -10,6 +11,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/blockio.h"
+#include "engine/copy.h"
 #include "engine/env.h"
 #include "runtime/detach_keys.h"
 #include "engine/health.h"
@@ -22,6 +24,7 @@
 #include "engine/start.h"
 #include "engine/userdb.h"
 #include "sys/cap.h"
+#include "sys/lsm.h"
 
 #define OPTION_FILE_MAX (4u << 20)
 
@@ -67,6 +70,42 @@ static int check_life_options(struct run *run, struct err *err)
 	return r < 0 ? r : detach_keys_parse(o->detach_keys, &keys, err);
 }
 
+static int check_streams(const struct run_options *o, struct err *err)
+{
+	for (char **w = o->attach; w && *w; w++)
+		if (strcasecmp(*w, "stdin") != 0 && strcasecmp(*w, "stdout") != 0 &&
+		    strcasecmp(*w, "stderr") != 0)
+			return err_fail(err, ERR_USAGE,
+					"invalid argument \"%s\" for \"-a, --attach\" flag: "
+					"valid streams are STDIN, STDOUT and STDERR",
+					*w);
+	if (o->attach && o->detach)
+		return err_fail(err, ERR_USAGE, "conflicting options: --attach and --detach");
+	return 0;
+}
+
+/* What crun does for podman with an annotation: no group is left then that could be added. */
+static int check_groups(const struct run_options *o, struct err *err)
+{
+	if (!strv_has(o->group_add, "keep-groups"))
+		return 0;
+	return err_fail(
+	    err, ERR_UNSUPPORTED,
+	    "--group-add keep-groups: a container never has groups of its user's that it "
+	    "was not given by number or name");
+}
+
+static int check_ports(const struct run_options *o, struct err *err)
+{
+	struct json_map ports = { 0 };
+	int r = 0;
+
+	for (char **w = o->expose; r == 0 && w && *w; w++)
+		r = expose_parse(*w, &ports, err);
+	json_map_done(&ports);
+	return r;
+}
+
 int run_check(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->opts;
@@ -88,6 +127,8 @@ int run_check(struct run *run, struct err *err)
 	if (o->replace && !o->name)
 		return err_fail(err, ERR_USAGE,
 				"cannot replace container without --name being set");
+	if (check_streams(o, err) < 0 || check_ports(o, err) < 0 || check_groups(o, err) < 0)
+		return -EINVAL;
 	return check_life_options(run, err);
 }
 
@@ -103,6 +144,29 @@ static int pull_image(struct run *run, const char *word, struct err *err)
 	r = engine_pull(run->eng, word, &options, &id, err);
 	/* By its id: for the word may mean another platform's, too. */
 	return r < 0 ? r : images_find(run->eng, id, &run->image, err);
+}
+
+/* podman's: "dir:/PATH", "oci-archive:./FILE" and the like, which are no references. */
+static bool is_path_word(const char *word)
+{
+	const char *colon = strchr(word, ':');
+
+	return colon && (colon[1] == '/' || colon[1] == '.') && !str_starts(colon, "://");
+}
+
+static int load_image(struct run *run, const char *word, struct err *err)
+{
+	const struct transport_name to = { .kind = TRANSPORT_STORE };
+	const struct copy_options copy = { .platform = run->opts->platform, .out_fd = -EBADF };
+	cleanup_copy_result struct copy_result result = { 0 };
+	cleanup_transport struct transport_name from = { 0 };
+	int r = transport_parse(word, &from, err);
+
+	if (r == 0 && !from.path)
+		r = err_fail(err, ERR_INVALID, "invalid image: %s", word);
+	if (r == 0)
+		r = engine_copy(run->eng, &from, &to, &copy, &result, err);
+	return r < 0 ? r : images_find(run->eng, result.id, &run->image, err);
 }
 
 /* -ENOENT: it is here, but for another platform than --platform. */
@@ -153,6 +217,8 @@ static int find_or_pull(struct run *run, const char *word, struct err *err)
 	const char *when = run->opts->pull;
 	int r;
 
+	if (is_path_word(word))
+		return load_image(run, word, err);
 	if (str_eq(when, "always"))
 		return pull_image(run, word, err);
 	r = find_here(run, word, err);
@@ -536,6 +602,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->user = &run->user;
 	in->groups = run->groups;
 	in->host_name = run->host_name;
+	in->selinux = lsm_selinux_enabled();
 	in->init_path = run->init_path;
 	in->mounts = run->mounts;
 	in->n_mounts = run->n_mounts;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/runopts.h"
 
+#include <strings.h>
+
 #define OPTION(member, k) JSON_FIELD(struct run_options, member, #member, JSON_##k)
 
 /* In the order of the struct. What is not here is not part of what a container was created with. */
@@ -9,6 +11,7 @@ static const struct json_field fields[] = {
 	OPTION(interactive, BOOL),
 	OPTION(tty, BOOL),
 	OPTION(detach, BOOL),
+	OPTION(attach, STRV),
 	OPTION(detach_keys, STR),
 	OPTION(cidfile, STR),
 	OPTION(pidfile, STR),
@@ -21,6 +24,7 @@ static const struct json_field fields[] = {
 
 	OPTION(name, STR),
 	OPTION(pod, STR),
+	OPTION(pod_id_file, STR),
 	OPTION(label, STRV),
 	OPTION(label_file, STRV),
 	OPTION(annotation, STRV),
@@ -95,6 +99,7 @@ static const struct json_field fields[] = {
 	OPTION(subgidname, STR),
 	OPTION(time_offset, STRV),
 	OPTION(sysctl, STRV),
+	OPTION(expose, STRV),
 	OPTION(add_host, STRV),
 	OPTION(dns, STRV),
 	OPTION(dns_search, STRV),
@@ -131,3 +136,11 @@ static const struct json_field fields[] = {
 	OPTION(rdt_class, STR),
 };
 const struct json_desc run_options_desc = JSON_DESC(struct run_options, fields);
+
+bool run_attaches(const struct run_options *o, const char *stream)
+{
+	for (char **w = o->attach; w && *w; w++)
+		if (strcasecmp(*w, stream) == 0)
+			return true;
+	return !o->attach;
+}

@@ -12,6 +12,7 @@ struct pull_events;
 struct run_options {
 	/* the client */
 	bool rm, interactive, tty, detach, quiet;
+	char **attach;   /* "stdin", "stdout", "stderr"; NULL: all that there is */
 	char *sig_proxy; /* "true", "false" */
 	char *detach_keys;
 	char *cidfile, *pidfile, *conmon_pidfile;
@@ -72,6 +73,7 @@ struct run_options {
 	char *subuidname, *subgidname;
 	char **time_offset;
 	char **sysctl;
+	char **expose;
 	char **add_host, **dns, **dns_search, **dns_option;
 	char *hosts_file;
 	bool no_hosts, no_hostname;
@@ -94,6 +96,9 @@ struct run_options {
 	char **device_cgroup_rule, **cgroup_conf;
 	char *cgroups, *rdt_class;
 };
+
+/* Is the client joined to this stream, as far as --attach goes? */
+bool run_attaches(const struct run_options *o, const char *stream);
 
 /* All that says what the container is like, for asked.h: an option without a field here is
  * forgotten when the container has been made. */

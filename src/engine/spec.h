@@ -48,6 +48,7 @@ struct spec_input {
 	const struct joins *joins;       /* namespaces of others; NULL: none */
 	bool rootless;
 	bool host_mqueue;  /* this machine has a /dev/mqueue to share */
+	bool selinux;      /* this machine labels its processes */
 	bool swap_limits;  /* this machine can limit memory and swap together */
 	uint64_t own_caps; /* what this process may hand on, when there is no user namespace */
 	struct spec_seccomp *seccomp_file; /* --security-opt seccomp=FILE; taken over */

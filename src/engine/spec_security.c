@@ -167,7 +167,26 @@ static void mask_paths(struct spec_linux *l, const char *paths, bool mask)
 	strv_drop_if_empty(&l->readonly_paths);
 }
 
-static int security_word(struct spec *spec, const char *word, struct security *sec, struct err *err)
+/* Where nothing has labels, one that is asked for changes nothing, as with docker and podman. */
+static int label_word(const struct spec_input *in, const char *value, struct err *err)
+{
+	static const char *const keys[] = { "user:", "role:", "type:", "level:", "filetype:" };
+
+	if (str_eq(value, "disable") || str_eq(value, "nested"))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!str_starts(value, keys[i]))
+			continue;
+		return !in->selinux
+			   ? 0
+			   : err_fail(err, ERR_UNSUPPORTED,
+				      "--security-opt label=%s: labels can't be chosen", value);
+	}
+	return err_fail(err, ERR_USAGE, "invalid --security-opt: \"label=%s\"", value);
+}
+
+static int security_word(const struct spec_input *in, struct spec *spec, const char *word,
+			 struct security *sec, struct err *err)
 {
 	size_t key_len = strcspn(word, "=:");
 	cleanup_free char *key = xstrndup(word, key_len);
@@ -191,9 +210,10 @@ static int security_word(struct spec *spec, const char *word, struct security *s
 		mask_paths(spec->linux_, value, key[0] == 'm');
 		return 0;
 	}
-	if ((str_eq(key, "apparmor") && str_eq(value, "unconfined")) ||
-	    (str_eq(key, "label") && str_eq(value, "disable")))
+	if (str_eq(key, "apparmor") && str_eq(value, "unconfined"))
 		return 0;
+	if (str_eq(key, "label") && value)
+		return label_word(in, value, err);
 	return err_fail(err, ERR_USAGE, "invalid --security-opt: \"%s\"", word);
 }
 
@@ -211,7 +231,7 @@ int spec_gen_security(struct spec_input *in, struct spec *spec, uint64_t caps, s
 		paths_set(&l->readonly_paths, readonly_default, ARRAY_SIZE(readonly_default));
 	}
 	for (i = 0; o->security_opt && o->security_opt[i]; i++) {
-		r = security_word(spec, o->security_opt[i], &sec, err);
+		r = security_word(in, spec, o->security_opt[i], &sec, err);
 		if (r < 0)
 			return r;
 	}
