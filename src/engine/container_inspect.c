@@ -87,7 +87,7 @@ static const struct record_mount *mount_asked(const struct record_options *o,
 {
 	for (size_t i = 0; i < o->mounts.n; i++) {
 		const struct record_mount *r = &o->mounts.items[i];
-		const char *from = r->type == MOUNT_VOLUME ? r->host_path : r->source;
+		const char *from = r->type == MOUNT_BIND ? r->source : r->host_path;
 
 		if (str_eq(r->target, m->destination) && (!from || str_eq(from, m->source)))
 			return r;
@@ -100,7 +100,9 @@ static void fill_mount(const struct spec_mount *m, const struct record_mount *as
 {
 	bool volume = asked && asked->type == MOUNT_VOLUME, bind = !str_eq(m->type, "tmpfs");
 
-	ret->type = xstrdup(volume ? "volume" : bind ? m->type : "tmpfs");
+	bool image = asked && asked->type == MOUNT_IMAGE;
+
+	ret->type = xstrdup(volume ? "volume" : image ? "image" : bind ? m->type : "tmpfs");
 	ret->name = volume ? or_empty(asked->source) : NULL;
 	ret->source = or_empty(bind ? m->source : NULL);
 	ret->destination = or_empty(m->destination);

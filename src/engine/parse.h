@@ -32,11 +32,11 @@ int id_map_parse(const char *option, const char *text, struct idmap *map, struct
 /* --userns auto[:size=N]: 1, *ret_size is N or ids_max; 0: another word; or -errno. */
 int userns_auto_parse(const char *text, uint32_t ids_max, uint32_t *ret_size, struct err *err);
 
-enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_VOLUME, MOUNT_DEVPTS };
+enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_VOLUME, MOUNT_DEVPTS, MOUNT_IMAGE };
 struct mount_request {
 	enum mount_kind kind;
 	char *source;     /* MOUNT_BIND: absolute, or "./..."; MOUNT_VOLUME: its name, or NULL: an
-			     anonymous one */
+			     anonymous one; MOUNT_IMAGE: the image's name, or its id */
 	char *target;     /* absolute, clean */
 	char **options;   /* for the spec: "ro", "rprivate", "size=..."; MOUNT_O */
 	char *mode;       /* the options of -v as given, or NULL */
@@ -47,7 +47,8 @@ struct mount_request {
 	bool idmap;      /* files have the owner in the container that they have outside */
 	bool anonymous;  /* it got a name, and goes with the container */
 	char *subpath;   /* MOUNT_VOLUME: below it, relative, clean; NULL: all of it */
-	char *host_path; /* MOUNT_VOLUME: where its files are; NULL: it is a tmpfs */
+	char *host_path; /* MOUNT_VOLUME: where its files are; NULL: it is a tmpfs. MOUNT_IMAGE:
+			    its topmost layer */
 	/* Of a volume that is made for it. */
 	struct json_map labels, driver_opts;
 };

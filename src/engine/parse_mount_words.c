@@ -47,10 +47,16 @@ struct mount_words {
 	bool readonly, nonrecursive, nocopy, idmap, create_source, chown, copyup, no_copyup, noswap;
 	char **passed;
 	struct json_map labels, driver_opts;
-	char *subpath;
+	char *subpath, *image_subpath;
+	bool rw;
 	unsigned int of; /* types that the words belong to */
 };
-enum { OF_BIND = 1 << MOUNT_BIND, OF_TMPFS = 1 << MOUNT_TMPFS, OF_VOLUME = 1 << MOUNT_VOLUME };
+enum {
+	OF_BIND = 1 << MOUNT_BIND,
+	OF_TMPFS = 1 << MOUNT_TMPFS,
+	OF_VOLUME = 1 << MOUNT_VOLUME,
+	OF_IMAGE = 1 << MOUNT_IMAGE
+};
 
 enum word_kind { WORD_STR, WORD_FLAG, WORD_NOT, WORD_MAP, WORD_PASSED, WORD_IGNORED };
 static const struct mount_key {
@@ -91,6 +97,7 @@ static const struct mount_key {
 	{ "volume-opt", WORD_MAP, WORD(driver_opts), OF_VOLUME },
 	{ "volume-subpath", WORD_STR, WORD(subpath), OF_VOLUME },
 	{ "subpath", WORD_STR, WORD(subpath), OF_VOLUME },
+	{ "image-subpath", WORD_STR, WORD(image_subpath), OF_IMAGE },
 	{ "tmpfs-size", WORD_STR, WORD(tmpfs_size), OF_TMPFS },
 	{ "tmpfs-mode", WORD_STR, WORD(tmpfs_mode), OF_TMPFS },
 	{ "tmpcopyup", WORD_FLAG, WORD(copyup), OF_TMPFS },
@@ -143,7 +150,7 @@ static int key_apply(struct mount_words *w, const struct mount_key *key, char *v
 	case WORD_NOT:
 		r = flag_word(value, field, text, err);
 		if (r == 0 && key->kind == WORD_NOT)
-			*(bool *)field = !*(bool *)field;
+			w->rw = *(bool *)field, *(bool *)field = !*(bool *)field;
 		break;
 	case WORD_MAP:
 		r = map_word(field, value, text, err);
@@ -268,6 +275,20 @@ static int volume_words(struct mount_request *m, struct mount_words *w, const ch
 	return 0;
 }
 
+/* podman's are read-only unless told, docker's always. */
+static int image_words(struct mount_request *m, const struct mount_words *w, const char *text,
+		       struct err *err)
+{
+	if (!w->source)
+		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": which image?", text);
+	if (w->image_subpath)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"invalid mount \"%s\": image-subpath is not implemented yet", text);
+	m->source = xstrdup(w->source);
+	m->readonly = !w->rw;
+	return 0;
+}
+
 static int kind_words(struct mount_request *m, struct mount_words *w, const char *text,
 		      struct err *err)
 {
@@ -277,6 +298,7 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 	} kinds[] = { { "volume", MOUNT_VOLUME },
 		      { "bind", MOUNT_BIND },
 		      { "tmpfs", MOUNT_TMPFS },
+		      { "image", MOUNT_IMAGE },
 		      { "devpts", MOUNT_DEVPTS } };
 	const char *type = w->type ? w->type : "volume";
 	size_t i = 0;
@@ -300,6 +322,8 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 		return volume_words(m, w, text, err);
 	case MOUNT_TMPFS:
 		return tmpfs_words(m, w, text, err);
+	case MOUNT_IMAGE:
+		return image_words(m, w, text, err);
 	case MOUNT_DEVPTS:
 		m->options = strv_split("nosuid,noexec,newinstance,ptmxmode=0666,mode=0620", ',');
 		return 0;

@@ -17,7 +17,7 @@
 
 const char *const record_status_names[] = { "created", "running", "restarting", "exited", NULL };
 
-const char *const mount_kind_names[] = { "bind", "tmpfs", "volume", "devpts", NULL };
+const char *const mount_kind_names[] = { "bind", "tmpfs", "volume", "devpts", "image", NULL };
 
 static const struct json_field mount_fields[] = {
 	JSON_FIELD(struct record_mount, type, "type", JSON_ENUM, .names = mount_kind_names),
@@ -338,6 +338,7 @@ int record_list(struct engine *eng, const char *image, struct record_list *ret, 
 		return r;
 	r = db_query(eng->db, &stmt, err,
 		     "SELECT " COLUMNS " FROM containers WHERE ?1 IS NULL OR image = ?1"
+		     " OR instr(options, ?1)"
 		     " ORDER BY created_ns DESC, id",
 		     "s", image);
 	if (r < 0)

@@ -31,10 +31,10 @@ struct record_options {
 	char *stop_signal;           /* as given, by the user or the image; NULL: SIGTERM */
 	struct opt_i64 stop_timeout; /* seconds */
 	char *pid_file, *monitor_pid_file;
-	bool notify;           /* systemd is told when it runs */
-	bool split;            /* its cgroup is below that of who starts it, as its monitor's */
-	char **requires;       /* ids of containers that are started first */
-	int log_driver;        /* enum logline_driver */
+	bool notify;     /* systemd is told when it runs */
+	bool split;      /* its cgroup is below that of who starts it, as its monitor's */
+	char **requires; /* ids of containers that are started first */
+	int log_driver;  /* enum logline_driver */
 	uint64_t log_max_size;
 	uint32_t log_max_files;
 	bool log_drop;         /* with the disk full the container does not wait */
@@ -109,7 +109,8 @@ int record_insert(struct engine *eng, struct record *rec, bool attached,
 		  const struct record_also *also, struct err *err);
 /* By name, id or unambiguous beginning of an id. ERR_NOT_FOUND "No such container: ...". */
 int record_find(struct engine *eng, const char *word, struct record *ret, struct err *err);
-/* All, newest first; image NULL: any, else only the containers of this image id. */
+/* All, newest first; image NULL: any, else only the containers of this image id, and those that
+ * have it mounted (--mount type=image). */
 int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err);
 /* ERR_EXISTS as above; ERR_NOT_FOUND: it was removed meanwhile. */
 int record_rename(struct engine *eng, const struct record *rec, const char *name, struct err *err);

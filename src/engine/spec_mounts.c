@@ -6,6 +6,7 @@
 #include "base/strv.h"
 #include "engine/etcfiles.h"
 #include "engine/spec.h"
+#include "engine/volume_mounts.h"
 #include "runtime/container.h"
 
 #define SHM_SIZE_DEFAULT (UINT64_C(64) << 20)
@@ -158,35 +159,36 @@ static size_t depth(const char *path)
 	return n;
 }
 
-/* A colon separates directories. */
-static void add_lower(struct spec_mount *to, const char *path)
+static bool has_word(const struct mount_request *m, const char *key)
 {
-	cleanup_buf struct buf word = BUF_INIT;
+	for (size_t i = 0; m->options && m->options[i]; i++)
+		if (str_starts(m->options[i], key))
+			return true;
+	return false;
+}
 
-	buf_adds(&word, "lowerdir=");
-	for (; *path; path++) {
-		if (*path == ':' || *path == '\\')
-			buf_addc(&word, '\\');
-		buf_addc(&word, *path);
-	}
-	strv_add(&to->options, buf_str(&word));
+static bool is_overlay(const struct mount_request *m)
+{
+	return strv_has(m->options, MOUNT_O) || has_word(m, "lowerdir=");
 }
 
 static void overlay_options(const struct spec_input *in, const struct mount_request *m,
 			    const char *path, struct spec_mount *to)
 {
 	cleanup_free char *dir = overlay_dir(in->bundle, (size_t)(m - in->mounts));
-	bool own = true;
+	cleanup_buf struct buf lower = BUF_INIT;
 
 	for (size_t i = 0; m->options[i]; i++) {
 		const char *word = m->options[i];
 
-		own = own && !str_starts(word, "upperdir=");
 		if (!str_eq(word, MOUNT_O) && !str_eq(word, "bind") && !str_eq(word, "rbind"))
 			strv_add(&to->options, word);
 	}
-	add_lower(to, path);
-	if (own) {
+	if (!has_word(m, "lowerdir=")) {
+		overlay_lower_add(&lower, path);
+		strv_addf(&to->options, "lowerdir=%s", buf_str(&lower));
+	}
+	if (strv_has(m->options, MOUNT_O) && !has_word(m, "upperdir=")) {
 		strv_addf(&to->options, "upperdir=%s/upper", dir);
 		strv_addf(&to->options, "workdir=%s/work", dir);
 	}
@@ -200,7 +202,7 @@ char *overlay_dir(const char *bundle, size_t number)
 static void user_mount(const struct spec_input *in, struct spec *spec,
 		       const struct mount_request *m)
 {
-	bool overlay = strv_has(m->options, MOUNT_O);
+	bool overlay = is_overlay(m);
 	const char *path = m->kind == MOUNT_BIND ? m->source : m->host_path;
 	bool mapped = in->uids && !in->rootless && m->idmap;
 	struct spec_mount *to;

@@ -174,7 +174,7 @@ int update_mounts_plan(struct engine *eng, const struct update_options *o, const
 
 static bool is_of(const struct record_mount *r, const struct spec_mount *m)
 {
-	const char *from = r->type == MOUNT_VOLUME ? r->host_path : r->source;
+	const char *from = r->type == MOUNT_BIND ? r->source : r->host_path;
 
 	return str_eq(r->target, m->destination) && (from != NULL) == !str_eq(m->type, "tmpfs") &&
 	       (!from || str_eq(from, m->source));
@@ -185,7 +185,7 @@ static bool is_mounted(const struct record_mount *r, const struct spec *spec)
 	for (size_t i = 0; i < spec->mounts.n; i++)
 		if (is_of(r, &spec->mounts.items[i]))
 			return true;
-	return r->type != MOUNT_BIND && r->type != MOUNT_VOLUME && r->type != MOUNT_TMPFS;
+	return r->type == MOUNT_DEVPTS;
 }
 
 static bool is_recorded(const struct record_options *o, const struct spec_mount *m)

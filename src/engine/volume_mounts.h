@@ -9,6 +9,10 @@
 /* Where the files of a volume are to come from: the volume's own options, when it is there, else
  * those of the request, decide. One without a name gets one. */
 int volume_resolve(struct engine *eng, struct mount_request *m, struct err *err);
+/* The same for --mount type=image: source becomes the image's id. */
+int mount_image_resolve(struct engine *eng, struct mount_request *m, struct err *err);
+/* A directory more in overlayfs's list. */
+void overlay_lower_add(struct buf *list, const char *path);
 /* In the transaction that makes the container's record: its volumes are there, and known to be in
  * use. */
 int volumes_use(struct engine *eng, const char *container, const struct mount_request *mounts,

@@ -201,7 +201,7 @@ struct reduced {
 
 static bool is_bind(const struct spec_mount *m)
 {
-	bool bind = str_eq(m->type, "bind");
+	bool bind = str_eq(m->type, "bind") || str_eq(m->type, "overlay");
 
 	for (char **o = m->options; o && *o; o++) {
 		if (str_eq(*o, "remount"))

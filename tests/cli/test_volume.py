@@ -427,10 +427,48 @@ def test_overlay(anyone):
         assert by_place["/d"]["Name"] == "data"
         who.inro("start", "-a", "c1")
         assert "new" in who.inro("logs", "c1").ok().out
+        who.inro("cp", there / "old", "c1:/o/copy").ok()
+        assert os.listdir(there) == ["old"]
+        who.inro("cp", "c1:/o/copy", who.dir / "back").ok()
+        assert (who.dir / "back").read_text() == "old"
         who.inro("rm", "c1").ok()
     assert sh(who, ["-v", "data:/vol"], LOOK) == SEEN
     sh(who, ["-v", f"{name}:/o:O,upperdir={up},workdir={work}"], "echo kept > /o/n")
     assert os.listdir(up) == ["n"]
+
+
+def test_mount_of_an_image(anyone):
+    """With its files as they are, or with changes of the container's own; it is in use."""
+    who = anyone
+    image(who, entries=CONTENT)
+    who.inro("run", "--name", "c1", "box", "sh", "-c", "echo 2 > /vol/b; rm /vol/a").ok()
+    two = who.inro("commit", "c1", "two").ok().out.strip()
+    who.inro("rm", "c1").ok()
+    mounts = ["--mount", "type=image,src=two,dst=/two", "--mount",
+              "type=image,source=box,destination=/one,rw=true", "--mount",
+              "type=image,src=box,dst=/ro", "--mount", "type=image,src=two,dst=/rw,rw"]
+    script = """stat -c '%u %n' /two /two/vol /one /one/vol/a /ro/vol; cat /two/vol/b
+        touch /two/vol/n /ro/vol/n 2>/dev/null; rm /one/vol/a /rw/vol/b; echo n > /rw/vol/n
+        ls /two/vol /one/vol /ro/vol /rw/vol"""
+    for options in ([], ["--userns", "private"])[:2 - who.rootless]:
+        assert sh(who, [*options, *mounts], script) == (
+            "0 /two\n7 /two/vol\n0 /one\n1000 /one/vol/a\n7 /ro/vol\n2\n"
+            "/one/vol:\nlink\nsub\nx\n\n/ro/vol:\na\nlink\nsub\nx\n\n"
+            "/rw/vol:\nlink\nn\nsub\nx\n\n/two/vol:\nb\nlink\nsub\nx\n")
+    engine.box(who, "other", "CMD true")
+    who.inro("create", "--name", "c2", *mounts, "other", "cat", "/two/vol/b").ok()
+    (found,) = json.loads(who.inro("inspect", "c2").ok().out)
+    by_place = {m["Destination"]: m for m in found["Mounts"]}
+    assert by_place["/two"]["Type"] == by_place["/ro"]["Type"] == "image"
+    assert by_place["/rw"]["RW"] and not by_place["/two"]["RW"] and not by_place["/ro"]["RW"]
+    who.inro("rmi", "two").fails("is using its referenced image", code=1)
+    who.inro("image", "prune", "-af")
+    assert who.inro("start", "-a", "c2").ok().out == "2\n"
+    who.inro("rm", "c2").ok()
+    who.inro("rmi", two).ok()
+    for wrong, words in (("src=none", "none"), ("dst=/x", "which image"),
+                         ("src=box,image-subpath=vol", "not implemented"), ("src=box,nocopy", "of a")):
+        who.inro("run", "--mount", f"type=image,dst=/i,{wrong}", "box").fails(words, code=125)
 
 
 def test_volumes_that_do_not_come_to_be(anyone):
