@@ -69,7 +69,7 @@ static int no_such(const struct cp_place *p, const char *path, int r, struct err
 int cp_place_source(const struct cp_place *place, bool follow, char **ret_name, struct err *err)
 {
 	cleanup_free char *name = NULL;
-	cleanup_free char *dir = split(place->path, &name);
+	cleanup_free UNUSED char *dir = split(place->path, &name);
 	bool is_dir = cp_path_is_dir(place->path) || !is_name(name);
 	int flags = O_PATH | (is_dir ? O_DIRECTORY : follow ? 0 : O_NOFOLLOW);
 	int fd = place_open(place, place->path, flags);
