@@ -119,6 +119,44 @@ int devices_add(struct device_list *list, const struct device_request *req, stru
 	return r < 0 ? err_errno(err, -r, "adding devices of %s", req->host) : 0;
 }
 
+static mode_t type_bits(const char *type)
+{
+	return str_eq(type, "b") ? S_IFBLK : S_IFCHR;
+}
+
+int devices_add_described(struct device_list *list, const char *host,
+			  const struct spec_device *want, const char *access, bool make,
+			  struct err *err)
+{
+	bool whole = want->type && want->major.set && want->minor.set;
+	struct spec_device *d;
+	struct stat st = { 0 };
+
+	if (str_eq(want->type, "p"))
+		return err_fail(err, ERR_UNSUPPORTED, "adding device %s: it is a FIFO", want->path);
+	if (stat(host, &st) < 0) {
+		if (!make || !whole)
+			return err_errno(err, errno, "adding device %s", host);
+		st = (struct stat){ .st_mode = type_bits(want->type) | 0666 };
+	}
+	if (!is_device(&st) || (want->type && type_bits(want->type) != (st.st_mode & S_IFMT)))
+		return err_fail(err, ERR_INVALID,
+				"adding device %s: not a device, or of another type", host);
+	add(list, want->path, &st, access);
+	d = &list->items[list->n - 1].device;
+	if (want->major.set)
+		d->major = want->major;
+	if (want->minor.set)
+		d->minor = want->minor;
+	if (want->file_mode.set)
+		d->file_mode = (struct opt_u32){ true, want->file_mode.value & 07777 };
+	if (want->uid.set)
+		d->uid = want->uid;
+	if (want->gid.set)
+		d->gid = want->gid;
+	return 0;
+}
+
 int devices_add_all(struct device_list *list, struct err *err)
 {
 	int fd = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

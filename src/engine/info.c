@@ -10,12 +10,19 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/cdi.h"
 #include "engine/images.h"
 #include "engine/life.h"
 #include "sys/cgroup.h"
 
 #define INFO(member, key, kind)                                                                    \
 	JSON_FIELD(struct engine_info, member, key, kind, .flags = JSON_KEEP)
+
+static const struct json_field device_fields[] = {
+	JSON_FIELD(struct info_device, source, "Source", JSON_STR),
+	JSON_FIELD(struct info_device, id, "ID", JSON_STR),
+};
+static const struct json_desc device_desc = JSON_DESC(struct info_device, device_fields);
 
 static const struct json_field fields[] = {
 	INFO(version, "ServerVersion", JSON_STR),
@@ -34,6 +41,9 @@ static const struct json_field fields[] = {
 	INFO(root, "DockerRootDir", JSON_STR),
 	INFO(runroot, "RunRoot", JSON_STR),
 	INFO(rootless, "Rootless", JSON_BOOL),
+	INFO(cdi_dirs, "CDISpecDirs", JSON_STRV),
+	JSON_FIELD(struct engine_info, devices, "DiscoveredDevices", JSON_ARRAY,
+		   .desc = &device_desc),
 };
 const struct json_desc engine_info_desc = JSON_DESC(struct engine_info, fields);
 
@@ -96,6 +106,20 @@ static int count(struct engine *eng, struct engine_info *info, struct err *err)
 	return 0;
 }
 
+static void list_devices(struct engine *eng, struct engine_info *info)
+{
+	static const char *const dirs[] = { CDI_DIRS };
+	cleanup_strv char **names = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		strv_add(&info->cdi_dirs, dirs[i]);
+	cdi_list(eng, &names);
+	info->devices.items = xcalloc(strv_len(names) + 1, sizeof(*info->devices.items));
+	for (; names && names[info->devices.n]; info->devices.n++)
+		info->devices.items[info->devices.n] =
+		    (struct info_device){ xstrdup("cdi"), xstrdup(names[info->devices.n]) };
+}
+
 int engine_info(struct engine *eng, struct engine_info *ret, struct err *err)
 {
 	struct engine_info info = { .rootless = eng->rootless };
@@ -119,6 +143,7 @@ int engine_info(struct engine *eng, struct engine_info *ret, struct err *err)
 	info.name = xstrdup(uts.nodename);
 	info.root = xstrdup(eng->root);
 	info.runroot = xstrdup(eng->runroot);
+	list_devices(eng, &info);
 	*ret = info;
 	return 0;
 }
@@ -146,4 +171,9 @@ void engine_info_text(const struct engine_info *info, struct buf *out)
 		 (double)info->memory / (1024.0 * 1024.0 * 1024.0), info->name);
 	buf_addf(out, "Inro Root Dir: %s\nInro Run Dir: %s\nRootless: %s\n", info->root,
 		 info->runroot, info->rootless ? "true" : "false");
+	if (info->devices.n)
+		buf_adds(out, "Discovered Devices:\n");
+	for (size_t i = 0; i < info->devices.n; i++)
+		buf_addf(out, " %s: %s\n", info->devices.items[i].source,
+			 info->devices.items[i].id);
 }

@@ -4,11 +4,16 @@
 
 #include "engine/engine.h"
 
+struct info_device {
+	char *source, *id;
+};
 struct engine_info {
 	int64_t containers, running, stopped, images, cpus, memory;
 	char *version, *storage_driver, *cgroup_version, *kernel, *os, *architecture, *name;
 	char *root, *runroot;
 	bool rootless;
+	char **cdi_dirs;
+	JSON_LIST(struct info_device) devices;
 };
 
 extern const struct json_desc engine_info_desc;

@@ -3,6 +3,7 @@
  * inputs). */
 #pragma once
 
+#include "engine/cdi.h"
 #include "engine/devices.h"
 #include "engine/images.h"
 #include "engine/join.h"
@@ -30,6 +31,7 @@ struct run {
 	struct secret_request *secrets;
 	size_t n_secrets;
 	struct device_list devices;
+	struct cdi_changes cdi;
 	struct joins joins;
 	struct idmap uids, gids;
 	struct user_result user;

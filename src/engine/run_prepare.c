@@ -327,21 +327,35 @@ static int parse_secrets(struct run *run, struct err *err)
 	return 0;
 }
 
+static int parse_device(struct run *run, const char *word, char ***cdi, struct err *err)
+{
+	cleanup_device_request struct device_request req = { 0 };
+	size_t kind_len;
+	int r;
+
+	if (cdi_name_parse(word, &kind_len)) {
+		strv_add(cdi, word);
+		return 0;
+	}
+	r = device_parse(word, &req, err);
+	return r < 0 ? r : devices_add(&run->devices, &req, err);
+}
+
 static int parse_devices(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->opts;
+	cleanup_strv char **cdi = NULL;
 	size_t i;
 	int r = 0;
 
 	if (o->privileged && !run->eng->rootless)
 		r = devices_add_all(&run->devices, err);
-	for (i = 0; r == 0 && o->device && o->device[i]; i++) {
-		cleanup_device_request struct device_request req = { 0 };
-
-		r = device_parse(o->device[i], &req, err);
-		if (r == 0)
-			r = devices_add(&run->devices, &req, err);
-	}
+	for (i = 0; r == 0 && o->device && o->device[i]; i++)
+		r = parse_device(run, o->device[i], &cdi, err);
+	for (i = 0; r == 0 && o->gpus && o->gpus[i]; i++)
+		r = gpus_parse(o->gpus[i], &cdi, err);
+	if (r == 0)
+		r = cdi_apply(run->eng, cdi, &run->devices, &run->cdi, err);
 	return r;
 }
 
@@ -608,6 +622,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->n_mounts = run->n_mounts;
 	in->devices = run->devices.items;
 	in->n_devices = run->devices.n;
+	in->cdi = &run->cdi;
 	in->uids = run->uids.n ? &run->uids : NULL;
 	in->gids = run->uids.n ? &run->gids : NULL;
 	in->joins = &run->joins;
@@ -630,6 +645,7 @@ void run_input_done(struct run *run)
 		secret_request_done(&run->secrets[i]);
 	free(run->secrets);
 	device_list_done(&run->devices);
+	cdi_changes_done(&run->cdi);
 	joins_done(&run->joins);
 	idmap_done(&run->uids);
 	idmap_done(&run->gids);

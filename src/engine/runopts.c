@@ -79,6 +79,7 @@ static const struct json_field fields[] = {
 	OPTION(volumes_from, STRV),
 	OPTION(image_volume, STR),
 	OPTION(device, STRV),
+	OPTION(gpus, STRV),
 	OPTION(secret, STRV),
 	OPTION(read_only, BOOL),
 	OPTION(read_only_tmpfs, BOOL),

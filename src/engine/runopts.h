@@ -61,7 +61,7 @@ struct run_options {
 
 	/* files */
 	char *image_volume;
-	char **volume, **mount, **tmpfs, **volumes_from, **device, **secret;
+	char **volume, **mount, **tmpfs, **volumes_from, **device, **gpus, **secret;
 	bool read_only, read_only_tmpfs;
 	char *tz;
 	struct opt_u64 shm_size;

@@ -130,6 +130,8 @@ static int generate(struct spec_input *in, struct spec *spec, struct err *err)
 		r = gen_personality(in, spec, err);
 	if (r == 0)
 		r = gen_annotations(in, spec, err);
+	if (r == 0 && in->cdi)
+		spec_gen_cdi(in->cdi, spec);
 	return r;
 }
 

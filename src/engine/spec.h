@@ -29,6 +29,8 @@ struct spec_device_pair {
 #define OVERLAYS_DIR "overlays"
 char *overlay_dir(const char *bundle, size_t number);
 
+struct cdi_changes;
+
 struct spec_input {
 	const char *id, *bundle; /* bundle: directory with the generated /etc files */
 	const struct run_options *opts;
@@ -44,6 +46,7 @@ struct spec_input {
 	size_t n_mounts;
 	const struct spec_device_pair *devices;
 	size_t n_devices;
+	const struct cdi_changes *cdi;   /* what their specifications ask for besides; or NULL */
 	const struct idmap *uids, *gids; /* NULL: no user namespace */
 	const struct joins *joins;       /* namespaces of others; NULL: none */
 	bool rootless;
@@ -65,6 +68,10 @@ int spec_gen_mounts(const struct spec_input *in, struct spec *spec, struct err *
 bool spec_mount_is_users(const struct spec_mount *m, const char *bundle);
 int spec_gen_namespaces(const struct spec_input *in, struct spec *spec, struct err *err);
 int spec_gen_resources(const struct spec_input *in, struct spec_linux *linux_, struct err *err);
+/* What those who describe devices ask for: on top of all else. */
+void spec_gen_cdi(const struct cdi_changes *cdi, struct spec *spec);
+/* Takes away what is mounted at that place so far. */
+void spec_remove_mount(struct spec *spec, const char *destination);
 /* What spec_gen_resources() leaves to it. */
 int spec_gen_limits(struct spec_input *in, struct spec_linux *linux_, struct err *err);
 int spec_gen_security(struct spec_input *in, struct spec *spec, uint64_t caps, struct err *err);

@@ -102,7 +102,7 @@ static bool is_replaced(const struct spec_mount *m, const char *destination)
 	       (str_eq(destination, "/dev") && str_starts(m->destination, "/dev/"));
 }
 
-static void remove_mount(struct spec *spec, const char *destination)
+void spec_remove_mount(struct spec *spec, const char *destination)
 {
 	size_t i, k = 0;
 
@@ -260,7 +260,7 @@ static void gen_user(const struct spec_input *in, struct spec *spec)
 	size_t first;
 
 	for (size_t i = 0; i < in->n_mounts; i++)
-		remove_mount(spec, in->mounts[i].target);
+		spec_remove_mount(spec, in->mounts[i].target);
 	first = spec->mounts.n;
 	gen_read_only_tmpfs(in, spec);
 	gen_etc(in, spec);
