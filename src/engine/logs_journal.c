@@ -68,7 +68,7 @@ static char **make_args(const struct engine *eng, const struct journal_reader *j
 	if (j->o->follow)
 		strv_add(&args, "--follow");
 	else if (q->until_ns != INT64_MAX)
-		strv_addf(&args, "--until=@%lld", (long long)(q->until_ns / NS_PER_S + 1));
+		strv_addf(&args, "--until=@%lld", (long long)(q->until_ns / NS_PER_S) + 1);
 	strv_addf(&args, "CONTAINER_ID_FULL=%s", j->source->id);
 	/* Root of `inro unshare` is somebody else out here. */
 	if (!eng->rootless || geteuid() != 0)
