@@ -112,7 +112,8 @@ def as_before(who):
         ALTER TABLE images DROP COLUMN made; ALTER TABLE image_names DROP COLUMN manifest;
         ALTER TABLE containers DROP COLUMN started_ns; ALTER TABLE containers DROP COLUMN restarts;
         ALTER TABLE containers DROP COLUMN options; ALTER TABLE containers DROP COLUMN stopped;
-        ALTER TABLE containers DROP COLUMN oom_killed;
+        ALTER TABLE containers DROP COLUMN oom_killed; ALTER TABLE containers DROP COLUMN asked;
+        DROP INDEX containers_pod; ALTER TABLE containers DROP COLUMN pod; DROP TABLE pods;
         PRAGMA user_version=1;""")
     db.close()
 
