@@ -45,11 +45,11 @@ static char *total_active(const void *r)
 }
 static char *total_size(const void *r)
 {
-	return cli_size(TOTAL(r)->size);
+	return cli_size_room(TOTAL(r)->size);
 }
 static char *total_reclaimable(const void *r)
 {
-	cleanup_free char *size = cli_size(TOTAL(r)->reclaimable);
+	cleanup_free char *size = cli_size_room(TOTAL(r)->reclaimable);
 
 	if (!TOTAL(r)->size)
 		return take_ptr(size);
@@ -100,15 +100,15 @@ static char *image_created(const void *r)
 }
 static char *image_size(const void *r)
 {
-	return cli_size(IMAGE(r)->row.size);
+	return cli_size_room(IMAGE(r)->row.size);
 }
 static char *image_shared(const void *r)
 {
-	return cli_size(IMAGE(r)->shared);
+	return cli_size_room(IMAGE(r)->shared);
 }
 static char *image_unique(const void *r)
 {
-	return cli_size(IMAGE(r)->unique);
+	return cli_size_room(IMAGE(r)->unique);
 }
 static char *image_containers(const void *r)
 {
@@ -146,7 +146,7 @@ static char *container_command(const void *r)
 }
 static char *container_size(const void *r)
 {
-	return cli_size(CONTAINER(r)->size);
+	return cli_size_room(CONTAINER(r)->size);
 }
 static char *container_created(const void *r)
 {
@@ -192,7 +192,7 @@ static char *volume_links(const void *r)
 }
 static char *volume_size_text(const void *r)
 {
-	return cli_size(VOL(r)->size);
+	return cli_size_room(VOL(r)->size);
 }
 
 static const struct cli_field volume_fields[] = {
@@ -275,7 +275,9 @@ const struct cmd cmd_system_df = {
 	.summary = "Show how much room images, containers and volumes take",
 	.details =
 	    "Images are counted by their layers as they are unpacked, each once. Their blobs, as "
-	    "they are pushed and saved, are a line of their own.",
+	    "they are pushed and saved, are a line of their own. RECLAIMABLE is what the prune "
+	    "commands with --all would free: a layer that an image in use has, too, is not part of "
+	    "it.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct df_options),

@@ -357,7 +357,7 @@ char *cli_time(int64_t realtime_ns)
 	return xasprintf("%.10s %.8s +0000 UTC", text, text + strlen("2026-01-02T"));
 }
 
-char *cli_size(uint64_t bytes)
+static char *size_text(uint64_t bytes, int digits)
 {
 	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
 	double v = (double)bytes;
@@ -367,7 +367,17 @@ char *cli_size(uint64_t bytes)
 		v /= 1000;
 		i++;
 	}
-	return xasprintf("%.3g%s", v, units[i]);
+	return xasprintf("%.*g%s", digits, v, units[i]);
+}
+
+char *cli_size(uint64_t bytes)
+{
+	return size_text(bytes, 3);
+}
+
+char *cli_size_room(uint64_t bytes)
+{
+	return size_text(bytes, 4);
 }
 
 char *cli_labels(const struct json_map *labels)

@@ -71,6 +71,8 @@ char *cli_ago(int64_t realtime_ns);
 char *cli_time(int64_t realtime_ns);
 /* docker's decimal units: "4.26MB". */
 char *cli_size(uint64_t bytes);
+/* With one digit more, as docker shows room on the disk: "4.263MB". */
+char *cli_size_room(uint64_t bytes);
 /* "a=b,c=d" and {"a":"b","c":"d"}. */
 char *cli_labels(const struct json_map *labels);
 char *cli_labels_json(const struct json_map *labels);

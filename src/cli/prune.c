@@ -92,7 +92,7 @@ static void add_list(struct buf *out, const char *title, char *const *lines)
 
 static int print_freed(struct buf *out, uint64_t freed, struct err *err)
 {
-	cleanup_free char *size = cli_size(freed);
+	cleanup_free char *size = cli_size_room(freed);
 
 	buf_addf(out, "Total reclaimed space: %s\n", size);
 	return cli_print(out, err);

@@ -55,14 +55,21 @@ static void take_env(struct oci_config *c, char *const *env)
 	}
 }
 
+/* Without --init. */
+static char **command_of(const struct spec_process *p)
+{
+	bool init = str_eq(p->args[0], SPEC_INIT) && strv_len(p->args) > SPEC_INIT_ARGS;
+
+	return p->args + (init ? SPEC_INIT_ARGS : 0);
+}
+
 static int take_settings(const struct container_tree *ct, struct oci_config *c, struct err *err)
 {
 	const struct spec_process *p = ct->spec.process;
 
 	if (!p || !p->args)
 		return err_fail(err, ERR_CORRUPT, "container %s has no command", ct->rec.name);
-	bool init = str_eq(p->args[0], SPEC_INIT) && strv_len(p->args) > SPEC_INIT_ARGS;
-	take_command(c, p->args + (init ? SPEC_INIT_ARGS : 0));
+	take_command(c, command_of(p));
 	take_env(c, p->env);
 	if (p->cwd && (c->working_dir || !str_eq(p->cwd, "/")))
 		replace(&c->working_dir, p->cwd);
@@ -92,7 +99,7 @@ static int make_config(const struct container_tree *ct, const struct container_c
 	if (opts->author)
 		replace(&config->author, opts->author);
 	history->created = xstrdup(now);
-	history->created_by = xstrdup(ct->rec.command ? ct->rec.command : "");
+	history->created_by = strv_join(command_of(ct->spec.process), " ");
 	history->author = opts->author ? xstrdup(opts->author) : NULL;
 	history->comment = opts->message ? xstrdup(opts->message) : NULL;
 	return 0;

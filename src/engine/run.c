@@ -49,6 +49,17 @@ static int step_id(struct run *run, struct err *err)
 	return 0;
 }
 
+/* As docker shows it: words with spaces in them in quotes, but for the first. */
+static char *command_text(char *const *words)
+{
+	struct buf out = BUF_INIT;
+
+	for (size_t i = 0; words && words[i]; i++)
+		buf_addf(&out, i && strchr(words[i], ' ') ? "%s'%s'" : "%s%s", i ? " " : "",
+			 words[i]);
+	return buf_take(&out);
+}
+
 static int step_command(struct run *run, struct err *err)
 {
 	cleanup_strv char **command = NULL;
@@ -62,7 +73,7 @@ static int step_command(struct run *run, struct err *err)
 	r = spec_command(&run->in, &command, err);
 	if (r < 0)
 		return r;
-	run->rec.command = strv_join(command, " ");
+	run->rec.command = command_text(command);
 	return 0;
 }
 

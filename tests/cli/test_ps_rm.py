@@ -54,7 +54,7 @@ def test_ps_shows_what_runs(anyone):
     assert lines[0].split() == ["CONTAINER", "ID", "IMAGE", "COMMAND", "CREATED", "STATUS",
                                 "PORTS", "NAMES"]
     assert len(lines) == 2 and lines[1].endswith("web") and " Up " in lines[1]
-    assert '"sh -c echo ready; e…' in lines[1]
+    assert '"sh -c \'echo ready; …' in lines[1]
     assert "Exited (4)" in anyone.inro("ps", "-a").ok().out
     assert len(anyone.inro("ps", "-aq").ok().out.split()) == 2
     full = anyone.inro("ps", "-q", "--no-trunc").ok().out.strip()

@@ -167,14 +167,14 @@ def test_partial_downloads_are_shown_and_removed(anyone):
     anyone.own(path.parent)
     anyone.own(path)
     row = anyone.inro("system", "df").ok().out.splitlines()[-1]
-    assert row.split() == ["Partial", "Downloads", "1", "0", "1.05MB", "1.05MB", "(100%)"]
+    assert row.split() == ["Partial", "Downloads", "1", "0", "1.049MB", "1.049MB", "(100%)"]
     with open(path, "rb") as file:
         subprocess.run(["flock", "-n", str(file.fileno())], pass_fds=[file.fileno()], check=True)
         row = anyone.inro("system", "df").ok().out.splitlines()[-1]
-        assert row.split()[2:] == ["1", "1", "1.05MB", "0B", "(0%)"]
+        assert row.split()[2:] == ["1", "1", "1.049MB", "0B", "(0%)"]
         anyone.inro("image", "prune", "-f").ok()
         assert path.exists()
-    assert "Total reclaimed space: 1.05MB" in anyone.inro("image", "prune", "-f").ok().out
+    assert "Total reclaimed space: 1.049MB" in anyone.inro("image", "prune", "-f").ok().out
     assert not path.exists()
 
 
