@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inspect, image inspect, container inspect; `volume inspect` is in volume.c. */
+/* inspect, image inspect, container inspect; those of volumes and pods are in volume.c and
+ * pod_show.c. */
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
@@ -9,6 +10,7 @@
 #include "engine/container_inspect.h"
 #include "engine/image_inspect.h"
 #include "engine/lists.h"
+#include "engine/pod_inspect.h"
 #include "engine/volumes_query.h"
 
 struct inspect_options {
@@ -30,7 +32,7 @@ struct inspect_options {
 		.help = "of containers, the size of what they have written"                        \
 	}
 
-static const char *const types[] = { "all", "container", "image", "volume", NULL };
+static const char *const types[] = { "all", "container", "image", "pod", "volume", NULL };
 
 static const struct opt opts[] = {
 	OPT_FORMAT,
@@ -40,7 +42,8 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct inspect_options, type),
 	  .arg = "TYPE",
-	  .help = "what to look for; all, the default: containers first, then images, then volumes",
+	  .help = "what to look for; all, the default: containers first, then images, volumes, "
+		  "pods",
 	  .choices = types },
 };
 static const struct opt image_opts[] = {
@@ -84,6 +87,18 @@ static int add_volume(struct engine *eng, const char *word, struct cli_objects *
 	return r < 0 ? r : cli_objects_add(objects, &volume_inspect_desc, &vi, err);
 }
 
+static int add_pod(struct engine *eng, const char *word, struct cli_objects *objects,
+		   struct err *err)
+{
+	cleanup_pod_inspect struct pod_inspect pi = { 0 };
+	cleanup_pod_views struct pod_views views = { 0 };
+	int r = pod_view(eng, word, &views, err);
+
+	if (r == 0)
+		r = pod_inspect(eng, views.items, &pi, err);
+	return r < 0 ? r : cli_objects_add(objects, &pod_inspect_desc, &pi, err);
+}
+
 static int add(struct engine *eng, const char *word, const struct inspect_options *o,
 	       struct cli_objects *objects, struct err *err)
 {
@@ -95,6 +110,8 @@ static int add(struct engine *eng, const char *word, const struct inspect_option
 		return add_image(eng, word, o, objects, err);
 	if (str_eq(o->type, "volume"))
 		return add_volume(eng, word, objects, err);
+	if (str_eq(o->type, "pod"))
+		return add_pod(eng, word, objects, err);
 	r = add_container(eng, word, o, objects, &one);
 	if (r == 0)
 		return 0;
@@ -106,6 +123,8 @@ static int add(struct engine *eng, const char *word, const struct inspect_option
 	/* what is no name of an image may be one of a volume */
 	if (r < 0 && (one.kind == ERR_NOT_FOUND || one.kind == ERR_INVALID))
 		r = add_volume(eng, word, objects, &one);
+	if (r < 0 && one.kind == ERR_NOT_FOUND)
+		r = add_pod(eng, word, objects, &one);
 	if (r < 0 && one.kind == ERR_NOT_FOUND)
 		return err_fail(err, ERR_NOT_FOUND, "No such object: %s", word);
 	if (r < 0)
@@ -171,7 +190,7 @@ static int run_container(const void *globals, void *options, char **args, struct
 const struct cmd cmd_inspect = {
 	.name = "inspect",
 	.args = "[OPTIONS] [NAME|ID...]",
-	.summary = "Show all that is known of containers, images and volumes",
+	.summary = "Show all that is known of containers, images, volumes and pods",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct inspect_options),

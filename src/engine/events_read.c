@@ -22,8 +22,8 @@
 #define NS_PER_MS     INT64_C(1000000)
 #define BATCH         128
 
-static const char *const keys[] = { "container", "event", "image",  "label", "network",
-				    "scope",     "type",  "volume", NULL };
+static const char *const keys[] = { "container", "event", "image", "label",  "network",
+				    "pod",       "scope", "type",  "volume", NULL };
 static const char *const fuzzy[] = { "exec_create", "exec_start", "health_status" };
 
 static void event_done(struct event *ev)
@@ -169,6 +169,13 @@ static bool volume_is(const char *value, const void *data)
 	return actor_is("volume", value, data);
 }
 
+static bool pod_is(const char *value, const void *data)
+{
+	const struct event *ev = data;
+
+	return actor_is("pod", value, ev) || (str_eq(ev->type, "pod") && is_id(value, ev->actor));
+}
+
 static bool network_is(const char *value, const void *data)
 {
 	return actor_is("network", value, data);
@@ -182,7 +189,7 @@ static bool meets(const struct filters *filters, const struct event *ev)
 	} tests[] = {
 		{ "type", type_is },           { "event", action_is }, { "scope", scope_is },
 		{ "container", container_is }, { "image", image_is },  { "volume", volume_is },
-		{ "network", network_is },
+		{ "network", network_is },     { "pod", pod_is },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)

@@ -80,6 +80,11 @@ static int check(const struct run_options *o, const struct pod_member *m, struct
 				"--cgroup-parent and --pod cannot be set together: the container's "
 				"cgroup is below that of pod %s",
 				pod->name);
+	if (str_eq(o->cgroups, "split") && !pod->options.no_parent)
+		return err_fail(err, ERR_USAGE,
+				"--cgroups split and --pod cannot be set together: the container's "
+				"cgroup is below that of pod %s",
+				pod->name);
 	if (o->hostname && strv_has(m->share, "uts"))
 		return err_fail(err, ERR_USAGE,
 				"cannot set hostname when joining the pod UTS namespace");

@@ -101,6 +101,11 @@ def test_listings(anyone):
     assert sorted(told["SharedNamespaces"]) == ["ipc", "net", "uts"]
     assert anyone.inro("inspect", "--format", "{{.Pod}}", "a-1").ok().out.strip() == told["Id"]
 
+    assert anyone.inro("inspect", "--format", "{{.Id}}", "a").ok().out.strip() == told["Id"]
+    out = anyone.inro("events", "--since", "1h", "--until", "0s", "--filter", "pod=a", "--format",
+                      "{{.Type}} {{.Action}}").ok().out
+    assert out == "pod create\n"
+
     assert "sleep 1000" in anyone.inro("pod", "top", "a").ok().out
     assert "I am here" in anyone.inro("pod", "logs", "--names", "a").ok().out
     if not anyone.rootless:
@@ -198,7 +203,14 @@ def test_limits(root):
     assert told["memory_limit"] == 64 << 20 and told["cpu_quota"] == 50000
     root.inro("pod", "pause", "p").ok()
     assert state(root, "p") == "Paused"
+    # One that is paused has what the others join, too.
+    root.inro("run", "-d", "--pod", "p", "--name", "c2", box, "sleep", "1000").ok()
     root.inro("pod", "unpause", "p").ok()
+    assert look(root, "c1") == look(root, "c2")
+    root.inro("exec", "c2", "dd", "if=/dev/zero", "of=/dev/shm/x", "bs=1M", "count=50").ok()
+    # The biggest process is killed, not one of those that sleep.
+    root.inro("run", "--rm", "--pod", "p", box, "dd", "if=/dev/zero", "of=/dev/null", "bs=200M",
+              "count=1").fails("", code=137)
     clean(root)
     assert not own.parent.exists()
 
