@@ -20,6 +20,7 @@
 #include "engine/live.h"
 #include "engine/start.h"
 #include "engine/volume_mounts.h"
+#include "image/layer_run.h"
 #include "runtime/cancel.h"
 #include "runtime/visit.h"
 
@@ -30,6 +31,7 @@ struct end {
 	struct engine *eng;
 	const struct cp_options *opts;
 	char *word;           /* the container; NULL: of this machine */
+	bool tarball;         /* the source is one, and says who owns what is in it */
 	const char *path;     /* "-": standard input or output */
 	int pipe;             /* its end of it */
 	struct cp_made *made; /* shared with the process in the container */
@@ -92,7 +94,7 @@ static int write_at(const struct end *e, int root, int fds_dir, int cancel_fd, s
 {
 	const struct cp_place place = place_of(e, root);
 	const struct cp_make_options opts = {
-		.keep_owner = e->opts->archive,
+		.keep_owner = e->opts->archive || e->tarball,
 		.overwrite = e->opts->overwrite,
 		.on_host = !e->word,
 		.uid = geteuid(),
@@ -100,9 +102,12 @@ static int write_at(const struct end *e, int root, int fds_dir, int cancel_fd, s
 		.fds_dir = fds_dir,
 	};
 	struct cp_in in = { .fd = e->pipe, .cancel_fd = cancel_fd };
-	int r = cp_make(&place, &opts, &in, e->made, err);
+	int r = e->tarball ? cp_unpack(&place, &opts, &in, e->made, err)
+			   : cp_make(&place, &opts, &in, e->made, err);
 
 	free(in.data);
+	if (r == -ECANCELED)
+		r = cancel_error(cancel_fd, err);
 	if (e->made->left_out > 0)
 		log_warn("%llu devices left out: they can't be made there",
 			 (unsigned long long)e->made->left_out);
@@ -221,9 +226,6 @@ static int check_words(const struct end *from, const struct end *to, struct err 
 		return err_fail(err, ERR_USAGE, "destination can not be empty");
 	if (!from->word && !to->word)
 		return err_fail(err, ERR_USAGE, "must specify at least one container source");
-	if (is_stream(from))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"cp of a tarball from standard input is not implemented yet");
 	return 0;
 }
 
@@ -244,6 +246,21 @@ static int open_ends(struct end *from, struct end *to, struct err *err)
 	return r < 0 || !to->word ? r : enter(to, true, err);
 }
 
+/* A program that has no files reads it. */
+static int read_tarball(struct end *from, struct err *err)
+{
+	struct layer_job job = LAYER_JOB_INIT;
+	cleanup_buf struct buf none = BUF_INIT;
+	cleanup_fd int in = fd_dup(STDIN_FILENO, 3);
+	int r =
+	    in < 0 ? err_errno(err, -in, "opening standard input") : engine_store(from->eng, err);
+
+	if (r == 0)
+		r = layer_entries_start(&from->eng->store, in, from->pipe, &job, err);
+	from->pipe = fd_close(from->pipe);
+	return r < 0 ? r : layer_finish(&job, &none, err);
+}
+
 /* This process's part: what is of this machine. */
 static int own_part(struct end *from, struct end *to, struct err *err)
 {
@@ -253,7 +270,9 @@ static int own_part(struct end *from, struct end *to, struct err *err)
 
 	if (fds_dir < 0)
 		return err_errno(err, errno, "opening " PROC_FDS);
-	if (!from->word) {
+	if (is_stream(from)) {
+		r = read_tarball(from, err);
+	} else if (!from->word) {
 		r = read_at(from, -EBADF, fds_dir, err);
 		from->pipe = fd_close(from->pipe);
 	} else if (is_stream(to)) {
@@ -341,6 +360,7 @@ int engine_cp(struct engine *eng, const char *source, const char *destination,
 		return err_errno(err, errno, "allocating memory");
 	end_parse(&from, source);
 	end_parse(&to, destination);
+	to.tarball = is_stream(&from);
 	signal(SIGPIPE, SIG_IGN);
 	r = check_words(&from, &to, err);
 	if (r == 0)

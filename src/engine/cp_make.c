@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/cp_make.h"
+#include "engine/cp_make_internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,28 +17,10 @@
 #define DEPTH_MAX  1000
 #define TEMP_TRIES 1000
 
-/* A directory that is being filled. */
-struct level {
-	int fd;
-	bool given; /* it is the destination itself, whose attributes stay */
-	bool made;
-	struct cp_head head;
-	struct buf xattrs;
-	char *name;
-};
-
-struct make {
-	const struct cp_make_options *opts;
-	struct cp_in *in;
-	struct cp_made *made;
-	struct cp_entry e;
-	int dir;      /* where the top object goes */
-	char *top;    /* its name there; NULL: its members do */
-	bool has_top; /* there is one: no second one comes */
-	struct level *levels;
-	size_t n, cap;
-	unsigned int temps;
-};
+int make_wrong(struct err *err)
+{
+	return err_errno(err, EPROTO, "reading what is to be copied");
+}
 
 static int here(const struct make *m)
 {
@@ -174,7 +156,7 @@ static int write_data(struct make *m, int fd, const char *name, uint64_t size, s
 	do {
 		r = cp_get(m->in, &part, err);
 		if (r == 0 && part.head.kind != CP_DATA)
-			r = err_errno(err, EPROTO, "reading what is to be copied");
+			r = make_wrong(err);
 		if (r == 0)
 			r = cp_get_data(m->in, &part.head, fd, name, err);
 		m->made->bytes += r == 0 ? part.head.size : 0;
@@ -260,9 +242,10 @@ static int link_at(const struct make *m, int dir, const char *name, struct err *
 	cleanup_free char *first = NULL;
 	cleanup_fd int from = -EBADF;
 
-	if (m->n == 0)
-		return err_errno(err, EPROTO, "reading what is to be copied");
-	from = path_parent_in(m->levels[0].fd, m->e.link, false, &first, err);
+	if (m->n == 0 && !m->paths)
+		return make_wrong(err);
+	from = m->paths ? unpack_parent(m, m->e.link, false, &first, err)
+			: path_parent_in(m->levels[0].fd, m->e.link, false, &first, err);
 	if (from < 0)
 		return from;
 	return linkat(from, first, dir, name, 0) < 0 ? -errno : 0;
@@ -391,13 +374,13 @@ static int make_dir(struct make *m, int dir, const char *name, struct err *err)
 }
 
 /* Now that all is in it: its times would change, and it may be one that nobody may write to. */
-static int leave(struct make *m, struct err *err)
+int make_leave(struct make *m, struct err *err)
 {
 	struct level *l;
 	int r = 0;
 
 	if (m->n == 0)
-		return err_errno(err, EPROTO, "reading what is to be copied");
+		return make_wrong(err);
 	l = &m->levels[m->n - 1];
 	if (!l->given) {
 		struct cp_head h = l->head;
@@ -422,6 +405,14 @@ static int leave(struct make *m, struct err *err)
 	return r;
 }
 
+int make_object(struct make *m, int dir, const char *name, struct err *err)
+{
+	if (m->e.head.kind == CP_DIR)
+		return make_dir(m, dir, name, err);
+	return m->e.head.kind == CP_FILE ? make_file(m, dir, name, err)
+					 : make_other(m, dir, name, err);
+}
+
 /* ---- the stream ---- */
 
 static const char *name_of(struct make *m, struct err *err)
@@ -430,7 +421,7 @@ static const char *name_of(struct make *m, struct err *err)
 
 	if (name && *name && !strchr(name, '/') && !str_eq(name, ".") && !str_eq(name, ".."))
 		return name;
-	err_errno(err, EPROTO, "reading what is to be copied");
+	make_wrong(err);
 	return NULL;
 }
 
@@ -441,7 +432,7 @@ static int object(struct make *m, struct err *err)
 	int dir = here(m);
 
 	if (m->n == 0 && m->has_top)
-		return err_errno(err, EPROTO, "reading what is to be copied");
+		return make_wrong(err);
 	if (m->n == 0)
 		m->has_top = true;
 	if (kind == CP_DIR && m->n == 0 && !m->top)
@@ -449,9 +440,7 @@ static int object(struct make *m, struct err *err)
 	name = name_of(m, err);
 	if (!name)
 		return -EPROTO;
-	if (kind == CP_DIR)
-		return make_dir(m, dir, name, err);
-	return kind == CP_FILE ? make_file(m, dir, name, err) : make_other(m, dir, name, err);
+	return make_object(m, dir, name, err);
 }
 
 static int follow(struct make *m, struct err *err)
@@ -463,19 +452,29 @@ static int follow(struct make *m, struct err *err)
 			return r;
 		switch (m->e.head.kind) {
 		case CP_END:
-			return m->n ? err_errno(err, EPROTO, "reading what is to be copied") : 0;
+			return m->n ? make_wrong(err) : 0;
 		case CP_LEAVE:
-			r = leave(m, err);
+			r = make_leave(m, err);
 			break;
 		case CP_BEGIN:
 		case CP_DATA:
-			return err_errno(err, EPROTO, "reading what is to be copied");
+			return make_wrong(err);
 		default:
 			r = object(m, err);
 		}
 		if (r < 0)
 			return r;
 	}
+}
+
+void make_done(struct make *m)
+{
+	while (m->n > 0)
+		pop(m);
+	fd_close(m->dir);
+	free(m->top);
+	free(m->levels);
+	cp_entry_done(&m->e);
 }
 
 int cp_make(const struct cp_place *to, const struct cp_make_options *opts, struct cp_in *in,
@@ -485,17 +484,12 @@ int cp_make(const struct cp_place *to, const struct cp_make_options *opts, struc
 	int r = cp_get(in, &m.e, err);
 
 	if (r == 0 && m.e.head.kind != CP_BEGIN)
-		r = err_errno(err, EPROTO, "reading what is to be copied");
+		r = make_wrong(err);
 	if (r == 0)
 		r = m.dir = cp_place_destination(to, m.e.head.mode & S_IFMT, m.e.name,
 						 opts->overwrite, &m.top, err);
 	if (r >= 0)
 		r = follow(&m, err);
-	while (m.n > 0)
-		pop(&m);
-	fd_close(m.dir);
-	free(m.top);
-	free(m.levels);
-	cp_entry_done(&m.e);
+	make_done(&m);
 	return r < 0 ? r : 0;
 }

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "engine/cp_place.h"
-#include "engine/cp_stream.h"
+#include "image/cp_stream.h"
 
 struct cp_make_options {
 	bool keep_owner; /* the source's; else uid and gid */
@@ -26,3 +26,7 @@ struct cp_made {
 
 int cp_make(const struct cp_place *to, const struct cp_make_options *opts, struct cp_in *in,
 	    struct cp_made *ret, struct err *err);
+/* Of a tarball's members (layer/entries.h), below the container's directory to. Links in its paths
+ * are followed within the container, as they are when the member comes. */
+int cp_unpack(const struct cp_place *to, const struct cp_make_options *opts, struct cp_in *in,
+	      struct cp_made *ret, struct err *err);

@@ -22,5 +22,5 @@ int cp_place_source(const struct cp_place *place, bool follow, char **ret_name, 
  */
 int cp_place_destination(const struct cp_place *place, uint32_t type, const char *name,
 			 bool overwrite, char **ret_name, struct err *err);
-/* A directory for a tarball's members. */
+/* Is it a directory, for a tarball's members? O_PATH fd. */
 int cp_place_directory(const struct cp_place *place, struct err *err);

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "engine/cp_stream.h"
+#include "image/cp_stream.h"
 
 struct cp_walk_options {
 	int fds_dir; /* /proc/self/fd of this process */

@@ -678,3 +678,19 @@ int layer_digest_finish(struct layer_job *job, char **ret_digest, uint64_t *ret_
 	json_free(&apply_result_desc, &result);
 	return 0;
 }
+
+int layer_entries_start(struct image_store *store, int in_fd, int out_fd, struct layer_job *ret,
+			struct err *err)
+{
+	static const char *const args[] = { "entries", NULL };
+	const struct proc_fd more = { out_fd, LAYER_FD_COPY };
+	const struct layer_start start = {
+		.args = args,
+		.in_fd = in_fd,
+		.dir_fd = store->fd, /* as above */
+		.more = &more,
+		.n_more = 1,
+	};
+
+	return job_start(&start, ret, err);
+}

@@ -101,3 +101,7 @@ int layer_digest_start(struct image_store *store, int in_fd, int out_fd, uint64_
 /* Waits for the end. *ret_digest: heap. */
 int layer_digest_finish(struct layer_job *job, char **ret_digest, uint64_t *ret_size,
 			struct err *err);
+/* A tarball, perhaps compressed, becomes the records of cp_stream.h, which go to out_fd. Then
+ * layer_finish(): -EPIPE when nobody reads them. */
+int layer_entries_start(struct image_store *store, int in_fd, int out_fd, struct layer_job *ret,
+			struct err *err);

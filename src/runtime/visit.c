@@ -175,6 +175,7 @@ int visit_begin(const struct runtime *rt, const struct visit_args *args, struct 
 			  .spec = args->spec,
 			  .im = { .fd = -EBADF, .late_fd = -EBADF },
 			  .pidfd = -EBADF,
+			  .out_fd = -EBADF,
 			  .fds_dir = -EBADF },
 	};
 	int r;

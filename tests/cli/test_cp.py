@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`inro cp`: files into and out of containers, running, paused and stopped."""
 
+import gzip
 import os
 import signal
 import stat
@@ -10,6 +11,7 @@ import tarfile
 import pytest
 
 import engine
+import layers
 import test_swapper
 
 TURNS = True
@@ -105,8 +107,8 @@ def test_rules_of_names(web):
     cp(web, "web:/tmp/3", "3").ok()
     cp(web, "3", "web:/tmp/to-two").ok()
     cp(web, "3", "web:/tmp/to-new").ok()
-    assert sh(web, "cd /tmp; cat one two three; ls new new/sub other dir; readlink to-two; readlink to-new"
-              ).ok().out == ("1\n3\n3\ndir:\none\n\nnew:\nagain\nempty\nlink\nsub\n\nnew/sub:\nagain"
+    assert sh(web, "cd /tmp; cat one two three; ls new new/sub other dir; readlink to-two;"
+              "readlink to-new").ok().out == ("1\n3\n3\ndir:\none\n\nnew:\nagain\nempty\nlink\nsub\n\nnew/sub:\nagain"
                              "\nempty\nlink\n\nother:\nagain\nempty\nlink\ntwo\nthree\n")
     for args, words in [
             (("one", "web:/tmp/no/x"), "Could not find the file /tmp/no in container web"),
@@ -122,7 +124,6 @@ def test_rules_of_names(web):
             (("", "web:/tmp"), "source can not be empty"),
             (("one", "web:"), "destination can not be empty"),
             (("one", "nobody:/x"), "No such container: nobody"),
-            (("-", "web:/tmp"), "not implemented yet"),
             (("web:/tmp", "web:/root"), "same container")]:
         cp(web, *args).fails(words, code=125)
     # a file that is mounted gets the bytes
@@ -237,8 +238,53 @@ def test_tar_out(web):
         assert members["d/s"].linkname == "f" and members["d/p"].isfifo()
 
 
+def test_tar_in(web):
+    sh(web, "mkdir -p /srv/old /srv/real; ln -s real /srv/link; echo old >/srv/old/file;"
+       "ln /srv/old/file /root/kept").ok()
+    entries = [layers.entry("./", type=tarfile.DIRTYPE, mode=0o700),
+               layers.entry("new/", type=tarfile.DIRTYPE, mode=0o750, mtime=1_000_000_000),
+               layers.entry("new/a", "text\n", uid=1000, gid=50, mode=0o604),
+               layers.entry("new/b", type=tarfile.LNKTYPE, linkname="new/a"),
+               layers.entry("new/l", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+               layers.entry("old/file", "replaced\n"),
+               layers.entry("link/below", "behind a link\n"),
+               layers.entry("made/for/it", "made\n"),
+               # what would leave the container stays in it
+               layers.entry("../../../../up", "up\n"),
+               layers.entry("/abs", "abs\n"),
+               layers.entry("esc", type=tarfile.SYMTYPE, linkname="../../../../../tmp"),
+               layers.entry("esc/file", "escaped\n")]
+    for data in (layers.tar(*entries), gzip.compress(layers.tar(*entries))):
+        cp(web, "-", "web:/srv", input=data).ok()
+    text = sh(web, "cd /srv; stat -c '%a %u %g' . new/a; stat -c '%a %Y' new; stat -c %h new/b;"
+              "readlink new/l;"
+              "cat old/file real/below made/for/it up abs /tmp/file /root/kept; ls /").ok().out
+    lines = text.split("\n")
+    assert lines[0][3:] == " 0 0" and lines[0][:3] != "700", lines
+    assert lines[1:5] == ["604 1000 50", "750 1000000000", "2", "/etc/passwd"]
+    assert lines[5:12] == ["replaced", "behind a link", "made", "up", "abs", "escaped", "old"]
+    assert "up" not in lines[12:] and not (web.dir.parent / "up").exists()
+    for data, words in [(b"no tar" * 1000, "tar"), (layers.tar(*entries)[:1200], "tar"),
+                        (layers.tar(layers.entry("new", "a file")), "cannot overwrite directory")]:
+        cp(web, "-", "web:/srv", input=data).fails(words, code=125)
+    cp(web, "-", "web:/etc/passwd", input=layers.tar()).fails("must be a directory", code=125)
+    cp(web, "-", "web:/no", input=layers.tar()).fails("Could not find the file", code=125)
+    # there and back
+    with (web.dir / "out.tar").open("wb") as out:
+        cp(web, "web:/srv/.", "-", stdout=out).ok()
+    web.inro("stop", "-t", "0", "web").ok()
+    cp(web, "-", "web:/opt", input=(web.dir / "out.tar").read_bytes()).fails("/opt")
+    sh_made = web.dir / "opt"
+    sh_made.mkdir()
+    web.own(sh_made)
+    cp(web, "opt", "web:/").ok()
+    cp(web, "-", "web:/opt", input=(web.dir / "out.tar").read_bytes()).ok()
+    web.inro("start", "web").ok()
+    assert sh(web, "diff -r /srv /opt && stat -c '%a %u %g' /opt/new/a").ok().out == "604 1000 50\n"
+
+
 def test_user_namespace(root):
-    """Root's container with ids of its own: its root owns what goes in, the caller what comes out."""
+    """Ids of its own: its root owns what goes in, the caller what comes out."""
     begin(root, "--userns", "private")
     (root.dir / "one").write_text("1\n")
     (root.dir / "one").chmod(0o600)
@@ -273,7 +319,7 @@ def test_full_disk_and_interrupts(web):
 
 
 def test_cve_2018_15664_exchanged_in_a_volume(anyone):
-    """What a name leads to changes all the time; the host has at that name what nobody may touch."""
+    """What a name leads to changes all the time; the host has there what nobody may touch."""
     victim = test_swapper.Victim(anyone, anyone.dir / "victim")
     shared, src = anyone.dir / "shared", anyone.dir / "data"
     for path in (shared, src, src / "sub"):

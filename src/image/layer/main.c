@@ -15,6 +15,7 @@
  *   inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers
  *   inro-layer export [--userns] --layers=N [--path=DIR]
  *                                                   it and the layers as one tree, to stdin
+ *   inro-layer entries                              a tarball's members as records (cp_stream.h)
  *   inro-layer verify                               signatures in stdin by keys
  * pack, diff and export with --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
  */
@@ -35,6 +36,7 @@
 #include "image/layer/compress.h"
 #include "image/layer/confine.h"
 #include "image/layer/digest.h"
+#include "image/layer/entries.h"
 #include "image/layer/pack.h"
 #include "image/layer/pack_mount.h"
 #include "image/layer/pipeline.h"
@@ -261,6 +263,13 @@ static int mode_digest(const struct args *args, int dir, struct buf *out, struct
 	return 0;
 }
 
+static int mode_entries(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	const struct source_limits limits = limits_of(args, -EBADF);
+
+	return entries_write(STDIN_FILENO, &limits, LAYER_FD_COPY, err);
+}
+
 static int mode_verify(const struct args *args, int dir, struct buf *out, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
@@ -302,6 +311,7 @@ static const struct mode {
 	{ "diff", mode_diff, .reads = true, .mount = MOUNT_LOWER },
 	{ "export", mode_export, .reads = true, .mount = MOUNT_TREE },
 	{ "digest", mode_digest, .copies = true },
+	{ "entries", mode_entries, .copies = true },
 	{ "verify", mode_verify, .copies = true, .setup = verify_setup },
 };
 

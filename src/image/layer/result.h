@@ -15,7 +15,7 @@ enum {
 	LAYER_FD_DIR = 4,    /* the directory to work in: staging, layer root, or tree's parent */
 	LAYER_FD_SYNC = 5,   /* rootless: socket over which the engine says "mapped" */
 	LAYER_FD_PATHS = 6,  /* own: what to look at */
-	LAYER_FD_COPY = 6,   /* digest: where the copy goes */
+	LAYER_FD_COPY = 6,   /* digest: where the copy goes; entries: the records */
 	/* unpack alone: */
 	LAYER_FD_PARTIAL = 6,    /* file with the beginning of the blob, or none */
 	LAYER_FD_HASH_IN = 7,    /* write ends for one struct stage_result, or struct err */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/cp_stream.h"
+#include "image/cp_stream.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "runtime/cancel.h"
 
 #define PENDING (64u << 10)  /* written at once */
 #define SMALL   (64u << 10)  /* data that is not worth a splice(2) */
@@ -141,7 +140,7 @@ static int fill(struct cp_in *in, struct err *err)
 	ssize_t n;
 
 	if (is_cancelled(in))
-		return cancel_error(in->cancel_fd, err);
+		return err_errno(err, ECANCELED, "copying");
 	if (!in->data)
 		in->data = xmalloc(CHUNK);
 	n = NO_EINTR(read(in->fd, in->data, CHUNK));

@@ -3,7 +3,7 @@
  * What `inro cp` sends from the process that reads files to the one that writes them, through a
  * pipe: CP_BEGIN, the top object with all below it, CP_END. A directory is followed by its members
  * and CP_LEAVE, a file by CP_DATA up to one of no bytes. Names are single ones, below the directory
- * that is open; a tarball's (cp_tar.c) are whole paths, without CP_LEAVE.
+ * that is open; a tarball's (layer/entries.h) are whole paths, without CP_LEAVE.
  *
  * The reader trusts nothing of it but its form: sizes are bounded, and an end without CP_END is an
  * error, -EPIPE, as then the other side knows why.
@@ -59,7 +59,7 @@ struct cp_in {
 	char *data;
 	size_t start, end;
 	bool no_splice;
-	int cancel_fd; /* runtime/cancel.h: -ECANCELED when a signal has come; 0: none */
+	int cancel_fd; /* -ECANCELED when it is readable; <= 0: none */
 };
 struct cp_entry {
 	struct cp_head head;
