@@ -71,6 +71,16 @@ static int names_read(int all, char first, char ***ret, struct err *err)
 	return 0;
 }
 
+/* The volume is gone, its room may not be. Another command may be at it, too. */
+static void sweep_one(struct engine *eng, const char *path)
+{
+	struct err err = ERR_INIT;
+	int r = image_remove_tree(&eng->store, path, &err);
+
+	if (r < 0 && r != -ENOENT && r != -ENOTEMPTY)
+		log_warn("files of a removed volume stay in %s/%s: %s", eng->root, path, err.msg);
+}
+
 int volumes_sweep(struct engine *eng, struct err *err)
 {
 	cleanup_strv char **aside = NULL, **garbage = NULL;
@@ -85,12 +95,10 @@ int volumes_sweep(struct engine *eng, struct err *err)
 		r = names_read(all, VOLUME_GARBAGE, &garbage, err);
 	for (size_t i = 0; r == 0 && garbage && garbage[i]; i++) {
 		cleanup_free char *path = xasprintf(VOLUMES_DIR "/%s", garbage[i]);
-		struct err own = ERR_INIT;
 
 		r = engine_store(eng, err);
-		/* Another command may be at it. */
-		if (r == 0 && image_remove_tree(&eng->store, path, &own) < 0)
-			log_debug("removing %s: %s", path, own.msg);
+		if (r == 0)
+			sweep_one(eng, path);
 	}
 	return r;
 }

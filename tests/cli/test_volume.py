@@ -5,7 +5,9 @@ import fcntl
 import io
 import json
 import os
+import pathlib
 import signal
+import struct
 import subprocess
 import tarfile
 
@@ -526,6 +528,31 @@ def test_what_killed_commands_leave(anyone):
     healthy(who)
     assert sorted(os.listdir(directory(who))) == ["anew", "kept"]
     assert directory(who, "kept/_data/file").read_text() == "here"
+
+
+def set_immutable(path, flag):
+    with open(path, encoding="ascii") as file:
+        try:
+            fcntl.ioctl(file, 0x40086602, struct.pack("l", flag))  # FS_IOC_SETFLAGS
+        except OSError as e:
+            harness.machine_cannot(f"FS_IMMUTABLE_FL: {e.strerror}")
+
+
+def test_files_that_stay_are_told_of(root):
+    root.inro("volume", "create", "data").ok()
+    path = pathlib.Path(root.inro("volume", "inspect", "-f", "{{.Mountpoint}}", "data").ok().out.strip())
+    (path / "file").touch()
+    set_immutable(path / "file", 0x10)
+    try:
+        r = root.inro("volume", "rm", "data").ok()
+    finally:
+        [left] = path.parent.parent.glob("*/_data/file")
+        set_immutable(left, 0)
+    assert "files of a removed volume stay in" in r.err and "Operation not permitted" in r.err
+    # whoever removes the next one removes them
+    root.inro("volume", "create", "data").ok()
+    assert root.inro("volume", "rm", "data").ok().err == ""
+    assert not left.exists()
 
 
 def test_check(anyone):
