@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/exec.h"
 
+#include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/select.h"
 
 struct exec_cli_options {
 	struct exec_options exec;
-	bool latest;
+	struct select_options select;
 };
 #define EXEC_OPT(member) OPT_FIELD(struct exec_cli_options, exec.member)
 
 static const struct opt opts[] = {
+	SELECT_CIDFILE(struct exec_cli_options),
 	{ .name = "detach",
 	  .short_name = 'd',
 	  .kind = OPT_FLAG,
@@ -37,11 +39,9 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  EXEC_OPT(interactive),
 	  .help = "pass standard input to the command" },
-	{ .name = "latest",
-	  .short_name = 'l',
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct exec_cli_options, latest),
-	  .help = "in the newest container, which is then not named" },
+	SELECT_LATEST(struct exec_cli_options),
+	OPT_REFUSE("no-session", "a command that is executed leaves nothing but events"),
+	OPT_REFUSE("preserve-fd", "use --preserve-fds, which takes them in a row"),
 	{ .name = "preserve-fds",
 	  .kind = OPT_INT,
 	  EXEC_OPT(preserve_fds),
@@ -73,20 +73,23 @@ static const struct opt opts[] = {
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct exec_cli_options *o = options;
+	bool named = !o->select.latest && !strv_len(o->select.cidfiles);
 	cleanup_engine struct engine eng = ENGINE_INIT;
-	cleanup_free char *newest = NULL;
+	cleanup_strv char **found = NULL;
 	int r;
 
-	if (!o->latest && !args[1])
+	if (named && !args[1])
 		return err_fail(err, ERR_USAGE, "exec needs a container and a command");
 	r = cli_engine(globals, &eng, err);
-	if (r == 0 && o->latest)
-		r = cli_latest(&eng, &newest, err);
+	if (r == 0 && !named)
+		r = cli_select(&eng, &o->select, SELECT_ANY, NULL, &found, err);
 	if (r < 0)
 		return r;
-	if (newest)
-		return engine_exec(&eng, newest, &o->exec, args, err);
-	return engine_exec(&eng, args[0], &o->exec, args + 1, err);
+	if (named)
+		return engine_exec(&eng, args[0], &o->exec, args + 1, err);
+	if (strv_len(found) != 1)
+		return err_fail(err, ERR_USAGE, "exec is for one container");
+	return engine_exec(&eng, found[0], &o->exec, args, err);
 }
 
 const struct cmd cmd_exec = {

@@ -58,6 +58,7 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct logs_options, until),
 	  .arg = "TIME",
 	  .help = "leave out what is newer than a time, or than a duration before now" },
+	OPT_REFUSE("color", "--names tells containers apart"),
 };
 
 /* One for each stream, or one for both where they go to the same file: so they keep their order. */

@@ -71,6 +71,7 @@ static const struct opt volume_opts[] = {
 	  .help = "remove all volumes that no container uses, not only anonymous ones" },
 	OPT_FILTER,
 	OPT_FORCE,
+	OPT_REFUSE("dry-run", "`inro volume ls --filter dangling=true` shows them"),
 };
 
 static const struct opt pod_opts[] = { OPT_FORCE };

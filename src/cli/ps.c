@@ -81,6 +81,13 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct ps_options, external),
 	  .help = "accepted for podman's users: there are no containers of other programs" },
+	OPT_REFUSE(
+	    "namespace",
+	    "lsns(8) shows the namespaces of a process, `inro ps --format {{.Pid}}` which that is"),
+	OPT_REFUSE(
+	    "ns",
+	    "lsns(8) shows the namespaces of a process, `inro ps --format {{.Pid}}` which that is"),
+	OPT_REFUSE("watch", "use watch(1), or inro stats"),
 };
 
 struct row {

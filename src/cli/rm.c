@@ -39,6 +39,9 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct rm_options, volumes),
 	  .help = "remove its anonymous volumes as well" },
+	OPT_REFUSE("depend",
+		   "remove those that depend on it first; `inro inspect` shows Dependencies"),
+	OPT_REFUSE("link", "there are no links"),
 };
 
 static int stop_first(struct engine *eng, const char *word, int64_t timeout_s, struct err *err)

@@ -9,16 +9,28 @@
 #include "base/timeutil.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "engine/filter.h"
 #include "engine/secrets.h"
 
 /* ---- create ---- */
 
 struct create_cmd {
+	char *driver;
 	char **label;
 	bool env, replace;
 };
 
+static const char *const drivers[] = { "file", NULL };
+
 static const struct opt create_opts[] = {
+	{ .name = "driver",
+	  .short_name = 'd',
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct create_cmd, driver),
+	  .arg = "DRIVER",
+	  .help = "where it is kept: there is file alone, the database",
+	  .choices = drivers },
+	OPT_REFUSE("driver-opts", "there is the driver file alone, which has none"),
 	{ .name = "env",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct create_cmd, env),
@@ -33,6 +45,7 @@ static const struct opt create_opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct create_cmd, replace),
 	  .help = "take the place of the secret that has the name" },
+	OPT_REFUSE("template-driver", "a secret is given as it is"),
 };
 
 static int read_data(const char *word, bool env, struct buf *out, struct err *err)
@@ -94,10 +107,19 @@ const struct cmd cmd_secret_create = {
 
 struct ls_cmd {
 	char *format;
+	char **filters;
 	bool noheading, quiet;
 };
 
 static const struct opt ls_opts[] = {
+	{ .name = "filter",
+	  .short_name = 'f',
+	  .kind = OPT_STRV,
+	  OPT_FIELD(struct ls_cmd, filters),
+	  .arg = "KEY=VALUE",
+	  .help =
+	      "show only secrets that meet the condition: id=, by its beginning, label=, name=, by "
+	      "a part of it" },
 	{ .name = "format",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct ls_cmd, format),
@@ -153,20 +175,42 @@ static const struct cli_field fields[] = {
 static const struct cli_table table = { fields, ARRAY_SIZE(fields),
 					"ID Name Driver CreatedAt UpdatedAt" };
 
+static bool has_name(const char *value, const void *data)
+{
+	return strstr(ROW(data)->name, value) != NULL;
+}
+
+static bool has_id(const char *value, const void *data)
+{
+	return str_starts(ROW(data)->id, value);
+}
+
+static bool meets(const struct filters *filters, const struct secret *s)
+{
+	return filters_any(filters, "name", has_name, s) && filters_any(filters, "id", has_id, s) &&
+	       filters_labels(filters, &s->labels);
+}
+
 static int run_ls(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct ls_cmd *o = options;
 	cleanup_secret_list struct secret_list rows = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_cli_list struct cli_list *list = NULL;
+	static const char *const keys[] = { "id", "label", "name", NULL };
+	cleanup_filters struct filters filters = { 0 };
 	cleanup_buf struct buf ids = BUF_INIT;
 
-	int r = cli_list_new(&table, o->format, !o->noheading, &list, err);
+	int r = filters_parse(o->filters, keys, &filters, err);
+	if (r == 0)
+		r = cli_list_new(&table, o->format, !o->noheading, &list, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = secret_list(&eng, &rows, err);
 	for (size_t i = 0; r == 0 && i < rows.n; i++) {
+		if (!meets(&filters, &rows.items[i]))
+			continue;
 		buf_addf(&ids, "%s\n", rows.items[i].id);
 		r = cli_list_row(list, &rows.items[i], err);
 	}
@@ -189,6 +233,7 @@ const struct cmd cmd_secret_ls = {
 
 struct inspect_cmd {
 	char *format;
+	bool pretty;
 	bool showsecret;
 };
 
@@ -199,6 +244,10 @@ static const struct opt inspect_opts[] = {
 	  OPT_FIELD(struct inspect_cmd, format),
 	  .arg = "FORMAT",
 	  .help = "json (in one line), or a Go template" },
+	{ .name = "pretty",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct inspect_cmd, pretty),
+	  .help = "show it in lines for people" },
 	{ .name = "showsecret",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct inspect_cmd, showsecret),
@@ -268,6 +317,12 @@ static int add(struct engine *eng, const char *word, bool data, struct cli_objec
 	return cli_objects_add(objects, &shown_desc, &shown, err);
 }
 
+static const char pretty_lines[] =
+    "ID:          {{.ID}}\nName:        {{.Spec.Name}}\n"
+    "{{if .Spec.Labels}}Labels:\n{{range $key, $value := .Spec.Labels}} - {{$key}}={{$value}}\n"
+    "{{end}}{{end}}Driver:      {{.Spec.Driver.Name}}\nCreated at:  {{.CreatedAt}}\n"
+    "Updated at:  {{.UpdatedAt}}";
+
 static int run_inspect(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct inspect_cmd *o = options;
@@ -275,7 +330,9 @@ static int run_inspect(const void *globals, void *options, char **args, struct e
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	int status = 0, r;
 
-	r = cli_objects_new(o->format, &objects, err);
+	if (o->pretty && o->format)
+		return err_fail(err, ERR_USAGE, "--format is incompatible with --pretty");
+	r = cli_objects_new(o->pretty ? pretty_lines : o->format, &objects, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r < 0)

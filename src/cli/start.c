@@ -55,10 +55,13 @@ static const struct opt start_opts[] = {
 	  .help = "whether systemd is told, from now on, that it runs: as of run",
 	  .choices = sdnotify_choices },
 	OPT_SIG_PROXY,
+	OPT_REFUSE("checkpoint", "inro-runtime restore starts from checkpoints"),
+	OPT_REFUSE("checkpoint-dir", "inro-runtime restore starts from checkpoints"),
 };
 
 static const struct opt attach_opts[] = {
 	OPT_DETACH_KEYS,
+	SELECT_LATEST(struct start_cli_options),
 	{ .name = "no-stdin",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct start_cli_options, no_stdin),
@@ -116,10 +119,16 @@ static int attach(const void *globals, void *options, char **args, struct err *e
 		.detach_keys = o->detach_keys,
 	};
 	cleanup_engine struct engine eng = ENGINE_INIT;
-	int r;
+	cleanup_strv char **words = NULL;
+	int r = cli_engine(globals, &eng, err);
 
-	r = cli_engine(globals, &eng, err);
-	return r < 0 ? r : engine_attach(&eng, args[0], &how, err);
+	if (r == 0)
+		r = cli_select(&eng, &o->select, SELECT_RUNNING, args, &words, err);
+	if (r < 0)
+		return r;
+	if (strv_len(words) != 1)
+		return err_fail(err, ERR_USAGE, "attach needs one container, or --latest");
+	return engine_attach(&eng, words[0], &how, err);
 }
 
 const struct cmd cmd_start = {
@@ -137,13 +146,12 @@ const struct cmd cmd_start = {
 
 const struct cmd cmd_attach = {
 	.name = "attach",
-	.args = "[OPTIONS] CONTAINER",
+	.args = "[OPTIONS] [CONTAINER]",
 	.summary = "Join a running container's terminal or output",
 	.details = "Exits with the container's status, or with 0 when the detach keys were typed.",
 	.opts = attach_opts,
 	.n_opts = ARRAY_SIZE(attach_opts),
 	.opts_size = sizeof(struct start_cli_options),
-	.min_args = 1,
 	.max_args = 1,
 	.run = attach,
 };

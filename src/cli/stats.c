@@ -339,9 +339,9 @@ static int show(const void *globals, const struct stats_options *o, char **args,
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	int r;
 
-	if ((o->all || o->latest) && args[0])
-		return err_fail(err, ERR_USAGE,
-				"--all and --latest cannot be used together with names");
+	/* docker takes --all with names, which are what is shown then */
+	if (o->latest && args[0])
+		return err_fail(err, ERR_USAGE, "--latest cannot be used together with names");
 	if (o->interval.set && (!o->interval.value || o->interval.value > 86400))
 		return err_fail(err, ERR_USAGE, "--interval: expected 1 to 86400 seconds");
 	r = cli_engine(globals, &eng, err);

@@ -98,6 +98,15 @@ static const struct opt opts[] = {
 	VALUE("restart", OPT_STR, restart, "POLICY",
 	      "start it again when it has ended: no, on-failure[:TIMES], always, unless-stopped"),
 	VALUE("unsetenv", OPT_STRV, unsetenv, "NAME", "take a variable away, as --env sets one"),
+	OPT_REFUSE("blkio-weight-device", "rates of devices are given when the container is made"),
+	OPT_REFUSE("device-read-bps", "rates of devices are given when the container is made"),
+	OPT_REFUSE("device-read-iops", "rates of devices are given when the container is made"),
+	OPT_REFUSE("device-write-bps", "rates of devices are given when the container is made"),
+	OPT_REFUSE("device-write-iops", "rates of devices are given when the container is made"),
+	OPT_REFUSE("health-log-destination", "five answers of 4096 bytes are kept, as docker does"),
+	OPT_REFUSE("health-max-log-count", "five answers of 4096 bytes are kept, as docker does"),
+	OPT_REFUSE("health-max-log-size", "five answers of 4096 bytes are kept, as docker does"),
+	OPT_REFUSE("ulimit", "what a process may is given when the container is made"),
 };
 
 static int update_one(struct engine *eng, const char *word, const void *data, struct err *err)

@@ -43,6 +43,16 @@ static const struct opt create_opts[] = {
 	  OPT_FIELD(struct create_options, opts),
 	  .arg = "NAME=VALUE",
 	  .help = "option of the driver: type, device, o" },
+	OPT_REFUSE("availability", "there are no cluster volumes"),
+	OPT_REFUSE("group", "there are no cluster volumes"),
+	OPT_REFUSE("limit-bytes", "there are no cluster volumes"),
+	OPT_REFUSE("required-bytes", "there are no cluster volumes"),
+	OPT_REFUSE("scope", "there are no cluster volumes"),
+	OPT_REFUSE("secret", "there are no cluster volumes"),
+	OPT_REFUSE("sharing", "there are no cluster volumes"),
+	OPT_REFUSE("topology-preferred", "there are no cluster volumes"),
+	OPT_REFUSE("topology-required", "there are no cluster volumes"),
+	OPT_REFUSE("type", "there are no cluster volumes"),
 };
 
 static int fill(const struct create_options *o, struct volume *v, struct err *err)

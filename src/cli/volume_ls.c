@@ -33,6 +33,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct ls_options, quiet),
 	  .help = "show names only" },
+	OPT_REFUSE("cluster", "there are no cluster volumes"),
 };
 
 struct row {

@@ -37,6 +37,7 @@ static const struct opt opts[] = {
 	  .help = "between two looks for --condition (default 250ms); the end is told, not looked "
 		  "for" },
 	SELECT_LATEST(struct wait_options),
+	OPT_REFUSE("exit-first-match", "all of them are waited for"),
 };
 
 /* "250ms", or a number of milliseconds. */

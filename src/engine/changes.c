@@ -111,17 +111,27 @@ static int change_label(const char *text, struct oci_config *c, struct err *err)
 	return pairs(text, "LABEL", set_label, c, err);
 }
 
+static bool has_key(const oci_keys *keys, const char *key)
+{
+	for (size_t i = 0; i < keys->n; i++)
+		if (str_eq(keys->items[i].key, key))
+			return true;
+	return false;
+}
+
 static void add_keys(oci_keys *keys, const char *text, const char *suffix)
 {
 	cleanup_strv char **words = strv_split(text, ' ');
 	size_t i;
 
 	for (i = 0; words[i]; i++) {
-		if (!words[i][0])
+		cleanup_free char *key =
+		    xasprintf("%s%s", words[i], strchr(words[i], '/') ? "" : suffix);
+
+		if (!words[i][0] || has_key(keys, key))
 			continue;
 		keys->items = xrealloc(keys->items, (keys->n + 1) * sizeof(*keys->items));
-		keys->items[keys->n++].key =
-		    xasprintf("%s%s", words[i], strchr(words[i], '/') ? "" : suffix);
+		keys->items[keys->n++].key = take_ptr(key);
 	}
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/etcfiles.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -18,25 +20,53 @@ static const char hosts_default[] = "127.0.0.1\tlocalhost\n"
 				    "ff02::1\tip6-allnodes\n"
 				    "ff02::2\tip6-allrouters\n";
 
+/* docker's: "NAME:ADDRESS" or "NAME=ADDRESS", the address in brackets, too. "host-gateway" is this
+ * machine, which a container without a network of the machine's can't reach. */
+static int host_line(const struct run_options *opts, const char *word, struct buf *out,
+		     struct err *err)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+	size_t n = strcspn(word, ":=");
+	cleanup_free char *address = NULL;
+	size_t len;
+
+	if (!n || !word[n] || !word[n + 1] || strpbrk(word, " \t\n"))
+		return err_fail(err, ERR_USAGE,
+				"bad format for --add-host: \"%s\", expected NAME:ADDRESS", word);
+	address = xstrdup(word + n + 1);
+	len = strlen(address);
+	if (address[0] == '[' && address[len - 1] == ']') {
+		address[len - 1] = '\0';
+		memmove(address, address + 1, len - 1);
+	}
+	if (str_eq(address, "host-gateway")) {
+		if (!str_eq(opts->network, "host"))
+			return err_fail(err, ERR_UNSUPPORTED,
+					"--add-host %s: only with --network host can this machine "
+					"be reached",
+					word);
+		free(address);
+		address = xstrdup("127.0.0.1");
+	} else if (inet_pton(AF_INET, address, bytes) != 1 &&
+		   inet_pton(AF_INET6, address, bytes) != 1) {
+		return err_fail(err, ERR_USAGE, "invalid IP address in --add-host: \"%s\"",
+				address);
+	}
+	if (out->len && out->data[out->len - 1] != '\n')
+		buf_addc(out, '\n');
+	buf_addf(out, "%s\t%.*s\n", address, (int)n, word);
+	return 0;
+}
+
 int etc_hosts_text(const struct run_options *opts, const char *host, struct buf *out,
 		   struct err *err)
 {
-	size_t i;
+	int r = 0;
 
 	buf_adds(out, opts->hosts_file || str_eq(opts->network, "host") ? host : hosts_default);
-	for (i = 0; opts->add_host && opts->add_host[i]; i++) {
-		const char *word = opts->add_host[i];
-		size_t n = strcspn(word, ":=");
-
-		if (!n || !word[n] || !word[n + 1] || strpbrk(word, " \t\n"))
-			return err_fail(err, ERR_USAGE,
-					"bad format for --add-host: \"%s\", expected NAME:ADDRESS",
-					word);
-		if (out->len && out->data[out->len - 1] != '\n')
-			buf_addc(out, '\n');
-		buf_addf(out, "%s\t%.*s\n", word + n + 1, (int)n, word);
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && opts->add_host && opts->add_host[i]; i++)
+		r = host_line(opts, opts->add_host[i], out, err);
+	return r;
 }
 
 bool etc_without_resolv(const struct run_options *opts)

@@ -86,7 +86,7 @@ def test_stats_of_all(web):
     assert web.inro("stats", "-a", "--no-stream", *show).ok().out == "done\nweb\n"
     assert web.inro("stats", "-l", "--no-stream", *show).ok().out == "done\n"
     web.inro("stats", "--no-stream", "nothing").fails("No such container: nothing", code=125)
-    web.inro("stats", "-a", "web").fails("cannot be used together", code=125)
+    web.inro("stats", "-l", "web").fails("cannot be used together", code=125)
     web.inro("stats", "--format", "{{end}}").fails("--format", code=125)
     web.inro("stats", "-i", "0").fails("--interval", code=125)
 

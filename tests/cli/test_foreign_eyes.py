@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines as people know them from docker and podman, with inro in their place."""
+
+import re
+
+import pytest
+
+import engine
+
+TURNS = True
+
+# what is typed, its exit status, and what the output is like
+LINES = [
+    ("docker run --cidfile /cid box echo test && cat /cid", 0, r"test\n[0-9a-f]{64}"),
+    ("docker run --rm -a stderr box sh -c 'echo out; echo err >&2'", 0, r"err\n"),
+    ("docker run --rm -a stdout box sh -c 'echo out; echo err >&2'", 0, r"out\n"),
+    ("docker run --rm -a stdfoo box true", 125, r".*STDIN, STDOUT and STDERR.*"),
+    ("ENVA=1 ENVB=2 podman run --rm --env 'ENV*' box env | grep ENV | sort", 0,
+     r"ENVA=1\nENVB=2\n"),
+    ("podman run --foo box", 125, r".*unknown flag: --foo.*"),
+    ("podman run --rm box /etc", 126, r".*permission denied.*"),
+    ("podman run --rm box no-such-command", 127, r".*not found.*"),
+    ("docker run --rm --security-opt label=level:s0:c100,c200 box echo yes", 0, r"yes\n"),
+    ("docker run --rm --add-host db=[2001:db8::33] box tail -n 1 /etc/hosts", 0,
+     r"2001:db8::33\tdb\n"),
+    ("docker run --rm --add-host db:no-address box true", 125, r".*invalid IP address.*"),
+    ("docker run --rm --add-host h=host-gateway box true", 125, r".*--network host.*"),
+    ("docker run -d -p 8080:80 box", 125, r".*--publish is not supported.*"),
+    ("docker run --storage-opt size=1G box", 125, r".*--storage-opt is not supported.*"),
+    ("podman run --tls-verify=false box", 125, r".*inro pull.*"),
+    ("podman save --quiet --format docker-archive -o /a.tar box && "
+     "podman run --rm docker-archive:/a.tar echo from", 0, r"from\n"),
+    ("docker run --rm -i box echo foo bar | docker run --rm -i box cat", 0, r"foo bar\n"),
+    ("docker inspect -f '{{json .Config.ExposedPorts}}' web", 0,
+     r'{"80/tcp":{},"90/udp":{},"91/udp":{}}\n'),
+    ("docker inspect --format='{{range $p, $c := .NetworkSettings.Ports}}{{$p}}{{end}}' web", 0,
+     r"\n"),
+    ("docker inspect --size web -f '{{ .SizeRw }}'", 0, r"\d+\n"),
+    ("docker container inspect web --format '{{.State.OOMKilled}} {{.Driver}}'", 0,
+     r"false overlay2\n"),
+    ("docker commit -q --pause=false -c 'EXPOSE 80' -c 'EXPOSE 80 81' web made:1 && "
+     "docker inspect -f '{{json .Config.ExposedPorts}}' made:1", 0,
+     r'sha256:\w+\n{"80/tcp":{},"81/tcp":{}}\n'),
+    ("podman exec --cidfile /web.cid sh -c 'exit 3'", 3, r""),
+    ("docker exec -e A=1 -w /tmp web sh -c 'echo $A; pwd'", 0, r"1\n/tmp\n"),
+    ("docker ps --filter 'label=app=frontend' --format 'table {{.Names}}\\t{{.Labels}}'", 0,
+     r"NAMES +LABELS\nweb +app=frontend\n"),
+    ("docker port web 80/tcp", 125, r".*No public port '80/tcp' published for web.*"),
+    ("podman port -a && podman port -l", 0, r""),
+    ("docker events --since 1h --until 0s --filter container=web --filter event=create "
+     "--format '{{.Type}} {{.Status}}'", 0, r"container create\n"),
+    ("echo data | docker secret create --label env=dev first - >/dev/null && "
+     "docker secret ls --filter name=fir --filter label=env --format '{{.Name}}'", 0, r"first\n"),
+    ("podman secret ls -f name=confidential -q", 0, r""),
+    ("docker secret inspect --pretty first", 0, r"ID:.*\nName: +first\nLabels:\n - env=dev\n"
+     r"Driver: +file\nCreated at:.*\nUpdated at:.*\n"),
+    ("podman secret create --driver=pass other /web.cid", 125, r".*expected.*file.*"),
+    ("docker rename web site && docker rename site web", 0, r""),
+    ("podman kill --signal KILL -a >/dev/null; docker wait web", 0, r"137\n"),
+    ("podman attach --latest", 125, r".*is not running.*|.*cannot attach.*"),
+    ("podman rm --filter name=web", 0, r"[0-9a-f]{64}\n"),
+    ("docker rm $(docker ps -aq)", 0, r"(\w+\n)+"),
+]
+
+
+@pytest.fixture
+def desk(anyone):
+    """Where docker and podman are found, and a container runs."""
+    tools = anyone.dir / "bin"
+    tools.mkdir()
+    words = " ".join(f"'{word}'" for word in anyone.inro_argv())
+    for name in "docker", "podman":
+        (tools / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        (tools / name).chmod(0o755)
+    engine.box(anyone, "box", "EXPOSE 80", 'CMD ["sleep", "1000"]')
+    anyone.inro("run", "-d", "--name", "web", "--label", "app=frontend", "--expose", "90-91/udp",
+                "--cidfile", anyone.dir / "web.cid", "box").ok()
+    yield anyone
+    anyone.inro("rm", "-fa").ok()
+
+
+def test_lines(desk):
+    wrong = []
+    for line, code, like in LINES:
+        typed = re.sub(r"(?<![\w.:])/(\w+\.cid|cid|a\.tar)", rf"{desk.dir}/\1",
+                       line.replace("docker-archive:/", f"docker-archive:{desk.dir}/"))
+        r = desk.run("sh", "-c", f"PATH={desk.dir}/bin:$PATH; {typed}")
+        if r.code != code or not re.fullmatch(like, r.out + r.err, re.S):
+            wrong.append(f"{line}\n  {r.code}: {r.out!r} {r.err!r}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_stats_of_all_and_of_some(root):
+    engine.box(root)
+    root.inro("create", "--name", "made", "box", "true").ok()
+    out = root.inro("stats", "-a", "--no-stream", "--format", "{{.Name}}", "made").ok().out
+    assert out == "made\n"
