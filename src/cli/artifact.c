@@ -348,69 +348,38 @@ const struct cmd cmd_artifact_push = {
 
 /* ---- rm ---- */
 
-struct rm_cmd {
-	bool all, ignore;
-};
-
-static const struct opt rm_opts[] = {
-	{ .name = "all",
-	  .short_name = 'a',
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct rm_cmd, all),
-	  .help = "remove all artifacts" },
-	{ .name = "ignore",
-	  .short_name = 'i',
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct rm_cmd, ignore),
-	  .help = "take what is not there for removed" },
-};
-
 static int remove_one(struct engine *eng, const char *word, bool force, struct err *err)
 {
 	cleanup_free char *digest = NULL;
 	int r = artifact_remove(eng, word, &digest, err);
 
-	return r < 0 ? r : print_digest(digest, err);
+	if (r < 0)
+		return force && err->kind == ERR_NOT_FOUND ? 0 : r;
+	return print_digest(digest, err);
 }
 
-static int remove_all(const void *globals, struct err *err)
+static int list_all(struct engine *eng, char ***ret, struct err *err)
 {
 	cleanup_image_rows struct image_rows rows = { 0 };
-	cleanup_engine struct engine eng = ENGINE_INIT;
-	int status = 0, r = cli_engine(globals, &eng, err);
+	int r = artifact_list(eng, &rows, err);
 
-	if (r == 0)
-		r = artifact_list(&eng, &rows, err);
-	for (size_t i = 0; r == 0 && i < rows.n; i++) {
-		struct err one = ERR_INIT;
-
-		/* one that has gone meanwhile is as wished */
-		if (remove_one(&eng, rows.items[i].id, true, &one) == 0 ||
-		    one.kind == ERR_NOT_FOUND)
-			continue;
-		cli_report(&one);
-		status = 1;
-	}
-	return r < 0 ? r : status;
+	for (size_t i = 0; r == 0 && i < rows.n; i++)
+		strv_add(ret, rows.items[i].id);
+	return r;
 }
 
 static int run_rm(const void *globals, void *options, char **args, struct err *err)
 {
-	const struct rm_cmd *o = options;
-
-	if (o->all == (args[0] != NULL))
-		return err_fail(err, ERR_USAGE, "give names, or --all");
-	return o->all ? remove_all(globals, err)
-		      : cli_each(globals, args, o->ignore, remove_one, err);
+	return cli_rm(globals, options, args, list_all, remove_one, err);
 }
 
 const struct cmd cmd_artifact_rm = {
 	.name = "rm",
 	.args = "[OPTIONS] [NAME...]",
 	.summary = "Remove artifacts",
-	.opts = rm_opts,
-	.n_opts = ARRAY_SIZE(rm_opts),
-	.opts_size = sizeof(struct rm_cmd),
+	.opts = cli_rm_opts,
+	.n_opts = ARRAY_SIZE(cli_rm_opts),
+	.opts_size = sizeof(struct cli_rm),
 	.max_args = -1,
 	.run = run_rm,
 };

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/strv.h"
 
 int cli_engine(const void *globals, struct engine *ret, struct err *err)
 {
@@ -67,4 +68,45 @@ int cli_each(const void *globals, char **words, bool force,
 			status = 1;
 	}
 	return status;
+}
+
+const struct opt cli_rm_opts[2] = {
+	{ .name = "all",
+	  .short_name = 'a',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct cli_rm, all),
+	  .help = "remove all" },
+	{ .name = "ignore",
+	  .short_name = 'i',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct cli_rm, ignore),
+	  .help = "take what is not there for removed" },
+};
+
+int cli_rm(const void *globals, const struct cli_rm *o, char **words,
+	   int (*list)(struct engine *eng, char ***ret, struct err *err),
+	   int (*fn)(struct engine *eng, const char *word, bool force, struct err *err),
+	   struct err *err)
+{
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **ids = NULL;
+	int status = 0, r;
+
+	if (o->all == (words[0] != NULL))
+		return err_fail(err, ERR_USAGE, "give names, or --all");
+	if (!o->all)
+		return cli_each(globals, words, o->ignore, fn, err);
+	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = list(&eng, &ids, err);
+	for (size_t i = 0; r == 0 && ids && ids[i]; i++) {
+		struct err one = ERR_INIT;
+
+		/* one that has gone meanwhile is as wished */
+		if (fn(&eng, ids[i], true, &one) == 0 || one.kind == ERR_NOT_FOUND)
+			continue;
+		cli_report(&one);
+		status = 1;
+	}
+	return r < 0 ? r : status;
 }

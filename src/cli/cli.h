@@ -64,3 +64,13 @@ int cli_exists(int r, const struct err *err);
 int cli_each(const void *globals, char **words, bool force,
 	     int (*fn)(struct engine *eng, const char *word, bool force, struct err *err),
 	     struct err *err);
+
+/* `rm` with --all and --ignore. list: adds the ids of all to *ret. */
+struct cli_rm {
+	bool all, ignore;
+};
+extern const struct opt cli_rm_opts[2];
+int cli_rm(const void *globals, const struct cli_rm *o, char **words,
+	   int (*list)(struct engine *eng, char ***ret, struct err *err),
+	   int (*fn)(struct engine *eng, const char *word, bool force, struct err *err),
+	   struct err *err);

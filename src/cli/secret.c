@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "base/timeutil.h"
 #include "cli/cli.h"
 #include "cli/format.h"
@@ -363,23 +364,6 @@ const struct cmd cmd_secret_inspect = {
 
 /* ---- rm, exists ---- */
 
-struct rm_cmd {
-	bool all, ignore;
-};
-
-static const struct opt rm_opts[] = {
-	{ .name = "all",
-	  .short_name = 'a',
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct rm_cmd, all),
-	  .help = "remove all secrets" },
-	{ .name = "ignore",
-	  .short_name = 'i',
-	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct rm_cmd, ignore),
-	  .help = "one that is not there is as wished" },
-};
-
 static int remove_one(struct engine *eng, const char *word, bool force, struct err *err)
 {
 	cleanup_secret struct secret s = { 0 };
@@ -393,27 +377,19 @@ static int remove_one(struct engine *eng, const char *word, bool force, struct e
 	return r;
 }
 
-static int remove_all(const void *globals, struct err *err)
+static int list_all(struct engine *eng, char ***ret, struct err *err)
 {
 	cleanup_secret_list struct secret_list list = { 0 };
-	cleanup_engine struct engine eng = ENGINE_INIT;
-	int r = cli_engine(globals, &eng, err);
+	int r = secret_list(eng, &list, err);
 
-	if (r == 0)
-		r = secret_list(&eng, &list, err);
 	for (size_t i = 0; r == 0 && i < list.n; i++)
-		r = remove_one(&eng, list.items[i].id, false, err);
+		strv_add(ret, list.items[i].id);
 	return r;
 }
 
 static int run_rm(const void *globals, void *options, char **args, struct err *err)
 {
-	const struct rm_cmd *o = options;
-
-	if (o->all == (args[0] != NULL))
-		return err_fail(err, ERR_USAGE, "rm needs the names of secrets, or --all");
-	return o->all ? remove_all(globals, err)
-		      : cli_each(globals, args, o->ignore, remove_one, err);
+	return cli_rm(globals, options, args, list_all, remove_one, err);
 }
 
 const struct cmd cmd_secret_rm = {
@@ -421,9 +397,9 @@ const struct cmd cmd_secret_rm = {
 	.args = "[OPTIONS] SECRET [SECRET...]",
 	.summary = "Remove secrets",
 	.details = "Containers that were created with one keep it.",
-	.opts = rm_opts,
-	.n_opts = ARRAY_SIZE(rm_opts),
-	.opts_size = sizeof(struct rm_cmd),
+	.opts = cli_rm_opts,
+	.n_opts = ARRAY_SIZE(cli_rm_opts),
+	.opts_size = sizeof(struct cli_rm),
 	.max_args = -1,
 	.run = run_rm,
 };
