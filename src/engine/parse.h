@@ -55,6 +55,8 @@ struct mount_request {
 /* Among the options: what is written stays out of the source, in a directory of the container's, or
  * in that of "upperdir=" with "workdir=". */
 #define MOUNT_O "O"
+/* And that all in the source becomes the container's user's. */
+#define MOUNT_U "U"
 void mount_request_done(struct mount_request *m);
 #define cleanup_mount_request CLEANUP(mount_request_done)
 
@@ -78,8 +80,8 @@ int mount_set_target(struct mount_request *m, const char *target, const char *te
 int mount_set_source(struct mount_request *m, const char *source, const char *text,
 		     struct err *err);
 bool mount_is_propagation(const char *word);
-/* The error of what would chown(2) files of this machine. */
-int mount_no_chown(const char *text, struct err *err);
+/* MOUNT_U does not go with MOUNT_O, nor with a mount whose files are not in a directory. */
+int mount_check_chown(const struct mount_request *m, const char *text, struct err *err);
 /* What all bind mounts begin with. propagation NULL: private. */
 void mount_bind_options(struct mount_request *m, bool nonrecursive, const char *propagation);
 /* "TARGET[:OPTION,...]" of --tmpfs. */

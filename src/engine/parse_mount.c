@@ -110,14 +110,13 @@ void mount_bind_options(struct mount_request *m, bool nonrecursive, const char *
 	strv_add(&m->options, propagation ? propagation : "rprivate");
 }
 
-int mount_no_chown(const char *text, struct err *err)
+int mount_check_chown(const struct mount_request *m, const char *text, struct err *err)
 {
-	return err_hint(err,
-			err_fail(err, ERR_UNSUPPORTED,
-				 "invalid mount \"%s\": U (chown) is not implemented but for a "
-				 "tmpfs: it would change the owner of files on the machine",
-				 text),
-			"in a user namespace \"idmap\" gives files their owner inside");
+	if (!strv_has(m->options, MOUNT_U) || (!strv_has(m->options, MOUNT_O) && !m->subpath))
+		return 0;
+	return err_fail(err, ERR_UNSUPPORTED,
+			"invalid mount \"%s\": U (chown) is for directories and volumes as a whole",
+			text);
 }
 
 /* ---- -v ---- */
@@ -168,10 +167,8 @@ static int volume_options(struct mount_request *m, const char *words, const char
 			m->idmap = true;
 		else if (in_list(passed, word))
 			strv_add(&more, word);
-		else if (str_eq(word, MOUNT_O) || is_overlay_dir(word))
+		else if (str_eq(word, MOUNT_O) || str_eq(word, MOUNT_U) || is_overlay_dir(word))
 			strv_add(&more, word);
-		else if (str_eq(word, "U"))
-			return mount_no_chown(text, err);
 		else if (!in_list(ignored, word))
 			return err_fail(err, ERR_USAGE,
 					"invalid volume \"%s\": unknown option \"%s\"", text, word);
@@ -180,7 +177,7 @@ static int volume_options(struct mount_request *m, const char *words, const char
 		m->mode = xstrdup(words);
 	mount_bind_options(m, nonrecursive, propagation);
 	strv_extend(&m->options, more);
-	return check_overlay(more, text, err);
+	return check_overlay(more, text, err) < 0 ? -EINVAL : mount_check_chown(m, text, err);
 }
 
 static int volume_parts(struct mount_request *m, char *const *parts, const char *text,

@@ -231,6 +231,8 @@ static int bind_words(struct mount_request *m, const struct mount_words *w, cons
 				text, w->propagation);
 	mount_bind_options(m, w->nonrecursive || how == 1, w->propagation);
 	strv_extend(&m->options, w->passed);
+	if (w->chown)
+		strv_add(&m->options, MOUNT_U);
 	m->make_source = w->create_source;
 	/* "writable": only the mount itself is read-only. */
 	for (size_t i = 0; how == 2 && m->options[i]; i++)
@@ -272,7 +274,9 @@ static int volume_words(struct mount_request *m, struct mount_words *w, const ch
 	w->labels = w->driver_opts = (struct json_map){ 0 };
 	mount_bind_options(m, false, NULL);
 	strv_extend(&m->options, w->passed);
-	return 0;
+	if (w->chown)
+		strv_add(&m->options, MOUNT_U);
+	return mount_check_chown(m, text, err);
 }
 
 /* podman's are read-only unless told, docker's always. */
@@ -315,8 +319,6 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 		return err_fail(err, ERR_USAGE,
 				"invalid mount \"%s\": options of another type than %s", text,
 				type);
-	if (w->chown && m->kind != MOUNT_TMPFS)
-		return mount_no_chown(text, err);
 	switch (m->kind) {
 	case MOUNT_VOLUME:
 		return volume_words(m, w, text, err);

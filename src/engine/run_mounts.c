@@ -81,6 +81,12 @@ static void take_mount(struct run *run, const struct record_mount *from, bool re
 		return;
 	m = mount_add(run);
 	record_mount_request(from, m);
+	/* It has the owner that the other one wants. */
+	for (size_t i = 0; m->options && m->options[i]; i++)
+		if (str_eq(m->options[i], MOUNT_U)) {
+			free(m->options[i]);
+			m->options[i] = xstrdup("rw");
+		}
 	if (readonly && !m->readonly)
 		strv_add(&m->options, strv_has(m->options, "bind") ? "ro" : "rro");
 	m->readonly = m->readonly || readonly;

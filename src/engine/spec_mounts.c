@@ -216,7 +216,9 @@ static void user_mount(const struct spec_input *in, struct spec *spec,
 	if (path && overlay)
 		overlay_options(in, m, path, to);
 	else
-		to->options = strv_copy(m->options);
+		for (size_t i = 0; m->options && m->options[i]; i++)
+			if (!str_eq(m->options[i], MOUNT_U))
+				strv_add(&to->options, m->options[i]);
 	if (path && mapped)
 		strv_add(&to->options, "idmap");
 	if (m->chown) {

@@ -102,6 +102,10 @@ static int check_kind(const struct engine *eng, const struct mount_request *m, c
 		return err_fail(err, ERR_UNSUPPORTED,
 				"--mount-add %s: only volumes, bind mounts and tmpfs can be added",
 				text);
+	if (strv_has(m->options, MOUNT_U))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--mount-add %s: U (chown) is for what is made with the container",
+				text);
 	if (strv_has(m->options, MOUNT_O))
 		return err_fail(err, ERR_UNSUPPORTED,
 				"--mount-add %s: an overlay can't be added to what runs", text);

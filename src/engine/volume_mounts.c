@@ -183,8 +183,8 @@ static int prepare_one(struct engine *eng, const struct record *rec, const struc
 	return dir < 0 ? dir : 0;
 }
 
-int volumes_prepare(struct engine *eng, const struct record *rec, const struct volumes_source *from,
-		    struct err *err)
+static int prepare_all(struct engine *eng, const struct record *rec,
+		       const struct volumes_source *from, struct err *err)
 {
 	/* The machine's own files are nothing to copy. */
 	bool copies = !str_eq(rec->image, IMAGE_HOST);
@@ -205,6 +205,17 @@ int volumes_prepare(struct engine *eng, const struct record *rec, const struct v
 					err);
 	}
 	return r < 0 ? r : note_mounted(eng, rec, pending != NULL, err);
+}
+
+int volumes_prepare(struct engine *eng, const struct record *rec, const struct volumes_source *from,
+		    struct err *err)
+{
+	int r = prepare_all(eng, rec, from, err);
+	bool any = false;
+
+	for (size_t i = 0; i < rec->options.mounts.n; i++)
+		any = any || strv_has(rec->options.mounts.items[i].options, MOUNT_U);
+	return r < 0 || !any ? r : volumes_chown(eng, rec, err);
 }
 
 /* ---- as the record has them ---- */

@@ -36,6 +36,9 @@ int volumes_prepare(struct engine *eng, const struct record *rec, const struct v
 int volume_copy(struct engine *eng, const struct record *rec, const struct record_mount *m,
 		const struct volumes_source *from, struct err *err);
 
+/* Gives all in the mounts with MOUNT_U to the container's user. */
+int volumes_chown(struct engine *eng, const struct record *rec, struct err *err);
+
 /* The directory that containers see, dir being the volume's (volume_open()): O_PATH;
  * -ENOTDIR: it is none. */
 int volume_open_data(const struct volume *v, int dir, struct err *err);

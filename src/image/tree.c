@@ -92,6 +92,20 @@ int tree_copy(struct image_store *store, const struct commit_tree *tree, const c
 	return r;
 }
 
+int tree_chown(struct image_store *store, int dir_fd, uint32_t uid, uint32_t gid, struct err *err)
+{
+	cleanup_strv char **args = NULL;
+	cleanup_buf struct buf none = BUF_INIT;
+	struct layer_job job;
+	int r;
+
+	strv_add(&args, "chown");
+	strv_addf(&args, "--uid=%" PRIu32, uid);
+	strv_addf(&args, "--gid=%" PRIu32, gid);
+	r = layer_start(store, (const char *const *)args, -EBADF, dir_fd, true, &job, err);
+	return r < 0 ? r : layer_finish(&job, &none, err);
+}
+
 int tree_pack(struct image_store *store, int dir_fd, int64_t newest, int out_fd, struct err *err)
 {
 	const struct commit_tree tree = { .upper_fd = dir_fd, .idmap_fd = -EBADF };

@@ -303,8 +303,32 @@ def test_volumes_of_the_image(anyone):
                     "--mount", "type=tmpfs,dst=/own,chown=true,nodev"],
               "stat -c '%u %g' /t /bin /own; touch /t/f /own/f; stat -c %a /t") \
         == "1000 50\n" * 3 + "700\n"
-    for refused in (["-v", "v:/v:U"], ["--mount", "type=bind,src=/,dst=/v,U"]):
-        who.inro("run", *refused, "box").fails("change the owner", code=125)
+
+def test_owner(anyone):
+    """-v ...:U: all in it becomes the container's user's, in its ids; links lead nowhere."""
+    who = anyone
+    image(who, "USER 1000:50", entries=CONTENT)
+    there, beside = who.dir / "there", who.dir / "beside"
+    for path in (there, there / "sub", beside):
+        path.mkdir()
+        who.own(path)
+    (there / "sub/f").write_text("text")
+    (there / "up").symlink_to(beside)
+    for path in (there / "sub/f", there / "up"):
+        if os.geteuid() == 0:
+            os.chown(path, *(os.stat(there).st_uid, os.stat(there).st_gid), follow_symlinks=False)
+    look = "stat -c '%u:%g' /t /t/sub /t/sub/f /t/up /v; echo new > /t/sub/f"
+    before = os.stat(beside).st_uid
+    for options in ([], ["--userns", "private"])[:2 - who.rootless]:
+        out = sh(who, [*options, "-v", f"{there}:/t:U", "--mount", "src=v,dst=/v,U=true"], look)
+        assert out == "1000:50\n" * 5
+        owner = os.stat(there / "sub/f").st_uid
+        assert (owner == 1000) == (not options and not who.rootless)
+        assert os.stat(beside).st_uid == before
+    assert sh(who, ["-v", "v:/vol:U"], "stat -c %u:%g /vol /vol/a /vol/sub") == "1000:50\n" * 3
+    for refused, words in ((["-v", "/etc:/e:U"], "the system's"), (["-v", "v:/v:U,O"], "as a whole"),
+                           (["-v", "/usr/lib:/e:U"], "the system's")):
+        who.inro("run", *refused, "box").fails(words, code=125)
 
 
 def test_volumes_from(anyone):

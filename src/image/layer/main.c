@@ -32,6 +32,7 @@
 #include "base/strv.h"
 #include "base/usage.h"
 #include "image/layer/apply.h"
+#include "image/layer/chown.h"
 #include "image/layer/compare.h"
 #include "image/layer/compress.h"
 #include "image/layer/confine.h"
@@ -53,6 +54,7 @@ struct args {
 	int tar_fd;                         /* unpack, convert: what the stages before give */
 	const char *to;                     /* convert: NULL is no compression */
 	uint64_t level;                     /* UINT64_MAX: the default */
+	uint64_t uid, gid;                  /* chown */
 	uint64_t layers, timestamp, newest; /* UINT64_MAX: none */
 	char **exclude;
 	int lower_fd; /* diff: the tree below */
@@ -212,6 +214,13 @@ static int mode_own(const struct args *args, int dir, struct buf *out, struct er
 	return r;
 }
 
+static int mode_chown(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	if (args->uid >= UINT32_MAX || args->gid >= UINT32_MAX)
+		return err_fail(err, ERR_USAGE, "chown needs --uid and --gid");
+	return chown_tree(dir, (uid_t)args->uid, (gid_t)args->gid, err);
+}
+
 static int64_t seconds(uint64_t value)
 {
 	return value > INT64_MAX ? -1 : (int64_t)value;
@@ -304,6 +313,7 @@ static const struct mode {
 	{ "convert", mode_convert, 0, true },
 	{ "remove", mode_remove, CONFINE_UNPACK, false },
 	{ "own", mode_own, CONFINE_UNPACK, false },
+	{ "chown", mode_chown, CONFINE_UNPACK, false },
 	{ "usage", mode_usage, .reads = true },
 	{ "empty", mode_empty, .reads = true },
 	{ "compare", mode_compare, .reads = true, .mount = MOUNT_LOWER },
@@ -328,6 +338,8 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 		{ "--timestamp=", &args->timestamp },
 		{ "--newest=", &args->newest },
 		{ "--level=", &args->level },
+		{ "--uid=", &args->uid },
+		{ "--gid=", &args->gid },
 		{ "--keep-bytes=", &args->keep_bytes },
 		{ "--keep-inodes=", &args->keep_inodes },
 	};
@@ -434,6 +446,8 @@ static int run(char **argv, struct buf *out, struct err *err)
 			     .max_ratio = UINT64_MAX,
 			     .layers = UINT64_MAX,
 			     .level = UINT64_MAX,
+			     .uid = UINT64_MAX,
+			     .gid = UINT64_MAX,
 			     .timestamp = UINT64_MAX,
 			     .newest = UINT64_MAX,
 			     .lower_fd = -EBADF,

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mounts with MOUNT_U: before a start all in them becomes the container's user's. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/parse.h"
+#include "engine/volume_mounts.h"
+#include "image/tree.h"
+#include "oci/spec.h"
+#include "sys/idmap.h"
+
+/* Nobody wants that, whatever was typed. */
+static bool is_systems(const char *path)
+{
+	static const char *const dirs[] = { "/",     "/bin",  "/boot",  "/dev",   "/etc",
+					    "/home", "/lib",  "/lib64", "/media", "/mnt",
+					    "/opt",  "/proc", "/root",  "/run",   "/sbin",
+					    "/srv",  "/sys",  "/tmp",   "/usr",   "/var" };
+	static const char *const trees[] = { "/bin",   "/boot", "/dev",  "/etc", "/lib",
+					     "/lib64", "/proc", "/sbin", "/sys", "/usr" };
+	cleanup_free char *clean = path_clean(path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (str_eq(dirs[i], clean))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
+		if (path_below(clean, trees[i]))
+			return true;
+	return false;
+}
+
+static int outside(const spec_id_maps *maps, uint32_t *id, struct err *err)
+{
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct spec_id_map *m = &maps->items[i];
+
+		if (*id >= m->container_id && *id - m->container_id < m->size) {
+			*id += m->host_id - m->container_id;
+			return 0;
+		}
+	}
+	return maps->n ? err_fail(err, ERR_INVALID, "the user is not in the user namespace") : 0;
+}
+
+static int chown_one(struct engine *eng, const struct record_mount *m, const struct spec *spec,
+		     struct err *err)
+{
+	const char *path = m->type == MOUNT_BIND ? m->source : m->host_path;
+	uint32_t uid = spec->process->user.uid, gid = spec->process->user.gid;
+	cleanup_fd int dir = -EBADF;
+	int r = 0;
+
+	if (is_systems(path))
+		return err_fail(err, ERR_DENIED, "U: %s is the system's, its owner stays", path);
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_errno(err, errno, "U: opening %s", path);
+	/* inro-layer has the ids of a rootless container; a mapped mount has them on the disk. */
+	if (!eng->rootless && !m->idmap) {
+		r = outside(&spec->linux_->uid_mappings, &uid, err);
+		if (r == 0)
+			r = outside(&spec->linux_->gid_mappings, &gid, err);
+	}
+	if (r == 0)
+		r = tree_chown(&eng->store, dir, uid, gid, err);
+	return r < 0 ? err_wrap(err, r, "changing the owner of %s", path) : 0;
+}
+
+int volumes_chown(struct engine *eng, const struct record *rec, struct err *err)
+{
+	cleanup_free char *path = xasprintf("%s/config.json", rec->id);
+	cleanup_buf struct buf text = BUF_INIT;
+	struct spec spec = { 0 };
+	int r = engine_store(eng, err);
+
+	if (r == 0)
+		r = io_read_file(eng->containers_fd, path, &text, SPEC_BYTES_MAX, err);
+	if (r == 0)
+		r = spec_parse(buf_str(&text), text.len, &spec, err);
+	if (r == 0 && (!spec.process || !spec.linux_))
+		r = err_fail(err, ERR_CORRUPT, "config.json is not whole");
+	for (size_t i = 0; r == 0 && i < rec->options.mounts.n; i++)
+		if (strv_has(rec->options.mounts.items[i].options, MOUNT_U))
+			r = chown_one(eng, &rec->options.mounts.items[i], &spec, err);
+	spec_free(&spec);
+	return r;
+}
