@@ -540,6 +540,12 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	  .kind = OPT_FLAG,
 	  RUN_OPT(rm),
 	  .help = "remove the container when it has ended" },
+	{ .name = "rootfs",
+	  .kind = OPT_FLAG,
+	  RUN_OPT(rootfs),
+	  .help =
+	      "the first argument is a directory of this machine, DIR[:O][:idmap], no image; O: "
+	      "which stays as it is" },
 	{ .name = "runtime",
 	  .kind = OPT_STR,
 	  RUN_OPT(runtime),

@@ -62,7 +62,8 @@ static void take(struct updater *u, struct record *rec)
 			 "container %s: it has no label " AUTO_UPDATE_UNIT
 			 " that names its service",
 			 rec->name);
-	} else if (str_starts(rec->image_name, "sha256:") || str_eq(rec->image, "host")) {
+	} else if (str_starts(rec->image_name, "sha256:") || rec->options.rootfs ||
+		   str_eq(rec->image, "host")) {
 		err_fail(&err, ERR_INVALID,
 			 "container %s: its image was given by an id, which stays what it is",
 			 rec->name);

@@ -47,7 +47,7 @@ static int check_container(struct engine *eng, const struct record *rec,
 		container_tell(report, rec, xstrdup("its config.json is missing"));
 	if (!is_dir(eng, rec->id, "upper"))
 		container_tell(report, rec, xstrdup("the directory of its files is missing"));
-	if (str_eq(rec->image, IMAGE_HOST))
+	if (rec->options.rootfs || str_eq(rec->image, IMAGE_HOST))
 		return 0;
 	int r = images_find(eng, rec->image, &row, &own);
 	if (r < 0 && own.kind == ERR_NOT_FOUND)

@@ -201,6 +201,7 @@ static void fill_record(struct engine *eng, const struct record *rec, struct con
 	ret->platform = xstrdup("linux");
 	ret->bundle = xasprintf("%s/containers/%s", eng->root, rec->id);
 	ret->static_dir = xstrdup(ret->bundle);
+	ret->rootfs = or_empty(o->rootfs);
 	ret->oci_config_path = xasprintf("%s/config.json", ret->bundle);
 	ret->oci_runtime = xstrdup("inro-runtime");
 	ret->pid_file = or_empty(o->pid_file);
@@ -238,7 +239,7 @@ static void read_image(struct inspected *in, struct image_row *row)
 {
 	const char *id = in->rec.image;
 
-	if (!id || str_eq(id, IMAGE_HOST) || images_find(in->eng, id, row, NULL) < 0)
+	if (!id || !*id || str_eq(id, IMAGE_HOST) || images_find(in->eng, id, row, NULL) < 0)
 		return;
 	if (engine_store(in->eng, NULL) == 0)
 		image_read_config(&in->eng->store, row->id, &in->image, NULL);

@@ -141,8 +141,8 @@ struct container_inspect {
 	struct inspect_network network;
 	struct opt_i64 size_rw, size_root_fs; /* with its size asked for */
 	/* podman's */
-	char *image_name, *image_digest, *oci_config_path, *bundle, *static_dir, *oci_runtime,
-	    *pid_file, *monitor_pid_file, *empty, *pod;
+	char *rootfs, *image_name, *image_digest, *oci_config_path, *bundle, *static_dir,
+	    *oci_runtime, *pid_file, *monitor_pid_file, *empty, *pod;
 	char **bounding_caps, **effective_caps, **dependencies;
 	bool is_infra;
 };

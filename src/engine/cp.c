@@ -151,11 +151,12 @@ static int visit_stopped(struct end *e, const struct visit_args *args, struct la
 		.work_fd = l->work,
 		.userxattr = e->eng->rootless,
 	};
+	bool plain = e->rec.options.rootfs && !e->rec.options.rootfs_overlay;
 	int r = volumes_prepare(e->eng, &e->rec, &from, err);
 
 	return r < 0 ? r
-		     : visit_begin_stopped(&e->eng->runtime, args, l->bundle, &overlay, &e->visit,
-					   err);
+		     : visit_begin_stopped(&e->eng->runtime, args, l->bundle,
+					   plain ? NULL : &overlay, &e->visit, err);
 }
 
 /* Nobody starts it while we have its lock, or the process in it. */

@@ -110,6 +110,10 @@ int container_tree_open(struct engine *eng, const char *word, struct container_t
 		r = err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
 	if (r < 0)
 		return r;
+	if (ret->rec.options.rootfs)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"container %s has the root directory %s (--rootfs) and no image",
+				ret->rec.name, ret->rec.options.rootfs);
 	if (str_eq(ret->rec.image, IMAGE_HOST))
 		return err_fail(err, ERR_UNSUPPORTED,
 				"container %s is made of this machine (image " IMAGE_HOST

@@ -295,7 +295,7 @@ static const struct json_field inspect_fields[] = {
 	TOP(effective_caps, "EffectiveCaps", JSON_STRV),
 	TOP(dependencies, "Dependencies", JSON_STRV),
 	TOP(empty, "Namespace", JSON_STR),
-	TOP(empty, "Rootfs", JSON_STR),
+	TOP(rootfs, "Rootfs", JSON_STR),
 	TOP(pod, "Pod", JSON_STR),
 	TOP(is_infra, "IsInfra", JSON_BOOL),
 	TOP(is_infra, "IsService", JSON_BOOL),

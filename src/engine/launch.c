@@ -18,6 +18,7 @@
 #include "engine/join.h"
 #include "engine/life.h"
 #include "engine/log_options.h"
+#include "engine/rootfs_dir.h"
 #include "engine/pod_join.h"
 #include "runtime/cancel.h"
 #include "runtime/cgroup.h"
@@ -82,6 +83,8 @@ int launch_open_layers(struct launch *l, struct err *err)
 
 	if (r < 0)
 		return r;
+	if (l->rec->options.rootfs)
+		return rootfs_dir_open(&l->rec->options, &l->layers, &l->n_layers, err);
 	if (str_eq(l->rec->image, IMAGE_HOST))
 		return image_open_host(&l->eng->store, &l->layers, &l->n_layers, err);
 	r = images_find(l->eng, l->rec->image, &row, err);
@@ -118,6 +121,8 @@ static uint32_t start_options(const struct launch *l)
 	       (l->rec->auto_remove ? MONITOR_OPT_THROW_AWAY : 0) |
 	       (eng->debug ? MONITOR_OPT_DEBUG : 0) | (l->detach ? MONITOR_OPT_DETACHED : 0) |
 	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) | (o->log_drop ? MONITOR_OPT_LOG_DROP : 0) |
+	       (o->rootfs && !o->rootfs_overlay ? MONITOR_OPT_ROOTFS : 0) |
+	       (o->rootfs_idmap ? MONITOR_OPT_ROOTFS_IDMAP : 0) |
 	       (o->log_driver == LOGLINE_PASSTHROUGH ? MONITOR_OPT_PASSTHROUGH : 0);
 }
 

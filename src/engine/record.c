@@ -56,6 +56,9 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, pod_share, "podShare", JSON_STRV),
 	JSON_FIELD(struct record_options, joins, "joins", JSON_MAP),
 	JSON_FIELD(struct record_options, ipc_shared, "ipcShared", JSON_BOOL),
+	JSON_FIELD(struct record_options, rootfs, "rootfs", JSON_STR),
+	JSON_FIELD(struct record_options, rootfs_overlay, "rootfsOverlay", JSON_BOOL),
+	JSON_FIELD(struct record_options, rootfs_idmap, "rootfsIdmap", JSON_BOOL),
 };
 static const struct json_desc options_desc = JSON_DESC(struct record_options, options_fields);
 
@@ -185,7 +188,7 @@ static int insert_once(struct engine *eng, const struct record *rec, const char 
 			" auto_remove, labels, status, started_ns, options, asked, pod) SELECT ?1, "
 			"?2, ?3, ?4, ?5,"
 			" ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
-			" WHERE (?3 = 'host' OR EXISTS (SELECT 1 FROM images WHERE id = ?3))"
+			" WHERE (?3 IN ('host', '') OR EXISTS (SELECT 1 FROM images WHERE id = ?3))"
 			" AND (?13 IS NULL OR EXISTS (SELECT 1 FROM pods WHERE id = ?13))",
 			"sssssIissIsss", rec->id, name, rec->image, rec->image_name, rec->command,
 			rec->created_ns, (int)rec->auto_remove, labels,

@@ -44,7 +44,9 @@ struct record_options {
 	JSON_LIST(struct record_mount) mounts;
 	char **pod_share;      /* namespaces that it has from its pod (pod_join.h) */
 	struct json_map joins; /* namespace -> id of the container whose it is (join.h) */
-	bool ipc_shared;       /* others may join its IPC namespace */
+	char *rootfs;          /* --rootfs: its root directory; NULL: it has an image */
+	bool rootfs_overlay, rootfs_idmap;
+	bool ipc_shared; /* others may join its IPC namespace */
 };
 extern const char *const log_driver_names[];
 

@@ -15,6 +15,7 @@
 #include "engine/etcfiles.h"
 #include "engine/pod_options.h"
 #include "engine/remove.h"
+#include "engine/rootfs_dir.h"
 #include "engine/run_internal.h"
 #include "engine/secrets.h"
 #include "engine/volume_mounts.h"
@@ -243,6 +244,12 @@ static int step_layers(struct run *run, struct err *err)
 
 	if (r < 0)
 		return r;
+	if (run->rec.options.rootfs) {
+		r = rootfs_dir_open(&run->rec.options, &run->launch.layers, &run->launch.n_layers,
+				    err);
+		return r < 0 ? r
+			     : rootfs_dir_init_upper(run->launch.layers[0], run->launch.upper, err);
+	}
 	if (!run->host_image) {
 		r = image_open_layers(&run->eng->store, run->image.diff_ids, &run->launch.layers,
 				      &run->launch.n_layers, err);

@@ -20,6 +20,7 @@
 #include "engine/mappings.h"
 #include "engine/names.h"
 #include "engine/pull.h"
+#include "engine/rootfs_dir.h"
 #include "engine/run_internal.h"
 #include "engine/start.h"
 #include "engine/userdb.h"
@@ -231,11 +232,32 @@ static int find_or_pull(struct run *run, const char *word, struct err *err)
 	return pull_image(run, word, err);
 }
 
+static int find_rootfs(struct run *run, const char *word, struct err *err)
+{
+	struct record_options *o = &run->rec.options;
+	char *path = NULL;
+	int r = rootfs_dir_parse(word, o, err);
+
+	if (r == 0 && o->rootfs_idmap && run->eng->rootless)
+		r = err_fail(err, ERR_UNSUPPORTED, "--rootfs %s: ids are mapped by root alone",
+			     word);
+	if (r == 0)
+		r = run_path_from_cwd(o->rootfs, &path, err);
+	if (r < 0)
+		return r;
+	free(o->rootfs);
+	o->rootfs = path;
+	run->rec.image = xstrdup("");
+	return 0;
+}
+
 int run_find_image(struct run *run, const char *word, struct err *err)
 {
 	int r;
 
 	run->rec.image_name = xstrdup(word);
+	if (run->opts->rootfs)
+		return find_rootfs(run, word, err);
 	if (str_eq(word, IMAGE_HOST)) {
 		run->host_image = true;
 		run->rec.image = xstrdup(IMAGE_HOST);
@@ -627,6 +649,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->gids = run->uids.n ? &run->gids : NULL;
 	in->joins = &run->joins;
 	in->rootless = run->eng->rootless;
+	in->rootfs = run->rec.options.rootfs_overlay ? NULL : run->rec.options.rootfs;
 	in->swap_limits = engine_limits_swap();
 	in->host_mqueue = access("/dev/mqueue", F_OK) == 0;
 	return 0;

@@ -78,6 +78,7 @@ static const struct json_field fields[] = {
 	OPTION(tmpfs, STRV),
 	OPTION(volumes_from, STRV),
 	OPTION(image_volume, STR),
+	OPTION(rootfs, BOOL),
 	OPTION(device, STRV),
 	OPTION(gpus, STRV),
 	OPTION(secret, STRV),

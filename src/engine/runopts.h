@@ -63,6 +63,7 @@ struct run_options {
 	char *image_volume;
 	char **volume, **mount, **tmpfs, **volumes_from, **device, **gpus, **secret;
 	bool read_only, read_only_tmpfs;
+	bool rootfs; /* the first argument is a directory, no image */
 	char *tz;
 	struct opt_u64 shm_size;
 

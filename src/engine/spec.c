@@ -107,7 +107,7 @@ static int generate(struct spec_input *in, struct spec *spec, struct err *err)
 
 	spec->oci_version = xstrdup(SPEC_VERSION_WRITTEN);
 	spec->root = xcalloc(1, sizeof(*spec->root));
-	spec->root->path = xstrdup("rootfs");
+	spec->root->path = xstrdup(in->rootfs ? in->rootfs : "rootfs");
 	spec->root->readonly = in->opts->read_only;
 	spec->linux_ = xcalloc(1, sizeof(*spec->linux_));
 

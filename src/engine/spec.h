@@ -41,6 +41,7 @@ struct spec_input {
 	const struct user_result *user;
 	struct json_u32s groups; /* --group-add; not owned */
 	const char *host_name;   /* this machine's, for --uts and --network host */
+	const char *rootfs;      /* the directory that is the root itself; NULL: it is mounted */
 	const char *init_path;   /* host file of inro-init; NULL without --init */
 	const struct mount_request *mounts;
 	size_t n_mounts;

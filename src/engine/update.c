@@ -211,7 +211,7 @@ static int read_image(struct update *u, struct oci_image_config *ret, struct err
 	const char *id = u->rec.image;
 	int r = engine_store(u->eng, err);
 
-	if (r == 0 && !str_eq(id, IMAGE_HOST))
+	if (r == 0 && !u->rec.options.rootfs && !str_eq(id, IMAGE_HOST))
 		image_read_config(&u->eng->store, id, ret, NULL);
 	return r;
 }

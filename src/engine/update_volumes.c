@@ -43,7 +43,7 @@ static int fill(struct engine *eng, const struct record *rec, const struct updat
 	int r = 0;
 
 	/* The machine's own files are nothing to copy. */
-	if (str_eq(rec->image, IMAGE_HOST))
+	if (rec->options.rootfs || str_eq(rec->image, IMAGE_HOST))
 		return 0;
 	r = container_tree_open(eng, rec->id, &ct, err);
 	from.upper = ct.tree.upper_fd;

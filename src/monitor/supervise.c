@@ -107,7 +107,8 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.spec_text = text->data,
 		.spec_len = text->len,
 		.console_fd_out = tty ? &m->io.pty : NULL,
-		.overlay = &overlay,
+		.overlay = m->start.options & MONITOR_OPT_ROOTFS ? NULL : &overlay,
+		.rootfs_idmap = m->start.options & MONITOR_OPT_ROOTFS_IDMAP,
 		.start = true,
 		.shm_fd = m->shm_fd,
 		.need_limits = true,  /* the user asked for them by name */

@@ -39,6 +39,7 @@ struct create_args {
 	const char *console_socket; /* NULL: none. Ignored when console_fd_out is set */
 	int *console_fd_out; /* in-process callers: receives the pty master (process.terminal) */
 	const struct mount_layers *overlay; /* instead of root.path; mounted detached; or NULL */
+	bool rootfs_idmap; /* root.path has the owners that the container's user namespace gives */
 	struct container_stdio stdio;
 	int preserve_fds; /* fds 3 .. 3+n-1 are passed */
 	bool need_limits; /* unprivileged too: one that can't be set is an error, not a warning */

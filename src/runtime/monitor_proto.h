@@ -105,6 +105,8 @@ enum {
 	MONITOR_OPT_LOG_DROP = 1 << 10,    /* with the disk full the container does not wait */
 	MONITOR_OPT_HEALTH = 1 << 11,      /* it has a health check: runtime/health.h */
 	MONITOR_OPT_PASSTHROUGH = 1 << 12, /* its stdio is the last three fds */
+	MONITOR_OPT_ROOTFS = 1 << 13,      /* its root is config.json's, and no overlay */
+	MONITOR_OPT_ROOTFS_IDMAP = 1 << 14,
 };
 
 struct monitor_start {

@@ -153,7 +153,9 @@ static int prepare_plain_overlay(struct init *in, struct err *err)
 
 static int prepare_rootfs(struct init *in, struct err *err)
 {
+	cleanup_fd int userns = -EBADF;
 	cleanup_fd int fd = -EBADF;
+	int r;
 
 	if (in->args->overlay)
 		return in->userns ? prepare_overlay(in, err) : prepare_plain_overlay(in, err);
@@ -161,7 +163,13 @@ static int prepare_rootfs(struct init *in, struct err *err)
 	if (fd < 0)
 		return err_errno(err, errno, "opening %s", in->rootfs);
 	in->rootfs_fd = mount_clone(fd, "", true, err);
-	return in->rootfs_fd < 0 ? in->rootfs_fd : leave_host(in, in->rootfs_fd, err);
+	if (in->rootfs_fd < 0)
+		return in->rootfs_fd;
+	r = leave_host(in, in->rootfs_fd, err);
+	if (r < 0 || !in->args->rootfs_idmap)
+		return r;
+	userns = container_userns(in, err);
+	return userns < 0 ? userns : mount_set(in->rootfs_fd, "", false, 0, 0, 0, userns, err);
 }
 
 /* Root in a user namespace may not pass directories that are root's out here. */
