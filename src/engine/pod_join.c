@@ -274,11 +274,11 @@ int pod_join(struct engine *eng, const struct record *rec, int lock, struct join
 	if (r == 0)
 		r = pod_find(eng, rec->pod, &pod, err);
 	if (r == 0)
-		r = record_list(eng, NULL, &all, err);
+		r = record_list_pod(eng, rec->pod, &all, err);
 	for (size_t i = 0; r >= 0 && i < all.n; i++) {
 		struct record *member = &all.items[i];
 
-		if (!str_eq(member->pod, rec->pod) || str_eq(member->id, rec->id))
+		if (str_eq(member->id, rec->id))
 			continue;
 		/* What has lost its monitor is ended first. */
 		r = life_repair(eng, member, err);

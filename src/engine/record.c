@@ -329,7 +329,8 @@ int record_get(struct engine *eng, const char *id, struct record *ret, struct er
 	return r < 0 ? r : r ? 0 : -ENOENT;
 }
 
-int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err)
+static int list_by(struct engine *eng, const char *sql, const char *word, struct record_list *ret,
+		   struct err *err)
 {
 	cleanup_record_list struct record_list list = { 0 };
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
@@ -337,13 +338,8 @@ int record_list(struct engine *eng, const char *image, struct record_list *ret, 
 	int r;
 
 	r = engine_db(eng, err);
-	if (r < 0)
-		return r;
-	r = db_query(eng->db, &stmt, err,
-		     "SELECT " COLUMNS " FROM containers WHERE ?1 IS NULL OR image = ?1"
-		     " OR instr(options, ?1)"
-		     " ORDER BY created_ns DESC, id",
-		     "s", image);
+	if (r == 0)
+		r = db_query(eng->db, &stmt, err, sql, "s", word);
 	if (r < 0)
 		return r;
 	while ((r = db_step(eng->db, stmt, err)) > 0) {
@@ -359,6 +355,22 @@ int record_list(struct engine *eng, const char *image, struct record_list *ret, 
 	*ret = list;
 	list = (struct record_list){ 0 };
 	return 0;
+}
+
+#define NEWEST_FIRST " ORDER BY created_ns DESC, id"
+
+int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err)
+{
+	return list_by(eng,
+		       "SELECT " COLUMNS " FROM containers WHERE ?1 IS NULL OR image = ?1"
+		       " OR instr(options, ?1)" NEWEST_FIRST,
+		       image, ret, err);
+}
+
+int record_list_pod(struct engine *eng, const char *pod, struct record_list *ret, struct err *err)
+{
+	return list_by(eng, "SELECT " COLUMNS " FROM containers WHERE pod = ?" NEWEST_FIRST, pod,
+		       ret, err);
 }
 
 int record_rename(struct engine *eng, const struct record *rec, const char *name, struct err *err)

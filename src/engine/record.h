@@ -114,6 +114,8 @@ int record_find(struct engine *eng, const char *word, struct record *ret, struct
 /* All, newest first; image NULL: any, else only the containers of this image id, and those that
  * have it mounted (--mount type=image). */
 int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err);
+/* The members of the pod of exactly this id, newest first. */
+int record_list_pod(struct engine *eng, const char *pod, struct record_list *ret, struct err *err);
 /* ERR_EXISTS as above; ERR_NOT_FOUND: it was removed meanwhile. */
 int record_rename(struct engine *eng, const struct record *rec, const char *name, struct err *err);
 /* The one of exactly this id. -ENOENT: none, and err is not touched. */

@@ -10,6 +10,7 @@ import time
 
 import cgroups
 import engine
+import harness
 
 TURNS = True
 SHARED = ("net", "ipc", "uts")
@@ -78,39 +79,39 @@ def test_members(anyone):
 def test_listings(anyone):
     box = engine.box(anyone)
     ids = [anyone.inro("run", "-d", "--pod", f"new:{name}", "--name", f"{name}-1", box, "sh", "-c",
-                       "echo I am here; exec sleep 1000").ok().out.strip() for name in "ab"]
+                       "echo I am here; exec sleep 1000").ok().out.strip() for name in ("xa", "xb")]
     out = anyone.inro("pod", "ps").ok().out.splitlines()
     assert out[0].split("  ")[0] == "POD ID" and out[0].endswith("# OF CONTAINERS")
-    assert [line.split()[1] for line in out[1:]] == ["b", "a"] and out[1].split()[-1] == "1"
+    assert [line.split()[1] for line in out[1:]] == ["xb", "xa"] and out[1].split()[-1] == "1"
     names = anyone.inro("pod", "ps", "--sort", "name", "--ctr-names", "--format",
                         "{{.Name}} {{.ContainerNames}} {{.Status}} {{.Namespace}}").ok().out
-    assert names == "a a-1 Running ipc,net,uts\nb b-1 Running ipc,net,uts\n"
-    assert anyone.inro("pod", "ps", "-q", "--filter", "ctr-names=a-1").ok().out.count("\n") == 1
+    assert names == "xa xa-1 Running ipc,net,uts\nxb xb-1 Running ipc,net,uts\n"
+    assert anyone.inro("pod", "ps", "-q", "--filter", "ctr-names=xa-1").ok().out.count("\n") == 1
     assert anyone.inro("pod", "ps", "-q", "--filter", "status=exited").ok().out == ""
-    assert anyone.inro("ps", "-q", "--no-trunc", "--filter", "pod=a").ok().out == ids[0] + "\n"
+    assert anyone.inro("ps", "-q", "--no-trunc", "--filter", "pod=xa").ok().out == ids[0] + "\n"
     rows = anyone.inro("ps", "--pod", "--format", "{{.Names}} {{.PodName}}").ok().out
-    assert rows == "b-1 b\na-1 a\n"
+    assert rows == "xb-1 xb\nxa-1 xa\n"
     assert anyone.inro("ps", "-p").ok().out.splitlines()[0].split()[-3:] == ["POD", "ID", "PODNAME"]
 
     told = json.loads(anyone.inro("pod", "ps", "--format", "json").ok().out)
-    assert [pod["Name"] for pod in told] == ["b", "a"] and told[1]["Containers"] == [
-        {"Id": ids[0], "Names": "a-1", "Status": "running"}]
-    told, = json.loads(anyone.inro("pod", "inspect", "a").ok().out)
-    assert told["Name"] == told["Hostname"] == "a" and told["State"] == "Running"
-    assert told["Containers"] == [{"Id": ids[0], "Name": "a-1", "State": "running"}]
+    assert [pod["Name"] for pod in told] == ["xb", "xa"] and told[1]["Containers"] == [
+        {"Id": ids[0], "Names": "xa-1", "Status": "running"}]
+    told, = json.loads(anyone.inro("pod", "inspect", "xa").ok().out)
+    assert told["Name"] == told["Hostname"] == "xa" and told["State"] == "Running"
+    assert told["Containers"] == [{"Id": ids[0], "Name": "xa-1", "State": "running"}]
     assert sorted(told["SharedNamespaces"]) == ["ipc", "net", "uts"]
-    assert anyone.inro("inspect", "--format", "{{.Pod}}", "a-1").ok().out.strip() == told["Id"]
+    assert anyone.inro("inspect", "--format", "{{.Pod}}", "xa-1").ok().out.strip() == told["Id"]
 
-    assert anyone.inro("inspect", "--format", "{{.Id}}", "a").ok().out.strip() == told["Id"]
-    out = anyone.inro("events", "--since", "1h", "--until", "0s", "--filter", "pod=a", "--format",
+    assert anyone.inro("inspect", "--format", "{{.Id}}", "xa").ok().out.strip() == told["Id"]
+    out = anyone.inro("events", "--since", "1h", "--until", "0s", "--filter", "pod=xa", "--format",
                       "{{.Type}} {{.Action}}").ok().out
     assert out == "pod create\n"
 
-    assert "sleep 1000" in anyone.inro("pod", "top", "a").ok().out
-    assert "I am here" in anyone.inro("pod", "logs", "--names", "a").ok().out
+    assert "sleep 1000" in anyone.inro("pod", "top", "xa").ok().out
+    harness.wait_for(lambda: "I am here" in anyone.inro("pod", "logs", "--names", "xa").ok().out)
     if not anyone.rootless:
         out = anyone.inro("pod", "stats", "--no-stream", "--format", "{{.Name}}").ok().out
-        assert sorted(out.split()) == ["a-1", "b-1"]
+        assert sorted(out.split()) == ["xa-1", "xb-1"]
     clean(anyone)
 
 
