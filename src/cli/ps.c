@@ -11,7 +11,7 @@
 #define MOUNT_SHORT 15 /* letters, as docker has it */
 
 struct ps_options {
-	bool all, quiet, no_trunc, noheading, latest, size, external, pod;
+	bool all, quiet, no_trunc, noheading, latest, size, external, sync, pod;
 	char **filters;
 	char *format, *sort;
 	int last;
@@ -87,6 +87,11 @@ static const struct opt opts[] = {
 	OPT_REFUSE(
 	    "ns",
 	    "lsns(8) shows the namespaces of a process, `inro ps --format {{.Pid}}` which that is"),
+	{ .name = "sync",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct ps_options, sync),
+	  .help = "accepted for podman's users: what is shown is always so",
+	  .flags = OPT_HIDDEN },
 	OPT_REFUSE("watch", "use watch(1), or inro stats"),
 };
 

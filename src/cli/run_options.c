@@ -18,6 +18,7 @@
 	}
 
 static const char *const bool_choices[] = { "true", "false", NULL };
+static const char *const systemd_choices[] = { "false", NULL };
 static const char *const pull_choices[] = { "always", "missing", "never", NULL };
 
 /* Those that `create` does not have come first: RUN_OPTIONS_OWN of them. */
@@ -194,6 +195,11 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	  RUN_OPT(dns_search),
 	  .arg = "DOMAIN",
 	  .help = "search domain in /etc/resolv.conf" },
+	{ .name = "disable-content-trust",
+	  .kind = OPT_FLAG,
+	  RUN_OPT(disable_content_trust),
+	  .help = "accepted for docker's users: signatures are what the policy wants",
+	  .flags = OPT_HIDDEN },
 	{ .name = "domainname",
 	  .kind = OPT_STR,
 	  RUN_OPT(domainname),
@@ -600,6 +606,13 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	  RUN_OPT(sysctl),
 	  .arg = "KEY=VALUE",
 	  .help = "set a kernel parameter of the container's namespaces" },
+	{ .name = "systemd",
+	  .kind = OPT_STR,
+	  RUN_OPT(systemd),
+	  .arg = "false",
+	  .help = "accepted for podman's users: nothing is made for systemd in a container",
+	  .choices = systemd_choices,
+	  .flags = OPT_HIDDEN },
 	{ .name = "time-offset",
 	  .kind = OPT_STRV,
 	  RUN_OPT(time_offset),
@@ -720,4 +733,9 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	OPT_REFUSE("use-api-socket", "there is no API socket"),
 	OPT_REFUSE("variant", "use --platform"),
 	OPT_REFUSE("volume-driver", "there is local alone"),
+	OPT_REFUSE("group-entry", "the image's /etc/passwd and /etc/group are left as they are"),
+	OPT_REFUSE("hostuser", "the image's /etc/passwd and /etc/group are left as they are"),
+	OPT_REFUSE("passwd", "the image's /etc/passwd and /etc/group are left as they are"),
+	OPT_REFUSE("passwd-entry", "the image's /etc/passwd and /etc/group are left as they are"),
+	OPT_REFUSE("permissive", "labels can't be chosen"),
 };

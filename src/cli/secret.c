@@ -46,6 +46,7 @@ static const struct opt create_opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct create_cmd, replace),
 	  .help = "take the place of the secret that has the name" },
+	OPT_REFUSE("ignore", "`inro secret exists` tells whether there is one"),
 	OPT_REFUSE("template-driver", "a secret is given as it is"),
 };
 

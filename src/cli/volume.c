@@ -43,6 +43,8 @@ static const struct opt create_opts[] = {
 	  OPT_FIELD(struct create_options, opts),
 	  .arg = "NAME=VALUE",
 	  .help = "option of the driver: type, device, o" },
+	OPT_REFUSE("gid", "owners in a volume are for a container to set"),
+	OPT_REFUSE("uid", "owners in a volume are for a container to set"),
 	OPT_REFUSE("availability", "there are no cluster volumes"),
 	OPT_REFUSE("group", "there are no cluster volumes"),
 	OPT_REFUSE("limit-bytes", "there are no cluster volumes"),
@@ -233,6 +235,7 @@ static const struct opt rm_opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct rm_options, force),
 	  .help = "one that is not there is no error" },
+	OPT_REFUSE("time", "no container is stopped for it: remove those that use it first"),
 };
 
 static int run_rm(const void *globals, void *options, char **args, struct err *err)

@@ -152,6 +152,8 @@ static bool is_path_word(const char *word)
 {
 	const char *colon = strchr(word, ':');
 
+	if (str_starts(word, "docker-daemon:") || str_starts(word, "containers-storage:"))
+		return true;
 	return colon && (colon[1] == '/' || colon[1] == '.') && !str_starts(colon, "://");
 }
 

@@ -12,8 +12,10 @@ struct pull_events;
 struct run_options {
 	/* the client */
 	bool rm, interactive, tty, detach, quiet;
-	char **attach;   /* "stdin", "stdout", "stderr"; NULL: all that there is */
-	char *sig_proxy; /* "true", "false" */
+	char **attach;              /* "stdin", "stdout", "stderr"; NULL: all that there is */
+	char *sig_proxy;            /* "true", "false" */
+	bool disable_content_trust; /* without effect */
+	char *systemd;              /* "false" */
 	char *detach_keys;
 	char *cidfile, *pidfile, *conmon_pidfile;
 	char *sdnotify;

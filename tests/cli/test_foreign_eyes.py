@@ -26,6 +26,10 @@ LINES = [
     ("docker run --rm --add-host db:no-address box true", 125, r".*invalid IP address.*"),
     ("docker run --rm --add-host h=host-gateway box true", 125, r".*--network host.*"),
     ("docker run -d -p 8080:80 box", 125, r".*--publish is not supported.*"),
+    ("podman run --rm --systemd=false --disable-content-trust=true box echo yes", 0, r"yes\n"),
+    ("podman run docker-daemon:box", 125, r".*docker-daemon.*"),
+    ("podman ps --sync -q --filter name=web", 0, r"\w{12}\n"),
+    ("podman volume create --uid 1000 v", 125, r".*--uid is not supported.*"),
     ("docker run --storage-opt size=1G box", 125, r".*--storage-opt is not supported.*"),
     ("podman run --tls-verify=false box", 125, r".*inro pull.*"),
     ("podman save --quiet --format docker-archive -o /a.tar box && "
