@@ -121,8 +121,9 @@ int mount_check_chown(const struct mount_request *m, const char *text, struct er
 
 /* ---- -v ---- */
 
-/* Words of -v that the spec gets as they are. */
-static const char *const passed[] = { "nosuid", "suid", "nodev", "dev", "noexec", "exec", NULL };
+/* Words of -v that are kept as they are, for the spec but for the last two. */
+static const char *const passed[] = { "nosuid", "suid",  "nodev", "dev", "noexec",
+				      "exec",   MOUNT_O, MOUNT_U, NULL };
 /* Labels of SELinux (there is no policy for it here), and hints of other systems. */
 static const char *const ignored[] = { "z", "Z", "rw", "cached", "delegated", "consistent", NULL };
 
@@ -165,9 +166,7 @@ static int volume_options(struct mount_request *m, const char *words, const char
 			nonrecursive = word[0] == 'b';
 		else if (str_eq(word, "idmap"))
 			m->idmap = true;
-		else if (in_list(passed, word))
-			strv_add(&more, word);
-		else if (str_eq(word, MOUNT_O) || str_eq(word, MOUNT_U) || is_overlay_dir(word))
+		else if (in_list(passed, word) || is_overlay_dir(word))
 			strv_add(&more, word);
 		else if (!in_list(ignored, word))
 			return err_fail(err, ERR_USAGE,
