@@ -77,14 +77,14 @@ static int pull_file(struct engine *eng, const struct pull_cmd *o,
 }
 
 /* One that is here, as a pull ends. */
-static int print_present(const struct image_row *row, const char *word, struct err *err)
+static int print_present(struct engine *eng, const struct image_row *row, const char *word,
+			 struct err *err)
 {
 	cleanup_reference struct reference ref = { 0 };
-	cleanup_free char *full = NULL;
+	cleanup_free char *full = registries_choose(eng, word, row->names);
 	cleanup_buf struct buf out = BUF_INIT;
-	const char *rest = str_after(word, "docker://");
 
-	if (reference_parse(rest ? rest : word, &ref, NULL) == 0)
+	if (!full && reference_parse(word, &ref, NULL) == 0 && ref.digest)
 		full = reference_format(&ref);
 	buf_addf(&out, "%s\n", full ? full : row->id);
 	return cli_print(&out, err);
@@ -99,11 +99,12 @@ static int use_present(struct engine *eng, const struct pull_cmd *o, const char 
 	cleanup_free char *found = NULL;
 	struct err own = ERR_INIT;
 
-	int r = images_for_platform(eng, rest ? rest : word, platform, &found, &own);
+	word = rest ? rest : word;
+	int r = images_for_platform(eng, word, platform, &found, &own);
 	if (r == 0)
-		r = images_find(eng, found, &row, &own);
+		r = images_find_whole(eng, found, &row, &own);
 	if (r == 0)
-		return print_present(&row, word, err);
+		return print_present(eng, &row, word, err);
 	if (own.kind == ERR_NOT_FOUND && !str_eq(o->policy, "never"))
 		return 1;
 	if (err)

@@ -353,6 +353,22 @@ int registries_candidates(struct engine *eng, const char *word, char ***ret, str
 	return 0;
 }
 
+char *registries_choose(struct engine *eng, const char *word, char *const *names)
+{
+	cleanup_strv char **words = NULL;
+	cleanup_free char *name = NULL;
+
+	/* What is here is looked for like that before the settings are asked. */
+	if (reference_normalize(word, &name, NULL) == 0 && strv_has(names, name))
+		return take_ptr(name);
+	if (registries_candidates(eng, word, &words, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; words && words[i]; i++)
+		if (strv_has(names, words[i]))
+			return xstrdup(words[i]);
+	return NULL;
+}
+
 /* ---- inro-registry ---- */
 
 /* What the environment has goes before the settings: it is nearer to the user. */

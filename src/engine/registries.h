@@ -40,6 +40,8 @@ int registries_registry(struct engine *eng, const char *registry,
 /* Full references that a word may mean, in the order in which to try them: itself when it names a
  * registry, what an alias says, or one for each of image.short_names. */
 int registries_candidates(struct engine *eng, const char *word, char ***ret, struct err *err);
+/* The first of those that is among these names, or NULL. Heap. */
+char *registries_choose(struct engine *eng, const char *word, char *const *names);
 
 /* Starts inro-registry with the settings for it (retries, timeout, proxies). What registry_call()
  * is kept waiting by is warned of, where the caller sets nothing else. */

@@ -98,22 +98,6 @@ static int select_repository(struct engine *eng, const char *word, struct select
 	return r < 0 ? r : rows.n > 0;
 }
 
-/* The one of the image's names that the word stands for; NULL: it was not found by a name. */
-static char *name_of(struct engine *eng, const char *word, const struct image_row *row)
-{
-	cleanup_strv char **names = NULL;
-	cleanup_free char *name = NULL;
-
-	if (reference_normalize(word, &name, NULL) == 0 && strv_has(row->names, name))
-		return take_ptr(name);
-	if (registries_candidates(eng, word, &names, NULL) < 0)
-		return NULL;
-	for (size_t i = 0; names && names[i]; i++)
-		if (strv_has(row->names, names[i]))
-			return xstrdup(names[i]);
-	return NULL;
-}
-
 static int select_word(struct engine *eng, const char *word, struct selection *sel, struct err *err)
 {
 	cleanup_image_row struct image_row row = { 0 };
@@ -128,7 +112,7 @@ static int select_word(struct engine *eng, const char *word, struct selection *s
 	r = images_find_whole(eng, word, &row, err);
 	if (r < 0)
 		return r;
-	name = name_of(eng, word, &row);
+	name = registries_choose(eng, word, row.names);
 	images_used(eng, &row);
 	return select_image(eng, &row, word, name, sel, err);
 }

@@ -64,6 +64,7 @@ def test_short_names(anyone, registries, conf):
     assert image.digest in anyone.inro("pull", "app:1").ok().out
     assert aliased.digest in anyone.inro("pull", "web:2").ok().out
     assert names(anyone) == sorted([f"{two.host}/team/app:1", f"{one.host}/web/server:2"])
+    assert anyone.inro("pull", "--policy", "missing", "app:1").ok().out == f"{two.host}/team/app:1\n"
     anyone.inro("save", "-o", anyone.dir / "both.tar", "app:1", "web:2").ok()
     loaded = anyone.inro("load", "-i", anyone.dir / "both.tar").ok().out
     assert loaded == f"Loaded image: {two.host}/team/app:1\nLoaded image: {one.host}/web/server:2\n"
