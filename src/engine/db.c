@@ -189,8 +189,14 @@ static int marks_sync(struct db *db, struct err *err)
 static int checkpoint(void *data, sqlite3 *handle, const char *name, int pages)
 {
 	struct db *db = data;
+	int n = 0, copied = 0;
 
 	if (pages < CHECKPOINT_PAGES || marks_sync(db, NULL) < 0)
+		return SQLITE_OK;
+	/* Others go on writing while this one waits for the disk. */
+	if (sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, &n, &copied) !=
+		SQLITE_OK ||
+	    copied < n)
 		return SQLITE_OK;
 	sqlite3_busy_timeout(handle, 0);
 	sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
