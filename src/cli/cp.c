@@ -44,7 +44,12 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 
 	if (r == 0)
 		r = engine_cp(&eng, args[0], args[1], &o->cp, &bytes, err);
-	if (r == 0 && !o->quiet && isatty(STDOUT_FILENO)) {
+	/* docker's exit status. */
+	if (r < 0) {
+		cli_report(err);
+		return 1;
+	}
+	if (!o->quiet && isatty(STDOUT_FILENO)) {
 		cleanup_free char *size = cli_size(bytes);
 
 		fprintf(stderr, "Successfully copied %s to %s\n", size, args[1]);

@@ -85,11 +85,20 @@ static int set_attributes(const struct make *m, int fd, const struct cp_head *h,
 			  const struct buf *xattrs, const char *name, struct err *err)
 {
 	struct timespec times[2];
+	struct stat st;
+	bool given = false;
 	int r;
 
-	if (fchown(fd, uid_of(m, h), gid_of(m, h)) < 0 && !may_fail(errno))
-		return err_errno(err, errno, "changing the owner of %s", name);
-	if (fchmod(fd, mode_of(m, h->mode)) < 0)
+	/* What is as it shall be costs the file system no transaction. */
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "looking at %s", name);
+	if (st.st_uid != uid_of(m, h) || st.st_gid != gid_of(m, h)) {
+		if (fchown(fd, uid_of(m, h), gid_of(m, h)) < 0 && !may_fail(errno))
+			return err_errno(err, errno, "changing the owner of %s", name);
+		given = true;
+	}
+	if ((given || (st.st_mode & 07777) != mode_of(m, h->mode)) &&
+	    fchmod(fd, mode_of(m, h->mode)) < 0)
 		return err_errno(err, errno, "changing the mode of %s", name);
 	r = set_xattrs(m, fd, xattrs, name, err);
 	times_of(h, times);
@@ -151,6 +160,7 @@ static int put_in_place(int dir, const char *temp, const char *name, struct err 
 static int write_data(struct make *m, int fd, const char *name, uint64_t size, struct err *err)
 {
 	struct cp_entry part = { .xattrs = BUF_INIT };
+	uint64_t end = 0;
 	int r;
 
 	do {
@@ -160,9 +170,12 @@ static int write_data(struct make *m, int fd, const char *name, uint64_t size, s
 		if (r == 0)
 			r = cp_get_data(m->in, &part.head, fd, name, err);
 		m->made->bytes += r == 0 ? part.head.size : 0;
+		if (part.head.offset + part.head.size > end)
+			end = part.head.offset + part.head.size;
 	} while (r == 0 && part.head.size > 0);
 	cp_entry_done(&part);
-	if (r == 0 && ftruncate(fd, (off_t)size) < 0)
+	/* A hole at its end. */
+	if (r == 0 && end != size && ftruncate(fd, (off_t)size) < 0)
 		r = err_errno(err, errno, "writing %s", name);
 	return r;
 }
@@ -191,6 +204,12 @@ static int open_mounted(const struct make *m, int dir, const char *name, struct 
 	return fd < 0 ? err_errno(err, errno, "opening %s, which is mounted", name) : fd;
 }
 
+/* Nobody may look into one that will be somebody else's. */
+static mode_t first_mode(const struct make *m)
+{
+	return m->opts->keep_owner ? 0600 : mode_of(m, m->e.head.mode) & 0777;
+}
+
 static int replace_file(struct make *m, int dir, const char *name, struct err *err)
 {
 	cleanup_fd int mounted = open_mounted(m, dir, name, err);
@@ -202,7 +221,8 @@ static int replace_file(struct make *m, int dir, const char *name, struct err *e
 		return mounted < 0 ? mounted : write_data(m, mounted, name, m->e.head.size, err);
 	for (int i = 0; fd < 0 && i < TEMP_TRIES; i++) {
 		temp_name(m, temp);
-		fd = openat(dir, temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		fd = openat(dir, temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    first_mode(m));
 		if (fd < 0 && errno != EEXIST)
 			break;
 	}
@@ -219,7 +239,7 @@ static int replace_file(struct make *m, int dir, const char *name, struct err *e
 static int make_file(struct make *m, int dir, const char *name, struct err *err)
 {
 	cleanup_fd int fd =
-	    openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	    openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, first_mode(m));
 	int r;
 
 	if (fd < 0 && (errno == EEXIST || errno == EROFS)) {

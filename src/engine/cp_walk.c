@@ -19,6 +19,7 @@
 
 #define DEPTH_MAX 400         /* levels of directories: two fds for each */
 #define LINKS_MAX 1000000     /* names of files that have several; more are copied as files */
+#define HOLES_MIN (64u << 10) /* bytes: below it nobody looks for holes */
 #define SLURP_MAX (16u << 20) /* of a file that says it is empty, as those of /proc */
 
 /* The first name of a file that has several. */
@@ -148,8 +149,9 @@ static int put_parts(struct walk *w, int fd, uint64_t size, struct err *err)
 	int r = 0;
 
 	while (r == 0 && at < size) {
-		off_t data = lseek(fd, (off_t)at, SEEK_DATA);
-		off_t end = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+		bool small = size <= HOLES_MIN;
+		off_t data = small ? 0 : lseek(fd, (off_t)at, SEEK_DATA);
+		off_t end = data < 0 || small ? -1 : lseek(fd, data, SEEK_HOLE);
 
 		if (data < 0 && errno == ENXIO)
 			break;

@@ -65,7 +65,7 @@ int cp_put_bytes(struct cp_out *out, const void *data, uint64_t offset, size_t l
 /* What the file lacks by now of what was promised is zeros. */
 static int put_by_hand(struct cp_out *out, int fd, uint64_t offset, uint64_t len, struct err *err)
 {
-	cleanup_free char *chunk = xmalloc(CHUNK);
+	cleanup_free char *chunk = xmalloc(len < CHUNK ? (size_t)len : CHUNK);
 	int r = 0;
 
 	while (len > 0 && r == 0) {
