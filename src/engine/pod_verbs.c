@@ -102,10 +102,11 @@ int pod_stop(struct engine *eng, const struct pod_view *v, const struct stop_opt
 int pod_restart(struct engine *eng, const struct pod_view *v, struct err *err)
 {
 	const struct stop_options how = { .keep = true };
+	struct err one = ERR_INIT;
 	int r = stop_members(eng, v, &how, err);
 
-	if (r == 0)
-		r = each(eng, v, start_one, NULL, err);
+	/* One of --rm goes on: the others are not to stay stopped for that. */
+	r = gather(r, each(eng, v, start_one, NULL, &one), &one, err);
 	if (r == 0)
 		pod_note(eng, &v->pod, "restart");
 	return r;

@@ -17,7 +17,7 @@ struct pod_member;
 struct run {
 	struct engine *eng;
 	const struct run_options *opts;
-	char *const *args; /* behind the image */
+	char *const *args;            /* behind the image */
 	const struct pod_member *pod; /* opts are merged with its pod's; NULL: no pod */
 	struct record rec;
 	struct image_row image;

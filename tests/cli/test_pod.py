@@ -168,12 +168,17 @@ def test_at_once_and_killed(anyone):
     """Of several that start together one makes the namespaces; killed monitors leave none."""
     box = engine.box(anyone)
     anyone.inro("pod", "create", "p").ok()
-    clients = [anyone.popen(*anyone.inro_argv("run", "-d", "--pod", "p", "--name", f"c{i}", box,
-                                              "sleep", "1000"), stdout=subprocess.DEVNULL)
+    clients = [anyone.popen(*anyone.inro_argv("run", "-d", "--pod", "p", "--stop-timeout", "0", "--name",
+                                              f"c{i}", box, "sleep", "1000"), stdout=subprocess.DEVNULL)
                for i in range(4)]
     assert [client.wait(60) for client in clients] == [0] * 4
     assert len({tuple(look(anyone, f"c{i}")) for i in range(4)}) == 1
     anyone.inro("pod", "rm", "p").fails("is running", code=2)
+    anyone.inro("run", "-d", "--rm", "--pod", "p", "--name", "brief", box, "sleep", "1000").ok()
+    anyone.inro("kill", "c3").ok()
+    anyone.inro("pod", "restart", "p").fails("removed when it ends", code=125)
+    assert anyone.inro("ps", "-q").ok().out.count("\n") == 5
+    anyone.inro("kill", "brief").ok()
     before = look(anyone, "c0")
     assert anyone.inro("kill", "c0", "c1", "c2").ok()
     anyone.inro("start", "c0").ok()
