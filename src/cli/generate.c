@@ -243,7 +243,6 @@ static int add_run(struct generator *g, struct err *err)
 		return r;
 	drop(&o->cidfile);
 	drop(&o->cgroups);
-	drop(&o->sdnotify);
 	drop(&o->restart);
 	drop(&o->conmon_pidfile);
 	o->rm = o->detach = true;
@@ -252,7 +251,10 @@ static int add_run(struct generator *g, struct err *err)
 	strv_add(&words, "run");
 	strv_add(&words, CIDFILE);
 	strv_add(&words, "--cgroups=no-conmon");
-	strv_add(&words, "--sdnotify=conmon");
+	if (!o->sdnotify || str_eq(o->sdnotify, "ignore")) {
+		free(o->sdnotify);
+		o->sdnotify = xstrdup("conmon");
+	}
 	/* By which `auto-update` finds the service. */
 	strv_add(&words, "--label=PODMAN_SYSTEMD_UNIT=%n");
 	opt_words(run_opts, RUN_OPTIONS, o, &options);

@@ -87,9 +87,6 @@ static int check_value(const struct opt *opt, const char *value, struct err *err
 		{ "network",
 		  { "none", "host", "container:", "ns:" },
 		  "inro makes no networks: containers have none, the host's or another's" },
-		{ "sdnotify",
-		  { "conmon", "ignore" },
-		  "inro tells systemd when the container runs, and hands no messages on" },
 	};
 
 	if (strchr(value, '%')) /* only systemd knows */

@@ -19,6 +19,7 @@
 
 static const char *const bool_choices[] = { "true", "false", NULL };
 static const char *const systemd_choices[] = { "false", NULL };
+static const char *const sdnotify_choices[] = { "conmon", "container", "healthy", "ignore", NULL };
 static const char *const pull_choices[] = { "always", "missing", "never", NULL };
 
 /* Those that `create` does not have come first: RUN_OPTIONS_OWN of them. */
@@ -561,9 +562,11 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	{ .name = "sdnotify",
 	  .kind = OPT_STR,
 	  RUN_OPT(sdnotify),
-	  .arg = "conmon|ignore",
+	  .arg = "conmon|container|healthy|ignore",
+	  .choices = sdnotify_choices,
 	  .help =
-	      "whether systemd (NOTIFY_SOCKET) is told that the container runs (default ignore)" },
+	      "when systemd (NOTIFY_SOCKET) is told that it is ready: when it runs, says so, is "
+	      "healthy (default ignore)" },
 	{ .name = "secret",
 	  .kind = OPT_STRV,
 	  RUN_OPT(secret),

@@ -13,7 +13,7 @@ struct start_cli_options {
 };
 
 static const char *const bool_choices[] = { "true", "false", NULL };
-static const char *const sdnotify_choices[] = { "conmon", "ignore", NULL };
+static const char *const sdnotify_choices[] = { "conmon", "container", "healthy", "ignore", NULL };
 
 #define OPT_DETACH_KEYS                                                                            \
 	{                                                                                          \
@@ -51,8 +51,8 @@ static const struct opt start_opts[] = {
 	{ .name = "sdnotify",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct start_cli_options, sdnotify),
-	  .arg = "conmon|ignore",
-	  .help = "whether systemd is told, from now on, that it runs: as of run",
+	  .arg = "conmon|container|healthy|ignore",
+	  .help = "when systemd is told, from now on, that it is ready: as of run",
 	  .choices = sdnotify_choices },
 	OPT_SIG_PROXY,
 	OPT_REFUSE("checkpoint", "inro-runtime restore starts from checkpoints"),

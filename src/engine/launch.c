@@ -19,11 +19,11 @@
 #include "engine/life.h"
 #include "engine/log_options.h"
 #include "engine/rootfs_dir.h"
+#include "engine/sdnotify.h"
 #include "engine/pod_join.h"
 #include "runtime/cancel.h"
 #include "runtime/cgroup.h"
 #include "runtime/ending.h"
-#include "runtime/notify.h"
 #include "sys/tty.h"
 
 void launch_init(struct launch *l, struct engine *eng, struct record *rec)
@@ -65,7 +65,7 @@ int launch_spawn(struct launch *l, struct err *err)
 {
 	const struct record_options *o = &l->rec->options;
 	/* systemd takes only a process of the service's cgroup for its main one. */
-	bool stay = o->split || (o->notify && getenv(NOTIFY_ENV));
+	bool stay = o->split || sdnotify_wanted(o);
 	int r = o->split ? cgroup_split(l->eng->rootless, err) : 0;
 
 	if (r == 0)
@@ -123,6 +123,8 @@ static uint32_t start_options(const struct launch *l)
 	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) | (o->log_drop ? MONITOR_OPT_LOG_DROP : 0) |
 	       (o->rootfs && !o->rootfs_overlay ? MONITOR_OPT_ROOTFS : 0) |
 	       (o->rootfs_idmap ? MONITOR_OPT_ROOTFS_IDMAP : 0) |
+	       (sdnotify_wanted(o) && o->notify_when == SDNOTIFY_CONTAINER ? MONITOR_OPT_NOTIFY
+									   : 0) |
 	       (o->log_driver == LOGLINE_PASSTHROUGH ? MONITOR_OPT_PASSTHROUGH : 0);
 }
 
@@ -395,15 +397,6 @@ static void write_pid_file(const char *path, pid_t pid)
 		log_warn("%s", err.msg);
 }
 
-/* The service's main process is the monitor: it lives as long as the container does. */
-static void tell_systemd(const struct launch *l)
-{
-	const char *host = getenv(NOTIFY_ENV);
-
-	if (l->rec->options.notify && host)
-		notify_tell_and_wait(host, l->monitor.proc.pid, -EBADF, NULL);
-}
-
 /* Until the container runs a signal is for us. */
 static int wait_started(struct launch *l, int fds[3], size_t *n, struct err *err)
 {
@@ -435,11 +428,11 @@ int launch_follow(struct launch *l, struct err *err)
 	}
 	write_pid_file(l->rec->options.pid_file, l->monitor.pid);
 	write_pid_file(l->rec->options.monitor_pid_file, l->monitor.proc.pid);
-	tell_systemd(l);
 	if (own_end(l))
 		l->lock = fd_close(l->lock);
-	/* The container does not wait for this. */
+	/* The container does not wait for these, nor anybody for it: its monitor has the lock. */
 	if (l->image)
 		images_used(l->eng, l->image);
+	sdnotify_tell(l->eng, l->rec, l->monitor.proc.pid, l->backoff_ms > 0);
 	return l->detach ? 0 : follow_attached(l, fds, n, err);
 }

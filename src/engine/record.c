@@ -8,6 +8,7 @@
 #include "engine/execs.h"
 #include "engine/names.h"
 #include "engine/volumes.h"
+#include "engine/sdnotify.h"
 
 #define NAME_ATTEMPTS 32
 #define COLUMNS                                                                                    \
@@ -42,6 +43,8 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, pid_file, "pidFile", JSON_STR),
 	JSON_FIELD(struct record_options, monitor_pid_file, "monitorPidFile", JSON_STR),
 	JSON_FIELD(struct record_options, notify, "notify", JSON_BOOL),
+	JSON_FIELD(struct record_options, notify_when, "notifyWhen", JSON_ENUM,
+		   .names = sdnotify_names),
 	JSON_FIELD(struct record_options, split, "split", JSON_BOOL),
 	JSON_FIELD(struct record_options, requires, "requires", JSON_STRV),
 	JSON_FIELD(struct record_options, log_driver, "logDriver", JSON_ENUM,

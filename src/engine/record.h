@@ -31,7 +31,8 @@ struct record_options {
 	char *stop_signal;           /* as given, by the user or the image; NULL: SIGTERM */
 	struct opt_i64 stop_timeout; /* seconds */
 	char *pid_file, *monitor_pid_file;
-	bool notify;     /* systemd is told when it runs */
+	bool notify;     /* systemd is told that it is ready */
+	int notify_when; /* enum sdnotify; -1 like conmon */
 	bool split;      /* its cgroup is below that of who starts it, as its monitor's */
 	char **requires; /* ids of containers that are started first */
 	int log_driver;  /* enum logline_driver */

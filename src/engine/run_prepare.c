@@ -24,6 +24,7 @@
 #include "engine/run_internal.h"
 #include "engine/start.h"
 #include "engine/userdb.h"
+#include "engine/sdnotify.h"
 #include "sys/cap.h"
 #include "sys/lsm.h"
 
@@ -55,13 +56,10 @@ static int check_life_options(struct run *run, struct err *err)
 	to->restart = RESTART_NO;
 	to->split = str_eq(o->cgroups, "split");
 	to->ipc_shared = str_eq(o->ipc, "shareable") || str_eq(o->ipc, "host");
-	to->notify = str_eq(o->sdnotify, "conmon");
-	if (o->sdnotify && !to->notify && !str_eq(o->sdnotify, "ignore"))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"--sdnotify %s: only conmon, when the container runs, and ignore "
-				"are supported",
-				o->sdnotify);
-	if (o->restart)
+	r = sdnotify_parse(o->sdnotify, to, err);
+	if (r == 0 && to->notify_when == SDNOTIFY_HEALTHY && !o->detach && !run->create)
+		r = err_fail(err, ERR_USAGE, "--sdnotify healthy needs --detach");
+	if (r == 0 && o->restart)
 		r = restart_parse(o->restart, &to->restart, &to->restart_max, err);
 	if (r == 0 && o->rm && to->restart != RESTART_NO)
 		r = err_fail(err, ERR_USAGE,
@@ -542,6 +540,8 @@ static int parse_life(struct run *run, struct err *err)
 			      &run->rec.options, err) < 0 ||
 	    health_options_parse(run->opts, c, &run->rec.options.health, err) < 0)
 		return -EINVAL;
+	if (to->notify && to->notify_when == SDNOTIFY_HEALTHY && !to->health)
+		return err_fail(err, ERR_USAGE, "--sdnotify healthy: there is no health check");
 	if (pid_file)
 		r = run_path_from_cwd(pid_file, &to->pid_file, err);
 	if (r == 0 && monitor)

@@ -15,6 +15,7 @@
 #include "engine/events.h"
 #include "engine/launch.h"
 #include "engine/life.h"
+#include "engine/sdnotify.h"
 #include "engine/log_options.h"
 #include "engine/stop.h"
 #include "engine/update.h"
@@ -145,11 +146,10 @@ static int wants_input(const struct record *rec, const struct start_options *opt
 
 static int set_notify(struct engine *eng, struct record *rec, const char *sdnotify, struct err *err)
 {
-	bool notify = str_eq(sdnotify, "conmon");
+	int r = sdnotify ? sdnotify_parse(sdnotify, &rec->options, err) : 0;
 
-	if (!sdnotify || rec->options.notify == notify)
-		return 0;
-	rec->options.notify = notify;
+	if (r < 0 || !sdnotify)
+		return r;
 	return record_set_options(eng, rec->id, &rec->options, err);
 }
 

@@ -109,6 +109,7 @@ int main(int argc, char **argv)
 	m.sock = MONITOR_SOCKET_FD;
 	m.io = (struct stdio)STDIO_INIT;
 	m.container = (struct container){ .pid = -1, .pidfd = -EBADF };
+	m.notify = -EBADF;
 	m.probing = (struct probing){ .pipe = -EBADF, .pidfd = -EBADF };
 	for (size_t i = 0; i < STREAMS; i++)
 		m.streams[i].from = -EBADF;

@@ -79,6 +79,8 @@ struct monitor {
 	struct stream streams[STREAMS];
 	struct logfile log;
 	struct probing probing;
+	int notify;              /* where it says that it is ready; -EBADF: nobody wants to know */
+	const char *notify_host; /* who does; NULL: that has been told */
 
 	bool ended, client_done, no_restart;
 	bool limited; /* in its memory */

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -13,6 +14,7 @@
 #include "base/timeutil.h"
 #include "monitor/monitor.h"
 #include "runtime/ending.h"
+#include "runtime/notify.h"
 #include "sys/pidfd.h"
 
 #define FDS_LIMIT 1024 /* layers are far fewer: OCI_LAYERS_MAX */
@@ -111,7 +113,9 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.rootfs_idmap = m->start.options & MONITOR_OPT_ROOTFS_IDMAP,
 		.start = true,
 		.shm_fd = m->shm_fd,
-		.need_limits = true,  /* the user asked for them by name */
+		.need_limits = true, /* the user asked for them by name */
+		.notify_host = m->notify_host,
+		.notify_fd_out = &m->notify,
 		.cancel_fd = m->sock, /* who is to be told of the container does not want it */
 	};
 	int r;
@@ -128,6 +132,16 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 	stdio_close_child(&m->io);
 	close_layers(m);
 	return r;
+}
+
+/* systemd's socket is the starter's: NOTIFY_SOCKET. */
+static void set_notify(struct monitor *m, struct spec *spec)
+{
+	if (!(m->start.options & MONITOR_OPT_NOTIFY) || !spec->process)
+		return;
+	m->notify_host = getenv(NOTIFY_ENV);
+	if (m->notify_host)
+		strv_env_set(&spec->process->env, NOTIFY_ENV "=" NOTIFY_DIR "/" NOTIFY_FILE);
 }
 
 /* Of a pod: config.json has what its first member gets. */
@@ -217,6 +231,7 @@ int monitor_create(struct monitor *m, struct err *err)
 		r = spec_parse(buf_str(&text), text.len, &spec, err);
 	if (r == 0) {
 		m->limited = is_limited(&spec);
+		set_notify(m, &spec);
 		r = set_joins(m, &spec, err);
 		if (r == 0)
 			r = create(m, &spec, &text, err);
@@ -282,6 +297,15 @@ static void note_end(struct monitor *m)
 		ending_write(m->fds[MONITOR_FD_RUN], ENDING_FILE, &note);
 }
 
+/* Once; what else comes is taken, so that nobody waits for room. */
+static void take_notification(struct monitor *m)
+{
+	if (!notify_receive(m->notify) || !m->notify_host)
+		return;
+	notify_tell(m->notify_host, getpid());
+	m->notify_host = NULL;
+}
+
 /* The container's init has ended. */
 static int container_ended(struct monitor *m, struct err *err)
 {
@@ -313,6 +337,7 @@ enum {
 	POLL_CONTROL,
 	POLL_PROBED,
 	POLL_PROBER,
+	POLL_NOTIFY,
 	POLL_STREAMS,
 	POLL_CLIENTS = POLL_STREAMS + STREAMS
 };
@@ -329,6 +354,7 @@ static nfds_t poll_fill(const struct monitor *m, struct pollfd p[POLL_MAX])
 	};
 	p[POLL_PROBED] = (struct pollfd){ .fd = m->probing.pipe, .events = POLLIN };
 	p[POLL_PROBER] = (struct pollfd){ .fd = m->probing.pidfd, .events = POLLIN };
+	p[POLL_NOTIFY] = (struct pollfd){ .fd = m->notify, .events = POLLIN };
 	for (size_t i = 0; i < STREAMS; i++) {
 		const struct stream *s = &m->streams[i];
 
@@ -377,6 +403,8 @@ static int poll_once(struct monitor *m, int timeout_ms, struct err *err)
 		probing_said(m);
 	if (p[POLL_PROBER].revents)
 		probing_ended(m);
+	if (p[POLL_NOTIFY].revents)
+		take_notification(m);
 	/* A client that is removed makes room for one of behind it. */
 	for (size_t k = n_clients; k-- > 0;)
 		if (p[POLL_CLIENTS + k].revents)

@@ -107,6 +107,7 @@ enum {
 	MONITOR_OPT_PASSTHROUGH = 1 << 12, /* its stdio is the last three fds */
 	MONITOR_OPT_ROOTFS = 1 << 13,      /* its root is config.json's, and no overlay */
 	MONITOR_OPT_ROOTFS_IDMAP = 1 << 14,
+	MONITOR_OPT_NOTIFY = 1 << 15, /* it says itself when it is ready: runtime/notify.h */
 };
 
 struct monitor_start {

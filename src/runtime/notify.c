@@ -165,7 +165,7 @@ static int host_connect(const char *host, struct err *err)
 
 /* The socket, for a barrier. One datagram: a service that is ready and has not this main process is
  * nothing that systemd should see. */
-static int tell(const char *host, pid_t main_pid, struct err *err)
+static int tell(const char *host, bool ready, pid_t main_pid, struct err *err)
 {
 	cleanup_fd int sock = host_connect(host, err);
 	char text[64];
@@ -174,7 +174,7 @@ static int tell(const char *host, pid_t main_pid, struct err *err)
 
 	if (sock < 0)
 		return sock;
-	n = snprintf(text, sizeof(text), "READY=1\nMAINPID=%d\n", main_pid);
+	n = snprintf(text, sizeof(text), "%sMAINPID=%d\n", ready ? "READY=1\n" : "", main_pid);
 	r = fd_send(sock, text, (size_t)n, NULL, 0);
 	return r < 0 ? err_errno(err, (int)-r, "writing to %s", host) : take_fd(sock);
 }
@@ -182,7 +182,7 @@ static int tell(const char *host, pid_t main_pid, struct err *err)
 void notify_tell(const char *host, pid_t main_pid)
 {
 	struct err err = ERR_INIT;
-	int sock = tell(host, main_pid, &err);
+	int sock = tell(host, true, main_pid, &err);
 
 	if (sock < 0)
 		log_warn("telling systemd that the container is ready: %s", err.msg);
@@ -214,12 +214,23 @@ static int barrier(int sock, int cancel_fd, struct err *err)
 int notify_tell_and_wait(const char *host, pid_t main_pid, int cancel_fd, struct err *err)
 {
 	struct err warning = ERR_INIT;
-	cleanup_fd int sock = tell(host, main_pid, &warning);
+	cleanup_fd int sock = tell(host, true, main_pid, &warning);
 
 	if (sock >= 0)
 		return barrier(sock, cancel_fd, err);
 	log_warn("telling systemd that the container is ready: %s", warning.msg);
 	return 0;
+}
+
+void notify_main_pid(const char *host, pid_t main_pid)
+{
+	struct err err = ERR_INIT;
+	cleanup_fd int sock = tell(host, false, main_pid, &err);
+
+	if (sock >= 0)
+		barrier(sock, -EBADF, NULL);
+	else
+		log_warn("telling systemd which process is the service's: %s", err.msg);
 }
 
 static bool process_gone(pid_t pid)

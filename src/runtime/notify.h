@@ -36,6 +36,8 @@ void notify_tell(const char *host, pid_t main_pid);
 /* The same, and waits until systemd has read it, which looks up whose process has written.
  * -ECANCELED by a signal at cancel_fd (runtime/cancel.h). */
 int notify_tell_and_wait(const char *host, pid_t main_pid, int cancel_fd, struct err *err);
+/* Tells it the main process alone, and waits until it knows: whoever has told may end then. */
+void notify_main_pid(const char *host, pid_t main_pid);
 /* Waits until the container is ready, tells systemd and waits until that has read it, for it looks
  * up whose process has written; or until the container's process, which need not be a child, has
  * ended. -ECANCELED by a signal at cancel_fd (runtime/cancel.h). */

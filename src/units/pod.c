@@ -28,7 +28,7 @@ static const struct key keys[] = {
 	{ "NetworkAlias", KEY_NO, .why = no_networks },
 	{ "PodName", KEY_OTHER },
 	{ "PodmanArgs", KEY_OTHER },
-	{ "PublishPort", KEY_NO, .why = "inro run has no --publish" },
+	{ "PublishPort", KEY_NO, .why = no_networks },
 	{ "ServiceName", KEY_OTHER },
 	{ "ShmSize", KEY_STRING, "--shm-size" },
 	{ "StopTimeout", KEY_OTHER },

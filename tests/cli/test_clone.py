@@ -112,9 +112,9 @@ def test_generate_systemd(box):
         "Type": "notify", "NotifyAccess": "all", "ExecStartPre": "/bin/rm -f %t/%n.ctr-id"}.items()
     start = shlex.split(service["ExecStart"])
     program = [box.program("inro"), f"--root={box.state}/inro"]
-    assert start == [*program, "run", "--cidfile=%t/%n.ctr-id", "--cgroups=no-conmon", "--sdnotify=conmon",
+    assert start == [*program, "run", "--cidfile=%t/%n.ctr-id", "--cgroups=no-conmon",
                      "--label=PODMAN_SYSTEMD_UNIT=%n", "--detach", "--env=PRICE=$$5 100%%", "--interactive",
-                     "--name=web", "--replace", "--rm", "--stop-timeout=3", "--tty", "box", "sh", "-c",
+                     "--name=web", "--replace", "--rm", "--sdnotify=conmon", "--stop-timeout=3", "--tty", "box", "sh", "-c",
                      "echo 'a b'"]
     assert shlex.split(service["ExecStop"]) == [*program, "stop", "--ignore", "-t", "3",
                                                 "--cidfile=%t/%n.ctr-id"]

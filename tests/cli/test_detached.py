@@ -6,11 +6,13 @@ import json
 import os
 import pathlib
 import pty
+import queue
 import re
 import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -685,5 +687,65 @@ def test_systemd_is_told(anyone):
     assert told.decode().split() == ["READY=1", f"MAINPID={monitor}"] and monitor
     assert barrier == b"BARRIER=1" and pid_file.read_text() == str(monitor)
     anyone.inro("rm", "-f", "web").ok()
-    anyone.inro("run", "--rm", "--sdnotify", "container", "box", "true").fails(
-        "--sdnotify container", code=125)
+    anyone.inro("run", "--rm", "--sdnotify", "never", "box", "true").fails("never", code=125)
+
+
+class Hears(threading.Thread):
+    """Listens as systemd does: each message to say(), barriers are let go at once."""
+
+    def __init__(self, sock):
+        super().__init__(daemon=True)
+        self.sock, self.said = sock, queue.Queue()
+        self.start()
+
+    def run(self):
+        while True:
+            told, fds, _, _ = socket.recv_fds(self.sock, 4096, 4)
+            for fd in fds:
+                os.close(fd)
+            if told == b"END":
+                return
+            if told != b"BARRIER=1":
+                self.said.put(told.decode().split())
+
+    def say(self):
+        return self.said.get(timeout=20)
+
+
+def test_systemd_is_told_later(anyone):
+    """That it is ready the container says, or its health; which process is the main one, `run`."""
+    box = engine.box(anyone)
+    notifier = f"{anyone.program('tests/faults/notifier')}:/bin/notifier:ro"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        path = anyone.run_dir / "notify"
+        sock.bind(str(path))
+        path.chmod(0o777)
+        hears, env = Hears(sock), {"NOTIFY_SOCKET": str(path)}
+        go = "until test -e /tmp/go; do sleep 0.05; done;"
+        cid = anyone.inro("run", "-d", "--name", "says", "--sdnotify", "container", "-v", notifier, box, "sh", "-c",
+                          f"echo $NOTIFY_SOCKET; notifier send=STATUS=x send=MAINPID=1; {go} "
+                          "notifier send=READY=1 many=100; exec sleep 1000", env=env).ok().out.strip()
+        main = [f"MAINPID={monitor_of(anyone, cid)}"]
+        assert hears.say() == main
+        anyone.inro("exec", "says", "touch", "/tmp/go").ok()
+        assert hears.say() == ["READY=1", *main]
+        assert anyone.inro("logs", "says").ok().out.splitlines()[0] == "/run/notify/notify.sock"
+
+        client = anyone.popen(*anyone.inro_argv(
+            "run", "-d", "--name", "well", "--sdnotify", "healthy", "--health-file", "/tmp/go", "--health-interval",
+            "100ms", "--health-retries", "1000", box, "sh", "-c", "exec sleep 1000"), env=env, stdout=subprocess.PIPE)
+        first = hears.say()
+        assert first[0].startswith("MAINPID=") and len(first) == 1 and client.poll() is None
+        anyone.inro("exec", "well", "touch", "/tmp/go").ok()
+        assert hears.say() == ["READY=1", *first]
+        assert client.wait(20) == 0 and client.stdout.read()
+        client.stdout.close()
+        # One that ends before it is healthy is not waited for.
+        done = anyone.inro("run", "-d", "--sdnotify", "healthy", "--health-file", "/no", box, "true", env=env).ok()
+        assert "is not told that container" in done.err and len(hears.say()) == 1
+        anyone.inro("rm", "-fa").ok()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+            end.sendto(b"END", str(path))
+        hears.join(20)
+    anyone.inro("run", "-d", "--sdnotify", "healthy", "box", "true").fails("there is no health check", code=125)
+    anyone.inro("run", "--sdnotify", "healthy", "--health-file", "/x", "box", "true").fails("--detach", code=125)

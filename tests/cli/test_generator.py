@@ -58,6 +58,7 @@ KEYS = {
     "Network=base.container": "--network=container:systemd-base",
     "NoNewPrivileges=true": "--security-opt=no-new-privileges",
     "NoNewPrivileges=false": "",
+    "Notify=false": "",
     "PidsLimit=10000": "--pids-limit=10000",
     "PodmanArgs=--log-driver none": "--log-driver none",
     "PodmanArgs=--cpus 2 --umask=077": "--cpus 2 --umask=077",
@@ -90,7 +91,7 @@ KEYS = {
 }
 # What is refused, and words of the message behind the line and the key.
 REFUSED = {
-    "PublishPort=8080:80": "inro run has no --publish",
+    "PublishPort=8080:80": "--publish: ",
     "Network=web.network": "inro makes no networks",
     "Network=slirp4netns": "inro makes no networks",
     "Volume=missing.volume:/x": "there is no file missing.volume",
@@ -196,6 +197,8 @@ def test_services(files):
     files.add("web.image", "[Image]\nImage=example.com/box:1\nTLSVerify=false\nPolicy=missing\nRetry=3\n")
     files.add("disk.volume", "[Volume]\nDevice=/srv/disk\nType=none\nOptions=bind\nUser=5\nLabel=a=b\n"
               "ServiceName=the-disk\n")
+    files.add("says.container", "[Container]\nImage=box\nNotify=yes\n")
+    files.add("well.container", "[Container]\nImage=box\nNotify=healthy\nHealthCmd=true\n")
     files.add("shop.pod", "[Pod]\nPodName=shop\nVolume=data.volume:/data\nShmSize=1m\nStopTimeout=3\n"
               "[Install]\nWantedBy=multi-user.target\n")
     files.add("front.container", "[Container]\nImage=box\nPod=shop.pod\n")
@@ -243,6 +246,8 @@ def test_services(files):
     assert command(shop, "ExecStopPost")[1:] == ["pod", "rm", "--ignore", "--force", "shop"]
     assert "--pod=shop" in command(front) and "--cgroups=no-conmon" in command(front)
     assert values(front, "BindsTo") == ["shop-pod.service"] and "shop-pod.service" in values(front, "After")
+    assert "--sdnotify=container" in command(services["says.service"])
+    assert "--sdnotify=healthy" in command(services["well.service"])
     job = services["job@.service"]
     assert "--sdnotify=conmon" not in command(job) and "-d" not in command(job)
     assert "network-online.target" not in job and command(job)[-2:] == ["echo", "%i"]
