@@ -314,7 +314,7 @@ static void test_refused(void **state)
 		{ { .pid = (char *)"container:x" }, "container:x" }, /* nobody has looked it up */
 		{ { .pid = (char *)"container:" }, "container:" },
 		{ { .pid = (char *)"ns:relative" }, "ns:relative" },
-		{ { .ipc = (char *)"sharable" }, "sharable" },
+		{ { .ipc = (char *)"mine" }, "mine" },
 		{ { .network = (char *)"container:x", .hostname = (char *)"y" }, "hostname" },
 		{ { .pid = (char *)"shared" }, "shared" },
 		{ { .workdir = (char *)"srv" }, "srv" },
