@@ -187,6 +187,7 @@ static int enter(struct end *e, bool writes, struct err *err)
 		.fn = writes ? write_inside : read_inside,
 		.data = e,
 		.keep = { e->pipe, e->lock, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF },
+		.rootfs_idmap = e->rec.options.rootfs_idmap,
 		.tidies = writes,
 	};
 	int r = e->lock < 0 ? visit_begin(&e->eng->runtime, &args, &e->visit, err)

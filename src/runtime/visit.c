@@ -279,7 +279,11 @@ int visit_begin_stopped(const struct runtime *rt, const struct visit_args *args,
 {
 	struct reduced less = { 0 };
 	const struct create_args create = {
-		.id = args->id, .bundle = bundle, .spec = &less.spec, .overlay = overlay
+		.id = args->id,
+		.bundle = bundle,
+		.spec = &less.spec,
+		.overlay = overlay,
+		.rootfs_idmap = args->rootfs_idmap,
 	};
 	struct visitor v = { .args = args, .enter = enter_stopped, .live = { .pidfd = -EBADF } };
 	struct buf bpf = BUF_INIT;

@@ -24,6 +24,7 @@ struct visit_args {
 	int (*fn)(int root, int fds_dir, void *data, struct err *err);
 	void *data;
 	int keep[VISIT_KEEP_MAX]; /* fds that fn needs; negative: none */
+	bool rootfs_idmap;        /* as in struct create_args, for one that does not run */
 	/* It does not die with its maker or by Ctrl-C: fn sees for itself that nobody is there any
 	 * more, and tidies up. */
 	bool tidies;
@@ -40,7 +41,8 @@ struct visit {
 /* ERR_CONFLICT, -ESRCH: it does not run, or is just about to, or to end. */
 int visit_begin(const struct runtime *rt, const struct visit_args *args, struct visit *ret,
 		struct err *err);
-/* The caller sees to it that it is not started meanwhile. */
+/* The caller sees to it that it is not started meanwhile. overlay NULL: the configuration's root
+ * directory. */
 int visit_begin_stopped(const struct runtime *rt, const struct visit_args *args, const char *bundle,
 			const struct mount_layers *overlay, struct visit *ret, struct err *err);
 /* Waits for fn's end, which is what this returns. */

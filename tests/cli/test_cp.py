@@ -283,6 +283,23 @@ def test_tar_in(web):
     assert sh(web, "diff -r /srv /opt && stat -c '%a %u %g' /opt/new/a").ok().out == "604 1000 50\n"
 
 
+@pytest.mark.parametrize("how", ["", ":O"])
+def test_root_directory_of_its_own(anyone, how):
+    """--rootfs: what is copied while it does not run is where the container has its files."""
+    engine.box(anyone)
+    top = anyone.dir / "rootfs-tree"
+    for path in (top, *top.rglob("*")):
+        anyone.own(path)
+    anyone.inro("create", "--name", "web", "--rootfs", f"{top}{how}", "cat", "/tmp/one").ok()
+    (anyone.dir / "one").write_text("1\n")
+    anyone.own(anyone.dir / "one")
+    cp(anyone, "one", "web:/tmp/one").ok()
+    assert anyone.inro("start", "-a", "web").ok().out == "1\n"
+    assert (top / "tmp/one").exists() == (not how)
+    cp(anyone, "web:/tmp/one", "two").ok()
+    assert (anyone.dir / "two").read_text() == "1\n"
+
+
 def test_user_namespace(root):
     """Ids of its own: its root owns what goes in, the caller what comes out."""
     begin(root, "--userns", "private")
