@@ -157,7 +157,9 @@ static int translate(const struct units *set, struct unit_entry *e, struct err *
 			any = true;
 			r = service_of(set, words[i], &service, err);
 		}
-		buf_addf(&out, "%s%s", i ? " " : "", service ? service : words[i]);
+		if (i)
+			buf_addc(&out, ' ');
+		unit_quote(&out, service ? service : words[i]);
 	}
 	if (r < 0)
 		return units_fail(e, err, r);

@@ -128,7 +128,8 @@ static bool is_plain(const char *word)
 	if (!*word || str_eq(word, ";"))
 		return false;
 	for (; *word; word++)
-		if ((unsigned char)*word <= ' ' || *word == 0x7f || strchr("\"'\\", *word))
+		if ((unsigned char)*word <= ' ' || (unsigned char)*word >= 0x7f ||
+		    strchr("\"'\\", *word))
 			return false;
 	return true;
 }
@@ -140,17 +141,19 @@ void unit_quote(struct buf *out, const char *word)
 		return;
 	}
 	buf_addc(out, '"');
-	for (; *word; word++) {
+	while (*word) {
 		unsigned char c = (unsigned char)*word;
+		size_t n = str_utf8_len(word);
 
 		if (c == '"' || c == '\\')
 			buf_addf(out, "\\%c", c);
 		else if (c == '\n')
 			buf_adds(out, "\\n");
-		else if (c < ' ' || c == 0x7f)
+		else if (c < ' ' || c == 0x7f || n == 0) /* files are UTF-8 */
 			buf_addf(out, "\\x%02x", c);
 		else
-			buf_addc(out, (char)c);
+			buf_add(out, word, n);
+		word += n ? n : 1;
 	}
 	buf_addc(out, '"');
 }
