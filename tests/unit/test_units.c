@@ -91,21 +91,9 @@ static void words(const char *value, const char *expected)
 
 static void test_words(void **state)
 {
-	static const char *const samples[] = { "",
-					       "a",
-					       "a b",
-					       "\"",
-					       "'",
-					       "\\",
-					       "a\nb\tc",
-					       ";",
-					       "$X",
-					       "%n",
-					       "\x01",
-					       "\xc3\xa9 b",
-					       "a;b",
-					       "\xc4"
-					       "1" };
+	static const char *const samples[] = { "",     "a",          "a b", "\"",      "'",
+					       "\\",   "a\nb\tc",    ";",   "$X",      "%n",
+					       "\x01", "\xc3\xa9 b", "a;b", "\xc4\x31" };
 	static const char *const bad[] = { "\"a",   "'",       "a\\",         "\\q",  "\\x0",
 					   "\\000", "\\ud800", "\\U00110000", "\\777" };
 	struct err err = ERR_INIT;
