@@ -48,7 +48,9 @@ static void test_every_option_is_kept(void **state)
 /* A command line, the environment and labels that it comes to, and what is kept. */
 static void check(const char *line, const char *env, const char *want)
 {
-	cleanup_strv char **argv = strv_split(line, ' ');
+	cleanup_strv char **words = strv_split(line, ' ');
+	size_t n = strv_len(words) + 1;
+	cleanup_free char **argv = xcalloc(n, sizeof(*argv)); /* opt_parse() leaves out options */
 	cleanup_strv char **variables = env ? strv_split(env, ' ') : NULL;
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_asked struct asked back = { 0 };
@@ -56,6 +58,7 @@ static void check(const char *line, const char *env, const char *want)
 	struct err err = ERR_INIT;
 	char **args;
 
+	memcpy(argv, words, n * sizeof(*argv));
 	assert_int_equal(opt_parse(run_opts, RUN_OPTIONS, &o, argv, CMD_STOP_AT_ARG, &args, &err),
 			 0);
 	asked_write(&o, variables, NULL, args + 1, "/work/dir", &text);
