@@ -32,6 +32,7 @@ struct end {
 	const struct cp_options *opts;
 	char *word;           /* the container; NULL: of this machine */
 	bool tarball;         /* the source is one, and says who owns what is in it */
+	bool of_container;    /* the source is */
 	const char *path;     /* "-": standard input or output */
 	int pipe;             /* its end of it */
 	struct cp_made *made; /* shared with the process in the container */
@@ -97,6 +98,7 @@ static int write_at(const struct end *e, int root, int fds_dir, int cancel_fd, s
 		.keep_owner = e->opts->archive || e->tarball,
 		.overwrite = e->opts->overwrite,
 		.on_host = !e->word,
+		.of_container = e->of_container,
 		.uid = geteuid(),
 		.gid = getegid(),
 		.fds_dir = fds_dir,
@@ -206,11 +208,16 @@ static int read_spec(struct end *e, struct err *err)
 	return r < 0 ? r : spec_parse(buf_str(&text), text.len, &e->spec, err);
 }
 
-/* Finds the container, and takes the lock of one that does not run. */
-static int find(struct end *e, struct err *err)
+/* Finds the container, which is not to be that of the other end, and takes the lock of one that
+ * does not run. */
+static int find(struct end *e, const struct end *other, struct err *err)
 {
 	int r = life_find(e->eng, e->word, &e->rec, err);
 
+	if (r == 0 && str_eq(e->rec.id, other->rec.id))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"source and destination are in the same container: use its own "
+				"cp");
 	if (r == 0 && !e->rec.running)
 		r = engine_lock_stopped(e->eng, e->word, &e->rec, &e->lock, err);
 	if (r >= 0 && e->lock < 0)
@@ -233,10 +240,10 @@ static int check_words(const struct end *from, const struct end *to, struct err 
 
 static int open_ends(struct end *from, struct end *to, struct err *err)
 {
-	int pair[2], r = from->word ? find(from, err) : 0;
+	int pair[2], r = from->word ? find(from, to, err) : 0;
 
 	if (r == 0 && to->word)
-		r = find(to, err);
+		r = find(to, from, err);
 	if (r < 0)
 		return r;
 	if (pipe2(pair, O_CLOEXEC) < 0)
@@ -336,14 +343,6 @@ static int copy(struct end *from, struct end *to, struct err *err)
 	return choose(r_from, &err_from, r_to, &err_to, err);
 }
 
-static int check_same(const struct end *from, const struct end *to, struct err *err)
-{
-	if (!from->word || !to->word || !str_eq(from->word, to->word))
-		return 0;
-	return err_fail(err, ERR_UNSUPPORTED,
-			"source and destination are in the same container: use its own cp");
-}
-
 int engine_cp(struct engine *eng, const char *source, const char *destination,
 	      const struct cp_options *opts, uint64_t *ret_bytes, struct err *err)
 {
@@ -363,10 +362,9 @@ int engine_cp(struct engine *eng, const char *source, const char *destination,
 	end_parse(&from, source);
 	end_parse(&to, destination);
 	to.tarball = is_stream(&from);
+	to.of_container = from.word;
 	signal(SIGPIPE, SIG_IGN);
 	r = check_words(&from, &to, err);
-	if (r == 0)
-		r = check_same(&from, &to, err);
 	if (r == 0)
 		r = engine_dirs(eng, err);
 	if (r == 0)

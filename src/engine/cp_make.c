@@ -29,12 +29,19 @@ static int here(const struct make *m)
 
 /* ---- attributes ---- */
 
-static mode_t mode_of(const struct make *m, uint32_t mode)
+/* A program that runs as its owner must not become one of another owner. */
+static mode_t mode_of(const struct make *m, const struct cp_head *h)
 {
-	mode_t wanted = mode & 07777;
+	mode_t wanted = h->mode & 07777;
 
-	if (m->opts->on_host && !m->opts->keep_owner)
-		wanted &= S_ISDIR(mode) ? 01777 : 0777;
+	if (m->opts->keep_owner)
+		return wanted;
+	if (m->opts->of_container)
+		return wanted & (S_ISDIR(h->mode) ? 01777 : 0777);
+	if (S_ISREG(h->mode) && h->uid != m->opts->uid)
+		wanted &= ~(mode_t)S_ISUID;
+	if (S_ISREG(h->mode) && h->gid != m->opts->gid)
+		wanted &= ~(mode_t)S_ISGID;
 	return wanted;
 }
 
@@ -60,6 +67,16 @@ static void times_of(const struct cp_head *h, struct timespec ret[2])
 	ret[1] = (struct timespec){ .tv_sec = h->mtime, .tv_nsec = (long)h->mtime_ns };
 }
 
+/* Who wrote the stream may have read a hostile archive. */
+static bool may_set(const struct make *m, const char *attr)
+{
+	if (str_starts(attr, "user."))
+		return !str_starts(attr, "user.overlay.");
+	if (str_eq(attr, "security.capability"))
+		return m->opts->keep_owner || !m->opts->of_container;
+	return str_starts(attr, "system.posix_acl_");
+}
+
 static int set_xattrs(const struct make *m, int fd, const struct buf *xattrs, const char *name,
 		      struct err *err)
 {
@@ -68,9 +85,7 @@ static int set_xattrs(const struct make *m, int fd, const struct buf *xattrs, co
 	int r;
 
 	while ((r = cp_next_xattr(xattrs, &pos, &attr, &value, &len)) > 0) {
-		bool rights = str_starts(attr, "security.");
-
-		if (rights && m->opts->on_host && !m->opts->keep_owner)
+		if (!may_set(m, attr))
 			continue;
 		/* A file system or a user namespace may not have it; bytes and mode are there. */
 		if (fsetxattr(fd, attr, value, len, 0) < 0 && errno != EOPNOTSUPP &&
@@ -97,8 +112,7 @@ static int set_attributes(const struct make *m, int fd, const struct cp_head *h,
 			return err_errno(err, errno, "changing the owner of %s", name);
 		given = true;
 	}
-	if ((given || (st.st_mode & 07777) != mode_of(m, h->mode)) &&
-	    fchmod(fd, mode_of(m, h->mode)) < 0)
+	if ((given || (st.st_mode & 07777) != mode_of(m, h)) && fchmod(fd, mode_of(m, h)) < 0)
 		return err_errno(err, errno, "changing the mode of %s", name);
 	r = set_xattrs(m, fd, xattrs, name, err);
 	times_of(h, times);
@@ -107,14 +121,20 @@ static int set_attributes(const struct make *m, int fd, const struct cp_head *h,
 	return r;
 }
 
-/* Of what can't be opened, made a moment ago: the name is not followed. */
-static int set_by_name(const struct make *m, int dir, const struct cp_head *h, const char *name,
+/* Of what can't be opened for more than a look at it, made a moment ago. Who exchanges it for a
+ * file must not have that given away. */
+static int set_special(const struct make *m, int dir, const struct cp_head *h, const char *name,
 		       struct err *err)
 {
+	cleanup_fd int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct timespec times[2];
+	struct stat st;
 
-	if (fchownat(dir, name, uid_of(m, h), gid_of(m, h), AT_SYMLINK_NOFOLLOW) < 0 &&
-	    !may_fail(errno))
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, errno, "looking at %s", name);
+	if ((st.st_mode & S_IFMT) != (h->mode & S_IFMT) || st.st_nlink > 1)
+		return err_fail(err, ERR_CONFLICT, "%s is something else by now", name);
+	if (fchownat(fd, "", uid_of(m, h), gid_of(m, h), AT_EMPTY_PATH) < 0 && !may_fail(errno))
 		return err_errno(err, errno, "changing the owner of %s", name);
 	times_of(h, times);
 	if (utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
@@ -207,7 +227,7 @@ static int open_mounted(const struct make *m, int dir, const char *name, struct 
 /* Nobody may look into one that will be somebody else's. */
 static mode_t first_mode(const struct make *m)
 {
-	return m->opts->keep_owner ? 0600 : mode_of(m, m->e.head.mode) & 0777;
+	return m->opts->keep_owner ? 0600 : mode_of(m, &m->e.head) & 0777;
 }
 
 static int replace_file(struct make *m, int dir, const char *name, struct err *err)
@@ -281,9 +301,9 @@ static int make_node(const struct make *m, int dir, const char *name, struct err
 	case CP_HARDLINK:
 		return link_at(m, dir, name, err);
 	case CP_FIFO:
-		return mknodat(dir, name, S_IFIFO | mode_of(m, h->mode), 0) < 0 ? -errno : 0;
+		return mknodat(dir, name, S_IFIFO | mode_of(m, h), 0) < 0 ? -errno : 0;
 	default:
-		return mknodat(dir, name, (h->mode & S_IFMT) | mode_of(m, h->mode),
+		return mknodat(dir, name, (h->mode & S_IFMT) | mode_of(m, h),
 			       makedev(h->major, h->minor)) < 0
 			   ? -errno
 			   : 0;
@@ -312,7 +332,7 @@ static int make_other(struct make *m, int dir, const char *name, struct err *err
 	}
 	r = make_node(m, dir, name, err);
 	if (r == 0)
-		return h->kind == CP_HARDLINK ? 0 : set_by_name(m, dir, h, name, err);
+		return h->kind == CP_HARDLINK ? 0 : set_special(m, dir, h, name, err);
 	if (r != -EEXIST)
 		return node_failed(m, r, name, err);
 	r = clear_dir(m, dir, name, err);
@@ -324,7 +344,7 @@ static int make_other(struct make *m, int dir, const char *name, struct err *err
 	} while (r == -EEXIST && m->temps < TEMP_TRIES);
 	if (r < 0)
 		return node_failed(m, r, name, err);
-	r = h->kind == CP_HARDLINK ? 0 : set_by_name(m, dir, h, temp, err);
+	r = h->kind == CP_HARDLINK ? 0 : set_special(m, dir, h, temp, err);
 	if (r < 0) {
 		unlinkat(dir, temp, 0);
 		return r;

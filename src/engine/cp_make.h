@@ -13,9 +13,10 @@
 struct cp_make_options {
 	bool keep_owner; /* the source's; else uid and gid */
 	bool overwrite;  /* directories by files, and files by directories */
-	/* What a container says of them is not for this machine: devices, and rights that a file
-	 * gives to who executes it, unless with its owner. */
+	/* What a container says is not for this machine: devices. */
 	bool on_host;
+	/* Nor for anybody, unless with its owner: rights that a file gives to who executes it. */
+	bool of_container;
 	uint32_t uid, gid;
 	int fds_dir; /* /proc/self/fd of this process */
 };

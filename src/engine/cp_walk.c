@@ -155,7 +155,8 @@ static int put_parts(struct walk *w, int fd, uint64_t size, struct err *err)
 
 		if (data < 0 && errno == ENXIO)
 			break;
-		if (data < 0 || end <= data) { /* it does not know */
+		/* It does not know, or says what can't be. */
+		if (data < (off_t)at || end <= data) {
 			data = (off_t)at;
 			end = (off_t)size;
 		}

@@ -269,30 +269,6 @@ int cp_get_data(struct cp_in *in, const struct cp_head *head, int fd, const char
 	return 0;
 }
 
-int cp_skip_file(struct cp_in *in, struct err *err)
-{
-	struct cp_head head;
-
-	do {
-		int r = get(in, &head, sizeof(head), err);
-
-		if (r == 0 && (head.kind != CP_DATA || head.size > INT64_MAX))
-			r = err_errno(err, EPROTO, "reading what is to be copied");
-		if (r < 0)
-			return r;
-		for (uint64_t left = head.size; left > 0;) {
-			const char *data;
-			ssize_t n =
-			    cp_get_bytes(in, &data, left < CHUNK ? (size_t)left : CHUNK, err);
-
-			if (n < 0)
-				return (int)n;
-			left -= (uint64_t)n;
-		}
-	} while (head.size > 0);
-	return 0;
-}
-
 int cp_next_xattr(const struct buf *xattrs, size_t *pos, const char **ret_name,
 		  const char **ret_value, size_t *ret_len)
 {

@@ -74,8 +74,6 @@ int cp_get_data(struct cp_in *in, const struct cp_head *head, int fd, const char
 		struct err *err);
 /* Some of the data: up to len bytes, 1 at least. */
 ssize_t cp_get_bytes(struct cp_in *in, const char **ret, size_t len, struct err *err);
-/* The file's whole data is read, and thrown away. */
-int cp_skip_file(struct cp_in *in, struct err *err);
 /* One after the other: starts with *pos 0. 1, 0 at the end, or -EPROTO. */
 int cp_next_xattr(const struct buf *xattrs, size_t *pos, const char **ret_name,
 		  const char **ret_value, size_t *ret_len);

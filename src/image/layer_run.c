@@ -682,7 +682,7 @@ int layer_digest_finish(struct layer_job *job, char **ret_digest, uint64_t *ret_
 int layer_entries_start(struct image_store *store, int in_fd, int out_fd, struct layer_job *ret,
 			struct err *err)
 {
-	static const char *const args[] = { "entries", NULL };
+	static const char *const args[] = { "entries", "--max-ratio=" RATIO_MAX, NULL };
 	const struct proc_fd more = { out_fd, LAYER_FD_COPY };
 	const struct layer_start start = {
 		.args = args,

@@ -110,6 +110,7 @@ def test_rules_of_names(web):
     assert sh(web, "cd /tmp; cat one two three; ls new new/sub other dir; readlink to-two;"
               "readlink to-new").ok().out == ("1\n3\n3\ndir:\none\n\nnew:\nagain\nempty\nlink\nsub\n\nnew/sub:\nagain"
                              "\nempty\nlink\n\nother:\nagain\nempty\nlink\ntwo\nthree\n")
+    cid = web.inro("inspect", "--format", "{{.Id}}", "web").ok().out
     for args, words in [
             (("one", "web:/tmp/no/x"), "Could not find the file /tmp/no in container web"),
             (("one", "web:/tmp/no/"), "no such directory"),
@@ -124,7 +125,8 @@ def test_rules_of_names(web):
             (("", "web:/tmp"), "source can not be empty"),
             (("one", "web:"), "destination can not be empty"),
             (("one", "nobody:/x"), "No such container: nobody"),
-            (("web:/tmp", "web:/root"), "same container")]:
+            (("web:/tmp", "web:/root"), "same container"),
+            (("web:/tmp", f"{cid[:12]}:/root"), "same container")]:
         cp(web, *args).fails(words, code=1)
     # a file that is mounted gets the bytes
     cp(web, "one", "web:/etc/hosts").ok()
@@ -164,6 +166,11 @@ def test_owners_and_rights(web):
     assert sh(web, "stat -c '%u %g %a' /root/d /root/d/a").ok().out == "1000 0 755\n0 0 755\n"
     if not web.rootless:
         assert sh(web, "stat -c '%u %g %a' /root/b").ok().out == "1000 50 6755\n"
+    # what runs as somebody else out here does not run as root in there
+    os.chown(web.dir / "a", web.uid or 1000, -1) if os.geteuid() == 0 else None
+    (web.dir / "a").chmod(0o4755)
+    cp(web, "a", "web:/root/c").ok()
+    assert sh(web, "stat -c '%u %a' /root/c").ok().out == "0 755\n"
 
 
 def test_paused_stopped_and_created(web):
@@ -192,10 +199,18 @@ def test_paused_stopped_and_created(web):
     cp(web, "new:/data/a", "web:/root/from-new").ok()
     cp(web, "web:/root/from-new", "new:/data/b").ok()
     assert sh(web, "cat /root/from-new/one").out == "1\n"
+    # what runs as its owner goes with that owner only
+    sh(web, "cd /root; echo >s; chown 1000:50 s; chmod 6755 s").ok()
+    for options, mode in (([], 0o755), (["-a"], 0o6755)):
+        cp(web, *options, "web:/root/s", "new:/etc/s").ok()
+        with (web.dir / "s.tar").open("wb") as out:
+            cp(web, "new:/etc/s", "-", stdout=out).ok()
+        with tarfile.open(web.dir / "s.tar") as tar:
+            assert stat.S_IMODE(tar.getmember("s").mode) == mode
     assert web.inro("start", "-a", "new").ok()
     types = web.inro("events", "--since", "1m", "--until", "0s", "--filter", "container=web",
                      "--format", "{{.Status}}").ok().out.split()
-    assert types.count("archive-path") == 2 and types.count("extract-to-dir") == 3
+    assert types.count("archive-path") == 4 and types.count("extract-to-dir") == 3
 
 
 def test_mounts_of_the_container(anyone):
