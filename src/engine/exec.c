@@ -16,7 +16,8 @@
 #include "runtime/detach_keys.h"
 #include "sys/cap.h"
 
-#define FIRST_FD 3 /* that --preserve-fds counts from */
+#define FIRST_FD     3 /* that --preserve-fds counts from */
+#define PRESERVE_MAX (1 << 20)
 
 static int check_options(const struct exec_options *o, struct err *err)
 {
@@ -32,8 +33,9 @@ static int check_options(const struct exec_options *o, struct err *err)
 		    err, ERR_USAGE,
 		    "the working directory '%s' is invalid, it needs to be an absolute path",
 		    o->workdir);
-	if (o->preserve_fds < 0)
-		return err_fail(err, ERR_USAGE, "--preserve-fds: expected a number from 0 on");
+	if (o->preserve_fds < 0 || o->preserve_fds > PRESERVE_MAX)
+		return err_fail(err, ERR_USAGE, "--preserve-fds: expected a number from 0 to %d",
+				PRESERVE_MAX);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -304,18 +305,26 @@ static int fork_waiter(int *ret_started, struct err *err)
 	return end_status(&waiter) + 1;
 }
 
-/* The caller's terminal, pipes and directory are no longer in use. */
-static int wait_behind(struct container *c, int started, const struct container_stdio *null)
+/* The caller's terminal, pipes, locks and directory are no longer in use, and it does not hold up
+ * the end of the machine. */
+static int wait_behind(const struct exec_opts *o, struct container *c, int started,
+		       const struct container_stdio *null)
 {
+	const int keep[] = { o->record_fd, c->pidfd, started };
 	cleanup_fd int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, 0);
 	prctl_name("inro-exec");
 	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (root < 0 || fchdir(root) < 0)
 		log_debug("leaving the working directory: %s", strerror(errno));
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		dup2(null->in, fd);
+	if (fd_close_from(STDERR_FILENO + 1, keep, ARRAY_SIZE(keep)) < 0)
+		log_debug("files of the caller stay open");
 	io_write(started, "", 1);
 	return end_status(c);
 }
@@ -391,7 +400,7 @@ static int execute(const struct runtime *rt, struct exec_opts *o, int started, c
 			    rt, &(struct keeper){ .master = master, .pidfd = -EBADF, .fd = -EBADF },
 			    err);
 		if (r >= 0 && started >= 0)
-			r = wait_behind(&c, started, &a.stdio);
+			r = wait_behind(o, &c, started, &a.stdio);
 		fd_close(c.pidfd);
 		return r;
 	}

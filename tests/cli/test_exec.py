@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import select
 import signal
 import subprocess
 
@@ -205,6 +206,32 @@ def test_detached_with_a_terminal(web):
                      seconds=20, what="the command's output")
     sh(web, "touch /tmp/go").ok()
     web.inro("exec", "-dt", "web", "no-such-command").fails("no-such-command", code=127)
+
+
+def waiters(who):
+    """Pids of those that wait for detached commands."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (path / "comm").read_text() == "inro-exec\n" \
+                    and str(who.run_dir) in (path / "cmdline").read_text():
+                found.append(int(path.name))
+        except OSError:
+            pass
+    return found
+
+
+def test_detached_lets_go(web):
+    """Of the caller's files, which others may wait for; and who waits for it ends when asked to."""
+    end, kept = os.pipe()
+    client = web.popen(*web.inro_argv("exec", "-d", "web", "sleep", "1000"), pass_fds=(kept,))
+    assert client.wait(20) == 0
+    os.close(kept)
+    assert select.select([end], [], [], 20)[0] and os.read(end, 1) == b""
+    os.close(end)
+    pid, = waiters(web)
+    os.kill(pid, signal.SIGTERM)
+    harness.wait_for(lambda: not waiters(web), what="the end of the one that waits")
 
 
 def test_left_by_keys(web):
