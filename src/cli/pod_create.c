@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
@@ -355,10 +356,16 @@ static int fill(struct engine *eng, struct create_options *o, struct pod *pod, s
 	return pod_options_finish(eng, &words, &pod->options, err);
 }
 
-static int write_id(const char *path, const struct pod *pod, struct err *err)
+/* A pod that nobody is told of does not stay. */
+static int write_id(struct engine *eng, const char *path, const struct pod *pod, struct err *err)
 {
-	return path ? io_replace_file(AT_FDCWD, path, pod->id, strlen(pod->id), 0644, false, err)
-		    : 0;
+	struct err own = ERR_INIT;
+	int r =
+	    path ? io_replace_file(AT_FDCWD, path, pod->id, strlen(pod->id), 0644, false, err) : 0;
+
+	if (r < 0 && pod_delete(eng, pod, &own) < 0)
+		log_warn("%s", own.msg);
+	return r;
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)
@@ -382,7 +389,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	if (r == 0)
 		r = pod_insert(&eng, &pod, err);
 	if (r == 0)
-		r = write_id(o->pod_id_file, &pod, err);
+		r = write_id(&eng, o->pod_id_file, &pod, err);
 	if (r < 0)
 		return r;
 	buf_addf(&out, "%s\n", pod.id);

@@ -41,8 +41,9 @@ static bool is_there(struct engine *eng, const char *id)
 	return pod_find(eng, id, &pod, &own) == 0 || own.kind != ERR_NOT_FOUND;
 }
 
-/* 1: it has gone, with the cgroup that it names. */
-static int clear(struct engine *eng, const char *id, struct err *err)
+/* 1: nobody has it; with repair it has gone, with the cgroup that it names. Where processes run it
+ * is a pod of another --root's. */
+static int clear(struct engine *eng, const char *id, bool repair, struct err *err)
 {
 	cleanup_fd int lock = pod_lock(eng, id, err);
 	int r;
@@ -51,7 +52,10 @@ static int clear(struct engine *eng, const char *id, struct err *err)
 		return lock;
 	if (is_there(eng, id))
 		return 0;
-	r = pod_clear(eng, id, lock, err);
+	r = pod_is_used(id, lock, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = repair ? pod_clear(eng, id, lock, err) : 0;
 	return r < 0 ? r : 1;
 }
 
@@ -80,9 +84,9 @@ static int check_locks(struct engine *eng, bool repair, struct check_report *rep
 	while (r >= 0 && (entry = readdir(dir))) {
 		if (!container_id_valid(entry->d_name) || is_there(eng, entry->d_name))
 			continue;
-		r = repair ? clear(eng, entry->d_name, err) : 0;
-		if (r > 0 || !repair)
-			leftover_add(report, entry->d_name, r > 0);
+		r = clear(eng, entry->d_name, repair, err);
+		if (r > 0)
+			leftover_add(report, entry->d_name, repair);
 	}
 	closedir(dir);
 	return r < 0 ? r : 0;

@@ -111,14 +111,6 @@ static int paths_note(int lock, char *const *paths, struct err *err)
 	return r < 0 ? err_errno(err, -r, "noting the cgroup of a pod") : 0;
 }
 
-static void allow_all_devices(struct spec_resources *res)
-{
-	res->devices.items = xcalloc(1, sizeof(*res->devices.items));
-	res->devices.n = 1;
-	res->devices.items[0].allow = true;
-	res->devices.items[0].access = xstrdup("rwm");
-}
-
 static int cgroup_limit(struct engine *eng, const struct pod *pod, const char *rel,
 			char *const *paths, struct err *err)
 {
@@ -130,18 +122,20 @@ static int cgroup_limit(struct engine *eng, const struct pod *pod, const char *r
 	struct cgroup cg;
 	int r = cgroup_create(&req, &cg, &own);
 
-	/* What a member has left there is on its way out. */
-	if (r < 0 && own.kind == ERR_CONFLICT)
+	/* Opened it keeps the device rules of the one above, members have their own; with what a
+	 * member has left there, on its way out, v1 refuses to be told so. */
+	if (r == 0)
+		cgroup_done(&cg);
+	if (r == 0 || own.kind == ERR_CONFLICT)
 		r = cgroup_open(paths, &cg, &own);
 	if (r < 0) {
 		*err = own;
 		return r;
 	}
+	cg.rootless = eng->rootless;
 	r = pod_limits(&pod->options, &res, err);
-	if (r == 0) {
-		allow_all_devices(&res); /* members have rules of their own */
+	if (r == 0)
 		r = cgroup_apply(&cg, &res, err);
-	}
 	json_free(&spec_resources_desc, &res);
 	cgroup_done(&cg);
 	return r;
@@ -164,28 +158,49 @@ static int cgroup_make(struct engine *eng, const struct pod *pod, int lock, stru
 	return r < 0 ? err_wrap(err, r, "making the cgroup of pod %s", pod->name) : 0;
 }
 
-int pod_clear(struct engine *eng, const char *id, int lock, struct err *err)
+/* As noted. A line that is cut off, say because of a full disk, names somebody else's. */
+static int cgroup_find(const char *id, int lock, struct cgroup *ret, struct err *err)
 {
+	cleanup_free char *end = xasprintf("/%s", id);
 	cleanup_buf struct buf text = BUF_INIT;
-	cleanup_free char *path = lock_path(eng, id);
-	cleanup_strv char **paths = NULL;
-	struct cgroup cg;
+	cleanup_strv char **lines = NULL, **paths = NULL;
 	int r = lseek(lock, 0, SEEK_SET) < 0 ? -errno : io_read_all(lock, &text, CGROUPS_MAX);
 
 	if (r < 0)
 		return err_errno(err, -r, "reading where the cgroup of pod %.12s is", id);
-	while (text.len && text.data[text.len - 1] == '\n')
-		text.data[--text.len] = '\0';
-	if (text.len) {
-		paths = strv_split(buf_str(&text), '\n');
-		r = cgroup_open(paths, &cg, err);
-		if (r == 0) {
-			r = cgroup_delete(&cg, err);
-			cgroup_done(&cg);
-		}
-		if (r < 0)
-			return err_wrap(err, r, "removing the cgroup of pod %.12s", id);
+	lines = strv_split(buf_str(&text), '\n');
+	for (size_t i = 0; lines[i]; i++)
+		if (str_ends(lines[i], end))
+			strv_add(&paths, lines[i]);
+	return cgroup_open(paths, ret, err);
+}
+
+int pod_is_used(const char *id, int lock, struct err *err)
+{
+	cleanup_free pid_t *pids = NULL;
+	struct cgroup cg;
+	size_t n = 0;
+	int r = cgroup_find(id, lock, &cg, err);
+
+	if (r < 0)
+		return r;
+	r = cgroup_pids(&cg, &pids, &n, err);
+	cgroup_done(&cg);
+	return r < 0 ? r : n > 0;
+}
+
+int pod_clear(struct engine *eng, const char *id, int lock, struct err *err)
+{
+	cleanup_free char *path = lock_path(eng, id);
+	struct cgroup cg;
+	int r = cgroup_find(id, lock, &cg, err);
+
+	if (r == 0) {
+		r = cgroup_delete(&cg, err);
+		cgroup_done(&cg);
 	}
+	if (r < 0)
+		return err_wrap(err, r, "removing the cgroup of pod %.12s", id);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_errno(err, errno, "removing %s", path);
 	return 0;

@@ -17,5 +17,7 @@ int pod_lock(struct engine *eng, const char *id, struct err *err);
 /* With the lock: namespaces to join, up to max, which the caller closes. How many, or -errno. */
 int pod_join(struct engine *eng, const struct record *rec, int lock, struct join_fd *ret,
 	     size_t max, struct err *err);
+/* With the lock: is a process in its cgroup? 1 or 0. */
+int pod_is_used(const char *id, int lock, struct err *err);
 /* With the lock, of a pod without members: its cgroup and the lock's file go. */
 int pod_clear(struct engine *eng, const char *id, int lock, struct err *err);

@@ -99,6 +99,15 @@ int pod_stop(struct engine *eng, const struct pod_view *v, const struct stop_opt
 	return r;
 }
 
+/* Stopping has let one go that was paused. */
+static int start_again(struct engine *eng, const struct record *rec, const void *data,
+		       struct err *err)
+{
+	const struct start_options how = { 0 };
+
+	return engine_start(eng, rec->id, &how, err);
+}
+
 int pod_restart(struct engine *eng, const struct pod_view *v, struct err *err)
 {
 	const struct stop_options how = { .keep = true };
@@ -106,7 +115,7 @@ int pod_restart(struct engine *eng, const struct pod_view *v, struct err *err)
 	int r = stop_members(eng, v, &how, err);
 
 	/* One of --rm goes on: the others are not to stay stopped for that. */
-	r = gather(r, each(eng, v, start_one, NULL, &one), &one, err);
+	r = gather(r, each(eng, v, start_again, NULL, &one), &one, err);
 	if (r == 0)
 		pod_note(eng, &v->pod, "restart");
 	return r;
@@ -246,6 +255,9 @@ int pods_prune(struct engine *eng, char ***ret_ids, struct err *err)
 
 		if (!str_eq(views.items[i].state, "Exited") &&
 		    !str_eq(views.items[i].state, "Stopped"))
+			continue;
+		/* One that is paused has not ended. */
+		if (check_ended(&views.items[i], NULL) < 0)
 			continue;
 		r = pod_remove(eng, &views.items[i], false, &how, &one);
 		if (r == 0)

@@ -147,7 +147,10 @@ def test_options(anyone):
             (["--volume", "/x"], "needs a name"),
             (["--userns", "auto"], "not implemented yet")):
         anyone.inro("pod", "create", *words).fails(message, code=125)
-    # One that was made for a container that can't be goes with it.
+    # One that nobody is told of does not stay, nor one that was made for a container that can't be.
+    anyone.inro("pod", "create", "--pod-id-file", anyone.dir / "no/id", "untold").fails(
+        "No such file", code=125)
+    anyone.inro("pod", "exists", "untold").fails("", code=1)
     anyone.inro("run", "--pod", "new:lost", "--network", "nowhere", box, "true").fails(
         "not implemented", code=125)
     anyone.inro("pod", "exists", "lost").fails("", code=1)
@@ -198,8 +201,8 @@ def test_limits(root):
     """They are those of all members together, and the cgroup goes with the pod."""
     box = engine.box(root)
     pod = root.inro("pod", "create", "--memory", "64m", "--cpus", "0.5", "p").ok().out.strip()
-    root.inro("run", "-d", "--pod", "p", "--memory", "32m", "--name", "c1", box, "sleep",
-              "1000").ok()
+    root.inro("run", "-d", "--pod", "p", "--memory", "32m", "--stop-timeout", "0", "--name", "c1",
+              box, "sleep", "1000").ok()
     pid = root.inro("inspect", "--format", "{{.State.Pid}}", "c1").ok().out.strip()
     own = cgroups.directory(pid, "memory")
     limit = "memory.max" if cgroups.is_v2("memory") else "memory.limit_in_bytes"
@@ -210,9 +213,16 @@ def test_limits(root):
     root.inro("pod", "pause", "p").ok()
     assert state(root, "p") == "Paused"
     # One that is paused has what the others join, too.
-    root.inro("run", "-d", "--pod", "p", "--name", "c2", box, "sleep", "1000").ok()
+    root.inro("run", "-d", "--pod", "p", "--stop-timeout", "0", "--name", "c2", box, "sleep",
+              "1000").ok()
     root.inro("pod", "unpause", "p").ok()
     assert look(root, "c1") == look(root, "c2")
+    # Neither is what is paused left behind, nor is a pod of somebody else's touched.
+    root.inro("pause", "c1").ok()
+    root.inro("pod", "restart", "p").ok()
+    assert state(root, "p") == "Running"
+    out = root.inro("--root", root.dir / "other", "system", "check", "--quick", "--repair").out
+    assert "no pod has it" not in out and state(root, "p") == "Running"
     root.inro("exec", "c2", "dd", "if=/dev/zero", "of=/dev/shm/x", "bs=1M", "count=50").ok()
     # The biggest process is killed, not one of those that sleep.
     root.inro("run", "--rm", "--pod", "p", box, "dd", "if=/dev/zero", "of=/dev/null", "bs=200M",
