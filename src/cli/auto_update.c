@@ -112,7 +112,8 @@ const struct cmd cmd_auto_update = {
 	.details = "Containers that run and have a label io.containers.autoupdate: registry, where "
 		   "their image is looked for at its registry, and local, where what its name "
 		   "stands for here counts. Their label PODMAN_SYSTEMD_UNIT names the service; "
-		   "those of .container files have it. The timer inro-auto-update.timer does this "
+		   "those of .container files have it, and one of the image's does not count. The "
+		   "timer inro-auto-update.timer does this "
 		   "once a day.\n\n"
 		   "Exit status: 125 when something could not be looked for or restarted.",
 	.opts = opts,

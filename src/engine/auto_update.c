@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/asked.h"
 #include "engine/containers_query.h"
 #include "engine/images.h"
 #include "engine/manifest.h"
@@ -42,6 +43,25 @@ static void fail(struct updater *u, const struct err *err)
 
 /* --- containers --- */
 
+/* Has the user named the service? What a label of the image's says is no reason to restart anything
+ * of the machine. */
+static int check_unit(struct updater *u, const struct record *rec, const char *unit,
+		      struct err *err)
+{
+	cleanup_free char *want = xasprintf(AUTO_UPDATE_UNIT "=%s", unit);
+	cleanup_asked struct asked made = { 0 };
+	int r = asked_read(u->eng, rec->id, &made, err);
+
+	if (r < 0)
+		return r;
+	if (strv_has(made.options.label, want))
+		return 0;
+	return err_fail(err, ERR_INVALID,
+			"container %s: its label " AUTO_UPDATE_UNIT " is its image's: give it one "
+			"of its own",
+			rec->name);
+}
+
 /* Takes the record over when it wants updates. */
 static void take(struct updater *u, struct record *rec)
 {
@@ -67,7 +87,7 @@ static void take(struct updater *u, struct record *rec)
 		err_fail(&err, ERR_INVALID,
 			 "container %s: its image was given by an id, which stays what it is",
 			 rec->name);
-	} else {
+	} else if (check_unit(u, rec, unit, &err) == 0) {
 		struct auto_updates *all = u->all;
 
 		all->items = xrealloc(all->items, (all->n + 1) * sizeof(*all->items));

@@ -111,6 +111,17 @@ def test_local(services):
     services.update().fails('invalid auto-update policy "sometimes"', code=125)
 
 
+def test_a_hostile_image_restarts_nothing(services):
+    who = services.who
+    engine.box(who, "app:1", "LABEL PODMAN_SYSTEMD_UNIT=reboot.target", "LABEL io.containers.autoupdate=local")
+    who.inro("run", "-d", "--name", "web", "app:1", "sleep", "1000").ok()
+    services.start("mine", "app:1", "local")
+    engine.box(who, "app:1", "ENV A=1")
+    done = services.update()
+    assert done.code == 125 and "container web: its label PODMAN_SYSTEMD_UNIT is its image's" in done.err
+    assert services.called() == ["mine.service"]
+
+
 def test_registry(services, registries):
     who = services.who
     reg = registries.start()
