@@ -245,6 +245,9 @@ static int find_rootfs(struct run *run, const char *word, struct err *err)
 		r = run_path_from_cwd(o->rootfs, &path, err);
 	if (r < 0)
 		return r;
+	/* Who makes another one like it is in another directory. */
+	free(run->rec.image_name);
+	run->rec.image_name = xasprintf("%s%s", path, word + strlen(o->rootfs));
 	free(o->rootfs);
 	o->rootfs = path;
 	run->rec.image = xstrdup("");

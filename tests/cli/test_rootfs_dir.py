@@ -39,6 +39,11 @@ def test_itself(tree):
     assert info["Rootfs"] == str(path) and info["Image"] == "" and info["Id"][:12] == host
     (path / "kept").write_text("changed\n")
     assert who.inro("run", "--rm", "--rootfs", "tree", "cat", "/kept").ok().out == "changed\n"
+    # Who makes another one like it may be in another directory.
+    who.inro("create", "--name", "rel", "--rootfs", "tree:O", "cat", "/kept").ok()
+    assert who.inro("ps", "-a", "--filter", "name=rel", "--format", "{{.Image}}").ok().out.strip() == f"{path}:O"
+    assert f" {path}:O cat /kept\n" in who.inro("generate", "systemd", "--new", "rel").ok().out
+    who.inro("rm", "rel").ok()
     who.inro("start", "-a", "web").ok()
     assert (path / "kept").read_text() == "kept\n"
     for verb in ("diff", "export"):
