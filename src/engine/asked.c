@@ -122,6 +122,8 @@ static char *whole_security(const char *word, const char *cwd)
 	const char *file = str_after(word, "seccomp=");
 	cleanup_free char *path = NULL;
 
+	if (!file)
+		file = str_after(word, "seccomp:");
 	if (!file || str_eq(file, "unconfined"))
 		return xstrdup(word);
 	path = whole_path(file, cwd);

@@ -497,6 +497,8 @@ static int read_seccomp(struct run *run, struct err *err)
 	for (i = 0; words && words[i]; i++) {
 		const char *value = str_after(words[i], "seccomp=");
 
+		if (!value) /* docker's of old */
+			value = str_after(words[i], "seccomp:");
 		if (value)
 			path = str_eq(value, "unconfined") ? NULL : value;
 	}

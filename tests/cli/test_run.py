@@ -160,6 +160,7 @@ def test_host_image_needs_root(user):
     (["run", "--user", "-1", "box", "true"], "-1"),
     (["run", "-w", "srv", "box", "true"], "srv"),
     (["run", "--security-opt", "seccomp=/no/such/file", "box", "true"], "/no/such/file"),
+    (["run", "--security-opt", "seccomp:/no/such/file", "box", "true"], "/no/such/file"),
     (["run", "--mount", "type=bind,src=/no/such,dst=/x", "box", "true"], "/no/such"),
     (["run", "--device", "/no/such/device", "box", "true"], "/no/such/device"),
     (["run", "-it", "box", "true"], "not a TTY"),

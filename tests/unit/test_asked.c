@@ -94,7 +94,7 @@ static void test_words(void **state)
 		  NULL,
 		  "{\"options\":{\"mount\":[\"type=bind,src=/work/dir/a,dst=/a\","
 		  "\"\\\"source=/work/dir/x,y\\\",target=/y,ro\",\"type=tmpfs,dst=/t\"]}}" },
-		{ "run --security-opt seccomp=p.json --security-opt seccomp=unconfined "
+		{ "run --security-opt seccomp:p.json --security-opt seccomp=unconfined "
 		  "--pidfile p --hosts-file none --init-path=../i box",
 		  NULL,
 		  "{\"options\":{\"pidfile\":\"/work/dir/p\",\"init_path\":\"/work/i\","
