@@ -102,6 +102,30 @@ static int free_name(struct engine *eng, const char *from, char **ret, struct er
 	return err_fail(err, ERR_EXISTS, "all names like %s-clone are in use", from);
 }
 
+/* Rates of devices are lists: one given here is instead of all. */
+static void drop_list(char ***field, char *const *given)
+{
+	if (!given)
+		return;
+	strv_free(*field);
+	*field = NULL;
+}
+
+/* What goes where something is given in its place. */
+static void drop_limits(const struct clone_options *o, struct run_options *to)
+{
+	/* Two words for the same thing, which don't go together. */
+	if (o->cpus) {
+		to->cpu_period = (struct opt_u64){ 0 };
+		to->cpu_quota = (struct opt_i64){ 0 };
+	} else if (o->cpu_period.set || o->cpu_quota.set) {
+		drop(&to->cpus);
+	}
+	drop_list(&to->blkio_weight_device, o->blkio_weight_device);
+	drop_list(&to->device_read_bps, o->device_read_bps);
+	drop_list(&to->device_write_bps, o->device_write_bps);
+}
+
 /* The original's options with what was asked for in their place. */
 static int set_options(struct engine *eng, const struct clone_options *o, const struct record *rec,
 		       const char *name, struct run_options *to, struct err *err)
@@ -121,6 +145,7 @@ static int set_options(struct engine *eng, const struct clone_options *o, const 
 		to->name = xstrdup(name ? name : o->name);
 	else
 		r = free_name(eng, rec->name, &to->name, err);
+	drop_limits(o, to);
 	strv_add(&words, "clone");
 	opt_words(opts + LIMITS, ARRAY_SIZE(opts) - LIMITS, o, &words);
 	argv = xcalloc(strv_len(words) + 1, sizeof(*argv));

@@ -131,17 +131,22 @@ struct generator {
 	struct unit_file unit;
 };
 
-/* systemd takes "$" and "%" for its own. */
-static char *escape(const char *word)
+static char *escape_these(const char *word, const char *letters)
 {
 	cleanup_buf struct buf out = BUF_INIT;
 
 	for (; *word; word++) {
-		if (*word == '$' || *word == '%')
+		if (strchr(letters, *word))
 			buf_addc(&out, *word);
 		buf_addc(&out, *word);
 	}
 	return buf_take(&out);
+}
+
+/* Of a command line systemd takes these for its own. */
+static char *escape(const char *word)
+{
+	return escape_these(word, "$%");
 }
 
 /* inro, and the options of its own that it has here. */
@@ -295,7 +300,7 @@ static void add_env(struct generator *g)
 
 		if (!strchr(whole, '='))
 			continue;
-		escaped = escape(whole);
+		escaped = escape_these(whole, "%"); /* no variable of another one */
 		unit_quote(&quoted, escaped);
 		unit_file_add(&g->unit, "Service", "Environment", buf_str(&quoted));
 	}
