@@ -170,9 +170,14 @@ static int make_link(int dir, const char *where, const char *target, struct err 
 {
 	const char *slash = strchr(where, '/');
 	cleanup_free char *parent = slash ? xstrndup(where, (size_t)(slash - where)) : NULL;
+	struct stat st;
 
 	if (parent && mkdirat(dir, parent, 0755) < 0 && errno != EEXIST)
 		return err_errno(err, errno, "making the directory %s", parent);
+	/* Another name must not take away what has that name. */
+	if (fstatat(dir, where, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+		return err_fail(err, ERR_EXISTS, "Alias=%s of %s: there is a service of that name",
+				where, target);
 	unlinkat(dir, where, 0);
 	if (symlinkat(target, dir, where) < 0)
 		return err_errno(err, errno, "making the link %s", where);
@@ -271,8 +276,8 @@ int main(int argc, char **argv)
 	if (r == 1) {
 		puts("usage: inro-generator [--dryrun] [--no-kmsg-log] [--user] [--version] "
 		     "DIRECTORY [DIRECTORY DIRECTORY]\n\n"
-		     "Makes services of .container, .volume, .image and .artifact files. systemd "
-		     "runs it; see inro-systemd.unit(5).");
+		     "Makes services of .container, .pod, .volume, .image and .artifact files. "
+		     "systemd runs it; see inro-systemd.unit(5).");
 		return 0;
 	}
 	if (r == 0 && o.version) {

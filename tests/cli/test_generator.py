@@ -266,6 +266,14 @@ def test_services(files):
     assert os.readlink(out / "a.target.wants/job@7.service") == "../job@.service"
     assert (out / "app.service").read_text().endswith(app.strip() + "\n")
 
+    # Another name takes away nothing that has it.
+    files.add("says.container", "[Container]\nImage=box\n[Install]\nAlias=well.service\n")
+    files.add("well.container", "[Container]\nImage=box\n[Install]\nAlias=well.service\n")
+    err = files.generate(out, out, out).err
+    for name in ("says", "well"):
+        assert f"Alias=well.service of {name}.service: there is a service of that name" in err
+    assert not (out / "well.service").is_symlink() and "box" in (out / "well.service").read_text()
+
 
 def test_options(files):
     program = files.who.program("inro-generator")
