@@ -707,8 +707,6 @@ const struct opt run_opts[RUN_OPTIONS] = {
 	OPT_REFUSE("health-log-destination", PROBE_LOG),
 	OPT_REFUSE("health-max-log-count", PROBE_LOG),
 	OPT_REFUSE("health-max-log-size", PROBE_LOG),
-	OPT_REFUSE("image-volume",
-		   "volumes of an image are anonymous ones; mount a tmpfs over one with --tmpfs"),
 	OPT_REFUSE("init-ctr", "there are no init containers; --requires starts another one first"),
 	OPT_REFUSE("io-maxbandwidth", WINDOWS),
 	OPT_REFUSE("io-maxiops", WINDOWS),

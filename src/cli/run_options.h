@@ -5,6 +5,6 @@
 #include "cli/cli.h"
 #include "engine/runopts.h"
 
-#define RUN_OPTIONS     173
+#define RUN_OPTIONS     172
 #define RUN_OPTIONS_OWN 3
 extern const struct opt run_opts[RUN_OPTIONS];
