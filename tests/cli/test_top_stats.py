@@ -34,6 +34,16 @@ def test_top(web):
     web.inro("top").fails("top needs a container", code=125)
 
 
+def test_cve_2022_1227_nothing_of_the_container_is_executed(web):
+    """The machine's ps(1) looks from outside, whatever the container has under such names."""
+    trap = "for p in ps nsenter; do rm -f /bin/$p; printf '#!/bin/sh\\n>/executed\\n' >/bin/$p; chmod 755 /bin/$p; done"
+    web.inro("exec", "web", "sh", "-c", trap).ok()
+    assert "sleep 1000" in web.inro("top", "web").ok().out
+    web.inro("exec", "web", "sh", "-c", "test -e /executed").fails(code=1)
+    web.inro("exec", "web", "/bin/ps").ok()
+    web.inro("exec", "web", "sh", "-c", "test -e /executed").ok()
+
+
 def test_top_shows_what_exec_runs(web):
     client = web.popen(*web.inro_argv("exec", "web", "sh", "-c", "echo ready; exec sleep 2000"),
                        stdout=subprocess.PIPE)
