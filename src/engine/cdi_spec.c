@@ -266,19 +266,21 @@ static int add_devices(const char *list, char ***out, const char *text, struct e
 	return r;
 }
 
-/* "all", "2", "device=0", "\"device=0,1\"", with capabilities= and driver=. */
-int gpus_parse(const char *text, char ***ret, struct err *err)
+/* "all", "2", "device=0", "\"device=0,1\"", with capabilities= and driver=; docker's default is 1.
+ */
+int gpus_parse(const char *text, char ***out, struct err *err)
 {
-	cleanup_strv char **words = NULL, **out = NULL;
+	cleanup_strv char **words = NULL, **names = NULL;
 	int r = csv_parse(text, &words, err);
+	bool counted = false;
 
 	for (size_t i = 0; r == 0 && words[i]; i++) {
 		const char *word = words[i], *value;
 
 		if ((value = str_after(word, "device=")))
-			r = add_devices(value, &out, text, err);
+			r = add_devices(value, &names, text, err);
 		else if ((value = str_after(word, "count=")))
-			r = add_count(value, &out, text, err);
+			r = add_count(value, &names, text, err);
 		else if ((value = str_after(word, "driver=")) && !str_eq(value, "nvidia"))
 			r = err_fail(err, ERR_UNSUPPORTED,
 				     "--gpus %s: only the driver nvidia is known; others' devices "
@@ -288,11 +290,12 @@ int gpus_parse(const char *text, char ***ret, struct err *err)
 			r = err_fail(err, ERR_UNSUPPORTED, "--gpus %s: \"%s\" is not supported",
 				     text, word);
 		else if (!strchr(word, '='))
-			r = add_count(word, &out, text, err);
+			r = add_count(word, &names, text, err);
+		counted = counted || !strchr(word, '=') || str_starts(word, "count=");
 	}
-	if (r == 0 && !out)
-		r = add_count("all", &out, text, err);
+	if (r == 0 && !names && !counted)
+		r = add_count("1", &names, text, err);
 	if (r == 0)
-		*ret = take_ptr(out);
+		strv_extend(out, names);
 	return r;
 }

@@ -53,5 +53,5 @@ int cdi_name_parse(const char *word, size_t *ret_kind_len);
 /* The hooks in a spec that a word of CDI's names; NULL: there are none of that name. */
 spec_hook_list *cdi_hooks_of(struct spec_hooks *hooks, const char *name);
 
-/* --gpus: the devices that docker's words mean, as names of nvidia.com/gpu. Frees: strv_free(). */
-int gpus_parse(const char *text, char ***ret, struct err *err);
+/* --gpus: the devices that docker's words mean, as names of nvidia.com/gpu, are added to *out. */
+int gpus_parse(const char *text, char ***out, struct err *err);

@@ -110,7 +110,9 @@ static void test_gpus(void **state)
 		{ "device=GPU-3a,capabilities=utility", "nvidia.com/gpu=GPU-3a" },
 		{ "\"device=0,2\"", "nvidia.com/gpu=0 nvidia.com/gpu=2" },
 		{ "count=1,driver=nvidia", "nvidia.com/gpu=0" },
-		{ "capabilities=gpu", "nvidia.com/gpu=all" },
+		{ "capabilities=gpu", "nvidia.com/gpu=0" },
+		{ "0", "" },
+		{ "count=0", "" },
 		{ "driver=amd", NULL },
 		{ "options=x", NULL },
 		{ "device=a/b", NULL },
@@ -132,13 +134,27 @@ static void test_gpus(void **state)
 	}
 }
 
+/* Beside what --device and other --gpus have named. */
+static void test_gpus_are_added(void **state)
+{
+	cleanup_strv char **names = NULL;
+	cleanup_free char *joined = NULL;
+	struct err err = ERR_INIT;
+
+	strv_add(&names, "vendor.com/net=0");
+	assert_ok(gpus_parse("device=1", &names, &err));
+	assert_ok(gpus_parse("device=2", &names, &err));
+	assert_true(gpus_parse("device=3,options=x", &names, &err) < 0);
+	joined = strv_join(names, " ");
+	assert_string_equal(joined, "vendor.com/net=0 nvidia.com/gpu=1 nvidia.com/gpu=2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_gpus),
+		cmocka_unit_test(test_whole),          cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_names),          cmocka_unit_test(test_gpus),
+		cmocka_unit_test(test_gpus_are_added),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
