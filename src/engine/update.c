@@ -152,6 +152,11 @@ static int change_restart(struct update *u, struct err *err)
 				"restart policy cannot be updated because --rm was given to "
 				"container %s",
 				u->rec.name);
+	if (u->rec.options.log_driver == LOGLINE_PASSTHROUGH && u->new_options.restart > RESTART_NO)
+		return err_fail(err, ERR_CONFLICT,
+				"restart policy cannot be updated because container %s has the log "
+				"driver passthrough",
+				u->rec.name);
 	u->has_options = true;
 	return 0;
 }
@@ -282,8 +287,7 @@ static int plan(struct update *u, struct err *err)
 	if (r < 0)
 		return r;
 	json_write(&spec_desc, &u->spec, JSON_NEWLINE, &u->text);
-	return io_replace_file(u->dir, UPDATE_PENDING, buf_str(&u->text), u->text.len, 0600, false,
-			       err);
+	return 0;
 }
 
 /* ---- what runs ---- */
@@ -445,7 +449,8 @@ static void apply_health(struct update *u)
 			 u->rec.name, err.msg);
 }
 
-/* Volumes come first: they may not come to be. */
+/* Volumes come first: they may not come to be. Killed before the new configuration is there, they
+ * are taken out of the record again; after that, whoever finishes this finds them in use. */
 static int begin_record(struct update *u, struct err *err)
 {
 	bool volumes = u->mounts.n_volumes;
@@ -454,7 +459,10 @@ static int begin_record(struct update *u, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = set_options(u, &u->new_options, &u->asked, err);
+	r = io_replace_file(u->dir, UPDATE_PENDING, buf_str(&u->text), u->text.len, 0600, false,
+			    err);
+	if (r == 0)
+		r = set_options(u, &u->new_options, &u->asked, err);
 	if (r < 0 && volumes)
 		update_volumes_revert(u->eng, &u->rec, &u->mounts);
 	return r;

@@ -129,6 +129,7 @@ def test_passthrough(anyone):
     harness.wait_for(lambda: len(path.read_text().splitlines()) == 2)
     assert str(path.stat().st_ino) in path.read_text().splitlines()
     anyone.inro("attach", "side").fails("cannot attach", code=125)
+    anyone.inro("update", "--restart", "always", "side").fails("log driver passthrough", code=1)
     anyone.inro("rm", "-fa").ok()
     for words in (["-t"], ["--restart", "always"]):
         anyone.inro("run", "--rm", *options, *words, box, "true").fails("conflicting", code=125)

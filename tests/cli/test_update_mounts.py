@@ -325,6 +325,26 @@ def test_killed_update_is_finished(anyone):
                        "/data1/file", "/data2/file").ok().out == "from the host\n" * 3
 
 
+def test_killed_while_a_volume_is_added(root):
+    """It is mounted and in use, or neither."""
+    begin(root)
+    root.inro("volume", "create", "vol").ok()
+    for n in range(1, 6):
+        r = root.run(root.program("tests/faults/killat"), "-p", "volumes", n, "--",
+                     *root.inro_argv("update", "--mount-add", "vol:/data", "web"))
+        assert r.code == 137 or n > 2, r
+        found = mounts(root).get("/data")
+        there = sh(root, "grep -c ' /data ' /proc/mounts").out == "1\n"
+        assert there == bool(found), n
+        if found:
+            assert found["Name"] == "vol", n
+            root.inro("volume", "rm", "vol").fails("in use", code=1)
+            update(root, "--mount-rm", "/data").ok()
+        used = root.inro("volume", "ls", "-q", "-f", "dangling=false").ok().out
+        assert used == "", n
+    root.inro("volume", "rm", "vol").ok()
+
+
 def test_device_where_cgroup_v2_is_the_only_one(root):
     """The rules are a program there, which is replaced."""
     box, inro = engine.box(root), shlex.join(map(str, root.inro_argv()))
