@@ -22,7 +22,7 @@ int csv_parse(const char *text, char ***ret, struct err *err)
 			}
 			if (*p != '"' || (p[1] && p[1] != ','))
 				return err_fail(err, ERR_USAGE,
-						"invalid mount \"%s\": a quote has no other one",
+						"invalid value \"%s\": a quote has no other one",
 						text);
 			p++;
 		} else {
@@ -286,8 +286,9 @@ static int image_words(struct mount_request *m, const struct mount_words *w, con
 	if (!w->source)
 		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": which image?", text);
 	if (w->image_subpath)
-		return err_fail(err, ERR_UNSUPPORTED,
-				"invalid mount \"%s\": image-subpath is not implemented yet", text);
+		return err_fail(
+		    err, ERR_UNSUPPORTED,
+		    "invalid mount \"%s\": image-subpath: only whole images are mounted", text);
 	m->source = xstrdup(w->source);
 	m->readonly = !w->rw;
 	return 0;

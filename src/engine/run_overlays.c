@@ -19,9 +19,12 @@ static int overlay_own(const struct run *run, const struct mount_request *m, int
 	gid_t root_gid;
 	struct stat st;
 
-	/* A volume that is not there yet has a plain one, too. */
-	if (stat(path, &st) < 0)
-		return errno == ENOENT ? 0 : err_errno(err, errno, "looking at %s", path);
+	/* A volume that is not there yet will be root's. */
+	if (stat(path, &st) < 0) {
+		if (errno != ENOENT || m->kind != MOUNT_VOLUME)
+			return err_errno(err, errno, "looking at %s", path);
+		st = (struct stat){ .st_mode = 0755 };
+	}
 	if (mapped && (idmap_to_outside(&run->uids, st.st_uid, &st.st_uid) < 0 ||
 		       idmap_to_outside(&run->gids, st.st_gid, &st.st_gid) < 0))
 		return err_fail(err, ERR_INVALID, "the owner of %s is not in the container", path);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mounts with MOUNT_U: before a start all in them becomes the container's user's. */
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -15,12 +16,13 @@
 #include "sys/idmap.h"
 
 /* Nobody wants that, whatever was typed. */
-static bool is_systems(const char *path)
+static bool is_systems_place(const char *path)
 {
-	static const char *const dirs[] = { "/",     "/bin",  "/boot",  "/dev",   "/etc",
-					    "/home", "/lib",  "/lib64", "/media", "/mnt",
-					    "/opt",  "/proc", "/root",  "/run",   "/sbin",
-					    "/srv",  "/sys",  "/tmp",   "/usr",   "/var" };
+	static const char *const dirs[] = { "/",        "/bin",    "/boot",  "/dev",   "/etc",
+					    "/home",    "/lib",    "/lib64", "/media", "/mnt",
+					    "/opt",     "/proc",   "/root",  "/run",   "/sbin",
+					    "/srv",     "/sys",    "/tmp",   "/usr",   "/var",
+					    "/var/lib", "/var/log" };
 	static const char *const trees[] = { "/bin",   "/boot", "/dev",  "/etc", "/lib",
 					     "/lib64", "/proc", "/sbin", "/sys", "/usr" };
 	cleanup_free char *clean = path_clean(path);
@@ -32,6 +34,21 @@ static bool is_systems(const char *path)
 		if (path_below(clean, trees[i]))
 			return true;
 	return false;
+}
+
+/* Also where links have led to, which containers may have made where others have what is mounted.
+ */
+static int check_place(const char *path, int dir, struct err *err)
+{
+	char place[PATH_MAX], link[FD_PATH_MAX];
+	ssize_t n = readlink(fd_proc_path(dir, link), place, sizeof(place) - 1);
+
+	if (n < 0)
+		return err_errno(err, errno, "U: finding out where %s is", path);
+	place[n] = '\0';
+	if (is_systems_place(path) || is_systems_place(place))
+		return err_fail(err, ERR_DENIED, "U: %s is the system's, its owner stays", place);
+	return 0;
 }
 
 static int outside(const spec_id_maps *maps, uint32_t *id, struct err *err)
@@ -53,15 +70,17 @@ static int chown_one(struct engine *eng, const struct record_mount *m, const str
 	const char *path = m->type == MOUNT_BIND ? m->source : m->host_path;
 	uint32_t uid = spec->process->user.uid, gid = spec->process->user.gid;
 	cleanup_fd int dir = -EBADF;
-	int r = 0;
+	int r;
 
-	if (is_systems(path))
-		return err_fail(err, ERR_DENIED, "U: %s is the system's, its owner stays", path);
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 && errno == ENOTDIR)
+		return err_fail(err, ERR_INVALID, "U (chown) is for directories, which %s is not",
+				path);
 	if (dir < 0)
 		return err_errno(err, errno, "U: opening %s", path);
+	r = check_place(path, dir, err);
 	/* inro-layer has the ids of a rootless container; a mapped mount has them on the disk. */
-	if (!eng->rootless && !m->idmap) {
+	if (r == 0 && !eng->rootless && !m->idmap) {
 		r = outside(&spec->linux_->uid_mappings, &uid, err);
 		if (r == 0)
 			r = outside(&spec->linux_->gid_mappings, &gid, err);

@@ -88,12 +88,17 @@ static int copy_others(const struct copy *c, const char *image, const char *path
 	cleanup_commit_tree struct commit_tree tree = { .upper_fd = -EBADF, .idmap_fd = -EBADF };
 	cleanup_image_row struct image_row row = { 0 };
 	cleanup_fd int held = image_store_hold(&c->eng->store, err);
-	int r = held < 0 ? held : images_find(c->eng, image, &row, err);
+	int r = held < 0 ? held : 0;
 
+	/* It was a directory (--rootfs). */
+	if (r == 0 && !*image)
+		r = err_fail(err, ERR_NOT_FOUND, "it was no image");
+	if (r == 0)
+		r = images_find(c->eng, image, &row, err);
 	if (r == 0)
 		r = image_open_layers(&c->eng->store, row.diff_ids, &tree.layers, &tree.n_layers,
 				      err);
-	if (r < 0)
+	if (r < 0 || !tree.n_layers)
 		return r;
 	tree.upper_fd = tree.layers[0];
 	tree.n_layers--;

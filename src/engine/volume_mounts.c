@@ -19,9 +19,9 @@
 /* A tmpfs is the container's own, and takes the image's files along. */
 static void resolve_tmpfs(struct mount_request *m, struct mount_request *of)
 {
+	m->chown = of->chown || strv_has(m->options, MOUNT_U);
 	strv_free(m->options);
 	m->options = take_ptr(of->options);
-	m->chown = of->chown;
 	if (m->readonly)
 		strv_add(&m->options, "ro");
 	if (!m->nocopy)

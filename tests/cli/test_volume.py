@@ -326,7 +326,13 @@ def test_owner(anyone):
         assert (owner == 1000) == (not options and not who.rootless)
         assert os.stat(beside).st_uid == before
     assert sh(who, ["-v", "v:/vol:U"], "stat -c %u:%g /vol /vol/a /vol/sub") == "1000:50\n" * 3
+    who.inro("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "mem").ok()
+    assert sh(who, ["-v", "mem:/m:U"], "stat -c %u:%g /m") == "1000:50\n"
+    # a container that has the directory above can make this of it
+    (there / "srv").symlink_to("/srv")
     for refused, words in ((["-v", "/etc:/e:U"], "the system's"), (["-v", "v:/v:U,O"], "as a whole"),
+                           (["-v", f"{there}/srv:/e:U"], "/srv is the system's"),
+                           (["-v", f"{there}/sub/f:/e:U"], "for directories"),
                            (["-v", "/usr/lib:/e:U"], "the system's")):
         who.inro("run", *refused, "box").fails(words, code=125)
 
@@ -459,6 +465,11 @@ def test_overlay(anyone):
         assert (who.dir / "back").read_text() == "old"
         who.inro("rm", "c1").ok()
     assert sh(who, ["-v", "data:/vol"], LOOK) == SEEN
+    for options in ([], ["--userns", "private"])[:2 - who.rootless]:
+        made = f"made{len(options)}"
+        who.inro("create", "--name", made, *options, "-v", f"{made}:/m:O", "box", "touch", "/m/f").ok()
+        who.inro("start", "-a", made).ok()
+        who.inro("rm", made).ok()
     sh(who, ["-v", f"{name}:/o:O,upperdir={up},workdir={work}"], "echo kept > /o/n")
     assert os.listdir(up) == ["n"]
 
@@ -493,7 +504,7 @@ def test_mount_of_an_image(anyone):
     who.inro("rm", "c2").ok()
     who.inro("rmi", two).ok()
     for wrong, words in (("src=none", "none"), ("dst=/x", "which image"),
-                         ("src=box,image-subpath=vol", "not implemented"), ("src=box,nocopy", "of a")):
+                         ("src=box,image-subpath=vol", "only whole images"), ("src=box,nocopy", "of a")):
         who.inro("run", "--mount", f"type=image,dst=/i,{wrong}", "box").fails(words, code=125)
 
 
