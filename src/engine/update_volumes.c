@@ -7,6 +7,7 @@
 #include "engine/images.h"
 #include "engine/update_internal.h"
 #include "engine/volume_mounts.h"
+#include "engine/volumes.h"
 
 void update_volumes_plan(struct update_mounts *um, struct record_options *options)
 {
@@ -104,9 +105,15 @@ void update_volumes_revert(struct engine *eng, const struct record *rec,
 			   const struct update_mounts *um)
 {
 	record_set_options(eng, rec->id, &rec->options, NULL);
-	for (size_t i = 0; i < um->n_volumes; i++)
-		if (!has_volume(&rec->options, um->volumes[i].source))
-			db_exec(eng->db, NULL,
-				"DELETE FROM volume_uses WHERE container = ? AND volume = ?", "ss",
-				rec->id, um->volumes[i].source);
+	for (size_t i = 0; i < um->n_volumes; i++) {
+		const struct mount_request *m = &um->volumes[i];
+
+		if (has_volume(&rec->options, m->source))
+			continue;
+		db_exec(eng->db, NULL, "DELETE FROM volume_uses WHERE container = ? AND volume = ?",
+			"ss", rec->id, m->source);
+		/* Nobody knows its name. */
+		if (m->anonymous)
+			volume_remove(eng, m->source, NULL);
+	}
 }

@@ -131,7 +131,10 @@ def test_volume_is_added(anyone):
     update(anyone, "--mount-add", "src=vol,dst=/part,subpath=sub,ro").ok()
     assert sh(anyone, "cat /part/f; grep -c ' /mem tmpfs ' /proc/mounts").ok().out == "new\n1\n"
     # nothing stays of what fails
-    update(anyone, "--mount-add", "none:/n", "--mount-add", "vol:/proc/sys").fails("/proc", code=1)
+    before = set(anyone.inro("volume", "ls", "-q").ok().out.split())
+    update(anyone, "--mount-add", "none:/n", "--mount-add", "type=volume,dst=/nameless",
+           "--mount-add", "vol:/proc/sys").fails("/proc", code=1)
+    assert set(anyone.inro("volume", "ls", "-q").ok().out.split()) <= before | {"none"}
     assert "none" not in anyone.inro("volume", "ls", "-q", "-f", "dangling=false").ok().out.split()
     restart(anyone)
     assert sh(anyone, "cat /data/own /part/f; ls /anon").ok().out == "own\nnew\n"
