@@ -61,7 +61,7 @@ static void check(const char *line, const char *env, const char *want)
 	memcpy(argv, words, n * sizeof(*argv));
 	assert_int_equal(opt_parse(run_opts, RUN_OPTIONS, &o, argv, CMD_STOP_AT_ARG, &args, &err),
 			 0);
-	asked_write(&o, variables, NULL, args + 1, "/work/dir", &text);
+	asked_write(&o, variables, NULL, args + 1, "/srv/dir", &text);
 	assert_string_equal(buf_str(&text), want);
 	assert_int_equal(asked_parse(buf_str(&text), text.len, &back, &err), 0);
 	buf_reset(&text);
@@ -87,21 +87,21 @@ static void test_words(void **state)
 		  "{\"options\":{\"env\":[\"A=1\",\"B=2\"]}}" },
 		/* from anywhere the same file */
 		{ "run -v ./a:/a -v ../b/:/b:ro -v c:/c -v /d:/d -v /e box", NULL,
-		  "{\"options\":{\"volume\":[\"/work/dir/a:/a\",\"/work/b:/b:ro\",\"c:/c\","
+		  "{\"options\":{\"volume\":[\"/srv/dir/a:/a\",\"/srv/b:/b:ro\",\"c:/c\","
 		  "\"/d:/d\",\"/e\"]}}" },
 		{ "run --mount type=bind,src=./a,dst=/a --mount "
 		  "\"source=./x,y\",target=/y,ro --mount type=tmpfs,dst=/t box",
 		  NULL,
-		  "{\"options\":{\"mount\":[\"type=bind,src=/work/dir/a,dst=/a\","
-		  "\"\\\"source=/work/dir/x,y\\\",target=/y,ro\",\"type=tmpfs,dst=/t\"]}}" },
+		  "{\"options\":{\"mount\":[\"type=bind,src=/srv/dir/a,dst=/a\","
+		  "\"\\\"source=/srv/dir/x,y\\\",target=/y,ro\",\"type=tmpfs,dst=/t\"]}}" },
 		{ "run --security-opt seccomp:p.json --security-opt seccomp=unconfined "
 		  "--pidfile p --hosts-file none --init-path=../i box",
 		  NULL,
-		  "{\"options\":{\"pidfile\":\"/work/dir/p\",\"init_path\":\"/work/i\","
-		  "\"security_opt\":[\"seccomp=/work/dir/p.json\",\"seccomp=unconfined\"],"
+		  "{\"options\":{\"pidfile\":\"/srv/dir/p\",\"init_path\":\"/srv/i\","
+		  "\"security_opt\":[\"seccomp=/srv/dir/p.json\",\"seccomp=unconfined\"],"
 		  "\"hosts_file\":\"none\"}}" },
 		{ "run --hosts-file=h --quiet --replace --name n --sig-proxy=false box", NULL,
-		  "{\"options\":{\"name\":\"n\",\"hosts_file\":\"/work/dir/h\"}}" },
+		  "{\"options\":{\"name\":\"n\",\"hosts_file\":\"/srv/dir/h\"}}" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
