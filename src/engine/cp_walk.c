@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/links.h"
 #include "base/str.h"
 
 #define DEPTH_MAX 400         /* levels of directories: two fds for each */
@@ -22,63 +23,21 @@
 #define HOLES_MIN (64u << 10) /* bytes: below it nobody looks for holes */
 #define SLURP_MAX (16u << 20) /* of a file that says it is empty, as those of /proc */
 
-/* The first name of a file that has several. */
-struct first_name {
-	dev_t dev;
-	ino_t ino;
-	char *path; /* NULL: a free slot */
-};
-
 struct walk {
 	const struct cp_walk_options *opts;
 	struct cp_out *out;
-	struct buf path;          /* below the top directory, without a slash in front */
-	struct first_name *links; /* by hash, a power of two */
-	size_t n_links, cap_links;
+	struct buf path; /* below the top directory, without a slash in front */
+	struct links links;
 	struct buf xattrs, value;
 	int depth;
 };
 
-/* ---- hard links ---- */
-
-static struct first_name *link_slot(struct first_name *links, size_t cap, dev_t dev, ino_t ino)
-{
-	uint64_t hash = ((uint64_t)ino ^ (uint64_t)dev << 32) * 0x9e3779b97f4a7c15ull;
-	size_t i = (size_t)(hash >> 20) & (cap - 1);
-
-	while (links[i].path && (links[i].dev != dev || links[i].ino != ino))
-		i = (i + 1) & (cap - 1);
-	return &links[i];
-}
-
-static void links_grow(struct walk *w)
-{
-	size_t cap = w->cap_links ? 2 * w->cap_links : 256;
-	struct first_name *links = xcalloc(cap, sizeof(*links));
-
-	for (size_t i = 0; i < w->cap_links; i++)
-		if (w->links[i].path)
-			*link_slot(links, cap, w->links[i].dev, w->links[i].ino) = w->links[i];
-	free(w->links);
-	w->links = links;
-	w->cap_links = cap;
-}
-
 /* The path that it was sent with already, or NULL: it is this one from now on. */
-static const char *link_find(struct walk *w, const struct stat *st)
+static const char *first_path(struct walk *w, const struct stat *st)
 {
-	struct first_name *slot;
-
-	if (st->st_nlink < 2 || w->n_links >= LINKS_MAX || w->path.len > CP_NAME_MAX)
+	if (st->st_nlink < 2 || w->links.n >= LINKS_MAX || w->path.len > CP_NAME_MAX)
 		return NULL;
-	if (2 * (w->n_links + 1) > w->cap_links)
-		links_grow(w);
-	slot = link_slot(w->links, w->cap_links, st->st_dev, st->st_ino);
-	if (slot->path)
-		return slot->path;
-	*slot = (struct first_name){ st->st_dev, st->st_ino, xstrdup(buf_str(&w->path)) };
-	w->n_links++;
-	return NULL;
+	return links_find(&w->links, st->st_dev, st->st_ino, buf_str(&w->path));
 }
 
 /* ---- attributes ---- */
@@ -194,7 +153,7 @@ static int put_file(struct walk *w, int path_fd, const struct stat *st, const ch
 		    struct err *err)
 {
 	struct cp_head head = head_of(CP_FILE, st);
-	const char *first = link_find(w, st);
+	const char *first = first_path(w, st);
 	char number[16];
 	int r;
 
@@ -363,9 +322,7 @@ int cp_walk(int fd, const char *name, const struct cp_walk_options *opts, struct
 		r = cp_put(out, &head, NULL, NULL, NULL, err);
 	if (r == 0)
 		r = cp_flush(out, err);
-	for (size_t i = 0; i < w.cap_links; i++)
-		free(w.links[i].path);
-	free(w.links);
+	links_done(&w.links);
 	buf_done(&w.path);
 	buf_done(&w.xattrs);
 	buf_done(&w.value);

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/links.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/layer/pack_entry.h"
@@ -17,59 +18,13 @@
 #define OPAQUE   ".wh..wh..opq"
 #define CHUNK    (128u << 10)
 
-/* The first name of a file that has several. */
-struct first_name {
-	dev_t dev;
-	ino_t ino;
-	char *path; /* NULL: a free slot */
-};
-
 struct pack {
 	const struct pack_options *opts;
 	struct pack_out *out;
 	struct buf head;
-	struct first_name *links; /* by hash, a power of two */
-	size_t n_links, cap_links;
+	struct links links;
 	char *chunk;
 };
-
-/* ---- hard links ---- */
-
-static struct first_name *link_slot(struct first_name *links, size_t cap, dev_t dev, ino_t ino)
-{
-	uint64_t hash = ((uint64_t)ino ^ (uint64_t)dev << 32) * 0x9e3779b97f4a7c15ull;
-	size_t i = (size_t)(hash >> 20) & (cap - 1);
-
-	while (links[i].path && (links[i].dev != dev || links[i].ino != ino))
-		i = (i + 1) & (cap - 1);
-	return &links[i];
-}
-
-static void links_grow(struct pack *pk)
-{
-	size_t cap = pk->cap_links ? 2 * pk->cap_links : 256;
-	struct first_name *links = xcalloc(cap, sizeof(*links));
-
-	for (size_t i = 0; i < pk->cap_links; i++)
-		if (pk->links[i].path)
-			*link_slot(links, cap, pk->links[i].dev, pk->links[i].ino) = pk->links[i];
-	free(pk->links);
-	pk->links = links;
-	pk->cap_links = cap;
-}
-
-/* The name under which it is in the archive already, or NULL: it is by this path from now on. */
-static const char *link_find(struct pack *pk, const struct stat *st, const char *path)
-{
-	if (2 * (pk->n_links + 1) > pk->cap_links)
-		links_grow(pk);
-	struct first_name *slot = link_slot(pk->links, pk->cap_links, st->st_dev, st->st_ino);
-	if (slot->path)
-		return slot->path;
-	*slot = (struct first_name){ st->st_dev, st->st_ino, xstrdup(path) };
-	pk->n_links++;
-	return NULL;
-}
 
 /* ---- members ---- */
 
@@ -190,7 +145,8 @@ static int file_write(struct pack *pk, int dir_fd, const char *name, struct tar_
 	if (st.st_dev != entry->st.st_dev || st.st_ino != entry->st.st_ino)
 		return 0;
 	member->type = TAR_FILE;
-	member->link = st.st_nlink > 1 ? link_find(pk, &st, member->name) : NULL;
+	member->link =
+	    st.st_nlink > 1 ? links_find(&pk->links, st.st_dev, st.st_ino, member->name) : NULL;
 	if (member->link) {
 		member->type = TAR_HARDLINK;
 		member->n_xattrs = 0;
@@ -326,9 +282,7 @@ int pack_tree(int dir_fd, int out_fd, const struct pack_options *opts, struct er
 			   .chunk = xmalloc(CHUNK) };
 
 	int r = root_write(&pk, dir_fd, err);
-	for (size_t i = 0; i < pk.cap_links; i++)
-		free(pk.links[i].path);
-	free(pk.links);
+	links_done(&pk.links);
 	free(pk.chunk);
 	buf_done(&pk.head);
 	pack_out_free(pk.out);
