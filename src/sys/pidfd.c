@@ -21,6 +21,11 @@ int pidfd_of(pid_t pid)
 {
 	/* pidfds are always CLOEXEC. */
 	int fd = pidfd_open(pid, 0);
+
+	/* The pid of one that is being reaped at this moment, or that only a thread has any more:
+	 * EINVAL, since 6.16 ENOENT for the thread. */
+	if (fd < 0 && pid > 0 && (errno == EINVAL || errno == ENOENT))
+		return -ESRCH;
 	return fd < 0 ? -errno : fd;
 }
 

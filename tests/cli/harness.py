@@ -235,7 +235,9 @@ class Who:
         if self.runtime_root.is_dir():
             for entry in self.runtime_root.iterdir():
                 if entry.is_dir():
-                    self.runtime("delete", "--force", entry.name)
+                    done = self.runtime("delete", "--force", entry.name)
+                    if done.code != 0:
+                        print(f"delete --force {entry.name}: {done.code}: {done.err}")
         if (self.state / "inro").is_dir():
             ids = self.inro("ps", "-aq").out.split()
             if ids:

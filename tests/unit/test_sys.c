@@ -3,6 +3,7 @@
 #include "child.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -17,9 +18,36 @@
 #include "sys/dev.h"
 #include "sys/landlock.h"
 #include "sys/netlink.h"
+#include "sys/pidfd.h"
 #include "sys/rlimit.h"
 #include "sys/tty.h"
 #include "sys/xattr.h"
+
+static int sleeps(void *data)
+{
+	while (pause() < 0) {
+	}
+	return 0;
+}
+
+/* A pid that is only a thread's is another one's by now, as that of one being reaped: kernels have
+ * EINVAL or ENOENT for it. */
+static int pid_of_a_thread(const void *data)
+{
+	static _Alignas(16) char stack[64 << 10];
+	pid_t tid = clone(sleeps, stack + sizeof(stack),
+			  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, NULL);
+	int fd = pidfd_of(getpid());
+
+	CHECK(tid > 0 && pidfd_of(tid) == -ESRCH);
+	CHECK(fd >= 0 && pidfd_of(-1) == -EINVAL && pidfd_of(INT_MAX) == -ESRCH);
+	return 0;
+}
+
+static void test_pidfd_of(void **state)
+{
+	child_run_userns(pid_of_a_thread, NULL, 0);
+}
 
 static void test_rlimit_names(void **state)
 {
@@ -323,15 +351,11 @@ static void test_landlock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rlimit_names),
-		cmocka_unit_test(test_rlimit_set),
-		cmocka_unit_test(test_tty),
-		cmocka_unit_test(test_tty_fake),
-		cmocka_unit_test(test_dev),
-		cmocka_unit_test(test_real_device),
-		cmocka_unit_test(test_xattr),
-		cmocka_unit_test(test_loopback),
-		cmocka_unit_test(test_loopback_denied),
+		cmocka_unit_test(test_pidfd_of),    cmocka_unit_test(test_rlimit_names),
+		cmocka_unit_test(test_rlimit_set),  cmocka_unit_test(test_tty),
+		cmocka_unit_test(test_tty_fake),    cmocka_unit_test(test_dev),
+		cmocka_unit_test(test_real_device), cmocka_unit_test(test_xattr),
+		cmocka_unit_test(test_loopback),    cmocka_unit_test(test_loopback_denied),
 		cmocka_unit_test(test_landlock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
