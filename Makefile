@@ -38,10 +38,10 @@ check-vm-engines: ## podman, docker and containerd on inro-runtime in a VM: syst
 	scripts/build build
 	INRO_VM_PACKAGES="$(ENGINES)" tests/vm/vm run tests/vm/engines $(TESTS)
 
-check-power: ## kill a VM in mid-pull, ROUNDS (50) times, 10 more with a user's store: 40 minutes
+check-power: ## kill a VM in mid-pull, PULLS (50) times, 10 more with a user's store: 45 minutes
 	scripts/deps build test vm
 	scripts/build build
-	tests/vm/power $(ROUNDS)
+	tests/vm/power $(PULLS)
 	tests/vm/power --user 10
 
 vm: ## run COMMAND in such a VM, in a copy of the built tree
