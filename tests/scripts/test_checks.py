@@ -105,3 +105,21 @@ def test_count_adds_up_and_fails_without_tests(tmp_path):
     assert count(good, bad) == (1, "2 passed, 2 failed, 0 skipped\n")
     assert count("") == (1, "0 passed, 0 failed, 0 skipped\n")
     assert count(report=tmp_path / "missing") == (1, "0 passed, 2 failed, 0 skipped\n")
+
+
+def test_failed_tests_run_once_more(tmp_path):
+    report = tmp_path / "r.xml"
+
+    def failed(*cases):
+        report.write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
+        return subprocess.run([TOP / "scripts/test-failed", tmp_path / "missing", report],
+                              stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+    def bad(name, how="failure"):
+        return f'<testcase classname="tests.scripts.test_checks" name="{name}"><{how}/></testcase>'
+
+    names = [f"tests/scripts/test_checks.py::{name}" for name in ("a[x]", "b")]
+    assert failed(bad("a[x]"), bad("a[x]", "error"), "<testcase/>", bad("b", "error")) == names
+    assert report.read_text().count("<testcase") == 1
+    for case in ([bad(f"t{i}") for i in range(11)], ["<testcase><failure/></testcase>", bad("b")]):
+        assert failed(*case) == [] and report.read_text().count("<testcase") == len(case)
