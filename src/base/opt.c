@@ -30,20 +30,29 @@ const char *opt_value_name(const struct opt *o)
 
 const struct opt *opt_find(const struct opt *opts, size_t n, const char *name, size_t len)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (opts[i].name && strncmp(opts[i].name, name, len) == 0 && !opts[i].name[len])
-			return &opts[i];
+	const struct opt *found = NULL;
+
+	for (size_t i = 0; !found && i < n; i++) {
+		if (opts[i].kind == OPT_TABLE)
+			found = opt_find(opts[i].table->rows, opts[i].table->n, name, len);
+		else if (opts[i].name && strncmp(opts[i].name, name, len) == 0 &&
+			 !opts[i].name[len])
+			found = &opts[i];
 	}
-	return NULL;
+	return found;
 }
 
 const struct opt *opt_find_short(const struct opt *opts, size_t n, char c)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (c && opts[i].short_name == c)
-			return &opts[i];
+	const struct opt *found = NULL;
+
+	for (size_t i = 0; c && !found && i < n; i++) {
+		if (opts[i].kind == OPT_TABLE)
+			found = opt_find_short(opts[i].table->rows, opts[i].table->n, c);
+		else if (opts[i].short_name == c)
+			found = &opts[i];
 	}
-	return NULL;
+	return found;
 }
 
 static int check_choice(const struct opt *o, const char *value, struct err *err)
@@ -261,6 +270,8 @@ void opt_free(const struct opt *opts, size_t n, void *dst)
 		} else if (opts[i].kind == OPT_STRV) {
 			strv_free(*(char ***)field);
 			*(char ***)field = NULL;
+		} else if (opts[i].kind == OPT_TABLE) {
+			opt_free(opts[i].table->rows, opts[i].table->n, dst);
 		}
 	}
 }

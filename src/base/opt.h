@@ -11,15 +11,16 @@
 #include "base/err.h"
 
 enum opt_kind {
-	OPT_FLAG,   /* bool */
-	OPT_STR,    /* char * (heap) */
-	OPT_STRV,   /* char ** (heap), may be given several times */
-	OPT_INT,    /* int */
-	OPT_U64,    /* struct opt_u64 */
-	OPT_I64,    /* struct opt_i64 */
-	OPT_BYTES,  /* struct opt_u64, docker's units */
-	OPT_FN,     /* .parse does it */
-	OPT_REFUSED /* .help says why: see OPT_REFUSE */
+	OPT_FLAG,    /* bool */
+	OPT_STR,     /* char * (heap) */
+	OPT_STRV,    /* char ** (heap), may be given several times */
+	OPT_INT,     /* int */
+	OPT_U64,     /* struct opt_u64 */
+	OPT_I64,     /* struct opt_i64 */
+	OPT_BYTES,   /* struct opt_u64, docker's units */
+	OPT_FN,      /* .parse does it */
+	OPT_REFUSED, /* .help says why: see OPT_REFUSE */
+	OPT_TABLE    /* those of .table: see OPT_INCLUDE */
 };
 
 enum { OPT_HIDDEN = 1 << 0, OPT_OPTIONAL_ARG = 1 << 1 /* "--name" alone gives "" */ };
@@ -35,6 +36,7 @@ struct opt {
 	const char *const
 	    *choices; /* allowed words, NULL-terminated, or NULL; also for completion */
 	unsigned int flags;
+	const struct opt_table *table; /* OPT_TABLE */
 };
 
 enum {
@@ -51,6 +53,26 @@ enum {
 	{                                                                                          \
 		.name = option, .kind = OPT_REFUSED, .flags = OPT_HIDDEN, .help = why              \
 	}
+
+/* The options of another table, of the same struct. Help and the man page have them by name, behind
+ * the table's own. */
+#define OPT_INCLUDE(other)                                                                         \
+	{                                                                                          \
+		.kind = OPT_TABLE, .table = &(other)                                               \
+	}
+struct opt_table {
+	const struct opt *rows;
+	size_t n;
+};
+
+/* A table as it reads with those that it includes. */
+struct opt_rows {
+	struct opt *items;
+	size_t n;
+};
+void opt_rows_init(struct opt_rows *ret, const struct opt *opts, size_t n);
+void opt_rows_done(struct opt_rows *rows);
+#define cleanup_opt_rows CLEANUP(opt_rows_done)
 
 struct cmd;
 /* A command of a group, under the name that it has there: "ls" in "image" is `images`. */
@@ -108,8 +130,10 @@ int program_main(const struct program *prog, int argc, char **argv);
  * asked for (*ret_args is not set), or -errno with ERR_USAGE. */
 int opt_parse(const struct opt *opts, size_t n, void *dst, char **argv, unsigned int cmd_flags,
 	      char ***ret_args, struct err *err);
-/* The other way round: appends what would be parsed to the same, as "--name=value" in the table's
- * order. Options of OPT_FN are left out. */
+/* The option of this name, not terminated; NULL: there is none. */
+const struct opt *opt_find(const struct opt *opts, size_t n, const char *name, size_t len);
+/* The other way round: appends what would be parsed to the same, as "--name=value" in the order
+ * of the table as it reads. Options of OPT_FN are left out. */
 void opt_words(const struct opt *opts, size_t n, const void *src, char ***words);
 /* Frees OPT_STR and OPT_STRV fields; those of OPT_FN are the command's own. */
 void opt_free(const struct opt *opts, size_t n, void *dst);

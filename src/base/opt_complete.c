@@ -110,6 +110,8 @@ static void bash_find_cmd(const struct program *prog, const struct opt_paths *pa
 
 static void bash_cmd(const struct opt_paths *paths, const struct opt_path *path, struct buf *out)
 {
+	cleanup_opt_rows struct opt_rows rows = { 0 };
+
 	if (path->cmd->subs) {
 		buf_addf(out, "\t'%s') words='", path->words);
 		add_cmd_names(paths, path->words, out);
@@ -122,7 +124,8 @@ static void bash_cmd(const struct opt_paths *paths, const struct opt_path *path,
 		return;
 	}
 	buf_adds(out, ")\n");
-	bash_values(path->cmd->opts, path->cmd->n_opts, out);
+	opt_rows_init(&rows, path->cmd->opts, path->cmd->n_opts);
+	bash_values(rows.items, rows.n, out);
 	buf_adds(out, "\t\t;;\n");
 }
 

@@ -67,6 +67,7 @@ static void fish_cmd(const struct program *prog, const struct opt_path *path, st
 	const char *space = strrchr(path->words, ' ');
 	int group = space ? (int)(space - path->words) : 0;
 	cleanup_free char *condition = xasprintf("__%s_in %s", prog->name, path->words);
+	cleanup_opt_rows struct opt_rows rows = { 0 };
 
 	if (path->cmd->flags & CMD_HIDDEN)
 		return;
@@ -76,9 +77,10 @@ static void fish_cmd(const struct program *prog, const struct opt_path *path, st
 		add_quoted(out, path->cmd->summary, "\\'");
 		buf_addc(out, '\n');
 	}
-	for (size_t i = 0; i < path->cmd->n_opts; i++) {
-		if (opt_shown(&path->cmd->opts[i]))
-			fish_option(prog->name, condition, &path->cmd->opts[i], out);
+	opt_rows_init(&rows, path->cmd->opts, path->cmd->n_opts);
+	for (size_t i = 0; i < rows.n; i++) {
+		if (opt_shown(&rows.items[i]))
+			fish_option(prog->name, condition, &rows.items[i], out);
 	}
 }
 

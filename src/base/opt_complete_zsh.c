@@ -114,13 +114,15 @@ static bool has_groups(const struct program *prog)
 static void zsh_cmd(const struct opt_paths *paths, const struct opt_path *path, struct buf *out)
 {
 	const struct cmd *cmd = path->cmd;
+	cleanup_opt_rows struct opt_rows rows = { 0 };
 
 	if (cmd->subs || opt_paths_first(paths, cmd) != path->words)
 		return;
 	buf_addc(out, '\t');
 	opt_add_pattern(paths, path, out);
 	buf_addf(out, ") _arguments -s -S%s", cmd->flags & CMD_STOP_AT_ARG ? " -A '-*'" : "");
-	zsh_options(cmd->opts, cmd->n_opts, out);
+	opt_rows_init(&rows, cmd->opts, cmd->n_opts);
+	zsh_options(rows.items, rows.n, out);
 	buf_adds(out, " \\\n\t\t'*:argument:_files' ;;\n");
 }
 

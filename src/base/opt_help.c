@@ -140,6 +140,7 @@ void opt_write_help_as(const struct program *prog, const struct cmd *cmd, const 
 	cleanup_opt_paths struct opt_paths paths = { 0 };
 	cleanup_buf struct buf others = BUF_INIT;
 	cleanup_free char *separator = xasprintf(", %s ", prog->name);
+	cleanup_opt_rows struct opt_rows rows = { 0 };
 
 	if (cmd->subs) {
 		write_group(prog, cmd, words, out);
@@ -152,7 +153,8 @@ void opt_write_help_as(const struct program *prog, const struct cmd *cmd, const 
 		buf_addf(out, "\nThe same as:\n  %s %s\n", prog->name, buf_str(&others));
 	if (cmd->details)
 		buf_addf(out, "\n%s\n", cmd->details);
-	write_options(cmd->opts, cmd->n_opts, out);
+	opt_rows_init(&rows, cmd->opts, cmd->n_opts);
+	write_options(rows.items, rows.n, out);
 }
 
 void opt_write_help(const struct program *prog, const struct cmd *cmd, struct buf *out)

@@ -16,7 +16,6 @@ static inline bool opt_has_value(const struct opt *o)
 
 /* What help and the man page call the value, NULL for flags. */
 const char *opt_value_name(const struct opt *o);
-const struct opt *opt_find(const struct opt *opts, size_t n, const char *name, size_t len);
 const struct opt *opt_find_short(const struct opt *opts, size_t n, char c);
 
 /* Every way to call each command, in order of the tables: those at the top, then those in groups.

@@ -91,6 +91,7 @@ static void write_description(const struct program *prog, const struct opt_paths
 	cleanup_free char *separator = xasprintf("*, *%s ", prog->name);
 	const char *words = opt_paths_first(paths, cmd);
 	cleanup_buf struct buf others = BUF_INIT;
+	cleanup_opt_rows struct opt_rows rows;
 
 	buf_addf(out, "*%s %s* ", prog->name, words);
 	opt_man_text(out, cmd->args);
@@ -104,7 +105,8 @@ static void write_description(const struct program *prog, const struct opt_paths
 		opt_man_text(out, cmd->details);
 		buf_adds(out, "\n\n");
 	}
-	write_options(cmd->opts, cmd->n_opts, out);
+	opt_rows_init(&rows, cmd->opts, cmd->n_opts);
+	write_options(rows.items, rows.n, out);
 }
 
 static void write_command(const struct program *prog, const struct cmd *cmd, struct buf *out)

@@ -55,7 +55,10 @@ static void add(const struct opt *o, const void *field, char ***words)
 
 void opt_words(const struct opt *opts, size_t n, const void *src, char ***words)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!is_second(opts, i))
-			add(&opts[i], (const char *)src + opts[i].offset, words);
+	cleanup_opt_rows struct opt_rows rows;
+
+	opt_rows_init(&rows, opts, n);
+	for (size_t i = 0; i < rows.n; i++)
+		if (!is_second(rows.items, i))
+			add(&rows.items[i], (const char *)src + rows.items[i].offset, words);
 }

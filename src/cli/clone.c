@@ -150,7 +150,7 @@ static int set_options(struct engine *eng, const struct clone_options *o, const 
 	opt_words(opts + LIMITS, ARRAY_SIZE(opts) - LIMITS, o, &words);
 	argv = xcalloc(strv_len(words) + 1, sizeof(*argv));
 	memcpy(argv, words, strv_len(words) * sizeof(*argv));
-	return r < 0 ? r : opt_parse(run_opts, RUN_OPTIONS, to, argv, 0, &args, err);
+	return r < 0 ? r : opt_parse(run_opts.rows, run_opts.n, to, argv, 0, &args, err);
 }
 
 static int finish(struct engine *eng, const struct clone_options *o, const struct record *rec,

@@ -262,7 +262,7 @@ static int add_run(struct generator *g, struct err *err)
 	}
 	/* By which `auto-update` finds the service. */
 	strv_add(&words, "--label=PODMAN_SYSTEMD_UNIT=%n");
-	opt_words(run_opts, RUN_OPTIONS, o, &options);
+	opt_words(run_opts.rows, run_opts.n, o, &options);
 	strv_add(&options, g->rec.image_name);
 	strv_extend(&options, made.args);
 	for (size_t i = 0; options && options[i]; i++)

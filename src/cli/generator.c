@@ -102,15 +102,14 @@ static int check_value(const struct opt *opt, const char *value, struct err *err
 static int check_run(const char *option, const char *value, struct err *err)
 {
 	const char *name = str_after(option, "--");
+	const struct opt *opt =
+	    name ? opt_find(run_opts.rows, run_opts.n, name, strlen(name)) : NULL;
 
-	for (size_t i = 0; name && i < RUN_OPTIONS; i++) {
-		if (!str_eq(run_opts[i].name, name))
-			continue;
-		if (run_opts[i].kind == OPT_REFUSED)
-			return err_fail(err, ERR_UNSUPPORTED, "%s: %s", option, run_opts[i].help);
-		return value ? check_value(&run_opts[i], value, err) : 0;
-	}
-	return err_fail(err, ERR_UNSUPPORTED, "inro run has no %s", option);
+	if (!opt)
+		return err_fail(err, ERR_UNSUPPORTED, "inro run has no %s", option);
+	if (opt->kind == OPT_REFUSED)
+		return err_fail(err, ERR_UNSUPPORTED, "%s: %s", option, opt->help);
+	return value ? check_value(opt, value, err) : 0;
 }
 
 static bool exists(const char *path)

@@ -43,6 +43,9 @@ static int create(const void *globals, void *options, char **args, struct err *e
 	return with_engine(engine_create, globals, options, args, err);
 }
 
+static const struct opt run_table[] = { OPT_INCLUDE(run_opts) };
+static const struct opt create_table[] = { OPT_INCLUDE(create_opts) };
+
 const struct cmd cmd_run = {
 	.name = "run",
 	.args = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
@@ -53,8 +56,8 @@ const struct cmd cmd_run = {
 	    "Exit status: that of the command; 128 and the signal's number when one ended it; 125 "
 	    "when inro failed, to write all of the command's output, say, 126 when the command "
 	    "cannot be executed, 127 when it is not there.",
-	.opts = run_opts,
-	.n_opts = RUN_OPTIONS,
+	.opts = run_table,
+	.n_opts = ARRAY_SIZE(run_table),
 	.opts_size = sizeof(struct run_options),
 	.min_args = 1,
 	.max_args = -1,
@@ -69,8 +72,8 @@ const struct cmd cmd_create = {
 	.details =
 	    "Prints the container's id; `inro start` starts it. The options are those of `inro "
 	    "run`.",
-	.opts = run_opts + RUN_OPTIONS_OWN,
-	.n_opts = RUN_OPTIONS - RUN_OPTIONS_OWN,
+	.opts = create_table,
+	.n_opts = ARRAY_SIZE(create_table),
 	.opts_size = sizeof(struct run_options),
 	.min_args = 1,
 	.max_args = -1,

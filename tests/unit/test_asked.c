@@ -27,8 +27,11 @@ static void test_every_option_is_kept(void **state)
 		[OPT_U64] = JSON_OPT_U64, [OPT_I64] = JSON_OPT_I64, [OPT_BYTES] = JSON_OPT_U64,
 	};
 
-	for (size_t i = 0; i < RUN_OPTIONS; i++) {
-		const struct opt *o = &run_opts[i];
+	cleanup_opt_rows struct opt_rows rows;
+
+	opt_rows_init(&rows, run_opts.rows, run_opts.n);
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct opt *o = &rows.items[i];
 		const struct json_field *f = NULL;
 		bool kept;
 
@@ -59,15 +62,15 @@ static void check(const char *line, const char *env, const char *want)
 	char **args;
 
 	memcpy(argv, words, n * sizeof(*argv));
-	assert_int_equal(opt_parse(run_opts, RUN_OPTIONS, &o, argv, CMD_STOP_AT_ARG, &args, &err),
-			 0);
+	assert_int_equal(
+	    opt_parse(run_opts.rows, run_opts.n, &o, argv, CMD_STOP_AT_ARG, &args, &err), 0);
 	asked_write(&o, variables, NULL, args + 1, "/srv/dir", &text);
 	assert_string_equal(buf_str(&text), want);
 	assert_int_equal(asked_parse(buf_str(&text), text.len, &back, &err), 0);
 	buf_reset(&text);
 	asked_write(&back.options, back.options.env, back.options.label, back.args, NULL, &text);
 	assert_string_equal(buf_str(&text), want);
-	opt_free(run_opts, RUN_OPTIONS, &o);
+	opt_free(run_opts.rows, run_opts.n, &o);
 }
 
 static void test_words(void **state)

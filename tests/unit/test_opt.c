@@ -421,6 +421,57 @@ static void test_help(void **state)
 	buf_done(&out);
 }
 
+/* Tables that others include, which include others. */
+static const struct opt inner_rows[] = {
+	{ "user", 'u', OPT_STR, OPT_FIELD(struct opts, name), "NAME", "Who" },
+	{ "env", 'e', OPT_STRV, OPT_FIELD(struct opts, env), "NAME=VALUE", "Set a variable" },
+	OPT_REFUSE("sign", "it has no hands"),
+};
+static const struct opt_table inner_table = { inner_rows, ARRAY_SIZE(inner_rows) };
+static const struct opt outer_rows[] = {
+	OPT_INCLUDE(inner_table),
+	{ "memory", 'm', OPT_BYTES, OPT_FIELD(struct opts, memory), .help = "Memory limit" },
+	{ "a-user", 0, OPT_STR, OPT_FIELD(struct opts, name), "NAME", "x", .flags = OPT_HIDDEN },
+};
+static const struct opt_table outer_table = { outer_rows, ARRAY_SIZE(outer_rows) };
+static const struct opt including[] = {
+	OPT_INCLUDE(outer_table),
+	{ "tty", 't', OPT_FLAG, OPT_FIELD(struct opts, tty), .help = "Make a terminal" },
+};
+
+static void test_included(void **state)
+{
+	char **argv = ARGS("-tumax", "-e", "A", "--env=B", "--memory", "1k", "img");
+	static const struct cmd cmd = { .name = "run",
+					.args = "",
+					.summary = "Run",
+					.opts = including,
+					.n_opts = ARRAY_SIZE(including) };
+	cleanup_strv char **words = NULL;
+	cleanup_free char *joined = NULL;
+	cleanup_buf struct buf out = BUF_INIT;
+	struct opts o = { 0 };
+	struct err err = ERR_INIT;
+	char **args;
+
+	assert_ok(opt_parse(including, ARRAY_SIZE(including), &o, argv, 0, &args, &err));
+	assert_true(o.tty && o.memory.set && o.memory.value == 1024 && strv_len(o.env) == 2);
+	opt_words(including, ARRAY_SIZE(including), &o, &words);
+	joined = strv_join(words, " ");
+	assert_string_equal(joined, "--tty --env=A --env=B --memory=1024 --user=max");
+	opt_free(including, ARRAY_SIZE(including), &o);
+	assert_true(!o.name && !o.env);
+	argv = ARGS("--sign");
+	assert_true(opt_parse(including, ARRAY_SIZE(including), &o, argv, 0, &args, &err) < 0);
+	assert_string_equal(err.msg, "--sign is not supported: it has no hands");
+	opt_write_help(&prog, &cmd, &out);
+	assert_non_null(strstr(buf_str(&out), "  -t, --tty              Make a terminal\n"
+					      "  -e, --env NAME=VALUE   Set a variable\n"
+					      "  -m, --memory bytes     Memory limit\n"
+					      "  -u, --user NAME        Who\n"));
+	assert_null(strstr(buf_str(&out), "a-user"));
+}
+
 static void test_man(void **state)
 {
 	struct buf out = BUF_INIT;
@@ -461,6 +512,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_help),           cmocka_unit_test(test_man),
 		cmocka_unit_test(test_completion),     cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_help_of_groups), cmocka_unit_test(test_completion_of_groups),
+		cmocka_unit_test(test_included),
 	};
 
 	/* the example program itself, to look at its pages */
