@@ -50,6 +50,15 @@ static void tell(struct monitor *m, int result)
 	}
 }
 
+static bool is_awaited(const struct monitor *m)
+{
+	bool awaited = false;
+
+	for (size_t k = 0; k < m->n_clients; k++)
+		awaited = awaited || m->clients[k].wants_probe;
+	return awaited;
+}
+
 static int begin(struct monitor *m)
 {
 	const struct clone_spec spec = { .cgroup_fd = -EBADF };
@@ -100,8 +109,8 @@ void probing_ask(struct monitor *m, struct client *c)
 		tell(m, MONITOR_PROBED_NONE);
 	else if (m->probing.pidfd < 0)
 		start(m);
-	else if (m->probing.told) /* it is still at what the answer asked for */
-		tell(m, MONITOR_PROBED_NOT);
+	/* Else the probe that is being made answers, or one that is made when the last one has seen
+	 * to what its answer asked for. */
 }
 
 void probing_said(struct monitor *m)
@@ -123,6 +132,10 @@ void probing_ended(struct monitor *m)
 		probing_said(m);
 	pidfd_reap(p->pidfd, 0);
 	p->pidfd = fd_close(p->pidfd);
+	if (!is_on(m))
+		tell(m, MONITOR_PROBED_NONE);
+	else if (is_awaited(m))
+		start(m);
 }
 
 /* The remaining time of poll(2). */

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -118,12 +119,23 @@ def test_probe_now(box):
        "--health-retries", "2")
     r = box.inro("healthcheck", "run", "web")
     assert (r.code, r.out) == (1, "starting\n")
-    r = box.inro("healthcheck", "run", "web")
-    assert (r.code, r.out) == (1, "unhealthy\n")
+    # What this one changes is told of: whoever asks meanwhile waits, and is told of a probe of
+    # its own.
+    with contextlib.closing(sqlite3.connect(box.state / "inro/inro.db")) as db:
+        db.execute("BEGIN IMMEDIATE")
+        r = box.inro("healthcheck", "run", "web")
+        assert (r.code, r.out) == (1, "unhealthy\n")
+        with box.popen(*box.inro_argv("healthcheck", "run", "web"), text=True,
+                       stdout=subprocess.PIPE) as later:
+            time.sleep(0.2)
+            assert later.poll() is None
+            db.rollback()
+            assert later.communicate(timeout=20 * harness.PATIENCE)[0] == "unhealthy\n"
+    assert later.returncode == 1
     sh(box, "web", "touch /well")
     assert box.inro("healthcheck", "run", "web").ok().out == ""
     # nobody else has probed it
-    assert [e["ExitCode"] for e in health(box, "web")["Log"]] == [1, 1, 0]
+    assert [e["ExitCode"] for e in health(box, "web")["Log"]] == [1, 1, 1, 0]
     box.inro("stop", "-t", "0", "web").ok()
     box.inro("healthcheck", "run", "web").fails("is not running", code=125)
     up(box, "plain")
