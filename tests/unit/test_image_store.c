@@ -109,7 +109,7 @@ static void test_staging_outlives_no_command(void **state)
 	cleanup_free char *path = path_join("staging", ours.name);
 	assert_true(exists(fx, path));
 	/* In the background. */
-	for (int i = 0; i < 500 && exists(fx, "staging/dead"); i++)
+	for (int i = 0; i < 2000 && exists(fx, "staging/dead"); i++)
 		nanosleep(&pause, NULL);
 	assert_false(exists(fx, "staging/dead"));
 	staging_done(&fx->store, &ours);

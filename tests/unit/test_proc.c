@@ -134,7 +134,7 @@ static void test_no_leaks(void **state)
 	/* one that broke the rule is caught where the kernel can */
 	if (syscall(SYS_close_range, ~0U, ~0U, 0) == 0)
 		assert_int_equal(fd_set_cloexec(leak, false), 0);
-	assert_ok(proc_run(&spec, NULL, &out, 1000, 5000, &err));
+	assert_ok(proc_run(&spec, NULL, &out, 1000, 20000, &err));
 	/* 3 is the shell's own look at the directory */
 	assert_true(str_eq(buf_str(&out), "0\n1\n2\n3\n") || str_eq(buf_str(&out), "0\n1\n2\n"));
 	fd_close(leak);
@@ -189,22 +189,25 @@ static void test_wait(void **state)
 
 static void test_limits(void **state)
 {
-	struct proc_spawn chatty = SH("yes"), slow = SH("echo a; exec sleep 30");
-	struct proc_spawn orphan = SH("sleep 3 2>&- & echo b; exit 4");
-	int64_t start = time_monotonic_ns();
+	struct proc_spawn chatty = SH("yes"), slow = SH("echo a; exec sleep 300");
+	struct proc_spawn orphan = SH("sleep 300 2>&- & echo $!; exit 4");
 	struct buf out = BUF_INIT;
 	struct err err = ERR_INIT;
+	int pid;
 
 	assert_int_equal(proc_run(&chatty, NULL, &out, 10000, 20000, &err), -EFBIG);
 	assert_true(out.len <= 10000);
 	buf_reset(&out);
-	assert_int_equal(proc_run(&slow, NULL, &out, 10000, 50, &err), -ETIME);
+	/* where all takes its time, a shell may not have got to it */
+	for (int ms = 50; out.len == 0 && ms < 20000; ms *= 2)
+		assert_int_equal(proc_run(&slow, NULL, &out, 10000, ms, &err), -ETIME);
 	assert_string_equal(buf_str(&out), "a\n");
 	buf_reset(&out);
 	/* what it left behind holds the pipe, and does not hold us */
 	assert_int_equal(proc_run(&orphan, NULL, &out, 10000, 20000, &err), 4);
-	assert_string_equal(buf_str(&out), "b\n");
-	assert_true(time_monotonic_ns() - start < INT64_C(2500000000));
+	out.data[strcspn(out.data, "\n")] = '\0';
+	assert_ok(str_parse_int(buf_str(&out), &pid));
+	assert_int_equal(kill(pid, SIGKILL), 0); /* it lived */
 	buf_done(&out);
 }
 
