@@ -20,10 +20,12 @@ struct update_cli_options {
 	}
 
 #define HEALTH(option, k, member, word, text, ...)                                                 \
-	VALUE(option, k, health.health_##member, word, text, ##__VA_ARGS__)
+	VALUE(option, k, run.health_##member, word, text, ##__VA_ARGS__)
 
 static const struct opt opts[] = {
 	VALUE("blkio-weight", OPT_U64, blkio_weight, "N", "share of block I/O, from 10 to 1000"),
+	VALUE("blkio-weight-device", OPT_STRV, run.blkio_weight_device, "DEVICE:N",
+	      "the same for a block device; 0: as for the others"),
 	VALUE("cpu-period", OPT_U64, cpu_period, "USEC", "length of a period of the CPU quota"),
 	VALUE("cpu-quota", OPT_I64, cpu_quota, "USEC", "CPU time in a period; -1: no limit"),
 	VALUE("cpu-rt-period", OPT_U64, cpu_rt_period, "USEC",
@@ -36,8 +38,16 @@ static const struct opt opts[] = {
 	VALUE("cpuset-mems", OPT_STR, cpuset_mems, "LIST", "memory nodes to use"),
 	VALUE("device-add", OPT_STRV, device_add, "HOST[:CONTAINER][:rwm]",
 	      "give a device of the host"),
+	VALUE("device-read-bps", OPT_STRV, run.device_read_bps, "DEVICE:SIZE",
+	      "bytes a second that are read from a block device; 0: no limit"),
+	VALUE("device-read-iops", OPT_STRV, run.device_read_iops, "DEVICE:N",
+	      "reads a second from a block device; 0: no limit"),
 	VALUE("device-rm", OPT_STRV, device_rm, "PATH",
 	      "take away the device that has this path in the container"),
+	VALUE("device-write-bps", OPT_STRV, run.device_write_bps, "DEVICE:SIZE",
+	      "bytes a second that are written to a block device; 0: no limit"),
+	VALUE("device-write-iops", OPT_STRV, run.device_write_iops, "DEVICE:N",
+	      "writes a second to a block device; 0: no limit"),
 	VALUE("env", OPT_STRV, env, "NAME[=VALUE]",
 	      "set a variable for commands to come: of exec, and of the next start",
 	      .short_name = 'e'),
@@ -91,22 +101,18 @@ static const struct opt opts[] = {
 	      "take away what is mounted there, whether run has mounted it or --mount-add"),
 	{ .name = "no-healthcheck",
 	  .kind = OPT_FLAG,
-	  OPT_FIELD(struct update_cli_options, update.health.no_healthcheck),
+	  OPT_FIELD(struct update_cli_options, update.run.no_healthcheck),
 	  .help = "make no more probes" },
 	VALUE("pids-limit", OPT_I64, pids_limit, "N",
 	      "number of processes and threads; -1: no limit"),
 	VALUE("restart", OPT_STR, restart, "POLICY",
 	      "start it again when it has ended: no, on-failure[:TIMES], always, unless-stopped"),
+	VALUE("ulimit", OPT_STRV, run.ulimit, "TYPE=SOFT[:HARD]",
+	      "what each process may use, also those that run; as nofile=1024:2048"),
 	VALUE("unsetenv", OPT_STRV, unsetenv, "NAME", "take a variable away, as --env sets one"),
-	OPT_REFUSE("blkio-weight-device", "rates of devices are given when the container is made"),
-	OPT_REFUSE("device-read-bps", "rates of devices are given when the container is made"),
-	OPT_REFUSE("device-read-iops", "rates of devices are given when the container is made"),
-	OPT_REFUSE("device-write-bps", "rates of devices are given when the container is made"),
-	OPT_REFUSE("device-write-iops", "rates of devices are given when the container is made"),
 	OPT_REFUSE("health-log-destination", "five answers of 4096 bytes are kept, as docker does"),
 	OPT_REFUSE("health-max-log-count", "five answers of 4096 bytes are kept, as docker does"),
 	OPT_REFUSE("health-max-log-size", "five answers of 4096 bytes are kept, as docker does"),
-	OPT_REFUSE("ulimit", "what a process may is given when the container is made"),
 };
 
 static int update_one(struct engine *eng, const char *word, const void *data, struct err *err)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/db.h"
 #include "engine/env.h"
 #include "engine/events.h"
 #include "engine/health.h"
@@ -35,8 +36,8 @@ struct update {
 
 	struct buf old_text, text; /* of config.json: as it is, as it shall be */
 	struct spec spec;          /* what text is written from */
-	struct spec_resources limits;
-	bool has_limits, has_options, to_finish;
+	struct update_limits limits;
+	bool has_options, to_finish;
 	struct update_mounts mounts;
 	struct update_devices devices;
 	struct record_options new_options; /* shallow: what changes is numbers */
@@ -112,7 +113,7 @@ static void update_done(struct update *u)
 	buf_done(&u->old_text);
 	buf_done(&u->text);
 	json_free(&spec_desc, &u->spec);
-	json_free(&spec_resources_desc, &u->limits);
+	update_limits_done(&u->limits);
 	update_mounts_done(&u->mounts);
 	update_devices_done(&u->devices);
 	asked_done(&u->old_asked);
@@ -123,18 +124,6 @@ static void update_done(struct update *u)
 }
 
 /* ---- what it shall be ---- */
-
-static int change_limits(struct update *u, struct err *err)
-{
-	int r = update_resources(u->opts, &u->limits, err);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	u->has_limits = true;
-	if (!u->spec.linux_->resources)
-		u->spec.linux_->resources = xcalloc(1, sizeof(*u->spec.linux_->resources));
-	return update_merge(u->spec.linux_->resources, &u->limits, u->swap_limits, err);
-}
 
 static int change_restart(struct update *u, struct err *err)
 {
@@ -223,7 +212,7 @@ static int read_image(struct update *u, struct oci_image_config *ret, struct err
 
 static int change_health(struct update *u, struct err *err)
 {
-	const struct run_options *o = &u->opts->health;
+	const struct run_options *o = &u->opts->run;
 	bool none = o->no_healthcheck || (o->health_cmd && strcasecmp(o->health_cmd, "none") == 0);
 	struct oci_image_config image = { 0 };
 	int r;
@@ -267,7 +256,9 @@ static int plan(struct update *u, struct err *err)
 	int r = read_config(u, err);
 
 	if (r == 0)
-		r = change_limits(u, err);
+		r = update_cgroup_plan(u->opts, u->swap_limits, &u->spec, &u->limits, err);
+	if (r == 0)
+		r = update_rlimits_plan(u->opts, &u->spec, &u->limits, err);
 	if (r == 0)
 		r = change_env(u, err);
 	if (r == 0)
@@ -292,19 +283,6 @@ static int plan(struct update *u, struct err *err)
 
 /* ---- what runs ---- */
 
-int update_apply(struct engine *eng, const char *id, const struct buf *text, const struct buf *old,
-		 const struct spec_resources *limits, struct err *err)
-{
-	int r = container_reconfigure(&eng->runtime, id, buf_str(text), text->len, err);
-
-	if (r < 0 || !limits)
-		return r;
-	r = container_update(&eng->runtime, id, limits, NULL, err);
-	if (r < 0)
-		container_reconfigure(&eng->runtime, id, buf_str(old), old->len, NULL);
-	return r;
-}
-
 /* All or nothing, each step by itself as well. */
 static int apply_all(struct update *u, struct err *err)
 {
@@ -316,8 +294,7 @@ static int apply_all(struct update *u, struct err *err)
 		return r;
 	r = update_devices_apply(eng, id, &u->spec, &u->devices, err);
 	if (r >= 0) {
-		r = update_apply(eng, id, &u->text, &u->old_text, u->has_limits ? &u->limits : NULL,
-				 err);
+		r = update_apply(eng, id, &u->text, &u->old_text, &u->limits, err);
 		if (r < 0)
 			update_devices_revert(eng, id, &u->spec, &u->devices);
 	}
@@ -364,8 +341,7 @@ static int apply_late(struct update *u, struct err *err)
 	if (r < 0)
 		return r;
 	update_devices_ensure(u->eng, u->rec.id, &u->spec, &u->devices);
-	return update_apply(u->eng, u->rec.id, &u->text, &u->old_text,
-			    u->has_limits ? &u->limits : NULL, err);
+	return update_apply(u->eng, u->rec.id, &u->text, &u->old_text, &u->limits, err);
 }
 
 /* What is started from now on begins with the new one. */
@@ -396,14 +372,24 @@ static void apply_again(struct update *u, const struct update_instance *before)
 
 /* ---- the sequence ---- */
 
+/* What it is and what was asked for say the same to who reads both. */
 static int set_options(struct update *u, const struct record_options *o, const struct asked *a,
 		       struct err *err)
 {
-	int r = u->has_options ? record_set_options(u->eng, u->rec.id, o, err) : 0;
+	const char *id = u->rec.id;
+	int r;
 
+	if (!u->has_options && !u->has_asked)
+		return 0;
+	r = engine_db(u->eng, err);
+	if (r == 0)
+		r = db_begin(u->eng->db, err);
+	if (r < 0)
+		return r;
+	r = u->has_options ? record_set_options(u->eng, id, o, err) : 0;
 	if (r == 0 && u->has_asked)
-		r = asked_set(u->eng, u->rec.id, a, err);
-	return r;
+		r = asked_set(u->eng, id, a, err);
+	return db_end(u->eng->db, r, err);
 }
 
 /* That fails for no lack of room. What runs is changed by now, so it is left to be finished. */
@@ -503,13 +489,29 @@ static int change(struct update *u, struct err *err)
 
 static bool asks_nothing(const struct update_options *o)
 {
+	const struct run_options *more = &o->run;
+	char **const lists[] = {
+		o->env,
+		o->unsetenv,
+		o->mount_add,
+		o->mount_rm,
+		o->device_add,
+		o->device_rm,
+		more->ulimit,
+		more->blkio_weight_device,
+		more->device_read_bps,
+		more->device_write_bps,
+		more->device_read_iops,
+		more->device_write_iops,
+	};
 	struct spec_resources res = { 0 };
 	int r = update_resources(o, &res, NULL);
 
 	json_free(&spec_resources_desc, &res);
-	return r == 1 && !o->restart && !o->env && !o->unsetenv && !o->mount_add && !o->mount_rm &&
-	       !o->device_add && !o->device_rm && !o->health.no_healthcheck &&
-	       !health_options_given(&o->health);
+	for (size_t i = 0; r == 1 && i < ARRAY_SIZE(lists); i++)
+		if (lists[i])
+			r = 0;
+	return r == 1 && !o->restart && !more->no_healthcheck && !health_options_given(more);
 }
 
 /* What another one has begun; the record is another then. */

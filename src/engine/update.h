@@ -24,7 +24,8 @@ struct update_options {
 	char **env, **unsetenv;
 	char **mount_add, **mount_rm;   /* as --mount or -v; targets */
 	char **device_add, **device_rm; /* as --device; paths in the container */
-	struct run_options health;      /* of these, the options of health checks */
+	/* Of these: health checks, --ulimit, weights and rates of block devices. */
+	struct run_options run;
 };
 
 /* Has the word the form of --mount, not that of -v? */
@@ -49,6 +50,7 @@ void update_forget(int bundle_fd);
 int update_resources(const struct update_options *opts, struct spec_resources *ret,
 		     struct err *err);
 /* Puts them into those that there are, and looks whether they go together. What that comes to for
- * memory and swap is added to delta. swap_limits: the machine has such. */
+ * memory and swap is added to delta. Rate or weight 0 of a device stays as what it is: no limit.
+ * swap_limits: the machine has such. */
 int update_merge(struct spec_resources *now, struct spec_resources *delta, bool swap_limits,
 		 struct err *err);

@@ -141,6 +141,65 @@ static void take_files(const struct update_options *o, const char *cwd, struct r
 	strv_extend(&to->device, o->device_add);
 }
 
+/* ---- words that begin with a key ---- */
+
+/* Is the word about the same as the other one? So much of it is its key. */
+static size_t device_key(const char *word)
+{
+	const char *colon = strrchr(word, ':');
+
+	return colon ? (size_t)(colon - word) + 1 : strlen(word);
+}
+
+static size_t ulimit_key(const char *word)
+{
+	size_t n = strcspn(word, "=");
+
+	return n + (word[n] == '=');
+}
+
+/* The last one with a key counts; off: it says that there is none. */
+static void take_keyed(char *const *from, size_t (*key)(const char *word),
+		       bool (*off)(const char *value), char ***to)
+{
+	for (; from && *from; from++) {
+		size_t len = key(*from);
+		char **w = *to, **kept = *to;
+
+		for (; w && *w; w++) {
+			if (strncmp(*w, *from, len) == 0)
+				free(*w);
+			else
+				*kept++ = *w;
+		}
+		if (kept)
+			*kept = NULL;
+		if (!off || !off(*from + len))
+			strv_add(to, *from);
+	}
+}
+
+static bool is_zero(const char *value)
+{
+	uint64_t n = 1;
+
+	return str_parse_bytes(value, &n) == 0 && n == 0;
+}
+
+static void take_rates(const struct run_options *o, struct run_options *to)
+{
+	take_keyed(o->blkio_weight_device, device_key, is_zero, &to->blkio_weight_device);
+	take_keyed(o->device_read_bps, device_key, is_zero, &to->device_read_bps);
+	take_keyed(o->device_write_bps, device_key, is_zero, &to->device_write_bps);
+	take_keyed(o->device_read_iops, device_key, is_zero, &to->device_read_iops);
+	take_keyed(o->device_write_iops, device_key, is_zero, &to->device_write_iops);
+}
+
+static void take_ulimits(const struct run_options *o, struct run_options *to)
+{
+	take_keyed(o->ulimit, ulimit_key, NULL, &to->ulimit);
+}
+
 /* ---- health checks ---- */
 
 static void clear(const struct json_field *f, struct run_options *o)
@@ -200,5 +259,7 @@ void update_asked(const struct update_options *opts, char *const *env, const cha
 	take_str(&to->restart, opts->restart);
 	take_env(opts, env, to);
 	take_files(opts, cwd, to);
-	take_health(&opts->health, to);
+	take_health(&opts->run, to);
+	take_rates(&opts->run, to);
+	take_ulimits(&opts->run, to);
 }

@@ -20,9 +20,24 @@ struct update_instance update_instance(struct engine *eng, const struct record *
 /* The directory of its container, opened and locked: one update at a time. fd, -EBUSY, or -errno;
  * -ENOENT: it is gone. */
 int update_lock(struct engine *eng, const char *id, int timeout_ms);
-/* What runs: text is its new config.json, old the one that it goes back to. limits: or NULL. */
+/* What runs, or changes nothing: text is its new config.json, old the one that it goes back to. */
+struct update_limits {
+	struct spec_resources cgroup;
+	bool has_cgroup;
+	struct spec_rlimit *rlimits;
+	size_t n_rlimits;
+};
 int update_apply(struct engine *eng, const char *id, const struct buf *text, const struct buf *old,
-		 const struct spec_resources *limits, struct err *err);
+		 const struct update_limits *limits, struct err *err);
+/* What goes into spec, too. *ret is zeroed before, and to be freed also after a failure. */
+int update_cgroup_plan(const struct update_options *o, bool swap_limits, struct spec *spec,
+		       struct update_limits *ret, struct err *err);
+int update_rlimits_plan(const struct update_options *o, struct spec *spec,
+			struct update_limits *ret, struct err *err);
+/* Those that spec has otherwise than old. */
+void update_rlimits_differ(const struct spec *old, const struct spec *spec,
+			   struct update_limits *ret);
+void update_limits_done(struct update_limits *limits);
 /* Mounts that the options take away and add; those are at the end of the new configuration. */
 struct update_mounts {
 	struct spec_mount *removed;

@@ -100,16 +100,18 @@ static int redo_all(struct engine *eng, const char *id, const struct buf *text,
 	const struct spec_resources *res = spec->linux_->resources;
 	struct update_mounts mounts = { 0 };
 	struct update_devices devices = { 0 };
-	struct spec_resources limits = { 0 };
+	struct update_limits limits = { 0 };
 	int r;
 
 	find_mounts(old, spec, &mounts);
 	find_devices(old, spec, &devices);
+	update_rlimits_differ(old, spec, &limits);
 	if (res) {
-		limits.memory = res->memory;
-		limits.cpu = res->cpu;
-		limits.pids = res->pids;
-		limits.block_io = res->block_io;
+		limits.has_cgroup = true;
+		limits.cgroup.memory = res->memory;
+		limits.cgroup.cpu = res->cpu;
+		limits.cgroup.pids = res->pids;
+		limits.cgroup.block_io = res->block_io;
 	}
 	r = update_mounts_ensure(eng, id, spec, &mounts, err);
 	if (r == 0) {
@@ -118,6 +120,8 @@ static int redo_all(struct engine *eng, const char *id, const struct buf *text,
 	}
 	free(mounts.removed);
 	free(devices.removed);
+	limits.cgroup = (struct spec_resources){ 0 }; /* the configuration's */
+	update_limits_done(&limits);
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/update.h"
 
 #include "base/str.h"
+#include "engine/spec.h"
 
 #define CPU_PERIOD_DEFAULT_US 100000
 #define MEMORY_MIN            (UINT64_C(6) << 20)
@@ -224,6 +225,45 @@ static void merge_cpu(struct spec_resources *now, const struct spec_cpu *delta)
 	take_str(&cpu->mems, delta->mems);
 }
 
+static void merge_rates(spec_throttle_list *now, const spec_throttle_list *delta)
+{
+	for (size_t i = 0; i < delta->n; i++) {
+		const struct spec_throttle_device *d = &delta->items[i];
+		size_t at = 0;
+
+		while (at < now->n &&
+		       (now->items[at].major != d->major || now->items[at].minor != d->minor))
+			at++;
+		if (at == now->n)
+			LIST_ADD(*now);
+		now->items[at] = *d;
+	}
+}
+
+static void merge_weight(struct spec_block_io *now, const struct spec_weight_device *d)
+{
+	size_t at = 0;
+
+	while (at < now->weight_device.n && (now->weight_device.items[at].major != d->major ||
+					     now->weight_device.items[at].minor != d->minor))
+		at++;
+	if (at == now->weight_device.n)
+		*LIST_ADD(now->weight_device) = *d;
+	else
+		TAKE(&now->weight_device.items[at], d, weight);
+}
+
+static void merge_block_io(struct spec_block_io *now, const struct spec_block_io *delta)
+{
+	TAKE(now, delta, weight);
+	for (size_t i = 0; i < delta->weight_device.n; i++)
+		merge_weight(now, &delta->weight_device.items[i]);
+	merge_rates(&now->read_bps, &delta->read_bps);
+	merge_rates(&now->write_bps, &delta->write_bps);
+	merge_rates(&now->read_iops, &delta->read_iops);
+	merge_rates(&now->write_iops, &delta->write_iops);
+}
+
 int update_merge(struct spec_resources *now, struct spec_resources *delta, bool swap_limits,
 		 struct err *err)
 {
@@ -237,7 +277,7 @@ int update_merge(struct spec_resources *now, struct spec_resources *delta, bool 
 	if (delta->block_io) {
 		if (!now->block_io)
 			now->block_io = xcalloc(1, sizeof(*now->block_io));
-		now->block_io->weight = delta->block_io->weight;
+		merge_block_io(now->block_io, delta->block_io);
 	}
 	return delta->memory ? merge_memory(now, delta->memory, swap_limits, err) : 0;
 }

@@ -137,7 +137,8 @@ static int apply_weight_devices(struct cgroup *cg, const struct spec_block_io *i
 		const struct spec_weight_device *d = &io->weight_device.items[i];
 		const struct opt_u32 *const values[] = { &d->weight, &d->leaf_weight };
 		for (size_t k = 0; k < ARRAY_SIZE(values); k++) {
-			if (!values[k]->set || values[k]->value == 0)
+			/* 0 takes one back, which there is none to at first. */
+			if (!values[k]->set || (values[k]->value == 0 && (k || !cg->journal)))
 				continue;
 			snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %" PRIu32, d->major,
 				 d->minor, values[k]->value);

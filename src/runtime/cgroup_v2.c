@@ -123,11 +123,16 @@ static int apply_io_weights(struct cgroup *cg, const struct spec_block_io *io, s
 		const struct spec_weight_device *d = &io->weight_device.items[i];
 		if (d->leaf_weight.set && d->leaf_weight.value)
 			return io_row(cg, "blockIO.weightDevice.leafWeight", NULL, "", err);
-		if (!d->weight.set || !d->weight.value)
+		/* 0 takes one back, which there is none to at first. */
+		if (!d->weight.set || (!d->weight.value && !cg->journal))
 			continue;
 		uint64_t w = bfq ? d->weight.value : cgroup_io_weight(d->weight.value);
-		snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor,
-			 w);
+		if (d->weight.value)
+			snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %" PRIu64, d->major,
+				 d->minor, w);
+		else
+			snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " default", d->major,
+				 d->minor);
 		r = io_row(cg, "blockIO.weightDevice", file, text, err);
 	}
 	return r;

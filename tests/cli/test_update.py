@@ -75,10 +75,108 @@ def test_event(anyone):
 def test_limits_of_one_that_does_not_run(anyone):
     anyone.inro("create", "--name", "web", engine.box(anyone), "true").ok()
     anyone.inro("update", "--memory", "64m", "--memory-reservation", "32m", "--cpu-shares", "512",
-                "web").ok()
+                "--ulimit", "nofile=10:20", "--ulimit", "nofile=30:40", "web").ok()
     res = resources(anyone)
+    assert config(anyone)["process"]["rlimits"] == \
+        [{"type": "RLIMIT_NOFILE", "hard": 40, "soft": 30}]
     assert res["memory"]["limit"] == 64 * MIB and res["memory"]["reservation"] == 32 * MIB
     assert res["cpu"]["shares"] == 512
+
+
+def limits_of(pid):
+    """Name -> (soft, hard) of the kernel's list."""
+    lines = pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]
+    return {line[:26].strip(): tuple(line[26:].split()[:2]) for line in lines}
+
+
+def test_ulimits(anyone):
+    """Of all processes that there are, of those to come, and of the next start."""
+    anyone.inro("run", "-d", "--name", "web", "--ulimit", "nofile=500:800", engine.box(anyone),
+                "sh", "-c", "sleep 1000 & trap 'exit 42' TERM; echo ready; wait").ok()
+    pid = int(inspect(anyone, "{{.State.Pid}}"))
+    anyone.inro("exec", "-d", "web", "sleep", "2000").ok()
+
+
+    def pids():
+        words = anyone.inro("top", "web", "-eo", "pid").ok().out.split()[1:]
+        return [int(word) for word in words] if len(words) == 3 else None
+
+    others = harness.wait_for(pids, what="three processes")
+    anyone.inro("update", "--ulimit", "nofile=300:400", "--ulimit", "core=0", "web").ok()
+    for p in others:
+        now = limits_of(p)
+        assert now["Max open files"] == ("300", "400") and now["Max core file size"][0] == "0"
+    show = ("exec", "web", "sh", "-c", "ulimit -Sn; ulimit -Hn")
+    assert anyone.inro(*show).ok().out == "300\n400\n"
+    assert sorted((u["Name"], u["Soft"], u["Hard"]) for u in json.loads(
+        inspect(anyone, "{{json .HostConfig.Ulimits}}"))) == [("core", 0, 0), ("nofile", 300, 400)]
+    # what can't be raised leaves all as it was
+    before = config(anyone)
+    anyone.inro("update", "--ulimit", "stack=1000000", "--ulimit", "nofile=2000000000",
+                "--pids-limit", "33", "web").fails("cannot update container web", "RLIMIT_NOFILE",
+                                                  code=1)
+    assert config(anyone) == before and limits_of(pid)["Max open files"] == ("300", "400")
+    assert limits_of(pid)["Max stack size"][0] != "1000000"
+    assert anyone.inro(*show).ok().out == "300\n400\n"
+    anyone.inro("update", "--ulimit", "nofile=100", "--cpuset-cpus", "4000", "web").fails(code=1)
+    assert limits_of(pid)["Max open files"] == ("300", "400")
+    anyone.inro("update", "--ulimit", "nofile=9:3", "web").fails("soft limit is above", code=1)
+    anyone.inro("restart", "-t", "5", "web").ok()
+    anyone.inro("update", "--ulimit", "nofile=350", "web").ok()
+    assert limits_of(inspect(anyone, "{{.State.Pid}}"))["Max open files"] == ("350", "350")
+
+
+def rates(who):
+    io = resources(who)["blockIO"]
+    return {key: [(d["major"], d["minor"], d["rate"]) for d in io[key]] for key in io
+            if key.startswith("throttle")}
+
+
+def test_rates_of_devices(root):
+    device = pathlib.Path("/dev/loop0")
+    if not device.exists():
+        harness.machine_cannot("limit block I/O")
+    number = f"{os.major(device.stat().st_rdev)}:{os.minor(device.stat().st_rdev)}"
+    where = tuple(map(int, number.split(":")))
+    detached(root, "--device-read-bps", f"{device}:1mb")
+    f = files(root)
+    v2 = cgroups.is_v2("blkio")
+
+    def now(name, word):
+        path = f.path("io", "", "io.max") if v2 else \
+            f.path("blkio", f"blkio.throttle.{name}_device", "io.max")
+        for line in path.read_text().splitlines():
+            words = line.split()
+            if words[0] == number:
+                value = dict(w.split("=") for w in words[1:])[word] if v2 else words[1]
+                return None if value == "max" else int(value)
+        return None
+
+    assert now("read_bps", "rbps") == MIB
+    root.inro("update", "--device-read-bps", f"{device}:2mb", "--device-write-iops", f"{device}:70",
+              "web").ok()
+    assert now("read_bps", "rbps") == 2 * MIB and now("write_iops", "wiops") == 70
+    assert rates(root) == {"throttleReadBpsDevice": [(*where, 2 * MIB)],
+                           "throttleWriteIOPSDevice": [(*where, 70)]}
+    assert json.loads(inspect(root, "{{json .HostConfig.BlkioDeviceReadBps}}")) == \
+        [{"Path": str(device), "Rate": 2 * MIB}]
+    # the kernel refuses what comes later
+    root.inro("update", "--device-read-bps", f"{device}:3mb", "--cpuset-cpus", "4000",
+              "web").fails("cpuset", code=1)
+    root.inro("update", "--device-read-bps", "/dev/null:3mb", "web").fails("not a block device",
+                                                                          code=1)
+    assert now("read_bps", "rbps") == 2 * MIB
+    root.inro("update", "--device-read-bps", f"{device}:0", "web").ok()
+    assert now("read_bps", "rbps") is None and now("write_iops", "wiops") == 70
+    assert inspect(root, "{{len .HostConfig.BlkioDeviceReadBps}}") == "0"
+    root.inro("restart", "-t", "5", "web").ok()
+    f = files(root)
+    assert now("read_bps", "rbps") is None and now("write_iops", "wiops") == 70
+    root.inro("create", "--name", "other", "box", "true").ok()
+    root.inro("update", "--blkio-weight-device", f"{device}:300", "other").ok()
+    weights = config(root, "other")["linux"]["resources"]["blockIO"]["weightDevice"]
+    assert [(d["major"], d["minor"], d["weight"]) for d in weights] == [(*where, 300)]
+    root.inro("update", "--blkio-weight-device", f"{device}:2000", "other").fails("weight", code=1)
 
 
 def test_failure_changes_nothing(root):
@@ -156,9 +254,11 @@ def test_killed_update_is_finished(root):
     new = config(root)
     new["linux"]["resources"]["memory"].update({"limit": 96 * MIB})
     new["process"]["env"].append("A=1")
+    new["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 60, "hard": 70}]
     (bundle / "update.json").write_text(json.dumps(new))
     assert "A=1" in json.loads(inspect(root, "{{json .Config.Env}}"))
     assert memory(f) == 96 * MIB and not (bundle / "update.json").exists()
+    assert limits_of(inspect(root, "{{.State.Pid}}"))["Max open files"] == ("60", "70")
     root.inro("exec", "web", "sh", "-c", '[ "$A" = 1 ]').ok()
     # a start goes by what is in force
     (bundle / "update.json").write_text("no JSON")

@@ -76,6 +76,9 @@ static void test_v2_halves(void **state)
 		{ "memory.max", "100", "{\"memory\":{\"swap\":150}}", "memory.swap.max", "50" },
 		{ "memory.max", "100", "{\"memory\":{\"swap\":150}}", "memory.max", "100" },
 		{ "memory.max", "100", "{\"memory\":{\"swap\":-1}}", "memory.swap.max", "max" },
+		{ "io.weight", "8:0 5",
+		  "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":0}]}}",
+		  "io.weight", "8:0 default" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
