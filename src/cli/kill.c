@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 
+#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/select.h"
 #include "engine/live.h"
@@ -23,16 +24,51 @@ static const struct opt opts[] = {
 	  .help = "name or number of the signal (default KILL)" },
 };
 
-static int kill_one(struct engine *eng, const char *word, const void *data, struct err *err)
+struct item {
+	struct live_killed killed;
+	struct err err;
+	int r;
+};
+
+static void *kill_begin(struct engine *eng, const char *word, const void *data)
 {
-	return live_kill(eng, word, *(const int *)data, err);
+	struct item *item = xcalloc(1, sizeof(*item));
+
+	item->killed = (struct live_killed)LIVE_KILLED_INIT;
+	item->r = live_kill_begin(eng, word, *(const int *)data, &item->killed, &item->err);
+	return item;
+}
+
+static int kill_finish(struct engine *eng, const char *word, void *item_, struct err *err)
+{
+	struct item *item = item_;
+
+	(void)word;
+	if (item->r == 0)
+		return live_kill_finish(eng, &item->killed, err);
+	*err = item->err;
+	return item->r;
+}
+
+static void kill_done(void *item_)
+{
+	struct item *item = item_;
+
+	live_killed_done(&item->killed);
+	free(item);
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct kill_options *o = options;
 	int signo = SIGKILL;
-	const struct cli_verb verb = { .which = SELECT_RUNNING, .fn = kill_one, .data = &signo };
+	const struct cli_verb verb = {
+		.which = SELECT_RUNNING,
+		.begin = kill_begin,
+		.finish = kill_finish,
+		.done = kill_done,
+		.data = &signo,
+	};
 	int r = o->signal ? signal_parse(o->signal, &signo, err) : 0;
 
 	return r < 0 ? r : cli_verb(globals, &o->select, &verb, args, err);

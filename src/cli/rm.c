@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
 
+#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/select.h"
 #include "engine/remove.h"
@@ -44,32 +45,65 @@ static const struct opt opts[] = {
 	OPT_REFUSE("link", "there are no links"),
 };
 
-static int stop_first(struct engine *eng, const char *word, int64_t timeout_s, struct err *err)
-{
-	const struct stop_options how = { .timed = true, .timeout_s = (int)timeout_s };
-	cleanup_stop struct stop stop = STOP_INIT;
-	int r = stop_begin(eng, word, &how, &stop, err);
+/* One that --force ends first. */
+struct item {
+	const struct rm_options *o;
+	char *killed; /* its id */
+	struct stop stop;
+	struct err err; /* of what stops it */
+	int r;
+};
 
-	return r < 0 ? r : stop_finish(eng, &stop, err);
+static const char *plain_name(const char *word)
+{
+	return word[0] == '/' ? word + 1 : word;
 }
 
-static int remove_one(struct engine *eng, const char *word, const void *data, struct err *err)
+static void *remove_begin(struct engine *eng, const char *word, const void *data)
 {
 	const struct rm_options *o = data;
-	struct err one = ERR_INIT;
-	int r = 0;
+	const struct stop_options how = { .timed = true, .timeout_s = (int)o->time.value };
+	struct item *item = xcalloc(1, sizeof(*item));
+
+	item->o = o;
+	item->stop = (struct stop)STOP_INIT;
+	if (o->force && o->time.set)
+		item->r = stop_begin(eng, word, &how, &item->stop, &item->err);
+	else if (o->force)
+		item->killed = engine_remove_begin(eng, plain_name(word));
+	return item;
+}
+
+/* By its id: it may have another name by now, and its end may have removed it. */
+static int remove_stopped(struct engine *eng, struct item *item, struct err *err)
+{
+	int r = item->r < 0 ? item->r : stop_finish(eng, &item->stop, &item->err);
+
+	if (r == 0)
+		return engine_remove_killed(eng, item->stop.rec.id, item->o->volumes, err);
+	*err = item->err;
+	return r;
+}
+
+static int remove_finish(struct engine *eng, const char *word, void *item_, struct err *err)
+{
+	struct item *item = item_;
+	const struct rm_options *o = item->o;
 
 	if (o->force && o->time.set)
-		r = stop_first(eng, word, o->time.value, err);
-	if (r < 0)
-		return r;
-	r = engine_remove(eng, word[0] == '/' ? word + 1 : word, o->force, o->volumes, &one);
-	/* Its end may have removed it. */
-	if (r < 0 && o->force && o->time.set && one.kind == ERR_NOT_FOUND)
-		return 0;
-	if (r < 0)
-		*err = one;
-	return r;
+		return remove_stopped(eng, item, err);
+	if (item->killed)
+		return engine_remove_killed(eng, item->killed, o->volumes, err);
+	return engine_remove(eng, plain_name(word), o->force, o->volumes, err);
+}
+
+static void remove_done(void *item_)
+{
+	struct item *item = item_;
+
+	stop_done(&item->stop);
+	free(item->killed);
+	free(item);
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)
@@ -77,7 +111,9 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	struct rm_options *o = options;
 	const struct cli_verb verb = {
 		.which = SELECT_ANY,
-		.fn = remove_one,
+		.begin = remove_begin,
+		.finish = remove_finish,
+		.done = remove_done,
 		.data = o,
 		.missing_ok = o->force || o->ignore,
 		.missing_silent = o->ignore,

@@ -11,6 +11,9 @@
 #include "engine/containers_query.h"
 
 #define CIDFILE_MAX 4096
+/* So many end at the same time, each with a process that records it: more would wait for each other
+ * in the database. */
+#define AT_ONCE 16
 
 static int read_cidfile(const char *path, bool ignore, char ***words, struct err *err)
 {
@@ -112,27 +115,42 @@ static bool cli_failed(const struct cli_verb *verb, const struct err *one)
 	return !missing;
 }
 
+static int do_all(struct engine *eng, const struct cli_verb *verb, char *const *words)
+{
+	size_t n = strv_len(words), begun = 0;
+	cleanup_free void **items = xcalloc(n + 1, sizeof(*items));
+	int status = 0, r = 0;
+
+	/* A signal is for all of them. */
+	for (size_t i = 0; i < n && r != -ECANCELED; i++) {
+		struct err one = ERR_INIT;
+
+		for (; verb->begin && begun < n && begun < i + AT_ONCE; begun++)
+			items[begun] = verb->begin(eng, words[begun], verb->data);
+		r = verb->begin ? verb->finish(eng, words[i], items[i], &one)
+				: verb->fn(eng, words[i], verb->data, &one);
+		if (r >= 0)
+			cli_done(words[i]);
+		else if (cli_failed(verb, &one))
+			status = 1;
+		if (items[i])
+			verb->done(take_ptr(items[i]));
+	}
+	while (begun-- > 0)
+		if (items[begun])
+			verb->done(items[begun]);
+	return status;
+}
+
 int cli_verb(const void *globals, const struct select_options *o, const struct cli_verb *verb,
 	     char *const *args, struct err *err)
 {
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_strv char **words = NULL;
-	int status = 0, r;
+	int r;
 
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = cli_select(&eng, o, verb->which, args, &words, err);
-	if (r < 0)
-		return r;
-	/* A signal is for all of them. */
-	for (size_t i = 0; words && words[i] && r != -ECANCELED; i++) {
-		struct err one = ERR_INIT;
-
-		r = verb->fn(&eng, words[i], verb->data, &one);
-		if (r >= 0)
-			cli_done(words[i]);
-		else if (cli_failed(verb, &one))
-			status = 1;
-	}
-	return status;
+	return r < 0 ? r : do_all(&eng, verb, words);
 }

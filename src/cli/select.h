@@ -56,6 +56,11 @@ struct cli_verb {
 	enum select_which which;
 	/* Prints what there is to print besides the container's name. */
 	int (*fn)(struct engine *eng, const char *word, const void *data, struct err *err);
+	/* Or in two steps, of which the second waits. The first's item is the second's, errors
+	 * included, and freed by done. */
+	void *(*begin)(struct engine *eng, const char *word, const void *data);
+	int (*finish)(struct engine *eng, const char *word, void *item, struct err *err);
+	void (*done)(void *item);
 	const void *data;
 	/* What is not there is as wished; silent: and not reported either. */
 	bool missing_ok, missing_silent;

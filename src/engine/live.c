@@ -142,37 +142,59 @@ int live_wait_end(struct engine *eng, const char *id, int watch, int timeout_ms)
 	return r == 0 || r == -ETIME ? r : wait_lock(eng, id, timeout_ms);
 }
 
-int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
+void live_killed_done(struct live_killed *k)
 {
-	cleanup_record struct record rec = { 0 };
-	cleanup_fd int watch = -EBADF;
+	record_done(&k->rec);
+	k->watch = fd_close(k->watch);
+}
+
+int live_kill_begin(struct engine *eng, const char *word, int signo, struct live_killed *ret,
+		    struct err *err)
+{
+	cleanup_live_killed struct live_killed k = LIVE_KILLED_INIT;
+	struct record *rec = &k.rec;
 	struct err one = ERR_INIT;
-	int own, r = life_find(eng, word, &rec, err);
+	int own, r = life_find(eng, word, rec, err);
 
 	if (r < 0)
 		return r;
-	if (signo == SIGKILL)
-		watch = live_watch(eng, rec.id);
-	r = live_check(eng, &rec, &one);
+	k.waits = signo == SIGKILL;
+	if (k.waits)
+		k.watch = live_watch(eng, rec->id);
+	r = live_check(eng, rec, &one);
 	/* Who sends one of these does not want it back. */
-	if (r == 0 &&
-	    (signo == SIGKILL || (live_stop_signal(&rec, &own, NULL) == 0 && signo == own)))
-		live_forbid_restart(eng, &rec, true);
+	if (r == 0 && (k.waits || (live_stop_signal(rec, &own, NULL) == 0 && signo == own)))
+		live_forbid_restart(eng, rec, true);
 	if (r == 0) {
-		live_tell_kill(eng, &rec, signo);
-		r = container_kill(&eng->runtime, rec.id, signo, false, &one);
+		live_tell_kill(eng, rec, signo);
+		r = container_kill(&eng->runtime, rec->id, signo, false, &one);
 	}
 	if (one.kind == ERR_NOT_FOUND || one.kind == ERR_CONFLICT)
-		r = not_running(&rec, &one);
+		r = not_running(rec, &one);
 	if (r < 0) {
 		if (err)
 			*err = one;
 		return err_wrap(err, r, "cannot kill container %s", word);
 	}
-	if (signo == SIGKILL && live_wait_end(eng, rec.id, watch, KILL_TIMEOUT_MS) < 0)
-		return err_fail(err, ERR_CONFLICT, "container %s was killed but does not end",
-				rec.name);
+	*ret = k;
+	k = (struct live_killed)LIVE_KILLED_INIT;
 	return 0;
+}
+
+int live_kill_finish(struct engine *eng, struct live_killed *k, struct err *err)
+{
+	if (k->waits && live_wait_end(eng, k->rec.id, k->watch, KILL_TIMEOUT_MS) < 0)
+		return err_fail(err, ERR_CONFLICT, "container %s was killed but does not end",
+				k->rec.name);
+	return 0;
+}
+
+int live_kill(struct engine *eng, const char *word, int signo, struct err *err)
+{
+	cleanup_live_killed struct live_killed k = LIVE_KILLED_INIT;
+	int r = live_kill_begin(eng, word, signo, &k, err);
+
+	return r < 0 ? r : live_kill_finish(eng, &k, err);
 }
 
 /* What the runtime says in the words of its own verbs. */

@@ -29,6 +29,21 @@ int live_stop_signal(const struct record *rec, int *ret, struct err *err);
 /* After SIGKILL it has ended, and that is recorded, when this returns; ERR_CONFLICT when it does
  * not end within ten seconds. */
 int live_kill(struct engine *eng, const char *word, int signo, struct err *err);
+/* The same in two steps: of several, the second is what waits. */
+struct live_killed {
+	struct record rec;
+	int watch; /* live_watch() */
+	bool waits;
+};
+#define LIVE_KILLED_INIT                                                                           \
+	{                                                                                          \
+		.watch = -EBADF                                                                    \
+	}
+int live_kill_begin(struct engine *eng, const char *word, int signo, struct live_killed *ret,
+		    struct err *err);
+int live_kill_finish(struct engine *eng, struct live_killed *k, struct err *err);
+void live_killed_done(struct live_killed *k);
+#define cleanup_live_killed CLEANUP(live_killed_done)
 /* What the end that comes next is told by: a socket, to be opened before that is asked for. */
 int live_watch(struct engine *eng, const char *id);
 /* Until the end is recorded, or the container removed. watch: of live_watch(), may be negative;

@@ -41,22 +41,30 @@ static int refuse(struct engine *eng, const struct record *rec, const char *word
 			"`inro rm -f %s` kills it first", word);
 }
 
+struct removal {
+	const char *word;
+	bool force, volumes;
+	bool killed; /* by engine_remove_begin() */
+};
+
 /* One that runs is killed, until its monitor lets go of the lock: a container that is just being
  * made gets its first process later. Nobody starts it while we have that. fd, -ENOENT: somebody
  * else has removed it. */
-static int end_and_lock(struct engine *eng, struct record *rec, const char *word, bool force,
+static int end_and_lock(struct engine *eng, struct record *rec, const struct removal *how,
 			struct err *err)
 {
+	bool told = how->killed;
 	cleanup_free char *id = xstrdup(rec->id);
 	cleanup_fd int lock = -EBUSY;
 	int r;
 
 	for (int waited = 0; lock == -EBUSY && waited < END_TIMEOUT_MS; waited += KILL_EVERY_MS) {
-		if (rec->running && !force)
-			return refuse(eng, rec, word, err);
-		if (rec->running) {
-			if (!waited)
+		if (rec->running && !how->force)
+			return refuse(eng, rec, how->word, err);
+		if (rec->running && (waited || !how->killed)) {
+			if (!told)
 				live_tell_kill(eng, rec, SIGKILL);
+			told = true;
 			live_forbid_restart(eng, rec, false);
 			r = kill_once(eng, rec, err);
 			if (r < 0)
@@ -79,23 +87,59 @@ static int end_and_lock(struct engine *eng, struct record *rec, const char *word
 	return take_fd(lock);
 }
 
-int engine_remove(struct engine *eng, const char *word, bool force, bool volumes, struct err *err)
+static int remove_container(struct engine *eng, const struct removal *how, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
+	struct err find_err = ERR_INIT;
 	cleanup_fd int lock = -EBADF;
 	int r;
 
-	r = record_find(eng, word, &rec, err);
-	if (r < 0)
+	r = record_find(eng, how->word, &rec, &find_err);
+	/* Its end has removed it. */
+	if (r < 0 && how->killed && find_err.kind == ERR_NOT_FOUND)
+		return 0;
+	if (r < 0) {
+		if (err)
+			*err = find_err;
 		return r;
+	}
 	r = life_repair(eng, &rec, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	lock = end_and_lock(eng, &rec, word, force, err);
+	lock = end_and_lock(eng, &rec, how, err);
 	if (lock < 0)
 		return lock == -ENOENT ? 0 : lock;
 	/* The monitor may have been killed as well, and have left cgroups and state; so may a start
 	 * that could not be undone, as a process of it was not to be killed then. */
 	r = container_delete(&eng->runtime, rec.id, true, err);
-	return r < 0 ? r : life_remove(eng, rec.id, volumes, err);
+	return r < 0 ? r : life_remove(eng, rec.id, how->volumes, err);
+}
+
+int engine_remove(struct engine *eng, const char *word, bool force, bool volumes, struct err *err)
+{
+	const struct removal how = { .word = word, .force = force, .volumes = volumes };
+
+	return remove_container(eng, &how, err);
+}
+
+char *engine_remove_begin(struct engine *eng, const char *word)
+{
+	cleanup_record struct record rec = { 0 };
+
+	if (record_find(eng, word, &rec, NULL) < 0 || !rec.running || !life_alive(eng, rec.id))
+		return NULL;
+	live_tell_kill(eng, &rec, SIGKILL);
+	live_forbid_restart(eng, &rec, false);
+	/* What goes wrong here does so again. */
+	kill_once(eng, &rec, NULL);
+	return xstrdup(rec.id);
+}
+
+int engine_remove_killed(struct engine *eng, const char *id, bool volumes, struct err *err)
+{
+	const struct removal how = {
+		.word = id, .force = true, .volumes = volumes, .killed = true
+	};
+
+	return remove_container(eng, &how, err);
 }

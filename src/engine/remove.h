@@ -6,3 +6,8 @@
 
 /* force: a running one is killed first. volumes: its anonymous volumes go as well. */
 int engine_remove(struct engine *eng, const char *word, bool force, bool volumes, struct err *err);
+
+/* The first half for one of several: kills it, when it runs, and waits for nothing. Its id, for
+ * engine_remove_killed(); NULL: engine_remove() has all to do, and says what is wrong. */
+char *engine_remove_begin(struct engine *eng, const char *word);
+int engine_remove_killed(struct engine *eng, const char *id, bool volumes, struct err *err);

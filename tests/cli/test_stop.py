@@ -101,3 +101,38 @@ def test_rm_that_stops_first(run):
     assert run.who.inro("rm", "-f", "-t", "10", "web").ok().out == "web\n"
     assert engine.containers(run.who) == []
     run.who.inro("rm", "-t", "1", "web").fails("--force", code=125)
+
+
+def kinds(who):
+    events = who.inro("events", "--since", "1h", "--until", "0s", "--filter", "type=container",
+                      "--format", "{{.Action}} {{.Actor.Attributes.name}}").ok().out.split("\n")
+    return [line for line in events if line.split(" ")[0] in ("kill", "die", "destroy")]
+
+
+def test_several_end_at_the_same_time(run):
+    run("one", DEAF)
+    run("two", DEAF, "--restart", "always")
+    run("three", DEAF)
+    run("four", DEAF, "--rm")
+    assert run.who.inro("kill", "--signal", "TERM", "one", "two").ok().out == "one\ntwo\n"
+    before = len(kinds(run.who))
+    r = run.who.inro("rm", "-f", "-t", "0", "two", "nothing", "/one")
+    assert (r.code, r.out) == (0, "two\n/one\n") and "No such container: nothing" in r.err
+    # both are asked before one of them has ended, and each once
+    seen = kinds(run.who)[before:]
+    assert seen[:2] == ["kill two", "kill one"]
+    assert sorted(seen[2:]) == sorted(f"{what} {name}" for name in ("one", "two")
+                                      for what in ("kill", "die", "destroy"))
+    before = len(kinds(run.who))
+    r = run.who.inro("rm", "-f", "four", "nothing", "three")
+    assert (r.code, r.out) == (0, "four\nthree\n") and "No such container: nothing" in r.err
+    assert sorted(kinds(run.who)[before:]) == sorted(
+        f"{what} {name}" for name in ("three", "four") for what in ("kill", "die", "destroy"))
+    assert engine.containers(run.who) == []
+    # kill
+    run("five", DEAF)
+    run("six", DEAF)
+    r = run.who.inro("kill", "six", "nothing", "five")
+    r.fails("No such container: nothing", code=1)
+    assert r.out == "six\nfive\n"
+    assert run.who.inro("ps", "-q").ok().out == ""
