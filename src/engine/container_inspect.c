@@ -98,11 +98,11 @@ static const struct record_mount *mount_asked(const struct record_options *o,
 static void fill_mount(const struct spec_mount *m, const struct record_mount *asked,
 		       struct inspect_mount *ret)
 {
-	bool volume = asked && asked->type == MOUNT_VOLUME, bind = !str_eq(m->type, "tmpfs");
-
+	bool bind = !str_eq(m->type, "tmpfs") && !str_eq(m->type, "ramfs");
+	bool volume = asked && asked->type == MOUNT_VOLUME;
 	bool image = asked && asked->type == MOUNT_IMAGE;
 
-	ret->type = xstrdup(volume ? "volume" : image ? "image" : bind ? m->type : "tmpfs");
+	ret->type = xstrdup(volume ? "volume" : image ? "image" : m->type);
 	ret->name = volume ? or_empty(asked->source) : NULL;
 	ret->source = or_empty(bind ? m->source : NULL);
 	ret->destination = or_empty(m->destination);

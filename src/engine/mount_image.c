@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/images.h"
 #include "engine/volume_mounts.h"
 #include "image/commit.h"
+#include "runtime/mount_opts.h"
 
 void overlay_lower_add(struct buf *list, const char *path)
 {
@@ -51,6 +53,12 @@ static void set_options(struct mount_request *m, const struct buf *list, size_t 
 		strv_add(&m->options, MOUNT_O);
 	if (!bind)
 		strv_addf(&m->options, "lowerdir=%s", buf_str(list));
+	if (!m->subpath || str_eq(m->subpath, "."))
+		return;
+	if (bind)
+		mount_below(m);
+	else
+		strv_addf(&m->options, MOUNT_OPT_PART "=%s", m->subpath);
 }
 
 int mount_image_resolve(struct engine *eng, struct mount_request *m, struct err *err)

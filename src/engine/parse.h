@@ -32,12 +32,23 @@ int id_map_parse(const char *option, const char *text, struct idmap *map, struct
 /* --userns auto[:size=N]: 1, *ret_size is N or ids_max; 0: another word; or -errno. */
 int userns_auto_parse(const char *text, uint32_t ids_max, uint32_t *ret_size, struct err *err);
 
-enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_VOLUME, MOUNT_DEVPTS, MOUNT_IMAGE };
+/* Records have the numbers. MOUNT_GLOB is no mount yet: mount_glob(). */
+enum mount_kind {
+	MOUNT_BIND,
+	MOUNT_TMPFS,
+	MOUNT_VOLUME,
+	MOUNT_DEVPTS,
+	MOUNT_IMAGE,
+	MOUNT_RAMFS,
+	MOUNT_GLOB
+};
+extern const char *const mount_kind_names[];
 struct mount_request {
 	enum mount_kind kind;
 	char *source;     /* MOUNT_BIND: absolute, or "./..."; MOUNT_VOLUME: its name, or NULL: an
-			     anonymous one; MOUNT_IMAGE: the image's name, or its id */
-	char *target;     /* absolute, clean */
+			     anonymous one; MOUNT_IMAGE: the image's name, or its id;
+			     MOUNT_GLOB: a pattern */
+	char *target;     /* absolute, clean; MOUNT_GLOB: the directory of the targets, or NULL */
 	char **options;   /* for the spec: "ro", "rprivate", "size=..."; MOUNT_O */
 	char *mode;       /* the options of -v as given, or NULL */
 	bool make_source; /* -v makes a missing host directory, --mount does not */
@@ -46,7 +57,7 @@ struct mount_request {
 	bool nocopy;     /* what the image has there does not go into the volume */
 	bool idmap;      /* files have the owner in the container that they have outside */
 	bool anonymous;  /* it got a name, and goes with the container */
-	char *subpath;   /* MOUNT_VOLUME: below it, relative, clean; NULL: all of it */
+	char *subpath;   /* MOUNT_VOLUME, _IMAGE: below it, relative, clean; NULL: all of it */
 	char *host_path; /* MOUNT_VOLUME: where its files are; NULL: it is a tmpfs. MOUNT_IMAGE:
 			    its topmost layer */
 	/* Of a volume that is made for it. */
@@ -65,6 +76,10 @@ void mount_request_done(struct mount_request *m);
 int volume_parse(const char *text, struct mount_request *ret, struct err *err);
 /* "type=volume,source=...,target=...,readonly" of --mount, comma-separated values (RFC 4180). */
 int mount_parse(const char *text, struct mount_request *ret, struct err *err);
+/* mount_glob.c: the files that a MOUNT_GLOB means, each a MOUNT_BIND; at least one. Frees: each by
+ * mount_request_done(), then the list. */
+int mount_glob(const struct mount_request *m, struct mount_request **ret, size_t *ret_n,
+	       struct err *err);
 /* "CONTAINER[:OPTION,...]" of --volumes-from. *ret_readonly: "ro". */
 int volumes_from_parse(const char *text, char **ret_container, bool *ret_readonly, struct err *err);
 /* docker's rule: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 254. */

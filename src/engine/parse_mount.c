@@ -7,6 +7,9 @@
 
 #define VOLUME_NAME_MAX 254 /* it is a directory's, with one letter in front at times */
 
+const char *const mount_kind_names[] = { "bind",  "tmpfs", "volume", "devpts",
+					 "image", "ramfs", "glob",   NULL };
+
 void mount_request_done(struct mount_request *m)
 {
 	free(m->source);

@@ -47,15 +47,17 @@ struct mount_words {
 	bool readonly, nonrecursive, nocopy, idmap, create_source, chown, copyup, no_copyup, noswap;
 	char **passed;
 	struct json_map labels, driver_opts;
-	char *subpath, *image_subpath;
+	char *subpath, *docker_subpath; /* podman's may begin with a slash */
 	bool rw;
 	unsigned int of; /* types that the words belong to */
 };
 enum {
-	OF_BIND = 1 << MOUNT_BIND,
+	OF_BIND = 1 << MOUNT_BIND, /* and of MOUNT_GLOB */
 	OF_TMPFS = 1 << MOUNT_TMPFS,
 	OF_VOLUME = 1 << MOUNT_VOLUME,
-	OF_IMAGE = 1 << MOUNT_IMAGE
+	OF_IMAGE = 1 << MOUNT_IMAGE,
+	OF_RAMFS = 1 << MOUNT_RAMFS,
+	OF_ANY_FILES = OF_BIND | OF_VOLUME | OF_TMPFS | OF_RAMFS
 };
 
 enum word_kind { WORD_STR, WORD_FLAG, WORD_NOT, WORD_MAP, WORD_PASSED, WORD_IGNORED };
@@ -71,10 +73,12 @@ static const struct mount_key {
 	{ "src", WORD_STR, WORD(source), 0 },
 	{ "target", WORD_STR, WORD(target), 0 },
 	{ "dst", WORD_STR, WORD(target), 0 },
+	{ "dest", WORD_STR, WORD(target), 0 },
 	{ "destination", WORD_STR, WORD(target), 0 },
 	{ "readonly", WORD_FLAG, WORD(readonly), 0 },
 	{ "ro", WORD_FLAG, WORD(readonly), 0 },
 	{ "rw", WORD_NOT, WORD(readonly), 0 },
+	{ "readwrite", WORD_NOT, WORD(readonly), OF_IMAGE },
 	{ "consistency", WORD_IGNORED, 0, 0 },
 	{ "relabel", WORD_IGNORED, 0, 0 },
 	{ "bind-propagation", WORD_STR, WORD(propagation), OF_BIND },
@@ -82,12 +86,12 @@ static const struct mount_key {
 	{ "bind-recursive", WORD_STR, WORD(recursive), OF_BIND },
 	{ "bind-create-src", WORD_FLAG, WORD(create_source), OF_BIND },
 	{ "idmap", WORD_FLAG, WORD(idmap), OF_BIND | OF_VOLUME },
-	{ "nosuid", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
-	{ "suid", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
-	{ "nodev", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
-	{ "dev", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
-	{ "noexec", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
-	{ "exec", WORD_PASSED, 0, OF_BIND | OF_VOLUME | OF_TMPFS },
+	{ "nosuid", WORD_PASSED, 0, OF_ANY_FILES },
+	{ "suid", WORD_PASSED, 0, OF_ANY_FILES },
+	{ "nodev", WORD_PASSED, 0, OF_ANY_FILES },
+	{ "dev", WORD_PASSED, 0, OF_ANY_FILES },
+	{ "noexec", WORD_PASSED, 0, OF_ANY_FILES },
+	{ "exec", WORD_PASSED, 0, OF_ANY_FILES },
 	{ "U", WORD_FLAG, WORD(chown), OF_BIND | OF_VOLUME | OF_TMPFS },
 	{ "chown", WORD_FLAG, WORD(chown), OF_BIND | OF_VOLUME | OF_TMPFS },
 	{ "volume-nocopy", WORD_FLAG, WORD(nocopy), OF_VOLUME },
@@ -95,9 +99,9 @@ static const struct mount_key {
 	{ "volume-driver", WORD_STR, WORD(driver), OF_VOLUME },
 	{ "volume-label", WORD_MAP, WORD(labels), OF_VOLUME },
 	{ "volume-opt", WORD_MAP, WORD(driver_opts), OF_VOLUME },
-	{ "volume-subpath", WORD_STR, WORD(subpath), OF_VOLUME },
-	{ "subpath", WORD_STR, WORD(subpath), OF_VOLUME },
-	{ "image-subpath", WORD_STR, WORD(image_subpath), OF_IMAGE },
+	{ "volume-subpath", WORD_STR, WORD(docker_subpath), OF_VOLUME },
+	{ "image-subpath", WORD_STR, WORD(docker_subpath), OF_IMAGE },
+	{ "subpath", WORD_STR, WORD(subpath), OF_VOLUME | OF_IMAGE },
 	{ "tmpfs-size", WORD_STR, WORD(tmpfs_size), OF_TMPFS },
 	{ "tmpfs-mode", WORD_STR, WORD(tmpfs_mode), OF_TMPFS },
 	{ "tmpcopyup", WORD_FLAG, WORD(copyup), OF_TMPFS },
@@ -187,8 +191,8 @@ static int tmpfs_words(struct mount_request *m, const struct mount_words *w, con
 	uint32_t mode;
 
 	if (w->source)
-		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": a tmpfs has no source",
-				text);
+		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": a %s has no source", text,
+				mount_kind_names[m->kind]);
 	strv_add(&m->options, "nosuid");
 	strv_add(&m->options, "nodev");
 	strv_add(&m->options, "noexec");
@@ -241,17 +245,20 @@ static int bind_words(struct mount_request *m, const struct mount_words *w, cons
 	return mount_set_source(m, w->source ? w->source : "", text, err);
 }
 
-static int subpath_set(struct mount_request *m, const char *subpath, const char *text,
+static int subpath_set(struct mount_request *m, const struct mount_words *w, const char *text,
 		       struct err *err)
 {
-	cleanup_strv char **parts = strv_split(subpath, '/');
+	const char *path = w->subpath ? w->subpath + strspn(w->subpath, "/") : w->docker_subpath;
+	cleanup_strv char **parts = path ? strv_split(path, '/') : NULL;
 
-	if (subpath[0] == '/' || strv_has(parts, ".."))
+	if (!path)
+		return 0;
+	if (path[0] == '/' || strv_has(parts, ".."))
 		return err_fail(err, ERR_USAGE,
 				"invalid mount \"%s\": subpath must be a relative path within the "
-				"volume",
-				text);
-	m->subpath = path_clean(subpath);
+				"%s",
+				text, mount_kind_names[m->kind]);
+	m->subpath = path_clean(path);
 	return 0;
 }
 
@@ -265,10 +272,10 @@ static int volume_words(struct mount_request *m, struct mount_words *w, const ch
 	if (w->source && volume_name_check(w->source, err) < 0)
 		return -EINVAL;
 	m->source = w->source ? xstrdup(w->source) : NULL;
-	if (w->subpath && subpath_set(m, w->subpath, text, err) < 0)
+	if (subpath_set(m, w, text, err) < 0)
 		return -EINVAL;
 	/* It has to be there. */
-	m->nocopy = w->nocopy || w->subpath;
+	m->nocopy = w->nocopy || m->subpath;
 	m->labels = w->labels;
 	m->driver_opts = w->driver_opts;
 	w->labels = w->driver_opts = (struct json_map){ 0 };
@@ -285,13 +292,9 @@ static int image_words(struct mount_request *m, const struct mount_words *w, con
 {
 	if (!w->source)
 		return err_fail(err, ERR_USAGE, "invalid mount \"%s\": which image?", text);
-	if (w->image_subpath)
-		return err_fail(
-		    err, ERR_UNSUPPORTED,
-		    "invalid mount \"%s\": image-subpath: only whole images are mounted", text);
 	m->source = xstrdup(w->source);
 	m->readonly = !w->rw;
-	return 0;
+	return subpath_set(m, w, text, err);
 }
 
 static int kind_words(struct mount_request *m, struct mount_words *w, const char *text,
@@ -300,10 +303,9 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 	static const struct {
 		const char *name;
 		enum mount_kind kind;
-	} kinds[] = { { "volume", MOUNT_VOLUME },
-		      { "bind", MOUNT_BIND },
-		      { "tmpfs", MOUNT_TMPFS },
-		      { "image", MOUNT_IMAGE },
+	} kinds[] = { { "volume", MOUNT_VOLUME }, { "bind", MOUNT_BIND },
+		      { "tmpfs", MOUNT_TMPFS },   { "image", MOUNT_IMAGE },
+		      { "ramfs", MOUNT_RAMFS },   { "glob", MOUNT_GLOB },
 		      { "devpts", MOUNT_DEVPTS } };
 	const char *type = w->type ? w->type : "volume";
 	size_t i = 0;
@@ -316,7 +318,7 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 	m->kind = kinds[i].kind;
 	m->readonly = w->readonly;
 	m->idmap = w->idmap;
-	if (!(w->of & 1u << m->kind))
+	if (!(w->of & 1u << (m->kind == MOUNT_GLOB ? MOUNT_BIND : m->kind)))
 		return err_fail(err, ERR_USAGE,
 				"invalid mount \"%s\": options of another type than %s", text,
 				type);
@@ -324,6 +326,7 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 	case MOUNT_VOLUME:
 		return volume_words(m, w, text, err);
 	case MOUNT_TMPFS:
+	case MOUNT_RAMFS:
 		return tmpfs_words(m, w, text, err);
 	case MOUNT_IMAGE:
 		return image_words(m, w, text, err);
@@ -331,9 +334,21 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 		m->options = strv_split("nosuid,noexec,newinstance,ptmxmode=0666,mode=0620", ',');
 		return 0;
 	case MOUNT_BIND:
+	case MOUNT_GLOB:
 		break;
 	}
 	return bind_words(m, w, text, err);
+}
+
+/* Where the matches go: without a target each to its own path. */
+static int glob_target(struct mount_request *m, const char *target, const char *text,
+		       struct err *err)
+{
+	if (target && target[0] != '/')
+		return mount_set_target(m, target, text, err);
+	m->target = target ? path_clean(target) : NULL;
+	m->make_source = false;
+	return 0;
 }
 
 static int words_parse(struct mount_words *w, char **words, struct mount_request *m,
@@ -343,11 +358,14 @@ static int words_parse(struct mount_words *w, char **words, struct mount_request
 
 	for (size_t i = 0; r == 0 && words[i]; i++)
 		r = mount_word(w, words[i], text, err);
-	if (r == 0 && !w->target)
+	if (r == 0 && !w->target && !str_eq(w->type, "glob"))
 		r = err_fail(err, ERR_USAGE, "invalid mount \"%s\": target is required", text);
 	if (r == 0)
 		r = kind_words(m, w, text, err);
-	return r < 0 ? r : mount_set_target(m, w->target, text, err);
+	if (r < 0)
+		return r;
+	return m->kind == MOUNT_GLOB ? glob_target(m, w->target, text, err)
+				     : mount_set_target(m, w->target, text, err);
 }
 
 int mount_parse(const char *text, struct mount_request *ret, struct err *err)

@@ -7,6 +7,7 @@
 #include "engine/events.h"
 #include "engine/execs.h"
 #include "engine/names.h"
+#include "engine/parse.h"
 #include "engine/volumes.h"
 #include "engine/sdnotify.h"
 
@@ -17,8 +18,6 @@
 	"oom_killed, error, pod"
 
 const char *const record_status_names[] = { "created", "running", "restarting", "exited", NULL };
-
-const char *const mount_kind_names[] = { "bind", "tmpfs", "volume", "devpts", "image", NULL };
 
 static const struct json_field mount_fields[] = {
 	JSON_FIELD(struct record_mount, type, "type", JSON_ENUM, .names = mount_kind_names),

@@ -21,7 +21,6 @@ struct record_mount {
 	char **options;
 	bool readonly, idmap;
 };
-extern const char *const mount_kind_names[];
 
 /* What a container was created with that its config.json does not say: column "options". */
 struct record_options {

@@ -44,6 +44,20 @@ static struct mount_request *mount_add(struct run *run)
 	return &run->mounts[run->n_mounts++];
 }
 
+static int add_matches(struct run *run, const struct mount_request *m, struct err *err)
+{
+	cleanup_free struct mount_request *list = NULL;
+	size_t n = 0;
+	int r = mount_glob(m, &list, &n, err);
+
+	for (size_t i = 0; i < n; i++) {
+		*mount_add(run) = list[i];
+		if (r == 0)
+			r = resolve_source(&run->mounts[run->n_mounts - 1], err);
+	}
+	return r;
+}
+
 typedef int (*mount_parser)(const char *text, struct mount_request *ret, struct err *err);
 
 static int parse_list(struct run *run, char *const *words, mount_parser parse, struct err *err)
@@ -56,6 +70,11 @@ static int parse_list(struct run *run, char *const *words, mount_parser parse, s
 		r = parse(words[i], &m, err);
 		if (r < 0)
 			return r;
+		if (m.kind == MOUNT_GLOB) {
+			r = add_matches(run, &m, err);
+			mount_request_done(&m);
+			continue;
+		}
 		*mount_add(run) = m;
 		r = resolve_source(&run->mounts[run->n_mounts - 1], err);
 	}

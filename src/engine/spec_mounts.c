@@ -211,6 +211,8 @@ static void user_mount(const struct spec_input *in, struct spec *spec,
 		to = mount_add(spec, m->target, "devpts", "devpts", NULL);
 	else if (path)
 		to = mount_add(spec, m->target, overlay ? "overlay" : "bind", path, NULL);
+	else if (m->kind == MOUNT_RAMFS)
+		to = mount_add(spec, m->target, "ramfs", "ramfs", NULL);
 	else
 		to = mount_add(spec, m->target, "tmpfs", "tmpfs", NULL);
 	if (path && overlay)
@@ -306,7 +308,7 @@ bool spec_mount_is_users(const struct spec_mount *m, const char *bundle)
 {
 	static const char *const shared[] = { "/proc", "/sys", "/dev/shm", "/dev/mqueue" };
 
-	if (str_eq(m->type, "overlay"))
+	if (str_eq(m->type, "overlay") || str_eq(m->type, "ramfs"))
 		return true;
 	if (str_eq(m->type, "tmpfs"))
 		return str_eq(m->source, "tmpfs") && !str_eq(m->destination, "/dev");

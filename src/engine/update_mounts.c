@@ -176,11 +176,16 @@ int update_mounts_plan(struct engine *eng, const struct update_options *o, const
 
 /* ---- the record ---- */
 
+static bool has_source(const struct spec_mount *m)
+{
+	return !str_eq(m->type, "tmpfs") && !str_eq(m->type, "ramfs");
+}
+
 static bool is_of(const struct record_mount *r, const struct spec_mount *m)
 {
 	const char *from = r->type == MOUNT_BIND ? r->source : r->host_path;
 
-	return str_eq(r->target, m->destination) && (from != NULL) == !str_eq(m->type, "tmpfs") &&
+	return str_eq(r->target, m->destination) && (from != NULL) == has_source(m) &&
 	       (!from || str_eq(from, m->source));
 }
 

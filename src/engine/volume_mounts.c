@@ -28,8 +28,7 @@ static void resolve_tmpfs(struct mount_request *m, struct mount_request *of)
 		strv_add(&m->options, "tmpcopyup");
 }
 
-/* A part of it, on the way to which containers may have made links. */
-static void resolve_subpath(struct mount_request *m)
+void mount_below(struct mount_request *m)
 {
 	cleanup_free char *top = take_ptr(m->host_path);
 
@@ -81,7 +80,7 @@ int volume_resolve(struct engine *eng, struct mount_request *m, struct err *err)
 		    xasprintf("%s/" VOLUMES_DIR "/%s/" VOLUME_DATA, eng->root, m->source);
 	}
 	if (m->subpath && !str_eq(m->subpath, "."))
-		resolve_subpath(m);
+		mount_below(m);
 	return 0;
 }
 

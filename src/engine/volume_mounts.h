@@ -11,6 +11,9 @@
 int volume_resolve(struct engine *eng, struct mount_request *m, struct err *err);
 /* The same for --mount type=image: source becomes the image's id. */
 int mount_image_resolve(struct engine *eng, struct mount_request *m, struct err *err);
+/* host_path becomes what m->subpath names in it; links on the way, which containers may have made,
+ * are followed in it only. */
+void mount_below(struct mount_request *m);
 /* A directory more in overlayfs's list. */
 void overlay_lower_add(struct buf *list, const char *path);
 /* In the transaction that makes the container's record: its volumes are there, and known to be in

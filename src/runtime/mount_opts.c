@@ -261,10 +261,13 @@ int mount_opts_parse(char *const *options, struct mount_opts *ret, struct err *e
 		const struct word *w = find_word(options[i]);
 		const char *eq = strchr(options[i], '=');
 		const char *below = str_after(options[i], MOUNT_OPT_BELOW "=");
+		const char *part = str_after(options[i], MOUNT_OPT_PART "=");
 
-		if (below) {
-			free(o.below);
-			o.below = xstrdup(below);
+		if (below || part) {
+			char **to = below ? &o.below : &o.part;
+
+			free(*to);
+			*to = xstrdup(below ? below : part);
 		} else if (w)
 			apply_word(&o, w);
 		else if (!eq)
@@ -288,5 +291,6 @@ void mount_opts_done(struct mount_opts *o)
 		free((void *)(uintptr_t)o->data[i].key);
 	free(o->data);
 	free(o->below);
+	free(o->part);
 	*o = (struct mount_opts){ 0 };
 }

@@ -11,6 +11,8 @@
 /* Of a bind mount, our own: a directory that its source is below. Links that are on the way from
  * there on, which others may have made, are followed inside of that directory only. */
 #define MOUNT_OPT_BELOW "inro.below"
+/* Of an overlay, our own: what of it is mounted, a path in it; links are followed in it only. */
+#define MOUNT_OPT_PART "inro.part"
 
 struct mount_opts {
 	uint64_t set, clear;         /* MOUNT_ATTR_* of the mount itself */
@@ -20,7 +22,7 @@ struct mount_opts {
 	bool bind, rec_bind, remount, tmpcopyup;
 	bool idmap, rec_idmap;
 	bool readonly;             /* "ro" was given last */
-	char *below;               /* MOUNT_OPT_BELOW; heap, or NULL */
+	char *below, *part;        /* MOUNT_OPT_BELOW, MOUNT_OPT_PART; heap, or NULL */
 	struct mount_option *data; /* heap; keys on the heap, values point into them */
 	size_t n_data;
 };

@@ -4,6 +4,7 @@
  * no more than 255 bytes of a list, and as root in a user namespace may not get to all of them.
  */
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -112,6 +113,7 @@ int mount_overlay_open(const struct init *in, const struct mount_opts *o, int us
 			.work_fd = work_fd,
 			.userxattr = in->rt->rootless || mount_opts_data(o, "userxattr"),
 			.throw_away = mount_opts_data(o, "volatile") != NULL,
+			.part = o->part,
 		};
 
 		r = mount_overlay(&layers, 0, err);
@@ -126,15 +128,20 @@ int mount_overlay_spec(struct init *in, const struct spec_mount *m, struct init_
 		       struct err *err)
 {
 	cleanup_fd int fd = take_fd(im->fd);
-	cleanup_fd int target = mount_target(in, m->destination, true, err);
+	cleanup_fd int target = -EBADF;
+	struct stat st;
 	int r;
 
-	if (target < 0)
-		return target;
 	if (fd < 0)
 		fd = mount_overlay_open(in, &im->opts, -EBADF, err);
 	if (fd < 0)
 		return fd;
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "reading the overlay's root");
+	/* A part of it may be a file. */
+	target = mount_target(in, m->destination, S_ISDIR(st.st_mode), err);
+	if (target < 0)
+		return target;
 	r = mount_apply_opts(fd, &im->opts, true, err);
 	return r < 0 ? r : mount_place_spec(in, m, fd, target, err);
 }

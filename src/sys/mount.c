@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "sys/uapi.h"
 
 /* The kernel's messages about a filesystem context: "e tmpfs: Bad value for 'size'", one per
@@ -246,6 +247,21 @@ static void overlay_remove_mark(const struct mount_layers *l)
 	unlinkat(l->work_fd, VOLATILE_MARK, AT_REMOVEDIR);
 }
 
+int mount_overlay_part(int overlay_fd, const struct mount_layers *layers, struct err *err)
+{
+	cleanup_fd int fd = path_open_in(overlay_fd, layers->part, O_PATH, 0, err);
+
+	return fd < 0 ? fd : mount_clone(fd, "", false, err);
+}
+
+/* Kernels before 6.15 clone nothing of a detached mount (EINVAL). */
+static int overlay_make(const struct mount_layers *l, unsigned int attrs, struct err *err)
+{
+	cleanup_fd int fd = overlay_new(l, attrs, err);
+
+	return fd < 0 || !l->part ? take_fd(fd) : mount_overlay_part(fd, l, err);
+}
+
 int mount_overlay(const struct mount_layers *layers, unsigned int attrs, struct err *err)
 {
 	struct err first = ERR_INIT;
@@ -257,7 +273,7 @@ int mount_overlay(const struct mount_layers *layers, unsigned int attrs, struct 
 		return err_fail(err, ERR_LIMIT, "overlayfs takes %d layers at most, not %zu",
 				MOUNT_LAYERS_MAX, layers->n_lower);
 	marked = overlay_is_marked(layers);
-	int fd = overlay_new(layers, attrs, &first);
+	int fd = overlay_make(layers, attrs, &first);
 	/* EINVAL is also how kernels before 6.15 refuse layers that are detached mounts. */
 	if (fd == -E2BIG)
 		return mount_overlay_apart(layers, attrs, err);

@@ -43,8 +43,12 @@ struct mount_layers {
 	/* The upper directory is thrown away: nothing is synced, which unmounting an overlay else
 	 * does for the whole filesystem below it (kernel >= 5.10). */
 	bool throw_away;
+	/* What of it is mounted: a path in it, links leading nowhere out of it; NULL: all. */
+	const char *part;
 };
 
+/* A detached clone of layers->part of that overlay. */
+int mount_overlay_part(int overlay_fd, const struct mount_layers *layers, struct err *err);
 /* An overlay of directories, given as fds where the kernel takes them (>= 6.13), else as
  * /proc/self/fd paths. Where neither will do (before 6.7: more than some 15 layers; before 6.15:
  * detached layers) it is mount_overlay_apart(). */

@@ -141,7 +141,14 @@ static int mount_here(const struct apart *a, struct err *err)
 	write_data(data, l, upper, work);
 	if (mount("overlay", "overlay", "overlay", 0, data) < 0)
 		return err_errno(err, errno, "mounting overlay of %zu layers", l->n_lower);
-	fd = mount_clone(AT_FDCWD, "overlay", false, err);
+	if (l->part) {
+		cleanup_fd int top = open("overlay", O_PATH | O_CLOEXEC);
+
+		fd = top < 0 ? err_errno(err, errno, "opening an overlay")
+			     : mount_overlay_part(top, l, err);
+	} else {
+		fd = mount_clone(AT_FDCWD, "overlay", false, err);
+	}
 	if (fd < 0 || !a->attrs)
 		return take_fd(fd);
 	int r = mount_set(fd, "", false, a->attrs, 0, 0, -EBADF, err);

@@ -504,8 +504,83 @@ def test_mount_of_an_image(anyone):
     who.inro("rm", "c2").ok()
     who.inro("rmi", two).ok()
     for wrong, words in (("src=none", "none"), ("dst=/x", "which image"),
-                         ("src=box,image-subpath=vol", "only whole images"), ("src=box,nocopy", "of a")):
+                         ("src=box,image-subpath=/vol", "relative path within the image"),
+                         ("src=box,subpath=/vol/../x", "relative path"),
+                         ("src=box,image-subpath=vol/none", "No such file or directory"),
+                         ("src=box,rw,subpath=/none", "No such file or directory"),
+                         ("src=box,nocopy", "of a")):
         who.inro("run", "--mount", f"type=image,dst=/i,{wrong}", "box").fails(words, code=125)
+
+
+def test_part_of_an_image(anyone):
+    """Directories and files, of one layer and of several, by links that lead nowhere out of it."""
+    who = anyone
+    image(who, entries=(*CONTENT, layers.entry("top", link="../../../.."),
+                        layers.entry("abs", link="/vol/sub")))
+    who.inro("run", "--name", "c1", "box", "sh", "-c", "echo 2 > /vol/b; rm /vol/a").ok()
+    who.inro("commit", "c1", "two").ok()
+    who.inro("rm", "c1").ok()
+    mounts, looks = [], []
+    for number, (how, seen) in enumerate([
+            ("src=box,image-subpath=vol/sub", "b c"), ("src=two,image-subpath=./vol/", "b link sub x"),
+            ("src=two,subpath=/vol/sub,rw", "b c"), ("src=box,subpath=/abs", "b c"),
+            ("src=two,subpath=abs", "b c"), ("src=box,rw,subpath=top/abs", "b c"),
+            ("src=two,image-subpath=vol/b", "2"), ("src=box,image-subpath=vol/x", "text"),
+            ("src=box,rw=true,subpath=vol/sub/b", "second")]):
+        mounts += ["--mount", f"type=image,dst=/m{number},{how}"]
+        looks.append(f"/m{number} {seen}\n")
+    script = """for m in /m?; do if [ -d $m ]; then echo $m `ls $m`; else echo $m `cat $m`; fi; done
+        for m in /m?; do [ ! -d $m ] || touch $m/n || :; done 2>/dev/null
+        for m in /m?; do [ -d $m ] || echo n > $m || :; done 2>/dev/null
+        echo /m?/n; cat /m8; grep -c ' /m8 overlay' /proc/mounts; stat -c '%u %g' /m1"""
+    for options in ([], ["--userns", "private"])[:2 - who.rootless]:
+        out = sh(who, [*options, *mounts], script)
+        assert out == "".join(looks) + "/m2/n /m5/n\nn\n1\n7 8\n"
+    # of one that does not run, too; and it is seen again
+    who.inro("create", "--name", "c2", *mounts, "box", "cat", "/m5/b", "/m6").ok()
+    who.inro("cp", "c2:/m5/b", who.dir / "b").ok()
+    assert (who.dir / "b").read_text() == "second"
+    assert who.inro("start", "-a", "c2").ok().out == "second2\n"
+    who.inro("rmi", "two").fails("is using its referenced image", code=1)
+
+
+def test_files_by_a_pattern(anyone):
+    """type=glob: names with a dot in front, too; each where the target says, or at its own path."""
+    who = anyone
+    image(who)
+    for name in ("libs/one.so", "libs/.two.so", "libs/three", "libs/dir.so/in", "more/x.so"):
+        path = who.dir / "li*s" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    for path in (who.dir / "li*s", *(who.dir / "li*s").rglob("*")):
+        who.own(path)
+        path.chmod(0o755)
+    there = f"{who.dir}/li[*]s"
+    out = sh(who, ["--mount", f"type=glob,src={there}/*s/*.so,dst=/l/,ro", "--mount",
+                   f"type=glob,source={there}/m*/?.so"], f"""
+        cd /l; ls -a; cat one.so .two.so dir.so/in; touch one.so || cat "{who.dir}/li*s/more/x.so" """)
+    assert out == (".\n..\n.two.so\ndir.so\none.so\n"
+                   "libs/one.solibs/.two.solibs/dir.so/inmore/x.so")
+    run = ("run", "--rm", "--mount")
+    out = who.inro(*run, "type=glob,src=./l*/t*,dst=/t", "box", "cat", "/t/three", cwd=who.dir / "li*s")
+    assert out.ok().out == "libs/three"
+    for wrong, words in ((f"src={there}/x*,dst=/l", "no file paths matching glob"),
+                         ("src=l*,dst=/l", "is a relative path"), ("dst=/l", "source is empty"),
+                         (f"src={there}/*/*.so,dst=l", "must be absolute")):
+        who.inro(*run, f"type=glob,{wrong}", "box").fails(words, code=125)
+
+
+def test_ramfs(anyone):
+    who = anyone
+    image(who)
+    script = "grep -c '^ramfs /r ramfs rw,nosuid,nodev,noexec' /proc/mounts; echo in > /r/f; cat /r/f"
+    who.inro("create", "--name", "c1", "--mount", "type=ramfs,dst=/r", "box", "sh", "-c", script).ok()
+    assert who.inro("start", "-a", "c1").ok().out == "1\nin\n"
+    (found,) = json.loads(who.inro("inspect", "c1").ok().out)
+    assert [(m["Type"], m["Source"], m["Destination"]) for m in found["Mounts"]] == [
+        ("ramfs", "", "/r")]
+    for wrong in ("src=/x", "tmpfs-size=1m", "U"):
+        who.inro("run", "--mount", f"type=ramfs,dst=/r,{wrong}", "box").fails("ramfs", code=125)
 
 
 def test_volumes_that_do_not_come_to_be(anyone):

@@ -66,10 +66,28 @@ static int make_layers(void)
 	CHECK(make_file("low1/a", "top") == 0);
 	CHECK(make_file("low2/a", "bottom") == 0);
 	CHECK(make_file("low2/b", "b") == 0);
+	CHECK(symlink("../../../b", "low1/link") == 0);
 	return 0;
 }
 
 typedef int (*overlay_fn)(const struct mount_layers *layers, unsigned int attrs, struct err *err);
+
+/* A link on the way leads nowhere out of the overlay. */
+static int check_part(overlay_fn how, const int *lower)
+{
+	struct mount_layers l = { lower, 2, -EBADF, -EBADF, true, .part = "link" };
+	struct err err = ERR_INIT;
+	int fs = how(&l, MOUNT_ATTR_NOEXEC, &err);
+
+	CHECK_OK(fs, &err);
+	CHECK_OK(mount_attach(fs, open("up/b", O_PATH | O_CLOEXEC), &err), &err);
+	CHECK(file_is("up/b", "b"));
+	CHECK(make_file("up/b", "c") < 0 && errno == EROFS);
+	CHECK(umount2("up/b", MNT_DETACH) == 0 && file_is("up/b", "new"));
+	l.part = "none";
+	CHECK(how(&l, 0, &err) == -ENOENT && strstr(err.msg, "none"));
+	return 0;
+}
 
 static int check_overlay(overlay_fn how)
 {
@@ -97,7 +115,7 @@ static int check_overlay(overlay_fn how)
 	CHECK(make_file("merged/c", "c") < 0 && errno == EROFS);
 	CHECK(statvfs("merged", &vfs) == 0 && (vfs.f_flag & ST_NOEXEC));
 	CHECK(umount2("merged", MNT_DETACH) == 0);
-	return 0;
+	return check_part(how, lower);
 }
 
 static int overlay(const void *data)

@@ -175,16 +175,31 @@ static char *mount_text(parser parse, const char *text)
 	return xasprintf("%s %s %s",
 			 m.source                ? m.source
 			 : m.kind == MOUNT_TMPFS ? "tmpfs"
+			 : m.kind == MOUNT_RAMFS ? "ramfs"
 						 : "-",
-			 m.target, options);
+			 m.target ? m.target : "-", options);
+}
+
+struct mount_row {
+	parser parse;
+	const char *text, *want; /* NULL: an error */
+};
+
+static void check_rows(const struct mount_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		cleanup_free char *got = mount_text(rows[i].parse, rows[i].text);
+
+		if (rows[i].want)
+			assert_string_equal(got, rows[i].want);
+		else if (!str_starts(got, "error: "))
+			fail_msg("%s was taken as %s", rows[i].text, got);
+	}
 }
 
 static void test_mounts(void **state)
 {
-	static const struct {
-		parser parse;
-		const char *text, *want; /* want NULL: an error */
-	} rows[] = {
+	static const struct mount_row rows[] = {
 		{ volume_parse, "/a:/b", "/a /b rbind,rprivate" },
 		{ volume_parse, "/a:/b:ro", "/a /b rbind,rro,rprivate" },
 		{ volume_parse, "/a:/b:ro,z,rshared", "/a /b rbind,rro,rshared" },
@@ -214,6 +229,21 @@ static void test_mounts(void **state)
 		{ volume_parse, ":/b", NULL },
 		{ volume_parse, "/a:/b:zz", NULL },
 		{ volume_parse, "/a:/b:ro:rw", NULL },
+		{ tmpfs_parse, "/t", "tmpfs /t nosuid,nodev,noexec" },
+		{ tmpfs_parse, "/t:rw,size=1k,exec",
+		  "tmpfs /t nosuid,nodev,noexec,rw,size=1k,exec" },
+		{ tmpfs_parse, "/t:U,tmpcopyup,mpol=local",
+		  "tmpfs /t nosuid,nodev,noexec,tmpcopyup,mpol=local" },
+		{ tmpfs_parse, "t", NULL },
+		{ tmpfs_parse, "/t:context=x", NULL },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+static void test_mount_words(void **state)
+{
+	static const struct mount_row rows[] = {
 		{ mount_parse, "type=bind,source=/a,target=/b", "/a /b rbind,rprivate" },
 		{ mount_parse, "type=bind,src=/a,dst=/b,readonly", "/a /b rbind,rro,rprivate" },
 		{ mount_parse, "type=bind,src=/a,dst=/b,ro=false", "/a /b rbind,rprivate" },
@@ -233,6 +263,17 @@ static void test_mounts(void **state)
 		{ mount_parse, "src=v,dst=/b,subpath=a/./b,nosuid,noexec",
 		  "v /b rbind,rprivate,nosuid,noexec" },
 		{ mount_parse, "src=v,dst=/b,volume-subpath=/a", NULL },
+		{ mount_parse, "src=v,dst=/b,subpath=/a", "v /b rbind,rprivate" },
+		{ mount_parse, "type=image,src=i,dest=/b,image-subpath=a", "i /b " },
+		{ mount_parse, "type=image,src=i,dst=/b,image-subpath=/a", NULL },
+		{ mount_parse, "type=image,src=i,dst=/b,volume-subpath=a", NULL },
+		{ mount_parse, "type=glob,src=/a*,ro", "/a* - rbind,rro,rprivate" },
+		{ mount_parse, "type=glob,src=/a*,dst=/b/.", "/a* /b rbind,rprivate" },
+		{ mount_parse, "type=glob,src=/a*,dst=b", NULL },
+		{ mount_parse, "type=glob,dst=/b", NULL },
+		{ mount_parse, "type=ramfs,dst=/b,exec", "ramfs /b nosuid,nodev,noexec,exec" },
+		{ mount_parse, "type=ramfs,src=/a,dst=/b", NULL },
+		{ mount_parse, "type=ramfs,dst=/b,tmpfs-size=1m", NULL },
 		{ mount_parse, "src=v,dst=/b,volume-subpath=a/../../b", NULL },
 		{ mount_parse, "src=v,dst=/b,nosuid=true", NULL },
 		{ mount_parse, "src=v,dst=/b,U,subpath=a", NULL },
@@ -263,24 +304,9 @@ static void test_mounts(void **state)
 		{ mount_parse, "type=bind,src=/a,dst=/b,bind-recursive=maybe", NULL },
 		{ mount_parse, "type=bind,source=/a,target=/b,what=1", NULL },
 		{ mount_parse, "type=bind,source=/a,target=/b,readonly=maybe", NULL },
-		{ tmpfs_parse, "/t", "tmpfs /t nosuid,nodev,noexec" },
-		{ tmpfs_parse, "/t:rw,size=1k,exec",
-		  "tmpfs /t nosuid,nodev,noexec,rw,size=1k,exec" },
-		{ tmpfs_parse, "/t:U,tmpcopyup,mpol=local",
-		  "tmpfs /t nosuid,nodev,noexec,tmpcopyup,mpol=local" },
-		{ tmpfs_parse, "t", NULL },
-		{ tmpfs_parse, "/t:context=x", NULL },
 	};
-	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		cleanup_free char *got = mount_text(rows[i].parse, rows[i].text);
-
-		if (rows[i].want)
-			assert_string_equal(got, rows[i].want);
-		else if (!str_starts(got, "error: "))
-			fail_msg("%s was taken as %s", rows[i].text, got);
-	}
+	check_rows(rows, ARRAY_SIZE(rows));
 }
 
 static void test_ulimit(void **state)
@@ -545,14 +571,14 @@ static void test_changes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_env_file),      cmocka_unit_test(test_mounts),
-		cmocka_unit_test(test_ulimit),        cmocka_unit_test(test_device),
-		cmocka_unit_test(test_time_offset),   cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_names),         cmocka_unit_test(test_etc_files),
-		cmocka_unit_test(test_changes),       cmocka_unit_test(test_device_rule),
-		cmocka_unit_test(test_device_number), cmocka_unit_test(test_env_merge),
-		cmocka_unit_test(test_time_zones),    cmocka_unit_test(test_id_maps),
-		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_env_file),    cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_mount_words), cmocka_unit_test(test_ulimit),
+		cmocka_unit_test(test_device),      cmocka_unit_test(test_time_offset),
+		cmocka_unit_test(test_signal),      cmocka_unit_test(test_names),
+		cmocka_unit_test(test_etc_files),   cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_device_rule), cmocka_unit_test(test_device_number),
+		cmocka_unit_test(test_env_merge),   cmocka_unit_test(test_time_zones),
+		cmocka_unit_test(test_id_maps),     cmocka_unit_test(test_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
