@@ -28,7 +28,10 @@ static void add(const struct opt *o, const void *field, char ***words)
 			strv_addf(words, "--%s", o->name);
 		return;
 	case OPT_STR:
-		if (*str)
+		/* Without a value it may take others than with one. */
+		if (*str && !**str && (o->flags & OPT_OPTIONAL_ARG))
+			strv_addf(words, "--%s", o->name);
+		else if (*str)
 			strv_addf(words, "--%s=%s", o->name, *str);
 		return;
 	case OPT_STRV:

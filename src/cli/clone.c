@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* container clone: another container of the same options. */
 #include <stdio.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "cli/clone.h"
 #include "cli/run_options.h"
-#include "engine/asked.h"
 #include "engine/life.h"
+#include "engine/pod_options.h"
 #include "engine/remove.h"
 #include "engine/run.h"
 #include "engine/start.h"
 
 struct clone_options {
-	char *name;
+	char *name, *pod;
 	bool destroy, force, run;
 	/* of run, in its place */
 	struct opt_u64 blkio_weight, cpu_period, cpu_rt_period, cpu_shares, memory,
@@ -29,7 +32,7 @@ struct clone_options {
 	}
 
 /* Those from LIMITS on are options of run. */
-#define LIMITS 4
+#define LIMITS 5
 static const struct opt opts[] = {
 	{ .name = "destroy",
 	  .kind = OPT_FLAG,
@@ -45,6 +48,12 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct clone_options, name),
 	  .arg = "NAME",
 	  .help = "name of the clone (default: that of the original with -clone behind)" },
+	{ .name = "pod",
+	  .kind = OPT_STR,
+	  OPT_FIELD(struct clone_options, pod),
+	  .arg = "POD",
+	  .help =
+	      "make the clone in this pod: what members of a pod have from it, it has from there" },
 	{ .name = "run",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct clone_options, run),
@@ -72,7 +81,6 @@ static const struct opt opts[] = {
 	      "limit of memory and swap together, -1: none"),
 	LIMIT("memory-swappiness", OPT_I64, memory_swappiness, "N",
 	      "how soon memory is swapped out, 0 to 100"),
-	OPT_REFUSE("pod", "inro moves no container into a pod"),
 };
 
 static void drop(char **field)
@@ -81,25 +89,58 @@ static void drop(char **field)
 	*field = NULL;
 }
 
-static int free_name(struct engine *eng, const char *from, char **ret, struct err *err)
+int clone_name_is_free(struct engine *eng, const char *name, struct err *err)
 {
-	for (unsigned int i = 0; i < 1000; i++) {
-		cleanup_record struct record rec = { 0 };
-		cleanup_free char *name =
-		    i ? xasprintf("%s-clone%u", from, i) : xasprintf("%s-clone", from);
-		struct err one = ERR_INIT;
-		int r = record_find(eng, name, &rec, &one);
+	cleanup_record struct record rec = { 0 };
+	struct err own = ERR_INIT;
+	int r = record_find(eng, name, &rec, &own);
 
-		if (r < 0 && one.kind == ERR_NOT_FOUND) {
+	if (r < 0 && own.kind == ERR_NOT_FOUND)
+		return 1;
+	if (r < 0)
+		*err = own;
+	return r;
+}
+
+int clone_name(struct engine *eng, const char *from,
+	       int (*is_free)(struct engine *eng, const char *name, struct err *err), char **ret,
+	       struct err *err)
+{
+	const char *tail = strstr(from, "-clone");
+	bool is_clone = tail && !tail[6 + strspn(tail + 6, "0123456789")];
+	int len = (int)(is_clone ? (size_t)(tail - from) : strlen(from));
+
+	for (unsigned int i = 0; i < 1000; i++) {
+		cleanup_free char *name = i ? xasprintf("%.*s-clone%u", len, from, i)
+					    : xasprintf("%.*s-clone", len, from);
+		int r = is_free(eng, name, err);
+
+		if (r > 0)
 			*ret = take_ptr(name);
-			return 0;
-		}
-		if (r < 0) {
-			*err = one;
-			return r;
-		}
+		if (r != 0)
+			return r < 0 ? r : 0;
 	}
 	return err_fail(err, ERR_EXISTS, "all names like %s-clone are in use", from);
+}
+
+int clone_read(struct engine *eng, const struct record *rec, struct asked *ret, struct err *err)
+{
+	struct run_options *o = &ret->options;
+	int r = asked_read(eng, rec->id, ret, err);
+
+	if (r > 0)
+		return err_fail(
+		    err, ERR_UNSUPPORTED,
+		    "container %s was made by an older inro, which did not keep its options",
+		    rec->name);
+	if (r < 0)
+		return r;
+	drop(&o->cidfile);
+	drop(&o->pidfile);
+	drop(&o->conmon_pidfile);
+	o->replace = false;
+	drop(&o->name);
+	return 0;
 }
 
 /* Rates of devices are lists: one given here is instead of all. */
@@ -135,22 +176,31 @@ static int set_options(struct engine *eng, const struct clone_options *o, const 
 	char **args;
 	int r = 0;
 
-	/* These were the one's own. */
-	drop(&to->cidfile);
-	drop(&to->pidfile);
-	drop(&to->conmon_pidfile);
-	to->replace = false;
-	drop(&to->name);
 	if (name || o->name)
 		to->name = xstrdup(name ? name : o->name);
 	else
-		r = free_name(eng, rec->name, &to->name, err);
+		r = clone_name(eng, rec->name, clone_name_is_free, &to->name, err);
 	drop_limits(o, to);
 	strv_add(&words, "clone");
 	opt_words(opts + LIMITS, ARRAY_SIZE(opts) - LIMITS, o, &words);
 	argv = xcalloc(strv_len(words) + 1, sizeof(*argv));
 	memcpy(argv, words, strv_len(words) * sizeof(*argv));
 	return r < 0 ? r : opt_parse(run_opts.rows, run_opts.n, to, argv, 0, &args, err);
+}
+
+static int move_to_pod(struct engine *eng, const char *word, struct run_options *to,
+		       struct err *err)
+{
+	cleanup_pod struct pod pod = { 0 };
+	int r = pod_find(eng, word, &pod, err);
+
+	if (r < 0)
+		return r;
+	free(to->pod);
+	to->pod = xstrdup(pod.id);
+	if (pod_member_yield(&pod, to))
+		log_warn("the clone has from pod %s what the original has of its own", pod.name);
+	return 0;
 }
 
 static int finish(struct engine *eng, const struct clone_options *o, const struct record *rec,
@@ -183,12 +233,9 @@ static int clone_container(struct engine *eng, const struct clone_options *o, ch
 			     "or give --force",
 			     rec.name);
 	if (r == 0)
-		r = asked_read(eng, rec.id, &made, err);
-	if (r > 0)
-		r = err_fail(
-		    err, ERR_UNSUPPORTED,
-		    "container %s was made by an older inro, which did not keep its options",
-		    rec.name);
+		r = clone_read(eng, &rec, &made, err);
+	if (r == 0 && o->pod)
+		r = move_to_pod(eng, o->pod, &made.options, err);
 	if (r == 0)
 		r = set_options(eng, o, &rec, args[1], &made.options, err);
 	if (r < 0)

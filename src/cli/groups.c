@@ -131,15 +131,25 @@ const struct cmd cmd_manifest = {
 };
 
 static const struct cmd_sub pod_subs[] = {
-	{ "create", &cmd_pod_create, false },   { "exists", &cmd_pod_exists, false },
-	{ "inspect", &cmd_pod_inspect, false }, { "kill", &cmd_pod_kill, false },
-	{ "logs", &cmd_pod_logs, false },       { "ls", &cmd_pod_ps, true },
-	{ "list", &cmd_pod_ps, true },          { "stats", &cmd_pod_stats, false },
-	{ "top", &cmd_pod_top, false },         { "pause", &cmd_pod_pause, false },
-	{ "prune", &cmd_pod_prune, false },     { "ps", &cmd_pod_ps, false },
-	{ "restart", &cmd_pod_restart, false }, { "rm", &cmd_pod_rm, false },
-	{ "start", &cmd_pod_start, false },     { "stop", &cmd_pod_stop, false },
-	{ "unpause", &cmd_pod_unpause, false }, { 0 },
+	{ "clone", &cmd_pod_clone, false },
+	{ "create", &cmd_pod_create, false },
+	{ "exists", &cmd_pod_exists, false },
+	{ "inspect", &cmd_pod_inspect, false },
+	{ "kill", &cmd_pod_kill, false },
+	{ "logs", &cmd_pod_logs, false },
+	{ "ls", &cmd_pod_ps, true },
+	{ "list", &cmd_pod_ps, true },
+	{ "stats", &cmd_pod_stats, false },
+	{ "top", &cmd_pod_top, false },
+	{ "pause", &cmd_pod_pause, false },
+	{ "prune", &cmd_pod_prune, false },
+	{ "ps", &cmd_pod_ps, false },
+	{ "restart", &cmd_pod_restart, false },
+	{ "rm", &cmd_pod_rm, false },
+	{ "start", &cmd_pod_start, false },
+	{ "stop", &cmd_pod_stop, false },
+	{ "unpause", &cmd_pod_unpause, false },
+	{ 0 },
 };
 
 const struct cmd cmd_pod = {

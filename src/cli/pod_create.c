@@ -11,23 +11,15 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
-#include "cli/pod.h"
+#include "cli/pod_create.h"
 #include "engine/parse.h"
 #include "engine/pod_options.h"
 #include "engine/pod_verbs.h"
 
 #define LABEL_FILE_MAX (4u << 20)
 
-struct create_options {
-	struct run_options member;
-	char *name, *share, *exit_policy, *pod_id_file;
-	char *infra, *share_parent; /* "true", "false" */
-	char *infra_command, *infra_image, *infra_name;
-	char **label, **label_file;
-	bool replace;
-};
-#define OWN(member_)    OPT_FIELD(struct create_options, member_)
-#define MEMBER(member_) OPT_FIELD(struct create_options, member.member_)
+#define OWN(member_)    OPT_FIELD(struct pod_create_options, member_)
+#define MEMBER(member_) OPT_FIELD(struct pod_create_options, member.member_)
 
 static const char *const bool_choices[] = { "true", "false", NULL };
 static const char *const exit_choices[] = { "continue", "stop", NULL };
@@ -37,7 +29,7 @@ static const char *const exit_choices[] = { "continue", "stop", NULL };
 	"members of a pod are in the user namespace that inro gives them; one of a pod's own "     \
 	"making is not implemented yet"
 
-static const struct opt opts[] = {
+const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	{ .name = "add-host",
 	  .kind = OPT_STRV,
 	  MEMBER(add_host),
@@ -274,9 +266,18 @@ static const struct opt opts[] = {
 	OPT_REFUSE("subgidname", NO_USERNS),
 	OPT_REFUSE("infra-conmon-pidfile", "there is no infra container whose monitor would have a "
 					   "pid"),
+	{ .name = "destroy",
+	  .kind = OPT_FLAG,
+	  OWN(destroy),
+	  .help = "remove the original, with its containers, which are killed" },
+	{ .name = "start",
+	  .kind = OPT_FLAG,
+	  OWN(start),
+	  .help = "start the containers of the new pod" },
 };
 
-static int parse_labels(const struct create_options *o, struct json_map *labels, struct err *err)
+static int parse_labels(const struct pod_create_options *o, struct json_map *labels,
+			struct err *err)
 {
 	int r = 0;
 
@@ -295,7 +296,7 @@ static int parse_labels(const struct create_options *o, struct json_map *labels,
 	return r;
 }
 
-static int replace(struct engine *eng, const struct create_options *o, struct err *err)
+static int replace(struct engine *eng, const struct pod_create_options *o, struct err *err)
 {
 	const struct stop_options how = { 0 };
 	cleanup_pod_views struct pod_views views = { 0 };
@@ -335,7 +336,8 @@ static void note_command(char ***ret)
 	}
 }
 
-static int fill(struct engine *eng, struct create_options *o, struct pod *pod, struct err *err)
+int pod_create_fill(struct engine *eng, struct pod_create_options *o, struct pod *pod,
+		    struct err *err)
 {
 	const struct pod_words words = { .share = o->share,
 					 .exit_policy = o->exit_policy,
@@ -368,9 +370,19 @@ static int write_id(struct engine *eng, const char *path, const struct pod *pod,
 	return r;
 }
 
+int pod_create_insert(struct engine *eng, const struct pod_create_options *o, struct pod *pod,
+		      struct err *err)
+{
+	int r = replace(eng, o, err);
+
+	if (r == 0)
+		r = pod_insert(eng, pod, err);
+	return r < 0 ? r : write_id(eng, o->pod_id_file, pod, err);
+}
+
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
-	struct create_options *o = options;
+	struct pod_create_options *o = options;
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_pod struct pod pod = { 0 };
 	cleanup_buf struct buf out = BUF_INIT;
@@ -383,13 +395,9 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		o->name = xstrdup(args[0]);
 	r = cli_engine(globals, &eng, err);
 	if (r == 0)
-		r = fill(&eng, o, &pod, err);
+		r = pod_create_fill(&eng, o, &pod, err);
 	if (r == 0)
-		r = replace(&eng, o, err);
-	if (r == 0)
-		r = pod_insert(&eng, &pod, err);
-	if (r == 0)
-		r = write_id(&eng, o->pod_id_file, &pod, err);
+		r = pod_create_insert(&eng, o, &pod, err);
 	if (r < 0)
 		return r;
 	buf_addf(&out, "%s\n", pod.id);
@@ -405,9 +413,9 @@ const struct cmd cmd_pod_create = {
 	    "A "
 	    "pod has no process of its own: what its containers share is there from the start of "
 	    "the first until the end of the last that runs.",
-	.opts = opts,
-	.n_opts = ARRAY_SIZE(opts),
-	.opts_size = sizeof(struct create_options),
+	.opts = pod_create_opts,
+	.n_opts = POD_CREATE_OPTIONS,
+	.opts_size = sizeof(struct pod_create_options),
 	.max_args = 1,
 	.run = run,
 };

@@ -117,7 +117,7 @@ char *asked_mount(const char *word, const char *cwd)
 	return buf_take(&out);
 }
 
-static char *whole_security(const char *word, const char *cwd)
+char *asked_security(const char *word, const char *cwd)
 {
 	const char *file = str_after(word, "seccomp=");
 	cleanup_free char *path = NULL;
@@ -141,7 +141,7 @@ void asked_write(const struct run_options *opts, char *const *env, char *const *
 	} lists[] = {
 		{ &o->volume, asked_volume },
 		{ &o->mount, asked_mount },
-		{ &o->security_opt, whole_security },
+		{ &o->security_opt, asked_security },
 	};
 	char **files[] = { &o->cidfile, &o->pidfile, &o->conmon_pidfile, &o->init_path,
 			   &o->pod_id_file };

@@ -33,3 +33,5 @@ void asked_write(const struct run_options *opts, char *const *env, char *const *
 /* A word of -v or of --mount that means the same in any directory. The caller frees. */
 char *asked_volume(const char *word, const char *cwd);
 char *asked_mount(const char *word, const char *cwd);
+/* The same of --security-opt. */
+char *asked_security(const char *word, const char *cwd);

@@ -95,10 +95,11 @@ static int check(const struct run_options *o, const struct pod_member *m, struct
 	return o->add_host ? refuse("extra host entries", err) : 0;
 }
 
-static const struct {
+struct shared {
 	const char *ns;
 	size_t option; /* by which the container says otherwise */
-} shared[] = {
+};
+static const struct shared shared[] = {
 	{ "network", offsetof(struct run_options, network) },
 	{ "ipc", offsetof(struct run_options, ipc) },
 	{ "uts", offsetof(struct run_options, uts) },
@@ -112,6 +113,42 @@ static void choose_share(const struct run_options *o, struct pod_member *m)
 		if (!own && pod_shares(&m->pod, shared[i].ns))
 			strv_add(&m->share, shared[i].ns);
 	}
+}
+
+static bool drop_word(char **field)
+{
+	bool had = *field != NULL;
+
+	free(take_ptr(*field));
+	return had;
+}
+
+static bool drop_words(char ***field)
+{
+	bool had = *field != NULL;
+
+	strv_free(take_ptr(*field));
+	return had;
+}
+
+bool pod_member_yield(const struct pod *pod, struct run_options *o)
+{
+	bool had = drop_word(&o->userns) | drop_words(&o->uidmap) | drop_words(&o->gidmap) |
+		   drop_word(&o->subuidname) | drop_word(&o->subgidname);
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		if (pod_shares(pod, shared[i].ns))
+			had |= drop_word((char **)((char *)o + shared[i].option));
+	if (!pod->options.no_parent)
+		had |= drop_word(&o->cgroup_parent);
+	if (!pod->options.no_parent && str_eq(o->cgroups, "split"))
+		had |= drop_word(&o->cgroups);
+	if (pod_shares(pod, "uts"))
+		had |= drop_word(&o->hostname);
+	if (pod_shares(pod, "network"))
+		had |= drop_words(&o->dns) | drop_words(&o->dns_search) |
+		       drop_words(&o->dns_option) | drop_words(&o->add_host);
+	return had;
 }
 
 /* ---- what it has from there ---- */

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/asked.h"
 #include "engine/blockio.h"
 #include "engine/names.h"
 #include "engine/parse.h"
@@ -162,13 +162,10 @@ static int check_namespaces(struct pod_options *o, struct err *err)
 	return 0;
 }
 
-/* Members are made anywhere. */
-static int check_volumes(struct run_options *m, struct err *err)
+static int check_volumes(const struct run_options *m, struct err *err)
 {
 	for (size_t i = 0; m->volume && m->volume[i]; i++) {
 		cleanup_mount_request struct mount_request req = { 0 };
-		cleanup_free char *cwd = NULL;
-		cleanup_free char *whole = NULL;
 		int r = volume_parse(m->volume[i], &req, err);
 
 		if (r < 0)
@@ -178,14 +175,31 @@ static int check_volumes(struct run_options *m, struct err *err)
 					"--volume %s: a volume that members of a pod share needs a "
 					"name",
 					m->volume[i]);
-		if (m->volume[i][0] != '.')
-			continue;
-		cwd = getcwd(NULL, 0);
-		if (!cwd)
-			return err_errno(err, errno, "finding the current directory");
-		whole = path_join(cwd, m->volume[i]);
-		free(m->volume[i]);
-		m->volume[i] = take_ptr(whole);
+	}
+	return 0;
+}
+
+/* Members are made anywhere. */
+static int set_whole_paths(struct run_options *m, struct err *err)
+{
+	const struct {
+		char **words;
+		char *(*whole)(const char *word, const char *cwd);
+	} lists[] = {
+		{ m->volume, asked_volume },
+		{ m->security_opt, asked_security },
+	};
+	cleanup_free char *cwd = getcwd(NULL, 0);
+
+	if (!cwd)
+		return err_errno(err, errno, "finding the current directory");
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (char **word = lists[i].words; word && *word; word++) {
+			char *whole = lists[i].whole(*word, cwd);
+
+			free(*word);
+			*word = whole;
+		}
 	}
 	return 0;
 }
@@ -233,5 +247,7 @@ int pod_options_finish(struct engine *eng, const struct pod_words *words, struct
 		r = check_namespaces(o, err);
 	if (r == 0)
 		r = check_volumes(&o->member, err);
+	if (r == 0)
+		r = set_whole_paths(&o->member, err);
 	return r < 0 ? r : check_rest(o, err);
 }

@@ -42,5 +42,8 @@ struct pod_member {
  * belong to the pod are refused. */
 int pod_member_init(struct engine *eng, const struct run_options *opts, struct pod_member *ret,
 		    struct err *err);
+/* Takes away what would be refused of options that were made without this pod. Whether there was
+ * any. */
+bool pod_member_yield(const struct pod *pod, struct run_options *o);
 /* failed: a pod that was made for it goes with it. */
 void pod_member_done(struct engine *eng, struct pod_member *m, bool failed);

@@ -54,7 +54,6 @@ def test_clone(box):
     box.inro("container", "clone", "web", "other").fails("already in use", code=125)
     box.inro("container", "clone", "-f", "web").fails("--destroy", code=125)
     box.inro("container", "clone", "nobody").fails("No such container", code=125)
-    box.inro("container", "clone", "--pod", "p", "web").fails("pod", code=125)
     box.inro("container", "clone", "web", "wrong", "missing-image:1").fails(code=125)
     quota = box.inro("container", "clone", "--cpu-quota", "70000", "web").ok().out.strip()
     assert inspect(box, quota, ".HostConfig.CpuQuota") == "70000"

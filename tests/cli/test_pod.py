@@ -167,6 +167,51 @@ def test_options(anyone):
     clean(anyone)
 
 
+def test_clone(anyone):
+    """A pod like another one, and a container like another one, in a pod."""
+    box = engine.box(anyone)
+    (anyone.dir / "all.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
+    limits = ([], []) if anyone.rootless else (["--memory", "64m", "--cpus", "2"], ["--memory", "32m"])
+    old = anyone.inro("pod", "create", *limits[0], "--label", "a=b", "--share", "uts,ipc",
+                      "--security-opt", "seccomp=all.json", "web", cwd=anyone.dir).ok().out.strip()
+    anyone.inro("create", "--pod", "web", "--name", "one", "--cidfile", anyone.dir / "cid", "-e", "A=b c", box, "sh",
+                "-c", "echo $A $(hostname); grep Seccomp: /proc/self/status; exec sleep 1000").ok()
+    anyone.inro("create", "--pod", "web", "--name", "two", box, "sleep", "1000").ok()
+    new = anyone.inro("pod", "clone", *limits[1], "--label", "c=d", "--start", "web").ok().out.strip()
+    told, was = json.loads(anyone.inro("pod", "inspect", new, "web").ok().out)
+    assert told["Name"] == "web-clone" and was["Id"] == old != new and was["State"] == "Created"
+    assert told["Labels"] == {"a": "b", "c": "d"} and sorted(told["SharedNamespaces"]) == ["ipc", "uts"]
+    if not anyone.rootless:
+        assert told["memory_limit"] == 32 << 20 and told["cpu_quota"] == was["cpu_quota"] == 200000
+        assert was["memory_limit"] == 64 << 20
+    assert [c["Name"] for c in told["Containers"]] == ["one-clone", "two-clone"]
+    harness.wait_for(lambda: "Seccomp" in anyone.inro("logs", "one-clone").ok().out)
+    assert anyone.inro("logs", "one-clone").ok().out == "b c web-clone\nSeccomp:\t2\n"
+    assert look(anyone, "one-clone")[1:] == look(anyone, "two-clone")[1:]
+
+    # One name after the other; without what is shared; in place of the original.
+    assert anyone.inro("pod", "clone", "--infra=false", "web").ok().out.strip()
+    third = anyone.inro("pod", "clone", "--destroy", "--infra", "--hostname", "www", "web-clone", "next").ok().out
+    names = anyone.inro("pod", "ps", "--sort", "name", "--format", "{{.Name}} {{.Namespace}}").ok().out
+    assert names == "next uts,ipc\nweb uts,ipc\nweb-clone1 \n", names
+    assert anyone.inro("ps", "-aq", "--filter", "name=^one-clone$").ok().out == ""
+    # None that can't be whole.
+    anyone.inro("pod", "clone", "web", "next").fails('name "next" is in use', code=125)
+    anyone.inro("pod", "clone", "nobody").fails("no such pod", code=125)
+    assert len(anyone.inro("ps", "-aq").ok().out.split()) == 6
+
+    anyone.inro("create", "--name", "solo", "--hostname", "own", "--ipc", "private", box, "hostname").ok()
+    out = anyone.inro("container", "clone", "--pod", "next", "--run", "solo").ok()
+    assert "has from pod next what the original has of its own" in out.err
+    harness.wait_for(lambda: anyone.inro("logs", "solo-clone").ok().out == "www\n")
+    assert anyone.inro("inspect", "--format", "{{.Pod}}", "solo-clone").ok().out == third
+    out = anyone.inro("container", "clone", "--pod", "web", "two").ok()
+    assert not out.err and anyone.inro("inspect", "--format", "{{.Pod}}", out.out.strip()).ok().out.strip() == old
+    anyone.inro("container", "clone", "--pod", "nobody", "solo").fails("no such pod", code=125)
+    anyone.inro("rm", "solo").ok()
+    clean(anyone)
+
+
 def test_at_once_and_killed(anyone):
     """Of several that start together one makes the namespaces; killed monitors leave none."""
     box = engine.box(anyone)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of `pod create`, and of `pod clone`, which has some more: the last few. */
+#pragma once
+
+#include "cli/pod.h"
+#include "engine/pods.h"
+
+struct pod_create_options {
+	struct run_options member;
+	char *name, *share, *exit_policy, *pod_id_file;
+	char *infra, *share_parent; /* "true", "false" */
+	char *infra_command, *infra_image, *infra_name;
+	char **label, **label_file;
+	bool replace;
+	bool destroy, start; /* of clone */
+};
+
+#define POD_CLONE_OPTIONS     54
+#define POD_CLONE_OPTIONS_OWN 2
+#define POD_CREATE_OPTIONS    (POD_CLONE_OPTIONS - POD_CLONE_OPTIONS_OWN)
+extern const struct opt pod_create_opts[POD_CLONE_OPTIONS];
+
+/* A pod of these options, which are the pod's from then on. What pod->options has of labels stays.
+ */
+int pod_create_fill(struct engine *eng, struct pod_create_options *o, struct pod *pod,
+		    struct err *err);
+/* The pod into the database, in the place of one of its name with --replace. Its id goes to
+ * --pod-id-file: one that nobody is told of does not stay. */
+int pod_create_insert(struct engine *eng, const struct pod_create_options *o, struct pod *pod,
+		      struct err *err);
