@@ -261,10 +261,11 @@ static void make_probe(struct probe *p)
 	p->skipped = !is_running(p);
 	if (!p->skipped)
 		run_test(p);
+	/* Paused in the middle of it, or ended, it could not answer. */
+	if (!p->skipped && (p->late || p->exit_code))
+		p->skipped = !is_running(p);
 	if (!p->late)
 		return;
-	/* Paused in the middle of it, it could not answer. */
-	p->skipped = !is_running(p);
 	show_duration(timeout_ns, limit);
 	snprintf(text, sizeof(text), "Health check exceeded timeout (%s)%s%.*s", limit,
 		 p->len ? ": " : "", (int)p->len, p->output);

@@ -112,7 +112,7 @@ static int pids_of(int dirfd, struct pids *pids)
 	cleanup_buf struct buf text = BUF_INIT;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return errno == ENOENT || errno == ENODEV ? 0 : -errno;
 	int r = io_read_all(fd, &text, PROCS_BYTES_MAX);
 	if (r == -EOPNOTSUPP) { /* threaded: a thread's id serves for signals as well */
 		cleanup_fd int threads = openat(dirfd, "cgroup.threads", O_RDONLY | O_CLOEXEC);

@@ -22,6 +22,7 @@
 #define EXEC_TIMEOUT_MS 1000 /* of execve(2), when a signal has come */
 #define REAP_TIMEOUT_MS 1000
 #define SHOW_TIMEOUT_MS 1000
+#define END_TIMEOUT_MS  500
 #define SHOW_LOOK_MS    5
 
 /* What the runtime's side holds besides struct exec. */
@@ -375,6 +376,16 @@ static void kill_all(struct running *x)
 	child_end(&x->process, &cg, false);
 }
 
+/* Whatever has failed, a container that has ended meanwhile is the reason. Behind kill_all(): the
+ * first process of a pid namespace ends when all others in it have been waited for. */
+static int explain(const struct running *x, int r, struct err *err)
+{
+	if (r == -ECANCELED || !err || err->kind != ERR_SYSTEM || x->e.st.pub.pid <= 0 ||
+	    state_wait_end(&x->e.st, END_TIMEOUT_MS) <= 0)
+		return r;
+	return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
+}
+
 static void done(struct running *x)
 {
 	struct exec *e = &x->e;
@@ -425,6 +436,7 @@ int container_exec(const struct runtime *rt, const struct exec_args *args, struc
 		r = follow(&x, err);
 	if (r < 0) {
 		kill_all(&x);
+		r = explain(&x, r, err);
 		if (x.pid_file_made)
 			unlink(args->pid_file);
 		err_wrap(err, r, "exec failed");

@@ -122,7 +122,7 @@ int exec_cgroup_open(struct exec *e, struct err *err)
 
 		if (fd >= 0)
 			e->join_fds[e->n_join++] = fd;
-		else if (fd != -ENOENT)
+		else if (fd != -ENOENT && fd != -ENODEV)
 			return err_errno(err, -fd, "opening tasks of cgroup %s", *paths);
 		else if (e->clone_cgroup < 0 && cgroup_path_is_cgroupfs(*paths, &v2) == 1 && v2)
 			e->clone_cgroup = cgroup_path_open(*paths);
@@ -157,7 +157,8 @@ static int open_cgroup_of_init(struct exec *e, struct err *err)
 	if (!path)
 		return err_fail(err, ERR_SYSTEM, "finding the cgroup of the container's process");
 	log_debug("joining the cgroup of the container's first process: %s", path);
-	return cgroup_path_open(path);
+	r = cgroup_path_open(path);
+	return r < 0 ? err_errno(err, -r, "opening cgroup %s", path) : r;
 }
 
 /* The slow way, from inside: where clone3(2) is missing. */
@@ -178,9 +179,6 @@ int exec_cgroup_retry(struct exec *e, int r, struct err *err)
 
 	if (r == -ENOSYS)
 		return join_by_file(e, err);
-	/* It has been removed meanwhile. */
-	if ((r == -ENOENT || r == -ENODEV) && state_wait_end(&e->st, 0) > 0)
-		return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
 	/* A user may move processes within the own part of the tree only, not from a session. */
 	if (r == -EACCES && e->st.systemd_unit && !strv_len(e->args->cgroups)) {
 		e->clone_cgroup = fd_close(e->clone_cgroup);

@@ -29,7 +29,7 @@ static int find_namespaces(struct live *l, struct err *err)
 	fd = ns_open_of(l->st.pub.pid, CLONE_NEWUSER, err);
 	/* Its first process is still the runtime, which shows itself to root only; or it has gone.
 	 */
-	if (fd == -EACCES || fd == -ENOENT)
+	if (fd == -EACCES || fd == -ENOENT || fd == -ESRCH)
 		return live_not_running(err);
 	if (fd < 0)
 		return fd;

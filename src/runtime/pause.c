@@ -11,6 +11,9 @@ static int set_frozen(const struct runtime *rt, const struct state *st, bool fro
 
 	if (r >= 0)
 		r = cgroup_freeze(&cg, frozen, err);
+	/* One that has ended meanwhile has no cgroup any more. */
+	if (r < 0 && state_wait_end(st, 0) > 0)
+		return err_fail(err, ERR_CONFLICT, "container not running");
 	if (r < 0 && rt->rootless)
 		err_hint(err, r, "an unprivileged user needs a delegated cgroup for this");
 	return r;

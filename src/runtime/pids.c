@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "runtime/cgroup.h"
+#include "sys/procfs.h"
 
 #define PS_BYTES_MAX (64u << 20)
 
@@ -36,12 +37,19 @@ static int find_in_namespace(pid_t first, struct pids *ret, struct err *err)
 	char path[64];
 	struct stat own, st;
 	struct dirent *e;
+	uint64_t start;
 	DIR *dir;
 	int pid;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/pid", first);
-	if (stat(path, &own) < 0)
-		return err_errno(err, errno, "looking at the container's pid namespace");
+	if (stat(path, &own) < 0) {
+		int r = errno;
+
+		/* It has ended. */
+		if (procfs_stat(first, NULL, &start) == -ESRCH)
+			return 0;
+		return err_errno(err, r, "looking at the container's pid namespace");
+	}
 	if (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == own.st_ino)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"the container has no cgroup and no pid namespace of its own");

@@ -74,12 +74,19 @@ int ns_open(const char *path, unsigned int flag, struct err *err)
 int ns_open_of(pid_t pid, unsigned int flag, struct err *err)
 {
 	const struct ns_type *t = ns_by_flag(flag);
-	char path[64];
+	char path[64], state = 0;
+	uint64_t start;
+	int r;
 
 	if (!t)
 		return err_fail(err, ERR_INVALID, "unknown namespace type %#x", flag);
 	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, t->file);
-	return ns_open(path, flag, err);
+	r = ns_open(path, flag, err);
+	/* Of one that ends: pidfd.h. */
+	if ((r == -ENOENT || r == -EACCES) &&
+	    (procfs_stat(pid, &state, &start) == -ESRCH || state == 'Z' || state == 'X'))
+		return err_errno(err, ESRCH, "opening %s namespace %s", word(flag), path);
+	return r;
 }
 
 int ns_join(int fd, unsigned int flag, struct err *err)

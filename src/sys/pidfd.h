@@ -1,5 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes as pidfds: no signal or wait ever reaches a recycled pid. pidfd_open(2), kernel >= 5.3.
+/*
+ * Processes as pidfds: no signal or wait ever reaches a recycled pid. pidfd_open(2), kernel >= 5.3.
+ *
+ * What says that a process is at its end. It dies in steps, each call looks at one of them, and
+ * some have a word of their own for one that is just being reaped, which passes for lack of rights
+ * or a wrong argument:
+ *
+ *   call                        dying or a zombie           while it is reaped  gone
+ *   pidfd_open                  a pidfd that polls as ended EINVAL              ESRCH
+ *    (a thread's id)                                        EINVAL, 6.16 ENOENT ESRCH
+ *   kill, pidfd_send_signal     0                           ESRCH               ESRCH
+ *   PIDFD_GET_INFO              its pid                     ESRCH               ESRCH, 6.15: the
+ * end pidfd_getfd                 EBADF, 6.9 ESRCH            ESRCH               ESRCH
+ *   setns(pidfd)                ESRCH                       ESRCH               ESRCH
+ *   waitid(P_PIDFD) by others   ECHILD                      ECHILD              ECHILD
+ *   open /proc/PID/FILE         0                           ENOENT              ENOENT
+ *    and read it                what there is               ESRCH               ESRCH
+ *   open /proc/PID/ns/NAME      ENOENT; user, pid: 0        EACCES              ENOENT
+ *   open /proc/PID/root, exe    ENOENT                      EACCES              ENOENT
+ *   open /proc/PID/mountinfo    EINVAL                      EINVAL              ENOENT
+ *   open /proc/PID/uid_map      0                           EINVAL              ENOENT
+ *   clone into its pid ns       ENOMEM                      ENOMEM              ENOMEM
+ *   its cgroup, once removed: open ENOENT (at this moment ENODEV), read, write, clone ENODEV
+ *
+ * A process leaves its cgroup, and drops its namespaces, before it polls as ended.
  */
 #pragma once
 

@@ -342,6 +342,15 @@ def test_paused(root):
             p.wait(0.3)
         root.runtime("resume", "c1").ok()
         assert p.wait(10) == 0
+    # What fails because the container ends says so.
+    root.runtime("pause", "c1").ok()
+    with root.popen(*root.runtime_argv("exec", "--ignore-paused", "c1", "true"), text=True,
+                    stderr=subprocess.PIPE) as p:
+        with pytest.raises(subprocess.TimeoutExpired):
+            p.wait(0.3)
+        root.runtime("kill", "c1", "KILL").ok()
+        assert "cannot exec in a stopped container" in p.communicate(timeout=10 * harness.PATIENCE)[1]
+    assert p.returncode == 255
 
 
 def is_runtime(pid):

@@ -18,7 +18,9 @@
 #include "sys/dev.h"
 #include "sys/landlock.h"
 #include "sys/netlink.h"
+#include "sys/ns.h"
 #include "sys/pidfd.h"
+#include "sys/procfs.h"
 #include "sys/rlimit.h"
 #include "sys/tty.h"
 #include "sys/xattr.h"
@@ -47,6 +49,33 @@ static int pid_of_a_thread(const void *data)
 static void test_pidfd_of(void **state)
 {
 	child_run_userns(pid_of_a_thread, NULL, 0);
+}
+
+/* What the table of pidfd.h says of both. */
+static void test_ended(void **state)
+{
+	pid_t pid = fork();
+	struct err err = ERR_INIT;
+	uint64_t start;
+	char status;
+	siginfo_t info;
+	int pidfd;
+
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	pidfd = pidfd_of(pid);
+	assert_int_equal(pidfd_poll(pidfd, 0), 1);
+	assert_int_equal(pidfd_kill(pidfd, SIGKILL), 0);
+	assert_int_equal(procfs_stat(pid, &status, &start), 0);
+	assert_int_equal(status, 'Z');
+	assert_int_equal(ns_open_of(pid, CLONE_NEWNET, &err), -ESRCH);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(pidfd_kill(pidfd, SIGKILL), -ESRCH);
+	assert_int_equal(pidfd_of(pid), -ESRCH);
+	assert_int_equal(procfs_stat(pid, &status, &start), -ESRCH);
+	assert_int_equal(ns_open_of(pid, CLONE_NEWUSER, &err), -ESRCH);
+	fd_close(pidfd);
 }
 
 static void test_rlimit_names(void **state)
@@ -351,11 +380,17 @@ static void test_landlock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pidfd_of),    cmocka_unit_test(test_rlimit_names),
-		cmocka_unit_test(test_rlimit_set),  cmocka_unit_test(test_tty),
-		cmocka_unit_test(test_tty_fake),    cmocka_unit_test(test_dev),
-		cmocka_unit_test(test_real_device), cmocka_unit_test(test_xattr),
-		cmocka_unit_test(test_loopback),    cmocka_unit_test(test_loopback_denied),
+		cmocka_unit_test(test_pidfd_of),
+		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_rlimit_names),
+		cmocka_unit_test(test_rlimit_set),
+		cmocka_unit_test(test_tty),
+		cmocka_unit_test(test_tty_fake),
+		cmocka_unit_test(test_dev),
+		cmocka_unit_test(test_real_device),
+		cmocka_unit_test(test_xattr),
+		cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_loopback_denied),
 		cmocka_unit_test(test_landlock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
