@@ -143,6 +143,11 @@ static int set(struct parse *p, const struct opt *o, const char *value)
 	return err_set_kind(p->err, r, ERR_USAGE);
 }
 
+static int set_alone(struct parse *p, const struct opt *o)
+{
+	return set(p, o, o->choices ? o->choices[0] : "");
+}
+
 static int refuse(struct parse *p, const struct opt *o)
 {
 	return err_fail(p->err, ERR_UNSUPPORTED, "--%s is not supported: %s", o->name, o->help);
@@ -166,7 +171,7 @@ static int parse_long(struct parse *p, const char *name)
 	if (!opt_has_value(o))
 		return set(p, o, "true");
 	if (o->flags & OPT_OPTIONAL_ARG)
-		return set(p, o, "");
+		return set_alone(p, o);
 	if (!p->argv[1])
 		return err_fail(p->err, ERR_USAGE, "flag needs an argument: --%s", o->name);
 	return set(p, o, *++p->argv);
@@ -178,7 +183,7 @@ static int parse_short_value(struct parse *p, const struct opt *o, const char *r
 	if (*rest)
 		return set(p, o, *rest == '=' ? rest + 1 : rest);
 	if (o->flags & OPT_OPTIONAL_ARG)
-		return set(p, o, "");
+		return set_alone(p, o);
 	if (!p->argv[1])
 		return err_fail(p->err, ERR_USAGE, "flag needs an argument: -%c", o->short_name);
 	return set(p, o, *++p->argv);

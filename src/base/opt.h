@@ -23,7 +23,10 @@ enum opt_kind {
 	OPT_TABLE    /* those of .table: see OPT_INCLUDE */
 };
 
-enum { OPT_HIDDEN = 1 << 0, OPT_OPTIONAL_ARG = 1 << 1 /* "--name" alone gives "" */ };
+enum {
+	OPT_HIDDEN = 1 << 0,
+	OPT_OPTIONAL_ARG = 1 << 1 /* "--name" alone gives the first of its choices, or "" */
+};
 
 struct opt {
 	const char *name; /* without dashes */

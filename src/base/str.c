@@ -119,8 +119,10 @@ int str_parse_bool(const char *s, bool *ret)
 	static const struct {
 		const char *word;
 		bool value;
-	} words[] = { { "true", true },   { "1", true },  { "yes", true },
-		      { "false", false }, { "0", false }, { "no", false } };
+	} words[] = { { "true", true }, { "1", true },   { "yes", true },    { "True", true },
+		      { "TRUE", true }, { "t", true },   { "T", true },      { "false", false },
+		      { "0", false },   { "no", false }, { "False", false }, { "FALSE", false },
+		      { "f", false },   { "F", false } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (str_eq(s, words[i].word)) {

@@ -19,7 +19,8 @@ int str_parse_i64(const char *s, int64_t *ret) MUST_CHECK;  /* the same with an 
 int str_parse_u32(const char *s, uint32_t *ret) MUST_CHECK;
 int str_parse_int(const char *s, int *ret) MUST_CHECK;
 int str_parse_mode(const char *s, uint32_t *ret) MUST_CHECK; /* [0-7]{1,5}, <= 07777 */
-int str_parse_bool(const char *s, bool *ret) MUST_CHECK;     /* true false 1 0 yes no */
+/* true false 1 0 yes no, and Go's True TRUE t T ... */
+int str_parse_bool(const char *s, bool *ret) MUST_CHECK;
 /* "512", "64k", "1.5g", "2GiB", "1t": docker's units, powers of 1024. */
 int str_parse_bytes(const char *s, uint64_t *ret) MUST_CHECK;
 /* "1.5" cpus -> 1500000000 nano cpus; at most nine decimals. */

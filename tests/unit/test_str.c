@@ -75,7 +75,9 @@ static void test_mode_bool(void **state)
 	assert_true(b);
 	assert_int_equal(str_parse_bool("0", &b), 0);
 	assert_false(b);
-	assert_int_equal(str_parse_bool("TRUE", &b), -EINVAL);
+	assert_int_equal(str_parse_bool("True", &b), 0);
+	assert_true(b);
+	assert_int_equal(str_parse_bool("tRUE", &b), -EINVAL);
 	assert_int_equal(str_parse_bool("", &b), -EINVAL);
 }
 
