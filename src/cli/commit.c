@@ -53,7 +53,8 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct commit_cli_options, pause),
 	  .arg = "BOOL",
-	  .help = "stop the container's processes meanwhile (default: true)",
+	  .help =
+	      "stop the container's processes meanwhile (default: true, where that can be done)",
 	  .choices = pause_words,
 	  .flags = OPT_OPTIONAL_ARG },
 	{ .name = "no-pause",
@@ -86,6 +87,7 @@ static int fill(const struct commit_cli_options *o, char **args, struct containe
 		.message = o->message,
 		.changes = o->change,
 		.pause = !o->no_pause && !str_eq(o->pause, "false"),
+		.pause_or_not = !o->pause,
 		.docker = str_eq(o->format, "docker"),
 		.timestamp = -1,
 		.newest = -1,

@@ -7,6 +7,7 @@
 #include "engine/containers_query.h"
 #include "engine/df.h"
 #include "engine/pods.h"
+#include "runtime/container.h"
 
 #define MOUNT_SHORT 15 /* letters, as docker has it */
 
@@ -97,6 +98,7 @@ static const struct opt opts[] = {
 
 struct row {
 	const struct record *record;
+	struct engine *eng;
 	const struct pod_list *pods;
 	bool whole, sized;
 	uint64_t size, image_size; /* when sized */
@@ -206,6 +208,34 @@ static char *row_auto_remove(const void *r)
 	return xstrdup(REC(r)->auto_remove ? "true" : "false");
 }
 
+static char *row_restarts(const void *r)
+{
+	return xasprintf("%lld", (long long)REC(r)->restarts);
+}
+/* Its main process's on the host; 0: it has none. */
+static char *row_pid(const void *r)
+{
+	struct container_state st = { 0 };
+	int pid = 0;
+
+	if (REC(r)->running &&
+	    container_state_read(&ROW(r)->eng->runtime, REC(r)->id, &st, NULL) == 0) {
+		pid = st.pid;
+		container_state_free(&st);
+	}
+	return xasprintf("%d", pid);
+}
+static char *row_health(const void *r)
+{
+	int health = REC(r)->health;
+
+	return xstrdup(health < 0 ? "" : health_status_names[health]);
+}
+static char *row_false(const void *r)
+{
+	return xstrdup("false");
+}
+
 static char *row_pod(const void *r)
 {
 	const char *id = REC(r)->pod ? REC(r)->pod : "";
@@ -243,11 +273,15 @@ static const struct cli_field fields[] = {
 	{ "ExitCode", "EXIT CODE", row_exit_code, CLI_ALIAS | CLI_VALUE },
 	{ "Exited", "EXITED", row_exited, CLI_ALIAS | CLI_VALUE },
 	{ "ExitedAt", "EXITED AT", row_exited_at, CLI_ALIAS | CLI_VALUE },
+	{ "HealthStatus", "HEALTH STATUS", row_health, CLI_ALIAS },
 	{ "Id", "CONTAINER ID", row_id, CLI_ALIAS },
 	{ "ImageID", "IMAGE ID", row_image_id, CLI_ALIAS },
+	{ "IsInfra", "ISINFRA", row_false, CLI_ALIAS | CLI_VALUE },
 	{ "Label", NULL, row_label, CLI_ALIAS | CLI_VALUE },
+	{ "Pid", "PID", row_pid, CLI_ALIAS | CLI_VALUE },
 	{ "Pod", "POD ID", row_pod, CLI_ALIAS },
 	{ "PodName", "PODNAME", row_pod_name, CLI_ALIAS },
+	{ "Restarts", "RESTARTS", row_restarts, CLI_ALIAS | CLI_VALUE },
 	{ "StartedAt", "STARTED AT", row_started_at, CLI_ALIAS | CLI_VALUE },
 };
 #define COLUMNS "ID Image Command RunningFor Status Ports Names"
@@ -368,6 +402,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	rows = xcalloc(records.n + 1, sizeof(*rows));
 	for (size_t i = 0; i < records.n; i++) {
 		rows[i] = (struct row){ .record = &records.items[i],
+					.eng = &eng,
 					.pods = &pods,
 					.whole = o->no_trunc };
 		if (sized)

@@ -21,8 +21,9 @@ static const struct opt opts[] = {
 struct version_client {
 	char *version, *os, *arch, *kernel;
 };
+/* The engine is in this program: what asks for a server's gets the same. */
 struct version_info {
-	struct version_client client;
+	struct version_client client, server;
 };
 static const struct json_field client_fields[] = {
 	JSON_FIELD(struct version_client, version, "Version", JSON_STR),
@@ -33,8 +34,19 @@ static const struct json_field client_fields[] = {
 static const struct json_desc client_desc = JSON_DESC(struct version_client, client_fields);
 static const struct json_field info_fields[] = {
 	JSON_FIELD(struct version_info, client, "Client", JSON_STRUCT, .desc = &client_desc),
+	JSON_FIELD(struct version_info, server, "Server", JSON_STRUCT, .desc = &client_desc),
 };
 static const struct json_desc info_desc = JSON_DESC(struct version_info, info_fields);
+
+static struct version_client this_version(const char *kernel)
+{
+	const struct oci_platform p = oci_platform_native();
+
+	return (struct version_client){ .version = xstrdup(INRO_VERSION),
+					.os = xstrdup(p.os),
+					.arch = xstrdup(p.architecture),
+					.kernel = xstrdup(kernel) };
+}
 
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
@@ -46,10 +58,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	int r = 0;
 
 	uname(&uts);
-	info.client = (struct version_client){ .version = xstrdup(INRO_VERSION),
-					       .os = xstrdup(p.os),
-					       .arch = xstrdup(p.architecture),
-					       .kernel = xstrdup(uts.release) };
+	info.client = this_version(uts.release);
+	info.server = this_version(uts.release);
 	if (o->format)
 		r = cli_format_object(o->format, &info_desc, &info, &out, err);
 	else

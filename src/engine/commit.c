@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/commit.h"
 
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
@@ -115,11 +116,27 @@ static void history_done(struct oci_history *history)
 
 /* ---- doing it ---- */
 
-static int commit_paused(struct engine *eng, const struct container_tree *ct, bool pause,
-			 const struct commit_options *opts, struct image *ret, struct err *err)
+/* Unprivileged users may have no freezer on cgroup v1. */
+static int freeze_as(struct engine *eng, const struct record *rec,
+		     const struct container_commit *opts, struct freeze *ret, struct err *err)
+{
+	int r = opts->pause ? freeze_begin(eng, rec, ret, err) : 0;
+
+	if (r == 0 || !opts->pause_or_not || err->kind != ERR_UNSUPPORTED)
+		return r;
+	log_warn("container %s can't be paused here: files that it writes meanwhile may be in the "
+		 "image in part",
+		 rec->name);
+	*err = (struct err)ERR_INIT;
+	return 0;
+}
+
+static int commit_paused(struct engine *eng, const struct container_tree *ct,
+			 const struct container_commit *asked, const struct commit_options *opts,
+			 struct image *ret, struct err *err)
 {
 	struct freeze freeze = FREEZE_INIT;
-	int r = pause ? freeze_begin(eng, &ct->rec, &freeze, err) : 0;
+	int r = freeze_as(eng, &ct->rec, asked, &freeze, err);
 
 	if (r == 0)
 		r = image_commit(&eng->store, &ct->tree, opts, ret, err);
@@ -163,7 +180,7 @@ static int commit_tree_as(struct engine *eng, const struct container_commit *opt
 	if (r == 0)
 		r = make_config(ct, opts, &config, &history, err);
 	if (r == 0)
-		r = commit_paused(eng, ct, opts->pause, &how, &image, err);
+		r = commit_paused(eng, ct, opts, &how, &image, err);
 	history_done(&history);
 	if (r == 0 && name)
 		strv_add(&image.names, name);

@@ -10,6 +10,7 @@ struct container_commit {
 	const char *author, *message;
 	char *const *changes; /* instructions, see changes.h */
 	bool pause;           /* while its files are read */
+	bool pause_or_not;    /* with pause: where it can't be paused, go on with a warning */
 	bool docker;          /* Docker's formats in the place of OCI's */
 	int64_t timestamp;    /* seconds: of the image and all files; < 0: now, and theirs */
 	int64_t newest;       /* seconds: of the image, and no file's is later; < 0: none */

@@ -230,6 +230,23 @@ def test_running_container_is_paused(root):
         client.communicate(timeout=20)
 
 
+def test_running_container_that_has_no_freezer(user):
+    """As on cgroup v1, or with nothing delegated: it is done if nobody asks for the pause."""
+    client = engine.start(user, "--name", "busy", base(user), "sh", "-c",
+                          "echo here >/here; echo ready; exec sleep 1000")
+    try:
+        if user.inro("pause", "busy").code == 0:
+            harness.machine_cannot("be without a freezer")
+        for asked in "--pause", "-p", "--pause=true":
+            user.inro("commit", asked, "busy").fails("it can't be paused", code=125)
+        done = user.inro("commit", "busy").ok()
+        assert "busy can't be paused here" in done.err
+        assert top_layer(user, done.out.strip())["here"][1] == b"here\n"
+    finally:
+        user.inro("rm", "-f", "busy").ok()
+        client.communicate(timeout=20)
+
+
 def test_names_that_no_layer_can_hold(anyone):
     changed(anyone, "cc", "touch /tmp/.wh.foo")
     anyone.inro("commit", "cc", "made:1").fails("/tmp/.wh.foo", "stands for a file that is removed")

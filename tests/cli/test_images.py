@@ -92,7 +92,7 @@ def test_name_moves_to_the_newer_image(anyone):
 def test_version_and_info(anyone):
     assert "Version:" in anyone.inro("version").ok().out
     version = json.loads(anyone.inro("version", "--format", "json").ok().out)
-    assert version["Client"]["Os"] == "linux"
+    assert version["Client"]["Os"] == "linux" and version["Server"] == version["Client"]
     assert not (anyone.state / "inro").exists()  # needs no database
     engine.box(anyone)
     info = json.loads(anyone.inro("info", "--format", "json").ok().out)

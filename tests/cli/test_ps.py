@@ -45,6 +45,9 @@ def test_ps_of_a_time(web):
 
 
 def test_fields_of_ps_that_podman_has(web):
-    text = "{{.Exited}} {{.AutoRemove}} {{.Created}} {{.StartedAt}} {{.Pod}}|"
+    text = "{{.Exited}} {{.AutoRemove}} {{.Created}} {{.StartedAt}} {{.Pod}}|" \
+           "{{.IsInfra}} {{.Restarts}} {{.HealthStatus}}|{{.Pid}}"
     out = web.inro("ps", "--format", text).ok().out
-    assert re.fullmatch(r"false false .* ago \d{10} \|\n", out), out
+    pid = web.inro("inspect", "--format", "{{.State.Pid}}", "web").ok().out
+    assert re.fullmatch(rf"false false .* ago \d{{10}} \|false 0 \|{pid}", out), out
+    assert int(pid) > 0
