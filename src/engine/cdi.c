@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/spec.h"
 
 #define FILES_MAX       1024
 #define YAML_TIMEOUT_MS 10000
@@ -54,6 +56,20 @@ static bool is_yaml(const char *name)
 	return has_end(name, ".yaml") || has_end(name, ".yml");
 }
 
+/* What it says of what is wrong. */
+static int not_yaml(int said, struct err *err)
+{
+	char text[256];
+	ssize_t n = pread(said, text, sizeof(text) - 1, 0);
+	const char *line;
+
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	line = str_after(text, "inro-yaml: ");
+	return err_fail(err, ERR_INVALID, "it is no YAML that inro understands%s%s",
+			line ? ": " : "", line ? line : "");
+}
+
 /* YAML is taken apart by a program of its own. */
 static int yaml_to_json(struct engine *eng, struct buf *text, struct err *err)
 {
@@ -61,8 +77,12 @@ static int yaml_to_json(struct engine *eng, struct buf *text, struct err *err)
 	struct proc_spawn spec = PROC_SPAWN_INIT;
 	cleanup_buf struct buf json = BUF_INIT;
 	cleanup_free char *path = NULL;
+	cleanup_fd int said = memfd_create("inro-yaml", MFD_CLOEXEC);
+	const struct proc_fd fds[] = { { said, STDERR_FILENO } };
 	int r = engine_program(eng, "inro-yaml", &path, NULL);
 
+	if (said < 0)
+		return err_errno(err, errno, "making a file for what inro-yaml says");
 	if (r < 0)
 		return err_hint(err,
 				err_fail(err, ERR_UNSUPPORTED,
@@ -70,10 +90,11 @@ static int yaml_to_json(struct engine *eng, struct buf *text, struct err *err)
 				"JSON can be read: nvidia-ctk cdi generate --format json");
 	spec.path = path;
 	spec.argv = (char **)argv;
+	spec.fds = fds;
+	spec.n_fds = ARRAY_SIZE(fds);
 	r = proc_run(&spec, text, &json, CDI_BYTES_MAX, YAML_TIMEOUT_MS, err);
 	if (r != 0)
-		return r < 0 ? r
-			     : err_fail(err, ERR_INVALID, "it is no YAML that inro understands");
+		return r < 0 ? r : not_yaml(said, err);
 	buf_reset(text);
 	buf_add(text, buf_str(&json), json.len);
 	return 0;
@@ -239,6 +260,43 @@ static void add_hook(struct cdi_changes *c, const struct cdi_hook *from)
 	h->hook.timeout = from->hook.timeout;
 }
 
+/* What several say of an interface: the last one. */
+static void add_net_device(struct cdi_changes *c, const struct spec_net_device *from)
+{
+	struct spec_net_device *d = NULL;
+
+	for (size_t i = 0; !d && i < c->net_devices.n; i++)
+		if (str_eq(c->net_devices.items[i].host_name, from->host_name))
+			d = &c->net_devices.items[i];
+	if (!d) {
+		d = LIST_ADD(c->net_devices);
+		d->host_name = xstrdup(from->host_name);
+	}
+	free(d->name);
+	d->name = xstrdup(from->name);
+}
+
+static void rdt_free(struct spec_intel_rdt *rdt)
+{
+	if (rdt)
+		json_free(&spec_intel_rdt_desc, rdt);
+	free(rdt);
+}
+
+static char *copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+void cdi_rdt_copy(const struct spec_intel_rdt *from, struct spec_intel_rdt *ret)
+{
+	*ret = *from;
+	ret->clos_id = copy(from->clos_id);
+	ret->l3_cache_schema = copy(from->l3_cache_schema);
+	ret->mem_bw_schema = copy(from->mem_bw_schema);
+	ret->schemata = strv_copy(from->schemata);
+}
+
 static int add_node(struct engine *eng, struct device_list *devices, const struct cdi_node *n,
 		    struct err *err)
 {
@@ -262,9 +320,6 @@ static int apply_edits(struct engine *eng, const struct cdi_edits *e, struct dev
 {
 	int r = 0;
 
-	if (e->rdt || e->net_devices)
-		return err_fail(err, ERR_UNSUPPORTED, "it asks for %s, which inro does not do",
-				e->rdt ? "intelRdt" : "netDevices");
 	for (size_t i = 0; e->env && e->env[i]; i++)
 		strv_env_set(&c->env, e->env[i]);
 	for (size_t i = 0; r == 0 && i < e->nodes.n; i++)
@@ -276,6 +331,13 @@ static int apply_edits(struct engine *eng, const struct cdi_edits *e, struct dev
 	for (size_t i = 0; i < e->gids.n; i++)
 		if (e->gids.items[i])
 			add_gid(&c->gids, e->gids.items[i]);
+	for (size_t i = 0; i < e->net_devices.n; i++)
+		add_net_device(c, &e->net_devices.items[i]);
+	if (e->rdt) {
+		rdt_free(c->rdt);
+		c->rdt = xcalloc(1, sizeof(*c->rdt));
+		cdi_rdt_copy(e->rdt, c->rdt);
+	}
 	return r;
 }
 
@@ -322,6 +384,12 @@ void cdi_changes_done(struct cdi_changes *c)
 		strv_free(c->hooks.items[i].hook.env);
 	}
 	free(c->hooks.items);
+	for (size_t i = 0; i < c->net_devices.n; i++) {
+		free(c->net_devices.items[i].host_name);
+		free(c->net_devices.items[i].name);
+	}
+	free(c->net_devices.items);
+	rdt_free(c->rdt);
 	free(c->gids.items);
 	strv_free(c->env);
 	*c = (struct cdi_changes){ 0 };

@@ -18,7 +18,10 @@ struct cdi_changes {
 	JSON_LIST(struct cdi_mount) mounts;
 	JSON_LIST(struct cdi_hook) hooks;
 	struct json_u32s gids;
+	struct spec_intel_rdt *rdt; /* the last one's */
+	JSON_LIST(struct spec_net_device) net_devices;
 };
+void cdi_rdt_copy(const struct spec_intel_rdt *from, struct spec_intel_rdt *ret);
 void cdi_changes_done(struct cdi_changes *c);
 
 /* names: "vendor.com/class=name". ERR_NOT_FOUND: nobody describes one of them. */

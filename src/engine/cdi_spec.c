@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/cdi_spec.h"
 
+#include <net/if.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -118,6 +119,25 @@ static int check_hook(const void *object, struct err *err)
 	return 0;
 }
 
+/* As the kernel's dev_valid_name() has it. */
+static bool is_interface(const char *name)
+{
+	return strlen(name) < IFNAMSIZ && !str_eq(name, ".") && !str_eq(name, "..") &&
+	       !strpbrk(name, "/: \t\n\v\f\r");
+}
+
+static int check_net_device(const void *object, struct err *err)
+{
+	const struct spec_net_device *d = object;
+
+	if (!is_interface(d->host_name))
+		return json_fail(err, "hostInterfaceName", "\"%s\" is no name of an interface",
+				 d->host_name);
+	if (!is_interface(d->name))
+		return json_fail(err, "name", "\"%s\" is no name of an interface", d->name);
+	return 0;
+}
+
 static int check_edits(const void *object, struct err *err)
 {
 	const struct cdi_edits *e = object;
@@ -186,14 +206,22 @@ static const struct json_field hook_fields[] = {
 static const struct json_desc hook_desc =
     JSON_DESC(struct cdi_hook, hook_fields, .check = check_hook);
 
+static const struct json_field net_device_fields[] = {
+	JSON_FIELD(struct spec_net_device, host_name, "hostInterfaceName", JSON_STR, REQUIRED),
+	JSON_FIELD(struct spec_net_device, name, "name", JSON_STR, REQUIRED),
+};
+static const struct json_desc net_device_desc =
+    JSON_DESC(struct spec_net_device, net_device_fields, .check = check_net_device);
+
 static const struct json_field edits_fields[] = {
 	JSON_FIELD(struct cdi_edits, env, "env", JSON_STRV),
 	JSON_FIELD(struct cdi_edits, nodes, "deviceNodes", JSON_ARRAY, .desc = &node_desc),
 	JSON_FIELD(struct cdi_edits, mounts, "mounts", JSON_ARRAY, .desc = &mount_desc),
 	JSON_FIELD(struct cdi_edits, hooks, "hooks", JSON_ARRAY, .desc = &hook_desc),
 	JSON_FIELD(struct cdi_edits, gids, "additionalGids", JSON_U32S),
-	JSON_FIELD(struct cdi_edits, rdt, "intelRdt", JSON_RAW),
-	JSON_FIELD(struct cdi_edits, net_devices, "netDevices", JSON_RAW),
+	JSON_FIELD(struct cdi_edits, rdt, "intelRdt", JSON_OBJ, .desc = &spec_intel_rdt_desc),
+	JSON_FIELD(struct cdi_edits, net_devices, "netDevices", JSON_ARRAY,
+		   .desc = &net_device_desc),
 };
 static const struct json_desc edits_desc =
     JSON_DESC(struct cdi_edits, edits_fields, .check = check_edits);

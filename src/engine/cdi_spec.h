@@ -28,8 +28,8 @@ struct cdi_edits {
 	JSON_LIST(struct cdi_mount) mounts;
 	JSON_LIST(struct cdi_hook) hooks;
 	struct json_u32s gids;
-	char *rdt; /* JSON; nothing of it is done */
-	char *net_devices;
+	struct spec_intel_rdt *rdt;
+	JSON_LIST(struct spec_net_device) net_devices;
 };
 struct cdi_device {
 	char *name;

@@ -130,9 +130,7 @@ static int generate(struct spec_input *in, struct spec *spec, struct err *err)
 		r = gen_personality(in, spec, err);
 	if (r == 0)
 		r = gen_annotations(in, spec, err);
-	if (r == 0 && in->cdi)
-		spec_gen_cdi(in->cdi, spec);
-	return r;
+	return r == 0 && in->cdi ? spec_gen_cdi(in->cdi, spec, err) : r;
 }
 
 int spec_generate(struct spec_input *in, struct spec *ret, struct err *err)

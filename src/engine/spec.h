@@ -70,7 +70,7 @@ bool spec_mount_is_users(const struct spec_mount *m, const char *bundle);
 int spec_gen_namespaces(const struct spec_input *in, struct spec *spec, struct err *err);
 int spec_gen_resources(const struct spec_input *in, struct spec_linux *linux_, struct err *err);
 /* What those who describe devices ask for: on top of all else. */
-void spec_gen_cdi(const struct cdi_changes *cdi, struct spec *spec);
+int spec_gen_cdi(const struct cdi_changes *cdi, struct spec *spec, struct err *err);
 /* Takes away what is mounted at that place so far. */
 void spec_remove_mount(struct spec *spec, const char *destination);
 /* What spec_gen_resources() leaves to it. */

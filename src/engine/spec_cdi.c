@@ -39,7 +39,33 @@ static void add_gid(uint32_t gid, struct json_u32s *list)
 	list->items[list->n++] = gid;
 }
 
-void spec_gen_cdi(const struct cdi_changes *cdi, struct spec *spec)
+static int add_net_devices(const struct cdi_changes *cdi, struct spec *spec, struct err *err)
+{
+	if (cdi->net_devices.n && !spec_namespace_find(spec, NS_NETWORK))
+		return err_fail(err, ERR_CONFLICT,
+				"a device moves the interface %s into the container, which has no "
+				"network of its own (--network host)",
+				cdi->net_devices.items[0].host_name);
+	for (size_t i = 0; i < cdi->net_devices.n; i++) {
+		struct spec_net_device *d = LIST_ADD(spec->linux_->net_devices);
+
+		d->host_name = xstrdup(cdi->net_devices.items[i].host_name);
+		d->name = xstrdup(cdi->net_devices.items[i].name);
+	}
+	return 0;
+}
+
+/* In the place of --rdt-class. */
+static void set_rdt(const struct spec_intel_rdt *from, struct spec_linux *l)
+{
+	if (l->intel_rdt)
+		json_free(&spec_intel_rdt_desc, l->intel_rdt);
+	else
+		l->intel_rdt = xcalloc(1, sizeof(*l->intel_rdt));
+	cdi_rdt_copy(from, l->intel_rdt);
+}
+
+int spec_gen_cdi(const struct cdi_changes *cdi, struct spec *spec, struct err *err)
 {
 	for (size_t i = 0; cdi->env && cdi->env[i]; i++)
 		strv_env_set(&spec->process->env, cdi->env[i]);
@@ -49,4 +75,7 @@ void spec_gen_cdi(const struct cdi_changes *cdi, struct spec *spec)
 		add_hook(&cdi->hooks.items[i], spec);
 	for (size_t i = 0; i < cdi->gids.n; i++)
 		add_gid(cdi->gids.items[i], &spec->process->user.additional_gids);
+	if (cdi->rdt)
+		set_rdt(cdi->rdt, spec->linux_);
+	return add_net_devices(cdi, spec, err);
 }

@@ -251,6 +251,7 @@ extern const char *const spec_seccomp_archs[]; /* NULL-terminated */
 extern const struct json_desc spec_desc;
 extern const struct json_desc spec_process_desc;   /* exec --process */
 extern const struct json_desc spec_resources_desc; /* update -r */
+extern const struct json_desc spec_intel_rdt_desc; /* of devices' specifications, too */
 extern const struct json_desc spec_seccomp_desc;   /* --security-opt seccomp=FILE after expansion */
 
 /* Parses and validates all that the specification asks and that needs no machine: required members,

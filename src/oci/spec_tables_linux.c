@@ -223,7 +223,7 @@ static const struct json_field intel_rdt_fields[] = {
 	JSON_FIELD(struct spec_intel_rdt, enable_cmt, "enableCMT", JSON_BOOL),
 	JSON_FIELD(struct spec_intel_rdt, enable_mbm, "enableMBM", JSON_BOOL),
 };
-static const struct json_desc spec_intel_rdt_desc =
+const struct json_desc spec_intel_rdt_desc =
     JSON_DESC(struct spec_intel_rdt, intel_rdt_fields, .check = spec_check_intel_rdt);
 
 static const struct json_field personality_fields[] = {

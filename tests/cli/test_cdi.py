@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shlex
 import shutil
 
 import pytest
@@ -88,7 +89,31 @@ containerEdits:
     found = json.loads(root.inro("info", "--format", "json").ok().out)["DiscoveredDevices"]
     assert {"Source": "cdi", "ID": "nvidia.com/gpu=all"} in found and len(found) == 2
     (cdi / "nvidia.yaml").write_text("a: &x [1]\nb: *x\n")
-    root.inro("run", "--rm", "--gpus", "all", box, "true").fails("alias", "nvidia-ctk", code=125)
+    root.inro("run", "--rm", "--gpus", "all", box, "true").fails(
+        "nvidia.yaml: ", "line 2: ", "alias", "nvidia-ctk", code=125)
+    assert root.inro("info").ok().err == ""
+
+
+def test_interface_and_class_of_the_processor(root, cdi):
+    """A machine without resctrl has no such classes: what the runtime does with them has its tests."""
+    box = engine.box(root)
+    write(cdi / "v.json", "vendor.com/net", {
+        "0": {"netDevices": [{"hostInterfaceName": "given0", "name": "inside"}]},
+        "1": {"intelRdt": {"closID": "guaranteed", "schemata": ["L3:0=ff"]}}})
+    argv = root.inro_argv("run", "--rm", "--device", "vendor.com/net=0", box, "ls", "/sys/class/net")
+    r = root.run("unshare", "--net", "sh", "-c",
+                 f"ip link add given0 type veth peer name peer0; exec {shlex.join(map(str, argv))}").ok()
+    assert r.out.split() == ["inside", "lo"]
+    root.inro("run", "--rm", "--network", "host", "--device", "vendor.com/net=0", box,
+              "true").fails("given0", "--network host", code=125)
+    root.inro("create", "--name", "web", "--rdt-class", "other", "--device", "vendor.com/net=1", box,
+              "true").ok()
+    path = root.inro("inspect", "--format", "{{.OCIConfigPath}}", "web").ok().out.strip()
+    config = json.loads(pathlib.Path(path).read_text())
+    assert config["linux"]["intelRdt"] == {"closID": "guaranteed", "schemata": ["L3:0=ff"]}
+    (cdi / "v.json").write_text('{"cdiVersion": "1.1.0", "kind": "a/b", "devices": [{"name": "0", '
+                                '"containerEdits": {"intelRdt": {"closID": "../x"}}}]}')
+    root.inro("run", "--rm", "--device", "a/b=0", box, "true").fails("v.json", "closID", code=125)
 
 
 def test_only_of_whom_is_trusted(anyone, cdi):

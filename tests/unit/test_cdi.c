@@ -19,7 +19,8 @@ static void test_whole(void **state)
 	    "\"containerPath\":\"/usr/lib/a.so\",\"options\":[\"ro\"]}],"
 	    "\"hooks\":[{\"hookName\":\"createContainer\",\"path\":\"/bin/h\","
 	    "\"args\":[\"h\",\"x\"],\"env\":[\"E=1\"],\"timeout\":5}],"
-	    "\"additionalGids\":[44,0],\"intelRdt\":{\"closID\":\"a\"}}}";
+	    "\"additionalGids\":[44,0],\"intelRdt\":{\"closID\":\"a\"},"
+	    "\"netDevices\":[{\"hostInterfaceName\":\"eth7\",\"name\":\"net0\"}]}}";
 	cleanup_cdi_spec struct cdi_spec s = { 0 };
 	struct err err = ERR_INIT;
 
@@ -34,7 +35,9 @@ static void test_whole(void **state)
 	assert_string_equal(s.edits.hooks.items[0].hook.args[1], "x");
 	assert_int_equal(s.edits.hooks.items[0].hook.timeout.value, 5);
 	assert_int_equal(s.edits.gids.n, 2);
-	assert_non_null(s.edits.rdt);
+	assert_string_equal(s.edits.rdt->clos_id, "a");
+	assert_string_equal(s.edits.net_devices.items[0].host_name, "eth7");
+	assert_string_equal(s.edits.net_devices.items[0].name, "net0");
 }
 
 static void test_refused(void **state)
@@ -52,6 +55,10 @@ static void test_refused(void **state)
 		{ HEAD "{\"name\":\"0\"},{\"name\":\"0\"}]}", "two have the name" },
 		{ DEVICE("\"env\":[\"AB\"]"), "NAME=VALUE" },
 		{ DEVICE("\"env\":[\"=B\"]"), "NAME=VALUE" },
+		{ DEVICE("\"intelRdt\":{\"closID\":\"../a\"}"), "intelRdt.closID" },
+		{ DEVICE("\"netDevices\":[{\"name\":\"a\"}]"), "hostInterfaceName" },
+		{ DEVICE("\"netDevices\":[{\"hostInterfaceName\":\"a\",\"name\":\"a/b\"}]"),
+		  "no name of an interface" },
 		{ DEVICE("\"deviceNodes\":[{\"path\":\"dev/x\"}]"), "deviceNodes[0].path" },
 		{ DEVICE("\"deviceNodes\":[{\"path\":\"/dev/x\",\"type\":\"d\"}]"), "type" },
 		{ DEVICE("\"deviceNodes\":[{\"path\":\"/x\",\"permissions\":\"x\"}]"), "rwm" },
