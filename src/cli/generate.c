@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* generate systemd: a service for a container that is there, or for others like it (--new). */
+/* generate systemd: services for what is there, or for others like it (--new). */
+#include "cli/generate.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
-#include "cli/run_options.h"
-#include "engine/asked.h"
 #include "engine/life.h"
-#include "units/file.h"
-
-struct generate_options {
-	bool files, name, as_new, no_header;
-	char *format, *restart_policy, *prefix, *pod_prefix, *separator;
-	char **after, **requires, **wants, **env;
-	struct opt_u64 restart_sec, start_timeout, stop_timeout;
-};
 
 static const char *const formats[] = { "json", NULL };
 static const char *const restarts[] = { "no",          "on-success", "on-failure", "on-abnormal",
@@ -60,7 +51,7 @@ static const struct opt opts[] = {
 	  .short_name = 'n',
 	  .kind = OPT_FLAG,
 	  FIELD(name),
-	  .help = "use the container's name and not its id" },
+	  .help = "use names and not ids" },
 	{ .name = "new",
 	  .kind = OPT_FLAG,
 	  FIELD(as_new),
@@ -73,8 +64,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_STR,
 	  FIELD(pod_prefix),
 	  .arg = "PREFIX",
-	  .help = "has no effect: units are made of containers alone",
-	  .flags = OPT_HIDDEN },
+	  .help = "what the name of a pod's unit begins with (default pod)" },
 	{ .name = "requires",
 	  .kind = OPT_STRV,
 	  FIELD(requires),
@@ -106,7 +96,10 @@ static const struct opt opts[] = {
 	  FIELD(stop_timeout),
 	  .arg = "SECONDS",
 	  .help = "how long a stop waits before the container is killed (default: its own time)" },
-	OPT_REFUSE("template", "a file web@.container makes a template: inro-systemd.unit(5)"),
+	{ .name = "template",
+	  .kind = OPT_FLAG,
+	  FIELD(from_template),
+	  .help = "make a template: a container for each instance, as --new does" },
 	{ .name = "time",
 	  .short_name = 't',
 	  .kind = OPT_U64,
@@ -119,222 +112,6 @@ static const struct opt opts[] = {
 	  .arg = "UNIT",
 	  .help = "it wants this unit, and does without" },
 };
-
-struct generator {
-	const struct generate_options *o;
-	const void *globals;
-	struct engine *eng;
-	struct record rec;
-	char *name;  /* "container-web" */
-	char *which; /* the container's name or id */
-	uint64_t stop_s;
-	struct unit_file unit;
-};
-
-static char *escape_these(const char *word, const char *letters)
-{
-	cleanup_buf struct buf out = BUF_INIT;
-
-	for (; *word; word++) {
-		if (strchr(letters, *word))
-			buf_addc(&out, *word);
-		buf_addc(&out, *word);
-	}
-	return buf_take(&out);
-}
-
-/* Of a command line systemd takes these for its own. */
-static char *escape(const char *word)
-{
-	return escape_these(word, "$%");
-}
-
-/* inro, and the options of its own that it has here. */
-static char **begin(const struct generator *g)
-{
-	const struct globals *from = g->globals;
-	const struct {
-		const char *option, *value;
-	} own[] = { { "--root", from->root },
-		    { "--runroot", from->runroot },
-		    { "--config", from->config } };
-	char **words = NULL;
-
-	strv_take(&words, escape(g->eng->self_path));
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		cleanup_free char *value = own[i].value ? escape(own[i].value) : NULL;
-
-		if (value)
-			strv_addf(&words, "%s=%s", own[i].option, value);
-	}
-	return words;
-}
-
-/* Takes words over. */
-static void add_command(struct generator *g, const char *key, char **words)
-{
-	cleanup_buf struct buf line = BUF_INIT;
-
-	unit_quote_all(&line, words);
-	unit_file_add(&g->unit, "Service", key, buf_str(&line));
-	strv_free(words);
-}
-
-static void add_number(struct generator *g, const char *key, const struct opt_u64 *value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)value->value);
-	if (value->set)
-		unit_file_add(&g->unit, "Service", key, text);
-}
-
-/* --- commands --- */
-
-#define CIDFILE "--cidfile=%t/%n.ctr-id"
-
-static void add_stop(struct generator *g, const char *key, const char *verb)
-{
-	char **words = begin(g);
-
-	strv_add(&words, verb);
-	if (g->o->as_new)
-		strv_add(&words, "--ignore");
-	if (str_eq(verb, "rm"))
-		strv_add(&words, "-f");
-	strv_addf(&words, "-t");
-	strv_addf(&words, "%llu", (unsigned long long)g->stop_s);
-	if (g->o->as_new)
-		strv_add(&words, CIDFILE);
-	else
-		strv_add(&words, g->which);
-	add_command(g, key, words);
-}
-
-static void add_start(struct generator *g)
-{
-	char **words = begin(g);
-
-	strv_add(&words, "start");
-	strv_add(&words, "--sdnotify=conmon");
-	strv_add(&words, g->which);
-	add_command(g, "ExecStart", words);
-	add_stop(g, "ExecStop", "stop");
-	add_stop(g, "ExecStopPost", "stop");
-}
-
-static void drop(char **field)
-{
-	free(*field);
-	*field = NULL;
-}
-
-/* The command line of the container without what a service has its own of. */
-static int add_run(struct generator *g, struct err *err)
-{
-	cleanup_asked struct asked made = { 0 };
-	cleanup_strv char **options = NULL;
-	struct run_options *o = &made.options;
-	char **words;
-	int r = asked_read(g->eng, g->rec.id, &made, err);
-
-	if (r > 0)
-		r = err_fail(
-		    err, ERR_UNSUPPORTED,
-		    "--new: container %s was made by an older inro, which did not keep its "
-		    "options",
-		    g->rec.name);
-	if (r < 0)
-		return r;
-	drop(&o->cidfile);
-	drop(&o->cgroups);
-	drop(&o->restart);
-	drop(&o->conmon_pidfile);
-	o->rm = o->detach = true;
-	o->replace = o->name != NULL;
-	words = begin(g);
-	strv_add(&words, "run");
-	strv_add(&words, CIDFILE);
-	strv_add(&words, "--cgroups=no-conmon");
-	if (!o->sdnotify || str_eq(o->sdnotify, "ignore")) {
-		free(o->sdnotify);
-		o->sdnotify = xstrdup("conmon");
-	}
-	/* By which `auto-update` finds the service. */
-	strv_add(&words, "--label=PODMAN_SYSTEMD_UNIT=%n");
-	opt_words(run_opts.rows, run_opts.n, o, &options);
-	strv_add(&options, g->rec.image_name);
-	strv_extend(&options, made.args);
-	for (size_t i = 0; options && options[i]; i++)
-		strv_take(&words, escape(options[i]));
-	unit_file_add(&g->unit, "Service", "ExecStartPre", "/bin/rm -f %t/%n.ctr-id");
-	add_command(g, "ExecStart", words);
-	add_stop(g, "ExecStop", "stop");
-	add_stop(g, "ExecStopPost", "rm");
-	return 0;
-}
-
-/* --- the unit --- */
-
-static void add_all(struct generator *g, const char *key, const char *first, char *const *others)
-{
-	cleanup_strv char **words = NULL;
-	cleanup_free char *joined = NULL;
-
-	if (first)
-		strv_add(&words, first);
-	strv_extend(&words, others);
-	joined = strv_join(words, " ");
-	if (*joined)
-		unit_file_add(&g->unit, "Unit", key, joined);
-}
-
-static void add_env(struct generator *g)
-{
-	for (size_t i = 0; g->o->env && g->o->env[i]; i++) {
-		const char *word = g->o->env[i];
-		const char *value = strchr(word, '=') ? NULL : getenv(word);
-		cleanup_free char *whole = value ? xasprintf("%s=%s", word, value) : xstrdup(word);
-		cleanup_free char *escaped = NULL;
-		cleanup_buf struct buf quoted = BUF_INIT;
-
-		if (!strchr(whole, '='))
-			continue;
-		escaped = escape_these(whole, "%"); /* no variable of another one */
-		unit_quote(&quoted, escaped);
-		unit_file_add(&g->unit, "Service", "Environment", buf_str(&quoted));
-	}
-}
-
-static int make(struct generator *g, struct err *err)
-{
-	const struct opt_u64 stop = { true, g->stop_s + 60 };
-	const struct generate_options *o = g->o;
-	cleanup_free char *title = xasprintf("inro %s.service", g->name);
-	int r = 0;
-
-	unit_file_add(&g->unit, "Unit", "Description", title);
-	unit_file_add(&g->unit, "Unit", "Documentation", "man:inro-generate-systemd(1)");
-	add_all(g, "Wants", "network-online.target", o->wants);
-	add_all(g, "After", "network-online.target", o->after);
-	add_all(g, "Requires", NULL, o->requires);
-	unit_file_add(&g->unit, "Unit", "RequiresMountsFor", "%t/inro");
-	unit_file_add(&g->unit, "Service", "Environment", "PODMAN_SYSTEMD_UNIT=%n");
-	add_env(g);
-	unit_file_add(&g->unit, "Service", "Restart",
-		      o->restart_policy ? o->restart_policy : "on-failure");
-	add_number(g, "RestartSec", &o->restart_sec);
-	add_number(g, "TimeoutStartSec", &o->start_timeout);
-	add_number(g, "TimeoutStopSec", &stop);
-	if (o->as_new)
-		r = add_run(g, err);
-	else
-		add_start(g);
-	unit_file_add(&g->unit, "Service", "Type", "notify");
-	unit_file_add(&g->unit, "Service", "NotifyAccess", "all");
-	unit_file_add(&g->unit, "Install", "WantedBy", "default.target");
-	return r;
-}
 
 static int write_file(const char *name, const struct buf *text, char **ret_path, struct err *err)
 {
@@ -349,99 +126,133 @@ static int write_file(const char *name, const struct buf *text, char **ret_path,
 	return r;
 }
 
-static int put_out(const struct generator *g, struct err *err)
+static void add_text(const struct generator *g, const char *file, struct buf *text)
 {
-	cleanup_free char *file = xasprintf("%s.service", g->name), *path = NULL;
-	cleanup_buf struct buf text = BUF_INIT, out = BUF_INIT;
 	char now[TIME_RFC3339_MAX];
 
-	buf_addf(&text, "# %s\n", file);
+	buf_addf(text, "# %s\n", file);
 	if (!g->o->no_header)
-		buf_addf(&text, "# autogenerated by inro " INRO_VERSION "\n# %s\n",
+		buf_addf(text, "# autogenerated by inro " INRO_VERSION "\n# %s\n",
 			 time_rfc3339(time_now_ns(), now));
-	buf_addc(&text, '\n');
-	unit_file_write(&g->unit, &text);
-	if (g->o->files) {
-		int r = write_file(file, &text, &path, err);
+	buf_addc(text, '\n');
+	unit_file_write(&g->unit, text);
+}
 
+static int put_out(const struct generator *units, size_t n, struct err *err)
+{
+	const struct generate_options *o = units[0].o;
+	cleanup_buf struct buf out = BUF_INIT;
+
+	buf_adds(&out, o->format ? "{" : "");
+	for (size_t i = 0; i < n; i++) {
+		cleanup_free char *path = NULL, *file = NULL;
+		cleanup_buf struct buf text = BUF_INIT;
+		int r;
+
+		file = xasprintf("%s%s.service", units[i].name, o->from_template ? "@" : "");
+		add_text(&units[i], file, &text);
+		r = o->files ? write_file(file, &text, &path, err) : 0;
 		if (r < 0)
 			return r;
+		if (o->format) {
+			buf_adds(&out, i ? ",\n    " : "\n    ");
+			json_write_string(&out, units[i].name);
+			buf_adds(&out, ": ");
+			json_write_string(&out, path ? path : buf_str(&text));
+		} else {
+			buf_adds(&out, i && !path ? "\n" : "");
+			buf_adds(&out, path ? path : buf_str(&text));
+			buf_adds(&out, path ? "\n" : "");
+		}
 	}
-	if (g->o->format) {
-		buf_adds(&out, "{\n    ");
-		json_write_string(&out, g->name);
-		buf_adds(&out, ": ");
-		json_write_string(&out, path ? path : buf_str(&text));
-		buf_adds(&out, "\n}\n");
-	} else {
-		buf_adds(&out, path ? path : buf_str(&text));
-		if (path)
-			buf_addc(&out, '\n');
-	}
+	buf_adds(&out, o->format ? "\n}\n" : "");
 	return cli_print(&out, err);
 }
 
-static bool is_file_name(const char *s)
+static int make_container(struct generator *g, struct err *err)
 {
-	return !strchr(s, '/') && s[0] && s[0] != '.';
+	int r = generator_init(g, err);
+
+	if (r == 0)
+		r = generate_container(g, err);
+	if (r == 0)
+		r = put_out(g, 1, err);
+	generator_done(g);
+	return r;
 }
 
-static int prepare(struct generator *g, struct err *err)
+/* The pod's first, then its containers'. */
+static int make_pod(const struct generator *common, const struct pod_view *v, struct err *err)
 {
-	const struct record_options *from = &g->rec.options;
-	const struct generate_options *o = g->o;
-	const struct opt_i64 *own = &from->stop_timeout;
+	struct generator *all = xcalloc(v->n + 1, sizeof(*all));
+	cleanup_strv char **services = NULL;
+	int r = 0;
 
-	g->which = xstrdup(o->name ? g->rec.name : g->rec.id);
-	g->name = xasprintf("%s%s%s", o->prefix ? o->prefix : "container",
-			    o->separator ? o->separator : "-", g->which);
-	if (!is_file_name(g->name))
-		return err_fail(err, ERR_USAGE, "\"%s\" can't name a unit", g->name);
-	g->stop_s = own->set && own->value >= 0 ? (uint64_t)own->value : 10;
-	if (o->stop_timeout.set)
-		g->stop_s = o->stop_timeout.value;
-	if (!o->as_new && from->restart > RESTART_NO)
-		log_warn("container %s has a restart policy of its own beside systemd's: "
-			 "`inro update --restart no %s` takes it away",
-			 g->rec.name, g->rec.name);
-	if (!o->as_new && g->rec.auto_remove)
-		return err_hint(
-		    err,
-		    err_fail(err, ERR_CONFLICT,
-			     "container %s is removed when it ends (--rm): it cannot be "
-			     "started again",
-			     g->rec.name),
-		    "--new makes another one each time");
-	return 0;
+	for (size_t i = 0; r == 0 && i <= v->n; i++) {
+		all[i] = *common;
+		all[i].pod = &v->pod;
+		all[i].rec = i ? v->members[i - 1] : NULL;
+		all[i].pod_unit = all[0].name;
+		r = generator_init(&all[i], err);
+		if (r == 0 && i)
+			r = generate_container(&all[i], err);
+		if (r == 0 && i)
+			strv_addf(&services, "%s.service", all[i].name);
+	}
+	all[0].services = services;
+	if (r == 0)
+		r = generate_pod(&all[0], err);
+	if (r == 0)
+		r = put_out(all, v->n + 1, err);
+	for (size_t i = 0; i <= v->n; i++)
+		generator_done(&all[i]);
+	free(all);
+	return r;
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	cleanup_engine struct engine eng = ENGINE_INIT;
-	struct generator g = { .o = options, .globals = globals, .eng = &eng };
+	cleanup_pod_views struct pod_views views = { 0 };
+	cleanup_record struct record rec = { 0 };
+	struct generate_options *o = options;
+	struct generator g = { .o = o, .globals = globals, .eng = &eng };
+	struct err own = ERR_INIT;
 	int r = cli_engine(globals, &eng, err);
 
-	if (r == 0)
-		r = life_find(&eng, args[0], &g.rec, err);
-	if (r == 0)
-		r = prepare(&g, err);
-	if (r == 0)
-		r = make(&g, err);
-	if (r == 0)
-		r = put_out(&g, err);
-	unit_file_done(&g.unit);
-	record_done(&g.rec);
-	free(g.name);
-	free(g.which);
-	return r;
+	if (r < 0)
+		return r;
+	o->as_new |= o->from_template;
+	r = life_find(&eng, args[0], &rec, err);
+	if (r == 0) {
+		g.rec = &rec;
+		return make_container(&g, err);
+	}
+	if (err->kind != ERR_NOT_FOUND)
+		return r;
+	r = pod_view(&eng, args[0], &views, &own);
+	if (r < 0 && own.kind == ERR_NOT_FOUND)
+		return err_fail(err, ERR_NOT_FOUND,
+				"%s does not refer to a container or pod: No such container",
+				args[0]);
+	if (r < 0) {
+		*err = own;
+		return r;
+	}
+	if (o->from_template)
+		return err_fail(err, ERR_USAGE, "--template is not supported for pods");
+	return make_pod(&g, views.items, err);
 }
 
 const struct cmd cmd_generate_systemd = {
 	.name = "systemd",
-	.args = "[OPTIONS] CONTAINER",
-	.summary = "Print a service of systemd's that runs a container",
-	.details = "Without --new it is this container that is started and stopped. Files of the "
-		   "kind .container say the same in fewer words: see inro-systemd.unit(5).",
+	.args = "[OPTIONS] CONTAINER|POD",
+	.summary = "Print services of systemd's that run a container, or a pod",
+	.details =
+	    "Without --new it is this container that is started and stopped, or this pod. Of a "
+	    "pod there is one service for it and one for each of its containers, which start "
+	    "and end with it. Files of the kind .container and .pod say the same in fewer "
+	    "words: see inro-systemd.unit(5).",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct generate_options),

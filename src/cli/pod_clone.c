@@ -41,35 +41,19 @@ static void drop_rates(const struct run_options *given, struct run_options *o)
 			strv_free(take_ptr(*lists[i].own));
 }
 
-/* What the original was made with, in *ret and, of labels, in *pod; what is given here behind it,
- * so that it counts. */
+/* What the original was made with, and what is given here behind it, so that it counts. */
 static int take_over(const struct pod *from, const struct pod_create_options *given,
-		     struct pod_create_options *ret, struct pod *pod, struct err *err)
+		     struct pod_create_options *ret, struct err *err)
 {
-	static const char *const policies[] = { "continue", "stop" };
-	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_strv char **words = NULL;
 	cleanup_free char **argv = NULL;
 	char **args;
-	int r;
+	int r = pod_create_from(from, ret, err);
 
-	json_write(&pod_options_desc, &from->options, 0, &text);
-	r = json_parse(&pod_options_desc, &pod->options, buf_str(&text), text.len, "options", err);
 	if (r < 0)
 		return r;
-	ret->member = pod->options.member;
-	pod->options.member = (struct run_options){ 0 };
-	strv_free(take_ptr(pod->options.create_command));
-	if (!str_eq(given->infra, "false")) {
-		ret->share = pod_share_words(pod);
-		if (!ret->share[0]) {
-			free(ret->share);
-			ret->share = xstrdup("none");
-		}
-	}
-	strv_free(take_ptr(pod->options.share));
-	ret->exit_policy = xstrdup(policies[pod->options.exit_policy == POD_EXIT_STOP]);
-	ret->share_parent = xstrdup(pod->options.no_parent ? "false" : "true");
+	if (str_eq(given->infra, "false"))
+		free(take_ptr(ret->share));
 	drop_rates(&given->member, &ret->member);
 	strv_add(&words, "clone");
 	opt_words(pod_create_opts, POD_CLONE_OPTIONS, given, &words);
@@ -83,7 +67,7 @@ static int make_pod(struct engine *eng, const struct pod *from,
 		    struct err *err)
 {
 	struct pod_create_options o = { 0 };
-	int r = take_over(from, given, &o, pod, err);
+	int r = take_over(from, given, &o, err);
 
 	if (r == 0 && name) {
 		free(o.name);

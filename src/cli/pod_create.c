@@ -370,6 +370,33 @@ static int write_id(struct engine *eng, const char *path, const struct pod *pod,
 	return r;
 }
 
+int pod_create_from(const struct pod *from, struct pod_create_options *ret, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	struct pod_options o = { 0 };
+	int r;
+
+	json_write(&pod_options_desc, &from->options, 0, &text);
+	r = json_parse(&pod_options_desc, &o, buf_str(&text), text.len, "options", err);
+	if (r < 0)
+		return r;
+	ret->member = o.member;
+	o.member = (struct run_options){ 0 };
+	for (size_t i = 0; i < o.labels.n; i++)
+		strv_addf(&ret->label, "%s=%s", o.labels.items[i].key, o.labels.items[i].value);
+	ret->share = pod_share_words(from);
+	if (!ret->share[0]) {
+		free(ret->share);
+		ret->share = xstrdup("none");
+	}
+	if (o.exit_policy == POD_EXIT_STOP)
+		ret->exit_policy = xstrdup("stop");
+	if (o.no_parent)
+		ret->share_parent = xstrdup("false");
+	json_free(&pod_options_desc, &o);
+	return 0;
+}
+
 int pod_create_insert(struct engine *eng, const struct pod_create_options *o, struct pod *pod,
 		      struct err *err)
 {

@@ -20,8 +20,9 @@ struct pod_create_options {
 #define POD_CREATE_OPTIONS    (POD_CLONE_OPTIONS - POD_CLONE_OPTIONS_OWN)
 extern const struct opt pod_create_opts[POD_CLONE_OPTIONS];
 
-/* A pod of these options, which are the pod's from then on. What pod->options has of labels stays.
- */
+/* What a pod was created with, but for its name. The caller frees with the table, in any case. */
+int pod_create_from(const struct pod *from, struct pod_create_options *ret, struct err *err);
+/* A pod of these options, which are the pod's from then on. */
 int pod_create_fill(struct engine *eng, struct pod_create_options *o, struct pod *pod,
 		    struct err *err);
 /* The pod into the database, in the place of one of its name with --replace. Its id goes to

@@ -64,6 +64,60 @@ def test_clone(box):
     box.inro("container", "exists", "wrong").fails(code=1)
 
 
+def test_generate_pod(box):
+    """A service for the pod, and one for each container that ends with it."""
+    box.inro("pod", "create", "--label", "price=$5 100%", "--exit-policy=stop", "--hostname", "www", "shop").ok()
+    box.inro("create", "--pod", "shop", "--name", "one", "box", "sleep", "1000").ok()
+    box.inro("create", "--pod", "shop", "--name", "two", "--stop-timeout=3", "box", "sleep", "1000").ok()
+    program = [box.program("inro"), f"--root={box.state}/inro"]
+    text = box.inro("generate", "systemd", "--name", "--no-header", "--wants", "a.service", "-t", "7",
+                    "shop").ok().out
+    pod, one, two = (unit_of(part.partition("\n")[2]) for part in text.split("\n# "))
+    service = dict(pod["Service"])
+    assert text.startswith("# pod-shop.service\n")
+    members = "container-one.service container-two.service"
+    assert dict(pod["Unit"]).items() >= {"Wants": f"network-online.target {members}", "Before": members}.items()
+    assert service.items() >= {"Type": "oneshot", "RemainAfterExit": "yes", "TimeoutStopSec": "67"}.items()
+    assert shlex.split(service["ExecStart"]) == [*program, "pod", "exists", "shop"]
+    assert shlex.split(service["ExecStop"]) == [*program, "pod", "stop", "-t", "7", "shop"]
+    for unit, name in (one, "one"), (two, "two"):
+        assert dict(unit["Unit"]).items() >= {
+            "BindsTo": "pod-shop.service", "After": "pod-shop.service", "Wants": "network-online.target a.service"}.items()
+        assert shlex.split(dict(unit["Service"])["ExecStart"]) == [*program, "start", "--sdnotify=conmon", name]
+
+    files = json.loads(box.inro("generate", "systemd", "--new", "--name", "--files", "--format=json", "--pod-prefix=p",
+                                "-t", "0", "shop").ok().out)
+    assert list(files) == ["p-shop", "container-one", "container-two"]
+    assert files["p-shop"] == f"{box.dir}/p-shop.service"
+    new, _, two = (unit_of(open(path, encoding="utf-8").read()) for path in files.values())
+    service, member = dict(new["Service"]), dict(two["Service"])
+    id_file = "--pod-id-file=%t/p-shop.pod-id"
+    assert service["ExecStartPre"] == "/bin/rm -f %t/p-shop.pod-id"
+    assert shlex.split(service["ExecStart"]) == [
+        *program, "pod", "create", id_file, "--exit-policy=stop", "--hostname=www", "--label=price=$$5 100%%", "--name=shop",
+        "--replace", "--share=ipc,net,uts"]
+    assert shlex.split(service["ExecStop"]) == [*program, "pod", "stop", "--ignore", id_file, "-t", "0"]
+    assert shlex.split(service["ExecStopPost"]) == [*program, "pod", "rm", "--ignore", "-f", id_file]
+    start = shlex.split(member["ExecStart"])
+    assert id_file in start and "--name=two" in start and not [word for word in start if word.startswith("--pod=")]
+
+    # What systemd would run: the pod anew, with containers that find it by the file.
+    def typed(line):
+        return [w.replace("%t", str(box.dir)).replace("%n", "two.service").replace("%%", "%").replace("$$", "$")
+                for w in shlex.split(line)[2:]]
+    box.inro(*typed(service["ExecStart"])).ok()
+    box.inro("container", "exists", "two").fails(code=1)
+    box.inro(*typed(member["ExecStart"])).ok()
+    assert box.inro("pod", "ps", "--ctr-names", "--format", "{{.Name}} {{.ContainerNames}}").ok().out == "shop two\n"
+    assert box.inro("pod", "inspect", "--format", "{{.Labels.price}}", "shop").ok().out == "$5 100%\n"
+    box.inro(*typed(service["ExecStop"])).ok()
+    box.inro(*typed(service["ExecStopPost"])).ok()
+    assert box.inro("pod", "ps", "-q").ok().out == ""
+    box.inro("pod", "create", "empty").ok()
+    box.inro("generate", "systemd", "--template", "empty").fails("--template is not supported for pods", code=125)
+    box.inro("pod", "rm", "empty").ok()
+
+
 def test_cleanup(box):
     """What a killed monitor has left goes; what runs is left alone."""
     cid = box.inro("run", "-d", "--name", "web", "box", "sleep", "1000").ok().out.strip()
@@ -143,7 +197,11 @@ def test_generate_systemd(box):
     assert "ExecStart=" in open(path, encoding="utf-8").read()
     box.inro("generate", "systemd", "--separator=/", "web").fails("can't name a unit", code=125)
     box.inro("generate", "systemd", "--restart-policy=sometimes", "web").fails("sometimes", code=125)
-    box.inro("generate", "systemd", "--template", "web").fails("web@.container", code=125)
+    text = box.inro("generate", "systemd", "--template", "--name", "web").ok().out
+    assert text.startswith("# container-web@.service\n")
+    unit = unit_of(text)
+    assert dict(unit["Unit"])["Description"] == "inro container-web.service for %I"
+    assert "--name=web-%i" in shlex.split(dict(unit["Service"])["ExecStart"])
     box.inro("generate", "systemd", "nobody").fails("No such container", code=125)
     # A file that is not there names no container, where that is as wished.
     box.inro("stop", "--ignore", "--cidfile", box.dir / "no").ok()
