@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -140,6 +141,27 @@ def test_probe_now(box):
     box.inro("healthcheck", "run", "web").fails("is not running", code=125)
     up(box, "plain")
     box.inro("healthcheck", "run", "plain").fails("has no defined healthcheck", code=125)
+
+
+def test_inro_is_being_exchanged(root):
+    """What follows from a probe is inro's to do: once it is there again."""
+    programs = root.dir / "programs"
+    programs.mkdir()
+    for name in ("inro", "inro-monitor"):
+        shutil.copy(root.program(name), programs)
+    engine.box(root)
+    root.run(programs / "inro", *root.inro_argv("run", "-d", "--name", "web", "--health-cmd", "false",
+             "--health-retries", "1", "--health-interval", "disable", "--health-on-failure", "stop",
+             "--stop-timeout", "0", "box", "sleep", "1000")[1:]).ok()
+    (programs / "inro").rename(programs / "gone")
+    r = root.inro("healthcheck", "run", "web")
+    assert (r.code, r.out) == (1, "unhealthy\n")
+    time.sleep(0.2)
+    assert root.inro("inspect", "-f", "{{.State.Status}}", "web").ok().out == "running\n"
+    (programs / "gone").rename(programs / "inro")
+    root.inro("wait", "web", timeout=20 * harness.PATIENCE).ok()
+    assert root.inro("events", "--since", "1h", "--until", "0s", "--filter", "event=health_status",
+                     "--format", "{{.Status}}").ok().out
 
 
 def test_paused_is_not_probed(root):

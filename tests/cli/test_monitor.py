@@ -110,6 +110,26 @@ def test_a_signal_before_it_runs(root, options):
         assert state(root, "web", "State.Status", "State.ExitCode") == "exited 125"
 
 
+def test_rm_of_what_could_not_be_ended(root):
+    """Below a frozen cgroup of v1 nothing dies: what a start that was interrupted has made stays, and
+    goes with the container."""
+    engine.box(root)
+    with test_faults_hang.Parent(v1=True) as parent:
+        cid = root.inro("create", "--name", "web", "--cgroup-parent", parent.path, "box",
+                        "true").ok().out.strip()
+        parent.freeze()
+        with root.popen(*root.inro_argv("start", "web"), stderr=subprocess.PIPE) as client:
+            harness.wait_for(lambda: list(parent.own.glob("*/tasks")), what="its cgroup")
+            time.sleep(0.3)
+            client.send_signal(signal.SIGINT)
+            err = client.communicate(timeout=20 * harness.PATIENCE)[1]
+        assert client.returncode == 1 and b"interrupted by signal 2 (INT)" in err
+        assert list(parent.own.glob(f"*{cid}*/tasks"))
+        parent.freeze(False)
+        root.inro("rm", "web").ok()
+        assert not list(parent.own.glob("*/tasks"))
+
+
 def test_a_signal_is_for_all_that_are_started(root):
     box = engine.box(root)
     with test_faults_hang.Parent(v1=False) as parent:
