@@ -49,3 +49,10 @@ int hex_random_id(char out[HEX_ID_LEN + 1])
 	hex_encode(raw, sizeof(raw), out);
 	return 0;
 }
+
+bool hex_is_id_prefix(const char *word)
+{
+	size_t len = strlen(word);
+
+	return len >= 1 && len <= HEX_ID_LEN && strspn(word, "0123456789abcdef") == len;
+}

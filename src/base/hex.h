@@ -10,3 +10,4 @@ int hex_decode(const char *s, void *data, size_t len) MUST_CHECK;
 /* 64 hex digits from getrandom(2), for container ids. */
 #define HEX_ID_LEN 64
 int hex_random_id(char out[HEX_ID_LEN + 1]);
+bool hex_is_id_prefix(const char *word); /* or a whole one */

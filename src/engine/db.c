@@ -171,8 +171,8 @@ static int migrate(struct db *db, struct err *err)
 	return db_commit(db, err);
 }
 
-/* Rows name files, whose marks (image/sync.h) must be on the disk before the rows are: syncing the
- * database's files alone leaves the file system's journal in memory. */
+/* Rows name files, whose marks (image/sync.h) should be on the disk before the rows are: syncing
+ * the database's files alone leaves the file system's journal in memory. */
 static int marks_sync(struct db *db, struct err *err)
 {
 	cleanup_fd int fd = open(db->marks, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -193,7 +193,9 @@ static int checkpoint(void *data, sqlite3 *handle, const char *name, int pages)
 
 	if (pages < CHECKPOINT_PAGES || marks_sync(db, NULL) < 0)
 		return SQLITE_OK;
-	/* Others go on writing while this one waits for the disk. */
+	/* Others go on writing while this one waits for the disk. What they commit in between is
+	 * copied along, and may come to the disk before its marks do: as in the log, which nobody
+	 * syncs. Its names are not there either then, by which check_boot.c knows such rows. */
 	if (sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, &n, &copied) !=
 		SQLITE_OK ||
 	    copied < n)

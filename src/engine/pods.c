@@ -128,13 +128,6 @@ static int find_by(struct engine *eng, const char *sql, const char *a, const cha
 	return 1 + (db_step(eng->db, stmt, err) > 0);
 }
 
-static bool is_id_prefix(const char *word)
-{
-	size_t len = strlen(word);
-
-	return len >= 1 && len <= HEX_ID_LEN && strspn(word, "0123456789abcdef") == len;
-}
-
 int pod_find(struct engine *eng, const char *word, struct pod *ret, struct err *err)
 {
 	cleanup_pod struct pod pod = { 0 };
@@ -148,7 +141,7 @@ int pod_find(struct engine *eng, const char *word, struct pod *ret, struct err *
 	if (r == 0)
 		r = find_by(eng, "SELECT " COLUMNS " FROM pods WHERE name = ?", word, NULL, &pod,
 			    err);
-	if (r == 0 && is_id_prefix(word)) {
+	if (r == 0 && hex_is_id_prefix(word)) {
 		/* 'g' sorts behind every hexadecimal digit */
 		cleanup_free char *end = xasprintf("%sg", word);
 

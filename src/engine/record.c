@@ -278,13 +278,6 @@ static int find_by(struct engine *eng, const char *sql, const char *a, const cha
 	return 1 + (db_step(eng->db, stmt, err) > 0);
 }
 
-static bool is_id_prefix(const char *word)
-{
-	size_t len = strlen(word);
-
-	return len >= 1 && len <= HEX_ID_LEN && strspn(word, "0123456789abcdef") == len;
-}
-
 int record_find(struct engine *eng, const char *word, struct record *ret, struct err *err)
 {
 	struct record rec = { 0 };
@@ -303,7 +296,7 @@ int record_find(struct engine *eng, const char *word, struct record *ret, struct
 	if (r == 0)
 		r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE name = ?", word, NULL,
 			    &rec, err);
-	if (r == 0 && is_id_prefix(word)) {
+	if (r == 0 && hex_is_id_prefix(word)) {
 		end = xasprintf("%sg", word); /* 'g' sorts behind every hexadecimal digit */
 		r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE id >= ? AND id < ?",
 			    word, end, &rec, err);

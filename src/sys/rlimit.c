@@ -59,3 +59,17 @@ int rlimit_get(pid_t pid, int resource, uint64_t *ret_soft, uint64_t *ret_hard)
 	*ret_hard = limit.rlim_max;
 	return 0;
 }
+
+int rlimit_lower(const struct rlimit_value *limits, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t soft, hard, value = limits[i].value;
+
+		if (rlimit_get(0, limits[i].resource, &soft, &hard) == 0 && value >= hard)
+			value = hard;
+		int r = rlimit_set(0, limits[i].resource, value, value, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -96,26 +96,14 @@ int confine_root(int *dir_fd, int idmap_fd, bool *ret_apart, struct err *err)
 
 static int confine_limits(uint64_t max_file, struct err *err)
 {
-	const struct {
-		int resource;
-		uint64_t value;
-	} limits[] = {
+	const struct rlimit_value limits[] = {
 		{ RLIMIT_AS, SANITIZED ? UINT64_MAX : MEMORY_MAX },
 		{ RLIMIT_NOFILE, FILES_MAX },
 		{ RLIMIT_FSIZE, max_file },
 		{ RLIMIT_CORE, 0 },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		uint64_t soft, hard, value = limits[i].value;
-		/* Never raises one: that would need CAP_SYS_RESOURCE. */
-		if (rlimit_get(0, limits[i].resource, &soft, &hard) == 0 && value >= hard)
-			value = hard;
-		int r = rlimit_set(0, limits[i].resource, value, value, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return rlimit_lower(limits, ARRAY_SIZE(limits), err);
 }
 
 static int confine_caps(unsigned int flags, bool apart, struct err *err)

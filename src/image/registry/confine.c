@@ -42,25 +42,13 @@ static int confine_user(struct err *err)
 
 static int confine_limits(struct err *err)
 {
-	const struct {
-		int resource;
-		uint64_t value;
-	} limits[] = {
+	const struct rlimit_value limits[] = {
 		{ RLIMIT_AS, SANITIZED ? UINT64_MAX : MEMORY_MAX },
 		{ RLIMIT_NOFILE, FILES_MAX },
 		{ RLIMIT_CORE, 0 },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		uint64_t soft, hard, value = limits[i].value;
-		/* Never raises one: that would need CAP_SYS_RESOURCE. */
-		if (rlimit_get(0, limits[i].resource, &soft, &hard) == 0 && value >= hard)
-			value = hard;
-		int r = rlimit_set(0, limits[i].resource, value, value, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return rlimit_lower(limits, ARRAY_SIZE(limits), err);
 }
 
 /* ---- files ---- */
