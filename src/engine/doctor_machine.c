@@ -9,7 +9,7 @@
 #include "base/timeutil.h"
 #include "engine/doctor.h"
 #include "engine/record.h"
-#include "engine/mappings.h"
+#include "image/own_name.h"
 #include "sys/landlock.h"
 
 /* With arguments that no call can do anything with: a fault is another answer than "no such call".
@@ -83,7 +83,7 @@ void engine_doctor(struct engine *eng, struct doctor_report *ret)
 	cleanup_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_free char *problem = try_store(eng);
 	cleanup_free char *missing = missing_program(eng);
-	cleanup_free char *user = mappings_own_name(getuid());
+	cleanup_free char *user = own_name(getuid());
 	const struct doctor d = {
 		.root = root,
 		.rootless = eng->rootless,

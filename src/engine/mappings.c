@@ -10,7 +10,7 @@
 #include "base/timeutil.h"
 #include "engine/db.h"
 #include "engine/parse.h"
-#include "oci/user.h"
+#include "image/own_name.h"
 
 #define FILE_MAX (4u << 20)
 
@@ -19,24 +19,6 @@
 #define BLOCK_LAST  28671u
 #define TRIES       256
 #define RESERVED_NS (INT64_C(3600) * 1000000000)
-
-char *mappings_own_name(uid_t uid)
-{
-	cleanup_buf struct buf passwd = BUF_INIT;
-	struct user_result user = { 0 };
-	struct user_files files;
-	char word[16], *name = NULL;
-
-	if (io_read_file(AT_FDCWD, "/etc/passwd", &passwd, FILE_MAX, NULL) < 0)
-		return NULL;
-	files = (struct user_files){ .passwd = passwd.data, .passwd_len = passwd.len };
-	snprintf(word, sizeof(word), "%u", (unsigned int)uid);
-	if (user_resolve(word, &files, &user, NULL) < 0)
-		return NULL;
-	name = take_ptr(user.name);
-	user_result_done(&user);
-	return name;
-}
 
 static int own_map(const char *file, const char *name, uint32_t own, struct idmap *ret,
 		   struct err *err)
@@ -63,7 +45,7 @@ int mappings_rootless(struct idmap *ret_uids, struct idmap *ret_gids, struct err
 	/* Below `inro unshare` the mapping is made already. */
 	if (geteuid() == 0)
 		return idmap_own(ret_uids, ret_gids, err);
-	name = mappings_own_name(getuid());
+	name = own_name(getuid());
 	r = own_map("/etc/subuid", name, (uint32_t)geteuid(), ret_uids, err);
 	if (r < 0)
 		return r;

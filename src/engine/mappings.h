@@ -6,9 +6,6 @@
 #include "engine/runopts.h"
 #include "sys/idmap.h"
 
-/* The login name as /etc/passwd has it: newuidmap looks there (or asks NSS) for the same. NULL:
- * none. The caller frees. */
-char *mappings_own_name(uid_t uid);
 /* The invoking user's own mapping: 0 -> own id, 1.. -> subordinate ids; the own id alone when there
  * are none; of root in the user namespace of `inro unshare` each id as it is. The image store
  * unpacks layers under the same one. */

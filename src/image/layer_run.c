@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -13,6 +12,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "image/own_name.h"
 #include "image/program.h"
 #include "sys/idmap.h"
 #include "sys/pidfd.h"
@@ -44,14 +44,12 @@ static int map_fill(const char *file, const char *user, uint32_t own_id, struct 
 
 static int maps_find(struct idmap *uids, struct idmap *gids, struct err *err)
 {
-	char space[4096];
-	struct passwd pw, *found = NULL;
+	cleanup_free char *user = NULL;
 
 	/* Below `inro unshare` the mapping is made already. */
 	if (geteuid() == 0)
 		return idmap_own(uids, gids, err);
-	getpwuid_r(getuid(), &pw, space, sizeof(space), &found);
-	const char *user = found ? found->pw_name : NULL;
+	user = own_name(getuid());
 	int r = map_fill("/etc/subuid", user, getuid(), uids, err);
 	return r < 0 ? r : map_fill("/etc/subgid", user, getgid(), gids, err);
 }

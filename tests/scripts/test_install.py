@@ -44,7 +44,8 @@ def test_programs_are_stripped_and_hardened(installed):
 
 
 def test_static_programs_need_no_loader(installed):
-    for program in (installed / "bin/inro-runtime", installed / "libexec/inro/inro-monitor"):
+    for program in (installed / "bin/inro", installed / "bin/inro-runtime",
+                    installed / "libexec/inro/inro-monitor"):
         headers = subprocess.run(["readelf", "-ldW", program], capture_output=True, text=True,
                                  check=True).stdout
         assert "INTERP" not in headers and "(NEEDED)" not in headers, program
