@@ -10,6 +10,7 @@
 #include "base/strv.h"
 #include "engine/life.h"
 #include "engine/lists.h"
+#include "engine/mapped.h"
 #include "image/store.h"
 #include "oci/digest.h"
 #include "sys/idmap.h"
@@ -22,6 +23,7 @@ void container_tree_done(struct container_tree *ct)
 	image_row_done(&ct->image);
 	spec_free(&ct->spec);
 	commit_tree_done(&ct->tree);
+	image_ids_done(&ct->ids);
 }
 
 static int read_spec(struct engine *eng, struct container_tree *ct, struct err *err)
@@ -94,9 +96,15 @@ static int open_tree_fds(struct engine *eng, struct container_tree *ct, struct e
 	if (r == 0)
 		r = images_find(eng, ct->rec.image, &ct->image, err);
 	if (r == 0)
-		r = image_open_layers(&eng->store, ct->image.diff_ids, &ct->tree.layers,
-				      &ct->tree.n_layers, err);
-	return r;
+		r = engine_open_layers(eng, ct->image.diff_ids, ct->rec.options.mapping,
+				       &ct->tree.layers, &ct->tree.n_layers, err);
+	if (r < 0 || !ct->rec.options.mapping)
+		return r;
+	ct->tree.ids = &ct->ids;
+	return image_ids_parse(ct->rec.options.mapping, &ct->ids) < 0
+		   ? err_fail(err, ERR_CORRUPT, "the record of container %s has no mapping",
+			      ct->rec.name)
+		   : 0;
 }
 
 int container_tree_open(struct engine *eng, const char *word, struct container_tree *ret,

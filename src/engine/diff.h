@@ -12,7 +12,8 @@ struct container_tree {
 	struct record rec;
 	struct image_row image;
 	struct spec spec;        /* of its config.json */
-	struct commit_tree tree; /* borrows nothing */
+	struct image_ids ids;    /* of the record's mapping */
+	struct commit_tree tree; /* borrows these */
 };
 void container_tree_done(struct container_tree *ct);
 #define cleanup_container_tree CLEANUP(container_tree_done)

@@ -18,6 +18,7 @@
 #include "engine/join.h"
 #include "engine/life.h"
 #include "engine/log_options.h"
+#include "engine/mapped.h"
 #include "engine/rootfs_dir.h"
 #include "engine/sdnotify.h"
 #include "engine/pod_join.h"
@@ -88,9 +89,9 @@ int launch_open_layers(struct launch *l, struct err *err)
 	if (str_eq(l->rec->image, IMAGE_HOST))
 		return image_open_host(&l->eng->store, &l->layers, &l->n_layers, err);
 	r = images_find(l->eng, l->rec->image, &row, err);
-	return r < 0
-		   ? r
-		   : image_open_layers(&l->eng->store, row.diff_ids, &l->layers, &l->n_layers, err);
+	return r < 0 ? r
+		     : engine_open_layers(l->eng, row.diff_ids, l->rec->options.mapping, &l->layers,
+					  &l->n_layers, err);
 }
 
 /* A string of the fixed-size message. */
@@ -123,6 +124,7 @@ static uint32_t start_options(const struct launch *l)
 	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) | (o->log_drop ? MONITOR_OPT_LOG_DROP : 0) |
 	       (o->rootfs && !o->rootfs_overlay ? MONITOR_OPT_ROOTFS : 0) |
 	       (o->rootfs_idmap ? MONITOR_OPT_ROOTFS_IDMAP : 0) |
+	       (l->give && o->mapping ? MONITOR_OPT_GIVE : 0) |
 	       (sdnotify_wanted(o) && o->notify_when == SDNOTIFY_CONTAINER ? MONITOR_OPT_NOTIFY
 									   : 0) |
 	       (o->log_driver == LOGLINE_PASSTHROUGH ? MONITOR_OPT_PASSTHROUGH : 0);

@@ -126,6 +126,66 @@ int mappings_auto(struct engine *eng, const char *container_id, uint32_t size,
 	return r < 0 ? err_errno(err, -r, "mapping ids") : 0;
 }
 
+/* The first of from's ids, its owner's, becomes `kept`; the others are below and above it, at most
+ * size of them. */
+static int keep_one(const struct idmap *from, uint32_t kept, uint32_t size, struct idmap *ret)
+{
+	uint32_t next = 0, left = size ? size : UINT32_MAX;
+	int r = kept ? 0 : idmap_add(ret, 0, from->ranges[0].outside, 1);
+
+	if (!kept)
+		next = 1;
+	for (size_t i = 1; r == 0 && left && i < from->n; i++) {
+		uint32_t at = from->ranges[i].outside;
+		uint32_t n = from->ranges[i].count < left ? from->ranges[i].count : left;
+
+		left -= n;
+		if (next < kept && n >= kept - next) {
+			uint32_t below = kept - next;
+
+			r = idmap_add(ret, next, at, below);
+			if (r == 0)
+				r = idmap_add(ret, kept, from->ranges[0].outside, 1);
+			next = kept + 1;
+			at += below;
+			n -= below;
+		}
+		if (r == 0 && n)
+			r = idmap_add(ret, next, at, n);
+		next += n;
+	}
+	if (r == 0 && next <= kept && kept)
+		r = idmap_add(ret, kept, from->ranges[0].outside, 1);
+	return r;
+}
+
+int mappings_keep_id(const struct keep_id *keep, struct idmap *ret_uids, struct idmap *ret_gids,
+		     uint32_t *ret_uid, uint32_t *ret_gid, struct err *err)
+{
+	CLEANUP(idmap_done) struct idmap uids = { 0 };
+	CLEANUP(idmap_done) struct idmap gids = { 0 };
+	int r;
+
+	*ret_uid = keep->uid.set ? (uint32_t)keep->uid.value : (uint32_t)geteuid();
+	*ret_gid = keep->gid.set ? (uint32_t)keep->gid.value : (uint32_t)getegid();
+	if (geteuid() == 0)
+		return idmap_own(ret_uids, ret_gids, err);
+	r = mappings_rootless(&uids, &gids, err);
+	if (r < 0)
+		return r;
+	if (uids.n < 2 && (*ret_uid || *ret_gid))
+		return err_hint(err,
+				err_fail(err, ERR_UNSUPPORTED,
+					 "--userns keep-id: this user has no subordinate ids, of "
+					 "which the container's root has to be one"),
+				"give some to the user: `usermod --add-subuids 100000-165535 "
+				"--add-subgids 100000-165535 USER`");
+	r = keep_one(&uids, *ret_uid, keep->size, ret_uids);
+	if (r == 0)
+		r = keep_one(&gids, *ret_gid, keep->size, ret_gids);
+	return r < 0 ? err_errno(err, -r, "--userns keep-id: mapping ids") : 0;
+}
+
 static int map_words(const char *option, char *const *words, struct idmap *ret, struct err *err)
 {
 	int r = 0;

@@ -17,6 +17,12 @@ int mappings_rootless(struct idmap *ret_uids, struct idmap *ret_gids, struct err
 #define MAPPINGS_BLOCK 65536u
 int mappings_auto(struct engine *eng, const char *container_id, uint32_t size,
 		  struct idmap *ret_uids, struct idmap *ret_gids, struct err *err);
+/* --userns keep-id: the caller's ids are the same in the container, or those of keep, with the
+ * subordinate ones around them. Of root each id as it is, in a user namespace of its own. *ret_uid,
+ * *ret_gid: who the container's program is run as. */
+struct keep_id;
+int mappings_keep_id(const struct keep_id *keep, struct idmap *ret_uids, struct idmap *ret_gids,
+		     uint32_t *ret_uid, uint32_t *ret_gid, struct err *err);
 /* --uidmap, --gidmap, --subuidname, --subgidname. 1: there are some, 0: none, or -errno. */
 int mappings_asked(const struct run_options *opts, struct idmap *ret_uids, struct idmap *ret_gids,
 		   struct err *err);

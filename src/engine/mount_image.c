@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/images.h"
+#include "engine/mapped.h"
 #include "engine/volume_mounts.h"
 #include "image/commit.h"
 #include "runtime/mount_opts.h"
@@ -61,7 +62,8 @@ static void set_options(struct mount_request *m, const struct buf *list, size_t 
 		strv_addf(&m->options, MOUNT_OPT_PART "=%s", m->subpath);
 }
 
-int mount_image_resolve(struct engine *eng, struct mount_request *m, struct err *err)
+int mount_image_resolve(struct engine *eng, const char *mapping, struct mount_request *m,
+			struct err *err)
 {
 	cleanup_commit_tree struct commit_tree tree = { .upper_fd = -EBADF, .idmap_fd = -EBADF };
 	cleanup_image_row struct image_row row = { 0 };
@@ -73,7 +75,8 @@ int mount_image_resolve(struct engine *eng, struct mount_request *m, struct err 
 	if (r == 0 && row.kind != IMAGE_KIND_IMAGE)
 		r = err_fail(err, ERR_INVALID, "%s is no image of one platform", m->source);
 	if (r == 0)
-		r = image_open_layers(&eng->store, row.diff_ids, &tree.layers, &tree.n_layers, err);
+		r = engine_open_layers(eng, row.diff_ids, mapping, &tree.layers, &tree.n_layers,
+				       err);
 	if (r == 0)
 		r = list_layers(tree.layers, tree.n_layers, &m->host_path, &list, err);
 	if (r < 0)

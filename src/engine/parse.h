@@ -29,6 +29,12 @@ int ns_word_parse(const char *option, const char *value, struct ns_word *ret, st
 
 /* --uidmap, --gidmap: "INSIDE:OUTSIDE:COUNT", or without COUNT for one id; added to map. */
 int id_map_parse(const char *option, const char *text, struct idmap *map, struct err *err);
+/* --userns keep-id[:uid=U,gid=G,size=N]: 1; 0: another word; or -errno. */
+struct keep_id {
+	struct opt_u64 uid, gid; /* not set: the caller's own */
+	uint32_t size;           /* of the subordinate ids, so many at most; 0: all */
+};
+int keep_id_parse(const char *text, struct keep_id *ret, struct err *err);
 /* --userns auto[:size=N]: 1, *ret_size is N or ids_max; 0: another word; or -errno. */
 int userns_auto_parse(const char *text, uint32_t ids_max, uint32_t *ret_size, struct err *err);
 

@@ -74,6 +74,41 @@ int userns_auto_parse(const char *text, uint32_t ids_max, uint32_t *ret_size, st
 	return 1;
 }
 
+static int keep_id_word(const char *text, const char *word, struct keep_id *ret, struct err *err)
+{
+	const char *value = strchr(word, '=');
+	uint32_t n;
+
+	if (!value || str_parse_u32(value + 1, &n) < 0 || n == UINT32_MAX)
+		return err_fail(err, ERR_USAGE,
+				"--userns %s: expected keep-id[:uid=UID,gid=GID,size=COUNT]", text);
+	if (str_starts(word, "uid="))
+		ret->uid = (struct opt_u64){ .set = true, .value = n };
+	else if (str_starts(word, "gid="))
+		ret->gid = (struct opt_u64){ .set = true, .value = n };
+	else if (str_starts(word, "size=") && n > 0)
+		ret->size = n;
+	else
+		return err_fail(err, ERR_USAGE, "--userns %s: unknown option specified: \"%s\"",
+				text, word);
+	return 0;
+}
+
+int keep_id_parse(const char *text, struct keep_id *ret, struct err *err)
+{
+	const char *rest = text ? str_after(text, "keep-id") : NULL;
+	cleanup_strv char **words = NULL;
+	int r = 0;
+
+	*ret = (struct keep_id){ 0 };
+	if (!rest || (rest[0] && rest[0] != ':'))
+		return 0;
+	words = rest[0] ? strv_split(rest + 1, ',') : NULL;
+	for (size_t i = 0; r == 0 && words && words[i]; i++)
+		r = keep_id_word(text, words[i], ret, err);
+	return r < 0 ? r : 1;
+}
+
 #define PORT_MAX 65535
 
 static int port_number(const char *text, uint32_t *ret)

@@ -61,6 +61,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, rootfs, "rootfs", JSON_STR),
 	JSON_FIELD(struct record_options, rootfs_overlay, "rootfsOverlay", JSON_BOOL),
 	JSON_FIELD(struct record_options, rootfs_idmap, "rootfsIdmap", JSON_BOOL),
+	JSON_FIELD(struct record_options, mapping, "mapping", JSON_STR),
 };
 static const struct json_desc options_desc = JSON_DESC(struct record_options, options_fields);
 

@@ -47,6 +47,7 @@ struct record_options {
 	char *rootfs;          /* --rootfs: its root directory; NULL: it has an image */
 	bool rootfs_overlay, rootfs_idmap;
 	bool ipc_shared; /* others may join its IPC namespace */
+	char *mapping;   /* of its layers (engine/mapped.h); NULL: the image store's own */
 };
 extern const char *const log_driver_names[];
 

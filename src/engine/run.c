@@ -13,6 +13,7 @@
 #include "base/timeutil.h"
 #include "engine/asked.h"
 #include "engine/etcfiles.h"
+#include "engine/mapped.h"
 #include "engine/pod_options.h"
 #include "engine/remove.h"
 #include "engine/rootfs_dir.h"
@@ -47,6 +48,7 @@ static int step_id(struct run *run, struct err *err)
 	}
 	run->bundle = xasprintf("%s/containers/%s", run->eng->root, id);
 	run->launch.bundle = run->bundle;
+	run->launch.give = true;
 	return 0;
 }
 
@@ -251,8 +253,8 @@ static int step_layers(struct run *run, struct err *err)
 			     : rootfs_dir_init_upper(run->launch.layers[0], run->launch.upper, err);
 	}
 	if (!run->host_image) {
-		r = image_open_layers(&run->eng->store, run->image.diff_ids, &run->launch.layers,
-				      &run->launch.n_layers, err);
+		r = engine_open_layers(run->eng, run->image.diff_ids, run->rec.options.mapping,
+				       &run->launch.layers, &run->launch.n_layers, err);
 		run->incomplete = r < 0 && (err->kind == ERR_CORRUPT || err->kind == ERR_NOT_FOUND);
 		return r < 0 ? r
 			     : image_init_upper(&run->eng->store, run->image.diff_ids,

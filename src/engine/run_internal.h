@@ -34,6 +34,7 @@ struct run {
 	struct cdi_changes cdi;
 	struct joins joins;
 	struct idmap uids, gids;
+	char *keep_user; /* of --userns keep-id; NULL: none */
 	struct user_result user;
 	struct json_u32s groups;
 	struct spec_seccomp seccomp;

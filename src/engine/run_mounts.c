@@ -183,7 +183,7 @@ static int take_image(struct run *run, struct err *err)
 static int resolve_volume(struct run *run, struct mount_request *m, struct err *err)
 {
 	if (m->kind == MOUNT_IMAGE)
-		return mount_image_resolve(run->eng, m, err);
+		return mount_image_resolve(run->eng, run->rec.options.mapping, m, err);
 	/* One of another container's is resolved. */
 	return m->kind != MOUNT_VOLUME || m->host_path ? 0 : volume_resolve(run->eng, m, err);
 }

@@ -17,6 +17,7 @@
 #include "engine/health.h"
 #include "engine/lists.h"
 #include "engine/log_options.h"
+#include "engine/mapped.h"
 #include "engine/mappings.h"
 #include "engine/names.h"
 #include "engine/pull.h"
@@ -421,11 +422,10 @@ static int refuse_mappings(const struct run *run, struct err *err)
 	const struct run_options *o = run->opts;
 	const char *word = o->userns;
 
-	if (word && (str_starts(word, "keep-id") || str_starts(word, "nomap")))
+	if (str_eq(word, "nomap"))
 		return err_fail(err, ERR_UNSUPPORTED,
-				"--userns %s: an image's files belong to the user who got it, whom "
-				"the container would have as another user than root then",
-				word);
+				"--userns nomap: the container's own directory belongs to the user "
+				"who makes it, whom it has to know");
 	if (run->eng->rootless && (o->uidmap || o->gidmap || o->subuidname || o->subgidname ||
 				   (word && str_starts(word, "auto"))))
 		return err_fail(err, ERR_UNSUPPORTED,
@@ -434,9 +434,20 @@ static int refuse_mappings(const struct run *run, struct err *err)
 	return 0;
 }
 
-static int choose_mappings(struct run *run, struct err *err)
+static int keep_id(struct run *run, const struct keep_id *keep, struct err *err)
+{
+	uint32_t uid, gid;
+	int r = mappings_keep_id(keep, &run->uids, &run->gids, &uid, &gid, err);
+
+	if (r == 0)
+		run->keep_user = xasprintf("%u:%u", uid, gid);
+	return r;
+}
+
+static int find_mappings(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->opts;
+	struct keep_id keep;
 	struct ns_word word;
 	uint32_t size;
 	int r = refuse_mappings(run, err);
@@ -448,6 +459,10 @@ static int choose_mappings(struct run *run, struct err *err)
 	r = userns_auto_parse(o->userns, MAPPINGS_BLOCK, &size, err);
 	if (r > 0)
 		return mappings_auto(run->eng, run->rec.id, size, &run->uids, &run->gids, err);
+	if (r == 0)
+		r = keep_id_parse(o->userns, &keep, err);
+	if (r > 0)
+		return keep_id(run, &keep, err);
 	if (r == 0)
 		r = ns_word_parse("userns", o->userns, &word, err);
 	if (r < 0)
@@ -468,6 +483,16 @@ static int choose_mappings(struct run *run, struct err *err)
 	if (!o->userns || word.mode == NS_WORD_HOST)
 		return 0;
 	return mappings_auto(run->eng, run->rec.id, MAPPINGS_BLOCK, &run->uids, &run->gids, err);
+}
+
+static int choose_mappings(struct run *run, struct err *err)
+{
+	int r = find_mappings(run, err);
+
+	/* Those of nobody else can be the store's own, and looking costs something. */
+	if (r == 0 && (run->keep_user || run->joins.user))
+		r = mapped_text(run->eng, &run->uids, &run->gids, &run->rec.options.mapping, err);
+	return r;
 }
 
 static int find_joins(struct run *run, struct err *err)
@@ -596,6 +621,10 @@ int run_parse(struct run *run, struct err *err)
 	run->host_env = env_own(o->env_host, o->http_proxy);
 	r = env_gather(o->env_file, o->env, &run->env, err);
 	if (r == 0)
+		r = find_joins(run, err);
+	if (r == 0)
+		r = choose_mappings(run, err);
+	if (r == 0)
 		r = run_mounts(run, err);
 	if (r == 0)
 		r = parse_secrets(run, err);
@@ -609,10 +638,6 @@ int run_parse(struct run *run, struct err *err)
 		r = parse_life(run, err);
 	if (r == 0)
 		r = parse_requires(run, err);
-	if (r == 0)
-		r = find_joins(run, err);
-	if (r == 0)
-		r = choose_mappings(run, err);
 	if (r < 0)
 		return r;
 	r = own_caps(run);
@@ -626,7 +651,9 @@ int run_parse(struct run *run, struct err *err)
 int run_finish_input(struct run *run, struct err *err)
 {
 	const struct oci_config *c = run->config.config;
-	const char *user = run->opts->user ? run->opts->user : (c ? c->user : NULL);
+	const char *user = run->opts->user  ? run->opts->user
+			   : run->keep_user ? run->keep_user
+					    : (c ? c->user : NULL);
 	struct spec_input *in = &run->in;
 	int r;
 
@@ -679,6 +706,7 @@ void run_input_done(struct run *run)
 	joins_done(&run->joins);
 	idmap_done(&run->uids);
 	idmap_done(&run->gids);
+	free(run->keep_user);
 	user_result_done(&run->user);
 	free(run->groups.items);
 	json_free(&spec_seccomp_desc, &run->seccomp);

@@ -242,7 +242,10 @@ static int write_one(struct engine *eng, int dir, size_t i, const struct secret_
 	snprintf(name, sizeof(name), "%zu", i);
 	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	r = fd < 0 ? -errno : io_write(fd, data.data, data.len);
-	if (r == 0 && (uid != geteuid() || gid != getegid()) && fchown(fd, uid, gid) < 0)
+	/* Of a user who stays himself in there (--userns keep-id) it is, unless it is to be
+	 * somebody else's. */
+	if (r == 0 && (uid != geteuid() || gid != getegid()) && fchown(fd, uid, gid) < 0 &&
+	    (errno != EPERM || !eng->rootless || q->uid || q->gid))
 		r = -errno;
 	if (r == 0 && fchmod(fd, q->mode) < 0)
 		r = -errno;

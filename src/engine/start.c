@@ -39,6 +39,9 @@ static int open_dir(int dirfd, const char *name, const char *bundle, struct err 
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
+	/* It belongs to the container's root, who shuts others out. */
+	if (fd < 0 && errno == EACCES)
+		fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? err_errno(err, errno, "opening %s in %s", name, bundle) : fd;
 }
 
@@ -165,6 +168,7 @@ static int start_stopped(struct engine *eng, struct record *rec, int lock,
 	l.bundle = bundle;
 	l.detach = !opts->attach;
 	l.no_proxy = opts->no_proxy;
+	l.give = !rec->started_ns;
 	l.detach_keys = opts->detach_keys;
 	rec->restarts = 0;
 	r = wants_input(rec, opts, &l.with_stdin, err);

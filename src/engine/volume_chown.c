@@ -65,7 +65,7 @@ static int outside(const spec_id_maps *maps, uint32_t *id, struct err *err)
 }
 
 static int chown_one(struct engine *eng, const struct record_mount *m, const struct spec *spec,
-		     struct err *err)
+		     const struct image_ids *ids, struct err *err)
 {
 	const char *path = m->type == MOUNT_BIND ? m->source : m->host_path;
 	uint32_t uid = spec->process->user.uid, gid = spec->process->user.gid;
@@ -86,7 +86,7 @@ static int chown_one(struct engine *eng, const struct record_mount *m, const str
 			r = outside(&spec->linux_->gid_mappings, &gid, err);
 	}
 	if (r == 0)
-		r = tree_chown(&eng->store, dir, uid, gid, err);
+		r = tree_chown(&eng->store, dir, ids, uid, gid, err);
 	return r < 0 ? err_wrap(err, r, "changing the owner of %s", path) : 0;
 }
 
@@ -94,6 +94,8 @@ int volumes_chown(struct engine *eng, const struct record *rec, struct err *err)
 {
 	cleanup_free char *path = xasprintf("%s/config.json", rec->id);
 	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_image_ids struct image_ids ids = { 0 };
+	const char *mapping = rec->options.mapping;
 	struct spec spec = { 0 };
 	int r = engine_store(eng, err);
 
@@ -103,9 +105,12 @@ int volumes_chown(struct engine *eng, const struct record *rec, struct err *err)
 		r = spec_parse(buf_str(&text), text.len, &spec, err);
 	if (r == 0 && (!spec.process || !spec.linux_))
 		r = err_fail(err, ERR_CORRUPT, "config.json is not whole");
+	if (r == 0 && mapping && image_ids_parse(mapping, &ids) < 0)
+		r = err_fail(err, ERR_CORRUPT, "the container's record has no mapping");
 	for (size_t i = 0; r == 0 && i < rec->options.mounts.n; i++)
 		if (strv_has(rec->options.mounts.items[i].options, MOUNT_U))
-			r = chown_one(eng, &rec->options.mounts.items[i], &spec, err);
+			r = chown_one(eng, &rec->options.mounts.items[i], &spec,
+				      mapping ? &ids : NULL, err);
 	spec_free(&spec);
 	return r;
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/diff.h"
+#include "engine/mapped.h"
 #include "engine/parse.h"
 #include "engine/volume_mounts.h"
 #include "image/tree.h"
@@ -96,8 +97,8 @@ static int copy_others(const struct copy *c, const char *image, const char *path
 	if (r == 0)
 		r = images_find(c->eng, image, &row, err);
 	if (r == 0)
-		r = image_open_layers(&c->eng->store, row.diff_ids, &tree.layers, &tree.n_layers,
-				      err);
+		r = engine_open_layers(c->eng, row.diff_ids, c->rec->options.mapping, &tree.layers,
+				       &tree.n_layers, err);
 	if (r < 0 || !tree.n_layers)
 		return r;
 	tree.upper_fd = tree.layers[0];

@@ -10,7 +10,8 @@
  * those of the request, decide. One without a name gets one. */
 int volume_resolve(struct engine *eng, struct mount_request *m, struct err *err);
 /* The same for --mount type=image: source becomes the image's id. */
-int mount_image_resolve(struct engine *eng, struct mount_request *m, struct err *err);
+int mount_image_resolve(struct engine *eng, const char *mapping, struct mount_request *m,
+			struct err *err);
 /* host_path becomes what m->subpath names in it; links on the way, which containers may have made,
  * are followed in it only. */
 void mount_below(struct mount_request *m);

@@ -38,7 +38,8 @@ static int pack_start(struct commit *co, int out_fd, struct layer_job *ret, stru
 		strv_addf(&args, "--exclude=%s", co->tree->mounts[i]);
 	const struct layer_tree tree = { .dir_fd = co->tree->upper_fd,
 					 .idmap_fd = co->tree->idmap_fd,
-					 .out_fd = out_fd };
+					 .out_fd = out_fd,
+					 .ids = co->tree->ids };
 	return layer_start_tree(co->store, (const char *const *)args, &tree, ret, err);
 }
 

@@ -5,13 +5,15 @@
  */
 #pragma once
 
+#include "image/ids.h"
 #include "image/image.h"
 
 struct commit_tree {
 	int upper_fd; /* O_PATH will do */
 	int idmap_fd; /* a user namespace that maps the ids of its files to what the container
 			 sees; negative: none */
-	int *layers;  /* of image_open_layers(): topmost first */
+	const struct image_ids *ids; /* rootless: of the container; NULL: the store's; borrowed */
+	int *layers;                 /* of image_open_layers(): topmost first */
 	size_t n_layers;
 	char **mounts; /* absolute paths on which something was mounted */
 };

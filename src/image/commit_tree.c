@@ -23,6 +23,7 @@ static int tree_run(struct image_store *store, const struct commit_tree *tree, c
 	const struct layer_tree what = { .dir_fd = tree->upper_fd,
 					 .idmap_fd = tree->idmap_fd,
 					 .out_fd = out_fd,
+					 .ids = tree->ids,
 					 .layers = tree->layers,
 					 .n_layers = tree->n_layers };
 	struct layer_job job;

@@ -54,10 +54,12 @@ static int maps_find(struct idmap *uids, struct idmap *gids, struct err *err)
 	return r < 0 ? r : map_fill("/etc/subgid", user, getgid(), gids, err);
 }
 
-static int maps_write(pid_t pid, struct err *err)
+static int maps_write(pid_t pid, const struct image_ids *ids, struct err *err)
 {
 	struct idmap uids = { 0 }, gids = { 0 };
 
+	if (ids)
+		return idmap_write(pid, &ids->uids, &ids->gids, err);
 	int r = maps_find(&uids, &gids, err);
 	if (r == 0)
 		r = idmap_write(pid, &uids, &gids, err);
@@ -67,14 +69,15 @@ static int maps_write(pid_t pid, struct err *err)
 }
 
 /* The child says when it is in its namespace and goes on when it is mapped. */
-static int userns_setup(struct layer_job *job, int sync_fd, struct err *err)
+static int userns_setup(struct layer_job *job, int sync_fd, const struct image_ids *ids,
+			struct err *err)
 {
 	char byte;
 
 	/* When it could not make one, its own error is in the result. */
 	if (io_read(sync_fd, &byte, 1) != 1)
 		return 0;
-	int r = maps_write(job->proc.pid, err);
+	int r = maps_write(job->proc.pid, ids, err);
 	if (r == 0)
 		r = io_write(sync_fd, &byte, 1);
 	return r;
@@ -106,7 +109,8 @@ struct layer_start {
 	const char *const *args;
 	int in_fd, dir_fd;
 	bool userns;
-	const struct proc_fd *more; /* fds besides */
+	const struct image_ids *ids; /* of the user namespace; NULL: the store's */
+	const struct proc_fd *more;  /* fds besides */
 	size_t n_more;
 };
 
@@ -163,7 +167,7 @@ static int job_start(const struct layer_start *start, struct layer_job *ret, str
 	int r = program_spawn(start, result_write, theirs, &job.proc, path, err);
 	theirs = fd_close(theirs);
 	if (r == 0 && start->userns)
-		r = userns_setup(&job, ours, err);
+		r = userns_setup(&job, ours, start->ids, err);
 	if (r < 0) {
 		layer_abort(&job);
 		return err_wrap(err, r, "starting %s", path);
@@ -194,6 +198,7 @@ int layer_start_tree(struct image_store *store, const char *const *args,
 		.in_fd = tree->out_fd,
 		.dir_fd = tree->dir_fd,
 		.userns = store->rootless,
+		.ids = tree->ids,
 		.more = more,
 		.n_more = tree->n_layers,
 	};
@@ -403,6 +408,7 @@ static int stages_start(struct image_store *store, const char *const *args,
 		.in_fd = in->fd,
 		.dir_fd = dir_fd,
 		.userns = store->rootless && out_fd < 0,
+		.ids = in->ids,
 		.more = more,
 		.n_more = n,
 	};

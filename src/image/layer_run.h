@@ -7,6 +7,7 @@
 
 #include "base/proc.h"
 #include "base/usage.h"
+#include "image/ids.h"
 #include "image/store.h"
 
 #define LAYER_STAGES 4 /* of `unpack` and `convert`, but for the last one */
@@ -26,10 +27,11 @@ int layer_start(struct image_store *store, const char *const *args, int in_fd, i
 		bool userns, struct layer_job *ret, struct err *err);
 /* For the modes that read a container's tree. */
 struct layer_tree {
-	int dir_fd;        /* its upper directory */
-	int idmap_fd;      /* a user namespace that maps the ids of what is in it, or negative */
-	int out_fd;        /* to write to, or negative */
-	const int *layers; /* for the modes that mount it: topmost first */
+	int dir_fd;   /* its upper directory */
+	int idmap_fd; /* a user namespace that maps the ids of what is in it, or negative */
+	int out_fd;   /* to write to, or negative */
+	const struct image_ids *ids; /* rootless: whose ids are seen; NULL: the store's */
+	const int *layers;           /* for the modes that mount it: topmost first */
 	size_t n_layers;
 };
 int layer_start_tree(struct image_store *store, const char *const *args,
@@ -64,6 +66,7 @@ struct layer_input {
 			   appended; negative: none */
 	bool plain;     /* a tar whose digest must be the diff id */
 	bool tree;      /* files for a directory that is no layer: no name stands for anything */
+	const struct image_ids *ids; /* rootless: whose ids they get; NULL: the store's */
 };
 /* Starts unpacking into the directory dir_fd. */
 int layer_unpack_start(struct image_store *store, const struct layer_input *in, int dir_fd,

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/layer_run.h"
+#include "image/mapped.h"
 #include "image/verify.h"
 #include "oci/digest.h"
 #include "sys/xattr.h"
@@ -78,7 +79,7 @@ void shim_chains_done(struct shim_chains *chains)
 	chains->n = 0;
 }
 
-static char *shim_path(char *const *diff_ids, size_t k)
+char *shim_path(char *const *diff_ids, size_t k)
 {
 	char chain[SHA256_TEXT_MAX] = "";
 
@@ -107,12 +108,19 @@ char *shim_name(const struct image_store *store, char *const *diff_ids, size_t k
 	return is_there(store, fs) ? take_ptr(fs) : NULL;
 }
 
-int shim_open(const struct image_store *store, char *const *diff_ids, size_t k, struct err *err)
+int shim_open(const struct image_store *store, char *const *diff_ids, size_t k, const char *map,
+	      struct err *err)
 {
 	if (!may_have(store, diff_ids, k))
 		return -ENOENT;
 	cleanup_free char *shim = shim_path(diff_ids, k);
 	cleanup_free char *fs = path_join(shim, "fs");
+	if (map && is_there(store, fs)) {
+		free(fs);
+		fs = mapped_tree(store, shim, map);
+		if (!fs)
+			return -ENODATA;
+	}
 	int fd = openat(store->fd, fs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == EACCES)
 		fd = openat(store->fd, fs, DIR_FLAGS);
@@ -200,7 +208,7 @@ static int stack_open(struct stack *st, struct err *err)
 		if (st->fds[2 * k] < 0)
 			return err_errno(err, errno, "opening layer %s", st->diff_ids[k]);
 		st->opaque[k] = layer_has_mark(st->store, st->diff_ids[k], "opaque");
-		int fd = shim_open(st->store, st->diff_ids, k, err);
+		int fd = shim_open(st->store, st->diff_ids, k, NULL, err);
 		if (fd < 0 && fd != -ENOENT && fd != -ENODATA)
 			return fd;
 		st->fds[2 * k + 1] = fd;
@@ -536,7 +544,7 @@ static int shim_make(struct stack *st, size_t k, const char *path, struct err *e
 	if (r == 0)
 		r = shim_commit(st->store, &staging, path, err);
 	if (r == 0) {
-		r = shim_open(st->store, st->diff_ids, k, err);
+		r = shim_open(st->store, st->diff_ids, k, NULL, err);
 		fd_close(st->fds[2 * k + 1]);
 		st->fds[2 * k + 1] = r;
 		r = r >= 0 || r == -ENOENT ? 0 : r;
@@ -595,7 +603,7 @@ static bool is_same(struct stack *st, size_t k, const struct buf *doc)
 /* 1: it is what is expected; 0: it isn't. */
 static int shim_compare(struct stack *st, size_t k, const struct staging *staging, struct err *err)
 {
-	cleanup_fd int tree = shim_open(st->store, st->diff_ids, k, err);
+	cleanup_fd int tree = shim_open(st->store, st->diff_ids, k, NULL, err);
 	cleanup_fd int expected =
 	    openat(staging->fd, "shim/fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_buf struct buf doc = BUF_INIT;

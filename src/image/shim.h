@@ -42,5 +42,8 @@ int shims_check(struct image_store *store, char *const *diff_ids, bool quick, bo
 char *shim_name(const struct image_store *store, char *const *diff_ids, size_t k);
 /* The directory to go on top of diff_ids[k] for overlayfs: an fd, -ENOENT when none is needed,
  * -ENODATA when it has gone, as with a layer that had to be replaced, or another -errno with a
- * message. */
-int shim_open(const struct image_store *store, char *const *diff_ids, size_t k, struct err *err);
+ * message. map: the hash of mapped.h, or NULL. */
+int shim_open(const struct image_store *store, char *const *diff_ids, size_t k, const char *map,
+	      struct err *err);
+/* Where it is below the store's root, needed or not. The caller frees. */
+char *shim_path(char *const *diff_ids, size_t k);

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "image/background.h"
+#include "image/mapped.h"
 #include "image/sha256.h"
 #include "image/shim.h"
 #include "image/sync.h"
@@ -381,9 +382,11 @@ int layer_implied(const struct image_store *store, const char *diff_id, struct a
 }
 
 /* A readable fd, or O_PATH where the layer's root shuts this user out. */
-static int layer_open(const struct image_store *store, const char *diff_id, struct err *err)
+static int layer_open(const struct image_store *store, const char *diff_id, const char *map,
+		      struct err *err)
 {
-	cleanup_free char *path = layer_path(diff_id, "fs");
+	cleanup_free char *base = xasprintf("layers/%s", digest_hex(diff_id));
+	cleanup_free char *path = map ? mapped_tree(store, base, map) : layer_path(diff_id, "fs");
 	int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 	/* Before it is opened: then what is opened is another one, or was never lost. */
@@ -395,6 +398,8 @@ static int layer_open(const struct image_store *store, const char *diff_id, stru
 					 diff_id),
 				STORE_AGAIN_HINT
 				", or see by `inro system check` whether it is whole after all");
+	if (!path)
+		return -ENODATA;
 	int fd = openat(store->fd, path, O_RDONLY | flags);
 	if (fd < 0 && errno == EACCES)
 		fd = openat(store->fd, path, O_PATH | flags);
@@ -429,15 +434,15 @@ static int empty_open(const struct image_store *store, struct err *err)
 }
 
 /* The layer's directories for overlayfs, topmost first. Returns how many. */
-static int layer_fds(struct image_store *store, char *const *diff_ids, size_t k, int *fds,
-		     struct err *err)
+static int layer_fds(struct image_store *store, char *const *diff_ids, size_t k, const char *map,
+		     int *fds, struct err *err)
 {
-	int n = 0, shim = shim_open(store, diff_ids, k, err);
+	int n = 0, shim = shim_open(store, diff_ids, k, map, err);
 	if (shim < 0 && shim != -ENOENT)
 		return shim;
 	if (shim >= 0)
 		fds[n++] = shim;
-	int fd = layer_open(store, diff_ids[k], err);
+	int fd = layer_open(store, diff_ids[k], map, err);
 	if (fd < 0) {
 		fd_close(shim);
 		return fd;
@@ -457,9 +462,8 @@ static int too_many(size_t n, struct err *err)
 	    "have it built again with fewer: by fewer steps, or with --squash");
 }
 
-/* -ENODATA: a shim is not there. */
-static int layers_open(struct image_store *store, char *const *diff_ids, int **ret_fds,
-		       size_t *ret_n, struct err *err)
+int store_open_layers(struct image_store *store, char *const *diff_ids, const char *map,
+		      int **ret_fds, size_t *ret_n, struct err *err)
 {
 	size_t n = 0, total = strv_len(diff_ids);
 	cleanup_free int *fds = xcalloc(2 * total + 1, sizeof(*fds));
@@ -479,7 +483,7 @@ static int layers_open(struct image_store *store, char *const *diff_ids, int **r
 		/* overlayfs refuses a layer that comes twice; the upper one covers the lower. */
 		if (is_among(diff_ids, i, diff_id))
 			continue;
-		int r = layer_fds(store, diff_ids, i - 1, fds + n, err);
+		int r = layer_fds(store, diff_ids, i - 1, map, fds + n, err);
 		n += r > 0 ? (size_t)r : 0;
 		if (n > MOUNT_LAYERS_MAX)
 			r = too_many(total, err);
@@ -500,13 +504,13 @@ static int layers_open(struct image_store *store, char *const *diff_ids, int **r
 int image_open_layers(struct image_store *store, char *const *diff_ids, int **ret_fds,
 		      size_t *ret_n, struct err *err)
 {
-	int r = layers_open(store, diff_ids, ret_fds, ret_n, err);
+	int r = store_open_layers(store, diff_ids, NULL, ret_fds, ret_n, err);
 
 	if (r != -ENODATA)
 		return r;
 	r = shims_make(store, diff_ids, err);
 	if (r == 0)
-		r = layers_open(store, diff_ids, ret_fds, ret_n, err);
+		r = store_open_layers(store, diff_ids, NULL, ret_fds, ret_n, err);
 	return r == -ENODATA ? err_fail(err, ERR_CORRUPT, "layers have lost their shims") : r;
 }
 

@@ -75,6 +75,11 @@ int layer_info(const struct image_store *store, const char *diff_id, struct appl
 int layer_implied(const struct image_store *store, const char *diff_id, struct apply_result *ret,
 		  struct err *err);
 
+/* As image_open_layers(), but -ENODATA when something has to be made first: a shim, or, with the
+ * hash of mapped.h, a tree of that mapping. */
+int store_open_layers(struct image_store *store, char *const *diff_ids, const char *map,
+		      int **ret_fds, size_t *ret_n, struct err *err);
+
 /* What to move from the staging directory into the store: blobs by digest (those that are not in
  * staging are there already), layers (staged under their hex name with the prefix "layer-"). It is
  * there at once, and on the disk after sync_finish(). */

@@ -92,8 +92,12 @@ int tree_copy(struct image_store *store, const struct commit_tree *tree, const c
 	return r;
 }
 
-int tree_chown(struct image_store *store, int dir_fd, uint32_t uid, uint32_t gid, struct err *err)
+int tree_chown(struct image_store *store, int dir_fd, const struct image_ids *ids, uint32_t uid,
+	       uint32_t gid, struct err *err)
 {
+	const struct layer_tree tree = {
+		.dir_fd = dir_fd, .idmap_fd = -EBADF, .out_fd = -EBADF, .ids = ids
+	};
 	cleanup_strv char **args = NULL;
 	cleanup_buf struct buf none = BUF_INIT;
 	struct layer_job job;
@@ -102,7 +106,7 @@ int tree_chown(struct image_store *store, int dir_fd, uint32_t uid, uint32_t gid
 	strv_add(&args, "chown");
 	strv_addf(&args, "--uid=%" PRIu32, uid);
 	strv_addf(&args, "--gid=%" PRIu32, gid);
-	r = layer_start(store, (const char *const *)args, -EBADF, dir_fd, true, &job, err);
+	r = layer_start_tree(store, (const char *const *)args, &tree, &job, err);
 	return r < 0 ? r : layer_finish(&job, &none, err);
 }
 

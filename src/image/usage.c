@@ -63,3 +63,10 @@ uint64_t store_layer_usage(struct image_store *store, const char *diff_id)
 	io_replace_file(dir, USAGE_FILE, buf_str(&text), text.len, 0600, false, NULL);
 	return bytes;
 }
+
+void store_layer_usage_forget(const struct image_store *store, const char *diff_id)
+{
+	cleanup_free char *path = xasprintf("layers/%s/" USAGE_FILE, digest_hex(diff_id));
+
+	unlinkat(store->fd, path, 0);
+}

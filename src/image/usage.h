@@ -13,3 +13,5 @@ uint64_t store_blob_usage(const struct image_store *store, const char *digest);
 uint64_t store_layer_usage(struct image_store *store, const char *diff_id);
 /* Bytes of all that is below a directory of the store. */
 uint64_t store_dir_usage(struct image_store *store, const char *name);
+/* It has got more: the next who asks measures it again. */
+void store_layer_usage_forget(const struct image_store *store, const char *diff_id);

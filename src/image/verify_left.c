@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "image/mapped.h"
 #include "image/partial.h"
 #include "image/shim.h"
 #include "image/sync.h"
@@ -116,6 +117,10 @@ static void find_partial(struct search *se, int dir, const char *name)
 static void find_mark(struct search *se, int dir, const char *name)
 {
 	const char *layer = str_after(name, STAGED_LAYER);
+
+	/* Of a tree that is made again when it is wanted, whatever is there. */
+	if (str_starts(name, MAPPED_MARK))
+		return;
 	cleanup_free char *of =
 	    layer ? xasprintf("layers/%s", layer) : xasprintf("blobs/sha256/%s", name);
 

@@ -111,6 +111,7 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.console_fd_out = tty ? &m->io.pty : NULL,
 		.overlay = m->start.options & MONITOR_OPT_ROOTFS ? NULL : &overlay,
 		.rootfs_idmap = m->start.options & MONITOR_OPT_ROOTFS_IDMAP,
+		.give_fd = m->start.options & MONITOR_OPT_GIVE ? m->fds[MONITOR_FD_BUNDLE] : 0,
 		.start = true,
 		.shm_fd = m->shm_fd,
 		.need_limits = true, /* the user asked for them by name */

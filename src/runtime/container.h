@@ -40,6 +40,10 @@ struct create_args {
 	int *console_fd_out; /* in-process callers: receives the pty master (process.terminal) */
 	const struct mount_layers *overlay; /* instead of root.path; mounted detached; or NULL */
 	bool rootfs_idmap; /* root.path has the owners that the container's user namespace gives */
+	/* Without root, where the container's root is another one than who makes it: a directory
+	 * whose files "upper" (the overlay's), "hosts", "passwd" and the like become its root's.
+	 * 0: none. */
+	int give_fd;
 	struct container_stdio stdio;
 	int preserve_fds; /* fds 3 .. 3+n-1 are passed */
 	bool need_limits; /* unprivileged too: one that can't be set is an error, not a warning */

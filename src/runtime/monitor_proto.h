@@ -108,6 +108,7 @@ enum {
 	MONITOR_OPT_ROOTFS = 1 << 13,      /* its root is config.json's, and no overlay */
 	MONITOR_OPT_ROOTFS_IDMAP = 1 << 14,
 	MONITOR_OPT_NOTIFY = 1 << 15, /* it says itself when it is ready: runtime/notify.h */
+	MONITOR_OPT_GIVE = 1 << 16,   /* create_args.give_fd is the bundle */
 };
 
 struct monitor_start {

@@ -81,11 +81,28 @@ static int overlay_here(const struct mount_layers *o, struct err *err)
 	return r;
 }
 
+/* Only root of the user namespace can do so, and the first time it is us. */
+static int give_files(int dir, struct err *err)
+{
+	static const char *const names[] = { "upper",     "hostname", "hosts", "resolv.conf",
+					     "localtime", "passwd",   "group" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (fchownat(dir, names[i], 0, 0, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+			return err_errno(err, errno, "giving %s to the container's root", names[i]);
+	return 0;
+}
+
 static int open_rootfs(struct init *in, int *ret_place, struct err *err)
 {
 	const struct mount_layers *o = in->args->overlay;
 	int fd;
 
+	if (in->args->give_fd > 0) {
+		int r = give_files(in->args->give_fd, err);
+		if (r < 0)
+			return r;
+	}
 	if (o && in->rootfs_fd < 0)
 		return overlay_here(o, err);
 	if (in->rootfs_fd >= 0)

@@ -309,8 +309,7 @@ def test_user_namespace_with_mappings(root):
             (["--uidmap", "0:1:10", "--uidmap", "5:100:1"], "overlaps"),
             (["--uidmap", "0:1:10", "--userns", "host"], "conflicting options"),
             (["--uidmap", "0:1:x"], "INSIDE:OUTSIDE:COUNT"),
-            (["--subuidname", "nobody-there"], "nobody-there"),
-            (["--userns", "keep-id"], "--userns keep-id")):
+            (["--subuidname", "nobody-there"], "nobody-there")):
         root.inro("run", "--rm", *options, "box", "true").fails(words, code=125)
 
 

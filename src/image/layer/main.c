@@ -11,13 +11,12 @@
  *   inro-layer usage  [--userns]                    what a tree takes on the disk
  *   inro-layer empty  [--userns]                    whether a directory is
  *   inro-layer compare [--userns] --layers=1        how another tree differs
- *   inro-layer pack   [--userns] [...]              an upper directory as a layer, to stdin
- *   inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers
- *   inro-layer export [--userns] --layers=N [--path=DIR]
- *                                                   it and the layers as one tree, to stdin
- *   inro-layer entries                              a tarball's members as records (cp_stream.h)
- *   inro-layer verify                               signatures in stdin by keys
- * pack, diff and export with --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
+ *   inro-layer pack   [--userns] [--plain] [...]              an upper directory as a layer, to
+ * stdin inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers inro-layer
+ * export [--userns] --layers=N [--path=DIR] it and the layers as one tree, to stdin inro-layer
+ * entries                              a tarball's members as records (cp_stream.h) inro-layer
+ * verify                               signatures in stdin by keys pack, diff and export with
+ * --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -239,7 +238,7 @@ static int mode_pack(const struct args *args, int dir, struct buf *out, struct e
 	struct pack_options opts = pack_options(args);
 
 	opts.layer = true;
-	opts.gzip = true;
+	opts.gzip = !args->plain;
 	return pack_tree(dir, STDIN_FILENO, &opts, err);
 }
 

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`--userns keep-id`: a user's files are the user's in the container too, and those of the image
+have the owners that the image gives them."""
+
+import json
+import tarfile
+
+import engine
+from layers import docker_archive, entry, hardlink, tar
+
+
+def test_files(user):
+    """Whose what is, inside and out, at the first start and the second."""
+    box, src, own = engine.box(user), user.dir / "src", str(user.uid)
+    src.mkdir()
+    user.own(src)
+    show = ("id -u; id -g; stat -c %u /src / /etc /bin/busybox /etc/hosts /vol/passwd;"
+            " touch /src/new /tmp/new; stat -c %u /tmp/new")
+    want = [own, str(user.gid), own, "0", "0", "0", "0", "0", own]
+    made = user.inro("run", "--userns", "keep-id", "--name", "kept", "-v", f"{src}:/src",
+                     "-v", "files:/etc", "-v", "files:/vol", box, "sh", "-c", show).ok()
+    assert made.out.split() == want
+    assert (src / "new").stat().st_uid == user.uid
+    assert user.inro("start", "-a", "kept").ok().out.split() == want
+    assert "A /tmp/new\n" in user.inro("diff", "kept").ok().out
+    info = json.loads(user.inro("inspect", "kept").ok().out)[0]["HostConfig"]
+    assert info["UsernsMode"] == "keep-id"
+    assert f"{own}:{own}:1" in info["IDMappings"]["UidMap"]
+
+    user.inro("export", "-o", user.dir / "out.tar", "kept").ok()
+    with tarfile.open(user.dir / "out.tar") as tree:
+        owners = {m.name.strip("./"): m.uid for m in tree}
+    assert owners["tmp/new"] == user.uid and owners["bin/busybox"] == 0
+    user.inro("cp", "kept:/bin/busybox", user.dir / "copy").ok()
+    user.inro("cp", user.dir / "copy", "kept:/tmp/copy").ok()
+
+    # An image of it has the owners that were seen in it, also in the user's own mapping.
+    user.inro("commit", "kept", "next").ok()
+    for options in ([], ["--userns", "keep-id"], ["--userns", "keep-id:uid=5,gid=6"]):
+        out = user.inro("run", "--rm", *options, "next", "sh", "-c",
+                        "stat -c %u /tmp/new /bin/busybox; id -u; id -g").ok().out.split()
+        assert out[:2] == [own, "0"]
+        assert out[2:] == (["0", "0"] if not options else
+                           ["5", "6"] if "uid" in options[1] else [own, str(user.gid)])
+
+    # Who joins its user namespace has its ids; the image's say in the user is over.
+    user.inro("run", "-d", "--userns", "keep-id", "--name", "one", box, "sleep", "1000").ok()
+    out = user.inro("run", "--rm", "--userns", "container:one", "-v", f"{src}:/src", box, "sh",
+                    "-c", "stat -c %u /src /bin/busybox").ok().out
+    assert out.split() == [own, "0"]
+    assert user.inro("exec", "-u", "0", "one", "id", "-u").ok().out == "0\n"
+    assert user.inro("exec", "one", "id", "-u").ok().out == own + "\n"
+
+
+def test_trees(user):
+    """What a layer can hold comes out the same, and goes with the image."""
+    below = tar(entry("d/", uid=7, gid=8, mode=0o750), entry("d/below", "x", uid=7),
+                entry("e/"), entry("e/hidden", "x"), entry("gone", "x"),
+                entry("implied/", uid=9, gid=9, mode=0o711),
+                entry("suid", "x", uid=3, mode=0o4755), hardlink("linked", "suid"))
+    tools = tar(entry("bin/"), *((i, d) for i, d in _tools(user)))
+    above = tar(entry(".wh.gone"), entry("e/.wh..wh..opq"), entry("e/seen", "x"),
+                entry("implied/file", "x", uid=1000, gid=1000))
+    user.inro("load", "-q", input=docker_archive([below, tools, above])).ok()
+    show = ("busybox find / -xdev ! -path '/dev*' ! -path '/etc*' ! -path /proc ! -path /sys "
+            "-exec busybox stat -c '%n %u:%g %a %h %Y' {} +")
+    options = ["--rm", "--user", "0", "--entrypoint", "/bin/busybox", "-v", "/etc"]
+    want = user.inro("run", *options, "example.com/made:1", "sh", "-c", show).ok().out
+    lines = want.splitlines()
+    assert any(line.startswith("/implied 9:9 711") for line in lines)
+    assert any(line.startswith("/suid 3:0 4755 2") for line in lines) and "/gone" not in want
+    got = user.inro("run", "--userns", "keep-id", *options, "example.com/made:1", "sh", "-c", show)
+    mine = [line for line in got.ok().out.splitlines() if not line.startswith("/ ")]
+    assert mine == [line for line in lines if not line.startswith("/ ")]
+
+    stored = user.state / "inro/layers"
+    assert len(list(stored.glob("*/maps/*/fs"))) == 3
+    assert len(list(stored.glob("*/shims/*/maps/*/fs"))) == 1
+    assert not list((user.state / "inro/staging").iterdir())
+    user.inro("system", "check").ok()
+    user.inro("rmi", "example.com/made:1").ok()
+    assert not list(stored.iterdir())
+
+
+def _tools(user):
+    with tarfile.open(engine.rootfs_tar(user)) as archive:
+        for member in archive:
+            if "bin/busybox" in member.name:
+                member.name, member.uid, member.gid = "bin/busybox", 0, 0
+                yield member, archive.extractfile(member).read()
+
+
+def test_root(root):
+    """Each id is as it is, in a user namespace of its own."""
+    out = root.inro("run", "--rm", "--userns", "keep-id", engine.box(root), "sh", "-c",
+                    "stat -c %u /etc/passwd; readlink /proc/self/ns/user; "
+                    "cat /proc/self/uid_map").ok().out.split()
+    assert out[0] == "0" and out[2:] == ["0", "0", "4294967295"]
+    for word, message in (("keep-id:uid=x", "expected keep-id"), ("keep-id:u=1", "unknown option"),
+                          ("nomap", "--userns nomap")):
+        root.inro("run", "--rm", "--userns", word, "box", "true").fails(message, code=125)
