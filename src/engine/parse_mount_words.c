@@ -48,6 +48,7 @@ struct mount_words {
 	char **passed;
 	struct json_map labels, driver_opts;
 	char *subpath, *docker_subpath; /* podman's may begin with a slash */
+	char *upperdir, *workdir;
 	bool rw;
 	unsigned int of; /* types that the words belong to */
 };
@@ -81,6 +82,8 @@ static const struct mount_key {
 	{ "readwrite", WORD_NOT, WORD(readonly), OF_IMAGE },
 	{ "consistency", WORD_IGNORED, 0, 0 },
 	{ "relabel", WORD_IGNORED, 0, 0 },
+	{ "upperdir", WORD_STR, WORD(upperdir), OF_BIND },
+	{ "workdir", WORD_STR, WORD(workdir), OF_BIND },
 	{ "bind-propagation", WORD_STR, WORD(propagation), OF_BIND },
 	{ "bind-nonrecursive", WORD_FLAG, WORD(nonrecursive), OF_BIND },
 	{ "bind-recursive", WORD_STR, WORD(recursive), OF_BIND },
@@ -245,6 +248,29 @@ static int bind_words(struct mount_request *m, const struct mount_words *w, cons
 	return mount_set_source(m, w->source ? w->source : "", text, err);
 }
 
+/* -v's "O": a bind mount whose changes go elsewhere, to directories of the container's own unless
+ * others are given. */
+static int overlay_words(struct mount_request *m, const struct mount_words *w, const char *text,
+			 struct err *err)
+{
+	bool overlay = str_eq(w->type, "overlay");
+
+	if (!overlay && !w->upperdir && !w->workdir)
+		return 0;
+	if (!overlay || !w->upperdir != !w->workdir ||
+	    (w->upperdir && (w->upperdir[0] != '/' || w->workdir[0] != '/')))
+		return err_fail(err, ERR_USAGE,
+				"invalid mount \"%s\": upperdir and workdir belong together, to "
+				"type=overlay, and begin with a slash",
+				text);
+	strv_add(&m->options, MOUNT_O);
+	if (w->upperdir) {
+		strv_addf(&m->options, "upperdir=%s", w->upperdir);
+		strv_addf(&m->options, "workdir=%s", w->workdir);
+	}
+	return mount_check_chown(m, text, err);
+}
+
 static int subpath_set(struct mount_request *m, const struct mount_words *w, const char *text,
 		       struct err *err)
 {
@@ -306,7 +332,7 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 	} kinds[] = { { "volume", MOUNT_VOLUME }, { "bind", MOUNT_BIND },
 		      { "tmpfs", MOUNT_TMPFS },   { "image", MOUNT_IMAGE },
 		      { "ramfs", MOUNT_RAMFS },   { "glob", MOUNT_GLOB },
-		      { "devpts", MOUNT_DEVPTS } };
+		      { "overlay", MOUNT_BIND },  { "devpts", MOUNT_DEVPTS } };
 	const char *type = w->type ? w->type : "volume";
 	size_t i = 0;
 
@@ -337,7 +363,9 @@ static int kind_words(struct mount_request *m, struct mount_words *w, const char
 	case MOUNT_GLOB:
 		break;
 	}
-	return bind_words(m, w, text, err);
+	int r = bind_words(m, w, text, err);
+
+	return r < 0 ? r : overlay_words(m, w, text, err);
 }
 
 /* Where the matches go: without a target each to its own path. */

@@ -442,7 +442,7 @@ def test_overlay(anyone):
     script = "cat /o/old; stat -c %a /o; echo new > /o/old; touch /o/n; rm /d/a; ls /d; ls /u"
     for options in ([], ["--userns", "private"])[:2 - who.rootless]:
         more = ["-v", "data:/u:O,ro"] if options else \
-            ["-v", f"{name}:/u:O,upperdir={up},workdir={work}"]
+            ["--mount", f"type=overlay,src={name},dst=/u,upperdir={up},workdir={work}"]
         if options:
             (there / "old").chmod(0o666)
             there.chmod(0o777)
