@@ -250,6 +250,10 @@ static int receive(struct attach *a, struct err *err)
 			a->on_exit(a);
 	} else if (msg.type == MONITOR_GONE) {
 		a->gone = true;
+	} else if (msg.type == MONITOR_LET_GO) {
+		err_fail(err, ERR_SYSTEM,
+			 "the container goes on without: its output was not read here for long");
+		return -EPIPE;
 	}
 	return 0;
 }

@@ -143,6 +143,7 @@ static bool is_patient(const struct monitor *m, const struct client *c)
 
 int relay_expire(struct monitor *m)
 {
+	const struct monitor_msg let_go = { .type = MONITOR_LET_GO };
 	int64_t left, least = -1, now = 0;
 	bool dropped = false;
 
@@ -154,6 +155,7 @@ int relay_expire(struct monitor *m)
 		now = now ? now : time_monotonic_ns();
 		left = c->stuck_ns + STUCK_NS - now;
 		if (left <= 0) {
+			client_tell(c, &let_go, NULL, 0);
 			client_remove(m, c);
 			dropped = true;
 		} else if (least < 0 || left < least) {

@@ -31,6 +31,7 @@
  *                   <------      PROBED         enum monitor_probed
  *   HEALTH          ------>                     the health check is another one by now
  *                   <------      HEALTH         so it is
+ *                   <------      LET_GO         who joined has not read its output for long
  *   STOP_RESTART    ------>                     no restart follows this end
  *                   <------      STOP_RESTART   it is so
  *                   <------      EXITED         to all: the end is in the database
@@ -66,6 +67,7 @@ enum monitor_msg_type {
 	MONITOR_PROBE,
 	MONITOR_PROBED,
 	MONITOR_HEALTH,
+	MONITOR_LET_GO,
 };
 
 /* What has come of a probe. */
