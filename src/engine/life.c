@@ -217,15 +217,13 @@ int life_bury(struct engine *eng, struct record *rec, struct err *err)
 	}
 	life_read_exit(eng, rec->id, &end);
 	bool gone = rec->auto_remove || !is_made(eng, rec->id);
-	r = life_finish(eng, rec->id, gone, &end, err);
-	if (r < 0)
-		return r;
 	rec->running = false;
 	rec->status = RECORD_EXITED;
 	rec->exit_code = end.exit_code;
 	rec->finished_ns = end.finished_ns;
 	rec->oom_killed = end.oom_killed;
-	return gone ? 1 : 0;
+	r = life_finish(eng, rec->id, gone, &end, err);
+	return r < 0 ? r : gone;
 }
 
 /* Of a run directory that a reboot has taken away, made anew: the lock is what decides. */
@@ -263,6 +261,20 @@ int life_repair(struct engine *eng, struct record *rec, struct err *err)
 	return rec->running ? life_bury(eng, rec, err) : 0;
 }
 
+int life_look(struct engine *eng, struct record *rec, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = life_repair(eng, rec, &why);
+
+	if (r == -ENOSPC && !rec->running) {
+		log_warn("%s", why.msg);
+		return 0;
+	}
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
 int life_find(struct engine *eng, const char *word, struct record *ret, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
@@ -270,8 +282,9 @@ int life_find(struct engine *eng, const char *word, struct record *ret, struct e
 
 	if (r == 0)
 		r = record_find(eng, word[0] == '/' ? word + 1 : word, &rec, err);
-	if (r == 0)
-		r = life_repair(eng, &rec, err);
+	if (r < 0)
+		return r;
+	r = life_look(eng, &rec, err);
 	if (r < 0)
 		return r;
 	if (r > 0) /* it was to be removed at its end */

@@ -32,6 +32,9 @@ bool life_held(int fd);
 /* If the record says running and nobody lives: finishes it (status from the lock file) or, with
  * auto_remove, removes it. rec is brought up to date. 1: the record is gone; 0; or -errno. */
 int life_repair(struct engine *eng, struct record *rec, struct err *err);
+/* The same, but with the disk full, when its end can't be recorded, rec tells of it all the same,
+ * and there is a warning: rm must be able to make room. */
+int life_look(struct engine *eng, struct record *rec, struct err *err);
 /* The container of that name or id, as it truly is. A slash before the name, as docker shows it, is
  * fine. ERR_NOT_FOUND. */
 int life_find(struct engine *eng, const char *word, struct record *ret, struct err *err);

@@ -103,7 +103,7 @@ static int remove_container(struct engine *eng, const struct removal *how, struc
 			*err = find_err;
 		return r;
 	}
-	r = life_repair(eng, &rec, err);
+	r = life_look(eng, &rec, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	lock = end_and_lock(eng, &rec, how, err);

@@ -191,6 +191,26 @@ def test_full_disk_under_a_root_filesystem(root):
         r.fails("mounting /dev in container", "No space left on device", code=1)
 
 
+def test_full_disk_at_the_end_of_a_container(root):
+    """What can't be recorded is told all the same, and rm makes room."""
+    with small_disk(root, "8m") as disk:
+        def inro(*args):
+            return root.run(root.program("inro"), "--root", disk / "s", "--runroot",
+                            root.dir / "r", *args)
+        inro("import", engine.rootfs_tar(root), "box").ok()
+        inro("run", "-d", "--name", "web", "--pidfile", root.dir / "pid", "box", "sh", "-c",
+             "trap 'exit 3' TERM; head -c 300000 /dev/zero >/big; echo said; "
+             "while :; do sleep 0.1; done").ok()
+        harness.wait_for(lambda: inro("logs", "web").out, what="its output")
+        fill(disk)
+        os.kill(int((root.dir / "pid").read_text()), signal.SIGTERM)
+        harness.wait_for(lambda: "Exited (3)" in inro("ps", "-a").ok().out, what="the truth")
+        assert "No space left on device" in inro("ps", "-a").err
+        assert inro("logs", "web").ok().out == "said\n"
+        inro("rm", "web").ok()
+        assert inro("ps", "-aq").ok().out == ""
+
+
 def test_read_only_state_directory(root):
     b = root.bundle("true").save()
     with small_disk(root) as disk:
