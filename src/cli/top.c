@@ -51,10 +51,14 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 
 const struct cmd cmd_top = {
 	.name = "top",
-	.args = "[OPTIONS] CONTAINER [PS-OPTION...]",
+	.args = "[OPTIONS] CONTAINER [COLUMN...|PS-OPTION...]",
 	.summary = "Show the processes of a container",
 	.details = "With this machine's ps(1), whose options (default: -ef) must show a column "
-		   "PID. Process ids are those of this machine.",
+		   "PID; process ids are those of this machine then. Or with podman's words for "
+		   "columns, of the container's view: args, capamb, capbnd, capeff, capinh, "
+		   "capprm, comm, etime, group, groups, label, nice, pcpu, pgid, pid, ppid, "
+		   "rgroup, rss, ruser, seccomp, state, stime, time, tty, user, vsz; of this "
+		   "machine's: hgroup, hgroups, hpid, huser.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct top_options),

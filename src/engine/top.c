@@ -5,6 +5,7 @@
 #include "base/strv.h"
 #include "engine/life.h"
 #include "engine/live.h"
+#include "engine/top_words.h"
 #include "runtime/pids.h"
 
 void top_done(struct top *top)
@@ -50,6 +51,18 @@ void top_parse(const char *text, struct top *ret)
 	}
 }
 
+/* 0: it has ended. */
+static pid_t first_of(struct engine *eng, const struct record *rec)
+{
+	struct container_state st = { 0 };
+	pid_t pid = 0;
+
+	if (container_state_read(&eng->runtime, rec->id, &st, NULL) == 0)
+		pid = st.pid;
+	container_state_free(&st);
+	return pid;
+}
+
 int engine_top(struct engine *eng, const char *word, char *const *ps_args, struct top *ret,
 	       struct err *err)
 {
@@ -66,6 +79,8 @@ int engine_top(struct engine *eng, const char *word, char *const *ps_args, struc
 	/* It may have ended meanwhile. */
 	if (r < 0 && live_check(eng, &rec, err) == 0)
 		r = container_pids(&eng->runtime, rec.id, &pids, err);
+	if (r >= 0 && top_are_words(ps_args))
+		return top_by_words(&pids, first_of(eng, &rec), ps_args, ret, err);
 	if (r >= 0)
 		r = container_ps(&pids, ps_args, &text, err);
 	if (r < 0)

@@ -12,7 +12,8 @@ struct top {
 void top_done(struct top *top);
 #define cleanup_top CLEANUP(top_done)
 
-/* ps_args: options of ps(1), none: -ef. ERR_CONFLICT: it does not run. */
+/* ps_args: podman's words for columns (top_words.h), or options of ps(1), none: -ef. ERR_CONFLICT:
+ * it does not run. */
 int engine_top(struct engine *eng, const char *word, char *const *ps_args, struct top *ret,
 	       struct err *err);
 /* What ps(1) has written. Pure. */

@@ -34,6 +34,49 @@ def test_top(web):
     web.inro("top").fails("top needs a container", code=125)
 
 
+ALL = ("args capamb capbnd capeff capinh capprm comm etime group groups hgroup hgroups hpid huser label "
+       "nice pcpu pgid pid ppid rgroup rss ruser seccomp state stime time tty user vsz")
+
+
+def test_words_of_podman(anyone):
+    name = ("sh", "-c", "echo web:x:7:9::/: >>/etc/passwd; echo webs:x:9: >>/etc/group; echo ready; "
+            "trap : TERM; while :; do sleep 0.1; done")
+    anyone.inro("run", "-d", "--name", "web", engine.box(anyone), *name).ok()
+    harness.wait_for(lambda: "ready" in anyone.inro("logs", "web").out, what="ready")
+    anyone.inro("exec", "-d", "--user", "7:9", "web", "sleep", "1000").ok()
+    anyone.inro("exec", "-d", "web", "sh", "-c", "sleep 2000; : \x1b[31m").ok()
+
+    def top(*words):
+        lines = [re.split(r" {3,}", line) for line in
+                 anyone.inro("top", "web", *words).ok().out.splitlines()]
+        return lines[0], {row[0]: row for row in lines[1:] if not row[0].startswith("sleep 0.1")}
+
+    titles, rows = harness.wait_for(
+        lambda: (lambda t: t if len(t[1]) >= 4 else None)(
+            top("args,pid", "ppid", "user,group,seccomp", "capeff", "state", "%n", "tty,groups")),
+        what="the command")
+    assert titles == ["COMMAND", "PID", "PPID", "USER", "GROUP", "SECCOMP", "EFFECTIVE CAPS", "STATE",
+                      "NI", "TTY", "GROUPS"]
+    assert rows["sleep 1000"][2:8] == ["0", "web", "webs", "filter", "none", "S"]
+    assert rows["sleep 1000"][10] == "webs"
+    first = rows[next(key for key in rows if key.startswith("sh -c echo"))]
+    assert first[1:6] == ["1", "0", "root", "root", "filter"] and first[9] == "?"
+    assert "AUDIT_WRITE,CHOWN,DAC_OVERRIDE" in first[6] and "SYS_ADMIN" not in first[6]
+    # what it is here
+    pid = anyone.inro("inspect", "--format", "{{.State.Pid}}", "web").ok().out.strip()
+    titles, rows = top("pid,comm,hpid,huser")
+    assert titles == ["PID", "COMMAND", "HPID", "HUSER"]
+    assert rows["1"][1:3] == ["sh", pid] and (rows["1"][3] == "root") != anyone.rootless
+    titles, rows = top(*ALL.split())
+    assert len(titles) == len(ALL.split())
+    row = next(row for key, row in rows.items() if key.startswith("sh -c echo"))
+    assert len(row) == len(titles) and row[titles.index("VSZ")].isdigit()
+    assert re.fullmatch(r"[0-9.]+m?s", row[titles.index("ELAPSED")])
+    assert re.fullmatch(r"[0-9]+\.[0-9]{3}", row[titles.index("%CPU")])
+    assert any("?[31m" in key for key in top("args")[1])
+    anyone.inro("top", "web", "pid", "nothing").fails("ps: ", code=125)
+
+
 def test_cve_2022_1227_nothing_of_the_container_is_executed(web):
     """The machine's ps(1) looks from outside, whatever the container has under such names."""
     trap = "for p in ps nsenter; do rm -f /bin/$p; printf '#!/bin/sh\\n>/executed\\n' >/bin/$p; chmod 755 /bin/$p; done"
