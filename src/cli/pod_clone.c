@@ -41,6 +41,19 @@ static void drop_rates(const struct run_options *given, struct run_options *o)
 			strv_free(take_ptr(*lists[i].own));
 }
 
+/* Two ways to say the same, which don't go together. */
+static void drop_ids(const struct run_options *given, struct run_options *o)
+{
+	if (!given->userns && !given->uidmap && !given->gidmap && !given->subuidname &&
+	    !given->subgidname)
+		return;
+	free(take_ptr(o->userns));
+	strv_free(take_ptr(o->uidmap));
+	strv_free(take_ptr(o->gidmap));
+	free(take_ptr(o->subuidname));
+	free(take_ptr(o->subgidname));
+}
+
 /* What the original was made with, and what is given here behind it, so that it counts. */
 static int take_over(const struct pod *from, const struct pod_create_options *given,
 		     struct pod_create_options *ret, struct err *err)
@@ -52,6 +65,7 @@ static int take_over(const struct pod *from, const struct pod_create_options *gi
 
 	if (r < 0)
 		return r;
+	drop_ids(&given->member, &ret->member);
 	if (str_eq(given->infra, "false"))
 		free(take_ptr(ret->share));
 	drop_rates(&given->member, &ret->member);

@@ -25,9 +25,6 @@ static const char *const bool_choices[] = { "true", "false", NULL };
 static const char *const exit_choices[] = { "continue", "stop", NULL };
 
 #define NO_NETWORK "networks are not implemented yet: a pod has loopback, which its members share"
-#define NO_USERNS                                                                                  \
-	"members of a pod are in the user namespace that inro gives them; one of a pod's own "     \
-	"making is not implemented yet"
 
 const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	{ .name = "add-host",
@@ -114,6 +111,11 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  .help = "for podman's users: when the last container ends, nothing of a pod goes on in "
 		  "any case",
 	  .choices = exit_choices },
+	{ .name = "gidmap",
+	  .kind = OPT_STRV,
+	  MEMBER(gidmap),
+	  .arg = "CONTAINER:HOST[:COUNT]",
+	  .help = "what group ids in the pod are outside" },
 	{ .name = "hostname",
 	  .short_name = 'h',
 	  .kind = OPT_STR,
@@ -229,11 +231,33 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  MEMBER(shm_size),
 	  .arg = "BYTES",
 	  .help = "size of /dev/shm (default 64m)" },
+	{ .name = "subgidname",
+	  .kind = OPT_STR,
+	  MEMBER(subgidname),
+	  .arg = "NAME",
+	  .help = "the group ids that /etc/subgid gives to this name" },
+	{ .name = "subuidname",
+	  .kind = OPT_STR,
+	  MEMBER(subuidname),
+	  .arg = "NAME",
+	  .help = "the user ids that /etc/subuid gives to this name" },
 	{ .name = "sysctl",
 	  .kind = OPT_STRV,
 	  MEMBER(sysctl),
 	  .arg = "NAME=VALUE",
 	  .help = "kernel setting of the pod's namespaces" },
+	{ .name = "uidmap",
+	  .kind = OPT_STRV,
+	  MEMBER(uidmap),
+	  .arg = "CONTAINER:HOST[:COUNT]",
+	  .help = "what user ids in the pod are outside" },
+	{ .name = "userns",
+	  .kind = OPT_STR,
+	  MEMBER(userns),
+	  .arg = "auto[:size=N]|host",
+	  .help =
+	      "user namespace of the pod: auto, one with ids that nobody else has, which all its "
+	      "containers share" },
 	{ .name = "uts",
 	  .kind = OPT_STR,
 	  MEMBER(uts),
@@ -259,11 +283,6 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	OPT_REFUSE("ip6", NO_NETWORK),
 	OPT_REFUSE("mac-address", NO_NETWORK),
 	OPT_REFUSE("network-alias", NO_NETWORK),
-	OPT_REFUSE("userns", NO_USERNS),
-	OPT_REFUSE("uidmap", NO_USERNS),
-	OPT_REFUSE("gidmap", NO_USERNS),
-	OPT_REFUSE("subuidname", NO_USERNS),
-	OPT_REFUSE("subgidname", NO_USERNS),
 	OPT_REFUSE("infra-conmon-pidfile", "there is no infra container whose monitor would have a "
 					   "pid"),
 	{ .name = "destroy",
@@ -355,7 +374,8 @@ int pod_create_fill(struct engine *eng, struct pod_create_options *o, struct pod
 	/* They are the pod's from here on. */
 	pod->options.member = o->member;
 	o->member = (struct run_options){ 0 };
-	return pod_options_finish(eng, &words, &pod->options, err);
+	r = pod_options_finish(eng, &words, &pod->options, err);
+	return r < 0 ? r : pod_choose_ids(eng, pod, err);
 }
 
 /* A pod that nobody is told of does not stay. */
@@ -382,6 +402,7 @@ int pod_create_from(const struct pod *from, struct pod_create_options *ret, stru
 		return r;
 	ret->member = o.member;
 	o.member = (struct run_options){ 0 };
+	pod_forget_ids(&ret->member);
 	for (size_t i = 0; i < o.labels.n; i++)
 		strv_addf(&ret->label, "%s=%s", o.labels.items[i].key, o.labels.items[i].value);
 	ret->share = pod_share_words(from);

@@ -89,12 +89,13 @@ static int take_block(struct engine *eng, const char *id, uint32_t start, struct
 		       " ON CONFLICT (first) DO UPDATE SET container = ?2, taken_ns = ?3"
 		       " WHERE taken_ns < ?4 AND NOT EXISTS"
 		       " (SELECT 1 FROM containers WHERE id = id_blocks.container OR"
-		       " instr(options, id_blocks.container))",
+		       " instr(options, id_blocks.container)) AND NOT EXISTS"
+		       " (SELECT 1 FROM pods WHERE id = id_blocks.container)",
 		       "IsII", (int64_t)start, id, now, now - RESERVED_NS);
 }
 
-int mappings_auto(struct engine *eng, const char *container_id, uint32_t size,
-		  struct idmap *ret_uids, struct idmap *ret_gids, struct err *err)
+int mappings_auto(struct engine *eng, const char *id, uint32_t size, struct idmap *ret_uids,
+		  struct idmap *ret_gids, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	uint32_t hash = 2166136261u, i, start = 0;
@@ -107,12 +108,12 @@ int mappings_auto(struct engine *eng, const char *container_id, uint32_t size,
 	r = engine_db(eng, err);
 	if (r < 0)
 		return r;
-	for (p = container_id; *p; p++)
+	for (p = id; *p; p++)
 		hash = (hash ^ (uint8_t)*p) * 16777619u;
 	for (i = 0; r == 0 && i < TRIES; i++, hash += 7919) {
 		start = (BLOCK_FIRST + hash % (BLOCK_LAST - BLOCK_FIRST + 1)) * MAPPINGS_BLOCK;
 		if (!block_taken(buf_str(&text), start))
-			r = take_block(eng, container_id, start, err);
+			r = take_block(eng, id, start, err);
 	}
 	if (r < 0)
 		return r;

@@ -12,11 +12,12 @@
 int mappings_rootless(struct idmap *ret_uids, struct idmap *ret_gids, struct err *err);
 /* --userns private and auto of root: ids of their own for this container, a block of at most
  * MAPPINGS_BLOCK from systemd's range for containers, which no other container has and which is
- * clear of the ranges in /etc/subuid and /etc/subgid. The container keeps it until it is removed.
+ * clear of the ranges in /etc/subuid and /etc/subgid. The container, or the pod, keeps it until it
+ * is removed.
  */
 #define MAPPINGS_BLOCK 65536u
-int mappings_auto(struct engine *eng, const char *container_id, uint32_t size,
-		  struct idmap *ret_uids, struct idmap *ret_gids, struct err *err);
+int mappings_auto(struct engine *eng, const char *id, uint32_t size, struct idmap *ret_uids,
+		  struct idmap *ret_gids, struct err *err);
 /* --userns keep-id: the caller's ids are the same in the container, or those of keep, with the
  * subordinate ones around them. Of root each id as it is, in a user namespace of its own. *ret_uid,
  * *ret_gid: who the container's program is run as. */

@@ -211,6 +211,7 @@ int pod_clear(struct engine *eng, const char *id, int lock, struct err *err)
 struct wanted {
 	int type; /* as of struct join_fd */
 	const char *name;
+	bool always; /* whatever else is shared belongs to it: an unprivileged user's namespaces */
 };
 
 static size_t list_wanted(struct engine *eng, const struct record *rec, struct wanted *ret)
@@ -220,19 +221,19 @@ static size_t list_wanted(struct engine *eng, const struct record *rec, struct w
 	if (!strv_len(rec->options.pod_share))
 		return 0;
 	if (eng->rootless)
-		ret[n++] = (struct wanted){ NS_USER, spec_ns_names[NS_USER] };
+		ret[n++] = (struct wanted){ NS_USER, spec_ns_names[NS_USER], true };
 	for (int i = 0; i < NS_COUNT; i++)
 		if (strv_has(rec->options.pod_share, spec_ns_names[i]))
-			ret[n++] = (struct wanted){ i, spec_ns_names[i] };
+			ret[n++] = (struct wanted){ i, spec_ns_names[i], false };
 	if (strv_has(rec->options.pod_share, spec_ns_names[NS_IPC]))
-		ret[n++] = (struct wanted){ MONITOR_JOIN_SHM, spec_ns_names[NS_IPC] };
+		ret[n++] = (struct wanted){ MONITOR_JOIN_SHM, spec_ns_names[NS_IPC], false };
 	return n;
 }
 
 static bool has(const struct record *member, const struct wanted *w)
 {
-	return w->type == NS_USER ? strv_len(member->options.pod_share) > 0
-				  : strv_has(member->options.pod_share, w->name);
+	return strv_has(member->options.pod_share, w->name) ||
+	       (w->always && strv_len(member->options.pod_share) > 0);
 }
 
 static bool is_open(const struct join_fd *fds, int n, int type)

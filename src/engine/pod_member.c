@@ -113,6 +113,8 @@ static void choose_share(const struct run_options *o, struct pod_member *m)
 		if (!own && pod_shares(&m->pod, shared[i].ns))
 			strv_add(&m->share, shared[i].ns);
 	}
+	if (pod_has_ids(&m->pod))
+		strv_add(&m->share, "user");
 }
 
 static bool drop_word(char **field)
@@ -209,6 +211,10 @@ static void merge(struct engine *eng, const struct run_options *o, struct pod_me
 	to->dns_search = m->dns_search = behind(p->dns_search, o->dns_search);
 	to->dns_option = m->dns_option = behind(p->dns_option, o->dns_option);
 	to->no_hosts = o->no_hosts || p->no_hosts;
+	to->uidmap = p->uidmap;
+	to->gidmap = p->gidmap;
+	to->subuidname = p->subuidname;
+	to->subgidname = p->subgidname;
 	if (!o->network)
 		to->network = p->network;
 	if (!o->pid)

@@ -9,6 +9,7 @@
 #include "base/strv.h"
 #include "engine/asked.h"
 #include "engine/blockio.h"
+#include "engine/mappings.h"
 #include "engine/names.h"
 #include "engine/parse.h"
 #include "engine/restart.h"
@@ -228,6 +229,67 @@ static int check_rest(struct pod_options *o, struct err *err)
 				"limits of a pod are those of its cgroup: they cannot be used with "
 				"--share-parent=false");
 	return 0;
+}
+
+/* ---- its user namespace ---- */
+
+bool pod_has_ids(const struct pod *pod)
+{
+	const struct run_options *m = &pod->options.member;
+
+	return m->uidmap || m->gidmap || m->subuidname || m->subgidname;
+}
+
+void pod_forget_ids(struct run_options *o)
+{
+	if (!o->userns)
+		return;
+	strv_free(take_ptr(o->uidmap));
+	strv_free(take_ptr(o->gidmap));
+}
+
+/* Of what the user has said. 1: ids are to be found; 0, or -errno. */
+static int check_userns(const struct engine *eng, const struct pod *pod, uint32_t *ret_size,
+			struct err *err)
+{
+	const char *word = pod->options.member.userns;
+	struct idmap uids = { 0 }, gids = { 0 };
+	int r;
+
+	if (pod_has_ids(pod) || (word && str_starts(word, "auto"))) {
+		if (eng->rootless)
+			return err_fail(err, ERR_UNSUPPORTED,
+					"%s: only root can give a pod other ids than its user has",
+					word ? "--userns auto" : "mapping ids");
+	}
+	r = mappings_asked(&pod->options.member, &uids, &gids, err);
+	idmap_done(&uids);
+	idmap_done(&gids);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = userns_auto_parse(word, MAPPINGS_BLOCK, ret_size, err);
+	if (r != 0 || !word || str_eq(word, "host"))
+		return r;
+	return err_fail(err, ERR_UNSUPPORTED, "--userns %s: a pod has auto or host", word);
+}
+
+int pod_choose_ids(struct engine *eng, struct pod *pod, struct err *err)
+{
+	struct run_options *m = &pod->options.member;
+	struct idmap uids = { 0 }, gids = { 0 };
+	uint32_t size, start;
+	int r = check_userns(eng, pod, &size, err);
+
+	if (r <= 0)
+		return r;
+	r = mappings_auto(eng, pod->id, size, &uids, &gids, err);
+	if (r == 0 && idmap_to_outside(&uids, 0, &start) == 0) {
+		strv_addf(&m->uidmap, "0:%u:%u", start, size);
+		strv_addf(&m->gidmap, "0:%u:%u", start, size);
+	}
+	idmap_done(&uids);
+	idmap_done(&gids);
+	return r;
 }
 
 int pod_options_finish(struct engine *eng, const struct pod_words *words, struct pod_options *o,

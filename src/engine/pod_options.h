@@ -17,6 +17,14 @@ struct pod_words {
 int pod_options_finish(struct engine *eng, const struct pod_words *words, struct pod_options *o,
 		       struct err *err);
 
+/* After that, for one that is to be made: with --userns auto its ids are taken, and stand in
+ * --uidmap and --gidmap from there on. */
+int pod_choose_ids(struct engine *eng, struct pod *pod, struct err *err);
+/* Takes those away again, for another pod. */
+void pod_forget_ids(struct run_options *o);
+/* Have members a user namespace that is the pod's? */
+bool pod_has_ids(const struct pod *pod);
+
 /* Id and time of one that is to be made; its name is checked. */
 int pod_fill_new(struct pod *pod, struct err *err);
 int pod_read_id_file(const char *path, char **ret, struct err *err);

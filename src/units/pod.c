@@ -9,7 +9,6 @@
 
 static const char no_modules[] = "inro has one file of settings and no modules";
 static const char no_networks[] = "inro makes no networks";
-static const char no_users[] = "containers of a pod share no user namespace: say it in their files";
 
 static const struct key keys[] = {
 	{ "AddHost", KEY_ALL, "--add-host" },
@@ -18,7 +17,7 @@ static const struct key keys[] = {
 	{ "DNSOption", KEY_ALL, "--dns-option" },
 	{ "DNSSearch", KEY_ALL, "--dns-search" },
 	{ "ExitPolicy", KEY_STRING, "--exit-policy" },
-	{ "GIDMap", KEY_NO, .why = no_users },
+	{ "GIDMap", KEY_ALL, "--gidmap" },
 	{ "GlobalArgs", KEY_OTHER },
 	{ "HostName", KEY_STRING, "--hostname" },
 	{ "IP", KEY_NO, .why = no_networks },
@@ -32,10 +31,10 @@ static const struct key keys[] = {
 	{ "ServiceName", KEY_OTHER },
 	{ "ShmSize", KEY_STRING, "--shm-size" },
 	{ "StopTimeout", KEY_OTHER },
-	{ "SubGIDMap", KEY_NO, .why = no_users },
-	{ "SubUIDMap", KEY_NO, .why = no_users },
-	{ "UIDMap", KEY_NO, .why = no_users },
-	{ "UserNS", KEY_NO, .why = no_users },
+	{ "SubGIDMap", KEY_STRING, "--subgidname" },
+	{ "SubUIDMap", KEY_STRING, "--subuidname" },
+	{ "UIDMap", KEY_ALL, "--uidmap" },
+	{ "UserNS", KEY_STRING, "--userns" },
 	{ "Volume", KEY_OTHER },
 };
 

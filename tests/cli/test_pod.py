@@ -145,7 +145,10 @@ def test_options(anyone):
             (["-p", "80:80"], "networks are not implemented"),
             (["--cpus", "1", "--share-parent=false"], "limits of a pod"),
             (["--volume", "/x"], "needs a name"),
-            (["--userns", "auto"], "not implemented yet")):
+            (["--userns", "keep-id"], "a pod has auto or host"),
+            (["--userns", "auto", "--uidmap", "0:1:2"],
+             "only root" if anyone.rootless else "conflicting options"),
+            (["--uidmap", "1:1:2"], "only root" if anyone.rootless else "id 0 has to be mapped")):
         anyone.inro("pod", "create", *words).fails(message, code=125)
     # One that nobody is told of does not stay, nor one that was made for a container that can't be.
     anyone.inro("pod", "create", "--pod-id-file", anyone.dir / "no/id", "untold").fails(
@@ -240,6 +243,44 @@ def test_at_once_and_killed(anyone):
     assert look(anyone, "c1") != before
     assert anyone.inro("ps", "-q").ok().out.count("\n") == 1
     clean(anyone)
+
+
+def test_user_namespace(root):
+    """Ids of the pod's own: members share them and the namespace, others have others."""
+    box = engine.box(root)
+    kinds = ("user", *SHARED)
+    root.inro("pod", "create", "--userns", "auto:size=4096", "--name", "apart", "-v", "apart:/data").ok()
+    for name in ("one", "two"):
+        root.inro("create", "--pod", "apart", "--name", name, box, "sleep", "1000").ok()
+    root.inro("pod", "start", "apart").ok()
+    before = look(root, "one", kinds)
+    assert before == look(root, "two", kinds) and before[0] != os.readlink("/proc/self/ns/user")
+    maps = root.inro("exec", "one", "cat", "/proc/self/uid_map", "/proc/self/gid_map").ok().out.split()
+    assert maps[:3] == maps[3:] == ["0", maps[1], "4096"] and int(maps[1]) >= 524288
+    root.inro("exec", "--user", "7", "one", "sh", "-c", "echo note > /dev/shm/note").ok()
+    assert root.inro("exec", "two", "stat", "-c", "%u", "/dev/shm/note").ok().out == "7\n"
+    root.inro("exec", "two", "hostname", "changed").fails("", code=1)  # no CAP_SYS_ADMIN there either
+    # Whoever comes again comes into it, and all of them get the same ids again.
+    root.inro("restart", "-t", "0", "one").ok()
+    assert look(root, "one", kinds) == before
+    root.inro("pod", "kill", "apart").ok()
+    root.inro("start", "two").ok()
+    assert root.inro("exec", "two", "cat", "/proc/self/uid_map").ok().out.split() == maps[:3]
+
+    # A clone has ids of its own; what is given in their place counts.
+    root.inro("pod", "clone", "--start", "apart").ok()
+    clone = root.inro("exec", "one-clone", "cat", "/proc/self/uid_map").ok().out.split()
+    assert clone[2] == "4096" and clone[1] != maps[1]
+    root.inro("pod", "clone", "--uidmap", "0:200000:1000", "apart", "given").ok()
+    out = root.inro("run", "--rm", "--pod", "given", box, "cat", "/proc/self/uid_map", "/proc/self/gid_map").ok().out
+    assert out.split() == ["0", "200000", "1000"] * 2
+    root.inro("pod", "create", "--userns", "host", "plain").ok()
+    out = root.inro("run", "--rm", "--pod", "plain", box, "readlink", "/proc/self/ns/user").ok().out
+    assert out.strip() == os.readlink("/proc/self/ns/user")
+    root.inro("run", "--pod", "apart", "--userns", "host", box, "true").fails("cannot be set together", code=125)
+    root.inro("pod", "rm", "-fa").ok()
+    root.inro("volume", "rm", "apart").ok()
+    clean(root)
 
 
 def test_limits(root):
