@@ -117,7 +117,8 @@ static void choose_share(const struct run_options *o, struct pod_member *m)
 		strv_add(&m->share, "user");
 }
 
-static bool drop_word(char **field)
+/* A number: all of them are to go, so that they stand beside "|". */
+static unsigned int drop_word(char **field)
 {
 	bool had = *field != NULL;
 
@@ -125,7 +126,7 @@ static bool drop_word(char **field)
 	return had;
 }
 
-static bool drop_words(char ***field)
+static unsigned int drop_words(char ***field)
 {
 	bool had = *field != NULL;
 
