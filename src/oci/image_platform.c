@@ -47,17 +47,51 @@ struct oci_platform oci_platform_native(void)
 }
 
 #if defined(__x86_64__)
+#define CPU1_C_SSE4_2   (UINT32_C(1) << 20)
+#define CPU1_C_OSXSAVE  (UINT32_C(1) << 27)
+#define CPU7_B_AVX2     (UINT32_C(1) << 5)
+#define CPU7_B_BMI2     (UINT32_C(1) << 8)
+#define CPU7_B_AVX512F  (UINT32_C(1) << 16)
+#define CPU7_B_AVX512VL (UINT32_C(1) << 31)
+#define XCR0_AVX        UINT32_C(0x6)
+#define XCR0_AVX512     UINT32_C(0xe6)
+
+struct cpuid {
+	uint32_t a, b, c, d;
+};
+
+/* What libgcc has for this asks at the start of each program, and cpuid is a trap in virtual
+ * machines. */
+static struct cpuid cpuid_of(uint32_t leaf)
+{
+	struct cpuid r;
+
+	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(0));
+	return r;
+}
+
+/* Registers that the kernel does not keep can't be used. */
+static bool cpu_has(uint32_t features, uint32_t kept)
+{
+	uint32_t low, high;
+
+	if (cpuid_of(0).a < 7 || !(cpuid_of(1).c & CPU1_C_OSXSAVE))
+		return false;
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return (low & kept) == kept && (cpuid_of(7).b & features) == features;
+}
+
 /* The levels of the x86-64 psABI, each by the feature that came last with it. */
 static bool variant_runs(const char *variant)
 {
 	if (strcmp(variant, "v1") == 0)
 		return true;
 	if (strcmp(variant, "v2") == 0)
-		return __builtin_cpu_supports("sse4.2");
+		return (cpuid_of(1).c & CPU1_C_SSE4_2) != 0;
 	if (strcmp(variant, "v3") == 0)
-		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+		return cpu_has(CPU7_B_AVX2 | CPU7_B_BMI2, XCR0_AVX);
 	if (strcmp(variant, "v4") == 0)
-		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+		return cpu_has(CPU7_B_AVX512F | CPU7_B_AVX512VL, XCR0_AVX512);
 	return false;
 }
 #elif defined(__arm__)
