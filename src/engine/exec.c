@@ -14,6 +14,7 @@
 #include "engine/life.h"
 #include "engine/live.h"
 #include "runtime/detach_keys.h"
+#include "runtime/selfexe.h"
 #include "sys/cap.h"
 
 #define FIRST_FD     3 /* that --preserve-fds counts from */
@@ -41,14 +42,16 @@ static int check_options(const struct exec_options *o, struct err *err)
 
 static int check_state(struct engine *eng, const struct record *rec, struct err *err)
 {
-	if (live_status(eng, rec) == CONTAINER_PAUSED)
+	int status = live_status(eng, rec);
+
+	if (status == CONTAINER_PAUSED)
 		return err_hint(
 		    err,
 		    err_fail(err, ERR_CONFLICT,
 			     "container %s is paused, unpause the container before exec",
 			     rec->name),
 		    "inro unpause %s", rec->name);
-	return live_check(eng, rec, err);
+	return status == CONTAINER_RUNNING ? 0 : live_check(eng, rec, err);
 }
 
 /* All that this process could give. In a user namespace of its own a container's root has them all;
@@ -171,6 +174,7 @@ int engine_exec(struct engine *eng, const char *word, const struct exec_options 
 	unsetenv("LISTEN_FDS");
 	record_fd = open_record(eng, &rec, o, command);
 	argv = runtime_argv(eng, &rec, o, env_fd, record_fd, command);
+	selfexe_exec(path, argv, FIRST_FD + o->preserve_fds);
 	execv(path, argv);
 	return err_errno(err, errno, "executing %s", path);
 }

@@ -89,6 +89,18 @@ int selfexe_mount_fd(void)
 	return fd_set_cloexec(fd, true) < 0 ? -EBADF : fd;
 }
 
+void selfexe_exec(const char *path, char *const *argv, int first_fd)
+{
+	cleanup_fd int mount = geteuid() == 0 ? open_readonly_mount(path) : -EPERM;
+	/* Stays open: selfexe_mount_fd(). */
+	int fd = mount < 0 ? mount : fcntl(mount, F_DUPFD, first_fd);
+
+	if (fd < 0)
+		return;
+	syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+	fd_close(fd);
+}
+
 int selfexe_protect(char *const *argv, struct err *err)
 {
 	cleanup_fd int fd = -EBADF;

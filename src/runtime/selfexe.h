@@ -21,6 +21,9 @@ bool selfexe_is_protected(void);
  * taken. Closing it dissolves the mount, which waits for RCU (0.04 ms, on a busy machine 1 ms):
  * best done by a process that waits anyway. */
 int selfexe_mount_fd(void);
+/* Executes a runtime from such a mount, whose fd will be at least first_fd, so that it need not
+ * execute itself once more. Returns where that can't be done: the runtime does what can. */
+void selfexe_exec(const char *path, char *const *argv, int first_fd);
 /* Executes the program again from selfexe_open() unless it is protected. Returns 0 when it is, or
  * -errno. */
 int selfexe_protect(char *const *argv, struct err *err);
