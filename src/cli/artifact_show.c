@@ -8,6 +8,7 @@
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/inspect.h"
 #include "cli/output.h"
 #include "engine/artifact.h"
 #include "oci/reference.h"
@@ -172,6 +173,25 @@ static const struct json_field shown_fields[] = {
 };
 static const struct json_desc shown_desc = JSON_DESC(struct shown, shown_fields);
 
+static struct shown show(const struct artifact *artifact)
+{
+	char **names = artifact->row.names ? artifact->row.names : artifact->row.repo_digests;
+
+	return (struct shown){ .manifest = (struct oci_manifest *)(uintptr_t)&artifact->manifest,
+			       .name = names ? names[0] : NULL,
+			       .digest = artifact->row.id };
+}
+
+int cli_inspect_artifact(struct engine *eng, const char *word, struct cli_objects *objects,
+			 struct err *err)
+{
+	cleanup_artifact struct artifact artifact = { 0 };
+	int r = artifact_read(eng, word, &artifact, err);
+	struct shown shown = show(&artifact);
+
+	return r < 0 ? r : cli_objects_add(objects, &shown_desc, &shown, err);
+}
+
 static int run_inspect(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct inspect_cmd *o = options;
@@ -184,10 +204,7 @@ static int run_inspect(const void *globals, void *options, char **args, struct e
 		r = artifact_read(&eng, args[0], &artifact, err);
 	if (r < 0)
 		return r;
-	char **names = artifact.row.names ? artifact.row.names : artifact.row.repo_digests;
-	const struct shown shown = { .manifest = &artifact.manifest,
-				     .name = names ? names[0] : NULL,
-				     .digest = artifact.row.id };
+	const struct shown shown = show(&artifact);
 	if (o->format)
 		r = cli_format_object(o->format, &shown_desc, &shown, &out, err);
 	else

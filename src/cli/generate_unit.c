@@ -9,6 +9,8 @@
 #include "cli/run_options.h"
 #include "engine/asked.h"
 
+#define STOP_MAX_S (INT32_MAX - 60) /* systemd waits a minute longer */
+
 static char *escape_these(const char *word, const char *letters)
 {
 	cleanup_buf struct buf out = BUF_INIT;
@@ -379,6 +381,9 @@ int generator_init(struct generator *g, struct err *err)
 	g->stop_s = own && own->set && own->value >= 0 ? (uint64_t)own->value : 10;
 	if (o->stop_timeout.set)
 		g->stop_s = o->stop_timeout.value;
+	if (g->stop_s > STOP_MAX_S)
+		return err_fail(err, ERR_USAGE, "a stop timeout of %llu seconds: %d is the most",
+				(unsigned long long)g->stop_s, STOP_MAX_S);
 	return g->rec ? check_container(g, err) : 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/inspect.h"
 #include "cli/select.h"
 #include "cli/transfer.h"
 #include "engine/container_inspect.h"
@@ -32,7 +33,8 @@ struct inspect_options {
 		.help = "of containers, the size of what they have written"                        \
 	}
 
-static const char *const types[] = { "all", "container", "image", "pod", "volume", NULL };
+static const char *const types[] = { "all", "artifact", "container", "image", "network",
+				     "pod", "secret",   "volume",    NULL };
 
 static const struct opt opts[] = {
 	OPT_FORMAT,
@@ -43,7 +45,7 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct inspect_options, type),
 	  .arg = "TYPE",
 	  .help = "what to look for; all, the default: containers first, then images, volumes, "
-		  "pods",
+		  "pods; no secrets nor artifacts",
 	  .choices = types },
 };
 static const struct opt image_opts[] = {
@@ -112,6 +114,10 @@ static int add(struct engine *eng, const char *word, const struct inspect_option
 		return add_volume(eng, word, objects, err);
 	if (str_eq(o->type, "pod"))
 		return add_pod(eng, word, objects, err);
+	if (str_eq(o->type, "secret"))
+		return cli_inspect_secret(eng, word, false, objects, err);
+	if (str_eq(o->type, "artifact"))
+		return cli_inspect_artifact(eng, word, objects, err);
 	r = add_container(eng, word, o, objects, &one);
 	if (r == 0)
 		return 0;
@@ -142,6 +148,10 @@ static int inspect(const void *globals, const struct inspect_options *o, char **
 
 	if (o->select.latest == (args[0] != NULL))
 		return err_fail(err, ERR_USAGE, "give what to inspect, or --latest");
+	if (str_eq(o->type, "network"))
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--type network: there are no networks but none and host, which "
+				"have nothing to show");
 	r = cli_objects_new(o->format, &objects, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);

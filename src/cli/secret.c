@@ -10,6 +10,7 @@
 #include "base/timeutil.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/inspect.h"
 #include "engine/filter.h"
 #include "engine/secrets.h"
 
@@ -291,8 +292,8 @@ static const struct json_field shown_fields[] = {
 };
 static const struct json_desc shown_desc = JSON_DESC(struct shown, shown_fields);
 
-static int add(struct engine *eng, const char *word, bool data, struct cli_objects *objects,
-	       struct err *err)
+int cli_inspect_secret(struct engine *eng, const char *word, bool data, struct cli_objects *objects,
+		       struct err *err)
 {
 	cleanup_secret struct secret s = { 0 };
 	cleanup_buf struct buf text = BUF_INIT;
@@ -342,7 +343,7 @@ static int run_inspect(const void *globals, void *options, char **args, struct e
 	for (; *args; args++) {
 		struct err one = ERR_INIT;
 
-		if (add(&eng, *args, o->showsecret, objects, &one) == 0)
+		if (cli_inspect_secret(&eng, *args, o->showsecret, objects, &one) == 0)
 			continue;
 		cli_report(&one);
 		status = 1;

@@ -28,6 +28,10 @@ static const struct opt show_opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct show_options, raw),
 	  .help = "show the policy as inro reads it" },
+	OPT_REFUSE("signature-policy",
+		   "the policy is the file that image.policy in inro.conf names"),
+	OPT_REFUSE("policypath", "the policy is the file that image.policy in inro.conf names"),
+	OPT_REFUSE("registrypath", "where signatures are is asked of the registry itself"),
 };
 
 /* podman's words. */
@@ -250,6 +254,9 @@ static const struct opt set_opts[] = {
 	  .help = "what a signature must name: the same repository (matchRepository, as cosign "
 		  "signs), also the tag (matchRepoDigestOrExact, the default), or all that was "
 		  "asked for (matchExact)" },
+	OPT_REFUSE("signature-policy",
+		   "the policy is the file that image.policy in inro.conf names"),
+	OPT_REFUSE("policypath", "the policy is the file that image.policy in inro.conf names"),
 };
 
 static int parse_type(const struct set_options *o, enum policy_type *ret, struct err *err)

@@ -158,3 +158,20 @@ def test_templates_for_docker(anyone):
     assert show("{{json .Config.Cmd}} {{.Path}} {{join .Args \" \"}}") == '["sleep","1000"] sleep 1000'
     assert show('{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}}{{end}}{{end}}') == "data"
     anyone.inro("rm", "-f", "web").ok()
+
+
+def test_types_with_commands_of_their_own(anyone):
+    anyone.inro("secret", "create", "db", "-", input="hunter2").ok()
+    (anyone.dir / "file").write_text("x")
+    anyone.inro("artifact", "add", "made.test/art:1", anyone.dir / "file").ok()
+    (secret,) = json.loads(anyone.inro("inspect", "--type", "secret", "db").ok().out)
+    assert secret["Spec"]["Name"] == "db" and "hunter2" not in json.dumps(secret)
+    (artifact,) = json.loads(anyone.inro("inspect", "--type", "artifact", "made.test/art:1").ok().out)
+    assert artifact == json.loads(anyone.inro("artifact", "inspect", "made.test/art:1").ok().out)
+    anyone.inro("inspect", "--type", "secret", "none").fails('no secret with name or id "none"', code=1)
+    anyone.inro("inspect", "--type", "network", "host").fails("--type network", code=125)
+    anyone.inro("image", "trust", "show", "--policypath", "x").fails("image.policy", code=125)
+    anyone.inro("create", "--name", "web", engine.box(anyone), "true").ok()
+    for value in (1 << 64) - 1, 1 << 31:
+        anyone.inro("generate", "systemd", "--stop-timeout", value, "web").fails(
+            f"{value} seconds", code=125)
