@@ -19,6 +19,7 @@ void device_list_done(struct device_list *list)
 	for (i = 0; i < list->n; i++) {
 		free(list->items[i].device.path);
 		free(list->items[i].device.type);
+		free(list->items[i].host);
 		free(list->items[i].access);
 	}
 	free(list->items);
@@ -30,12 +31,13 @@ static bool is_device(const struct stat *st)
 	return S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
 }
 
-static void add(struct device_list *list, const char *path, const struct stat *st,
+static void add(struct device_list *list, const char *host, const char *path, const struct stat *st,
 		const char *access)
 {
 	struct spec_device_pair *pair = LIST_ADD(*list);
 	struct spec_device *d = &pair->device;
 
+	pair->host = xstrdup(host);
 	d->path = xstrdup(path);
 	d->type = xstrdup(S_ISCHR(st->st_mode) ? "c" : "b");
 	d->major = (struct opt_i64){ true, major(st->st_rdev) };
@@ -90,7 +92,7 @@ static int walk(struct device_list *list, int fd, const char *host, const char *
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		if (is_device(&st))
-			add(list, to, &st, access);
+			add(list, from, to, &st, access);
 		if (!S_ISDIR(st.st_mode) || depth >= DEPTH_MAX)
 			continue;
 		sub = openat(dirfd(dir), entry->d_name,
@@ -109,7 +111,7 @@ int devices_add(struct device_list *list, const struct device_request *req, stru
 	if (stat(req->host, &st) < 0)
 		return err_errno(err, errno, "adding device %s", req->host);
 	if (is_device(&st)) {
-		add(list, req->container, &st, req->access);
+		add(list, req->host, req->container, &st, req->access);
 		return 0;
 	}
 	if (!S_ISDIR(st.st_mode))
@@ -142,7 +144,7 @@ int devices_add_described(struct device_list *list, const char *host,
 	if (!is_device(&st) || (want->type && type_bits(want->type) != (st.st_mode & S_IFMT)))
 		return err_fail(err, ERR_INVALID,
 				"adding device %s: not a device, or of another type", host);
-	add(list, want->path, &st, access);
+	add(list, host, want->path, &st, access);
 	d = &list->items[list->n - 1].device;
 	if (want->major.set)
 		d->major = want->major;

@@ -16,6 +16,7 @@
 
 struct spec_device_pair {
 	struct spec_device device;
+	char *host; /* its path on this machine, where it is known */
 	char *access;
 };
 

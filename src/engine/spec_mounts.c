@@ -273,12 +273,25 @@ static void gen_user(const struct spec_input *in, struct spec *spec)
 	sort_mounts(spec, first);
 }
 
+/* Without the right to make nodes the runtime binds the machine's, of the same path. One that has
+ * another path in the container is a bind mount here. */
+static bool is_bound_elsewhere(const struct spec_input *in, const struct spec_device_pair *pair)
+{
+	return in->uids && pair->host && !str_eq(pair->host, pair->device.path);
+}
+
 static void gen_devices(const struct spec_input *in, struct spec *spec)
 {
 	size_t i;
 
 	for (i = 0; i < in->n_devices; i++) {
 		const struct spec_device *from = &in->devices[i].device;
+
+		if (is_bound_elsewhere(in, &in->devices[i])) {
+			mount_add(spec, from->path, "bind", in->devices[i].host,
+				  "bind,rprivate,nosuid,noexec");
+			continue;
+		}
 		struct spec_device *d = LIST_ADD(spec->linux_->devices);
 
 		*d = *from;

@@ -71,7 +71,7 @@ static int take_out(struct update_devices *ud, struct spec *spec, const char *pa
 				"--device-rm %s: no device that the container was given", clean);
 	ud->removed = xrealloc(ud->removed, (ud->n_removed + 1) * sizeof(*ud->removed));
 	pair = &ud->removed[ud->n_removed++];
-	pair->device = l->devices.items[at];
+	*pair = (struct spec_device_pair){ .device = l->devices.items[at] };
 	l->devices.n--;
 	memmove(&l->devices.items[at], &l->devices.items[at + 1],
 		(l->devices.n - at) * sizeof(*l->devices.items));

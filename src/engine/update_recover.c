@@ -86,9 +86,10 @@ static void find_devices(const struct spec *old, const struct spec *spec,
 		    str_eq(d->path, n->devices.items[ret->first_added].path))
 			ret->first_added++;
 		else
-			ret->removed[ret->n_removed++] =
-			    (struct spec_device_pair){ *d, access_of(spec, d) ? NULL
-									      : access_of(old, d) };
+			ret->removed[ret->n_removed++] = (struct spec_device_pair){
+				.device = *d,
+				.access = access_of(spec, d) ? NULL : access_of(old, d)
+			};
 	}
 }
 

@@ -234,6 +234,12 @@ def test_device(root):
     assert "Operation not permitted" in out
 
 
+def test_device_of_another_name_in_a_user_namespace(anyone):
+    out = sh(anyone, [*(() if anyone.rootless else ("--userns", "private")),
+                      "--device", "/dev/null:/dev/mine"], "echo x >/dev/mine; ls -l /dev/mine")
+    assert out.startswith("crw") and "1,   3" in out
+
+
 def test_init(anyone):
     out = sh(anyone, ["--init"], "cat /proc/1/comm; (sleep 0.1 &) ; sleep 0.3; ps | grep -c sleep")
     assert out.splitlines()[0] == "inro-init"
