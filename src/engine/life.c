@@ -135,12 +135,15 @@ int life_read_exit(struct engine *eng, const char *id, struct record_end *ret)
 	return 0;
 }
 
+/* Without its config.json it is not taken for whole any more, whatever stops us. */
 static int remove_bundle(struct engine *eng, const char *id, struct err *err)
 {
+	cleanup_free char *config = path_join(id, "config.json");
 	cleanup_free char *rel = NULL;
 	struct err first = ERR_INIT;
 	int r;
 
+	(void)unlinkat(eng->containers_fd, config, 0);
 	r = path_remove_tree(eng->containers_fd, id, &first);
 	if ((r == -EPERM || r == -EACCES) && eng->rootless) {
 		/* Files of subordinate ids: only a process in the user namespace can remove them.
@@ -178,7 +181,11 @@ int life_remove(struct engine *eng, const char *id, bool volumes, struct err *er
 {
 	const struct record_end lost = { .exit_code = LIFE_EXIT_LOST,
 					 .finished_ns = time_now_ns() };
+	int r = record_removing(eng, id, volumes, err);
 
+	/* With the disk full, that makes room. */
+	if (r < 0 && r != -ENOSPC)
+		return r;
 	return remove_ended(eng, id, &lost, volumes, err);
 }
 
@@ -240,7 +247,7 @@ int life_repair(struct engine *eng, struct record *rec, struct err *err)
 	cleanup_fd int lock = -EBADF;
 	int r;
 
-	if (!rec->running)
+	if (!rec->running && !rec->removing)
 		return 0;
 	lock = repair_lock(eng, rec->id);
 	if (lock == -EBUSY)
@@ -258,6 +265,10 @@ int life_repair(struct engine *eng, struct record *rec, struct err *err)
 	struct record old = *rec;
 	*rec = now;
 	now = old;
+	if (rec->removing) {
+		r = life_remove(eng, rec->id, rec->auto_remove, err);
+		return r < 0 ? r : 1;
+	}
 	return rec->running ? life_bury(eng, rec, err) : 0;
 }
 

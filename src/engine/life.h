@@ -30,7 +30,8 @@ int life_lock(struct engine *eng, const char *id, int timeout_ms);
 int life_watch(struct engine *eng, const char *id);
 bool life_held(int fd);
 /* If the record says running and nobody lives: finishes it (status from the lock file) or, with
- * auto_remove, removes it. rec is brought up to date. 1: the record is gone; 0; or -errno. */
+ * auto_remove, removes it; so one whose removal somebody was killed in. rec is brought up to date.
+ * 1: the record is gone; 0; or -errno. */
 int life_repair(struct engine *eng, struct record *rec, struct err *err);
 /* The same, but with the disk full, when its end can't be recorded, rec tells of it all the same,
  * and there is a warning: rm must be able to make room. */

@@ -17,6 +17,7 @@
 	"auto_remove, labels, started_ns, restarts, options, stopped, "                            \
 	"oom_killed, error, pod"
 
+#define REMOVING "removing"
 const char *const record_status_names[] = { "created", "running", "restarting", "exited", NULL };
 
 static const struct json_field mount_fields[] = {
@@ -136,6 +137,7 @@ static void record_from_row(sqlite3_stmt *stmt, struct record *rec)
 		if (str_eq(status, record_status_names[i]))
 			rec->status = i;
 	rec->running = rec->status == RECORD_RUNNING || rec->status == RECORD_RESTARTING;
+	rec->removing = str_eq(status, REMOVING);
 	rec->health = -1;
 	rec->exit_code = (int)db_column_i64(stmt, 8);
 	rec->auto_remove = db_column_i64(stmt, 9) != 0;
@@ -483,6 +485,19 @@ int record_set_options(struct engine *eng, const char *id, const struct record_o
 		    buf_str(&text), id);
 	if (r == 0)
 		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", id);
+	return r < 0 ? r : 0;
+}
+
+int record_removing(struct engine *eng, const char *id, bool volumes, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r < 0)
+		return r;
+	r = db_exec(eng->db, err,
+		    "UPDATE containers SET status = '" REMOVING "', auto_remove = auto_remove OR ?"
+		    " WHERE id = ? AND status IN ('created', 'exited')",
+		    "is", (int)volumes, id);
 	return r < 0 ? r : 0;
 }
 

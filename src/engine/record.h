@@ -69,8 +69,9 @@ struct record {
 	bool oom_killed;  /* one of its processes, the last time that it ran */
 	char *error;      /* why it could not be started the last time; NULL: it could */
 	bool auto_remove;
-	char *asked; /* JSON of asked.h, for record_insert(); NULL in what was read */
-	char *pod;   /* id of the pod that it belongs to; NULL: none */
+	bool removing; /* somebody has begun to remove it; it counts as RECORD_EXITED */
+	char *asked;   /* JSON of asked.h, for record_insert(); NULL in what was read */
+	char *pod;     /* id of the pod that it belongs to; NULL: none */
 	/* Not in the table, told by containers_query(). */
 	bool paused;
 	int health; /* enum health_status; -1: it has no check */
@@ -134,6 +135,9 @@ int record_restarting(struct engine *eng, const char *id, const struct record_en
 /* What it was created with has changed. ERR_NOT_FOUND: it was removed. */
 int record_set_options(struct engine *eng, const char *id, const struct record_options *options,
 		       struct err *err);
+/* What does not run is about to be removed: who is killed then is followed by whoever comes next.
+ * volumes: its anonymous ones go, too. */
+int record_removing(struct engine *eng, const char *id, bool volumes, struct err *err);
 /* Nobody starts it again: what is "restarting" has exited. */
 int record_give_up(struct engine *eng, const char *id, struct err *err);
 int record_finish(struct engine *eng, const char *id, const struct record_end *end,

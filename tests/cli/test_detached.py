@@ -273,6 +273,20 @@ def test_killed_create_leaves_no_container(anyone):
         anyone.inro("rm", "web").ok()
 
 
+def test_killed_rm_is_finished_by_the_next_command(anyone):
+    """The container is there, whole, or nothing of it is."""
+    box = engine.box(anyone)
+    make = ("create", "--name", "web", "-v", "/vol", box, "cat", "/etc/passwd")
+    anyone.inro(*make).ok()
+    for _ in killed_at(anyone, 8, "rm", "-v", "web"):
+        if engine.containers(anyone):
+            anyone.inro("start", "-a", "web").ok()
+            anyone.inro("rm", "-v", "web").ok()
+        assert os.listdir(anyone.state / "inro/containers") == []
+        assert anyone.inro("volume", "ls", "-q").ok().out == ""
+        anyone.inro(*make).ok()
+
+
 def test_killed_run_leaves_the_truth(anyone):
     box = engine.box(anyone)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
