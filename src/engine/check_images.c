@@ -77,9 +77,11 @@ static int check_blobs(struct engine *eng, const struct check_options *opts,
 static int is_running(struct engine *eng, const char *layer, const char *image, struct err *err)
 {
 	static const char sql[] =
-	    "SELECT id FROM containers WHERE image = ?2 OR instr(options, ?2) OR EXISTS"
-	    " (SELECT 1 FROM content WHERE kind = 'layer' AND digest = ?1 AND"
-	    " (content.image = containers.image OR instr(options, content.image)))";
+	    "SELECT id FROM containers WHERE image = ?2 OR " RECORD_HAS_MOUNTED(
+		"?2") " OR EXISTS"
+		      " (SELECT 1 FROM content WHERE kind = 'layer' AND digest = ?1 AND"
+		      " (content.image = containers.image OR " RECORD_HAS_MOUNTED(
+			  "content.image") "))";
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int r = db_query(eng->db, &stmt, err, sql, "ss", layer, image);
 

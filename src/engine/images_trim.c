@@ -77,13 +77,13 @@ static int total(struct engine *eng, uint64_t *ret, struct err *err)
 static int oldest(struct engine *eng, int64_t before_ns, char **ret, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int r =
-	    db_query(eng->db, &stmt, err,
-		     "SELECT id FROM images WHERE last_used_ns < ?"
-		     " AND id NOT IN (SELECT image FROM containers)"
-		     " AND NOT EXISTS (SELECT 1 FROM containers WHERE instr(options, images.id))"
-		     " ORDER BY last_used_ns, created_ns LIMIT 1",
-		     "I", before_ns);
+	int r = db_query(eng->db, &stmt, err,
+			 "SELECT id FROM images WHERE last_used_ns < ?"
+			 " AND id NOT IN (SELECT image FROM containers)"
+			 " AND NOT EXISTS (SELECT 1 FROM containers WHERE " RECORD_HAS_MOUNTED(
+			     "images.id") ")"
+					  " ORDER BY last_used_ns, created_ns LIMIT 1",
+			 "I", before_ns);
 
 	if (r == 0)
 		r = db_step(eng->db, stmt, err);

@@ -361,7 +361,7 @@ int record_list(struct engine *eng, const char *image, struct record_list *ret, 
 {
 	return list_by(eng,
 		       "SELECT " COLUMNS " FROM containers WHERE ?1 IS NULL OR image = ?1"
-		       " OR instr(options, ?1)" NEWEST_FIRST,
+		       " OR " RECORD_HAS_MOUNTED("?1") NEWEST_FIRST,
 		       image, ret, err);
 }
 

@@ -85,6 +85,13 @@ void record_labels_write(const struct record *rec, struct buf *out);
 const char *record_state(const struct record *rec);
 #define cleanup_record CLEANUP(record_done)
 
+/* SQL, in which containers is the table: has it the image of this id mounted? Whether the id is
+ * anywhere in the text is quickly told. */
+#define RECORD_HAS_MOUNTED(id)                                                                     \
+	"(instr(containers.options, " id ") AND EXISTS (SELECT 1 FROM"                             \
+	" json_each(iif(json_valid(containers.options), containers.options, '{}'), '$.mounts')"    \
+	" AS m WHERE m.value ->> 'type' = 'image' AND m.value ->> 'source' = " id "))"
+
 struct record_list {
 	struct record *items;
 	size_t n;

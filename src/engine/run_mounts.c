@@ -162,15 +162,14 @@ static int take_image(struct run *run, struct err *err)
 	const struct oci_config *c = run->config.config;
 	int what = image_volume_parse(run->opts->image_volume, err), r = what < 0 ? what : 0;
 
-	for (size_t i = 0; r == 0 && c && i < c->volumes.n; i++) {
+	for (size_t i = 0; r == 0 && c && what != IMAGE_VOLUME_IGNORE && i < c->volumes.n; i++) {
 		cleanup_mount_request struct mount_request m = { 0 };
 
 		r = volume_parse(c->volumes.items[i].key, &m, err);
 		if (r < 0)
 			return err_wrap(err, r, "volume \"%s\" of the image",
 					c->volumes.items[i].key);
-		if (what == IMAGE_VOLUME_IGNORE || m.kind != MOUNT_VOLUME || m.source ||
-		    is_taken(run, m.target))
+		if (m.kind != MOUNT_VOLUME || m.source || is_taken(run, m.target))
 			continue;
 		if (what == IMAGE_VOLUME_TMPFS)
 			become_tmpfs(&m);

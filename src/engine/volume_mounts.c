@@ -84,6 +84,17 @@ int volume_resolve(struct engine *eng, struct mount_request *m, struct err *err)
 	return 0;
 }
 
+/* One that was removed a moment ago is in use by nobody any more. */
+static int image_use(struct engine *eng, const struct mount_request *m, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r = db_query(eng->db, &stmt, err, "SELECT 1 FROM images WHERE id = ?", "s", m->source);
+
+	if (r == 0)
+		r = db_step(eng->db, stmt, err);
+	return r == 0 ? err_fail(err, ERR_NOT_FOUND, "No such image: %s", m->source) : r;
+}
+
 int volumes_use(struct engine *eng, const char *container, const struct mount_request *mounts,
 		size_t n, struct err *err)
 {
@@ -96,6 +107,8 @@ int volumes_use(struct engine *eng, const char *container, const struct mount_re
 					  .labels = m->labels,
 					  .options = m->driver_opts };
 
+		if (m->kind == MOUNT_IMAGE)
+			r = image_use(eng, m, err);
 		if (m->kind != MOUNT_VOLUME)
 			continue;
 		r = volume_add(eng, &v, err);

@@ -303,6 +303,9 @@ def test_volumes_of_the_image(anyone):
                     "--mount", "type=tmpfs,dst=/own,chown=true,nodev"],
               "stat -c '%u %g' /t /bin /own; touch /t/f /own/f; stat -c %a /t") \
         == "1000 50\n" * 3 + "700\n"
+    image(who, "VOLUME /a:b")
+    who.inro("run", "--rm", "box").fails("must be absolute", code=125)
+    sh(who, ["--image-volume", "ignore"], "true")
 
 def test_owner(anyone):
     """-v ...:U: all in it becomes the container's user's, in its ids; links lead nowhere."""
@@ -512,6 +515,7 @@ def test_mount_of_an_image(anyone):
         who.inro("run", "--mount", f"type=image,dst=/i,{wrong}", "box").fails(words, code=125)
 
 
+    who.inro("create", "--health-cmd", two, "other").ok()  # which uses nothing
 def test_part_of_an_image(anyone):
     """Directories and files, of one layer and of several, by links that lead nowhere out of it."""
     who = anyone
