@@ -101,8 +101,6 @@ int mount_set_target(struct mount_request *m, const char *target, const char *te
 int mount_set_source(struct mount_request *m, const char *source, const char *text,
 		     struct err *err);
 bool mount_is_propagation(const char *word);
-/* MOUNT_U does not go with MOUNT_O, nor with a mount whose files are not in a directory. */
-int mount_check_chown(const struct mount_request *m, const char *text, struct err *err);
 /* What all bind mounts begin with. propagation NULL: private. */
 void mount_bind_options(struct mount_request *m, bool nonrecursive, const char *propagation);
 /* "TARGET[:OPTION,...]" of --tmpfs. */

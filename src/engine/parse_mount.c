@@ -113,15 +113,6 @@ void mount_bind_options(struct mount_request *m, bool nonrecursive, const char *
 	strv_add(&m->options, propagation ? propagation : "rprivate");
 }
 
-int mount_check_chown(const struct mount_request *m, const char *text, struct err *err)
-{
-	if (!strv_has(m->options, MOUNT_U) || (!strv_has(m->options, MOUNT_O) && !m->subpath))
-		return 0;
-	return err_fail(err, ERR_UNSUPPORTED,
-			"invalid mount \"%s\": U (chown) is for directories and volumes as a whole",
-			text);
-}
-
 /* ---- -v ---- */
 
 /* Words of -v that are kept as they are, for the spec but for the last two. */
@@ -179,7 +170,7 @@ static int volume_options(struct mount_request *m, const char *words, const char
 		m->mode = xstrdup(words);
 	mount_bind_options(m, nonrecursive, propagation);
 	strv_extend(&m->options, more);
-	return check_overlay(more, text, err) < 0 ? -EINVAL : mount_check_chown(m, text, err);
+	return check_overlay(more, text, err);
 }
 
 static int volume_parts(struct mount_request *m, char *const *parts, const char *text,

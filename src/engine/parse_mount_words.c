@@ -268,7 +268,7 @@ static int overlay_words(struct mount_request *m, const struct mount_words *w, c
 		strv_addf(&m->options, "upperdir=%s", w->upperdir);
 		strv_addf(&m->options, "workdir=%s", w->workdir);
 	}
-	return mount_check_chown(m, text, err);
+	return 0;
 }
 
 static int subpath_set(struct mount_request *m, const struct mount_words *w, const char *text,
@@ -309,7 +309,7 @@ static int volume_words(struct mount_request *m, struct mount_words *w, const ch
 	strv_extend(&m->options, w->passed);
 	if (w->chown)
 		strv_add(&m->options, MOUNT_U);
-	return mount_check_chown(m, text, err);
+	return 0;
 }
 
 /* podman's are read-only unless told, docker's always. */

@@ -8,13 +8,14 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/run_internal.h"
+#include "engine/volume_mounts.h"
 
 /* As the directory that it stands for. */
-static int overlay_own(const struct run *run, const struct mount_request *m, int upper, int work,
-		       struct err *err)
+static int overlay_own(const struct overlay_how *how, const struct mount_request *m, int upper,
+		       int work, struct err *err)
 {
 	const char *path = m->kind == MOUNT_BIND ? m->source : m->host_path;
-	bool mapped = m->idmap && run->uids.n;
+	bool mapped = m->idmap && how->uids->n;
 	uid_t root_uid;
 	gid_t root_gid;
 	struct stat st;
@@ -25,28 +26,19 @@ static int overlay_own(const struct run *run, const struct mount_request *m, int
 			return err_errno(err, errno, "looking at %s", path);
 		st = (struct stat){ .st_mode = 0755 };
 	}
-	if (mapped && (idmap_to_outside(&run->uids, st.st_uid, &st.st_uid) < 0 ||
-		       idmap_to_outside(&run->gids, st.st_gid, &st.st_gid) < 0))
+	if (mapped && (idmap_to_outside(how->uids, st.st_uid, &st.st_uid) < 0 ||
+		       idmap_to_outside(how->gids, st.st_gid, &st.st_gid) < 0))
 		return err_fail(err, ERR_INVALID, "the owner of %s is not in the container", path);
 	if (fchmod(upper, st.st_mode & 07777) < 0 ||
-	    (fchown(upper, st.st_uid, st.st_gid) < 0 && !run->eng->rootless))
-		return err_errno(err, errno, "giving %s to the owner of %s", run->bundle, path);
-	if (run_container_root(run, &root_uid, &root_gid) && fchown(work, root_uid, root_gid) < 0)
-		return err_errno(err, errno, "giving %s to the container's root", run->bundle);
+	    (fchown(upper, st.st_uid, st.st_gid) < 0 && !how->rootless))
+		return err_errno(err, errno, "giving %s to the owner of %s", how->dir, path);
+	if (!how->rootless && idmap_to_outside(how->uids, 0, &root_uid) == 0 &&
+	    idmap_to_outside(how->gids, 0, &root_gid) == 0 && fchown(work, root_uid, root_gid) < 0)
+		return err_errno(err, errno, "giving %s to the container's root", how->dir);
 	return 0;
 }
 
-static int make_overlay(const struct run *run, size_t i, struct err *err)
-{
-	cleanup_free char *dir = overlay_dir(run->bundle, i);
-	cleanup_fd int fd = path_mkdirs(dir, 0700, err);
-	cleanup_fd int upper = fd < 0 ? fd : run_make_dir(fd, "upper", 0755, dir, err);
-	cleanup_fd int work = upper < 0 ? upper : run_make_dir(fd, "work", 0700, dir, err);
-
-	return work < 0 ? work : overlay_own(run, &run->mounts[i], upper, work, err);
-}
-
-static bool needs_overlay(const struct mount_request *m)
+bool overlay_is_wanted(const struct mount_request *m)
 {
 	bool own = strv_has(m->options, MOUNT_O);
 
@@ -55,12 +47,25 @@ static bool needs_overlay(const struct mount_request *m)
 	return own && (m->kind == MOUNT_BIND || m->host_path);
 }
 
+int overlay_make(const struct overlay_how *how, const struct mount_request *m, struct err *err)
+{
+	cleanup_fd int fd = path_mkdirs(how->dir, 0700, err);
+	cleanup_fd int upper = fd < 0 ? fd : run_make_dir(fd, "upper", 0755, how->dir, err);
+	cleanup_fd int work = upper < 0 ? upper : run_make_dir(fd, "work", 0700, how->dir, err);
+
+	return work < 0 ? work : overlay_own(how, m, upper, work, err);
+}
+
 int run_overlays(struct run *run, struct err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < run->n_mounts; i++)
-		if (needs_overlay(&run->mounts[i]))
-			r = make_overlay(run, i, err);
+	for (size_t i = 0; r == 0 && i < run->n_mounts; i++) {
+		cleanup_free char *dir = overlay_dir(run->bundle, i);
+		const struct overlay_how how = { dir, &run->uids, &run->gids, run->eng->rootless };
+
+		if (overlay_is_wanted(&run->mounts[i]))
+			r = overlay_make(&how, &run->mounts[i], err);
+	}
 	return r;
 }

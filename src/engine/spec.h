@@ -29,6 +29,15 @@ struct spec_device_pair {
  * directory. */
 #define OVERLAYS_DIR "overlays"
 char *overlay_dir(const char *bundle, size_t number);
+/* One of the user's mounts, as the last one. */
+struct spec_mount_how {
+	const char *overlay_dir; /* with MOUNT_O */
+	bool mapped;             /* the container has a user namespace of root's making */
+	uint32_t uid, gid;       /* its user, inside */
+};
+struct mount_request;
+void spec_add_mount(struct spec *spec, const struct mount_request *m,
+		    const struct spec_mount_how *how);
 
 struct cdi_changes;
 

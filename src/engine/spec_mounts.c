@@ -172,16 +172,16 @@ static bool is_overlay(const struct mount_request *m)
 	return strv_has(m->options, MOUNT_O) || has_word(m, "lowerdir=");
 }
 
-static void overlay_options(const struct spec_input *in, const struct mount_request *m,
-			    const char *path, struct spec_mount *to)
+static void overlay_options(const struct mount_request *m, const char *dir, const char *path,
+			    struct spec_mount *to)
 {
-	cleanup_free char *dir = overlay_dir(in->bundle, (size_t)(m - in->mounts));
 	cleanup_buf struct buf lower = BUF_INIT;
 
 	for (size_t i = 0; m->options[i]; i++) {
 		const char *word = m->options[i];
 
-		if (!str_eq(word, MOUNT_O) && !str_eq(word, "bind") && !str_eq(word, "rbind"))
+		if (!str_eq(word, MOUNT_O) && !str_eq(word, MOUNT_U) && !str_eq(word, "bind") &&
+		    !str_eq(word, "rbind"))
 			strv_add(&to->options, word);
 	}
 	if (!has_word(m, "lowerdir=")) {
@@ -199,12 +199,11 @@ char *overlay_dir(const char *bundle, size_t number)
 	return xasprintf("%s/" OVERLAYS_DIR "/%zu", bundle, number);
 }
 
-static void user_mount(const struct spec_input *in, struct spec *spec,
-		       const struct mount_request *m)
+void spec_add_mount(struct spec *spec, const struct mount_request *m,
+		    const struct spec_mount_how *how)
 {
 	bool overlay = is_overlay(m);
 	const char *path = m->kind == MOUNT_BIND ? m->source : m->host_path;
-	bool mapped = in->uids && !in->rootless && m->idmap;
 	struct spec_mount *to;
 
 	if (m->kind == MOUNT_DEVPTS)
@@ -216,17 +215,30 @@ static void user_mount(const struct spec_input *in, struct spec *spec,
 	else
 		to = mount_add(spec, m->target, "tmpfs", "tmpfs", NULL);
 	if (path && overlay)
-		overlay_options(in, m, path, to);
+		overlay_options(m, how->overlay_dir, path, to);
 	else
 		for (size_t i = 0; m->options && m->options[i]; i++)
 			if (!str_eq(m->options[i], MOUNT_U))
 				strv_add(&to->options, m->options[i]);
-	if (path && mapped)
+	if (path && m->idmap && how->mapped)
 		strv_add(&to->options, "idmap");
 	if (m->chown) {
-		strv_addf(&to->options, "uid=%u", in->user->uid);
-		strv_addf(&to->options, "gid=%u", in->user->gid);
+		strv_addf(&to->options, "uid=%u", how->uid);
+		strv_addf(&to->options, "gid=%u", how->gid);
 	}
+}
+
+static void user_mount(const struct spec_input *in, struct spec *spec, size_t number)
+{
+	cleanup_free char *dir = overlay_dir(in->bundle, number);
+	const struct spec_mount_how how = {
+		.overlay_dir = dir,
+		.mapped = in->uids && !in->rootless,
+		.uid = in->user->uid,
+		.gid = in->user->gid,
+	};
+
+	spec_add_mount(spec, &in->mounts[number], &how);
 }
 
 /* podman's: what programs write to is not read-only then. */
@@ -269,7 +281,7 @@ static void gen_user(const struct spec_input *in, struct spec *spec)
 	gen_read_only_tmpfs(in, spec);
 	gen_etc(in, spec);
 	for (size_t i = 0; i < in->n_mounts; i++)
-		user_mount(in, spec, &in->mounts[i]);
+		user_mount(in, spec, i);
 	sort_mounts(spec, first);
 }
 

@@ -262,7 +262,8 @@ static int plan(struct update *u, struct err *err)
 	if (r == 0)
 		r = change_env(u, err);
 	if (r == 0)
-		r = update_mounts_plan(u->eng, u->opts, bundle, &u->spec, &u->mounts, err);
+		r = update_mounts_plan(u->eng, u->opts, u->rec.options.mapping, bundle, &u->spec,
+				       &u->mounts, err);
 	if (r == 0)
 		r = update_devices_plan(u->opts, &u->spec, &u->devices, err);
 	if (r == 0)
@@ -271,7 +272,7 @@ static int plan(struct update *u, struct err *err)
 		r = change_asked(u, err);
 	if (r == 0)
 		r = change_health(u, err);
-	if (r == 0 && u->mounts.n_volumes)
+	if (r == 0 && u->mounts.n_added)
 		update_volumes_plan(&u->mounts, &u->new_options);
 	if (r == 0 && changes_record(u))
 		r = update_record_begin(u->dir, &u->new_options, err);
@@ -439,24 +440,26 @@ static void apply_health(struct update *u)
  * are taken out of the record again; after that, whoever finishes this finds them in use. */
 static int begin_record(struct update *u, struct err *err)
 {
-	bool volumes = u->mounts.n_volumes;
-	int r =
-	    volumes ? update_volumes_begin(u->eng, &u->rec, &u->mounts, &u->new_options, err) : 0;
+	bool mounts = u->mounts.n_added;
+	int r = 0;
 
+	if (mounts)
+		r = update_volumes_begin(u->eng, &u->rec, &u->spec, &u->mounts, &u->new_options,
+					 err);
 	if (r < 0)
 		return r;
 	r = io_replace_file(u->dir, UPDATE_PENDING, buf_str(&u->text), u->text.len, 0600, false,
 			    err);
 	if (r == 0)
 		r = set_options(u, &u->new_options, &u->asked, err);
-	if (r < 0 && volumes)
+	if (r < 0 && mounts)
 		update_volumes_revert(u->eng, &u->rec, &u->mounts);
 	return r;
 }
 
 static void revert_record(struct update *u)
 {
-	if (u->mounts.n_volumes)
+	if (u->mounts.n_added)
 		update_volumes_revert(u->eng, &u->rec, &u->mounts);
 	set_options(u, &u->rec.options, &u->old_asked, NULL);
 }

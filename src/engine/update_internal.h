@@ -42,28 +42,32 @@ void update_limits_done(struct update_limits *limits);
 struct update_mounts {
 	struct spec_mount *removed;
 	size_t n_removed, first_added;
-	struct mount_request *volumes; /* of those that are added */
-	size_t n_volumes;
+	struct mount_request *added;
+	size_t n_added;
 	struct record_mount *recorded; /* with them; shallow */
+	const char *bundle, *mapping;  /* while it is planned */
+	char **overlays;               /* directories of those with MOUNT_O, in order */
 };
 void update_mounts_done(struct update_mounts *um);
-/* Changes spec. bundle: the container's directory, by its name. *ret is zeroed before, and to be
- * freed also after a failure. */
-int update_mounts_plan(struct engine *eng, const struct update_options *o, const char *bundle,
-		       struct spec *spec, struct update_mounts *ret, struct err *err);
-/* Volumes are added to the options that are to be recorded. */
+/* Changes spec. mapping: the record's; bundle: the container's directory, by its name. *ret is
+ * zeroed before, and to be freed also after a failure. */
+int update_mounts_plan(struct engine *eng, const struct update_options *o, const char *mapping,
+		       const char *bundle, struct spec *spec, struct update_mounts *ret,
+		       struct err *err);
+/* They are added to the options that are to be recorded. */
 void update_volumes_plan(struct update_mounts *um, struct record_options *options);
-/* Before anything is mounted they are there, filled, recorded and in use. All of it or nothing. */
-int update_volumes_begin(struct engine *eng, const struct record *rec,
+/* Before anything is mounted volumes and directories of overlays are there, filled, recorded and in
+ * use. All of it or nothing. spec: the new configuration. */
+int update_volumes_begin(struct engine *eng, const struct record *rec, const struct spec *spec,
 			 const struct update_mounts *um, const struct record_options *options,
 			 struct err *err);
 void update_volumes_revert(struct engine *eng, const struct record *rec,
 			   const struct update_mounts *um);
-/* What the record says of mounts, for --volumes-from and for volumes: that they are in use.
- * options: those of the record as they are by now. */
+/* Mounts that spec has not are no longer in the record, nor volumes in use by them. options: those
+ * of the record as they are by now. */
 int update_mounts_record(struct engine *eng, const struct record *rec,
 			 const struct record_options *options, const struct spec *spec,
-			 const char *bundle, struct err *err);
+			 struct err *err);
 /* In the container that runs: all of them or none. */
 int update_mounts_apply(struct engine *eng, const char *id, const struct spec *spec,
 			const struct update_mounts *um, struct err *err);

@@ -32,10 +32,11 @@ void update_mounts_done(struct update_mounts *um)
 	for (size_t i = 0; i < um->n_removed; i++)
 		mount_free(&um->removed[i]);
 	free(um->removed);
-	for (size_t i = 0; i < um->n_volumes; i++)
-		mount_request_done(&um->volumes[i]);
-	free(um->volumes);
+	for (size_t i = 0; i < um->n_added; i++)
+		mount_request_done(&um->added[i]);
+	free(um->added);
 	free(um->recorded);
+	strv_free(um->overlays);
 	*um = (struct update_mounts){ 0 };
 }
 
@@ -56,9 +57,6 @@ static int take_out(struct update_mounts *um, struct spec *spec, const char *tar
 		if (below)
 			at = i;
 	}
-	if (at < spec->mounts.n && str_eq(spec->mounts.items[at].type, "overlay"))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"--mount-rm %s: an overlay can't be taken from what runs", clean);
 	if (at == spec->mounts.n || !spec_mount_is_users(&spec->mounts.items[at], bundle))
 		return err_fail(err, ERR_NOT_FOUND,
 				"--mount-rm %s: no volume, bind mount or tmpfs of the container's",
@@ -98,74 +96,98 @@ static int find_source(struct mount_request *m, struct err *err)
 static int check_kind(const struct engine *eng, const struct mount_request *m, const char *text,
 		      struct err *err)
 {
-	if (m->kind != MOUNT_BIND && m->kind != MOUNT_TMPFS && m->kind != MOUNT_VOLUME)
+	if (m->kind == MOUNT_DEVPTS)
 		return err_fail(err, ERR_UNSUPPORTED,
-				"--mount-add %s: only volumes, bind mounts and tmpfs can be added",
-				text);
-	if (strv_has(m->options, MOUNT_U))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"--mount-add %s: U (chown) is for what is made with the container",
-				text);
-	if (strv_has(m->options, MOUNT_O))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"--mount-add %s: an overlay can't be added to what runs", text);
+				"--mount-add %s: a devpts can't be added to what runs", text);
 	if (m->idmap && eng->rootless)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"--mount-add %s: ids are mapped by root alone", text);
 	return 0;
 }
 
-static void to_spec(const struct engine *eng, const struct mount_request *m, struct spec *spec)
+static int resolve(struct engine *eng, const char *mapping, struct mount_request *m,
+		   struct err *err)
 {
-	const char *path = m->kind == MOUNT_BIND ? m->source : m->host_path;
-	bool mapped = m->idmap && !eng->rootless && spec->linux_->uid_mappings.n;
-	struct spec_mount *to = LIST_ADD(spec->mounts);
+	if (m->kind == MOUNT_BIND)
+		return find_source(m, err);
+	if (m->kind == MOUNT_VOLUME)
+		return volume_resolve(eng, m, err);
+	return m->kind == MOUNT_IMAGE ? mount_image_resolve(eng, mapping, m, err) : 0;
+}
 
-	to->destination = xstrdup(m->target);
-	to->type = xstrdup(path ? "bind" : "tmpfs");
-	to->source = xstrdup(path ? path : "tmpfs");
-	to->options = strv_copy(m->options);
-	if (path && mapped)
-		strv_add(&to->options, "idmap");
-	if (m->chown && spec->process) {
-		strv_addf(&to->options, "uid=%u", spec->process->user.uid);
-		strv_addf(&to->options, "gid=%u", spec->process->user.gid);
+/* A directory that no other mount of the container has, nor had. */
+static const char *choose_overlay(struct update_mounts *um)
+{
+	for (size_t n = 0;; n++) {
+		cleanup_free char *dir = overlay_dir(um->bundle, n);
+
+		if (access(dir, F_OK) == 0 || strv_has(um->overlays, dir))
+			continue;
+		strv_add(&um->overlays, dir);
+		return um->overlays[strv_len(um->overlays) - 1];
 	}
+}
+
+static int put_one(struct engine *eng, struct update_mounts *um, struct spec *spec,
+		   struct mount_request *m, const char *text, struct err *err)
+{
+	struct spec_mount_how how = { 0 };
+	int r = check_kind(eng, m, text, err);
+
+	if (r == 0)
+		r = resolve(eng, um->mapping, m, err);
+	for (size_t i = 0; r == 0 && i < spec->mounts.n; i++)
+		if (path_below(spec->mounts.items[i].destination, m->target))
+			r = err_fail(err, ERR_EXISTS,
+				     "--mount-add %s: it would cover the mount at %s", text,
+				     spec->mounts.items[i].destination);
+	if (r < 0)
+		return r;
+	how.mapped = !eng->rootless && spec->linux_->uid_mappings.n;
+	if (spec->process) {
+		how.uid = spec->process->user.uid;
+		how.gid = spec->process->user.gid;
+	}
+	if (overlay_is_wanted(m))
+		how.overlay_dir = choose_overlay(um);
+	spec_add_mount(spec, m, &how);
+	return 0;
+}
+
+static struct mount_request *add_request(struct update_mounts *um)
+{
+	um->added = xrealloc(um->added, (um->n_added + 1) * sizeof(*um->added));
+	um->added[um->n_added] = (struct mount_request){ 0 };
+	return &um->added[um->n_added++];
 }
 
 static int put_in(struct engine *eng, struct update_mounts *um, struct spec *spec, const char *text,
 		  struct err *err)
 {
 	cleanup_mount_request struct mount_request m = { 0 };
+	cleanup_free struct mount_request *matches = NULL;
+	size_t first = um->n_added, n = 0;
 	int r = parse(text, &m, err);
 
-	if (r == 0)
-		r = check_kind(eng, &m, text, err);
-	if (r == 0 && m.kind == MOUNT_BIND)
-		r = find_source(&m, err);
-	else if (r == 0 && m.kind == MOUNT_VOLUME)
-		r = volume_resolve(eng, &m, err);
-	for (size_t i = 0; r == 0 && i < spec->mounts.n; i++)
-		if (path_below(spec->mounts.items[i].destination, m.target))
-			r = err_fail(err, ERR_EXISTS,
-				     "--mount-add %s: it would cover the mount at %s", text,
-				     spec->mounts.items[i].destination);
-	if (r < 0)
-		return r;
-	to_spec(eng, &m, spec);
-	if (m.kind != MOUNT_VOLUME)
-		return 0;
-	um->volumes = xrealloc(um->volumes, (um->n_volumes + 1) * sizeof(m));
-	um->volumes[um->n_volumes++] = m;
-	m = (struct mount_request){ 0 };
-	return 0;
+	if (r == 0 && m.kind == MOUNT_GLOB)
+		r = mount_glob(&m, &matches, &n, err);
+	else if (r == 0)
+		*add_request(um) = m, m = (struct mount_request){ 0 };
+	for (size_t i = 0; i < n; i++)
+		*add_request(um) = matches[i];
+	for (size_t i = first; r == 0 && i < um->n_added; i++)
+		r = put_one(eng, um, spec, &um->added[i], text, err);
+	return r;
 }
 
-int update_mounts_plan(struct engine *eng, const struct update_options *o, const char *bundle,
-		       struct spec *spec, struct update_mounts *ret, struct err *err)
+int update_mounts_plan(struct engine *eng, const struct update_options *o, const char *mapping,
+		       const char *bundle, struct spec *spec, struct update_mounts *ret,
+		       struct err *err)
 {
 	int r = 0;
 
+	ret->bundle = bundle;
+	ret->mapping = mapping;
 	for (size_t i = 0; r == 0 && o->mount_rm && o->mount_rm[i]; i++)
 		r = take_out(ret, spec, o->mount_rm[i], bundle, err);
 	ret->first_added = spec->mounts.n;
@@ -197,14 +219,6 @@ static bool is_mounted(const struct record_mount *r, const struct spec *spec)
 	return r->type == MOUNT_DEVPTS;
 }
 
-static bool is_recorded(const struct record_options *o, const struct spec_mount *m)
-{
-	for (size_t i = 0; i < o->mounts.n; i++)
-		if (is_of(&o->mounts.items[i], m))
-			return true;
-	return false;
-}
-
 /* A volume that is mounted nowhere else in the container may be removed from now on. */
 static int drop_uses(struct engine *eng, const struct record *rec, const struct record_options *now,
 		     struct err *err)
@@ -228,11 +242,11 @@ static int drop_uses(struct engine *eng, const struct record *rec, const struct 
 
 int update_mounts_record(struct engine *eng, const struct record *rec,
 			 const struct record_options *options, const struct spec *spec,
-			 const char *bundle, struct err *err)
+			 struct err *err)
 {
 	const struct record_mount *old = options->mounts.items;
-	size_t n_old = options->mounts.n, kept;
-	cleanup_free struct record_mount *list = xcalloc(n_old + spec->mounts.n + 1, sizeof(*list));
+	size_t n_old = options->mounts.n;
+	cleanup_free struct record_mount *list = xcalloc(n_old + 1, sizeof(*list));
 	struct record_options now = *options;
 	int r;
 
@@ -241,22 +255,7 @@ int update_mounts_record(struct engine *eng, const struct record *rec,
 	for (size_t i = 0; i < n_old; i++)
 		if (is_mounted(&old[i], spec))
 			list[now.mounts.n++] = old[i];
-	kept = now.mounts.n;
-	for (size_t i = 0; i < spec->mounts.n; i++) {
-		const struct spec_mount *m = &spec->mounts.items[i];
-		bool bind = str_eq(m->type, "bind");
-
-		if (!spec_mount_is_users(m, bundle) || is_recorded(&now, m))
-			continue;
-		list[now.mounts.n++] = (struct record_mount){
-			.type = bind ? MOUNT_BIND : MOUNT_TMPFS,
-			.source = bind ? m->source : NULL,
-			.target = m->destination,
-			.options = m->options,
-			.readonly = strv_has(m->options, "ro") || strv_has(m->options, "rro"),
-		};
-	}
-	if (kept == n_old && kept == now.mounts.n)
+	if (now.mounts.n == n_old)
 		return 0;
 	r = record_set_options(eng, rec->id, &now, err);
 	return r < 0 ? r : drop_uses(eng, rec, &now, err);

@@ -152,7 +152,6 @@ static void read_policy(const char *text, struct record_options *o)
 int update_record_end(struct engine *eng, const struct record *rec, int dir,
 		      const struct spec *spec, struct err *err)
 {
-	cleanup_free char *bundle = xasprintf("%s/containers/%s", eng->root, rec->id);
 	struct record_options now = rec->options;
 	cleanup_buf struct buf text = BUF_INIT;
 	int r = io_read_file(dir, UPDATE_RECORD, &text, RECORD_TEXT_MAX, err);
@@ -163,7 +162,7 @@ int update_record_end(struct engine *eng, const struct record *rec, int dir,
 	if (now.restart != rec->options.restart || now.restart_max != rec->options.restart_max)
 		r = record_set_options(eng, rec->id, &now, err);
 	if (r == 0)
-		r = update_mounts_record(eng, rec, &now, spec, bundle, err);
+		r = update_mounts_record(eng, rec, &now, spec, err);
 	if (r == 0)
 		unlinkat(dir, UPDATE_RECORD, 0);
 	return r;

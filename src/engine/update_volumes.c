@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Volumes that --mount-add adds. */
+/* What --mount-add needs before anything is mounted: the record, volumes, directories, owners. */
+#include <fcntl.h>
+
+#include "base/fd.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/db.h"
 #include "engine/diff.h"
 #include "engine/images.h"
+#include "engine/spec.h"
 #include "engine/update_internal.h"
 #include "engine/volume_mounts.h"
 #include "engine/volumes.h"
@@ -13,14 +18,14 @@ void update_volumes_plan(struct update_mounts *um, struct record_options *option
 {
 	size_t n = options->mounts.n;
 
-	um->recorded = xcalloc(n + um->n_volumes + 1, sizeof(*um->recorded));
+	um->recorded = xcalloc(n + um->n_added + 1, sizeof(*um->recorded));
 	if (n)
 		memcpy(um->recorded, options->mounts.items, n * sizeof(*um->recorded));
-	for (size_t i = 0; i < um->n_volumes; i++) {
-		const struct mount_request *m = &um->volumes[i];
+	for (size_t i = 0; i < um->n_added; i++) {
+		const struct mount_request *m = &um->added[i];
 
 		um->recorded[n + i] = (struct record_mount){
-			.type = MOUNT_VOLUME,
+			.type = (int)m->kind,
 			.source = m->source,
 			.host_path = m->host_path,
 			.target = m->target,
@@ -31,27 +36,36 @@ void update_volumes_plan(struct update_mounts *um, struct record_options *option
 		};
 	}
 	options->mounts.items = um->recorded;
-	options->mounts.n = n + um->n_volumes;
+	options->mounts.n = n + um->n_added;
+}
+
+static bool fills(const struct mount_request *m)
+{
+	return m->kind == MOUNT_VOLUME && !m->nocopy;
 }
 
 /* What the container has there, of its image and of its own. */
 static int fill(struct engine *eng, const struct record *rec, const struct update_mounts *um,
 		struct err *err)
 {
+	bool any = false;
+
 	const struct record_mount *m = um->recorded + rec->options.mounts.n;
 	cleanup_container_tree struct container_tree ct = { 0 };
 	struct volumes_source from = { .cancel = true };
 	int r = 0;
 
+	for (size_t i = 0; i < um->n_added; i++)
+		any = any || fills(&um->added[i]);
 	/* The machine's own files are nothing to copy. */
-	if (rec->options.rootfs || str_eq(rec->image, IMAGE_HOST))
+	if (!any || rec->options.rootfs || str_eq(rec->image, IMAGE_HOST))
 		return 0;
 	r = container_tree_open(eng, rec->id, &ct, err);
 	from.upper = ct.tree.upper_fd;
 	from.layers = ct.tree.layers;
 	from.n_layers = ct.tree.n_layers;
-	for (size_t i = 0; r == 0 && i < um->n_volumes; i++)
-		if (!um->volumes[i].nocopy)
+	for (size_t i = 0; r == 0 && i < um->n_added; i++)
+		if (fills(&um->added[i]))
 			r = volume_copy(eng, rec, &m[i], &from, err);
 	return r;
 }
@@ -61,14 +75,61 @@ static int note_filled(struct engine *eng, const struct record *rec, const struc
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < um->n_volumes; i++)
+	for (size_t i = 0; r >= 0 && i < um->n_added; i++) {
+		if (um->added[i].kind != MOUNT_VOLUME)
+			continue;
 		r = db_exec(eng->db, err,
 			    "UPDATE volume_uses SET pending = 0 WHERE container = ? AND volume = ?",
-			    "ss", rec->id, um->volumes[i].source);
+			    "ss", rec->id, um->added[i].source);
+	}
 	return r < 0 ? r : 0;
 }
 
-int update_volumes_begin(struct engine *eng, const struct record *rec,
+static int to_idmap(const spec_id_maps *maps, struct idmap *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < maps->n; i++)
+		r = idmap_add(ret, maps->items[i].container_id, maps->items[i].host_id,
+			      maps->items[i].size);
+	return r;
+}
+
+static int make_overlays(struct engine *eng, const struct spec *spec,
+			 const struct update_mounts *um, struct err *err)
+{
+	CLEANUP(idmap_done) struct idmap uids = { 0 };
+	CLEANUP(idmap_done) struct idmap gids = { 0 };
+	struct overlay_how how = { NULL, &uids, &gids, eng->rootless };
+	char **dir = um->overlays;
+	int r = 0;
+
+	if (to_idmap(&spec->linux_->uid_mappings, &uids) < 0 ||
+	    to_idmap(&spec->linux_->gid_mappings, &gids) < 0)
+		return err_fail(err, ERR_CORRUPT, "config.json is not whole");
+	for (size_t i = 0; r == 0 && i < um->n_added; i++) {
+		if (!overlay_is_wanted(&um->added[i]))
+			continue;
+		how.dir = *dir++;
+		r = overlay_make(&how, &um->added[i], err);
+	}
+	return r;
+}
+
+/* Nothing uses them any more. What an unprivileged user can't remove goes with the container. */
+static void remove_overlays(struct engine *eng, const struct record *rec,
+			    const struct update_mounts *um)
+{
+	cleanup_free char *path = xasprintf("%s/" OVERLAYS_DIR, rec->id);
+	cleanup_fd int dir = -EBADF;
+
+	if (um->overlays)
+		dir = path_open_in(eng->containers_fd, path, O_RDONLY | O_DIRECTORY, 0, NULL);
+	for (size_t i = 0; dir >= 0 && um->overlays[i]; i++)
+		path_remove_tree(dir, strrchr(um->overlays[i], '/') + 1, NULL);
+}
+
+int update_volumes_begin(struct engine *eng, const struct record *rec, const struct spec *spec,
 			 const struct update_mounts *um, const struct record_options *options,
 			 struct err *err)
 {
@@ -76,17 +137,23 @@ int update_volumes_begin(struct engine *eng, const struct record *rec,
 
 	if (r < 0)
 		return r;
-	r = volumes_use(eng, rec->id, um->volumes, um->n_volumes, err);
+	r = volumes_use(eng, rec->id, um->added, um->n_added, err);
 	if (r == 0)
 		r = record_set_options(eng, rec->id, options, err);
 	r = db_end(eng->db, r, err);
-	for (size_t i = 0; r < 0 && i < um->n_volumes; i++)
-		volume_unmake(eng, um->volumes[i].source);
+	for (size_t i = 0; r < 0 && i < um->n_added; i++)
+		if (um->added[i].kind == MOUNT_VOLUME)
+			volume_unmake(eng, um->added[i].source);
 	if (r < 0)
 		return r;
 	r = fill(eng, rec, um, err);
 	if (r == 0)
 		r = note_filled(eng, rec, um, err);
+	if (r == 0)
+		r = make_overlays(eng, spec, um, err);
+	if (r == 0)
+		r = mounts_chown(eng, rec, spec, um->recorded + rec->options.mounts.n, um->n_added,
+				 err);
 	if (r < 0)
 		update_volumes_revert(eng, rec, um);
 	return r;
@@ -105,10 +172,11 @@ void update_volumes_revert(struct engine *eng, const struct record *rec,
 			   const struct update_mounts *um)
 {
 	record_set_options(eng, rec->id, &rec->options, NULL);
-	for (size_t i = 0; i < um->n_volumes; i++) {
-		const struct mount_request *m = &um->volumes[i];
+	remove_overlays(eng, rec, um);
+	for (size_t i = 0; i < um->n_added; i++) {
+		const struct mount_request *m = &um->added[i];
 
-		if (has_volume(&rec->options, m->source))
+		if (m->kind != MOUNT_VOLUME || has_volume(&rec->options, m->source))
 			continue;
 		db_exec(eng->db, NULL, "DELETE FROM volume_uses WHERE container = ? AND volume = ?",
 			"ss", rec->id, m->source);

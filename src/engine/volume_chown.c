@@ -13,6 +13,7 @@
 #include "engine/volume_mounts.h"
 #include "image/tree.h"
 #include "oci/spec.h"
+#include "runtime/mount_opts.h"
 #include "sys/idmap.h"
 
 /* Nobody wants that, whatever was typed. */
@@ -64,53 +65,94 @@ static int outside(const spec_id_maps *maps, uint32_t *id, struct err *err)
 	return maps->n ? err_fail(err, ERR_INVALID, "the user is not in the user namespace") : 0;
 }
 
-static int chown_one(struct engine *eng, const struct record_mount *m, const struct spec *spec,
-		     const struct image_ids *ids, struct err *err)
+struct chown {
+	struct engine *eng;
+	const struct spec *spec;
+	const struct image_ids *ids; /* of an unprivileged user's namespace; NULL: the store's */
+};
+
+static const char *option(char *const *options, const char *key)
 {
-	const char *path = m->type == MOUNT_BIND ? m->source : m->host_path;
+	const char *value = NULL;
+
+	for (size_t i = 0; options && options[i] && !value; i++)
+		value = str_after(options[i], key);
+	return value;
+}
+
+/* below: path is in that directory, and links on the way lead nowhere out of it; or NULL. */
+static int chown_dir(const struct chown *c, const char *path, const char *below, bool mapped,
+		     struct err *err)
+{
+	struct engine *eng = c->eng;
+	const struct spec *spec = c->spec;
 	uint32_t uid = spec->process->user.uid, gid = spec->process->user.gid;
-	cleanup_fd int dir = -EBADF;
+	const char *top = below ? below : path, *part = below ? path_below(path, below) : NULL;
+	cleanup_fd int dir = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
-	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 && errno == ENOTDIR)
 		return err_fail(err, ERR_INVALID, "U (chown) is for directories, which %s is not",
 				path);
 	if (dir < 0)
-		return err_errno(err, errno, "U: opening %s", path);
-	r = check_place(path, dir, err);
+		return err_errno(err, errno, "U: opening %s", top);
+	if (below && !part)
+		return err_fail(err, ERR_INVALID, "%s is not below %s", path, below);
+	r = check_place(top, dir, err);
 	/* inro-layer has the ids of a rootless container; a mapped mount has them on the disk. */
-	if (r == 0 && !eng->rootless && !m->idmap) {
+	if (r == 0 && !eng->rootless && !mapped) {
 		r = outside(&spec->linux_->uid_mappings, &uid, err);
 		if (r == 0)
 			r = outside(&spec->linux_->gid_mappings, &gid, err);
 	}
 	if (r == 0)
-		r = tree_chown(&eng->store, dir, ids, uid, gid, err);
+		r = tree_chown(&eng->store, dir, part, c->ids, uid, gid, err);
 	return r < 0 ? err_wrap(err, r, "changing the owner of %s", path) : 0;
+}
+
+static int chown_one(const struct chown *c, const struct record_mount *m, struct err *err)
+{
+	const char *path = m->type == MOUNT_BIND ? m->source : m->host_path;
+	const char *upper = NULL;
+	int r;
+
+	for (size_t i = 0; i < c->spec->mounts.n; i++)
+		if (str_eq(c->spec->mounts.items[i].destination, m->target))
+			upper = option(c->spec->mounts.items[i].options, "upperdir=");
+	r = chown_dir(c, path, option(m->options, MOUNT_OPT_BELOW "="), m->idmap, err);
+	return r < 0 || !upper ? r : chown_dir(c, upper, NULL, false, err);
+}
+
+int mounts_chown(struct engine *eng, const struct record *rec, const struct spec *spec,
+		 const struct record_mount *mounts, size_t n, struct err *err)
+{
+	cleanup_image_ids struct image_ids ids = { 0 };
+	const char *mapping = rec->options.mapping;
+	const struct chown c = { eng, spec, mapping ? &ids : NULL };
+	int r = engine_store(eng, err);
+
+	if (r == 0 && (!spec->process || !spec->linux_))
+		r = err_fail(err, ERR_CORRUPT, "config.json is not whole");
+	if (r == 0 && mapping && image_ids_parse(mapping, &ids) < 0)
+		r = err_fail(err, ERR_CORRUPT, "the container's record has no mapping");
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (strv_has(mounts[i].options, MOUNT_U))
+			r = chown_one(&c, &mounts[i], err);
+	return r;
 }
 
 int volumes_chown(struct engine *eng, const struct record *rec, struct err *err)
 {
 	cleanup_free char *path = xasprintf("%s/config.json", rec->id);
 	cleanup_buf struct buf text = BUF_INIT;
-	cleanup_image_ids struct image_ids ids = { 0 };
-	const char *mapping = rec->options.mapping;
 	struct spec spec = { 0 };
-	int r = engine_store(eng, err);
+	int r = io_read_file(eng->containers_fd, path, &text, SPEC_BYTES_MAX, err);
 
 	if (r == 0)
-		r = io_read_file(eng->containers_fd, path, &text, SPEC_BYTES_MAX, err);
-	if (r == 0)
 		r = spec_parse(buf_str(&text), text.len, &spec, err);
-	if (r == 0 && (!spec.process || !spec.linux_))
-		r = err_fail(err, ERR_CORRUPT, "config.json is not whole");
-	if (r == 0 && mapping && image_ids_parse(mapping, &ids) < 0)
-		r = err_fail(err, ERR_CORRUPT, "the container's record has no mapping");
-	for (size_t i = 0; r == 0 && i < rec->options.mounts.n; i++)
-		if (strv_has(rec->options.mounts.items[i].options, MOUNT_U))
-			r = chown_one(eng, &rec->options.mounts.items[i], &spec,
-				      mapping ? &ids : NULL, err);
+	if (r == 0)
+		r = mounts_chown(eng, rec, &spec, rec->options.mounts.items, rec->options.mounts.n,
+				 err);
 	spec_free(&spec);
 	return r;
 }

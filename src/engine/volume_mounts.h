@@ -17,8 +17,17 @@ int mount_image_resolve(struct engine *eng, const char *mapping, struct mount_re
 void mount_below(struct mount_request *m);
 /* A directory more in overlayfs's list. */
 void overlay_lower_add(struct buf *list, const char *path);
+/* run_overlays.c: the directory dir with upper and work, of a mount with MOUNT_O that brings no
+ * upperdir= along. Ids: of the container's user namespace, or none. */
+struct overlay_how {
+	const char *dir;
+	const struct idmap *uids, *gids;
+	bool rootless;
+};
+bool overlay_is_wanted(const struct mount_request *m);
+int overlay_make(const struct overlay_how *how, const struct mount_request *m, struct err *err);
 /* In the transaction that makes the container's record: its volumes are there, and known to be in
- * use. */
+ * use; its images are still there. */
 int volumes_use(struct engine *eng, const char *container, const struct mount_request *mounts,
 		size_t n, struct err *err);
 
@@ -40,8 +49,12 @@ int volumes_prepare(struct engine *eng, const struct record *rec, const struct v
 int volume_copy(struct engine *eng, const struct record *rec, const struct record_mount *m,
 		const struct volumes_source *from, struct err *err);
 
-/* Gives all in the mounts with MOUNT_U to the container's user. */
+/* Gives all in the mounts with MOUNT_U to the container's user; with MOUNT_O, what it has written,
+ * too. */
 int volumes_chown(struct engine *eng, const struct record *rec, struct err *err);
+/* The same for n of them, spec being the container's configuration. */
+int mounts_chown(struct engine *eng, const struct record *rec, const struct spec *spec,
+		 const struct record_mount *mounts, size_t n, struct err *err);
 
 /* The directory that containers see, dir being the volume's (volume_open()): O_PATH;
  * -ENOTDIR: it is none. */

@@ -92,8 +92,8 @@ int tree_copy(struct image_store *store, const struct commit_tree *tree, const c
 	return r;
 }
 
-int tree_chown(struct image_store *store, int dir_fd, const struct image_ids *ids, uint32_t uid,
-	       uint32_t gid, struct err *err)
+int tree_chown(struct image_store *store, int dir_fd, const char *part, const struct image_ids *ids,
+	       uint32_t uid, uint32_t gid, struct err *err)
 {
 	const struct layer_tree tree = {
 		.dir_fd = dir_fd, .idmap_fd = -EBADF, .out_fd = -EBADF, .ids = ids
@@ -106,6 +106,8 @@ int tree_chown(struct image_store *store, int dir_fd, const struct image_ids *id
 	strv_add(&args, "chown");
 	strv_addf(&args, "--uid=%" PRIu32, uid);
 	strv_addf(&args, "--gid=%" PRIu32, gid);
+	if (part)
+		strv_addf(&args, "--path=%s", part);
 	r = layer_start_tree(store, (const char *const *)args, &tree, &job, err);
 	return r < 0 ? r : layer_finish(&job, &none, err);
 }

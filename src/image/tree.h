@@ -16,9 +16,10 @@ int tree_is_empty(struct image_store *store, int dir_fd, struct err *err);
 int tree_copy(struct image_store *store, const struct commit_tree *tree, const char *path,
 	      int to_fd, int cancel_fd, struct err *err);
 /* The directory and all below it get the owner; rootless, in ids of the user namespace, which ids
- * names (NULL: the store's). Links are not followed, mounts not entered. */
-int tree_chown(struct image_store *store, int dir_fd, const struct image_ids *ids, uint32_t uid,
-	       uint32_t gid, struct err *err);
+ * names (NULL: the store's). Links are not followed, mounts not entered. part: the directory of
+ * this path in it alone, to which links lead that leave it nowhere; or NULL. */
+int tree_chown(struct image_store *store, int dir_fd, const char *part, const struct image_ids *ids,
+	       uint32_t uid, uint32_t gid, struct err *err);
 /* All of the directory as a tar to out_fd. newest: as commit_export(). */
 int tree_pack(struct image_store *store, int dir_fd, int64_t newest, int out_fd, struct err *err);
 /* A tar, plain, gzip, zstd or xz, from in_fd into the directory, as tree_copy(). */

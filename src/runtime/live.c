@@ -74,11 +74,15 @@ static int prepare(struct live *l, struct err *err)
 	if (r < 0 || !l->m)
 		return r;
 	mount_opts_add_label(&l->im.opts, l->m->type, l->spec->linux_->mount_label);
+	if (live_is_overlay(l))
+		return l->verb->adds && !l->in.rt->rootless
+			   ? prepare_overlay_mount(&l->in, l->m, &l->im, err)
+			   : 0;
 	if (!live_is_bind(l))
-		return str_eq(l->m->type, "tmpfs")
+		return str_eq(l->m->type, "tmpfs") || str_eq(l->m->type, "ramfs")
 			   ? 0
 			   : err_fail(err, ERR_UNSUPPORTED,
-				      "it is neither a bind mount nor a tmpfs");
+				      "it is no bind mount, overlay, tmpfs or ramfs");
 	note_source(l);
 	return l->verb->adds && !l->in.rt->rootless ? prepare_bind(&l->in, l->m, &l->im, err) : 0;
 }

@@ -16,8 +16,8 @@
 
 #include "runtime/container.h"
 
-/* A bind mount or a tmpfs; the target is made when it is missing. ERR_EXISTS: something is mounted
- * there, or below. */
+/* A bind mount, an overlay, a tmpfs or a ramfs; the target is made when it is missing. ERR_EXISTS:
+ * something is mounted there, or below. */
 int container_mount_add(const struct runtime *rt, const char *id, const struct spec *spec,
 			const struct spec_mount *m, struct err *err);
 /* Takes what is mounted there away, with all below it. ERR_NOT_FOUND: nothing is; ERR_CONFLICT: it

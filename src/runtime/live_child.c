@@ -35,12 +35,13 @@ static int clone_source(struct live *l, struct err *err)
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_errno(err, errno, "making a mount namespace");
 	l->ns_flags &= ~(unsigned int)CLONE_NEWUSER;
-	return prepare_bind(&l->in, l->m, &l->im, err);
+	return live_is_overlay(l) ? prepare_overlay_mount(&l->in, l->m, &l->im, err)
+				  : prepare_bind(&l->in, l->m, &l->im, err);
 }
 
 int live_join(struct live *l, struct err *err)
 {
-	bool apart = l->in.rt->rootless && l->verb->adds && live_is_bind(l);
+	bool apart = l->in.rt->rootless && l->verb->adds && (live_is_bind(l) || live_is_overlay(l));
 	unsigned int first = apart ? CLONE_NEWUSER : l->ns_flags;
 	int r = first & l->ns_flags ? ns_join_pidfd(l->pidfd, first & l->ns_flags, err) : 0;
 

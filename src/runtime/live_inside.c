@@ -136,6 +136,13 @@ static bool is_source(const struct live *l, const struct stat *st)
 	return l->source.st_ino == st->st_ino && l->source.st_dev == st->st_dev;
 }
 
+static long magic_of(const char *type)
+{
+	return str_eq(type, "overlay") ? OVERLAYFS_SUPER_MAGIC
+	       : str_eq(type, "ramfs") ? RAMFS_MAGIC
+				       : TMPFS_MAGIC;
+}
+
 /* Where directories were renamed, the name may lead to what protects the container by now, or to
  * its root. A file that was bound may have been replaced on the host, so that it is not known any
  * more. */
@@ -151,7 +158,7 @@ static int check_mount(const struct live *l, int fd, struct err *err)
 	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
 		return err_errno(err, errno, "looking at it");
 	if (!str_eq(place, "/") && !is_mask(&st, &fs) && (!is_kernels(&fs) || is_source(l, &st)) &&
-	    (live_is_bind(l) || fs.f_type == TMPFS_MAGIC))
+	    (live_is_bind(l) || fs.f_type == magic_of(l->m->type)))
 		return 0;
 	return err_fail(err, ERR_CONFLICT, "what is mounted there by now is something else");
 }

@@ -39,6 +39,11 @@ static inline bool live_is_bind(const struct live *l)
 	return l->m && (l->im.opts.bind || str_eq(l->m->type, "bind"));
 }
 
+static inline bool live_is_overlay(const struct live *l)
+{
+	return l->m && mount_is_overlay(l->m, &l->im.opts);
+}
+
 /* live_inside.c, each the work of one verb. 0 or 1, or -errno. */
 int live_add(struct live *l, struct err *err);
 int live_take_away(struct live *l, struct err *err);

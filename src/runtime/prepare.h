@@ -17,6 +17,9 @@ int prepare_mounts(struct init *in, struct err *err);
 /* One of them, a bind mount: im->fd. */
 int prepare_bind(const struct init *in, const struct spec_mount *m, struct init_mount *im,
 		 struct err *err);
+/* One of them, of type overlay (mount_is_overlay()). */
+int prepare_overlay_mount(const struct init *in, const struct spec_mount *m, struct init_mount *im,
+			  struct err *err);
 /* The bind of the notification socket's directory, once there is the state directory. */
 int prepare_notify(struct init *in, int state_dir, struct err *err);
 void prepare_done(struct init *in, struct buf *bpf);

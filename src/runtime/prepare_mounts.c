@@ -209,8 +209,8 @@ int prepare_notify(struct init *in, int state_dir, struct err *err)
 	return r < 0 ? err_wrap(err, r, "mounting %s in container", destination) : 0;
 }
 
-static int prepare_overlay_mount(struct init *in, const struct spec_mount *m, struct init_mount *im,
-				 struct err *err)
+int prepare_overlay_mount(const struct init *in, const struct spec_mount *m, struct init_mount *im,
+			  struct err *err)
 {
 	cleanup_fd int userns = -EBADF;
 

@@ -57,6 +57,12 @@ def test_whole(anyone, cdi):
                     "test -c /dev/vnull -o -c /dev/fuse && echo device; echo > /usr/lib/lib.so")
     assert r.out == "v 0 1 /bin:/vendor\nlibrary\ndevice\n" and "Read-only" in r.err and r.code == 1
     assert said.read_text() == "arg word\n"
+    # what an update leaves is no mount of the user's
+    anyone.inro("create", "--name", "c1", "--device", "vendor.com/net=0", box, "true").ok()
+    anyone.inro("update", "--mount-add", f"{said}:/said:ro", "c1").ok()
+    assert anyone.inro("run", "--rm", "--volumes-from", "c1", box, "sh", "-c",
+                       "cat /said; test ! -e /usr/lib/lib.so").ok().out == "arg word\n"
+    anyone.inro("rm", "c1").ok()
     anyone.inro("run", "--rm", "--device", "vendor.com/net=9", box, "true").fails(
         "no CDI specification describes the device vendor.com/net=9", code=125)
 

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shlex
+import sqlite3
 import subprocess
 import time
 
@@ -143,6 +144,44 @@ def test_volume_is_added(anyone):
     anyone.inro("volume", "rm", "vol").ok()
 
 
+def test_overlays_images_and_owners(anyone):
+    """O, U, images, ramfs and patterns, as a start has them; and they come and go."""
+    options = () if anyone.rootless else ("--userns", "private")
+    begin(anyone, *options, "-v", "first:/first:O", "--user", "1000:50")
+    web = f"inspect --format {{{{.Id}}}} web".split()
+    overlays = anyone.state / "inro/containers" / anyone.inro(*web).ok().out.strip() / "overlays"
+    (anyone.dir / "src").chmod(0o777)
+    anyone.inro("run", "--rm", "-v", "vol:/v", "box", "sh", "-c", "mkdir /v/sub; touch /v/sub/f").ok()
+    for turn in range(2):
+        update(anyone, "--mount-add", "./src:/over:O", "--mount-add", "vol:/mine:U", "--mount-add",
+               "type=image,src=box,dst=/image", "--mount-add",
+               "type=image,src=box,dst=/part,rw,subpath=bin", "--mount-add", "type=ramfs,dst=/ram",
+               "--mount-add", "type=glob,src=./sr*/f*,dst=/g", "--mount-add", "./src:/own:O,U").ok()
+        found = mounts(anyone)
+        assert [found[f"/{m}"]["Type"] for m in ("over", "mine", "image", "part", "ram")] == [
+            "overlay", "volume", "image", "image", "ramfs"]
+        anyone.inro("rmi", "box").fails("is using", code=1)
+        look = """cat /over/file /g/file; ls /image/bin | grep -c busybox; ls /part | grep -c busybox
+            stat -c '%u:%g' /mine/sub/f /own /own/file; touch /image/n 2>/dev/null || echo ro
+            echo more >/own/new; touch /over/n; echo x >/mine/sub/f; cat /own/new"""
+        seen = "from the host\n" * 2 + "1\n1\n" + "1000:50\n" * 3 + "ro\nmore\n"
+        assert sh(anyone, look).ok().out == seen
+        assert sorted(os.listdir(anyone.dir / "src")) == ["file"]
+        if turn == 0:
+            restart(anyone)
+            assert sh(anyone, look).ok().out == seen
+        assert len(list(overlays.iterdir())) == (4, 7)[turn]
+        before = set(overlays.iterdir())
+        update(anyone, "--mount-add", "./src:/late:O", "--mount-add", "/proc:/x/../proc/sys").fails(
+            "/proc", code=1)
+        assert set(overlays.iterdir()) == before and "/late" not in mounts(anyone)
+        update(anyone, *(x for m in ("over", "mine", "image", "part", "ram", "g/file", "own")
+                         for x in ("--mount-rm", f"/{m}"))).ok()
+        assert sh(anyone, "ls /over /mine /image /part /ram /own; grep -cE ' /(over|g|own|part)'"
+                  " /proc/mounts").out.endswith("0\n")
+        assert set(mounts(anyone)) == {"/first"}
+
+
 def test_one_that_does_not_run(anyone):
     begin(anyone)
     anyone.inro("stop", "web").ok()
@@ -166,7 +205,9 @@ REFUSED = [
     (["--mount-add", "./src:/kept"], "would cover the mount at /kept"),
     (["--mount-add", "./src/none:/data"], "bind source path does not exist"),
     (["--mount-add", "./src:data"], "must be absolute"),
-    (["--mount-add", "./src:/data:O"], "an overlay can't be added"),
+    (["--mount-add", "type=devpts,dst=/data"], "a devpts can't be added"),
+    (["--mount-add", "/etc:/data:U"], "the system's"),
+    (["--mount-add", "type=image,src=none,dst=/data"], "none"),
     (["--mount-add", "type=tmpfs"], "invalid"),
     (["--mount-rm", "/proc/kcore"], "no volume, bind mount or tmpfs of the container's"),
     (["--mount-rm", "/dev/shm"], "no volume, bind mount or tmpfs of the container's"),
@@ -307,16 +348,26 @@ def test_killed_update_is_finished(anyone):
         (bundle / name).write_text(text)
         anyone.own(bundle / name)
 
+    def recorded(options=None):
+        db = sqlite3.connect(anyone.state / "inro/inro.db")
+        if options:
+            db.execute("UPDATE containers SET options = ?", options)
+        (row,) = db.execute("SELECT options FROM containers").fetchall()
+        db.commit()
+        db.close()
+        return row
+
     for n in range(3):  # before it was mounted, after that, and with the record still to be told
-        new = config(anyone)
-        new["mounts"].append({"destination": f"/data{n}", "type": "bind",
-                              "source": str(anyone.dir / "src"), "options": ["rbind", "rprivate"]})
-        if n == 1:
-            old = config(anyone)
-            update(anyone, "--mount-add", "./src:/data1").ok()
-            leave("config.json", json.dumps(old))
+        old = config(anyone)
+        update(anyone, "--mount-add", f"./src:/data{n}").ok()
+        new, row = config(anyone), recorded()
+        if n == 0:
+            update(anyone, "--mount-rm", "/data0").ok()
+            recorded(row)
         leave("update.record", f"{n + 1} 0")
-        leave("config.json" if n == 2 else "update.json", json.dumps(new))
+        if n < 2:
+            leave("config.json", json.dumps(old))
+            leave("update.json", json.dumps(new))
         assert f"/data{n}" in mounts(anyone)
         assert not (bundle / "update.json").exists() and not (bundle / "update.record").exists()
         if n < 2:

@@ -331,9 +331,19 @@ def test_owner(anyone):
     assert sh(who, ["-v", "v:/vol:U"], "stat -c %u:%g /vol /vol/a /vol/sub") == "1000:50\n" * 3
     who.inro("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "mem").ok()
     assert sh(who, ["-v", "mem:/m:U"], "stat -c %u:%g /m") == "1000:50\n"
+    # of a part of it: links lead nowhere out of the volume. O: as podman, and what it has written
+    sh(who, ["--user", "0", "-v", "v:/v"], "mkdir -p /v/p/q /v/etc; ln -s /etc /v/abs; chown 0:0 /v/p/q")
+    part = "src=v,dst=/v,U,subpath="
+    assert sh(who, ["--mount", f"{part}p"], "stat -c %u:%g /v /v/q") == "1000:50\n" * 2
+    assert sh(who, ["--mount", f"{part}abs"], "stat -c %u:%g /v") == "1000:50\n"
+    assert sh(who, ["-v", "v:/v"], "stat -c %u:%g /v/etc /v/p") == "1000:50\n" * 2
+    who.inro("create", "--name", "c1", "-v", "v:/v:O,U", "box", "sh", "-c",
+             "stat -c %u:%g /v /v/p; touch /v/new").ok()
+    for _ in range(2):
+        assert who.inro("start", "-a", "c1").ok().out == "1000:50\n" * 2
     # a container that has the directory above can make this of it
     (there / "srv").symlink_to("/srv")
-    for refused, words in ((["-v", "/etc:/e:U"], "the system's"), (["-v", "v:/v:U,O"], "as a whole"),
+    for refused, words in ((["-v", "/etc:/e:U"], "the system's"), (["-v", "v:/v:U,O,upperdir=/srv,workdir=/w"], "/srv is the"),
                            (["-v", f"{there}/srv:/e:U"], "/srv is the system's"),
                            (["-v", f"{there}/sub/f:/e:U"], "for directories"),
                            (["-v", "/usr/lib:/e:U"], "the system's")):
@@ -505,6 +515,7 @@ def test_mount_of_an_image(anyone):
     who.inro("image", "prune", "-af")
     assert who.inro("start", "-a", "c2").ok().out == "2\n"
     who.inro("rm", "c2").ok()
+    who.inro("create", "--health-cmd", two, "other").ok()  # which uses nothing
     who.inro("rmi", two).ok()
     for wrong, words in (("src=none", "none"), ("dst=/x", "which image"),
                          ("src=box,image-subpath=/vol", "relative path within the image"),
@@ -515,7 +526,6 @@ def test_mount_of_an_image(anyone):
         who.inro("run", "--mount", f"type=image,dst=/i,{wrong}", "box").fails(words, code=125)
 
 
-    who.inro("create", "--health-cmd", two, "other").ok()  # which uses nothing
 def test_part_of_an_image(anyone):
     """Directories and files, of one layer and of several, by links that lead nowhere out of it."""
     who = anyone

@@ -49,7 +49,7 @@ struct args {
 	bool userns, plain, tree;
 	uint64_t max_bytes, max_entries, max_ratio, keep_bytes, keep_inodes;
 	const char *name;
-	const char *path;                   /* export: this directory alone */
+	const char *path;                   /* export, chown: this directory alone */
 	int tar_fd;                         /* unpack, convert: what the stages before give */
 	const char *to;                     /* convert: NULL is no compression */
 	uint64_t level;                     /* UINT64_MAX: the default */
@@ -215,9 +215,16 @@ static int mode_own(const struct args *args, int dir, struct buf *out, struct er
 
 static int mode_chown(const struct args *args, int dir, struct buf *out, struct err *err)
 {
+	cleanup_fd int part = -EBADF;
+
 	if (args->uid >= UINT32_MAX || args->gid >= UINT32_MAX)
 		return err_fail(err, ERR_USAGE, "chown needs --uid and --gid");
-	return chown_tree(dir, (uid_t)args->uid, (gid_t)args->gid, err);
+	if (args->path) {
+		part = path_open_in(dir, args->path, O_RDONLY | O_DIRECTORY, 0, err);
+		if (part < 0)
+			return part;
+	}
+	return chown_tree(args->path ? part : dir, (uid_t)args->uid, (gid_t)args->gid, err);
 }
 
 static int64_t seconds(uint64_t value)
