@@ -587,9 +587,9 @@ def test_files_by_a_pattern(anyone):
 def test_ramfs(anyone):
     who = anyone
     image(who)
-    script = "grep -c '^ramfs /r ramfs rw,nosuid,nodev,noexec' /proc/mounts; echo in > /r/f; cat /r/f"
+    script = "grep -c '^ramfs /r ramfs rw,nosuid,nodev,noexec' /proc/mounts; echo yes > /r/f; cat /r/f"
     who.inro("create", "--name", "c1", "--mount", "type=ramfs,dst=/r", "box", "sh", "-c", script).ok()
-    assert who.inro("start", "-a", "c1").ok().out == "1\nin\n"
+    assert who.inro("start", "-a", "c1").ok().out == "1\nyes\n"
     (found,) = json.loads(who.inro("inspect", "c1").ok().out)
     assert [(m["Type"], m["Source"], m["Destination"]) for m in found["Mounts"]] == [
         ("ramfs", "", "/r")]
