@@ -304,6 +304,25 @@ int cli_objects_print(struct cli_objects *o, struct err *err)
 	return cli_print(&out, err);
 }
 
+int cli_objects_of(struct cli_objects *objects, struct engine *eng, char *const *words,
+		   int (*add)(struct engine *eng, const char *word, const void *data,
+			      struct cli_objects *objects, struct err *err),
+		   const void *data, int failed, struct err *err)
+{
+	int status = 0, r;
+
+	for (; words && *words; words++) {
+		struct err one = ERR_INIT;
+
+		if (add(eng, *words, data, objects, &one) >= 0)
+			continue;
+		cli_report(&one);
+		status = failed;
+	}
+	r = cli_objects_print(objects, err);
+	return r < 0 ? r : status;
+}
+
 void cli_objects_free(struct cli_objects *o)
 {
 	if (!o)

@@ -47,10 +47,17 @@ static inline void cli_list_cleanup_(struct cli_list **list)
 /* Objects with a table, written one after the other: all in one pretty JSON array, or each by the
  * template on its own line. */
 struct cli_objects;
+struct engine;
 int cli_objects_new(const char *format, struct cli_objects **ret, struct err *err);
 int cli_objects_add(struct cli_objects *objects, const struct json_desc *desc, const void *object,
 		    struct err *err);
 int cli_objects_print(struct cli_objects *objects, struct err *err);
+/* What each word names, by add, and then all of it printed. Returns the exit status, failed when
+ * one could not be added, which is reported; or -errno. */
+int cli_objects_of(struct cli_objects *objects, struct engine *eng, char *const *words,
+		   int (*add)(struct engine *eng, const char *word, const void *data,
+			      struct cli_objects *objects, struct err *err),
+		   const void *data, int failed, struct err *err);
 void cli_objects_free(struct cli_objects *objects);
 
 static inline void cli_objects_cleanup_(struct cli_objects **objects)

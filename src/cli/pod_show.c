@@ -42,7 +42,8 @@ static const struct opt inspect_opts[] = {
 	POD_LATEST(struct inspect_options),
 };
 
-static int add(struct engine *eng, const char *word, struct cli_objects *objects, struct err *err)
+static int add(struct engine *eng, const char *word, const void *data, struct cli_objects *objects,
+	       struct err *err)
 {
 	cleanup_pod_views struct pod_views views = { 0 };
 	cleanup_pod_inspect struct pod_inspect pi = { 0 };
@@ -59,24 +60,13 @@ static int run_inspect(const void *globals, void *options, char **args, struct e
 	cleanup_cli_objects struct cli_objects *objects = NULL;
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_strv char **words = NULL;
-	int status = 0, r = cli_objects_new(o->format, &objects, err);
+	int r = cli_objects_new(o->format, &objects, err);
 
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)
 		r = cli_pods(&eng, &o->select, args, &words, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; words && words[i]; i++) {
-		struct err one = ERR_INIT;
-
-		if (add(&eng, words[i], objects, &one) >= 0)
-			continue;
-		cli_report(&one);
-		status = 125;
-	}
-	r = cli_objects_print(objects, err);
-	return r < 0 ? r : status;
+	return r < 0 ? r : cli_objects_of(objects, &eng, words, add, NULL, 125, err);
 }
 
 const struct cmd cmd_pod_inspect = {

@@ -326,30 +326,25 @@ static const char pretty_lines[] =
     "{{end}}{{end}}Driver:      {{.Spec.Driver.Name}}\nCreated at:  {{.CreatedAt}}\n"
     "Updated at:  {{.UpdatedAt}}";
 
+static int add(struct engine *eng, const char *word, const void *data, struct cli_objects *objects,
+	       struct err *err)
+{
+	return cli_inspect_secret(eng, word, *(const bool *)data, objects, err);
+}
+
 static int run_inspect(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct inspect_cmd *o = options;
 	cleanup_cli_objects struct cli_objects *objects = NULL;
 	cleanup_engine struct engine eng = ENGINE_INIT;
-	int status = 0, r;
+	int r;
 
 	if (o->pretty && o->format)
 		return err_fail(err, ERR_USAGE, "--format is incompatible with --pretty");
 	r = cli_objects_new(o->pretty ? pretty_lines : o->format, &objects, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
-	if (r < 0)
-		return r;
-	for (; *args; args++) {
-		struct err one = ERR_INIT;
-
-		if (cli_inspect_secret(&eng, *args, o->showsecret, objects, &one) == 0)
-			continue;
-		cli_report(&one);
-		status = 1;
-	}
-	r = cli_objects_print(objects, err);
-	return r < 0 ? r : status;
+	return r < 0 ? r : cli_objects_of(objects, &eng, args, add, &o->showsecret, 1, err);
 }
 
 const struct cmd cmd_secret_inspect = {

@@ -174,13 +174,22 @@ static int names_of_all(struct engine *eng, char ***ret, struct err *err)
 	return r;
 }
 
+static int add(struct engine *eng, const char *word, const void *data, struct cli_objects *objects,
+	       struct err *err)
+{
+	cleanup_volume_inspect struct volume_inspect vi = { 0 };
+	int r = volume_inspect(eng, word, &vi, err);
+
+	return r < 0 ? r : cli_objects_add(objects, &volume_inspect_desc, &vi, err);
+}
+
 static int run_inspect(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct inspect_options *o = options;
 	cleanup_cli_objects struct cli_objects *objects = NULL;
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_strv char **names = strv_copy(args);
-	int status = 0, r;
+	int r;
 
 	if (o->all == (args[0] != NULL))
 		return err_fail(err, ERR_USAGE, "expected names of volumes, or --all");
@@ -189,22 +198,7 @@ static int run_inspect(const void *globals, void *options, char **args, struct e
 		r = cli_engine(globals, &eng, err);
 	if (r == 0 && o->all)
 		r = names_of_all(&eng, &names, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; names && names[i]; i++) {
-		cleanup_volume_inspect struct volume_inspect vi = { 0 };
-		struct err one = ERR_INIT;
-
-		r = volume_inspect(&eng, names[i], &vi, &one);
-		if (r == 0)
-			r = cli_objects_add(objects, &volume_inspect_desc, &vi, &one);
-		if (r == 0)
-			continue;
-		cli_report(&one);
-		status = 1;
-	}
-	r = cli_objects_print(objects, err);
-	return r < 0 ? r : status;
+	return r < 0 ? r : cli_objects_of(objects, &eng, names, add, NULL, 1, err);
 }
 
 const struct cmd cmd_volume_inspect = {

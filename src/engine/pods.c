@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/pods.h"
 
-#include "base/hex.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/db.h"
 #include "engine/events.h"
+#include "engine/find.h"
 #include "engine/names.h"
 #include "engine/pod_options.h"
 
@@ -112,42 +112,20 @@ int pod_insert(struct engine *eng, struct pod *pod, struct err *err)
 
 /* ---- finding ---- */
 
-static int find_by(struct engine *eng, const char *sql, const char *a, const char *b,
-		   struct pod *ret, struct err *err)
+static void find_row(sqlite3_stmt *stmt, void *ret)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int r;
-
-	r = db_query(eng->db, &stmt, err, sql, b ? "ss" : "s", a, b);
-	if (r < 0)
-		return r;
-	r = db_step(eng->db, stmt, err);
-	if (r <= 0)
-		return r;
 	from_row(stmt, ret);
-	return 1 + (db_step(eng->db, stmt, err) > 0);
 }
 
 int pod_find(struct engine *eng, const char *word, struct pod *ret, struct err *err)
 {
+	static const struct find finder = { "SELECT " COLUMNS " FROM pods WHERE ", find_row };
 	cleanup_pod struct pod pod = { 0 };
 	int r = engine_db(eng, err);
 
 	if (r < 0)
 		return r;
-	if (strlen(word) == HEX_ID_LEN)
-		r = find_by(eng, "SELECT " COLUMNS " FROM pods WHERE id = ?", word, NULL, &pod,
-			    err);
-	if (r == 0)
-		r = find_by(eng, "SELECT " COLUMNS " FROM pods WHERE name = ?", word, NULL, &pod,
-			    err);
-	if (r == 0 && hex_is_id_prefix(word)) {
-		/* 'g' sorts behind every hexadecimal digit */
-		cleanup_free char *end = xasprintf("%sg", word);
-
-		r = find_by(eng, "SELECT " COLUMNS " FROM pods WHERE id >= ? AND id < ?", word, end,
-			    &pod, err);
-	}
+	r = find_word(eng->db, &finder, word, &pod, err);
 	if (r < 0)
 		return r;
 	if (r > 1)

@@ -6,6 +6,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/execs.h"
+#include "engine/find.h"
 #include "engine/names.h"
 #include "engine/parse.h"
 #include "engine/volumes.h"
@@ -265,45 +266,21 @@ int record_insert(struct engine *eng, struct record *rec, bool attached,
 	return db_end(eng->db, r, err);
 }
 
-static int find_by(struct engine *eng, const char *sql, const char *a, const char *b,
-		   struct record *ret, struct err *err)
+static void find_row(sqlite3_stmt *stmt, void *ret)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int r;
-
-	r = db_query(eng->db, &stmt, err, sql, b ? "ss" : "s", a, b);
-	if (r < 0)
-		return r;
-	r = db_step(eng->db, stmt, err);
-	if (r <= 0)
-		return r;
 	record_from_row(stmt, ret);
-	return 1 + (db_step(eng->db, stmt, err) > 0);
 }
+
+static const struct find finder = { "SELECT " COLUMNS " FROM containers WHERE ", find_row };
 
 int record_find(struct engine *eng, const char *word, struct record *ret, struct err *err)
 {
 	struct record rec = { 0 };
-	cleanup_free char *end = NULL;
-	int r;
+	int r = engine_db(eng, err);
 
-	r = engine_db(eng, err);
 	if (r < 0)
 		return r;
-	/* A whole id is one, whatever names there are. */
-	r = strlen(word) == HEX_ID_LEN ? find_by(eng,
-						 "SELECT " COLUMNS " FROM containers"
-						 " WHERE id = ?",
-						 word, NULL, &rec, err)
-				       : 0;
-	if (r == 0)
-		r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE name = ?", word, NULL,
-			    &rec, err);
-	if (r == 0 && hex_is_id_prefix(word)) {
-		end = xasprintf("%sg", word); /* 'g' sorts behind every hexadecimal digit */
-		r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE id >= ? AND id < ?",
-			    word, end, &rec, err);
-	}
+	r = find_word(eng->db, &finder, word, &rec, err);
 	if (r == 1) {
 		*ret = rec;
 		return 0;
@@ -323,7 +300,7 @@ int record_get(struct engine *eng, const char *id, struct record *ret, struct er
 
 	if (r < 0)
 		return r;
-	r = find_by(eng, "SELECT " COLUMNS " FROM containers WHERE id = ?", id, NULL, ret, err);
+	r = find_id(eng->db, &finder, id, ret, err);
 	return r < 0 ? r : r ? 0 : -ENOENT;
 }
 
