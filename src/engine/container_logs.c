@@ -12,14 +12,19 @@
 #include "engine/logs_watch.h"
 
 #define NS_PER_MS INT64_C(1000000)
+/* By then the journal has what a container that has ended said last. */
+#define JOURNAL_NS      (600 * NS_PER_MS)
+#define JOURNAL_LOOK_MS 200
 
 struct source {
 	struct container_logs_source known;
 	struct record rec;
 	int dirfd, lock_fd;
 	struct logs *logs;
-	bool alive; /* may write more */
-	bool has;   /* record is the next one, of time_ns */
+	struct journal_log *journal; /* in its place */
+	int64_t quiet_ns;            /* it has ended, and nothing has come since then */
+	bool alive;                  /* may write more */
+	bool has;                    /* record is the next one, of time_ns */
 	struct logs_record record;
 	int64_t time_ns;
 };
@@ -29,6 +34,8 @@ struct reader {
 	struct source *sources;
 	size_t n;
 	struct logs_watch watch;
+	bool has_journal;
+	bool came; /* something of the journal's */
 };
 
 static void reader_done(struct reader *rd)
@@ -37,6 +44,7 @@ static void reader_done(struct reader *rd)
 		struct source *s = &rd->sources[i];
 
 		logs_free(s->logs);
+		journal_log_free(s->journal);
 		record_done(&s->rec);
 		fd_close(s->dirfd);
 		fd_close(s->lock_fd);
@@ -101,14 +109,33 @@ static int open_source(struct engine *eng, struct reader *rd, struct source *s, 
 	return logs_open(s->dirfd, &rd->o->query, &s->logs, err);
 }
 
-/* Makes s->record the next one. Its time is needed only to compare it with others'. */
-static int fetch(const struct reader *rd, struct source *s, struct err *err)
+static int open_journal(struct engine *eng, struct reader *rd, struct source *s, struct err *err)
 {
-	int r = logs_next(s->logs, &s->record, err);
+	int r = journal_log_open(eng, s->rec.id, &rd->o->query, rd->o->follow, &s->journal, err);
+
+	if (r < 0 || !rd->o->follow)
+		return r;
+	s->lock_fd = life_watch(eng, s->rec.id);
+	s->alive = true;
+	rd->has_journal = true;
+	logs_watch_add(&rd->watch, -EBADF, s->lock_fd);
+	logs_watch_add_pipe(&rd->watch, journal_log_fd(s->journal));
+	return 0;
+}
+
+/* Makes s->record the next one. Its time is needed only to compare it with others'. */
+static int fetch(struct reader *rd, struct source *s, struct err *err)
+{
+	int r = s->journal ? journal_log_next(s->journal, &s->record, err)
+			   : logs_next(s->logs, &s->record, err);
 
 	if (r < 0)
 		return err_wrap(err, r, "container %s", s->rec.name);
 	s->has = r > 0;
+	if (s->has)
+		s->quiet_ns = 0;
+	if (s->has && s->journal)
+		rd->came = true;
 	/* what has no time comes where it is */
 	if (s->has && rd->n > 1)
 		(void)!logline_time(&s->record.line, &s->time_ns);
@@ -144,6 +171,20 @@ static int drain(struct reader *rd, struct err *err)
 	return r < 0 ? r : rd->o->idle(rd->o->data, err);
 }
 
+/* What it said last comes a bit later, from somebody else. */
+static bool journal_alive(struct source *s)
+{
+	int64_t now = time_now_ns();
+
+	if (*journal_log_fd(s->journal) < 0)
+		return false;
+	if (s->lock_fd >= 0 && life_held(s->lock_fd))
+		return true;
+	if (!s->quiet_ns)
+		s->quiet_ns = now;
+	return now - s->quiet_ns < JOURNAL_NS;
+}
+
 /* Does any of them still live? */
 static bool look_alive(struct reader *rd)
 {
@@ -152,23 +193,39 @@ static bool look_alive(struct reader *rd)
 	for (size_t i = 0; i < rd->n; i++) {
 		struct source *s = &rd->sources[i];
 
-		s->alive = s->alive && life_held(s->lock_fd);
+		s->alive = s->alive && (s->journal ? journal_alive(s) : life_held(s->lock_fd));
 		any = any || s->alive;
 	}
 	return any;
 }
 
-/* ms until the time that is asked for is over; -1: no end. */
+/* ms until the time that is asked for is over, or until the journal is to be looked at; -1: no end.
+ */
 static int time_left_ms(const struct reader *rd)
 {
 	int64_t until = rd->o->query.until_ns, now = time_now_ns(), ms;
 
 	if (until == INT64_MAX)
-		return -1;
+		return rd->has_journal ? JOURNAL_LOOK_MS : -1;
 	if (until < now)
 		return 0;
 	ms = (until - now) / NS_PER_MS + 1;
+	if (rd->has_journal && ms > JOURNAL_LOOK_MS)
+		ms = JOURNAL_LOOK_MS;
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+/* The time that is asked for is over, and journalctl may be still at it. */
+static int read_rest(struct reader *rd, struct err *err)
+{
+	int r;
+
+	do {
+		rd->came = false;
+		logs_watch_wait(&rd->watch, JOURNAL_LOOK_MS);
+		r = drain(rd, err);
+	} while (r == 0 && rd->came);
+	return r;
 }
 
 static int follow(struct reader *rd, struct err *err)
@@ -183,15 +240,18 @@ static int follow(struct reader *rd, struct err *err)
 		if (r == 0 && more)
 			logs_watch_wait(&rd->watch, left);
 	} while (r == 0 && more);
-	return r;
+	return r == 0 && rd->has_journal && !left ? read_rest(rd, err) : r;
 }
 
 static void tell_losses(const struct reader *rd)
 {
 	for (size_t i = 0; i < rd->n; i++) {
 		const struct source *s = &rd->sources[i];
-		uint64_t malformed = logs_malformed(s->logs);
+		uint64_t malformed;
 
+		if (s->journal)
+			continue;
+		malformed = logs_malformed(s->logs);
 		if (logs_lost(s->logs))
 			log_warn(
 			    "the log of container %s was rotated faster than it was read: lines "
@@ -203,40 +263,24 @@ static void tell_losses(const struct reader *rd)
 	}
 }
 
-/* 1: it is the one that is asked for. */
-static int is_journals(const struct reader *rd, struct err *err)
-{
-	for (size_t i = 0; i < rd->n; i++) {
-		if (rd->sources[i].rec.options.log_driver != LOGLINE_JOURNAL)
-			continue;
-		if (rd->n == 1)
-			return 1;
-		return err_fail(err, ERR_UNSUPPORTED,
-				"the log of container %s is in the journal: it can be shown by "
-				"itself only",
-				rd->sources[i].rec.name);
-	}
-	return 0;
-}
-
 int container_logs(struct engine *eng, char *const *words, const struct container_logs_options *o,
 		   struct err *err)
 {
 	struct reader rd = { .o = o, .watch = LOGS_WATCH_INIT };
 	int r = find(eng, &rd, words, err);
 
-	if (r == 0)
-		r = is_journals(&rd, err);
-	if (r != 0) {
-		if (r > 0)
-			r = journal_logs(eng, &rd.sources[0].known, o, err);
+	if (r < 0) {
 		reader_done(&rd);
 		return r;
 	}
 	if (o->follow)
 		logs_watch_init(&rd.watch);
-	for (size_t i = 0; r == 0 && i < rd.n; i++)
-		r = open_source(eng, &rd, &rd.sources[i], err);
+	for (size_t i = 0; r == 0 && i < rd.n; i++) {
+		bool journal = rd.sources[i].rec.options.log_driver == LOGLINE_JOURNAL;
+
+		r = journal ? open_journal(eng, &rd, &rd.sources[i], err)
+			    : open_source(eng, &rd, &rd.sources[i], err);
+	}
 	if (r == 0)
 		r = follow(&rd, err);
 	if (r >= 0)

@@ -11,22 +11,21 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/strv.h"
-#include "base/timeutil.h"
-#include "engine/life.h"
 #include "runtime/journal.h"
 
 #define NS_PER_S  INT64_C(1000000000)
 #define READ_SIZE (64u << 10)
-#define LOOK_MS   200
-/* The journal has what a container that has ended said last. */
-#define QUIET_LOOKS 3
+/* What the journal has already comes before what is to come, beside other logs, too. */
+#define BEGIN_MS 500
 
-struct journal_reader {
-	const struct container_logs_source *source;
-	const struct container_logs_options *o;
+struct journal_log {
+	const char *id; /* borrowed, until it is opened */
+	struct logs_query query;
+	bool follow, begun;
 	struct proc proc;
-	int pipe, lock;
+	int pipe;
 	struct buf in;
+	size_t at;                  /* of in, what was told already */
 	bool open[LOGLINE_STREAMS]; /* the last record was a partial one */
 };
 
@@ -48,9 +47,9 @@ static int find_program(char **ret, struct err *err)
 }
 
 /* Anybody can send the journal any field but those that begin with "_". */
-static char **make_args(const struct engine *eng, const struct journal_reader *j)
+static char **make_args(const struct engine *eng, const struct journal_log *j)
 {
-	const struct logs_query *q = &j->o->query;
+	const struct logs_query *q = &j->query;
 	char **args = NULL;
 
 	strv_add(&args, "journalctl");
@@ -65,18 +64,18 @@ static char **make_args(const struct engine *eng, const struct journal_reader *j
 		strv_add(&args, "--lines=all");
 	if (q->since_ns != INT64_MIN)
 		strv_addf(&args, "--since=@%lld", (long long)(q->since_ns / NS_PER_S));
-	if (j->o->follow)
+	if (j->follow)
 		strv_add(&args, "--follow");
 	else if (q->until_ns != INT64_MAX)
 		strv_addf(&args, "--until=@%lld", (long long)(q->until_ns / NS_PER_S) + 1);
-	strv_addf(&args, "CONTAINER_ID_FULL=%s", j->source->id);
+	strv_addf(&args, "CONTAINER_ID_FULL=%s", j->id);
 	/* Root of `inro unshare` is somebody else out here. */
 	if (!eng->rootless || geteuid() != 0)
 		strv_addf(&args, "_UID=%u", (unsigned int)geteuid());
 	return args;
 }
 
-static int spawn(const struct engine *eng, struct journal_reader *j, struct err *err)
+static int spawn(const struct engine *eng, struct journal_log *j, struct err *err)
 {
 	cleanup_strv char **argv = make_args(eng, j);
 	struct proc_spawn spec = PROC_SPAWN_INIT;
@@ -102,9 +101,9 @@ static int spawn(const struct engine *eng, struct journal_reader *j, struct err 
 }
 
 /* Its seconds are too coarse for journalctl's options. */
-static bool is_wanted(const struct journal_reader *j, const struct logline *line)
+static bool is_wanted(const struct journal_log *j, const struct logline *line)
 {
-	const struct logs_query *q = &j->o->query;
+	const struct logs_query *q = &j->query;
 	int64_t ns;
 
 	if (!line->text)
@@ -112,113 +111,113 @@ static bool is_wanted(const struct journal_reader *j, const struct logline *line
 	return logline_time(line, &ns) < 0 || (ns >= q->since_ns && ns <= q->until_ns);
 }
 
-static int hand_out(struct journal_reader *j, const struct logline *line, struct err *err)
+/* 1: it is one that is asked for; 0: another one, or no whole one is there; or -errno. */
+static int next_entry(struct journal_log *j, bool *ret_any, struct logs_record *ret,
+		      struct err *err)
 {
-	struct logs_record record = { .line = *line, .continues = j->open[line->stream - 1] };
-
-	j->open[line->stream - 1] = line->partial;
-	return is_wanted(j, line) ? j->o->record(j->o->data, j->source, &record, err) : 0;
-}
-
-static int hand_out_all(struct journal_reader *j, struct err *err)
-{
-	size_t at = 0;
-	int r = 0;
-
-	while (r >= 0) {
-		struct journal_entry entry;
-		ssize_t n = journal_parse(buf_str(&j->in) + at, j->in.len - at, &entry);
-
-		if (n < 0)
-			return err_fail(err, ERR_CORRUPT, "journalctl says what is no entry");
-		if (n == 0)
-			break;
-		r = hand_out(j, &entry.line, err);
-		at += (size_t)n;
-	}
-	if (at)
-		memmove(j->in.data, j->in.data + at, j->in.len - at);
-	j->in.len -= at;
-	return r < 0 ? r : 0;
-}
-
-/* 1: there is more to come. */
-static int read_more(struct journal_reader *j, struct err *err)
-{
-	cleanup_free char *block = xmalloc(READ_SIZE);
-	ssize_t n = NO_EINTR(read(j->pipe, block, READ_SIZE));
-	int r;
+	struct journal_entry entry;
+	ssize_t n = journal_parse(buf_str(&j->in) + j->at, j->in.len - j->at, &entry);
 
 	if (n < 0)
-		return err_errno(err, errno, "reading what journalctl says");
+		return err_fail(err, ERR_CORRUPT, "journalctl says what is no entry");
+	*ret_any = n > 0;
 	if (n == 0)
 		return 0;
-	buf_add(&j->in, block, (size_t)n);
-	r = hand_out_all(j, err);
-	return r < 0 ? r : 1;
+	j->at += (size_t)n;
+	*ret =
+	    (struct logs_record){ .line = entry.line, .continues = j->open[entry.line.stream - 1] };
+	j->open[entry.line.stream - 1] = entry.line.partial;
+	return is_wanted(j, &entry.line);
 }
 
-/* 1: something has come; 0: it is over. */
-static int wait_more(struct journal_reader *j, struct err *err)
+static int check_end(struct journal_log *j, struct err *err)
 {
-	struct pollfd p = { .fd = j->pipe, .events = POLLIN };
-	int quiet = 0, r = 0;
+	int status = 0;
 
-	while (j->o->follow && r == 0) {
-		bool over = time_now_ns() > j->o->query.until_ns;
-		bool alive = j->lock >= 0 && life_held(j->lock);
-
-		r = NO_EINTR(poll(&p, 1, LOOK_MS));
-		if (r == 0)
-			r = j->o->idle(j->o->data, err);
-		if (r < 0)
-			return r;
-		if (r == 0 && (over || (!alive && ++quiet >= QUIET_LOOKS)))
-			return 0;
-	}
-	return 1;
-}
-
-static int follow(struct journal_reader *j, struct err *err)
-{
-	int r = 1, status = 0;
-
-	while (r > 0) {
-		r = wait_more(j, err);
-		if (r == 0)
-			return 0;
-		if (r > 0)
-			r = read_more(j, err);
-	}
-	if (r == 0)
-		r = j->o->idle(j->o->data, err);
-	if (r < 0 || proc_wait(&j->proc, -1, &status) < 0 || proc_exit_code(status) == 0)
-		return r;
+	j->pipe = fd_close(j->pipe);
+	if (proc_wait(&j->proc, -1, &status) < 0 || proc_exit_code(status) == 0)
+		return 0;
 	return err_fail(err, ERR_SYSTEM, "journalctl failed with status %d",
 			proc_exit_code(status));
 }
 
-int journal_logs(struct engine *eng, const struct container_logs_source *source,
-		 const struct container_logs_options *o, struct err *err)
+/* 1: something has come; 0: nothing, or it is over. */
+static int read_more(struct journal_log *j, struct err *err)
 {
-	struct journal_reader j = {
-		.source = source,
-		.o = o,
-		.proc = PROC_INIT,
-		.pipe = -EBADF,
-		.lock = o->follow ? life_watch(eng, source->id) : -EBADF,
-		.in = BUF_INIT,
-	};
-	int status, r = spawn(eng, &j, err);
+	struct pollfd p = { .fd = j->pipe, .events = POLLIN };
+	cleanup_free char *block = NULL;
+	int wait_ms = j->begun ? 0 : BEGIN_MS;
+	ssize_t n;
 
-	if (r == 0)
-		r = follow(&j, err);
-	fd_close(j.pipe);
-	fd_close(j.lock);
-	if (j.proc.pid > 0) {
-		kill(j.proc.pid, SIGKILL);
-		proc_wait(&j.proc, -1, &status);
+	j->begun = true;
+	if (j->pipe < 0 || (j->follow && NO_EINTR(poll(&p, 1, wait_ms)) == 0))
+		return 0;
+	memmove(j->in.data, j->in.data + j->at, j->in.len - j->at);
+	j->in.len -= j->at;
+	j->at = 0;
+	block = xmalloc(READ_SIZE);
+	n = NO_EINTR(read(j->pipe, block, READ_SIZE));
+	if (n < 0)
+		return err_errno(err, errno, "reading what journalctl says");
+	if (n == 0)
+		return check_end(j, err);
+	buf_add(&j->in, block, (size_t)n);
+	return 1;
+}
+
+int journal_log_next(struct journal_log *j, struct logs_record *ret, struct err *err)
+{
+	int r = 1;
+
+	while (r > 0) {
+		bool any = false;
+
+		r = next_entry(j, &any, ret, err);
+		if (r != 0)
+			return r;
+		r = any ? 1 : read_more(j, err);
 	}
-	buf_done(&j.in);
 	return r;
+}
+
+int journal_log_open(struct engine *eng, const char *id, const struct logs_query *query,
+		     bool follow, struct journal_log **ret, struct err *err)
+{
+	struct journal_log *j = xcalloc(1, sizeof(*j));
+	int r;
+
+	*j = (struct journal_log){ .id = id,
+				   .query = *query,
+				   .follow = follow,
+				   .proc = PROC_INIT,
+				   .pipe = -EBADF,
+				   .in = BUF_INIT };
+	buf_adds(&j->in, "");
+	r = spawn(eng, j, err);
+	j->id = NULL;
+	if (r == 0)
+		*ret = j;
+	else
+		journal_log_free(j);
+	return r;
+}
+
+const int *journal_log_fd(const struct journal_log *j)
+{
+	return &j->pipe;
+}
+
+void journal_log_free(struct journal_log *j)
+{
+	int status;
+
+	if (!j)
+		return;
+	fd_close(j->pipe);
+	if (j->proc.pid > 0) {
+		kill(j->proc.pid, SIGKILL);
+		proc_wait(&j->proc, -1, &status);
+	}
+	buf_done(&j->in);
+	free(j);
 }

@@ -37,6 +37,12 @@ void logs_watch_add(struct logs_watch *w, int dirfd, int lock_fd)
 	add(w, lock_fd, IN_CLOSE_WRITE);
 }
 
+void logs_watch_add_pipe(struct logs_watch *w, const int *fd)
+{
+	w->pipes = xrealloc(w->pipes, (w->n_pipes + 1) * sizeof(*w->pipes));
+	w->pipes[w->n_pipes++] = fd;
+}
+
 /* Did a lock file get closed? A directory's events have a name. */
 static bool read_events(int fd)
 {
@@ -62,8 +68,11 @@ static int shorter(int timeout_ms, int limit_ms)
 
 void logs_watch_wait(struct logs_watch *w, int timeout_ms)
 {
-	struct pollfd p = { .fd = w->fd, .events = POLLIN };
+	cleanup_free struct pollfd *p = xcalloc(w->n_pipes + 1, sizeof(*p));
 
+	p[0] = (struct pollfd){ .fd = w->fd, .events = POLLIN };
+	for (size_t i = 0; i < w->n_pipes; i++)
+		p[i + 1] = (struct pollfd){ .fd = *w->pipes[i], .events = POLLIN };
 	timeout_ms = shorter(timeout_ms, LOOK_AGAIN_MS);
 	if (w->fd < 0)
 		timeout_ms = shorter(timeout_ms, BLIND_MS);
@@ -71,11 +80,14 @@ void logs_watch_wait(struct logs_watch *w, int timeout_ms)
 		timeout_ms = shorter(timeout_ms, SOON_MS);
 		w->soon--;
 	}
-	if (poll(&p, 1, timeout_ms) > 0 && read_events(w->fd))
+	if (poll(p, w->n_pipes + 1, timeout_ms) > 0 && p[0].revents && read_events(w->fd))
 		w->soon = SOON_TIMES;
 }
 
 void logs_watch_done(struct logs_watch *w)
 {
+	free(w->pipes);
+	w->pipes = NULL;
+	w->n_pipes = 0;
 	w->fd = fd_close(w->fd);
 }

@@ -94,8 +94,13 @@ def test_journald(anyone):
     args = (anyone.dir / "args").read_text()
     assert f"CONTAINER_ID_FULL={cid} _UID={anyone.uid}" in args
     assert anyone.inro("logs", "-f", "web", env=journal.env).ok().out.startswith("one\n")
-    anyone.inro("create", "--name", "other", box, "true").ok()
-    anyone.inro("logs", "web", "other", env=journal.env).fails("by itself", code=1)
+    # Beside one whose log is a file, which is later.
+    anyone.inro("run", "--name", "other", box, "sh", "-c", "echo three; echo four >&2").ok()
+    for words in [], ["--follow"]:
+        r = anyone.inro("logs", "--names", *words, "other", "web", env=journal.env).ok()
+        assert r.out == f"web one\nweb {'y' * 20000}\nother three\n" and r.err == "web two\nother four\n"
+    pathlib.Path(anyone.dir / "bin/journalctl").write_text("#!/bin/sh\nexit 7\n")
+    anyone.inro("logs", "other", "web", env=journal.env).fails("journalctl failed with status 7", code=1)
     info = json.loads(anyone.inro("inspect", "web").ok().out)[0]
     assert info["HostConfig"]["LogConfig"]["Type"] == "journald" and info["LogPath"] == ""
 
