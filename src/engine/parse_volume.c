@@ -8,7 +8,13 @@
 static int bind_opts(struct mount_request *m, const char *device, char *const *words,
 		     struct err *err)
 {
-	static const char *const passed[] = { "nosuid", "suid", "nodev", "dev", "noexec", "exec" };
+	/* What a mount has by itself, whatever is mounted: the rest is the filesystem's. */
+	static const char *const passed[] = { "nosuid",      "suid",          "nodev",
+					      "dev",         "noexec",        "exec",
+					      "noatime",     "atime",         "nodiratime",
+					      "diratime",    "relatime",      "norelatime",
+					      "strictatime", "nostrictatime", "nosymfollow",
+					      "symfollow",   "defaults" };
 	cleanup_strv char **more = NULL;
 	const char *propagation = NULL;
 	bool nonrecursive = true;

@@ -378,6 +378,12 @@ def test_options_of_the_driver(anyone):
     assert json.loads(who.inro("volume", "inspect", "bound").ok().out)[0]["Options"]["o"] == "bind"
     who.inro("volume", "rm", "bound").ok()
     assert (there / "f").exists(), "what it was made of is the user's"
+    # what root has mounted with other times of access, a user can't mount without
+    words = "nosymfollow,noexec,defaults" + ("" if who.rootless else ",noatime")
+    out = sh(who, ["--mount", f'dst=/b,volume-opt=type=none,"volume-opt=o=bind,{words}",'
+                   f"volume-opt=device={there}"], "ln -s f /b/l; cat /b/l; grep ' /b ' /proc/mounts")
+    assert "nosymfollow" in out and "hi" not in out and ("noatime" in out or who.rootless)
+    (there / "l").unlink()
     out = sh(who, ["--mount", 'dst=/vol,volume-opt=type=tmpfs,"volume-opt=o=size=1m,mode=0700"'],
              "grep ' /vol ' /proc/mounts; cat /vol/a")
     assert "tmpfs" in out and "size=1024k" in out and out.endswith("first")
