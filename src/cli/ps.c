@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/stat.h>
+
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
@@ -12,7 +14,7 @@
 #define MOUNT_SHORT 15 /* letters, as docker has it */
 
 struct ps_options {
-	bool all, quiet, no_trunc, noheading, latest, size, external, sync, pod;
+	bool all, quiet, no_trunc, noheading, latest, size, external, sync, pod, ns;
 	char **filters;
 	char *format, *sort;
 	int last;
@@ -82,12 +84,15 @@ static const struct opt opts[] = {
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct ps_options, external),
 	  .help = "accepted for podman's users: there are no containers of other programs" },
-	OPT_REFUSE(
-	    "namespace",
-	    "lsns(8) shows the namespaces of a process, `inro ps --format {{.Pid}}` which that is"),
-	OPT_REFUSE(
-	    "ns",
-	    "lsns(8) shows the namespaces of a process, `inro ps --format {{.Pid}}` which that is"),
+	{ .name = "namespace",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct ps_options, ns),
+	  .help = "the same as --ns",
+	  .flags = OPT_HIDDEN },
+	{ .name = "ns",
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct ps_options, ns),
+	  .help = "show process ids and the numbers of namespaces instead" },
 	{ .name = "sync",
 	  .kind = OPT_FLAG,
 	  OPT_FIELD(struct ps_options, sync),
@@ -213,7 +218,7 @@ static char *row_restarts(const void *r)
 	return xasprintf("%lld", (long long)REC(r)->restarts);
 }
 /* Its main process's on the host; 0: it has none. */
-static char *row_pid(const void *r)
+static int pid_of(const void *r)
 {
 	struct container_state st = { 0 };
 	int pid = 0;
@@ -223,7 +228,47 @@ static char *row_pid(const void *r)
 		pid = st.pid;
 		container_state_free(&st);
 	}
-	return xasprintf("%d", pid);
+	return pid;
+}
+static char *row_pid(const void *r)
+{
+	return xasprintf("%d", pid_of(r));
+}
+/* The number that lsns(8) shows, too; of what does not run, or is another user's: nothing. */
+static char *namespace_of(const void *r, const char *name)
+{
+	cleanup_free char *path = xasprintf("/proc/%d/ns/%s", pid_of(r), name);
+	struct stat st;
+
+	return stat(path, &st) < 0 ? xstrdup("") : xasprintf("%llu", (unsigned long long)st.st_ino);
+}
+static char *row_cgroup_ns(const void *r)
+{
+	return namespace_of(r, "cgroup");
+}
+static char *row_ipc_ns(const void *r)
+{
+	return namespace_of(r, "ipc");
+}
+static char *row_mnt_ns(const void *r)
+{
+	return namespace_of(r, "mnt");
+}
+static char *row_net_ns(const void *r)
+{
+	return namespace_of(r, "net");
+}
+static char *row_pid_ns(const void *r)
+{
+	return namespace_of(r, "pid");
+}
+static char *row_user_ns(const void *r)
+{
+	return namespace_of(r, "user");
+}
+static char *row_uts_ns(const void *r)
+{
+	return namespace_of(r, "uts");
 }
 static char *row_health(const void *r)
 {
@@ -269,6 +314,7 @@ static const struct cli_field fields[] = {
 	{ "Status", "STATUS", row_status, 0 },
 	{ "AutoRemove", "AUTOREMOVE", row_auto_remove, CLI_ALIAS | CLI_VALUE },
 	{ "Created", "CREATED", row_since, CLI_ALIAS },
+	{ "CGROUPNS", "CGROUPNS", row_cgroup_ns, CLI_ALIAS },
 	{ "CreatedHuman", "CREATED", row_since, CLI_ALIAS },
 	{ "ExitCode", "EXIT CODE", row_exit_code, CLI_ALIAS | CLI_VALUE },
 	{ "Exited", "EXITED", row_exited, CLI_ALIAS | CLI_VALUE },
@@ -277,13 +323,21 @@ static const struct cli_field fields[] = {
 	{ "Id", "CONTAINER ID", row_id, CLI_ALIAS },
 	{ "ImageID", "IMAGE ID", row_image_id, CLI_ALIAS },
 	{ "IsInfra", "ISINFRA", row_false, CLI_ALIAS | CLI_VALUE },
+	{ "IPC", "IPC", row_ipc_ns, CLI_ALIAS },
 	{ "Label", NULL, row_label, CLI_ALIAS | CLI_VALUE },
+	{ "MNT", "MNT", row_mnt_ns, CLI_ALIAS },
+	{ "NET", "NET", row_net_ns, CLI_ALIAS },
+	{ "PIDNS", "PIDNS", row_pid_ns, CLI_ALIAS },
 	{ "Pid", "PID", row_pid, CLI_ALIAS | CLI_VALUE },
 	{ "Pod", "POD ID", row_pod, CLI_ALIAS },
 	{ "PodName", "PODNAME", row_pod_name, CLI_ALIAS },
 	{ "Restarts", "RESTARTS", row_restarts, CLI_ALIAS | CLI_VALUE },
 	{ "StartedAt", "STARTED AT", row_started_at, CLI_ALIAS | CLI_VALUE },
+	{ "USERNS", "USERNS", row_user_ns, CLI_ALIAS },
+	{ "UTS", "UTS", row_uts_ns, CLI_ALIAS },
 };
+static const struct cli_table ns_table = { fields, ARRAY_SIZE(fields),
+					   "ID Names Pid CGROUPNS IPC MNT NET PIDNS USERNS UTS" };
 #define COLUMNS "ID Image Command RunningFor Status Ports Names"
 static const struct cli_table tables[2][2] = {
 	/* --pod, --size */
@@ -389,7 +443,10 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	cleanup_free struct row *rows = NULL;
 	int r;
 
-	r = cli_list_new(&tables[o->pod][o->size], o->format, !o->noheading, &list, err);
+	if (o->ns && o->size)
+		return err_fail(err, ERR_USAGE, "conflicting options: --ns and --size");
+	r = cli_list_new(o->ns ? &ns_table : &tables[o->pod][o->size], o->format, !o->noheading,
+			 &list, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	if (r == 0)

@@ -150,3 +150,16 @@ def test_stats_go_on(web):
     assert [client.stdout.readline() for _ in range(2)] == [b"web\n"] * 2
     client.send_signal(signal.SIGINT)
     assert client.wait(10) == -signal.SIGINT
+
+
+def test_ps_with_namespaces(web):
+    web.inro("create", "--name", "other", "box", "true").ok()
+    lines = web.inro("ps", "-a", "--ns").ok().out.splitlines()
+    assert lines[0].split() == ["CONTAINER", "ID", "NAMES", "PID", "CGROUPNS", "IPC", "MNT", "NET", "PIDNS",
+                                "USERNS", "UTS"]
+    row = next(line.split() for line in lines if " web " in line)
+    assert f"uts:[{row[9]}]" == os.readlink(f"/proc/{row[2]}/ns/uts")
+    assert f"user:[{row[8]}]" == os.readlink(f"/proc/{row[2]}/ns/user")
+    assert next(line.split() for line in lines if " other " in line)[1:] == ["other", "0"]
+    assert web.inro("ps", "--format", "{{.MNT}} {{.NET}}").ok().out.split() == [row[5], row[6]]
+    web.inro("ps", "--ns", "--size").fails("--ns and --size", code=125)
