@@ -215,6 +215,10 @@ int life_bury(struct engine *eng, struct record *rec, struct err *err)
 				  .oom_killed = between && rec->oom_killed };
 	int r;
 
+	if (rec->removing) {
+		r = life_remove(eng, rec->id, rec->auto_remove, err);
+		return r < 0 ? r : 1;
+	}
 	log_debug("container %s has lost its monitor: cleaning up", rec->id);
 	r = container_delete(&eng->runtime, rec->id, true, &kill_err);
 	if (r < 0 && kill_err.kind != ERR_NOT_FOUND) {
@@ -265,11 +269,7 @@ int life_repair(struct engine *eng, struct record *rec, struct err *err)
 	struct record old = *rec;
 	*rec = now;
 	now = old;
-	if (rec->removing) {
-		r = life_remove(eng, rec->id, rec->auto_remove, err);
-		return r < 0 ? r : 1;
-	}
-	return rec->running ? life_bury(eng, rec, err) : 0;
+	return rec->running || rec->removing ? life_bury(eng, rec, err) : 0;
 }
 
 int life_look(struct engine *eng, struct record *rec, struct err *err)

@@ -49,9 +49,9 @@ int life_read_exit(struct engine *eng, const char *id, struct record_end *ret);
 int life_remove(struct engine *eng, const char *id, bool volumes, struct err *err);
 /* The directories alone: for a container that has no record. */
 int life_remove_dirs(struct engine *eng, const char *id, struct err *err);
-/* For whoever holds the lock: kills what is left of a container whose monitor is dead, finishes the
- * record or removes it, also when a killed `run` has not made it whole. 1: the record is gone; 0;
- * or -errno. rec is brought up to date. */
+/* For whoever holds the lock: goes on with a removal; or kills what is left of a container whose
+ * monitor is dead, finishes the record or removes it, also when a killed `run` has not made it
+ * whole. 1: the record is gone; 0; or -errno. rec is brought up to date. */
 int life_bury(struct engine *eng, struct record *rec, struct err *err);
 /* The container has ended and its monitor's part is done: record it or remove it. */
 int life_finish(struct engine *eng, const char *id, bool auto_remove, const struct record_end *end,

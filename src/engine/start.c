@@ -128,8 +128,8 @@ int engine_lock_stopped(struct engine *eng, const char *word, struct record *rec
 	if (lock < 0)
 		return err_fail(err, ERR_CONFLICT, "container %s is in use by another command",
 				rec->name);
-	/* Its monitor was killed. */
-	if (rec->running)
+	/* Its monitor was killed, or who was removing it. */
+	if (rec->running || rec->removing)
 		r = life_bury(eng, rec, err);
 	if (r == 1)
 		return no_such(word, err);

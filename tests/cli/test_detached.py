@@ -287,6 +287,18 @@ def test_killed_rm_is_finished_by_the_next_command(anyone):
         anyone.inro(*make).ok()
 
 
+def test_start_that_waits_for_a_killed_rm(anyone):
+    cid = anyone.inro("create", "--name", "web", engine.box(anyone), "true").ok().out.strip()
+    with open(anyone.run_dir / "inro/containers" / cid / "lock", "r+b") as lock:
+        fcntl.fcntl(lock, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+        start = anyone.popen(*anyone.inro_argv("start", "web"), stderr=subprocess.PIPE)
+        time.sleep(0.2)
+        anyone.run("sqlite3", anyone.state / "inro/inro.db",
+                   "UPDATE containers SET status = 'removing'").ok()
+    assert b"No such container: web" in start.communicate(timeout=20)[1]
+    assert start.returncode == 1 and os.listdir(anyone.state / "inro/containers") == []
+
+
 def test_killed_run_leaves_the_truth(anyone):
     box = engine.box(anyone)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
