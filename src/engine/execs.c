@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -18,10 +19,11 @@
 #include "engine/events.h"
 
 /* Beside the containers' run directories. */
-#define EXECS_DIR   "../execs"
-#define END_MAX     64 /* "STATUS NANOSECONDS\n" */
-#define STATUS_LOST 137
-#define COMMAND_MAX 4096 /* bytes of it that are told */
+#define EXECS_DIR     "../execs"
+#define END_MAX       64 /* "STATUS NANOSECONDS\n" */
+#define STATUS_LOST   137
+#define UNNAMED_MAX_S 60
+#define COMMAND_MAX   4096 /* bytes of it that are told */
 
 int execs_open(struct engine *eng)
 {
@@ -110,6 +112,21 @@ static int sweep_one(struct sweep *s, const char *name, struct err *err)
 	return r;
 }
 
+/* ".EXEC" of a command that was killed before it had executed anything; one that is about to lock
+ * its own is not as old. */
+static void drop_unnamed(const struct sweep *s, const char *name)
+{
+	cleanup_fd int fd = -EBADF;
+	struct stat st;
+
+	if (name[0] != '.' || strlen(name) != HEX_ID_LEN + 1)
+		return;
+	fd = openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && time(NULL) - st.st_mtime > UNNAMED_MAX_S &&
+	    flock(fd, LOCK_SH | LOCK_NB) == 0)
+		unlinkat(s->dir, name, 0);
+}
+
 static int sweep(struct sweep *s, struct err *err)
 {
 	cleanup_fd int fd =
@@ -122,9 +139,12 @@ static int sweep(struct sweep *s, struct err *err)
 	if (!dir)
 		return 0;
 	s->dir = take_fd(fd);
-	while (r == 0 && (e = readdir(dir)))
+	while (r == 0 && (e = readdir(dir))) {
 		if (is_name(e->d_name, s->id))
 			r = sweep_one(s, e->d_name, err);
+		else
+			drop_unnamed(s, e->d_name);
+	}
 	closedir(dir);
 	return r;
 }

@@ -146,7 +146,15 @@ def test_commands_that_are_executed(box):
         ids = running()
         box.inro("rm", "-f", "web").ok()
         assert line_of(client) == f"137 {ids[0]}"
-    assert os.listdir(box.run_dir / "inro/execs") == []
+    execs = box.run_dir / "inro/execs"
+    assert os.listdir(execs) == []
+    # of commands that were killed before they began: the old one goes, not one that may go on
+    old, new = execs / ("." + 64 * "a"), execs / ("." + 64 * "b")
+    old.touch()
+    new.touch()
+    os.utime(old, (1, 1))
+    told(box, "-f", "event=exec_die")
+    assert os.listdir(execs) == [new.name]
 
 
 def test_pause(root):
