@@ -95,7 +95,7 @@ def test_cve_2024_21626_engine_program_through_a_leaked_fd(root):
 
 def may_write(who, handle):
     """Whether an O_PATH handle opens again for writing, with the ids of the container's root."""
-    for _ in range(100):
+    for _ in range(600):
         done = subprocess.run(["sh", "-c", f"exec 9<>/proc/self/fd/{handle}"], check=False,
                               user=who.uid, group=who.gid, pass_fds=(handle,),
                               stderr=subprocess.PIPE)
