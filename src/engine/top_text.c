@@ -47,19 +47,41 @@ char *top_status_value(const char *text, const char *name)
 	return NULL;
 }
 
+/* "NAME:x:ID:": its id, or -EINVAL. The line may be anything, and long. */
+static int line_id(const char *line, size_t len, uint32_t *ret)
+{
+	const char *end = line + len, *at = line;
+	char text[sizeof("4294967295")];
+	size_t n;
+
+	for (int i = 0; i < 2; i++) {
+		at = memchr(at, ':', (size_t)(end - at));
+		if (!at++)
+			return -EINVAL;
+	}
+	n = (size_t)(end - at);
+	if (memchr(at, ':', n))
+		n = (size_t)((const char *)memchr(at, ':', n) - at);
+	if (n >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, at, n);
+	text[n] = '\0';
+	return user_parse_id(text, ret);
+}
+
 char *top_id_name(const char *text, uint32_t id)
 {
 	for (const char *line = text; line; line = strchr(line, '\n')) {
-		cleanup_free char *copy = NULL;
-		cleanup_strv char **words = NULL;
+		size_t len, name;
 		uint32_t n;
 
 		line += *line == '\n';
-		copy = xstrndup(line, strcspn(line, "\n"));
-		words = strv_split(copy, ':');
-		if (strv_len(words) >= 3 && user_parse_id(words[2], &n) == 0 && n == id &&
-		    words[0][0] && strlen(words[0]) <= USER_NAME_MAX)
-			return xstrdup(words[0]);
+		len = strcspn(line, "\n");
+		if (line_id(line, len, &n) < 0 || n != id)
+			continue;
+		name = strcspn(line, ":");
+		if (name && name <= USER_NAME_MAX)
+			return xstrndup(line, name);
 	}
 	return NULL;
 }

@@ -22,6 +22,8 @@
 #define TTY_MAJOR      4
 #define OVERFLOW_ID    65534
 #define NS             INT64_C(1000000000)
+/* A process may have 65536, and a name is looked for in all of a file. */
+#define NAMED_GROUPS_MAX 64
 
 /* ---- what is known of all of them ---- */
 
@@ -145,12 +147,13 @@ static uint32_t id_inside(const struct buf *map, uint32_t id)
 	return map->len ? OVERFLOW_ID : id;
 }
 
-static char *name_of(const struct process *p, uint32_t id, bool group, bool inside)
+static char *id_name(const struct process *p, uint32_t id, bool group, bool inside, bool named)
 {
 	const struct look *l = p->look;
 	const struct names *names = inside ? &l->inside : &l->here;
 	uint32_t n = inside ? id_inside(group ? &l->gid_map : &l->uid_map, id) : id;
-	char *name = top_id_name(buf_str(group ? &names->group : &names->passwd), n);
+	const struct buf *file = group ? &names->group : &names->passwd;
+	char *name = named ? top_id_name(buf_str(file), n) : NULL;
 
 	return name ? name : xasprintf("%u", n);
 }
@@ -164,7 +167,7 @@ static char *id_column(const struct process *p, const char *line, size_t n, bool
 
 	if (strv_len(words) <= n || user_parse_id(words[n], &id) < 0)
 		return xstrdup("?");
-	return name_of(p, id, line[0] == 'G', inside);
+	return id_name(p, id, line[0] == 'G', inside, true);
 }
 
 static char *groups_column(const struct process *p, bool inside)
@@ -179,7 +182,7 @@ static char *groups_column(const struct process *p, bool inside)
 
 		if (user_parse_id(words[i], &id) < 0)
 			continue;
-		name = name_of(p, id, true, inside);
+		name = id_name(p, id, true, inside, i < NAMED_GROUPS_MAX);
 		buf_addf(&out, "%s%s", out.len ? "," : "", name);
 	}
 	return out.len ? buf_take(&out) : id_column(p, "Gid", 1, inside);

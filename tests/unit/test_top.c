@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/stats.h"
-#include "engine/top.h"
+#include "engine/top_words.h"
 
 static void assert_row(char *const *row, const char *want)
 {
@@ -38,6 +38,36 @@ static void test_no_lines(void **state)
 		assert_int_equal(top.n_rows, 0);
 		top_done(&top);
 	}
+}
+
+/* The container's file: whatever is in it, a look at it is short. */
+static void test_names_of_ids(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t id;
+		const char *want;
+	} rows[] = {
+		{ "root:x:0:0::/:/bin/sh\nweb:x:7:9::/:\n", 7, "web" },
+		{ "a:x:7\nb:x:7:", 7, "a" },
+		{ "a:x\n:x:7:\nb::7:", 7, "b" },
+		{ "a:x:07:\nb:x:+7\nc:x: 7:\nd:x:42949672960007:\ne:x\n:7:\n", 7, NULL },
+		{ "", 0, NULL },
+		{ "a:b:", 0, NULL },
+	};
+	const size_t size = 4 << 20;
+	cleanup_free char *colons = xmalloc(size + 1);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_free char *name = top_id_name(rows[i].text, rows[i].id);
+
+		if (!str_eq(name, rows[i].want) && (name || rows[i].want))
+			fail_msg("%zu: %s", i, name ? name : "none");
+	}
+	memset(colons, ':', size);
+	colons[size] = '\0';
+	for (int i = 0; i < 100; i++)
+		assert_null(top_id_name(colons, 0));
 }
 
 static void test_net_dev(void **state)
@@ -79,9 +109,8 @@ static void test_rates(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines_of_ps),
-		cmocka_unit_test(test_no_lines),
-		cmocka_unit_test(test_net_dev),
+		cmocka_unit_test(test_lines_of_ps),  cmocka_unit_test(test_no_lines),
+		cmocka_unit_test(test_names_of_ids), cmocka_unit_test(test_net_dev),
 		cmocka_unit_test(test_rates),
 	};
 
