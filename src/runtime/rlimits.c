@@ -31,7 +31,7 @@ static bool is_alive(pid_t pid, uint64_t start)
 	return procfs_stat(pid, NULL, &now) == 0 && now == start;
 }
 
-/* j NULL: all, else only what grows. */
+/* j NULL: all, else only what grows. 1: it was changed; 0: it had been before, or it has ended. */
 static int change_one(pid_t pid, uint64_t start, const struct spec_rlimit *l,
 		      struct rlimits_journal *j, struct err *err)
 {
@@ -59,10 +59,10 @@ static int change_one(pid_t pid, uint64_t start, const struct spec_rlimit *l,
 					      "processes, need CAP_SYS_RESOURCE");
 	}
 	if (!j || !grows)
-		return 0;
+		return !j;
 	j->items = xrealloc(j->items, (j->n + 1) * sizeof(*j->items));
 	j->items[j->n++] = old;
-	return 0;
+	return 1;
 }
 
 /* ---- rounds ---- */
@@ -97,8 +97,17 @@ static const struct known *find(const struct known_list *list, pid_t pid)
 	return list->n ? bsearch(&key, list->items, list->n, sizeof(key), compare) : NULL;
 }
 
-/* Those that were the container's before and after it was looked when they started. */
-static int list(const struct runtime *rt, const char *id, struct known_list *ret, struct err *err)
+static bool is_known(const struct known_list *list, const struct known *k)
+{
+	const struct known *was = find(list, k->pid);
+
+	return was && was->start == k->start;
+}
+
+/* Those that were the container's before and after it was looked when they started. *ret_lost: one
+ * that was not in done has ended meanwhile. */
+static int list(const struct runtime *rt, const char *id, const struct known_list *done,
+		struct known_list *ret, bool *ret_lost, struct err *err)
 {
 	cleanup_known struct known_list before = { 0 };
 	cleanup_pids struct pids first = { 0 };
@@ -112,7 +121,10 @@ static int list(const struct runtime *rt, const char *id, struct known_list *ret
 		struct known *k = &before.items[before.n];
 
 		k->pid = first.items[i];
-		before.n += procfs_stat(k->pid, NULL, &k->start) == 0;
+		if (procfs_stat(k->pid, NULL, &k->start) == 0)
+			before.n++;
+		else
+			*ret_lost |= !find(done, k->pid);
 	}
 	r = container_pids(rt, id, &then, err);
 	if (r < 0)
@@ -124,29 +136,36 @@ static int list(const struct runtime *rt, const char *id, struct known_list *ret
 		if (k)
 			ret->items[ret->n++] = *k;
 	}
+	for (size_t i = 0; i < before.n; i++)
+		*ret_lost |= !find(ret, before.items[i].pid) && !is_known(done, &before.items[i]);
 	return 0;
 }
 
-/* How many were new, or -errno. done: those of the round before, which becomes this one. */
+/* How many limits were changed, or -errno. done: those of the round before, which becomes this one.
+ */
 static int change_round(const struct runtime *rt, const char *id, const struct spec_rlimit *limits,
-			size_t n, struct known_list *done, struct rlimits_journal *j,
-			struct err *err)
+			size_t n, struct known_list *done, bool *ret_lost,
+			struct rlimits_journal *j, struct err *err)
 {
 	struct known_list now = { 0 };
-	int r = list(rt, id, &now, err), fresh = 0;
+	int r, changed = 0;
 
+	*ret_lost = false;
+	r = list(rt, id, done, &now, ret_lost, err);
 	for (size_t i = 0; r >= 0 && i < now.n; i++) {
-		const struct known *k = &now.items[i], *was = find(done, k->pid);
+		const struct known *k = &now.items[i];
 
-		if ((was && was->start == k->start) || !is_alive(k->pid, k->start))
+		if (is_known(done, k))
 			continue;
-		fresh++;
-		for (size_t m = 0; r >= 0 && m < n; m++)
+		for (size_t m = 0; r >= 0 && m < n && is_alive(k->pid, k->start); m++) {
 			r = change_one(k->pid, k->start, &limits[m], j, err);
+			changed += r > 0;
+		}
+		*ret_lost |= !is_alive(k->pid, k->start);
 	}
 	known_done(done);
 	*done = now;
-	return r < 0 ? r : fresh;
+	return r < 0 ? r : changed;
 }
 
 static int change_all(const struct runtime *rt, const char *id, const struct spec_rlimit *limits,
@@ -154,9 +173,12 @@ static int change_all(const struct runtime *rt, const char *id, const struct spe
 {
 	cleanup_known struct known_list done = { 0 };
 	int r = n ? 1 : 0;
+	bool lost = false;
 
-	for (int round = 0; r > 0 && round < ROUNDS_MAX; round++)
-		r = change_round(rt, id, limits, n, &done, j, err);
+	/* What nobody has changed has the limits of its parent. One that ended before it was seen
+	 * may have left others. */
+	for (int round = 0; (r > 0 || (r == 0 && lost)) && round < ROUNDS_MAX; round++)
+		r = change_round(rt, id, limits, n, &done, &lost, j, err);
 	if (r > 0)
 		r = err_fail(err, ERR_CONFLICT,
 			     "its processes multiply faster than their limits can be changed");
