@@ -111,6 +111,9 @@ static int apply_throttle(struct cgroup *cg, const struct spec_block_io *io, str
 		row.controller = "blkio";
 		for (size_t i = 0; i < lists[k]->n; i++) {
 			const struct spec_throttle_device *d = &lists[k]->items[i];
+			/* As below; the device may be gone by now. */
+			if (!d->rate && !cg->journal)
+				continue;
 			snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %" PRIu64, d->major,
 				 d->minor, d->rate);
 			int r = limit_write(cg, &row, text, find, err);

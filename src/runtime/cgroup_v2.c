@@ -154,6 +154,9 @@ static int apply_io_max(struct cgroup *cg, const struct spec_block_io *io, struc
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 		for (size_t i = 0; i < kinds[k].list->n; i++) {
 			const struct spec_throttle_device *d = &kinds[k].list->items[i];
+			/* As above; the device may be gone by now. */
+			if (!d->rate && !cg->journal)
+				continue;
 			int n =
 			    snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %s=", d->major,
 				     d->minor, kinds[k].key);

@@ -97,7 +97,7 @@ static void test_v2_files(void **state)
 		{ "{\"blockIO\":{\"throttleWriteIOPSDevice\":[{\"major\":8,\"minor\":1,\"rate\":0}]"
 		  "}"
 		  "}",
-		  "io.max", "8:1 wiops=max" },
+		  "io.max", "" },
 		{ "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":2097152}]}",
 		  "hugetlb.2MB.max", "2097152" },
 		{ "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":2097152}]}",

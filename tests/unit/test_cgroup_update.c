@@ -79,6 +79,10 @@ static void test_v2_halves(void **state)
 		{ "io.weight", "8:0 5",
 		  "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":0}]}}",
 		  "io.weight", "8:0 default" },
+		{ "io.max", "8:0 rbps=5",
+		  "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":0}]}"
+		  "}",
+		  "io.max", "8:0 rbps=max" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
