@@ -108,14 +108,14 @@ static void drop_device(char **words, const char *path)
 		*to = NULL;
 }
 
+/* A word of -v begins with a path, or with the name of a volume and a colon. */
 bool update_is_mount_word(const char *word)
 {
-	static const char *const keys[] = { "target=", "dst=", "destination=" };
+	const char *end = word;
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (strstr(word, keys[i]))
-			return true;
-	return false;
+	while ((*end >= 'a' && *end <= 'z') || (*end >= 'A' && *end <= 'Z') || *end == '-')
+		end++;
+	return word[0] == '"' || (end > word && (*end == '=' || *end == ','));
 }
 
 static void take_files(const struct update_options *o, const char *cwd, struct run_options *to)

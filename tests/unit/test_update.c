@@ -136,12 +136,30 @@ static void test_nothing(void **state)
 	assert_null(res.cpu);
 }
 
+static void test_forms_of_mounts(void **state)
+{
+	static const char *const mounts[] = { "type=bind,src=/a,dest=/b", "type=glob,src=/a/*",
+					      "ro,target=/a,src=v", "\"src=/a,b\",dst=/c",
+					      "bind-propagation=rslave,src=/a,dst=/b" };
+	static const char *const volumes[] = { "/a:/b",  "./target=x:/b",     "/dst=a:/b:ro",
+					       "vol:/a", "vol:/target=a:O,U", "/a",
+					       "vol" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
+		if (!update_is_mount_word(mounts[i]))
+			fail_msg("%s", mounts[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(volumes); i++)
+		if (update_is_mount_word(volumes[i]))
+			fail_msg("%s", volumes[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_forms_of_mounts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
