@@ -74,10 +74,13 @@ static int step(struct glob *g, const char *part, struct err *err)
 	return r;
 }
 
+static char *target_of(const struct mount_request *m, const char *path)
+{
+	return m->target ? path_join(m->target, strrchr(path, '/') + 1) : path_clean(path);
+}
+
 static void become_bind(const struct mount_request *m, const char *path, struct mount_request *ret)
 {
-	const char *slash = strrchr(path, '/');
-
 	*ret = (struct mount_request){
 		.kind = MOUNT_BIND,
 		.source = path_clean(path),
@@ -85,7 +88,19 @@ static void become_bind(const struct mount_request *m, const char *path, struct 
 		.readonly = m->readonly,
 		.idmap = m->idmap,
 	};
-	ret->target = m->target ? path_join(m->target, slash + 1) : path_clean(path);
+	ret->target = target_of(m, path);
+}
+
+static int check_targets(const struct mount_request *m, char *const *paths, struct err *err)
+{
+	for (; paths && *paths; paths++) {
+		cleanup_free char *target = target_of(m, *paths);
+		cleanup_free char *clean = path_clean(target);
+
+		if (str_eq(clean, "/"))
+			return err_fail(err, ERR_USAGE, "the destination can't be \"/\"");
+	}
+	return 0;
 }
 
 int mount_glob(const struct mount_request *m, struct mount_request **ret, size_t *ret_n,
@@ -106,6 +121,8 @@ int mount_glob(const struct mount_request *m, struct mount_request **ret, size_t
 	n = strv_len(g.here);
 	if (r == 0 && !n)
 		r = err_fail(err, ERR_INVALID, "no file paths matching glob \"%s\"", m->source);
+	if (r == 0)
+		r = check_targets(m, g.here, err);
 	if (r == 0) {
 		*ret = xcalloc(n, sizeof(**ret));
 		for (size_t i = 0; i < n; i++)

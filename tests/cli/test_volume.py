@@ -586,7 +586,8 @@ def test_files_by_a_pattern(anyone):
     assert out.ok().out == "libs/three"
     for wrong, words in ((f"src={there}/x*,dst=/l", "no file paths matching glob"),
                          ("src=l*,dst=/l", "is a relative path"), ("dst=/l", "source is empty"),
-                         (f"src={there}/*/*.so,dst=l", "must be absolute")):
+                         (f"src={there}/*/*.so,dst=l", "must be absolute"),
+                         ("src=/", "can't be")):
         who.inro(*run, f"type=glob,{wrong}", "box").fails(words, code=125)
 
 
