@@ -89,6 +89,11 @@ static int make_pod(struct engine *eng, const struct pod *from,
 	}
 	if (r == 0 && !o.name)
 		r = clone_name(eng, from->name, pod_name_is_free, &o.name, err);
+	if (r == 0 && o.replace && str_eq(o.name, from->name))
+		r = err_fail(err, ERR_USAGE,
+			     "--replace: pod %s can't be removed before it is cloned; --destroy "
+			     "removes it afterwards",
+			     from->name);
 	if (r == 0)
 		r = pod_create_fill(eng, &o, pod, err);
 	if (r == 0)

@@ -200,6 +200,7 @@ def test_clone(anyone):
     assert anyone.inro("ps", "-aq", "--filter", "name=^one-clone$").ok().out == ""
     # None that can't be whole.
     anyone.inro("pod", "clone", "web", "next").fails('name "next" is in use', code=125)
+    anyone.inro("pod", "clone", "--replace", "web", "web").fails("can't be removed before it is cloned", code=125)
     anyone.inro("pod", "clone", "nobody").fails("no such pod", code=125)
     assert len(anyone.inro("ps", "-aq").ok().out.split()) == 6
 
