@@ -136,6 +136,10 @@ static int open_dir(const struct end *e, const char *name, struct err *err)
 	int fd =
 	    openat(e->eng->containers_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+	/* It belongs to the container's root, who shuts others out. */
+	if (fd < 0 && errno == EACCES)
+		fd = openat(e->eng->containers_fd, path,
+			    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? err_errno(err, errno, "opening the files of container %s", e->rec.name)
 		      : fd;
 }

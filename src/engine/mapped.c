@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/mapped.h"
 
+#include <signal.h>
+
+#include "base/fd.h"
 #include "engine/images.h"
 #include "engine/mappings.h"
 #include "image/mapped.h"
+#include "runtime/cancel.h"
 
 int mapped_text(struct engine *eng, const struct idmap *uids, const struct idmap *gids, char **ret,
 		struct err *err)
@@ -24,6 +28,27 @@ int mapped_text(struct engine *eng, const struct idmap *uids, const struct idmap
 	return 0;
 }
 
+/* The signals that may end it are blocked, or become so: nothing is left of a start then. */
+static int make(struct engine *eng, char *const *diff_ids, const char *mapping, uint64_t *ret_size,
+		struct err *err)
+{
+	const int others = eng->store.cancel_fd;
+	cleanup_fd int cancel = -EBADF;
+	sigset_t before;
+	int r;
+
+	sigprocmask(SIG_BLOCK, NULL, &before);
+	r = cancel = cancel_begin(err);
+	eng->store.cancel_fd = cancel;
+	if (r >= 0)
+		r = mapped_make(&eng->store, diff_ids, mapping, ret_size, err);
+	eng->store.cancel_fd = others;
+	if (r == -ECANCELED)
+		cancel_error(cancel, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 static int make_and_open(struct engine *eng, char *const *diff_ids, const char *mapping,
 			 int **ret_fds, size_t *ret_n, struct err *err)
 {
@@ -32,7 +57,7 @@ static int make_and_open(struct engine *eng, char *const *diff_ids, const char *
 
 	if (r < 0)
 		return r;
-	r = mapped_make(&eng->store, diff_ids, mapping, &size, err);
+	r = make(eng, diff_ids, mapping, &size, err);
 	if (r == 0)
 		r = mapped_open(&eng->store, diff_ids, mapping, ret_fds, ret_n, err);
 	if (r == -ENODATA)

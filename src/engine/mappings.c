@@ -174,7 +174,7 @@ int mappings_keep_id(const struct keep_id *keep, struct idmap *ret_uids, struct 
 	r = mappings_rootless(&uids, &gids, err);
 	if (r < 0)
 		return r;
-	if (uids.n < 2 && (*ret_uid || *ret_gid))
+	if ((uids.n < 2 && *ret_uid) || (gids.n < 2 && *ret_gid))
 		return err_hint(err,
 				err_fail(err, ERR_UNSUPPORTED,
 					 "--userns keep-id: this user has no subordinate ids, of "

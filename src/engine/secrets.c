@@ -252,7 +252,7 @@ static int write_one(struct engine *eng, int dir, size_t i, const struct secret_
 	if (r == -EPERM && eng->rootless)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"--secret %s: without root it can belong to root in the container "
-				"only",
+				"only, or with --userns keep-id to the user",
 				q->source);
 	return r < 0 ? err_errno(err, -r, "writing secret %s for the container", q->source) : 0;
 }

@@ -45,6 +45,24 @@ static int open_dir(int dirfd, const char *name, const char *bundle, struct err 
 	return fd < 0 ? err_errno(err, errno, "opening %s in %s", name, bundle) : fd;
 }
 
+/* One of --rm was mounted "volatile", which overlayfs notes in there and does not mount again. */
+static int clear_work(struct launch *l, struct err *err)
+{
+	cleanup_free char *rel = NULL;
+	struct err first = ERR_INIT;
+	int r = path_remove_tree(l->work, "work", &first);
+
+	if ((r != -EPERM && r != -EACCES) || !l->eng->rootless) {
+		if (r < 0 && err)
+			*err = first;
+		return r;
+	}
+	/* The container's root is a subordinate id (--userns keep-id). */
+	rel = xasprintf("containers/%s/work/work", l->rec->id);
+	r = engine_store(l->eng, err);
+	return r < 0 ? r : image_remove_tree(&l->eng->store, rel, err);
+}
+
 static int open_bundle(struct launch *l, struct err *err)
 {
 	int r;
@@ -59,9 +77,7 @@ static int open_bundle(struct launch *l, struct err *err)
 	l->work = open_dir(l->bundle_fd, "work", l->bundle, err);
 	if (l->work < 0)
 		return l->work;
-	/* One of --rm was mounted "volatile", which overlayfs notes in there and does not mount
-	 * again. */
-	r = l->rec->auto_remove ? path_remove_tree(l->work, "work", err) : 0;
+	r = l->rec->auto_remove ? clear_work(l, err) : 0;
 	return r < 0 ? r : launch_open_layers(l, err);
 }
 

@@ -2,6 +2,7 @@
 #include "image/mapped.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -15,7 +16,8 @@
 #include "image/usage.h"
 #include "oci/digest.h"
 
-#define PIPE_SIZE (1 << 20)
+#define PIPE_SIZE    (1 << 20)
+#define LOCK_LOOK_MS 20
 
 /* ---- names ---- */
 
@@ -156,17 +158,36 @@ static int tree_commit(struct make *mk, const char *base, struct err *err)
 	return r;
 }
 
+/* Whoever has it makes the same, for as long as that takes. */
+static int base_lock(const struct make *mk, int dir, const char *base, struct err *err)
+{
+	const int cancel_fd = mk->store->cancel_fd;
+	struct pollfd p = { .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN };
+
+	while (flock(dir, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_errno(err, errno, "locking %s/%s", mk->store->root, base);
+		if (poll(&p, 1, LOCK_LOOK_MS) <= 0)
+			continue;
+		err_fail(err, ERR_SYSTEM, "interrupted");
+		return -ECANCELED;
+	}
+	return 0;
+}
+
 /* base's lock keeps others from doing the same meanwhile; they find it done. */
 static int base_make(struct make *mk, const char *base, struct err *err)
 {
 	cleanup_fd int lock = openat(mk->store->fd, base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = lock < 0 ? err_errno(err, errno, "opening %s/%s", mk->store->root, base)
+			 : base_lock(mk, lock, base, err);
 
-	if (lock < 0 || NO_EINTR(flock(lock, LOCK_EX)) < 0)
-		return err_errno(err, errno, "locking %s/%s", mk->store->root, base);
+	if (r < 0)
+		return r;
 	cleanup_free char *there = mapped_tree(mk->store, base, mk->hash);
 	if (there)
 		return 0;
-	int r = staging_new(mk->store, &mk->staging, err);
+	r = staging_new(mk->store, &mk->staging, err);
 	if (r == 0)
 		r = tree_stage(mk, base, err);
 	if (r == 0)

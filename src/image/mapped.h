@@ -25,6 +25,6 @@ char *mapped_tree(const struct image_store *store, const char *base, const char 
 int mapped_open(struct image_store *store, char *const *diff_ids, const char *text, int **ret_fds,
 		size_t *ret_n, struct err *err);
 /* Makes what is missing, with the store's lock held shared. *ret_size: bytes written. Two at once
- * share the work. */
+ * share the work. store->cancel_fd ends it. */
 int mapped_make(struct image_store *store, char *const *diff_ids, const char *text,
 		uint64_t *ret_size, struct err *err);

@@ -16,7 +16,8 @@
 #include "image/store.h"
 
 #define SYNC_MARKS "unsynced"
-/* The names in unsynced/: "<hex>" of a blob, "layer-<hex>" of a layer. */
+/* The names in unsynced/: "<hex>" of a blob, "layer-<hex>" of a layer; MAPPED_MARK... of
+ * mapped.h. */
 
 /* Marks it. To be called before it gets its name. */
 int sync_mark(struct image_store *store, const char *name, struct err *err);

@@ -2,10 +2,14 @@
 """`--userns keep-id`: a user's files are the user's in the container too, and those of the image
 have the owners that the image gives them."""
 
+import fcntl
 import json
+import os
+import signal
 import tarfile
 
 import engine
+import harness
 from layers import docker_archive, entry, hardlink, tar
 
 
@@ -50,6 +54,39 @@ def test_files(user):
     assert out.split() == [own, "0"]
     assert user.inro("exec", "-u", "0", "one", "id", "-u").ok().out == "0\n"
     assert user.inro("exec", "one", "id", "-u").ok().out == own + "\n"
+
+
+def test_closed(user):
+    """What belongs to the container's root alone, the user's commands get at all the same."""
+    box = engine.box(user)
+    options = ["--userns", "keep-id", "--user", "0"]
+    user.inro("run", *options, "--name", "closed", box, "chmod", "700", "/").ok()
+    user.inro("start", "-a", "closed").ok()
+    user.inro("cp", "closed:/etc/passwd", user.dir / "copy").ok()
+    assert (user.dir / "copy").read_text() == engine.PASSWD
+    user.inro("cp", user.dir / "copy", "closed:/tmp/copy").ok()
+    assert "A /tmp/copy\n" in user.inro("diff", "closed").ok().out
+    # What overlayfs has left in its work directory, of one that is to be mounted "volatile".
+    user.inro("create", "--rm", *options, "--name", "brief", box, "cat", "/tmp/copy").ok()
+    user.inro("cp", user.dir / "copy", "brief:/tmp/copy").ok()
+    assert user.inro("start", "-a", "brief").ok().out == engine.PASSWD
+
+
+def test_interrupted(user):
+    """Nobody has to wait for the trees, nor for who makes them."""
+    box = engine.box(user)
+    layer, = (user.state / "inro/layers").iterdir()
+    other = os.open(layer, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    argv = user.inro_argv("run", "--rm", "--userns", "keep-id", box, "true")
+    client = user.popen(*argv, stderr=-1)
+    harness.wait_for(lambda: user.inro("ps", "-aq").ok().out)
+    client.send_signal(signal.SIGINT)
+    assert b"interrupted by signal 2 (INT)" in client.communicate(timeout=20 * harness.PATIENCE)[1]
+    assert client.returncode == 125 and user.inro("ps", "-aq").ok().out == ""
+    assert not list(layer.glob("maps/*")) and not list((user.state / "inro/staging").iterdir())
+    os.close(other)
+    user.run(*argv).ok()
 
 
 def test_trees(user):

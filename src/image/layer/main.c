@@ -11,12 +11,15 @@
  *   inro-layer usage  [--userns]                    what a tree takes on the disk
  *   inro-layer empty  [--userns]                    whether a directory is
  *   inro-layer compare [--userns] --layers=1        how another tree differs
- *   inro-layer pack   [--userns] [--plain] [...]              an upper directory as a layer, to
- * stdin inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers inro-layer
- * export [--userns] --layers=N [--path=DIR] it and the layers as one tree, to stdin inro-layer
- * entries                              a tarball's members as records (cp_stream.h) inro-layer
- * verify                               signatures in stdin by keys pack, diff and export with
- * --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
+ *   inro-layer pack   [--userns] [--plain] [...]    an upper directory as a layer, to stdin
+ *   inro-layer diff   [--userns] --layers=N [...]   what it changes in the layers
+ *   inro-layer export [--userns] --layers=N [--path=DIR]
+ *                                                   it and the layers as one tree, to stdin
+ *   inro-layer chown  [--userns] --uid=U --gid=G [--path=DIR]
+ *                                                   an owner for all of a tree
+ *   inro-layer entries                              a tarball's members as records (cp_stream.h)
+ *   inro-layer verify                               signatures in stdin by keys
+ * pack, diff and export with --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
  */
 #include <dirent.h>
 #include <fcntl.h>
