@@ -32,7 +32,7 @@ static char *escape(const char *word)
 /* Where the pod's id is while its service runs. */
 static char *id_file(const struct generator *g)
 {
-	cleanup_free char *name = escape_these(g->pod_unit, "%");
+	cleanup_free char *name = escape(g->pod_unit);
 
 	return xasprintf("--pod-id-file=%%t/%s.pod-id", name);
 }

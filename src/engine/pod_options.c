@@ -190,8 +190,11 @@ static int set_whole_paths(struct run_options *m, struct err *err)
 		{ m->volume, asked_volume },
 		{ m->security_opt, asked_security },
 	};
-	cleanup_free char *cwd = getcwd(NULL, 0);
+	cleanup_free char *cwd = NULL;
 
+	if (!m->volume && !m->security_opt)
+		return 0;
+	cwd = getcwd(NULL, 0);
 	if (!cwd)
 		return err_errno(err, errno, "finding the current directory");
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
