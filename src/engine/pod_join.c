@@ -294,7 +294,8 @@ int pod_join(struct engine *eng, const struct record *rec, int lock, struct join
 	for (size_t i = 0; r >= 0 && i < all.n; i++) {
 		struct record *member = &all.items[i];
 
-		if (str_eq(member->id, rec->id))
+		/* One whose removal can't be finished holds up nobody. */
+		if (str_eq(member->id, rec->id) || !member->running)
 			continue;
 		/* What has lost its monitor is ended first. */
 		r = life_repair(eng, member, err);

@@ -318,6 +318,27 @@ def test_limits(root):
     assert not own.parent.exists()
 
 
+def test_member_that_can_not_be_removed(root):
+    """It holds up none of the others."""
+    box = engine.box(root)
+    root.inro("pod", "create", "p").ok()
+    cid = root.inro("create", "--pod", "p", "--name", "aa", box, "true").ok().out.strip()
+    root.inro("create", "--pod", "p", "--name", "bb", box, "sleep", "1000").ok()
+    bundle = root.state / "inro/containers" / cid / "busy"
+    bundle.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "busy", bundle], check=True)
+    try:
+        root.run("sqlite3", root.state / "inro/inro.db",
+                 "UPDATE containers SET status = 'removing' WHERE name = 'aa'").ok()
+        root.inro("start", "bb").ok()
+        r = root.inro("ps", "-a", "--format", "{{.Names}}").ok()
+        assert sorted(r.out.split()) == ["aa", "bb"] and "Device or resource busy" in r.err
+    finally:
+        subprocess.run(["umount", bundle], check=True)
+    assert root.inro("ps", "-a", "--format", "{{.Names}}").ok().out == "bb\n"
+    clean(root)
+
+
 def test_kept_whole(anyone):
     """`pod rm` beside starts and killed at any moment: what is there then can be removed."""
     box = engine.box(anyone)
