@@ -113,7 +113,7 @@ int container_tree_open(struct engine *eng, const char *word, struct container_t
 	*ret = (struct container_tree){ .tree = { .upper_fd = -EBADF, .idmap_fd = -EBADF } };
 	int r = record_find(eng, word, &ret->rec, err);
 	if (r == 0)
-		r = life_repair(eng, &ret->rec, err);
+		r = life_look(eng, &ret->rec, err);
 	if (r == 1)
 		r = err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
 	if (r < 0)

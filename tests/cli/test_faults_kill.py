@@ -207,6 +207,7 @@ def test_full_disk_at_the_end_of_a_container(root):
         harness.wait_for(lambda: "Exited (3)" in inro("ps", "-a").ok().out, what="the truth")
         assert "No space left on device" in inro("ps", "-a").err
         assert inro("logs", "web").ok().out == "said\n"
+        assert "A /big" in inro("diff", "web").ok().out.split("\n")
         inro("rm", "web").ok()
         assert inro("ps", "-aq").ok().out == ""
 
