@@ -64,8 +64,7 @@ static int check_choice(const struct opt *o, const char *value, struct err *err)
 			return 0;
 		buf_addf(&words, "%s%s", i ? ", " : "", o->choices[i]);
 	}
-	/* Given alone. */
-	if (!o->choices || (!value[0] && (o->flags & OPT_OPTIONAL_ARG)))
+	if (!o->choices)
 		return 0;
 	return err_fail(err, ERR_USAGE, "expected one of %s", buf_str(&words));
 }

@@ -38,6 +38,8 @@ static const struct opt table[] = {
 	{ "network", 0, OPT_STR, OPT_FIELD(struct opts, net), .help = "Network", .choices = nets },
 	{ "pull", 0, OPT_STR, OPT_FIELD(struct opts, pull), .help = "Pull first",
 	  .flags = OPT_OPTIONAL_ARG },
+	{ "proxy", 0, OPT_STR, OPT_FIELD(struct opts, net), .choices = nets,
+	  .flags = OPT_OPTIONAL_ARG | OPT_HIDDEN },
 	{ "secret", 0, OPT_FLAG, OPT_FIELD(struct opts, rm), .help = "x", .flags = OPT_HIDDEN },
 	OPT_REFUSE("sign", "it has no hands"),
 };
@@ -135,6 +137,9 @@ static void test_last_wins(void **state)
 	assert_int_equal(o.mode, 0755);
 	assert_string_equal(o.net, "host");
 	done(&o);
+	parse(&o, 0, ARGS("--network", "host", "--proxy"));
+	assert_string_equal(o.net, "none");
+	done(&o);
 }
 
 static void test_stop(void **state)
@@ -180,6 +185,8 @@ static void test_wrong(void **state)
 		"integer that is not negative");
 	refuses(ARGS("--network", "lo\n"),
 		"invalid argument \"lo\\n\" for \"--network\" flag: expected one of none, host");
+	refuses(ARGS("--proxy="),
+		"invalid argument \"\" for \"--proxy\" flag: expected one of none, host");
 	refuses(ARGS("--mode", "9"),
 		"invalid argument \"9\" for \"--mode\" flag: expected an octal mode");
 }
