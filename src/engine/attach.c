@@ -252,8 +252,8 @@ static int receive(struct attach *a, struct err *err)
 		a->gone = true;
 	} else if (msg.type == MONITOR_LET_GO) {
 		err_fail(err, ERR_SYSTEM,
-			 "the container goes on without: its output was not read here for long");
-		return -EPIPE;
+			 "the container's monitor shows no more: for long nobody read here");
+		return err_hint(err, -EPIPE, "`inro logs` shows what is kept of it");
 	}
 	return 0;
 }

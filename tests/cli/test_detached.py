@@ -485,6 +485,21 @@ def test_attached_one_that_closes_one_stream(root):
     assert client.stderr.read() == b"end\n" and client.wait(20) == 7
 
 
+def test_attached_one_that_never_reads(anyone):
+    """It is let go, and told why: nothing else is wrong."""
+    detached(anyone, "-i", "--name", "web", engine.box(anyone), "sh", "-c",
+             "read x; seq 100000; exec sleep 1000")
+    with joined(anyone, "web", stdin=subprocess.PIPE) as client:
+        time.sleep(0.5)
+        client.stdin.write(b"go\n")
+        client.stdin.flush()
+        assert client.wait(20 * harness.PATIENCE) == 125
+        assert b"nobody read here" in client.stderr.read()
+    assert state(anyone, "web") == "running"
+    harness.wait_for(lambda: anyone.inro("logs", "--tail", "1", "web").ok().out == "100000\n",
+                     what="the rest of its output")
+
+
 def test_attach_refused(anyone):
     box = engine.box(anyone)
     anyone.inro("create", "--name", "web", box, "true").ok()
