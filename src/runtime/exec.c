@@ -33,7 +33,7 @@ struct running {
 	struct console_target console;
 	int pidfd_sock;
 	unsigned int due; /* sync_admit() */
-	bool pid_file_made, exec_seen;
+	bool pid_file_made, exec_seen, said;
 };
 
 static int check_state(struct running *x, struct err *err)
@@ -302,6 +302,7 @@ static int handle(struct running *x, struct sync_msg *msg, struct err *err)
 		return err_errno(err, EPROTO, "unexpected message %d", (int)msg->type);
 	switch (msg->type) {
 	case SYNC_ERROR:
+		x->said = true;
 		return sync_take_error(msg, err);
 	case SYNC_CONSOLE:
 		return console_give(&x->console, msg, err);
@@ -380,8 +381,11 @@ static void kill_all(struct running *x)
  * first process of a pid namespace ends when all others in it have been waited for. */
 static int explain(const struct running *x, int r, struct err *err)
 {
+	/* What its processes themselves have said is not waited with, but for what pidfd.h has. */
+	bool own = x->said && r != -ENOMEM && r != -ESRCH && r != -ENODEV && r != -EINVAL;
+
 	if (r == -ECANCELED || !err || err->kind != ERR_SYSTEM || x->e.st.pub.pid <= 0 ||
-	    state_wait_end(&x->e.st, END_TIMEOUT_MS) <= 0)
+	    state_wait_end(&x->e.st, own ? 0 : END_TIMEOUT_MS) <= 0)
 		return r;
 	return err_fail(err, ERR_CONFLICT, "cannot exec in a stopped container");
 }

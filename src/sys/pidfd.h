@@ -10,8 +10,8 @@
  *   pidfd_open                  a pidfd that polls as ended EINVAL              ESRCH
  *    (a thread's id)                                        EINVAL, 6.16 ENOENT ESRCH
  *   kill, pidfd_send_signal     0                           ESRCH               ESRCH
- *   PIDFD_GET_INFO              its pid                     ESRCH               ESRCH, 6.15: the
- * end pidfd_getfd                 EBADF, 6.9 ESRCH            ESRCH               ESRCH
+ *   PIDFD_GET_INFO              its pid                     ESRCH               ESRCH, 6.15: end
+ *   pidfd_getfd                 EBADF, 6.9 ESRCH            ESRCH               ESRCH
  *   setns(pidfd)                ESRCH                       ESRCH               ESRCH
  *   waitid(P_PIDFD) by others   ECHILD                      ECHILD              ECHILD
  *   open /proc/PID/FILE         0                           ENOENT              ENOENT
