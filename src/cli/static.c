@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In a static inro: SQLite could load extensions, which nobody asks it to. With these it does not
- * bring the dynamic loader along. */
-#include <dlfcn.h>
+/* In a static inro: SQLite could load extensions, which nobody asks it to, and which a static
+ * program can't. The linker gives its calls these (--wrap). */
 #include <stddef.h>
 
-void *dlopen(const char *file, int mode)
+void *__wrap_dlopen(const char *file, int mode);
+void *__wrap_dlsym(void *handle, const char *name);
+int __wrap_dlclose(void *handle);
+char *__wrap_dlerror(void);
+
+void *__wrap_dlopen(const char *file, int mode)
 {
 	return NULL;
 }
 
-void *dlsym(void *restrict handle, const char *restrict name)
+void *__wrap_dlsym(void *handle, const char *name)
 {
 	return NULL;
 }
 
-int dlclose(void *handle)
+int __wrap_dlclose(void *handle)
 {
 	return -1;
 }
 
-char *dlerror(void)
+char *__wrap_dlerror(void)
 {
 	return NULL;
 }
