@@ -56,8 +56,9 @@ static int line_id(const char *line, size_t len, uint32_t *ret)
 
 	for (int i = 0; i < 2; i++) {
 		at = memchr(at, ':', (size_t)(end - at));
-		if (!at++)
+		if (!at)
 			return -EINVAL;
+		at++;
 	}
 	n = (size_t)(end - at);
 	if (memchr(at, ':', n))
