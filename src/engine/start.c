@@ -48,10 +48,10 @@ static int open_dir(int dirfd, const char *name, const char *bundle, struct err 
 /* One of --rm was mounted "volatile", which overlayfs notes in there and does not mount again. */
 static int clear_work(struct launch *l, struct err *err)
 {
-	static const char own[] = "work"; /* what overlayfs makes in the directory */
+	static const char work[] = "work"; /* the directory, and what overlayfs makes in it */
 	cleanup_free char *rel = NULL;
 	struct err first = ERR_INIT;
-	int r = path_remove_tree(l->work, own, &first);
+	int r = path_remove_tree(l->work, work, &first);
 
 	if ((r != -EPERM && r != -EACCES) || !l->eng->rootless) {
 		if (r < 0 && err)
@@ -59,7 +59,7 @@ static int clear_work(struct launch *l, struct err *err)
 		return r;
 	}
 	/* The container's root is a subordinate id (--userns keep-id). */
-	rel = xasprintf("containers/%s/work/%s", l->rec->id, own);
+	rel = xasprintf("containers/%s/%s/%s", l->rec->id, work, work);
 	r = engine_store(l->eng, err);
 	return r < 0 ? r : image_remove_tree(&l->eng->store, rel, err);
 }
