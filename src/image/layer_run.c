@@ -284,6 +284,20 @@ int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err)
 	return r < 0 ? r : job_wait(job, ret_doc, err);
 }
 
+int layer_finish_writer(struct layer_job *job, int read, struct err *err)
+{
+	cleanup_buf struct buf none = BUF_INIT;
+	struct err own = ERR_INIT;
+	int r = layer_finish(job, &none, &own);
+
+	/* When both fail, the writer knows why: a cut archive is what the reader saw. */
+	if (r >= 0 || read == -ECANCELED || (read < 0 && r == -EPIPE))
+		return read;
+	if (err)
+		*err = own;
+	return r;
+}
+
 /* ---- modes ---- */
 
 struct room {

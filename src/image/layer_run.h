@@ -38,6 +38,8 @@ int layer_start_tree(struct image_store *store, const char *const *args,
 		     const struct layer_tree *tree, struct layer_job *ret, struct err *err);
 /* Waits for the end. 0 and the document in ret_doc, or inro-layer's own error. */
 int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err);
+/* Of one that wrote into a pipe, from which another read with this result: what both came to. */
+int layer_finish_writer(struct layer_job *job, int read, struct err *err);
 /* Kills and reaps it. */
 void layer_abort(struct layer_job *job);
 

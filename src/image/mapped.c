@@ -100,8 +100,6 @@ static int unpack_run(struct make *mk, int in_fd, int to_fd, struct err *err)
 static int tree_map(struct make *mk, int from_fd, int to_fd, struct err *err)
 {
 	struct layer_job job = LAYER_JOB_INIT;
-	cleanup_buf struct buf none = BUF_INIT;
-	struct err pack_err = ERR_INIT;
 	int pair[2];
 
 	if (pipe2(pair, O_CLOEXEC) < 0)
@@ -115,14 +113,7 @@ static int tree_map(struct make *mk, int from_fd, int to_fd, struct err *err)
 	out = fd_close(out);
 	r = unpack_run(mk, in, to_fd, err);
 	in = fd_close(in);
-	/* When both fail, the writer knows why: a cut archive is what the reader saw. */
-	int packed = layer_finish(&job, &none, &pack_err);
-	if (packed < 0 && r != -ECANCELED && (r >= 0 || packed != -EPIPE)) {
-		if (err)
-			*err = pack_err;
-		return packed;
-	}
-	return r;
+	return layer_finish_writer(&job, r, err);
 }
 
 static int tree_stage(struct make *mk, const char *base, struct err *err)

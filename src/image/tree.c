@@ -59,8 +59,6 @@ int tree_copy(struct image_store *store, const struct commit_tree *tree, const c
 				   .layers = tree->layers,
 				   .n_layers = tree->n_layers };
 	struct layer_job job = LAYER_JOB_INIT;
-	cleanup_buf struct buf none = BUF_INIT;
-	struct err pack_err = ERR_INIT;
 	cleanup_strv char **args = NULL;
 	int pair[2];
 
@@ -82,14 +80,7 @@ int tree_copy(struct image_store *store, const struct commit_tree *tree, const c
 	};
 	r = unpack(store, &input, to_fd, cancel_fd, err);
 	in = fd_close(in);
-	/* When both fail, the writer knows why: a cut archive is what the reader saw. */
-	int packed = layer_finish(&job, &none, &pack_err);
-	if (packed < 0 && r != -ECANCELED && (r >= 0 || packed != -EPIPE)) {
-		if (err)
-			*err = pack_err;
-		return packed;
-	}
-	return r;
+	return layer_finish_writer(&job, r, err);
 }
 
 int tree_chown(struct image_store *store, int dir_fd, const char *part, const struct image_ids *ids,
