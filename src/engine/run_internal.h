@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of one `inro run` or `create`, shared by run.c (the sequence) and run_prepare.c (its
- * inputs). */
+/* The state of one `inro run` or `create`, shared by run.c (the sequence) and its inputs:
+ * run_image.c, run_mappings.c, run_mounts.c, and run_prepare.c (all else). */
 #pragma once
 
 #include "engine/cdi.h"
@@ -64,7 +64,9 @@ int run_overlays(struct run *run, struct err *err);
 int run_make_dir(int dirfd, const char *name, mode_t mode, const char *bundle, struct err *err);
 /* In a user namespace of root's making, the container's root is another one than ours: true. */
 bool run_container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid);
-int run_mounts(struct run *run, struct err *err); /* a part of that */
+/* Parts of that. */
+int run_mappings(struct run *run, struct err *err);
+int run_mounts(struct run *run, struct err *err);
 int run_path_from_cwd(const char *path, char **ret, struct err *err);
 /* With the layers open: the user; then the spec input is whole. */
 int run_finish_input(struct run *run, struct err *err);
