@@ -103,13 +103,22 @@ struct cmd {
 	const struct cmd_sub *subs;
 };
 
+/* A command that users of other programs know and that this one has not, as "kube" (with all below
+ * it) or "container restore": an error that says why, and what to use. Nothing lists it. */
+struct cmd_refused {
+	const char *words; /* or several: "builder|buildx" */
+	const char *why;
+	const char *hint; /* or NULL */
+};
+
 struct program {
 	const char *name;
 	const char *summary;
 	const struct opt *opts; /* global options, before the command */
 	size_t n_opts;
 	size_t opts_size;
-	const struct cmd *const *cmds; /* NULL-terminated */
+	const struct cmd *const *cmds;     /* NULL-terminated */
+	const struct cmd_refused *refused; /* up to one without words; or NULL */
 	/* After global options, before the command. */
 	int (*setup)(void *globals, struct err *err);
 	int usage_status;    /* exit status for a wrong command line: 125 or 1 */

@@ -53,11 +53,27 @@ static const char *nearest(const struct call *call, const char *name)
 	return best;
 }
 
+/* -ENOENT: nothing is said of these words. */
+static int refuse(const struct program *prog, const char *words, struct err *err)
+{
+	for (const struct cmd_refused *c = prog->refused; c && c->words; c++) {
+		cleanup_strv char **names = strv_split(c->words, '|');
+
+		if (!strv_has(names, words))
+			continue;
+		err_fail(err, ERR_UNSUPPORTED, "%s is not supported: %s", words, c->why);
+		return c->hint ? err_hint(err, -EOPNOTSUPP, "%s", c->hint) : -EOPNOTSUPP;
+	}
+	return -ENOENT;
+}
+
 /* One word further: a command, or a group. */
 static int enter(struct call *call, const char *name, struct err *err)
 {
 	const char *space = call->words.len ? " " : "", *near;
+	cleanup_free char *words = NULL;
 	struct cmd_sub sub;
+	int r;
 
 	for (size_t i = 0; listed(call, i, &sub); i++) {
 		if (str_eq(sub.name, name)) {
@@ -66,7 +82,11 @@ static int enter(struct call *call, const char *name, struct err *err)
 			return 0;
 		}
 	}
-	err_fail(err, ERR_USAGE, "unknown command: %s%s%s", buf_str(&call->words), space, name);
+	words = xasprintf("%s%s%s", buf_str(&call->words), space, name);
+	r = refuse(call->prog, words, err);
+	if (r != -ENOENT)
+		return r;
+	err_fail(err, ERR_USAGE, "unknown command: %s", words);
 	near = nearest(call, name);
 	if (near)
 		return err_hint(err, -EINVAL, "did you mean \"%s %s%s%s\"?", call->prog->name,

@@ -23,13 +23,14 @@ extern const struct cmd cmd_artifact_add, cmd_artifact_extract, cmd_artifact_ins
 extern const struct cmd cmd_image_copy, cmd_image_diff, cmd_image_exists, cmd_image_inspect,
     cmd_image_prune, cmd_image_tree, cmd_image_mount, cmd_image_trust, cmd_image_unmount,
     cmd_container_inspect, cmd_container_cleanup, cmd_container_clone, cmd_container_exists,
-    cmd_container_prune, cmd_generate_systemd, cmd_system_check, cmd_system_df, cmd_system_prune,
-    cmd_system_reset, cmd_manifest_add, cmd_manifest_annotate, cmd_manifest_create,
-    cmd_manifest_exists, cmd_manifest_inspect, cmd_manifest_push, cmd_manifest_remove,
-    cmd_manifest_rm, cmd_healthcheck_run, cmd_secret_create, cmd_secret_exists, cmd_secret_inspect,
-    cmd_secret_ls, cmd_secret_rm;
+    cmd_container_prune, cmd_generate_systemd, cmd_system_check, cmd_system_df, cmd_system_migrate,
+    cmd_system_prune, cmd_system_renumber, cmd_system_reset, cmd_manifest_add,
+    cmd_manifest_annotate, cmd_manifest_create, cmd_manifest_exists, cmd_manifest_inspect,
+    cmd_manifest_push, cmd_manifest_remove, cmd_manifest_rm, cmd_healthcheck_run, cmd_secret_create,
+    cmd_secret_exists, cmd_secret_inspect, cmd_secret_ls, cmd_secret_rm;
 extern const struct cmd cmd_volume_create, cmd_volume_exists, cmd_volume_export, cmd_volume_import,
-    cmd_volume_inspect, cmd_volume_ls, cmd_volume_prune, cmd_volume_rm;
+    cmd_volume_inspect, cmd_volume_ls, cmd_volume_mount, cmd_volume_prune, cmd_volume_reload,
+    cmd_volume_rm, cmd_volume_unmount;
 extern const struct cmd cmd_pod_clone, cmd_pod_create, cmd_pod_exists, cmd_pod_inspect,
     cmd_pod_kill, cmd_pod_logs, cmd_pod_stats, cmd_pod_top, cmd_pod_pause, cmd_pod_prune,
     cmd_pod_ps, cmd_pod_restart, cmd_pod_rm, cmd_pod_start, cmd_pod_stop, cmd_pod_unpause;

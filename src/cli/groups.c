@@ -174,7 +174,8 @@ const struct cmd cmd_secret = {
 static const struct cmd_sub system_subs[] = {
 	{ "check", &cmd_system_check, false }, { "config", &cmd_config, false },
 	{ "df", &cmd_system_df, false },       { "events", &cmd_events, false },
-	{ "info", &cmd_info, false },          { "prune", &cmd_system_prune, false },
+	{ "info", &cmd_info, false },          { "migrate", &cmd_system_migrate, false },
+	{ "prune", &cmd_system_prune, false }, { "renumber", &cmd_system_renumber, false },
 	{ "reset", &cmd_system_reset, false }, { 0 },
 };
 
@@ -185,17 +186,13 @@ const struct cmd cmd_system = {
 };
 
 static const struct cmd_sub volume_subs[] = {
-	{ "create", &cmd_volume_create, false },
-	{ "exists", &cmd_volume_exists, false },
-	{ "export", &cmd_volume_export, false },
-	{ "import", &cmd_volume_import, false },
-	{ "inspect", &cmd_volume_inspect, false },
-	{ "ls", &cmd_volume_ls, false },
-	{ "list", &cmd_volume_ls, true },
-	{ "prune", &cmd_volume_prune, false },
-	{ "rm", &cmd_volume_rm, false },
-	{ "remove", &cmd_volume_rm, true },
-	{ 0 },
+	{ "create", &cmd_volume_create, false },   { "exists", &cmd_volume_exists, false },
+	{ "export", &cmd_volume_export, false },   { "import", &cmd_volume_import, false },
+	{ "inspect", &cmd_volume_inspect, false }, { "ls", &cmd_volume_ls, false },
+	{ "list", &cmd_volume_ls, true },          { "mount", &cmd_volume_mount, false },
+	{ "prune", &cmd_volume_prune, false },     { "reload", &cmd_volume_reload, false },
+	{ "rm", &cmd_volume_rm, false },           { "remove", &cmd_volume_rm, true },
+	{ "unmount", &cmd_volume_unmount, false }, { 0 },
 };
 
 const struct cmd cmd_volume = {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/refused.h"
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 
@@ -84,6 +85,7 @@ static const struct program program = {
 	.n_opts = ARRAY_SIZE(global_opts),
 	.opts_size = sizeof(struct globals),
 	.cmds = commands,
+	.refused = cmd_refusals,
 	.setup = setup,
 	.usage_status = 125,
 	.version = "inro version " INRO_VERSION,

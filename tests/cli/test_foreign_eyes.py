@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines as people know them from docker and podman, with inro in their place."""
 
+import pathlib
 import re
 
 import pytest
@@ -92,6 +93,61 @@ def test_lines(desk):
         if r.code != code or not re.fullmatch(like, r.out + r.err, re.S):
             wrong.append(f"{line}\n  {r.code}: {r.out!r} {r.err!r}")
     assert not wrong, "\n".join(wrong)
+
+
+DOCKER = """attach build builder buildx checkpoint commit compose config container context cp create
+diff events exec export history image images import info inspect kill load login logout logs manifest
+network node pause plugin port ps pull push rename restart rm rmi run save search secret service
+stack start stats stop swarm system tag top trust unpause update version volume wait"""
+PODMAN = """attach auto-update build commit compose container cp create diff events exec export farm
+generate healthcheck history image images import info init inspect kill kube load login logout logs
+machine manifest mount network pause pod port ps pull push quadlet rename restart rm rmi run save
+search secret start stats stop system tag top umount unmount unpause unshare untag update version
+volume wait"""
+BELOW = {
+    "container": """attach checkpoint cleanup clone commit cp create diff exec exists export init
+        inspect kill list logs ls mount pause port prune ps rename restart restore rm run runlabel
+        start stats stop top umount unmount unpause update wait""",
+    "generate": "kube spec systemd",
+    "image": """build diff exists history import inspect list load ls mount prune pull push rm save
+        scp search sign tag tree trust umount unmount untag""",
+    "pod": """clone create exists inspect kill logs pause prune ps restart rm start stats stop top
+        unpause""",
+    "secret": "create exists inspect ls rm",
+    "system": "connection df dial-stdio events info migrate prune renumber reset service",
+    "volume": "create exists export import inspect ls mount prune reload rm unmount update",
+}
+
+
+def test_every_verb_is_there_or_refused_by_name(root):
+    """Also: what is refused is not there, so that no line of the table is forgotten."""
+    table = pathlib.Path(__file__).parents[2].joinpath("src/cli/refused.c").read_text()
+    refused = [words for row in re.findall(r'^\t{ "([^"]+)"', table, re.M)
+               for words in row.split("|")]
+    verbs = {*DOCKER.split(), *PODMAN.split(), *refused,
+             *(f"{group} {verb}" for group, words in BELOW.items() for verb in words.split())}
+    assert len(refused) > 30
+    for verb in sorted(verbs):
+        r = root.inro(*verb.split(), "--help")
+        if verb in refused:
+            r.fails(f"{verb} is not supported: ", code=125)
+        else:
+            r.ok()
+
+
+def test_nothing_to_do(anyone):
+    """What podman's users do for podman's sake."""
+    for line in "system migrate", "system renumber", "volume reload":
+        assert anyone.inro(*line.split()).ok().out.startswith("nothing to do: ")
+    anyone.inro("volume", "create", "data").ok()
+    anyone.inro("volume", "create", "-o", "type=tmpfs", "quick").ok()
+    path = anyone.inro("volume", "mount", "data").ok().out
+    assert path == anyone.inro("volume", "inspect", "-f", "{{.Mountpoint}}", "data").ok().out
+    assert pathlib.Path(path.strip()).is_dir()
+    assert anyone.inro("volume", "unmount", "data").ok().out == "data\n"
+    anyone.inro("volume", "mount", "quick").fails("tmpfs", code=125)
+    anyone.inro("volume", "mount", "none").fails("no such volume", code=125)
+    anyone.inro("volume", "unmount", "none").fails("no such volume", code=125)
 
 
 def test_stats_of_all_and_of_some(root):

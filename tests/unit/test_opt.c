@@ -274,6 +274,11 @@ static const struct opt global_table[] = {
 	{ "root", 0, OPT_STR, OPT_FIELD(struct globals, root), "DIR", "Where state lies" },
 	{ "debug", 'D', OPT_FLAG, OPT_FIELD(struct globals, debug), .help = "Say more" },
 };
+static const struct cmd_refused refused[] = {
+	{ "box mend|build", "there are no tools", "`prog run`" },
+	{ "run", "never said: there is one", NULL },
+	{ 0 },
+};
 static const struct program prog = { .name = "prog",
 				     .summary = "Test things",
 				     .opts = global_table,
@@ -291,6 +296,7 @@ static const struct program grouped = { .name = "prog",
 					.n_opts = ARRAY_SIZE(global_table),
 					.opts_size = sizeof(struct globals),
 					.cmds = grouped_cmds,
+					.refused = refused,
 					.usage_status = 125,
 					.version = "prog 1.0",
 					.report = report };
@@ -336,6 +342,20 @@ static void test_program_usage(void **state)
 	assert_int_equal(run_main(ARGS("--root")), 125);
 	assert_string_equal(seen.msg, "flag needs an argument: --root");
 	assert_int_equal(seen.runs, 0);
+}
+
+static void test_refused_command(void **state)
+{
+	assert_int_equal(run_grouped(ARGS("build", "--any", "thing")), 125);
+	assert_string_equal(seen.msg, "build is not supported: there are no tools");
+	assert_string_equal(seen.hint, "`prog run`");
+	assert_int_equal(seen.kind, ERR_UNSUPPORTED);
+	assert_int_equal(run_grouped(ARGS("help", "box", "mend")), 125);
+	assert_string_equal(seen.msg, "box mend is not supported: there are no tools");
+	/* only as they stand */
+	assert_int_equal(run_grouped(ARGS("mend")), 125);
+	assert_string_equal(seen.msg, "unknown command: mend");
+	assert_int_equal(run_grouped(ARGS("run", "-n", "4", "img")), 4);
 }
 
 static void test_groups(void **state)
@@ -512,13 +532,21 @@ static void test_completion(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long),           cmocka_unit_test(test_short),
-		cmocka_unit_test(test_last_wins),      cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_stop),           cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_program),        cmocka_unit_test(test_program_usage),
-		cmocka_unit_test(test_help),           cmocka_unit_test(test_man),
-		cmocka_unit_test(test_completion),     cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_help_of_groups), cmocka_unit_test(test_completion_of_groups),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_last_wins),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_program),
+		cmocka_unit_test(test_program_usage),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_man),
+		cmocka_unit_test(test_completion),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_refused_command),
+		cmocka_unit_test(test_help_of_groups),
+		cmocka_unit_test(test_completion_of_groups),
 		cmocka_unit_test(test_included),
 	};
 
