@@ -2,6 +2,8 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -10,7 +12,20 @@
 #include "runtime/cgroup.h"
 #include "sys/prctl.h"
 
-#define SHOWN_FDS (CLIENTS_MAX * 12)
+#define SHOWN_FDS     (CLIENTS_MAX * 12)
+#define EXEC_TRIES    100
+#define EXEC_AGAIN_MS 100
+
+void monitor_become_inro(const struct monitor *m, const char *const *argv)
+{
+	const struct timespec pause = { .tv_nsec = EXEC_AGAIN_MS * 1000000 };
+
+	for (int i = 0; i < EXEC_TRIES; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		execv(m->start.inro_path, (char **)(uintptr_t)argv);
+	}
+}
 
 /* An fd that stays open across exec, by number. */
 static int hand_over(int fd, char text[16])
@@ -52,7 +67,7 @@ static int become_cleanup(const struct monitor *m)
 	if (hand_over(m->fds[MONITOR_FD_LOCK], lock) < 0 ||
 	    hand_over(m->fds[MONITOR_FD_CONTROL], control) < 0 || hand_over_clients(m, clients) < 0)
 		return 1;
-	execv(m->start.inro_path, (char **)argv);
+	monitor_become_inro(m, argv);
 	log_error("running %s: %s", m->start.inro_path, strerror(errno));
 	return 1;
 }

@@ -89,6 +89,9 @@ struct monitor {
 	int64_t finished_ns;
 };
 
+/* Executes inro, once it is there: while it is being exchanged for another version it isn't. Comes
+ * back after 10 s of trying. */
+void monitor_become_inro(const struct monitor *m, const char *const *argv);
 /* Is the end the starter's business, and it still there? */
 bool monitor_awaits_starter(const struct monitor *m);
 

@@ -24,9 +24,6 @@
 #define TIMEOUT_MAX (INT64_MAX / 2) /* images may say any number */
 #define DRAIN_READS 16              /* of what is left in a pipe that others may hold */
 
-#define EXEC_TRIES    100
-#define EXEC_AGAIN_MS 100
-
 struct probe {
 	struct monitor *m;
 	struct health h;
@@ -322,11 +319,9 @@ static void become_alone(struct monitor *m, int out, pid_t monitor)
 			m->fds[i] = -EBADF;
 }
 
-/* What there is to do is inro's to do, once it is there, that is: while it is being exchanged for
- * another version it isn't. */
+/* What there is to do is inro's to do. */
 static void go_on(const struct probe *p, int action)
 {
-	const struct timespec pause = { .tv_nsec = EXEC_AGAIN_MS * NS_PER_MS };
 	const struct monitor_start *s = &p->m->start;
 	const char *argv[] = { "inro",     "--root",
 			       s->root,    "--runroot",
@@ -336,10 +331,7 @@ static void go_on(const struct probe *p, int action)
 			       NULL };
 
 	prctl(PR_SET_PDEATHSIG, 0);
-	for (int i = 0; i < EXEC_TRIES; i++) {
-		execv(s->inro_path, (char **)argv);
-		nanosleep(&pause, NULL);
-	}
+	monitor_become_inro(p->m, argv);
 }
 
 static int64_t ran_ns(const struct probe *p)

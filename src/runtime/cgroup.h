@@ -130,6 +130,8 @@ int cgroup_join_pid(const struct cgroup *cg, pid_t pid, struct err *err);
 int cgroup_monitors_open(bool rootless);
 /* v1: moves this process, which is single-threaded. */
 void cgroup_monitors_join(void);
+/* clone_process(), on cgroup2 into that directory; on v1 the child is to join by itself. */
+pid_t cgroup_monitors_clone(bool rootless, uint64_t flags, int *ret_pidfd);
 
 /* For a container whose cgroup is to be below the caller's, as systemd's services want it: moves
  * this process, and with it the monitor that it starts, to CGROUP_SUPERVISOR below its own cgroup2,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "runtime/cgroup_priv.h"
+#include "sys/clone.h"
 
 static int make_and_open(const struct cgroup_hierarchy *h, const char *path)
 {
@@ -80,6 +81,19 @@ void cgroup_monitors_join(void)
 			log_debug("leaving the caller's cgroup for %s: %s", path, strerror(-r));
 	}
 	cgroup_system_done(&sys);
+}
+
+pid_t cgroup_monitors_clone(bool rootless, uint64_t flags, int *ret_pidfd)
+{
+	cleanup_fd int cgroup = cgroup_monitors_open(rootless);
+	struct clone_spec spec = { .flags = flags, .cgroup_fd = cgroup };
+	pid_t pid = clone_process(&spec, ret_pidfd);
+
+	if (pid < 0 && cgroup >= 0) {
+		spec.cgroup_fd = -EBADF;
+		pid = clone_process(&spec, ret_pidfd);
+	}
+	return pid;
 }
 
 static int enter_supervisor(const struct cgroup_hierarchy *h, struct err *err)

@@ -14,9 +14,9 @@
 #include "base/timeutil.h"
 #include "oci/user.h"
 #include "runtime/cancel.h"
+#include "runtime/cgroup.h"
 #include "runtime/cli.h"
 #include "runtime/foreground.h"
-#include "sys/clone.h"
 #include "sys/pidfd.h"
 #include "sys/prctl.h"
 
@@ -275,9 +275,8 @@ static void record_end(const struct exec_opts *o, int status)
 
 /* With --detach somebody has to wait for the process: this one goes on in the background, once the
  * program runs. Returns 0 there; in the caller's process the exit status, plus one; or -errno. */
-static int fork_waiter(int *ret_started, struct err *err)
+static int fork_waiter(const struct runtime *rt, int *ret_started, struct err *err)
 {
-	const struct clone_spec spec = { .cgroup_fd = -EBADF };
 	cleanup_fd int pidfd = -EBADF;
 	pid_t pid, parent = getpid();
 	struct container waiter;
@@ -286,7 +285,7 @@ static int fork_waiter(int *ret_started, struct err *err)
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_errno(err, errno, "making a pipe");
-	pid = clone_process(&spec, &pidfd);
+	pid = cgroup_monitors_clone(rt->rootless, 0, &pidfd);
 	if (pid == 0) {
 		fd_close(fds[0]);
 		*ret_started = fds[1];
@@ -305,8 +304,8 @@ static int fork_waiter(int *ret_started, struct err *err)
 	return end_status(&waiter) + 1;
 }
 
-/* The caller's terminal, pipes, locks and directory are no longer in use, and it does not hold up
- * the end of the machine. */
+/* The caller's terminal, pipes, locks, directory and cgroup are no longer in use, and it does not
+ * hold up the end of the machine. */
 static int wait_behind(const struct exec_opts *o, struct container *c, int started,
 		       const struct container_stdio *null)
 {
@@ -319,6 +318,7 @@ static int wait_behind(const struct exec_opts *o, struct container *c, int start
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	cgroup_monitors_join();
 	if (root < 0 || fchdir(root) < 0)
 		log_debug("leaving the working directory: %s", strerror(errno));
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
@@ -423,7 +423,7 @@ static int run_exec(const void *globals, void *opts_, char **args, struct err *e
 	if (o->record_fd > 0)
 		fd_set_cloexec(o->record_fd, true);
 	if (o->record_fd > 0 && o->detach)
-		r = fork_waiter(&started, err);
+		r = fork_waiter(globals_runtime(globals), &started, err);
 	if (r == 0)
 		r = execute(globals_runtime(globals), o, started, args, err);
 	else if (r > 0) {

@@ -13,7 +13,6 @@
 #include "runtime/cli.h"
 #include "runtime/foreground.h"
 #include "runtime/notify.h"
-#include "sys/clone.h"
 #include "sys/pidfd.h"
 #include "sys/prctl.h"
 #include "sys/tty.h"
@@ -199,15 +198,9 @@ static _Noreturn void keeper_main(const struct keeper *k)
 
 int terminal_keep(const struct runtime *rt, const struct keeper *keeper, struct err *err)
 {
-	cleanup_fd int cgroup = cgroup_monitors_open(rt->rootless);
-	struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = cgroup };
 	cleanup_fd int pidfd = -EBADF;
-	pid_t pid = clone_process(&spec, &pidfd);
+	pid_t pid = cgroup_monitors_clone(rt->rootless, CLONE_CLEAR_SIGHAND, &pidfd);
 
-	if (pid < 0 && cgroup >= 0) {
-		spec.cgroup_fd = -EBADF;
-		pid = clone_process(&spec, &pidfd);
-	}
 	if (pid == 0)
 		keeper_main(keeper);
 	return pid < 0 ? err_errno(err, -(int)pid, "making a process for the terminal") : 0;

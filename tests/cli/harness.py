@@ -127,6 +127,19 @@ def is_dead(pid):
     return stat[stat.rindex(")") + 2] in "ZX"
 
 
+def exec_waiters(who):
+    """Pids of those that wait for commands of `exec -d`."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (path / "comm").read_text() == "inro-exec\n" \
+                    and str(who.run_dir) in (path / "cmdline").read_text():
+                found.append(int(path.name))
+        except OSError:
+            pass
+    return found
+
+
 class Result:
     """Of a finished command: code, out, err (text)."""
 

@@ -208,19 +208,6 @@ def test_detached_with_a_terminal(web):
     web.inro("exec", "-dt", "web", "no-such-command").fails("no-such-command", code=127)
 
 
-def waiters(who):
-    """Pids of those that wait for detached commands."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            if (path / "comm").read_text() == "inro-exec\n" \
-                    and str(who.run_dir) in (path / "cmdline").read_text():
-                found.append(int(path.name))
-        except OSError:
-            pass
-    return found
-
-
 def test_detached_lets_go(web):
     """Of the caller's files, which others may wait for; and who waits for it ends when asked to."""
     end, kept = os.pipe()
@@ -229,9 +216,9 @@ def test_detached_lets_go(web):
     os.close(kept)
     assert select.select([end], [], [], 20)[0] and os.read(end, 1) == b""
     os.close(end)
-    pid, = waiters(web)
+    pid, = harness.exec_waiters(web)
     os.kill(pid, signal.SIGTERM)
-    harness.wait_for(lambda: not waiters(web), what="the end of the one that waits")
+    harness.wait_for(lambda: not harness.exec_waiters(web), what="the end of the one that waits")
 
 
 def test_left_by_keys(web):

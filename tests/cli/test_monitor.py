@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -108,6 +109,27 @@ def test_a_signal_before_it_runs(root, options):
         assert root.inro("ps", "-aq").ok().out == ""
     else:
         assert state(root, "web", "State.Status", "State.ExitCode") == "exited 125"
+
+
+def test_inro_is_being_exchanged(anyone):
+    """The monitor has the end recorded, and the restart done, once there is an inro again."""
+    programs = anyone.dir / "programs"
+    programs.mkdir()
+    for name in "inro", "inro-monitor":
+        shutil.copy(anyone.program(name), programs)
+    cid = anyone.run(programs / "inro", *anyone.inro_argv(
+        "run", "-d", "--restart", "on-failure:1", "--name", "web", engine.box(anyone), "sh", "-c",
+        "[ -e /again ] && exit 4; touch /again; sleep 1000")[1:]).ok().out.strip()
+    harness.wait_for((anyone.state / "inro/containers" / cid / "upper/again").exists, 20)
+    monitor = monitor_of(anyone, cid)
+    (programs / "inro").rename(programs / "gone")
+    os.kill(init_of(anyone, cid), signal.SIGKILL)
+    time.sleep(0.3)
+    assert not harness.is_dead(monitor)
+    (programs / "gone").rename(programs / "inro")
+    wait_state(anyone, "web", "exited")
+    assert anyone.inro("inspect", "-f", "{{.RestartCount}} {{.State.ExitCode}}",
+                       "web").ok().out == "1 4\n"
 
 
 def test_rm_of_what_could_not_be_ended(root):
@@ -264,6 +286,11 @@ def test_the_monitor_is_not_the_callers(request, root, who):
             else:
                 assert places[""] == "/inro/monitors" and set(v1.values()) <= {"/inro/monitors"}
             harness.wait_for(lambda: where_is(init_of(who, cid)) == container)
+            # nor is the cgroup of the one that waits for a detached command
+            harness.wait_for(lambda: not harness.exec_waiters(who), what="the end of the last one")
+            session.inro("exec", "-d", "web", "sleep", "1001").ok()
+            waiter, = harness.exec_waiters(who)
+            assert where_is(waiter) == places
         for top, controller in session.tops.items():
             if not who.rootless or not controller:
                 assert session.removed(top / session.path[1:] / "shell"), top
