@@ -4,6 +4,8 @@
 
 #include "engine/log_options.h"
 
+static const char *const bool_choices[] = { "true", "false", NULL };
+
 static const struct opt opts[] = {
 	{ .name = "cap-add",
 	  .kind = OPT_STRV,
@@ -45,6 +47,16 @@ static const struct opt opts[] = {
 	  RUN_OPT(group_add),
 	  .arg = "GROUP",
 	  .help = "add a supplementary group" },
+	{ .name = "group-entry",
+	  .kind = OPT_STR,
+	  RUN_OPT(group_entry),
+	  .arg = "LINE",
+	  .help = "what /etc/group gets of the user's group: $GROUPNAME, $GID, $USERLIST in it" },
+	{ .name = "hostuser",
+	  .kind = OPT_STRV,
+	  RUN_OPT(hostuser),
+	  .arg = "USER",
+	  .help = "add a user of this machine to the container's /etc/passwd" },
 	{ .name = "http-proxy",
 	  .kind = OPT_FLAG,
 	  RUN_OPT(http_proxy),
@@ -75,6 +87,19 @@ static const struct opt opts[] = {
 	  RUN_OPT(oom_score_adj),
 	  .arg = "N",
 	  .help = "preference when memory runs out, -1000 to 1000" },
+	{ .name = "passwd",
+	  .kind = OPT_STR,
+	  RUN_OPT(passwd),
+	  .arg = "true|false",
+	  .help = "add the user to /etc/passwd and /etc/group, if the image does not know it "
+		  "(default true)",
+	  .choices = bool_choices,
+	  .flags = OPT_OPTIONAL_ARG },
+	{ .name = "passwd-entry",
+	  .kind = OPT_STR,
+	  RUN_OPT(passwd_entry),
+	  .arg = "LINE",
+	  .help = "what /etc/passwd gets: $USERNAME, $UID, $GID, $NAME, $HOME in it" },
 	{ .name = "personality",
 	  .kind = OPT_STR,
 	  RUN_OPT(personality),
@@ -143,10 +168,6 @@ static const struct opt opts[] = {
 		   "it is the monitor that starts the container; use `inro exec --preserve-fds`"),
 	OPT_REFUSE("seccomp-policy", "use --security-opt seccomp=FILE"),
 	OPT_REFUSE("timeout", "use timeout(1) in the container"),
-	OPT_REFUSE("group-entry", "the image's /etc/passwd and /etc/group are left as they are"),
-	OPT_REFUSE("hostuser", "the image's /etc/passwd and /etc/group are left as they are"),
-	OPT_REFUSE("passwd", "the image's /etc/passwd and /etc/group are left as they are"),
-	OPT_REFUSE("passwd-entry", "the image's /etc/passwd and /etc/group are left as they are"),
 	OPT_REFUSE("permissive", "labels can't be chosen"),
 };
 

@@ -29,6 +29,7 @@ struct inspect_container_config {
 	/* podman's */
 	struct oci_healthcheck *startup_healthcheck;
 	char *health_on_failure, *umask, *timezone;
+	bool passwd;
 	struct json_map annotations;
 	char **secrets;
 };

@@ -11,6 +11,7 @@
 #include "engine/life.h"
 #include "engine/lists.h"
 #include "engine/mapped.h"
+#include "engine/users_layer.h"
 #include "image/store.h"
 #include "oci/digest.h"
 #include "sys/idmap.h"
@@ -98,6 +99,10 @@ static int open_tree_fds(struct engine *eng, struct container_tree *ct, struct e
 	if (r == 0)
 		r = engine_open_layers(eng, ct->image.diff_ids, ct->rec.options.mapping,
 				       &ct->tree.layers, &ct->tree.n_layers, err);
+	if (r == 0)
+		r = users_layer_give(eng, &ct->rec, err);
+	if (r == 0)
+		r = users_layer_open(eng, ct->rec.id, &ct->tree.layers, &ct->tree.n_layers, err);
 	if (r < 0 || !ct->rec.options.mapping)
 		return r;
 	ct->tree.ids = &ct->ids;

@@ -51,6 +51,7 @@ static void fill_user(const struct inspected *in, struct inspect_container_confi
 
 	ret->user = either(o->user, image ? image->user : NULL);
 	ret->umask = either(o->umask, "0022");
+	ret->passwd = !str_eq(o->passwd, "false");
 	ret->timezone = o->tz ? xstrdup(o->tz) : NULL;
 	for (char **w = o->annotation; w && *w; w++)
 		label_parse(*w, "annotation", &ret->annotations, NULL);

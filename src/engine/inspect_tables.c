@@ -60,6 +60,7 @@ static const struct json_field config_fields[] = {
 	CONFIG_MAY(secrets, "Secrets", JSON_STRV),
 	CONFIG_MAY(timezone, "Timezone", JSON_STR),
 	CONFIG(umask, "Umask", JSON_STR),
+	CONFIG(passwd, "Passwd", JSON_BOOL),
 };
 static const struct json_desc config_desc =
     JSON_DESC(struct inspect_container_config, config_fields);

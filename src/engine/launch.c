@@ -22,6 +22,7 @@
 #include "engine/rootfs_dir.h"
 #include "engine/sdnotify.h"
 #include "engine/pod_join.h"
+#include "engine/users_layer.h"
 #include "runtime/cancel.h"
 #include "runtime/cgroup.h"
 #include "runtime/ending.h"
@@ -79,19 +80,25 @@ int launch_spawn(struct launch *l, struct err *err)
 
 int launch_open_layers(struct launch *l, struct err *err)
 {
+	const struct record_options *o = &l->rec->options;
 	cleanup_image_row struct image_row row = { 0 };
 	int r = engine_store(l->eng, err);
 
 	if (r < 0)
 		return r;
-	if (l->rec->options.rootfs)
-		return rootfs_dir_open(&l->rec->options, &l->layers, &l->n_layers, err);
-	if (str_eq(l->rec->image, IMAGE_HOST))
-		return image_open_host(&l->eng->store, &l->layers, &l->n_layers, err);
-	r = images_find(l->eng, l->rec->image, &row, err);
-	return r < 0 ? r
-		     : engine_open_layers(l->eng, row.diff_ids, l->rec->options.mapping, &l->layers,
-					  &l->n_layers, err);
+	if (o->rootfs) {
+		r = rootfs_dir_open(o, &l->layers, &l->n_layers, err);
+	} else if (str_eq(l->rec->image, IMAGE_HOST)) {
+		r = image_open_host(&l->eng->store, &l->layers, &l->n_layers, err);
+	} else {
+		r = images_find(l->eng, l->rec->image, &row, err);
+		if (r == 0)
+			r = engine_open_layers(l->eng, row.diff_ids, o->mapping, &l->layers,
+					       &l->n_layers, err);
+	}
+	return r < 0 || (o->rootfs && !o->rootfs_overlay)
+		   ? r
+		   : users_layer_open(l->eng, l->rec->id, &l->layers, &l->n_layers, err);
 }
 
 /* A string of the fixed-size message. */

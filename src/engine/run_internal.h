@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state of one `inro run` or `create`, shared by run.c (the sequence) and its inputs:
- * run_image.c, run_mappings.c, run_mounts.c, and run_prepare.c (all else). */
+ * run_image.c, run_mappings.c, run_mounts.c, run_users.c, and run_prepare.c (all else). */
 #pragma once
 
 #include "engine/cdi.h"
@@ -68,6 +68,9 @@ bool run_container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid);
 int run_mappings(struct run *run, struct err *err);
 int run_mounts(struct run *run, struct err *err);
 int run_path_from_cwd(const char *path, char **ret, struct err *err);
-/* With the layers open: the user; then the spec input is whole. */
+/* With the layers open: who it runs as, and a layer of its own where the image does not know the
+ * user. */
+int run_users(struct run *run, struct err *err);
+/* That, and all else: then the spec input is whole. */
 int run_finish_input(struct run *run, struct err *err);
 void run_input_done(struct run *run);

@@ -16,8 +16,8 @@
 #include "engine/names.h"
 #include "engine/run_internal.h"
 #include "engine/start.h"
-#include "engine/userdb.h"
 #include "engine/sdnotify.h"
+#include "oci/user_entry.h"
 #include "sys/cap.h"
 #include "sys/lsm.h"
 
@@ -87,6 +87,17 @@ static int check_groups(const struct run_options *o, struct err *err)
 	    "was not given by number or name");
 }
 
+static int check_users(const struct run_options *o, struct err *err)
+{
+	if (str_eq(o->passwd, "false") && (o->hostuser || o->passwd_entry || o->group_entry))
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --passwd=false and --hostuser, "
+				"--passwd-entry or --group-entry");
+	if (user_entry_check("--passwd-entry", o->passwd_entry, err) < 0)
+		return -EINVAL;
+	return user_entry_check("--group-entry", o->group_entry, err);
+}
+
 static int check_ports(const struct run_options *o, struct err *err)
 {
 	struct json_map ports = { 0 };
@@ -120,6 +131,8 @@ int run_check(struct run *run, struct err *err)
 		return err_fail(err, ERR_USAGE,
 				"cannot replace container without --name being set");
 	if (check_streams(o, err) < 0 || check_ports(o, err) < 0 || check_groups(o, err) < 0)
+		return -EINVAL;
+	if (check_users(o, err) < 0)
 		return -EINVAL;
 	return check_life_options(run, err);
 }
@@ -375,14 +388,10 @@ int run_parse(struct run *run, struct err *err)
 int run_finish_input(struct run *run, struct err *err)
 {
 	const struct oci_config *c = run->config.config;
-	const char *user = run->opts->user  ? run->opts->user
-			   : run->keep_user ? run->keep_user
-					    : (c ? c->user : NULL);
 	struct spec_input *in = &run->in;
 	int r;
 
-	r = userdb_resolve(run->launch.layers, run->launch.n_layers, user, run->opts->group_add,
-			   &run->user, &run->groups, err);
+	r = run_users(run, err);
 	if (r < 0)
 		return r;
 	if (gethostname(run->host_name, sizeof(run->host_name) - 1) < 0)

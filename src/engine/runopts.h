@@ -37,6 +37,9 @@ struct run_options {
 	char **env, **env_file, **env_merge, **unsetenv;
 	bool env_host, http_proxy, unsetenv_all;
 	char *workdir, *user, *entrypoint;
+	char *passwd; /* "true", "false" */
+	char *passwd_entry, *group_entry;
+	char **hostuser;
 	char **group_add;
 	char *umask;
 	struct opt_i64 oom_score_adj;

@@ -49,10 +49,11 @@ struct spec_input {
 	char *const *env;                /* --env-file and -e, parsed */
 	char *const *host_env;           /* of ours, what --env-host and --http-proxy hand on */
 	const struct user_result *user;
-	struct json_u32s groups; /* --group-add; not owned */
-	const char *host_name;   /* this machine's, for --uts and --network host */
-	const char *rootfs;      /* the directory that is the root itself; NULL: it is mounted */
-	const char *init_path;   /* host file of inro-init; NULL without --init */
+	struct json_u32s groups;    /* --group-add; not owned */
+	const char *host_name;      /* this machine's, for --uts and --network host */
+	const char *rootfs;         /* the directory that is the root itself; NULL: it is mounted */
+	bool own_passwd, own_group; /* there, not in a layer: USERS_DIR of the bundle */
+	const char *init_path;      /* host file of inro-init; NULL without --init */
 	const struct mount_request *mounts;
 	size_t n_mounts;
 	const struct spec_device_pair *devices;

@@ -6,6 +6,7 @@
 #include "base/strv.h"
 #include "engine/etcfiles.h"
 #include "engine/spec.h"
+#include "engine/users_layer.h"
 #include "engine/volume_mounts.h"
 #include "runtime/container.h"
 
@@ -128,11 +129,14 @@ static void gen_etc(const struct spec_input *in, struct spec *spec)
 	const struct {
 		const char *name;
 		bool wanted;
+		const char *source; /* in the bundle */
 	} files[] = {
 		{ "resolv.conf", !etc_without_resolv(o) },
 		{ "hostname", !o->no_hostname },
 		{ "hosts", !o->no_hosts },
 		{ "localtime", o->tz },
+		{ "passwd", in->own_passwd, USERS_DIR "/etc/passwd" },
+		{ "group", in->own_group, USERS_DIR "/etc/group" },
 	};
 	/* The first three are those of the container whose network this one joins. */
 	const char *shared = in->joins ? in->joins->etc_dir : NULL;
@@ -142,7 +146,8 @@ static void gen_etc(const struct spec_input *in, struct spec *spec)
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		cleanup_free char *target = path_join("/etc", files[i].name);
 		const char *dir = shared && i < SHARED ? shared : in->bundle;
-		cleanup_free char *source = path_join(dir, files[i].name);
+		cleanup_free char *source =
+		    path_join(dir, files[i].source ? files[i].source : files[i].name);
 
 		if (files[i].wanted && !has_mount(in, target))
 			mount_add(spec, target, "bind", source,

@@ -2,7 +2,6 @@
 #include "engine/userdb.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -22,7 +21,7 @@ static bool is_opaque(int dirfd)
 }
 
 /* 1: this layer decides (file found, or hidden below); 0: look further down. */
-static int layer_read(int layer, const char *name, struct buf *out)
+static int layer_read(int layer, const char *name, struct userdb_file *to)
 {
 	cleanup_fd int etc = path_open_in(layer, "etc", O_PATH | O_DIRECTORY, 0, NULL);
 	cleanup_fd int found = -EBADF;
@@ -31,15 +30,18 @@ static int layer_read(int layer, const char *name, struct buf *out)
 	struct stat st;
 
 	if (etc < 0)
-		return 0;
+		return fstatat(layer, "etc", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode);
 	if (fstatat(etc, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return is_opaque(etc);
+	to->closed = !S_ISCHR(st.st_mode);
 	if (S_ISLNK(st.st_mode)) {
 		cleanup_free char *path = path_join("etc", name);
 
 		found = path_open_in(layer, path, O_PATH, 0, NULL);
 	} else {
 		found = openat(etc, name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+		if (S_ISREG(st.st_mode))
+			to->st = st;
 	}
 	/* An image's device node is not even opened: that alone can start a watchdog. */
 	if (found < 0 || fstat(found, &st) < 0 || !S_ISREG(st.st_mode))
@@ -47,36 +49,58 @@ static int layer_read(int layer, const char *name, struct buf *out)
 	fd = openat(AT_FDCWD, fd_proc_path(found, link), O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 1;
-	if (io_read_all(fd, out, USER_FILE_MAX) < 0)
-		buf_reset(out);
+	if (io_read_all(fd, &to->text, USER_FILE_MAX) < 0)
+		buf_reset(&to->text);
+	else
+		to->closed = !S_ISREG(to->st.st_mode);
 	return 1;
 }
 
-static void layers_read(const int *layers, size_t n, const char *name, struct buf *out)
+static void layers_read(const int *layers, size_t n, const char *name, struct userdb_file *to)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (layer_read(layers[i], name, out))
+		if (layer_read(layers[i], name, to))
 			return;
 }
 
-int userdb_resolve(const int *layers, size_t n, const char *user, char *const *groups,
+void userdb_read(const int *layers, size_t n, struct userdb *ret)
+{
+	size_t i = 0;
+
+	*ret = (struct userdb){ 0 };
+	layers_read(layers, n, "passwd", &ret->passwd);
+	layers_read(layers, n, "group", &ret->group);
+	while (i < n && fstatat(layers[i], "etc", &ret->etc, AT_SYMLINK_NOFOLLOW) < 0)
+		i++;
+	if (i == n || S_ISCHR(ret->etc.st_mode))
+		ret->etc = (struct stat){ 0 };
+	ret->etc_is_link = ret->etc.st_mode && !S_ISDIR(ret->etc.st_mode);
+}
+
+void userdb_done(struct userdb *db)
+{
+	buf_done(&db->passwd.text);
+	buf_done(&db->group.text);
+}
+
+struct user_files userdb_files(const struct userdb *db)
+{
+	return (struct user_files){ .passwd = db->passwd.text.data,
+				    .passwd_len = db->passwd.text.len,
+				    .group = db->group.text.data,
+				    .group_len = db->group.text.len };
+}
+
+int userdb_resolve(const struct userdb *db, const char *user, char *const *groups,
 		   struct user_result *ret, struct json_u32s *ret_groups, struct err *err)
 {
-	cleanup_buf struct buf passwd = BUF_INIT;
-	cleanup_buf struct buf group = BUF_INIT;
-	struct user_files files;
+	const struct user_files files = userdb_files(db);
 	uint32_t gid;
 	size_t i;
 	int r;
 
-	layers_read(layers, n, "passwd", &passwd);
-	layers_read(layers, n, "group", &group);
-	files = (struct user_files){ .passwd = passwd.data,
-				     .passwd_len = passwd.len,
-				     .group = group.data,
-				     .group_len = group.len };
 	r = user_resolve(user ? user : "", &files, ret, err);
 	if (r < 0)
 		return r;

@@ -11,6 +11,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/images.h"
+#include "engine/users_layer.h"
 #include "engine/volumes.h"
 #include "runtime/mount_opts.h"
 
@@ -209,6 +210,8 @@ static int prepare_all(struct engine *eng, const struct record *rec,
 	if (!any)
 		return 0;
 	r = pending_read(eng, rec->id, &pending, err);
+	if (r == 0 && copies && pending)
+		r = users_layer_give(eng, rec, err);
 	for (size_t i = 0; r == 0 && i < rec->options.mounts.n; i++) {
 		const struct record_mount *m = &rec->options.mounts.items[i];
 

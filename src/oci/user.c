@@ -131,6 +131,7 @@ static bool find_user(const struct user_files *files, const struct who *who,
 		user->uid = uid;
 		user->gid = gid;
 		user->name = field_dup(&line, 0);
+		user->gecos = line.n > 4 ? field_dup(&line, 4) : xstrdup("");
 		user->home = field_absolute(&line, 5);
 		user->shell = field_absolute(&line, 6);
 		return true;
@@ -152,6 +153,19 @@ static bool find_group(const struct user_files *files, const char *name, uint32_
 		return true;
 	}
 	return false;
+}
+
+char *user_group_name(const struct user_files *files, uint32_t gid)
+{
+	const char *text = files->group;
+	size_t len = text ? files->group_len : 0;
+	struct line line;
+	uint32_t id;
+
+	while (next_line(&text, &len, &line))
+		if (line.n >= 3 && line.field[0].len && field_id(&line, 2, &id) && id == gid)
+			return field_dup(&line, 0);
+	return NULL;
 }
 
 static bool members_have(const struct line *line, const char *name)
@@ -283,6 +297,7 @@ void user_result_done(struct user_result *user)
 {
 	free(user->groups.items);
 	free(user->name);
+	free(user->gecos);
 	free(user->home);
 	free(user->shell);
 	*user = (struct user_result){ 0 };

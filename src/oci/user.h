@@ -26,6 +26,7 @@ struct user_result {
 	uint32_t uid, gid;
 	struct json_u32s groups; /* supplementary groups, ascending, without gid itself */
 	char *name;              /* from passwd, NULL: not listed there */
+	char *gecos;             /* from passwd; NULL: not listed there */
 	char *home;              /* from passwd, absolute; NULL: not known, use "/" */
 	char *shell;             /* from passwd, absolute; NULL: not known */
 };
@@ -42,6 +43,8 @@ int user_resolve(const char *spec, const struct user_files *files, struct user_r
 /* One group by name or number (--group-add). 0 and *ret_gid, or -errno. */
 int user_resolve_group(const char *spec, const struct user_files *files, uint32_t *ret_gid,
 		       struct err *err);
+/* What it is called in group; NULL: it is not. The caller frees. */
+char *user_group_name(const struct user_files *files, uint32_t gid);
 /* Strict id: decimal, no sign, no leading zero, at most 4294967294. 0 or -EINVAL. */
 int user_parse_id(const char *text, uint32_t *ret) MUST_CHECK;
 void user_result_done(struct user_result *user);

@@ -41,8 +41,8 @@ struct create_args {
 	const struct mount_layers *overlay; /* instead of root.path; mounted detached; or NULL */
 	bool rootfs_idmap; /* root.path has the owners that the container's user namespace gives */
 	/* Without root, where the container's root is another one than who makes it: a directory
-	 * whose files "upper" (the overlay's), "hosts", "passwd" and the like become its root's.
-	 * 0: none. */
+	 * whose files "upper" (the overlay's), "hosts", "users/etc/passwd" and the like become its
+	 * root's. 0: none. */
 	int give_fd;
 	struct container_stdio stdio;
 	int preserve_fds; /* fds 3 .. 3+n-1 are passed */

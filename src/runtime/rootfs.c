@@ -84,8 +84,10 @@ static int overlay_here(const struct mount_layers *o, struct err *err)
 /* Only root of the user namespace can do so, and the first time it is us. */
 static int give_files(int dir, struct err *err)
 {
-	static const char *const names[] = { "upper",     "hostname", "hosts", "resolv.conf",
-					     "localtime", "passwd",   "group" };
+	static const char *const names[] = {
+		"upper",     "hostname",         "hosts",           "resolv.conf", "localtime",
+		"users/etc", "users/etc/passwd", "users/etc/group",
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (fchownat(dir, names[i], 0, 0, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)

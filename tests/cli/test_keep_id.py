@@ -59,7 +59,7 @@ def test_files(user):
 def test_closed(user):
     """What belongs to the container's root alone, the user's commands get at all the same."""
     box = engine.box(user)
-    options = ["--userns", "keep-id", "--user", "0"]
+    options = ["--userns", "keep-id", "--user", "0", "--passwd=false"]
     user.inro("run", *options, "--name", "closed", box, "chmod", "700", "/").ok()
     user.inro("start", "-a", "closed").ok()
     user.inro("cp", "closed:/etc/passwd", user.dir / "copy").ok()

@@ -2,6 +2,7 @@
 /* "user[:group]", passwd and group of a root filesystem, as three parts cut at a 0xff byte. */
 #include "base/str.h"
 #include "oci/user.h"
+#include "oci/user_entry.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,6 +22,27 @@ static void check(const char *spec, const struct user_files *files, const struct
 	if (user->home && user->home[0] != '/')
 		abort();
 	if (user->name && !files->passwd)
+		abort();
+}
+
+/* Whoever gets a line is found by it, whatever stands before. */
+static void check_entry(const struct user_files *files, uint32_t uid, uint32_t gid)
+{
+	const struct user_entry e = { "container-user", "", "/x:y", uid, gid };
+	struct user_files longer = *files;
+	cleanup_user struct user_result user = { 0 };
+	cleanup_buf struct buf text = BUF_INIT;
+	char word[16];
+
+	if (files->passwd_len)
+		buf_add(&text, files->passwd, files->passwd_len);
+	user_entry_add(&text, NULL, &e);
+	longer.passwd = text.data;
+	longer.passwd_len = text.len;
+	snprintf(word, sizeof(word), "%u", uid);
+	if (user_resolve(word, &longer, &user, NULL) < 0)
+		return; /* in too many groups */
+	if (user.uid != uid || user.gid != gid || !user.name || strcmp(user.home, "/") != 0)
 		abort();
 }
 
@@ -46,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (user_resolve(spec, &files, &user, &err) == 0)
 		check(spec, &files, &user);
+	if (user.uid && !user.name)
+		check_entry(&files, user.uid, user.gid);
 	if (user_resolve_group(spec, &files, &gid, &err) == 0 && gid == UINT32_MAX)
 		abort();
 	return 0;

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "oci/user.h"
+#include "oci/user_entry.h"
 
 static const char passwd_text[] = "root:x:0:0:root:/root:/bin/sh\n"
 				  "# comment:x:0:0::/:/bin/sh\n"
@@ -200,6 +201,58 @@ static void test_limits(void **state)
 	user_result_done(&u);
 }
 
+static void test_group_name(void **state)
+{
+	static const struct {
+		uint32_t gid;
+		const char *name;
+	} rows[] = {
+		{ 0, "root" }, { 29, "audio" }, { 3000, "1000" }, { 7, NULL }, { 4294967295U, NULL }
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_free char *name = user_group_name(&files, rows[i].gid);
+
+		if (!rows[i].name)
+			assert_null(name);
+		else
+			assert_string_equal(name, rows[i].name);
+	}
+	cleanup_user struct user_result u = { 0 };
+	assert_int_equal(user_resolve("alice", &files, &u, NULL), 0);
+	assert_string_equal(u.gecos, "Alice,,,");
+}
+
+/* What stands there stays as it is; the line is podman's, or the user's own. */
+static void test_entries(void **state)
+{
+	const struct user_entry e = { "me", "Me", "/home/me", 7, 8 };
+	const struct user_entry evil = { "me", "Me", "/x:/bin/sh\n", 7, 8 };
+	const struct user_entry broken = { "me", "$UID", "/x\nroot2::0:0::/:", 7, 8 };
+	const struct group_entry g = { "ours", "me", 8 };
+	cleanup_buf struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	user_entry_add(&text, NULL, &e);
+	assert_string_equal(buf_str(&text), "me:*:7:8:Me:/home/me:/bin/sh\n");
+	buf_reset(&text);
+	buf_adds(&text, "a:x:1:1::/:");
+	user_entry_add(&text, NULL, &evil);
+	user_entry_add(&text, "$USERNAME$UID$GID $NAME $HOME $OTHER $", &broken);
+	assert_string_equal(buf_str(&text),
+			    "a:x:1:1::/:\nme:*:7:8:Me:/:/bin/sh\nme78 $UID / $OTHER $\n");
+	buf_reset(&text);
+	group_entry_add(&text, NULL, &g);
+	group_entry_add(&text, "g-$GROUPNAME:x:$GID:$USERLIST,$USERNAME", &g);
+	assert_string_equal(buf_str(&text), "ours:x:8:me\ng-ours:x:8:me,$USERNAME\n");
+
+	assert_int_equal(user_entry_check("--passwd-entry", NULL, &err), 0);
+	assert_int_equal(user_entry_check("--passwd-entry", "x:y", &err), 0);
+	assert_int_equal(user_entry_check("--passwd-entry", "", &err), -EINVAL);
+	assert_int_equal(user_entry_check("--passwd-entry", "a\nb", &err), -EINVAL);
+	assert_string_equal(err.msg, "--passwd-entry: expected one line");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +261,8 @@ int main(void)
 		cmocka_unit_test(test_without_files),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_group_name),
+		cmocka_unit_test(test_entries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
