@@ -2,8 +2,10 @@
 #include "engine/top_words.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -11,11 +13,16 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "oci/user.h"
 #include "sys/cap.h"
+#include "sys/clone.h"
+#include "sys/pidfd.h"
+#include "sys/prctl.h"
+#include "sys/uapi.h"
 
 #define PROC_BYTES_MAX (1u << 20)
 #define PTS_MAJOR      136 /* to 143: a thousand each of them, as Linux counts */
@@ -24,6 +31,7 @@
 #define NS             INT64_C(1000000000)
 /* A process may have 65536, and a name is looked for in all of a file. */
 #define NAMED_GROUPS_MAX 64
+#define NAMES_MS         2000
 
 /* ---- what is known of all of them ---- */
 
@@ -87,6 +95,45 @@ static void read_names(const char *root, struct names *ret)
 	read_below(fd, "etc/group", &ret->group);
 }
 
+static int names_file(void)
+{
+	return memfd_create("names", MFD_CLOEXEC);
+}
+
+static void take_names(int fd, struct buf *ret)
+{
+	if (lseek(fd, 0, SEEK_SET) != 0 || io_read_all(fd, ret, USER_FILE_MAX) < 0)
+		buf_reset(ret);
+}
+
+/* A container's files may be on a file system of its own that never answers: another process reads
+ * them, for as long as somebody likes to wait. Nothing of ours is open there, as even SIGKILL may
+ * come to nothing. Without them there are numbers. */
+static void read_names_inside(const char *root, struct names *ret)
+{
+	const struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = -EBADF };
+	cleanup_fd int passwd = names_file(), group = names_file(), pidfd = -EBADF;
+	pid_t parent = getpid(), pid = clone_process(&spec, &pidfd);
+
+	if (pid == 0) {
+		const int keep[] = { passwd, group };
+
+		prctl_parent_death_signal(SIGKILL, parent);
+		if (fd_close_from(0, keep, ARRAY_SIZE(keep)) < 0 || fd_ensure_stdio() < 0)
+			_exit(1);
+		read_names(root, ret);
+		_exit(io_write(passwd, ret->passwd.data, ret->passwd.len) < 0 ||
+		      io_write(group, ret->group.data, ret->group.len) < 0);
+	}
+	if (pid > 0 && !pidfd_reap(pidfd, NAMES_MS)) {
+		pidfd_kill(pidfd, SIGKILL);
+		log_warn("the container's files of names do not answer: numbers are shown");
+		return;
+	}
+	take_names(passwd, &ret->passwd);
+	take_names(group, &ret->group);
+}
+
 static void look_begin(pid_t first, const struct pids *pids, struct look *ret)
 {
 	cleanup_free char *root = xasprintf("/proc/%d/root", first);
@@ -95,7 +142,7 @@ static void look_begin(pid_t first, const struct pids *pids, struct look *ret)
 	struct timespec boot, now;
 
 	*ret = (struct look){ .pids = pids, .ticks = sysconf(_SC_CLK_TCK) };
-	read_names(root, &ret->inside);
+	read_names_inside(root, &ret->inside);
 	read_names("/", &ret->here);
 	io_read_file(AT_FDCWD, uids, &ret->uid_map, PROC_BYTES_MAX, NULL);
 	io_read_file(AT_FDCWD, gids, &ret->gid_map, PROC_BYTES_MAX, NULL);

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import engine
+import fuse
 import harness
 
 BUSY = "echo ready; while :; do :; done"
@@ -75,6 +76,17 @@ def test_words_of_podman(anyone):
     assert re.fullmatch(r"[0-9]+\.[0-9]{3}", row[titles.index("%CPU")])
     assert any("?[31m" in key for key in top("args")[1])
     anyone.inro("top", "web", "pid", "nothing").fails("ps: ", code=125)
+
+
+def test_files_that_do_not_answer(root):
+    """A filesystem of the container's own holds up whoever looks names up there: not us."""
+    with engine.running(root, "web"):
+        pid = int(root.inro("inspect", "-f", "{{.State.Pid}}", "web").ok().out)
+        with fuse.Hanging(pid, "/etc", fuse.LOOKUP) as fs:
+            r = root.inro("top", "web", "user", "group", "hpid", timeout=20).ok()
+            assert fs.asked.is_set()
+            assert r.out.splitlines()[1].split() == ["0", "0", str(pid)]
+            assert "do not answer" in r.err
 
 
 def test_cve_2022_1227_nothing_of_the_container_is_executed(web):
