@@ -254,10 +254,9 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	{ .name = "userns",
 	  .kind = OPT_STR,
 	  MEMBER(userns),
-	  .arg = "auto[:size=N]|host",
-	  .help =
-	      "user namespace of the pod: auto, one with ids that nobody else has, which all its "
-	      "containers share" },
+	  .arg = "auto[:size=N]|keep-id[:uid=U,gid=G,size=N]|nomap|host",
+	  .help = "user namespace of the pod, which all its containers share: auto, with ids that "
+		  "nobody else has; the others as of run" },
 	{ .name = "uts",
 	  .kind = OPT_STR,
 	  MEMBER(uts),

@@ -120,7 +120,7 @@ static const struct opt opts[] = {
 	{ .name = "userns",
 	  .kind = OPT_STR,
 	  RUN_OPT(userns),
-	  .arg = "host|private|auto[:size=N]|keep-id[:uid=U,gid=G,size=N]|container:NAME",
+	  .arg = "host|private|auto[:size=N]|keep-id[:uid=U,gid=G,size=N]|nomap|container:NAME",
 	  .help = "user namespace; for a user without privileges host is the user's own mapping" },
 	{ .name = "uts",
 	  .kind = OPT_STR,

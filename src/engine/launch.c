@@ -131,7 +131,7 @@ static uint32_t start_options(const struct launch *l)
 	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) | (o->log_drop ? MONITOR_OPT_LOG_DROP : 0) |
 	       (o->rootfs && !o->rootfs_overlay ? MONITOR_OPT_ROOTFS : 0) |
 	       (o->rootfs_idmap ? MONITOR_OPT_ROOTFS_IDMAP : 0) |
-	       (l->give && o->mapping ? MONITOR_OPT_GIVE : 0) |
+	       (l->give && o->mapping && !mapped_hides_user(o->mapping) ? MONITOR_OPT_GIVE : 0) |
 	       (sdnotify_wanted(o) && o->notify_when == SDNOTIFY_CONTAINER ? MONITOR_OPT_NOTIFY
 									   : 0) |
 	       (o->log_driver == LOGLINE_PASSTHROUGH ? MONITOR_OPT_PASSTHROUGH : 0);

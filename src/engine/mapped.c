@@ -1,20 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/mapped.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
+#include "base/strv.h"
 #include "engine/images.h"
 #include "engine/mappings.h"
+#include "engine/volumes.h"
 #include "image/mapped.h"
+#include "image/tree.h"
 #include "runtime/cancel.h"
+#include "runtime/container.h"
+
+/* inro-layer's processes have to get at the user's directories, so he has this id where they run,
+ * and none in the container itself. */
+#define HIDDEN_ID (UINT32_MAX - 1)
+
+static int copy_map(const struct idmap *from, uint32_t own, struct idmap *ret)
+{
+	uint32_t inside;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->n; i++)
+		r = idmap_add(ret, from->ranges[i].inside, from->ranges[i].outside,
+			      from->ranges[i].count);
+	if (r == 0 && idmap_to_inside(from, own, &inside) < 0)
+		r = idmap_add(ret, HIDDEN_ID, own, 1);
+	return r;
+}
+
+static int write_text(const struct idmap *uids, const struct idmap *gids, char **ret,
+		      struct err *err)
+{
+	cleanup_image_ids struct image_ids ids = { 0 };
+	struct buf text = BUF_INIT;
+	int r = copy_map(uids, (uint32_t)geteuid(), &ids.uids);
+
+	if (r == 0)
+		r = copy_map(gids, (uint32_t)getegid(), &ids.gids);
+	if (r < 0)
+		return err_errno(err, -r, "mapping ids");
+	image_ids_write(&ids.uids, &ids.gids, &text);
+	*ret = buf_take(&text);
+	return 0;
+}
 
 int mapped_text(struct engine *eng, const struct idmap *uids, const struct idmap *gids, char **ret,
 		struct err *err)
 {
 	CLEANUP(idmap_done) struct idmap own_uids = { 0 };
 	CLEANUP(idmap_done) struct idmap own_gids = { 0 };
-	struct buf text = BUF_INIT;
 	int r;
 
 	*ret = NULL;
@@ -23,9 +62,56 @@ int mapped_text(struct engine *eng, const struct idmap *uids, const struct idmap
 	r = mappings_rootless(&own_uids, &own_gids, err);
 	if (r < 0 || (idmap_equal(uids, &own_uids) && idmap_equal(gids, &own_gids)))
 		return r;
-	image_ids_write(uids, gids, &text);
-	*ret = buf_take(&text);
-	return 0;
+	return write_text(uids, gids, ret, err);
+}
+
+bool mapped_hides_user(const char *mapping)
+{
+	cleanup_image_ids struct image_ids ids = { 0 };
+	uint32_t outside;
+
+	return mapping && image_ids_parse(mapping, &ids) == 0 &&
+	       idmap_to_outside(&ids.uids, HIDDEN_ID, &outside) == 0;
+}
+
+static int give(struct engine *eng, const char *mapping, int dir, const char *const *names,
+		struct err *err)
+{
+	cleanup_image_ids struct image_ids ids = { 0 };
+	int r = engine_store(eng, err);
+
+	if (r == 0 && image_ids_parse(mapping, &ids) < 0)
+		r = err_fail(err, ERR_CORRUPT, "the container's record has no mapping");
+	return r < 0 ? r : tree_give(&eng->store, dir, names, &ids, err);
+}
+
+int mapped_give(struct engine *eng, const char *mapping, int bundle_fd, size_t n_secrets,
+		struct err *err)
+{
+	cleanup_strv char **names = strv_copy((char *const *)container_given);
+
+	/* What overlayfs makes in there is not for anybody but its owner. */
+	strv_add(&names, "work");
+	for (size_t i = 0; i < n_secrets; i++)
+		strv_addf(&names, "secrets/%zu", i);
+	return give(eng, mapping, bundle_fd, (const char *const *)names, err);
+}
+
+int mapped_give_volume(struct engine *eng, const char *mapping, int dir, struct err *err)
+{
+	static const char *const names[] = { VOLUME_DATA, NULL };
+	struct stat st;
+
+	if (!mapped_hides_user(mapping) ||
+	    fstatat(dir, VOLUME_DATA, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
+	    st.st_uid != geteuid())
+		return 0;
+	cleanup_fd int data =
+	    openat(dir, VOLUME_DATA, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r = data < 0 ? err_errno(err, errno, "opening a volume") : engine_store(eng, err);
+	if (r == 0)
+		r = tree_is_empty(&eng->store, data, err);
+	return r <= 0 ? r : give(eng, mapping, dir, names, err);
 }
 
 /* The signals that may end it are blocked, or become so: nothing is left of a start then. */

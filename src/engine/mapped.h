@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An unprivileged user's containers with another mapping than the image store's (image/mapped.h):
- * of `--userns keep-id`, and those that join such a one. */
+ * of `--userns keep-id` and `nomap`, and those that join such a one. */
 #pragma once
 
 #include "engine/engine.h"
@@ -10,6 +10,15 @@
  */
 int mapped_text(struct engine *eng, const struct idmap *uids, const struct idmap *gids, char **ret,
 		struct err *err);
+/* Is the caller nobody in there (--userns nomap)? NULL: no. */
+bool mapped_hides_user(const char *mapping);
+/* Such a container's root gets what it is to own in the container's directory, which its init can't
+ * take itself. */
+int mapped_give(struct engine *eng, const char *mapping, int bundle_fd, size_t n_secrets,
+		struct err *err);
+/* And the volume, dir being volume_open()'s, unless it has files already. Of another mapping
+ * nothing is done. */
+int mapped_give_volume(struct engine *eng, const char *mapping, int dir, struct err *err);
 /* As image_open_layers(), with the owners of the mapping that a container's record names; NULL: the
  * store's. Makes the trees that are missing, which takes as long as unpacking the image. */
 int engine_open_layers(struct engine *eng, char *const *diff_ids, const char *mapping,

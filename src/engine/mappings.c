@@ -160,6 +160,51 @@ static int keep_one(const struct idmap *from, uint32_t kept, uint32_t size, stru
 	return r;
 }
 
+static int no_subids(const char *word, struct err *err)
+{
+	return err_hint(err,
+			err_fail(err, ERR_UNSUPPORTED,
+				 "--userns %s: this user has no subordinate ids, of which the "
+				 "container's root has to be one",
+				 word),
+			"give some to the user: `usermod --add-subuids 100000-165535 "
+			"--add-subgids 100000-165535 USER`");
+}
+
+/* All of from's ids but the first, its owner's. */
+static int others(const struct idmap *from, struct idmap *ret)
+{
+	uint32_t next = 0;
+	int r = 0;
+
+	for (size_t i = 1; r == 0 && i < from->n; i++) {
+		r = idmap_add(ret, next, from->ranges[i].outside, from->ranges[i].count);
+		next += from->ranges[i].count;
+	}
+	return r;
+}
+
+int mappings_nomap(struct idmap *ret_uids, struct idmap *ret_gids, struct err *err)
+{
+	CLEANUP(idmap_done) struct idmap uids = { 0 };
+	CLEANUP(idmap_done) struct idmap gids = { 0 };
+	int r;
+
+	if (geteuid() == 0)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"--userns nomap: it keeps the user who makes the container out of "
+				"it, and root is in each; use auto");
+	r = mappings_rootless(&uids, &gids, err);
+	if (r == 0 && (uids.n < 2 || gids.n < 2))
+		r = no_subids("nomap", err);
+	if (r < 0)
+		return r;
+	r = others(&uids, ret_uids);
+	if (r == 0)
+		r = others(&gids, ret_gids);
+	return r < 0 ? err_errno(err, -r, "--userns nomap: mapping ids") : 0;
+}
+
 int mappings_keep_id(const struct keep_id *keep, struct idmap *ret_uids, struct idmap *ret_gids,
 		     uint32_t *ret_uid, uint32_t *ret_gid, struct err *err)
 {
@@ -175,12 +220,7 @@ int mappings_keep_id(const struct keep_id *keep, struct idmap *ret_uids, struct 
 	if (r < 0)
 		return r;
 	if ((uids.n < 2 && *ret_uid) || (gids.n < 2 && *ret_gid))
-		return err_hint(err,
-				err_fail(err, ERR_UNSUPPORTED,
-					 "--userns keep-id: this user has no subordinate ids, of "
-					 "which the container's root has to be one"),
-				"give some to the user: `usermod --add-subuids 100000-165535 "
-				"--add-subgids 100000-165535 USER`");
+		return no_subids("keep-id", err);
 	r = keep_one(&uids, *ret_uid, keep->size, ret_uids);
 	if (r == 0)
 		r = keep_one(&gids, *ret_gid, keep->size, ret_gids);

@@ -24,6 +24,8 @@ int mappings_auto(struct engine *eng, const char *id, uint32_t size, struct idma
 struct keep_id;
 int mappings_keep_id(const struct keep_id *keep, struct idmap *ret_uids, struct idmap *ret_gids,
 		     uint32_t *ret_uid, uint32_t *ret_gid, struct err *err);
+/* --userns nomap: the subordinate ids alone, from 0 on. ERR_UNSUPPORTED for root. */
+int mappings_nomap(struct idmap *ret_uids, struct idmap *ret_gids, struct err *err);
 /* --uidmap, --gidmap, --subuidname, --subgidname. 1: there are some, 0: none, or -errno. */
 int mappings_asked(const struct run_options *opts, struct idmap *ret_uids, struct idmap *ret_gids,
 		   struct err *err);

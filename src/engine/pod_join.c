@@ -223,7 +223,8 @@ static size_t list_wanted(struct engine *eng, const struct record *rec, struct w
 	if (eng->rootless)
 		ret[n++] = (struct wanted){ NS_USER, spec_ns_names[NS_USER], true };
 	for (int i = 0; i < NS_COUNT; i++)
-		if (strv_has(rec->options.pod_share, spec_ns_names[i]))
+		if (strv_has(rec->options.pod_share, spec_ns_names[i]) &&
+		    !(i == NS_USER && eng->rootless))
 			ret[n++] = (struct wanted){ i, spec_ns_names[i], false };
 	if (strv_has(rec->options.pod_share, spec_ns_names[NS_IPC]))
 		ret[n++] = (struct wanted){ MONITOR_JOIN_SHM, spec_ns_names[NS_IPC], false };

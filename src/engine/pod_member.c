@@ -216,6 +216,7 @@ static void merge(struct engine *eng, const struct run_options *o, struct pod_me
 	to->gidmap = p->gidmap;
 	to->subuidname = p->subuidname;
 	to->subgidname = p->subgidname;
+	to->userns = (char *)pod_userns(&m->pod);
 	if (!o->network)
 		to->network = p->network;
 	if (!o->pid)
@@ -234,15 +235,19 @@ static void merge(struct engine *eng, const struct run_options *o, struct pod_me
 	to->cgroup_parent = m->cgroup_parent;
 }
 
-static int make_pod(struct engine *eng, const char *name, struct pod_member *m, struct err *err)
+static int make_pod(struct engine *eng, const char *name, const char *userns, struct pod_member *m,
+		    struct err *err)
 {
 	const struct pod_words words = { .infra = true };
 	int r;
 
 	m->pod.name = name[0] ? xstrdup(name) : NULL;
+	m->pod.options.member.userns = userns ? xstrdup(userns) : NULL;
 	r = pod_fill_new(&m->pod, err);
 	if (r == 0)
 		r = pod_options_finish(eng, &words, &m->pod.options, err);
+	if (r == 0)
+		r = pod_choose_ids(eng, &m->pod, err);
 	if (r == 0)
 		r = pod_insert(eng, &m->pod, err);
 	m->made = r == 0;
@@ -265,15 +270,18 @@ int pod_member_init(struct engine *eng, const struct run_options *opts, struct p
 		return r;
 	word = word ? word : from_file;
 	name = str_after(word, "new:");
-	r = name ? make_pod(eng, name, ret, err) : pod_find(eng, word, &ret->pod, err);
+	r = name ? make_pod(eng, name, opts->userns, ret, err)
+		 : pod_find(eng, word, &ret->pod, err);
 	if (r < 0)
 		return r;
-	choose_share(opts, ret);
-	r = check(opts, ret, err);
-	if (r < 0)
-		return r;
-	merge(eng, opts, ret);
 	ret->asked = *opts;
+	if (name)
+		ret->asked.userns = NULL; /* the pod's */
+	choose_share(&ret->asked, ret);
+	r = check(&ret->asked, ret, err);
+	if (r < 0)
+		return r;
+	merge(eng, &ret->asked, ret);
 	ret->asked.pod = ret->pod.id;
 	ret->asked.pod_id_file = NULL;
 	return 0;

@@ -240,7 +240,14 @@ bool pod_has_ids(const struct pod *pod)
 {
 	const struct run_options *m = &pod->options.member;
 
-	return m->uidmap || m->gidmap || m->subuidname || m->subgidname;
+	return m->uidmap || m->gidmap || m->subuidname || m->subgidname || pod_userns(pod) != NULL;
+}
+
+const char *pod_userns(const struct pod *pod)
+{
+	const char *word = pod->options.member.userns;
+
+	return word && (str_eq(word, "nomap") || str_starts(word, "keep-id")) ? word : NULL;
 }
 
 void pod_forget_ids(struct run_options *o)
@@ -251,6 +258,23 @@ void pod_forget_ids(struct run_options *o)
 	strv_free(take_ptr(o->gidmap));
 }
 
+/* Which ids those are each member finds out. */
+static int check_users(const struct pod *pod, struct err *err)
+{
+	const char *word = pod_userns(pod);
+	struct idmap uids = { 0 }, gids = { 0 };
+	uint32_t uid, gid;
+	struct keep_id keep;
+	int r = keep_id_parse(word, &keep, err);
+
+	if (r >= 0)
+		r = r > 0 ? mappings_keep_id(&keep, &uids, &gids, &uid, &gid, err)
+			  : mappings_nomap(&uids, &gids, err);
+	idmap_done(&uids);
+	idmap_done(&gids);
+	return r;
+}
+
 /* Of what the user has said. 1: ids are to be found; 0, or -errno. */
 static int check_userns(const struct engine *eng, const struct pod *pod, uint32_t *ret_size,
 			struct err *err)
@@ -259,7 +283,7 @@ static int check_userns(const struct engine *eng, const struct pod *pod, uint32_
 	struct idmap uids = { 0 }, gids = { 0 };
 	int r;
 
-	if (pod_has_ids(pod) || (word && str_starts(word, "auto"))) {
+	if ((pod_has_ids(pod) && !pod_userns(pod)) || (word && str_starts(word, "auto"))) {
 		if (eng->rootless)
 			return err_fail(err, ERR_UNSUPPORTED,
 					"%s: only root can give a pod other ids than its user has",
@@ -270,10 +294,13 @@ static int check_userns(const struct engine *eng, const struct pod *pod, uint32_
 	idmap_done(&gids);
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (pod_userns(pod))
+		return check_users(pod, err);
 	r = userns_auto_parse(word, MAPPINGS_BLOCK, ret_size, err);
 	if (r != 0 || !word || str_eq(word, "host"))
 		return r;
-	return err_fail(err, ERR_UNSUPPORTED, "--userns %s: a pod has auto or host", word);
+	return err_fail(err, ERR_UNSUPPORTED, "--userns %s: a pod has auto, keep-id, nomap or host",
+			word);
 }
 
 int pod_choose_ids(struct engine *eng, struct pod *pod, struct err *err)

@@ -25,6 +25,9 @@ void pod_forget_ids(struct run_options *o);
 /* Have members a user namespace that is the pod's? */
 bool pod_has_ids(const struct pod *pod);
 
+/* --userns keep-id and nomap, which are each member's own words then; NULL: another one. */
+const char *pod_userns(const struct pod *pod);
+
 /* Id and time of one that is to be made; its name is checked. */
 int pod_fill_new(struct pod *pod, struct err *err);
 int pod_read_id_file(const char *path, char **ret, struct err *err);

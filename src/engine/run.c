@@ -282,6 +282,10 @@ static int step_spec(struct run *run, struct err *err)
 				    0600, false, err);
 	}
 	spec_free(&spec);
+	/* Elsewhere its root takes what is its own, when it starts for the first time. */
+	if (r == 0 && mapped_hides_user(run->rec.options.mapping))
+		r = mapped_give(run->eng, run->rec.options.mapping, run->launch.bundle_fd,
+				run->n_secrets, err);
 	return r;
 }
 

@@ -17,10 +17,6 @@ static int refuse_mappings(const struct run *run, struct err *err)
 	const struct run_options *o = run->opts;
 	const char *word = o->userns;
 
-	if (str_eq(word, "nomap"))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"--userns nomap: the container's own directory belongs to the user "
-				"who makes it, whom it has to know");
 	if (run->eng->rootless && (o->uidmap || o->gidmap || o->subuidname || o->subgidname ||
 				   (word && str_starts(word, "auto"))))
 		return err_fail(err, ERR_UNSUPPORTED,
@@ -58,6 +54,8 @@ static int find_mappings(struct run *run, struct err *err)
 		r = keep_id_parse(o->userns, &keep, err);
 	if (r > 0)
 		return keep_id(run, &keep, err);
+	if (r == 0 && str_eq(o->userns, "nomap"))
+		return mappings_nomap(&run->uids, &run->gids, err);
 	if (r == 0)
 		r = ns_word_parse("userns", o->userns, &word, err);
 	if (r < 0)
@@ -85,7 +83,7 @@ int run_mappings(struct run *run, struct err *err)
 	int r = find_mappings(run, err);
 
 	/* Those of nobody else can be the store's own, and looking costs something. */
-	if (r == 0 && (run->keep_user || run->joins.user))
+	if (r == 0 && (run->keep_user || run->joins.user || str_eq(run->opts->userns, "nomap")))
 		r = mapped_text(run->eng, &run->uids, &run->gids, &run->rec.options.mapping, err);
 	return r;
 }

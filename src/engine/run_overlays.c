@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/mapped.h"
 #include "engine/run_internal.h"
 #include "engine/volume_mounts.h"
 
@@ -47,8 +48,21 @@ bool overlay_is_wanted(const struct mount_request *m)
 	return own && (m->kind == MOUNT_BIND || m->host_path);
 }
 
+static int no_overlay(const struct mount_request *m, struct err *err)
+{
+	return err_hint(
+	    err,
+	    err_fail(err, ERR_UNSUPPORTED,
+		     "mount at %s: with --userns nomap the container's root cannot write to "
+		     "an overlay in the user's directory",
+		     m->target),
+	    "mount it read-only, or a named volume");
+}
+
 int overlay_make(const struct overlay_how *how, const struct mount_request *m, struct err *err)
 {
+	if (mapped_hides_user(how->mapping))
+		return no_overlay(m, err);
 	cleanup_fd int fd = path_mkdirs(how->dir, 0700, err);
 	cleanup_fd int upper = fd < 0 ? fd : run_make_dir(fd, "upper", 0755, how->dir, err);
 	cleanup_fd int work = upper < 0 ? upper : run_make_dir(fd, "work", 0700, how->dir, err);
@@ -62,7 +76,8 @@ int run_overlays(struct run *run, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < run->n_mounts; i++) {
 		cleanup_free char *dir = overlay_dir(run->bundle, i);
-		const struct overlay_how how = { dir, &run->uids, &run->gids, run->eng->rootless };
+		const struct overlay_how how = { dir, &run->uids, &run->gids, run->eng->rootless,
+						 run->rec.options.mapping };
 
 		if (overlay_is_wanted(&run->mounts[i]))
 			r = overlay_make(&how, &run->mounts[i], err);

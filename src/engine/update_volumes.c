@@ -95,12 +95,12 @@ static int to_idmap(const spec_id_maps *maps, struct idmap *ret)
 	return r;
 }
 
-static int make_overlays(struct engine *eng, const struct spec *spec,
+static int make_overlays(struct engine *eng, const struct record *rec, const struct spec *spec,
 			 const struct update_mounts *um, struct err *err)
 {
 	CLEANUP(idmap_done) struct idmap uids = { 0 };
 	CLEANUP(idmap_done) struct idmap gids = { 0 };
-	struct overlay_how how = { NULL, &uids, &gids, eng->rootless };
+	struct overlay_how how = { NULL, &uids, &gids, eng->rootless, rec->options.mapping };
 	char **dir = um->overlays;
 	int r = 0;
 
@@ -150,7 +150,7 @@ int update_volumes_begin(struct engine *eng, const struct record *rec, const str
 	if (r == 0)
 		r = note_filled(eng, rec, um, err);
 	if (r == 0)
-		r = make_overlays(eng, spec, um, err);
+		r = make_overlays(eng, rec, spec, um, err);
 	if (r == 0)
 		r = mounts_chown(eng, rec, spec, um->recorded + rec->options.mounts.n, um->n_added,
 				 err);

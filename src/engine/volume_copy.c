@@ -222,5 +222,6 @@ int volume_copy(struct engine *eng, const struct record *rec, const struct recor
 		return data;
 	c.dir = dir;
 	c.data = data;
-	return takes_files(&c, &v) ? lock_and_copy(&c, err) : 0;
+	r = takes_files(&c, &v) ? lock_and_copy(&c, err) : 0;
+	return r < 0 ? r : mapped_give_volume(eng, rec->options.mapping, dir, err);
 }

@@ -11,6 +11,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/images.h"
+#include "engine/mapped.h"
 #include "engine/users_layer.h"
 #include "engine/volumes.h"
 #include "runtime/mount_opts.h"
@@ -191,9 +192,8 @@ static int prepare_one(struct engine *eng, const struct record *rec, const struc
 {
 	if (copies)
 		return volume_copy(eng, rec, m, from, err);
-	int dir = volume_open(eng, m->source, err);
-	fd_close(dir);
-	return dir < 0 ? dir : 0;
+	cleanup_fd int dir = volume_open(eng, m->source, err);
+	return dir < 0 ? dir : mapped_give_volume(eng, rec->options.mapping, dir, err);
 }
 
 static int prepare_all(struct engine *eng, const struct record *rec,

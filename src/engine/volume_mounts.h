@@ -23,6 +23,7 @@ struct overlay_how {
 	const char *dir;
 	const struct idmap *uids, *gids;
 	bool rootless;
+	const char *mapping; /* the record's */
 };
 bool overlay_is_wanted(const struct mount_request *m);
 int overlay_make(const struct overlay_how *how, const struct mount_request *m, struct err *err);

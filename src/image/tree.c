@@ -103,6 +103,24 @@ int tree_chown(struct image_store *store, int dir_fd, const char *part, const st
 	return r < 0 ? r : layer_finish(&job, &none, err);
 }
 
+int tree_give(struct image_store *store, int dir_fd, const char *const *names,
+	      const struct image_ids *ids, struct err *err)
+{
+	const struct layer_tree tree = {
+		.dir_fd = dir_fd, .idmap_fd = -EBADF, .out_fd = -EBADF, .ids = ids
+	};
+	cleanup_strv char **args = NULL;
+	cleanup_buf struct buf none = BUF_INIT;
+	struct layer_job job;
+	int r;
+
+	strv_add(&args, "give");
+	for (; *names; names++)
+		strv_addf(&args, "--name=%s", *names);
+	r = layer_start_tree(store, (const char *const *)args, &tree, &job, err);
+	return r < 0 ? r : layer_finish(&job, &none, err);
+}
+
 int tree_pack(struct image_store *store, int dir_fd, int64_t newest, int out_fd, struct err *err)
 {
 	const struct commit_tree tree = { .upper_fd = dir_fd, .idmap_fd = -EBADF };

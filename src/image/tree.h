@@ -20,6 +20,10 @@ int tree_copy(struct image_store *store, const struct commit_tree *tree, const c
  * this path in it alone, to which links lead that leave it nowhere; or NULL. */
 int tree_chown(struct image_store *store, int dir_fd, const char *part, const struct image_ids *ids,
 	       uint32_t uid, uint32_t gid, struct err *err);
+/* Entries of the directory, not what is in them, become root's of the user namespace. Those that
+ * are not there are left out. names: paths in it, up to NULL. */
+int tree_give(struct image_store *store, int dir_fd, const char *const *names,
+	      const struct image_ids *ids, struct err *err);
 /* All of the directory as a tar to out_fd. newest: as commit_export(). */
 int tree_pack(struct image_store *store, int dir_fd, int64_t newest, int out_fd, struct err *err);
 /* A tar, plain, gzip, zstd or xz, from in_fd into the directory, as tree_copy(). */

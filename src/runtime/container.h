@@ -27,6 +27,7 @@ struct container_stdio {
 	int in, out, err;
 }; /* for the container; -EBADF: inherit */
 
+extern const char *const container_given[]; /* the names of create_args.give_fd; NULL at the end */
 struct create_args {
 	const char *id;
 	const char *bundle; /* directory; stored absolute in the state */

@@ -35,16 +35,17 @@ struct init {
 	const struct runtime *rt;
 	const struct create_args *args;
 	const struct spec *spec;
-	char *bundle;              /* absolute */
-	char *rootfs;              /* absolute; "" with an overlay */
-	uint64_t new_ns;           /* CLONE_NEW* to make */
-	uint64_t joined_ns;        /* CLONE_NEW* that are joined by path */
-	int host_mnt_fd;           /* the runtime's, where the container has none; or -EBADF */
-	int ns_fds[NS_COUNT];      /* by enum spec_ns; -EBADF */
-	bool userns;               /* the container is in another user namespace than the runtime */
-	bool mapped;               /* the container is not in the initial user namespace */
-	bool outside;              /* it joins a pid namespace, but only when all is set up */
-	int rootfs_fd;             /* detached mount made by the runtime, or -EBADF */
+	char *bundle;         /* absolute */
+	char *rootfs;         /* absolute; "" with an overlay */
+	uint64_t new_ns;      /* CLONE_NEW* to make */
+	uint64_t joined_ns;   /* CLONE_NEW* that are joined by path */
+	int host_mnt_fd;      /* the runtime's, where the container has none; or -EBADF */
+	int ns_fds[NS_COUNT]; /* by enum spec_ns; -EBADF */
+	bool userns;          /* the container is in another user namespace than the runtime */
+	bool mapped;          /* the container is not in the initial user namespace */
+	bool stranger;        /* the runtime's user is not in there: what is his is opened before */
+	bool outside;         /* it joins a pid namespace, but only when all is set up */
+	int rootfs_fd;        /* detached mount made by the runtime, or -EBADF */
 	struct init_mount *mounts; /* one per spec->mounts */
 	struct init_notify notify;
 	const void *bpf;
@@ -74,6 +75,8 @@ struct init {
 	struct init_placed *placed; /* those that protected paths lead through */
 	size_t n_placed;
 	bool netns_by_helper; /* decided by the runtime */
+	bool mntns_made;
+	struct mount_layers *reopened; /* args->overlay in the new mount namespace; or NULL */
 	bool cgroup_joined, netns_joined, in_cwd;
 	bool pid_ns_pending;  /* outside: not yet joined, for children either */
 	bool entered;         /* outside: this is the process that is inside */
@@ -139,6 +142,8 @@ int netdev_move(const struct init *in, pid_t pid, int sock, struct err *err);
 
 /* rootfs.c */
 int rootfs_isolate(struct init *in, struct err *err); /* propagation of the new namespace */
+/* in->reopened, in the mount namespace where the overlay will be mounted. */
+int rootfs_reopen(struct init *in, struct err *err);
 int rootfs_mount(struct init *in, struct err *err);
 int rootfs_finish_mounts(struct init *in, struct err *err); /* cwd, read-only root */
 int rootfs_enter(struct init *in, struct err *err);         /* pivot_root or chroot */

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "oci/spec.h"
 #include "runtime/init.h"
+#include "runtime/prepare.h"
 #include "runtime/sync.h"
 #include "sys/clone.h"
 #include "sys/netlink.h"
@@ -49,6 +50,23 @@ int init_become_root(struct err *err)
 	return 0;
 }
 
+/* Root of a user namespace in which the runtime's user is nobody may not pass that user's
+ * directories: they are opened before, in the mount namespace that is to use them. */
+static int leave_user(struct init *in, struct err *err)
+{
+	int r = 0;
+
+	if (in->stranger) {
+		if (unshare(CLONE_NEWNS) < 0)
+			return err_errno(err, errno, "making a mount namespace");
+		in->mntns_made = true;
+		r = rootfs_reopen(in, err);
+		if (r >= 0)
+			r = prepare_inside(in, err);
+	}
+	return r < 0 ? r : init_become_root(err);
+}
+
 int init_enter_userns(struct init *in, struct err *err)
 {
 	int r;
@@ -56,7 +74,7 @@ int init_enter_userns(struct init *in, struct err *err)
 	if (!(in->new_ns & CLONE_NEWUSER) || init_needs_stage(in))
 		return 0;
 	r = sync_expect(in->sync, SYNC_MAPS_DONE, NULL, err);
-	return r < 0 ? r : init_become_root(err);
+	return r < 0 ? r : leave_user(in, err);
 }
 
 /* Joins what can be joined now; with must set, everything that is left. */
@@ -90,6 +108,8 @@ int init_make_namespaces(struct init *in, struct err *err)
 
 	if (in->netns_by_helper)
 		flags &= ~(uint64_t)CLONE_NEWNET;
+	if (in->mntns_made)
+		flags &= ~(uint64_t)CLONE_NEWNS;
 
 	if (!init_needs_stage(in) && in->joined_ns) {
 		r = join_paths(in, true, err);
@@ -179,7 +199,7 @@ static int stage_userns(struct init *in, struct err *err)
 
 	if (in->ns_fds[NS_USER] >= 0) {
 		r = ns_join(in->ns_fds[NS_USER], CLONE_NEWUSER, err);
-		return r < 0 ? r : init_become_root(err);
+		return r < 0 ? r : leave_user(in, err);
 	}
 	if (!(in->new_ns & CLONE_NEWUSER))
 		return 0;
@@ -189,7 +209,7 @@ static int stage_userns(struct init *in, struct err *err)
 	if (r < 0)
 		return err_errno(err, -r, "asking for the id mappings");
 	r = sync_expect(in->sync, SYNC_MAPS_DONE, NULL, err);
-	return r < 0 ? r : init_become_root(err);
+	return r < 0 ? r : leave_user(in, err);
 }
 
 int init_join_all(struct init *in, struct err *err)

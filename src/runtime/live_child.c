@@ -34,7 +34,6 @@ static int clone_source(struct live *l, struct err *err)
 {
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_errno(err, errno, "making a mount namespace");
-	l->ns_flags &= ~(unsigned int)CLONE_NEWUSER;
 	return live_is_overlay(l) ? prepare_overlay_mount(&l->in, l->m, &l->im, err)
 				  : prepare_bind(&l->in, l->m, &l->im, err);
 }
@@ -42,12 +41,17 @@ static int clone_source(struct live *l, struct err *err)
 int live_join(struct live *l, struct err *err)
 {
 	bool apart = l->in.rt->rootless && l->verb->adds && (live_is_bind(l) || live_is_overlay(l));
+	/* What overlayfs writes is written by who mounts it. All else is opened by the user, whose
+	 * directories may be shut to the container's root. */
+	bool by_root = live_is_overlay(l) && mount_opts_data(&l->im.opts, "upperdir");
 	unsigned int first = apart ? CLONE_NEWUSER : l->ns_flags;
 	int r = first & l->ns_flags ? ns_join_pidfd(l->pidfd, first & l->ns_flags, err) : 0;
 
+	if (r >= 0 && apart && !by_root)
+		r = clone_source(l, err);
 	if (r >= 0 && (l->ns_flags & CLONE_NEWUSER))
 		r = init_become_root(err);
-	if (r >= 0 && apart)
+	if (r >= 0 && apart && by_root)
 		r = clone_source(l, err);
 	if (r >= 0 && apart)
 		r = ns_join_pidfd(l->pidfd, CLONE_NEWNS, err);

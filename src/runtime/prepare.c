@@ -70,6 +70,17 @@ static int share_mount_ns(struct init *in, struct err *err)
 	return 0;
 }
 
+static bool is_mapped(const spec_id_maps *maps, uint32_t host_id)
+{
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct spec_id_map *m = &maps->items[i];
+
+		if (host_id >= m->host_id && host_id - m->host_id < m->size)
+			return true;
+	}
+	return false;
+}
+
 static int open_namespaces(struct init *in, struct err *err)
 {
 	const struct spec_linux *l = in->spec->linux_;
@@ -95,6 +106,8 @@ static int open_namespaces(struct init *in, struct err *err)
 	in->userns = in->ns_fds[NS_USER] >= 0 || (in->new_ns & CLONE_NEWUSER);
 	/* As podman runs it: root of a user namespace that the container shares. */
 	in->mapped = in->userns || in->rt->rootless;
+	in->stranger = in->userns && in->rt->rootless && l->uid_mappings.n &&
+		       !is_mapped(&l->uid_mappings, geteuid());
 	if (!((in->new_ns | in->joined_ns) & CLONE_NEWNS)) {
 		int r = share_mount_ns(in, err);
 

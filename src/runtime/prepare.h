@@ -14,6 +14,9 @@ int prepare_seccomp(struct init *in, struct buf *bpf, struct err *err);
 /* Detached mounts of what the init in a user namespace has no right to mount itself, and those
  * that are id-mapped. prepare.c calls it; see prepare_mounts.c. */
 int prepare_mounts(struct init *in, struct err *err);
+/* The same of what the runtime's user alone can open, by the init while it still is that user, in
+ * its own mount namespace (in->stranger). */
+int prepare_inside(struct init *in, struct err *err);
 /* One of them, a bind mount: im->fd. */
 int prepare_bind(const struct init *in, const struct spec_mount *m, struct init_mount *im,
 		 struct err *err);

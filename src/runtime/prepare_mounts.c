@@ -242,6 +242,29 @@ static int prepare_one(struct init *in, const struct spec_mount *m, struct init_
 	return prepare_bind(in, m, im, err);
 }
 
+int prepare_inside(struct init *in, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < in->spec->mounts.n; i++) {
+		const struct spec_mount *m = &in->spec->mounts.items[i];
+		struct init_mount *im = &in->mounts[i];
+
+		if (im->fd >= 0 || im->opts.remount)
+			continue;
+		if (im->opts.bind || str_eq(m->type, "bind"))
+			r = prepare_bind(in, m, im, err);
+		else if (mount_is_overlay(m, &im->opts))
+			r = prepare_overlay_mount(in, m, im, err);
+		if (r < 0)
+			return err_wrap(err, r, "mounting %s in container", m->destination);
+	}
+	if (!in->notify.mount.source || in->notify.made.fd >= 0)
+		return 0;
+	r = prepare_bind(in, &in->notify.mount, &in->notify.made, err);
+	return r < 0 ? err_wrap(err, r, "mounting %s in container", NOTIFY_DIR) : 0;
+}
+
 int prepare_mounts(struct init *in, struct err *err)
 {
 	bool all = prepares_all(in);

@@ -55,43 +55,56 @@ int rootfs_isolate(struct init *in, struct err *err)
 
 /* An unprivileged user's overlay can be mounted inside the user namespace only, and takes
  * directories of the mount namespace there only (kernel >= 5.14). */
-static int overlay_here(const struct mount_layers *o, struct err *err)
+int rootfs_reopen(struct init *in, struct err *err)
 {
-	cleanup_fd int upper = o->upper_fd < 0 ? -EBADF : mount_reopen(o->upper_fd, err);
-	cleanup_fd int work = o->work_fd < 0 ? -EBADF : mount_reopen(o->work_fd, err);
-	int *lower = xcalloc(o->n_lower + 1, sizeof(*lower));
-	struct mount_layers here = *o;
-	int r = 0;
+	const struct mount_layers *o = in->args->overlay;
+	struct mount_layers *here;
+	int *lower, r = 0;
 
-	here.lower_fds = lower;
-	here.n_lower = 0;
-	here.upper_fd = upper;
-	here.work_fd = work;
-	if ((o->upper_fd >= 0 && upper < 0) || (o->work_fd >= 0 && work < 0))
-		r = upper < 0 ? upper : work;
-	for (; here.n_lower < o->n_lower && r >= 0; here.n_lower++) {
-		lower[here.n_lower] = mount_reopen(o->lower_fds[here.n_lower], err);
-		r = lower[here.n_lower];
-	}
-	if (r >= 0)
-		r = mount_overlay(&here, 0, err);
-	while (here.n_lower > 0)
-		fd_close(lower[--here.n_lower]);
-	free(lower);
+	if (!o || in->rootfs_fd >= 0 || in->reopened)
+		return 0;
+	lower = xcalloc(o->n_lower + 1, sizeof(*lower));
+	here = in->reopened = xcalloc(1, sizeof(*here));
+	*here = *o;
+	here->lower_fds = lower;
+	here->n_lower = 0;
+	here->upper_fd = o->upper_fd < 0 ? -EBADF : (r = mount_reopen(o->upper_fd, err));
+	here->work_fd = o->work_fd < 0 || r < 0 ? -EBADF : (r = mount_reopen(o->work_fd, err));
+	for (; here->n_lower < o->n_lower && r >= 0; here->n_lower++)
+		r = lower[here->n_lower] = mount_reopen(o->lower_fds[here->n_lower], err);
+	return r < 0 ? r : 0;
+}
+
+/* The init ends, or closes them before its program runs. */
+static int overlay_here(struct init *in, struct err *err)
+{
+	struct mount_layers *here;
+	int r = rootfs_reopen(in, err);
+
+	if (r < 0)
+		return r;
+	here = in->reopened;
+	r = mount_overlay(here, 0, err);
+	fd_close(here->upper_fd);
+	fd_close(here->work_fd);
+	for (size_t i = 0; i < here->n_lower; i++)
+		fd_close(here->lower_fds[i]);
+	free((int *)here->lower_fds);
+	free(take_ptr(in->reopened));
 	return r;
 }
+
+const char *const container_given[] = {
+	"upper",     "hostname",         "hosts",           "resolv.conf", "localtime",
+	"users/etc", "users/etc/passwd", "users/etc/group", NULL,
+};
 
 /* Only root of the user namespace can do so, and the first time it is us. */
 static int give_files(int dir, struct err *err)
 {
-	static const char *const names[] = {
-		"upper",     "hostname",         "hosts",           "resolv.conf", "localtime",
-		"users/etc", "users/etc/passwd", "users/etc/group",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (fchownat(dir, names[i], 0, 0, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-			return err_errno(err, errno, "giving %s to the container's root", names[i]);
+	for (const char *const *name = container_given; *name; name++)
+		if (fchownat(dir, *name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+			return err_errno(err, errno, "giving %s to the container's root", *name);
 	return 0;
 }
 
@@ -106,7 +119,7 @@ static int open_rootfs(struct init *in, int *ret_place, struct err *err)
 			return r;
 	}
 	if (o && in->rootfs_fd < 0)
-		return overlay_here(o, err);
+		return overlay_here(in, err);
 	if (in->rootfs_fd >= 0)
 		fd = take_fd(in->rootfs_fd);
 	else

@@ -134,5 +134,5 @@ def test_root(root):
                     "cat /proc/self/uid_map").ok().out.split()
     assert out[0] == "0" and out[2:] == ["0", "0", "4294967295"]
     for word, message in (("keep-id:uid=x", "expected keep-id"), ("keep-id:u=1", "unknown option"),
-                          ("nomap", "--userns nomap")):
+                          ("keep-id:size=0", "unknown option")):
         root.inro("run", "--rm", "--userns", word, "box", "true").fails(message, code=125)

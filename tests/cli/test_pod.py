@@ -145,7 +145,9 @@ def test_options(anyone):
             (["-p", "80:80"], "networks are not implemented"),
             (["--cpus", "1", "--share-parent=false"], "limits of a pod"),
             (["--volume", "/x"], "needs a name"),
-            (["--userns", "keep-id"], "a pod has auto or host"),
+            (["--userns", "keep-id:x"], "expected keep-id"),
+            (["--userns", "private"], "a pod has auto, keep-id, nomap or host"),
+            *([] if anyone.rootless else [(["--userns", "nomap"], "root is in each")]),
             (["--userns", "auto", "--uidmap", "0:1:2"],
              "only root" if anyone.rootless else "conflicting options"),
             (["--uidmap", "1:1:2"], "only root" if anyone.rootless else "id 0 has to be mapped")):

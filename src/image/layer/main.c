@@ -17,6 +17,7 @@
  *                                                   it and the layers as one tree, to stdin
  *   inro-layer chown  [--userns] --uid=U --gid=G [--path=DIR]
  *                                                   an owner for all of a tree
+ *   inro-layer give   [--userns] --name=NAME...     entries of a directory become root's
  *   inro-layer entries                              a tarball's members as records (cp_stream.h)
  *   inro-layer verify                               signatures in stdin by keys
  * pack, diff and export with --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
@@ -58,7 +59,7 @@ struct args {
 	uint64_t level;                     /* UINT64_MAX: the default */
 	uint64_t uid, gid;                  /* chown */
 	uint64_t layers, timestamp, newest; /* UINT64_MAX: none */
-	char **exclude;
+	char **exclude, **names;
 	int lower_fd; /* diff: the tree below */
 	int idmap_fd;
 	struct evp_md_ctx_st *hash; /* digest: made before the fence is up */
@@ -230,6 +231,18 @@ static int mode_chown(const struct args *args, int dir, struct buf *out, struct 
 	return chown_tree(args->path ? part : dir, (uid_t)args->uid, (gid_t)args->gid, err);
 }
 
+/* Not what is in them. */
+static int mode_give(const struct args *args, int dir, struct buf *out, struct err *err)
+{
+	for (char **name = args->names; name && *name; name++) {
+		cleanup_fd int fd = path_open_in(dir, *name, O_PATH | O_NOFOLLOW, 0, NULL);
+
+		if (fd >= 0 && fchownat(fd, "", 0, 0, AT_EMPTY_PATH) < 0)
+			return err_errno(err, errno, "giving %s to the container's root", *name);
+	}
+	return 0;
+}
+
 static int64_t seconds(uint64_t value)
 {
 	return value > INT64_MAX ? -1 : (int64_t)value;
@@ -323,6 +336,7 @@ static const struct mode {
 	{ "remove", mode_remove, CONFINE_UNPACK, false },
 	{ "own", mode_own, CONFINE_UNPACK, false },
 	{ "chown", mode_chown, CONFINE_UNPACK, false },
+	{ "give", mode_give, CONFINE_UNPACK, false },
 	{ "usage", mode_usage, .reads = true },
 	{ "empty", mode_empty, .reads = true },
 	{ "compare", mode_compare, .reads = true, .mount = MOUNT_LOWER },
@@ -355,6 +369,7 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 	const char *to = str_after(arg, "--to=");
 	const char *excluded = str_after(arg, "--exclude=/");
 	const char *path = str_after(arg, "--path=");
+	const char *name = str_after(arg, "--name=");
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		const char *value = str_after(arg, numbers[i].prefix);
@@ -370,6 +385,8 @@ static int arg_parse(const char *arg, struct args *args, struct err *err)
 		args->tree = true;
 	else if (path)
 		args->path = path;
+	else if (name)
+		strv_add(&args->names, name);
 	else if (str_eq(arg, "--idmap"))
 		args->idmap_fd = LAYER_FD_IDMAP;
 	else if (to && (str_eq(to, "gzip") || str_eq(to, "zstd")))
@@ -483,6 +500,7 @@ static int run(char **argv, struct buf *out, struct err *err)
 	if (r == 0)
 		r = mode->run(&args, dir, out, err);
 	strv_free(args.exclude);
+	strv_free(args.names);
 	hash_free(args.hash);
 	return r;
 }
