@@ -201,12 +201,36 @@ static void check_user_namespaces(const struct doctor *d, struct doctor_finding 
 		    "namespace: kernel.apparmor_restrict_unprivileged_userns is 1");
 }
 
+/* "subid: sss": newuidmap asks that alone, and inro the files alone. */
+static bool asks_elsewhere(const struct doctor *d)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_strv char **lines = NULL;
+
+	if (!read_file(d, "etc/nsswitch.conf", &text))
+		return false;
+	lines = strv_split(buf_str(&text), '\n');
+	for (char **line = lines; *line; line++) {
+		const char *value = str_after(*line, "subid:");
+
+		if (value && !str_starts(value + strspn(value, " \t"), "files"))
+			return true;
+	}
+	return false;
+}
+
 static void check_sub_ids(const struct doctor *d, struct doctor_finding *f)
 {
 	static const char *const files[] = { "etc/subuid", "etc/subgid" };
+	/* Who comes from LDAP or SSSD has no name in /etc/passwd: neither for usermod nor for inro.
+	 */
 	cleanup_free char *cure =
-	    xasprintf("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s",
-		      d->user ? d->user : "USER");
+	    d->user
+		? xasprintf("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s",
+			    d->user)
+		: xasprintf("echo %u:100000:65536 | tee -a /etc/subuid /etc/subgid (with a range "
+			    "that nobody has)",
+			    d->uid);
 
 	if (!d->rootless) {
 		say(f, DOCTOR_OK, NULL, "root needs none");
@@ -225,13 +249,17 @@ static void check_sub_ids(const struct doctor *d, struct doctor_finding *f)
 		for (size_t k = 0; k < n; k++)
 			count += ranges[k].count;
 		if (count == 0)
-			say(f, DOCTOR_FAIL, cure, "/%s gives this user no ids", files[i]);
+			say(f, DOCTOR_FAIL, cure, "/%s gives this user no ids%s", files[i],
+			    d->user ? "" : " by number, and /etc/passwd has no name for it");
 		else if (count < SUBIDS_MIN && f->verdict == DOCTOR_OK)
 			say(f, DOCTOR_WARN, cure,
 			    "/%s gives this user %llu ids: files of other owners in images "
 			    "can't be unpacked",
 			    files[i], (unsigned long long)count);
 	}
+	if (f->verdict == DOCTOR_OK && asks_elsewhere(d))
+		say(f, DOCTOR_FAIL, "remove the line \"subid:\" from /etc/nsswitch.conf",
+		    "newuidmap does not go by /etc/subuid, but by what /etc/nsswitch.conf says");
 }
 
 /* Set-user-id root, or a file capability, which is to be had by an attribute. */

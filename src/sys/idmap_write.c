@@ -19,6 +19,7 @@
 
 #define HELPER_TIMEOUT_MS 30000
 #define OWN_MAP_MAX       65536 /* bytes: 340 lines */
+#define SIGNALLED         128   /* proc_exit_code() */
 
 struct map_kind {
 	const char *file;         /* below /proc/PID */
@@ -94,6 +95,10 @@ static int run_helper(pid_t pid, const struct map_kind *kind, const struct idmap
 		return err_wrap(err, r, "mapping %s", kind->what);
 	if (r == 0)
 		return 0;
+	/* The ranges are not to blame. */
+	if (r > SIGNALLED)
+		return err_fail(err, ERR_SYSTEM, "mapping %s: %s was killed by signal %d",
+				kind->what, kind->helper, r - SIGNALLED);
 	err_fail(err, ERR_DENIED, "mapping %s: %s refused it (exit status %d)", kind->what,
 		 kind->helper, r);
 	return err_hint(err, -EPERM,

@@ -245,6 +245,22 @@ def test_a_failed_start_names_the_container(anyone):
             code=127)
 
 
+def test_a_killed_newuidmap_is_not_the_users_fault(root, user):
+    """It is told from one that refuses the ranges: more of those would be no cure."""
+    box = engine.box(user)
+    for end, said, hint in ("kill -KILL $$", "was killed by signal 9", False), \
+            ("exit 1", "refused it (exit status 1)", True):
+        script = user.dir / "newuidmap"
+        script.write_text(f"#!/bin/sh\n{end}\n")
+        script.chmod(0o755)
+        r = root.run("unshare", "-m", "--propagation", "private", "sh", "-c",
+                     f"mount --bind {script} /usr/bin/newuidmap && exec \"$@\"", "sh", "setpriv",
+                     f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups",
+                     *user.inro_argv("run", "--rm", box, "true"), env=user.env)
+        r.fails("newuidmap", said, code=125)
+        assert ("/etc/subuid" in r.err) == hint, r
+
+
 @pytest.mark.parametrize("userns", [None, "private"])
 def test_options_of_overlays(anyone, userns):
     """Whatever the module's parameters say on this machine."""

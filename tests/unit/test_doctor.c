@@ -187,8 +187,14 @@ static void test_ids(void **state)
 	expect(m, "subordinate ids", DOCTOR_WARN, "1000 ids");
 	put(m, "etc/subuid", "bob:100000:65536\n");
 	expect(m, "subordinate ids", DOCTOR_FAIL, "/etc/subuid");
+	m->d.user = NULL; /* LDAP's */
+	put(m, "etc/subuid", "alice:100000:65536\n");
+	expect(m, "subordinate ids", DOCTOR_FAIL, "/etc/passwd has no name");
 	put(m, "etc/subuid", "1000:100000:65536\n");
 	put(m, "etc/subgid", "1000:100000:65536\n");
+	put(m, "etc/nsswitch.conf", "passwd: files sss\nsubid: sss\n");
+	expect(m, "subordinate ids", DOCTOR_FAIL, "nsswitch.conf");
+	put(m, "etc/nsswitch.conf", "passwd: files sss\nsubid:\tfiles\n");
 	assert_int_equal(fchmodat(m->d.root, "usr/bin/newgidmap", 0755, 0), 0);
 	expect(m, "id helpers", DOCTOR_FAIL, "newgidmap");
 	drop(m, "usr/bin/newuidmap");
