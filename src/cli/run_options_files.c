@@ -42,7 +42,7 @@ static const struct opt opts[] = {
 	  RUN_OPT(secret),
 	  .arg = "NAME[,target=PATH]",
 	  .help = "give a secret as a file, in /run/secrets if PATH is no absolute one; uid=, "
-		  "gid=, mode=" },
+		  "gid=, mode=; type=env: as a variable, called like target=" },
 	{ .name = "shm-size",
 	  .kind = OPT_BYTES,
 	  RUN_OPT(shm_size),

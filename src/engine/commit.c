@@ -5,12 +5,14 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "engine/asked.h"
 #include "engine/changes.h"
 #include "engine/db.h"
 #include "engine/diff.h"
 #include "engine/events.h"
 #include "engine/freeze.h"
 #include "engine/images_trim.h"
+#include "engine/parse.h"
 #include "engine/spec.h"
 #include "oci/reference.h"
 #include "runtime/cancel.h"
@@ -64,14 +66,23 @@ static char **command_of(const struct spec_process *p)
 	return p->args + (init ? SPEC_INIT_ARGS : 0);
 }
 
-static int take_settings(const struct container_tree *ct, struct oci_config *c, struct err *err)
+static int take_settings(struct engine *eng, const struct container_tree *ct, struct oci_config *c,
+			 struct err *err)
 {
 	const struct spec_process *p = ct->spec.process;
+	cleanup_asked struct asked asked = { 0 };
+	cleanup_strv char **env = NULL;
+	int r;
 
 	if (!p || !p->args)
 		return err_fail(err, ERR_CORRUPT, "container %s has no command", ct->rec.name);
 	take_command(c, command_of(p));
-	take_env(c, p->env);
+	r = asked_read(eng, ct->rec.id, &asked, err);
+	if (r < 0)
+		return r;
+	env = strv_copy(p->env);
+	secret_hide(asked.options.secret, env);
+	take_env(c, env);
 	if (p->cwd && (c->working_dir || !str_eq(p->cwd, "/")))
 		replace(&c->working_dir, p->cwd);
 	for (size_t i = 0; i < ct->rec.labels.n; i++)
@@ -80,9 +91,9 @@ static int take_settings(const struct container_tree *ct, struct oci_config *c, 
 	return 0;
 }
 
-static int make_config(const struct container_tree *ct, const struct container_commit *opts,
-		       struct oci_image_config *config, struct oci_history *history,
-		       struct err *err)
+static int make_config(struct engine *eng, const struct container_tree *ct,
+		       const struct container_commit *opts, struct oci_image_config *config,
+		       struct oci_history *history, struct err *err)
 {
 	char now[TIME_RFC3339_MAX];
 	int64_t fixed = opts->timestamp >= 0 ? opts->timestamp : opts->newest;
@@ -91,7 +102,7 @@ static int make_config(const struct container_tree *ct, const struct container_c
 	time_rfc3339(fixed >= 0 ? fixed * INT64_C(1000000000) : time_now_ns(), now);
 	if (!config->config)
 		config->config = xcalloc(1, sizeof(*config->config));
-	r = take_settings(ct, config->config, err);
+	r = take_settings(eng, ct, config->config, err);
 	for (size_t i = 0; r == 0 && opts->changes && opts->changes[i]; i++)
 		r = change_apply(opts->changes[i], config->config, err);
 	if (r < 0)
@@ -178,7 +189,7 @@ static int commit_tree_as(struct engine *eng, const struct container_commit *opt
 
 	int r = image_read_config(&eng->store, ct->image.id, &config, err);
 	if (r == 0)
-		r = make_config(ct, opts, &config, &history, err);
+		r = make_config(eng, ct, opts, &config, &history, err);
 	if (r == 0)
 		r = commit_paused(eng, ct, opts, &how, &image, err);
 	history_done(&history);

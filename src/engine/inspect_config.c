@@ -117,6 +117,7 @@ void inspect_config_fill(const struct inspected *in, struct inspect_container_co
 	ret->image = either(rec->image_name, NULL);
 	if (p) {
 		ret->env = strv_copy(p->env);
+		secret_hide(asked->secret, ret->env);
 		ret->working_dir = either(p->cwd, NULL);
 	}
 	for (size_t i = 0; i < rec->labels.n; i++)

@@ -108,13 +108,18 @@ int tmpfs_parse(const char *text, struct mount_request *ret, struct err *err);
 
 struct secret_request {
 	char *source; /* its name or id */
-	char *target; /* absolute, clean */
+	char *target; /* absolute, clean; the variable's name */
+	bool env;     /* it is a variable, not a file */
 	uint32_t uid, gid, mode;
 };
 void secret_request_done(struct secret_request *q);
 #define cleanup_secret_request CLEANUP(secret_request_done)
-/* "NAME[,target=][,uid=][,gid=][,mode=]" or with source=NAME of --secret. */
+/* "NAME[,target=][,uid=][,gid=][,mode=]", "NAME,type=env[,target=]", or with source=NAME of
+ * --secret.
+ */
 int secret_parse(const char *text, struct secret_request *ret, struct err *err);
+/* Takes the variables away that the words of --secret have made. */
+void secret_hide(char *const *words, char **env);
 
 /* "nofile=1024:2048", "nofile=1024", "core=unlimited" or -1. */
 int ulimit_parse(const char *text, struct spec_rlimit *ret, struct err *err);

@@ -25,7 +25,7 @@ struct run {
 	struct oci_image_config config;
 
 	/* What the spec is made from. */
-	char **env, **host_env;
+	char **env, **host_env, **secret_env;
 	struct mount_request *mounts;
 	size_t n_mounts;
 	struct secret_request *secrets;

@@ -15,6 +15,7 @@
 #include "engine/log_options.h"
 #include "engine/names.h"
 #include "engine/run_internal.h"
+#include "engine/secrets.h"
 #include "engine/start.h"
 #include "engine/sdnotify.h"
 #include "oci/user_entry.h"
@@ -152,7 +153,7 @@ int run_path_from_cwd(const char *path, char **ret, struct err *err)
 	return 0;
 }
 
-/* Mounted from a copy in the bundle. */
+/* Variables, and what is mounted from a copy in the bundle. */
 static int parse_secrets(struct run *run, struct err *err)
 {
 	char **words = run->opts->secret;
@@ -162,8 +163,14 @@ static int parse_secrets(struct run *run, struct err *err)
 		struct secret_request q = { 0 };
 		int r = secret_parse(words[i], &q, err);
 
+		if (r == 0 && q.env)
+			r = secret_env_add(run->eng, &q, &run->secret_env, err);
+		if (r < 0 || q.env)
+			secret_request_done(&q);
 		if (r < 0)
 			return r;
+		if (!q.source)
+			continue;
 		m.source = xasprintf("%s/secrets/%zu", run->bundle, run->n_secrets);
 		m.target = xstrdup(q.target);
 		m.options = strv_split("bind,ro,nosuid,nodev,noexec,rprivate", ',');
@@ -402,6 +409,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->args = run->args;
 	in->env = run->env;
 	in->host_env = run->host_env;
+	in->secret_env = run->secret_env;
 	in->user = &run->user;
 	in->groups = run->groups;
 	in->host_name = run->host_name;
@@ -428,6 +436,7 @@ void run_input_done(struct run *run)
 
 	strv_free(run->env);
 	strv_free(run->host_env);
+	strv_free(run->secret_env);
 	for (i = 0; i < run->n_mounts; i++)
 		mount_request_done(&run->mounts[i]);
 	free(run->mounts);

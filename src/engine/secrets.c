@@ -10,6 +10,7 @@
 #include "base/hex.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/db.h"
 
@@ -255,6 +256,27 @@ static int write_one(struct engine *eng, int dir, size_t i, const struct secret_
 				"only, or with --userns keep-id to the user",
 				q->source);
 	return r < 0 ? err_errno(err, -r, "writing secret %s for the container", q->source) : 0;
+}
+
+int secret_env_add(struct engine *eng, const struct secret_request *q, char ***env, struct err *err)
+{
+	cleanup_buf struct buf data = BUF_INIT;
+	cleanup_secret struct secret s = { 0 };
+	cleanup_free char *pair = NULL;
+	int r = secret_find(eng, q->source, &s, err);
+
+	if (r == 0)
+		r = secret_data(eng, s.id, &data, err);
+	if (r < 0)
+		return r;
+	if (memchr(data.data, '\0', data.len))
+		return err_fail(err, ERR_INVALID,
+				"--secret %s: it holds a NUL byte, which no variable can: use "
+				"type=mount",
+				q->source);
+	pair = xasprintf("%s=%s", q->target, buf_str(&data));
+	strv_env_set(env, pair);
+	return 0;
 }
 
 int secrets_write(struct engine *eng, int bundle_fd, const struct secret_request *items, size_t n,

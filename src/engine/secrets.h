@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Secrets: small texts that containers get as files and that no image, no configuration and no
- * listing shows. They are in the database, which is for its owner only. A container has a copy of
- * its own, made when it is created.
+ * Secrets: small texts that containers get as files or variables and that no image and no listing
+ * shows. They are in the database, which is for its owner only. A container has a copy of its own,
+ * made when it is created: beside its config.json, or for variables in there; both are for the
+ * owner only, too. Whoever shows or takes over variables asks secret_hide().
  */
 #pragma once
 
@@ -38,7 +39,10 @@ int secret_find(struct engine *eng, const char *word, struct secret *ret, struct
 int secret_data(struct engine *eng, const char *id, struct buf *out, struct err *err);
 int secret_remove(struct engine *eng, const char *id, struct err *err);
 
-/* Of a container that is made: each one's file is in directory "secrets" of the bundle, named by
+/* Of a container that is made: NAME=VALUE of one that is a variable. */
+int secret_env_add(struct engine *eng, const struct secret_request *q, char ***env,
+		   struct err *err);
+/* Each other one's file is in directory "secrets" of the bundle, named by
  * its number. ids: who the container's users are out here; NULL: the same. */
 struct idmap;
 int secrets_write(struct engine *eng, int bundle_fd, const struct secret_request *items, size_t n,

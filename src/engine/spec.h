@@ -48,6 +48,7 @@ struct spec_input {
 	char *const *args;               /* behind the image's name; may be empty */
 	char *const *env;                /* --env-file and -e, parsed */
 	char *const *host_env;           /* of ours, what --env-host and --http-proxy hand on */
+	char *const *secret_env;         /* of --secret type=env, which nobody is to see */
 	const struct user_result *user;
 	struct json_u32s groups;    /* --group-add; not owned */
 	const char *host_name;      /* this machine's, for --uts and --network host */

@@ -66,7 +66,8 @@ static int merge_env(const struct spec_input *in, char ***env, struct err *err)
 }
 
 /* Later ones win: defaults, our own environment, the image, what takes these away, --env-file and
- * -e. HOME, where nobody has set it, is what the runtime finds for the user of each process. */
+ * -e, secrets. HOME, where nobody has set it, is what the runtime finds for the user of each
+ * process. */
 static int gen_env(const struct spec_input *in, const struct spec *spec, struct spec_process *p,
 		   struct err *err)
 {
@@ -91,6 +92,7 @@ static int gen_env(const struct spec_input *in, const struct spec *spec, struct 
 		p->env = NULL;
 	}
 	set_all(&p->env, in->env);
+	set_all(&p->env, in->secret_env);
 	return 0;
 }
 

@@ -55,6 +55,46 @@ def test_it_is_shown_nowhere(anyone):
     assert bundle.stat().st_mode & 0o77 == 0 and (bundle / "secrets").stat().st_mode & 0o77 == 0
 
 
+def test_variable(anyone):
+    """There for all that runs in the container, and for nobody who looks at it from outside."""
+    box = engine.box(anyone, "box", "ENV APP=image")
+    create(anyone, "db", "hunter2")
+    create(anyone, "APP", "from the secret\n")
+    anyone.inro("run", "-d", "--name", "one", "-e", "PASS=x", "--secret", "db,type=env,target=PASS",
+                "--secret", "APP,type=env", "--secret", "db", "--env-merge", "SEEN=${PASS}", box,
+                "sh", "-c", 'echo "$PASS $APP"; sleep 1000').ok()
+    show = ["sh", "-c", "echo $PASS; echo $APP; echo $SEEN; cat /run/secrets/db"]
+    assert anyone.inro("exec", "one", *show).ok().out == "hunter2\nfrom the secret\n\nhunter2"
+    create(anyone, "db", "hunter3", "--replace")
+    anyone.inro("restart", "-t", "0", "one").ok()
+    assert anyone.inro("exec", "one", *show).ok().out.startswith("hunter2\n")
+    # Whoever may read the container's files is who may read the secret.
+    cid = engine.containers(anyone)[0]
+    holders = [path for path in anyone.dir.rglob("config.json") if cid in str(path)]
+    assert len(holders) == 2
+    for path in holders:
+        assert "hunter2" in path.read_text() and path.stat().st_mode & 0o777 == 0o600
+    shown = "".join(anyone.inro(*words).ok().out for words in (
+        ("inspect", "one"), ("ps", "-a", "--format", "json"), ("secret", "inspect", "db"),
+        ("container", "inspect", "--format", "{{json .Config.Env}}", "one"),
+        ("events", "--since", "1h", "--until", "0s")))
+    assert "hunter2" not in shown and "from the secret" not in shown and "SEEN=" in shown
+    # No image has it, nor a copy that is made later.
+    anyone.inro("commit", "one", "next").ok()
+    env = json.loads(anyone.inro("image", "inspect", "next").ok().out)[0]["Config"]["Env"]
+    assert "APP=image" in env and not any(word.startswith("PASS") for word in env)
+    anyone.inro("container", "clone", "one", "two").ok()
+    anyone.inro("start", "two").ok()
+    assert anyone.inro("exec", "two", "sh", "-c", "echo $PASS").ok().out == "hunter3\n"
+    anyone.inro("rm", "-fa", "-t", "0").ok()
+    (anyone.dir / "zero").write_bytes(b"a\0b")
+    anyone.inro("secret", "create", "zero", anyone.dir / "zero").ok()
+    for word, message in (("zero,type=env", "NUL byte"), ("db,type=env,uid=1", "uid, gid and mode"),
+                          ("none,type=env", 'no secret with name or id "none"')):
+        anyone.inro("run", "--rm", "--secret", word, box, "true").fails(message, code=125)
+    assert not engine.containers(anyone)
+
+
 def test_listing(anyone):
     cid = create(anyone, "db", "x", "--label", "app=web")
     lines = anyone.inro("secret", "ls").ok().out.splitlines()

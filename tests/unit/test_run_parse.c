@@ -118,17 +118,30 @@ static void test_secret(void **state)
 	static const struct {
 		const char *text, *source, *target;
 		uint32_t uid, gid, mode;
+		bool env;
 	} rows[] = {
 		{ "db", "db", "/run/secrets/db", 0, 0, 0444 },
 		{ "db,target=password", "db", "/run/secrets/password", 0, 0, 0444 },
 		{ "source=db,target=/etc/app/key,uid=5,gid=6,mode=0400", "db", "/etc/app/key", 5, 6,
 		  0400 },
 		{ "db,type=mount,target=a/../b", "db", "/run/secrets/b", 0, 0, 0444 },
+		{ "db,type=env", "db", "db", 0, 0, 0444, true },
+		{ "db,target=PASS/word,type=env", "db", "PASS/word", 0, 0, 0444, true },
+		{ "db,type=env,type=mount", "db", "/run/secrets/db", 0, 0, 0444 },
 	};
-	static const char *const bad[] = {
-		"",         "target=x",    "db,type=env", "db,mode=999", "db,uid=x",
-		"db,foo=1", "db,target=/", "db,target=.", "db,mode=4755"
-	};
+	static const char *const bad[] = { "",
+					   "target=x",
+					   "type=env",
+					   "db,type=x",
+					   "db,mode=999",
+					   "db,uid=x",
+					   "db,foo=1",
+					   "db,target=/",
+					   "db,target=.",
+					   "db,mode=4755",
+					   "db,type=env,uid=0",
+					   "db,mode=0400,type=env",
+					   "db,type=env,target=A=B" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		cleanup_secret_request struct secret_request q = { 0 };
@@ -139,7 +152,15 @@ static void test_secret(void **state)
 		assert_int_equal(q.uid, rows[i].uid);
 		assert_int_equal(q.gid, rows[i].gid);
 		assert_int_equal(q.mode, rows[i].mode);
+		assert_int_equal(q.env, rows[i].env);
 	}
+	cleanup_strv char **env = strv_split("A=1,db=2,PW=3,B=4", ',');
+	char *const words[] = { (char *)"db,type=env", (char *)"x,target=PW,type=env",
+				(char *)"B,target=A", NULL };
+	secret_hide(words, env);
+	assert_int_equal(strv_len(env), 2);
+	assert_string_equal(env[0], "A=1");
+	assert_string_equal(env[1], "B=4");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct secret_request q = { 0 };
 
