@@ -53,7 +53,7 @@ static char *own_place(const struct cgroup_hierarchy *h)
 	return path_join(h->mount_point, below && *below ? below : "/");
 }
 
-/* Without a cgroup namespace: a bind of the container's own directory. */
+/* A bind of the container's own directory. */
 static int hierarchy_bind(const struct init *in, const struct cgroup_hierarchy *h,
 			  const struct mount_opts *o, struct err *err)
 {
@@ -73,6 +73,13 @@ static int hierarchy_mount(const struct init *in, const struct cgroup_hierarchy 
 {
 	int fd;
 
+	/* On v1 both are mounts of one superblock, but for a new one the kernel visits all cgroups
+	 * of cgroup2, each time: 1.2 ms of a start beside 1,000 containers. */
+	if ((in->new_ns & CLONE_NEWCGROUP) && !h->v2 && place_known(in)) {
+		fd = hierarchy_bind(in, h, o, err);
+		if (fd != -ENOENT)
+			return fd;
+	}
 	if (in->new_ns & CLONE_NEWCGROUP) {
 		fd = hierarchy_new(h, o, in->mapped ? NULL : err);
 		if (fd >= 0 || !in->mapped)

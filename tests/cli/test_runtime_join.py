@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -197,3 +198,17 @@ def test_cgroup_namespace_shows_the_containers_cgroup_as_root(root):
     assert {line.split(":")[2] for line in b.run().ok().out.splitlines()} == {"/"}
     b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] != "cgroup"]
     assert any(line.endswith("c1") for line in b.run().ok().out.splitlines())
+
+
+def test_cgroup_mounts_show_the_containers_cgroup_as_root(root):
+    """On v1 they are clones of the host's mounts."""
+    b = root.bundle("sh", "-c", "cat /proc/self/mountinfo; cd /sys/fs/cgroup; "
+                                "cat cgroup.procs */cgroup.procs 2>/dev/null; true")
+    b.mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "ro")
+    lines = b.run().ok().out.splitlines()
+    mounts = [line.split()[3] for line in lines if " - cgroup" in line]
+    hosts = pathlib.Path("/proc/self/mountinfo").read_text()
+    assert mounts and set(mounts) == {"/"}
+    assert len(mounts) == (hosts.count(" - cgroup ") or 1)
+    pids = [line for line in lines if line.isdecimal()]
+    assert pids and set(pids) <= {"1", "2", "3", "4"}, pids
