@@ -128,12 +128,12 @@ static ssize_t emit(struct logfile *l, size_t stream, const char *text, size_t l
 static int emit_waiting(struct logfile *l, size_t stream, bool ends)
 {
 	struct logfile_stream *st = &l->streams[stream];
-	ssize_t n = emit(l, stream, st->data, st->len, ends);
+	ssize_t n = emit(l, stream, l->lines[stream], st->len, ends);
 
 	if (n < 0)
 		return (int)n;
 	st->len -= (size_t)n;
-	memmove(st->data, st->data + n, st->len);
+	memmove(l->lines[stream], l->lines[stream] + n, st->len);
 	return st->len != 0;
 }
 
@@ -142,12 +142,12 @@ static int emit_waiting(struct logfile *l, size_t stream, bool ends)
 static size_t take_joined(struct logfile *l, size_t stream, const char *data, size_t len)
 {
 	struct logfile_stream *st = &l->streams[stream];
-	size_t room = sizeof(st->data) - st->len, n = len < room ? len : room;
+	size_t room = sizeof(l->lines[0]) - st->len, n = len < room ? len : room;
 	const char *newline = memchr(data, '\n', len < room + 1 ? len : room + 1);
 
 	if (newline)
 		n = (size_t)(newline - data);
-	memcpy(st->data + st->len, data, n);
+	memcpy(l->lines[stream] + st->len, data, n);
 	st->len += n;
 	return newline && emit_waiting(l, stream, true) == 0 ? n + 1 : n;
 }
@@ -172,7 +172,7 @@ static size_t take_line(struct logfile *l, size_t stream, const char *data, size
 		done = emit(l, stream, data, LOGLINE_TEXT_MAX, false);
 		return done < 0 ? 0 : (size_t)done;
 	}
-	memcpy(st->data, data, n);
+	memcpy(l->lines[stream], data, n);
 	st->len = n;
 	st->since_ns = now_ns;
 	return n;
@@ -189,7 +189,7 @@ ssize_t logfile_write(struct logfile *l, enum logline_stream stream, const char 
 	stamp_set(l, now_ns);
 	while (done < len && n) {
 		/* A full record waits no longer, unless it is a whole line. */
-		if (st->len == sizeof(st->data) && data[done] != '\n' &&
+		if (st->len == sizeof(l->lines[0]) && data[done] != '\n' &&
 		    emit_waiting(l, i, false) < 0)
 			break;
 		if (st->len)

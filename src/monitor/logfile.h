@@ -36,12 +36,11 @@ struct logfile_options {
 };
 
 struct logfile_stream {
-	size_t len; /* of a line that has not ended */
+	size_t len; /* of lines[] */
 	int64_t since_ns;
 	bool open; /* the last record in the file is a partial one */
 	bool torn; /* something of the open line was dropped */
 	bool skip; /* the rest of this line is dropped, too */
-	char data[LOGLINE_TEXT_MAX];
 };
 
 struct logfile {
@@ -56,6 +55,8 @@ struct logfile {
 	char stamp[LOGLINE_STAMP_LEN + 10];
 	struct logfile_stream streams[LOGLINE_STREAMS];
 	size_t out_len; /* whole records that are not in the file yet */
+	/* Last: the pages of these are the container's only when it writes. */
+	char lines[LOGLINE_STREAMS][LOGLINE_TEXT_MAX]; /* that have not ended */
 	char out[LOGFILE_OUT_MAX];
 };
 

@@ -51,7 +51,6 @@ struct stream {
 	size_t left; /* once the container has ended: what was written before */
 	size_t len;
 	size_t logged; /* of it */
-	char buf[STREAM_SIZE];
 };
 
 /* The container's health check. The process that makes a probe does all the rest (probe.h). */
@@ -77,7 +76,6 @@ struct monitor {
 	size_t n_clients;
 	int64_t deaf_ns; /* monotonic: nobody is let in before; 0: all are */
 	struct stream streams[STREAMS];
-	struct logfile log;
 	struct probing probing;
 	int notify;              /* where it says that it is ready; -EBADF: nobody wants to know */
 	const char *notify_host; /* who does; NULL: that has been told */
@@ -87,6 +85,10 @@ struct monitor {
 	bool oom;     /* a process was killed for want of it */
 	int status;
 	int64_t finished_ns;
+
+	/* Last: what is untouched of these takes no memory. */
+	struct logfile log;
+	char bufs[STREAMS][STREAM_SIZE];
 };
 
 /* Executes inro, once it is there: while it is being exchanged for another version it isn't. Comes

@@ -28,10 +28,11 @@ int output_log_open(struct monitor *m, struct err *err)
 bool output_log_take(struct monitor *m, struct stream *s)
 {
 	enum logline_stream number = s == m->streams ? LOGLINE_STDOUT : LOGLINE_STDERR;
+	const char *buf = m->bufs[s - m->streams];
 
 	if (!is_on(m) || s->logged == s->len)
 		return true;
-	s->logged += (size_t)logfile_write(&m->log, number, s->buf + s->logged, s->len - s->logged,
+	s->logged += (size_t)logfile_write(&m->log, number, buf + s->logged, s->len - s->logged,
 					   time_now_ns());
 	return s->logged == s->len;
 }

@@ -39,7 +39,7 @@ static void close_out(struct client *c, size_t i)
 static ssize_t give(struct monitor *m, struct client *c, const struct stream *s)
 {
 	size_t i = stream_index(m, s);
-	ssize_t n = write(c->out[i], s->buf + c->taken[i], s->len - c->taken[i]);
+	ssize_t n = write(c->out[i], m->bufs[i] + c->taken[i], s->len - c->taken[i]);
 
 	if (n < 0 && errno == EAGAIN && m->ended && !c->widened) {
 		/* The rest need not wait for its reader. */
@@ -47,7 +47,7 @@ static ssize_t give(struct monitor *m, struct client *c, const struct stream *s)
 		for (size_t k = 0; k < STREAMS; k++)
 			if (c->out[k] >= 0)
 				fcntl(c->out[k], F_SETPIPE_SZ, WIDER_PIPE);
-		n = write(c->out[i], s->buf + c->taken[i], s->len - c->taken[i]);
+		n = write(c->out[i], m->bufs[i] + c->taken[i], s->len - c->taken[i]);
 	}
 	return n < 0 ? -errno : n;
 }
@@ -109,8 +109,8 @@ void relay_close(struct monitor *m, struct stream *s)
 
 void relay_fill(struct monitor *m, struct stream *s)
 {
-	size_t max = m->ended && s->left < sizeof(s->buf) ? s->left : sizeof(s->buf);
-	ssize_t n = read(s->from, s->buf, max);
+	size_t max = m->ended && s->left < STREAM_SIZE ? s->left : STREAM_SIZE;
+	ssize_t n = read(s->from, m->bufs[stream_index(m, s)], max);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

@@ -294,3 +294,21 @@ def test_the_monitor_is_not_the_callers(request, root, who):
         for top, controller in session.tops.items():
             if not who.rootless or not controller:
                 assert session.removed(top / session.path[1:] / "shell"), top
+
+
+def test_memory(anyone):
+    """What a start has used is given back: the issue's limit is 300 KiB, and 1,000 of them add up."""
+    box = engine.box(anyone)
+    cid = detached(anyone, "--name", "web", box, "sleep", "1000")
+    monitor = monitor_of(anyone, cid)
+
+    def private(name):
+        total, here = 0, False
+        for line in pathlib.Path(f"/proc/{monitor}/smaps").read_text().splitlines():
+            if not line.split()[0].endswith(":"):
+                here = name in line
+            elif here and line.startswith("Private_Dirty:"):
+                total += int(line.split()[1])
+        return total
+    harness.wait_for(lambda: private("[stack]") <= 24 * harness.PATIENCE)
+    assert private("") <= 100 * harness.PATIENCE
