@@ -43,6 +43,16 @@ void buf_addc(struct buf *b, char c)
 	b->data[b->len] = '\0';
 }
 
+void buf_fill(struct buf *b, char c, size_t n)
+{
+	if (n == 0)
+		return;
+	buf_reserve(b, n);
+	memset(b->data + b->len, c, n);
+	b->len += n;
+	b->data[b->len] = '\0';
+}
+
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

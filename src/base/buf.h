@@ -16,6 +16,7 @@ struct buf {
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
+void buf_fill(struct buf *b, char c, size_t n);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_reserve(struct buf *b, size_t extra);
 void buf_reset(struct buf *b);            /* len = 0, keeps the memory */

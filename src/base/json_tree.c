@@ -288,7 +288,9 @@ void json_tree_done(struct json_tree *t)
 
 const struct json_value *json_tree_member(const struct json_value *object, const char *name)
 {
-	json_tree_foreach(v, object) if (strcmp(v->key, name) == 0) return v->type == JSON_TYPE_NULL
+	/* Most descriptors have many more fields than an object has members. */
+	json_tree_foreach(v, object) if (v->key[0] == name[0] &&
+					 strcmp(v->key, name) == 0) return v->type == JSON_TYPE_NULL
 	    ? NULL
 	    : v;
 	return NULL;

@@ -37,7 +37,7 @@ static size_t width(const char *s)
 	size_t n = 0;
 
 	while (*s) {
-		size_t len = str_utf8_len(s);
+		size_t len = *s > 0 ? 1 : str_utf8_len(s);
 
 		s += len ? len : 1;
 		n++;
@@ -60,12 +60,11 @@ void table_write(const struct table *t, bool with_header, struct buf *out)
 		for (size_t col = 0; col < t->columns; col++) {
 			const char *cell = t->cells[row * t->columns + col];
 			size_t full = widest[col] + GAP > WIDTH_MIN ? widest[col] + GAP : WIDTH_MIN;
-			size_t pad = full - width(cell);
 
 			buf_adds(out, cell);
 			/* nothing behind the last column */
-			for (; pad > 0 && col + 1 < t->columns; pad--)
-				buf_addc(out, ' ');
+			if (col + 1 < t->columns)
+				buf_fill(out, ' ', full - width(cell));
 		}
 		buf_addc(out, '\n');
 	}

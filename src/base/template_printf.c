@@ -47,12 +47,12 @@ static void add_padded(const struct spec *s, const struct buf *text, bool number
 	if (zeros && number && text->len && strchr("+- ", text->data[0]))
 		sign = 1;
 	buf_add(out, text->data, sign);
-	for (size_t i = 0; i < pad && !s->minus; i++)
-		buf_addc(out, zeros ? '0' : ' ');
+	if (!s->minus)
+		buf_fill(out, zeros ? '0' : ' ', pad);
 	if (text->len > sign)
 		buf_add(out, text->data + sign, text->len - sign);
-	for (size_t i = 0; i < pad && s->minus; i++)
-		buf_addc(out, ' ');
+	if (s->minus)
+		buf_fill(out, ' ', pad);
 }
 
 static void add_digits(uint64_t u, unsigned int base, bool upper, struct buf *out)

@@ -208,10 +208,10 @@ int containers_query(struct engine *eng, const struct containers_query *q, struc
 		r = check_value(&filters.items[i], err);
 	if (r == 0)
 		r = life_list(eng, &records, err);
-	for (size_t i = 0; r == 0 && i < records.n; i++) {
-		records.items[i].paused = live_is_paused(eng, &records.items[i]);
+	if (r == 0)
+		live_see_paused(eng, &records);
+	for (size_t i = 0; r == 0 && i < records.n; i++)
 		records.items[i].health = health_status_of(eng, &records.items[i]);
-	}
 	for (size_t i = 0; r == 0 && i < filters.n; i++)
 		r = look_up(eng, &filters.items[i], &c, err);
 	if (r == 0)

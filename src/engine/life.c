@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "engine/paused.h"
 #include "runtime/monitor_proto.h"
 
 #define LOCK_POLL_MS 2
@@ -172,6 +173,7 @@ static int remove_ended(struct engine *eng, const char *id, const struct record_
 {
 	int r = remove_bundle(eng, id, err);
 
+	paused_unmark(eng, id);
 	if (r >= 0)
 		r = record_delete(eng, id, end, volumes, err);
 	return r < 0 ? r : path_remove_tree(eng->run_fd, id, err);
@@ -358,9 +360,18 @@ static void remove_orphans(struct engine *eng, const struct record_list *known)
 	closedir(dir);
 }
 
+/* Are there no other run directories than of these? A directory has a link from each one in it;
+ * where the filesystem does not count them (btrfs), nobody knows. */
+static bool no_others(struct engine *eng, size_t n)
+{
+	struct stat st;
+
+	return fstat(eng->run_fd, &st) == 0 && st.st_nlink == n + 2;
+}
+
 int life_list(struct engine *eng, struct record_list *ret, struct err *err)
 {
-	size_t k = 0;
+	size_t k = 0, alive = 0;
 	int r;
 
 	r = engine_dirs(eng, err);
@@ -368,18 +379,20 @@ int life_list(struct engine *eng, struct record_list *ret, struct err *err)
 		r = record_list(eng, NULL, ret, err);
 	if (r < 0)
 		return r;
-	remove_orphans(eng, ret);
 	for (size_t i = 0; i < ret->n; i++) {
 		struct err repair_err = ERR_INIT;
 
 		r = life_repair(eng, &ret->items[i], &repair_err);
 		if (r < 0)
 			log_warn("%s", repair_err.msg);
+		alive += r == 0 && ret->items[i].running;
 		if (r == 1)
 			record_done(&ret->items[i]);
 		else
 			ret->items[k++] = ret->items[i];
 	}
 	ret->n = k;
+	if (!no_others(eng, alive))
+		remove_orphans(eng, ret);
 	return 0;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/live.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -14,15 +12,12 @@
 #include "engine/events.h"
 #include "engine/life.h"
 #include "engine/parse.h"
+#include "engine/paused.h"
 
 #define KILL_TIMEOUT_MS  10000
 #define START_TIMEOUT_MS 5000
 #define POLL_FIRST_US    500
 #define POLL_LAST_US     8000
-
-/* In its run directory: where a listing has to look at the freezer. It says no more than that
- * somebody has paused the container some time. */
-#define PAUSED_MARK "paused"
 
 int live_status(struct engine *eng, const struct record *rec)
 {
@@ -36,17 +31,20 @@ int live_status(struct engine *eng, const struct record *rec)
 	return status;
 }
 
-static char *mark_path(const struct record *rec)
-{
-	return xasprintf("%s/" PAUSED_MARK, rec->id);
-}
-
 bool live_is_paused(struct engine *eng, const struct record *rec)
 {
-	cleanup_free char *path = mark_path(rec);
-
-	return rec->running && faccessat(eng->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return rec->running && paused_is_marked(eng, rec->id) &&
 	       live_status(eng, rec) == CONTAINER_PAUSED;
+}
+
+static void see_paused(struct engine *eng, struct record *rec)
+{
+	rec->paused = live_status(eng, rec) == CONTAINER_PAUSED;
+}
+
+void live_see_paused(struct engine *eng, struct record_list *all)
+{
+	paused_each(eng, all, see_paused);
 }
 
 static int not_running(const struct record *rec, struct err *err)
@@ -227,17 +225,18 @@ static int find_running(struct engine *eng, const char *word, struct record *ret
 int live_pause(struct engine *eng, const char *word, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
-	cleanup_free char *path = NULL;
 	struct err why = ERR_INIT;
 	int r = find_running(eng, word, &rec, err);
 
 	if (r < 0)
 		return r;
 	/* Before, so that it is there also when this process is killed. */
-	path = mark_path(&rec);
-	if (mknodat(eng->run_fd, path, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
-		return err_errno(err, errno, "marking container %s as paused", rec.name);
+	r = paused_mark(eng, rec.id);
+	if (r < 0)
+		return err_errno(err, -r, "marking container %s as paused", rec.name);
 	r = container_pause(&eng->runtime, rec.id, &why);
+	if (r < 0 && live_status(eng, &rec) == CONTAINER_STOPPED)
+		paused_unmark(eng, rec.id);
 	if (r < 0)
 		return explain(eng, &rec, true, r, &why, err);
 	event_note_container(eng, rec.id, "pause", NULL);
@@ -247,7 +246,6 @@ int live_pause(struct engine *eng, const char *word, struct err *err)
 int live_unpause(struct engine *eng, const char *word, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
-	cleanup_free char *path = NULL;
 	struct err why = ERR_INIT;
 	int r = find_running(eng, word, &rec, err);
 
@@ -257,8 +255,7 @@ int live_unpause(struct engine *eng, const char *word, struct err *err)
 	if (r < 0)
 		return explain(eng, &rec, false, r, &why, err);
 	/* One that is paused again at this moment stays marked or is shown as running. */
-	path = mark_path(&rec);
-	unlinkat(eng->run_fd, path, 0);
+	paused_unmark(eng, rec.id);
 	event_note_container(eng, rec.id, "unpause", NULL);
 	return 0;
 }

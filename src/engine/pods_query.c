@@ -63,9 +63,8 @@ static int read_members(struct engine *eng, struct record_list *ret, struct err 
 {
 	int r = life_list(eng, ret, err);
 
-	for (size_t i = 0; r == 0 && i < ret->n; i++)
-		if (ret->items[i].pod)
-			ret->items[i].paused = live_is_paused(eng, &ret->items[i]);
+	if (r == 0)
+		live_see_paused(eng, ret);
 	return r;
 }
 

@@ -304,6 +304,16 @@ int record_get(struct engine *eng, const char *id, struct record *ret, struct er
 	return r < 0 ? r : r ? 0 : -ENOENT;
 }
 
+/* The database would have to keep whole rows for that. */
+static int compare_newest(const void *a, const void *b)
+{
+	const struct record *x = a, *y = b;
+
+	return x->created_ns != y->created_ns ? (x->created_ns < y->created_ns ? 1 : -1)
+					      : strcmp(x->id, y->id);
+}
+
+/* Newest first. */
 static int list_by(struct engine *eng, const char *sql, const char *word, struct record_list *ret,
 		   struct err *err)
 {
@@ -327,25 +337,24 @@ static int list_by(struct engine *eng, const char *sql, const char *word, struct
 	}
 	if (r < 0)
 		return r;
+	if (list.n)
+		qsort(list.items, list.n, sizeof(*list.items), compare_newest);
 	*ret = list;
 	list = (struct record_list){ 0 };
 	return 0;
 }
 
-#define NEWEST_FIRST " ORDER BY created_ns DESC, id"
-
 int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err)
 {
 	return list_by(eng,
 		       "SELECT " COLUMNS " FROM containers WHERE ?1 IS NULL OR image = ?1"
-		       " OR " RECORD_HAS_MOUNTED("?1") NEWEST_FIRST,
+		       " OR " RECORD_HAS_MOUNTED("?1"),
 		       image, ret, err);
 }
 
 int record_list_pod(struct engine *eng, const char *pod, struct record_list *ret, struct err *err)
 {
-	return list_by(eng, "SELECT " COLUMNS " FROM containers WHERE pod = ?" NEWEST_FIRST, pod,
-		       ret, err);
+	return list_by(eng, "SELECT " COLUMNS " FROM containers WHERE pod = ?", pod, ret, err);
 }
 
 int record_rename(struct engine *eng, const struct record *rec, const char *name, struct err *err)

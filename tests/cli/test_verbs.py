@@ -118,8 +118,36 @@ def test_killed_while_paused(two):
     two.inro("kill", "one").ok()
     assert states(two)["one"] == "exited"
     two.inro("rm", "two").fails("cannot remove container", "paused", code=1)
+    marks = two.run_dir / "inro/paused"
     two.inro("rm", "-f", "two").ok()
     assert "two" not in states(two)
+    two.inro("rm", "one").ok()
+    assert not os.listdir(marks)
+
+
+def test_left_by_killed_commands(two):
+    """Run directories and marks of containers that are in no record; what is just being made stays."""
+    names = ["a" * 64, "b" * 64]
+    top = two.run_dir / "inro/paused"
+    top.mkdir(exist_ok=True)
+    dirs = [two.run_dir / "inro/containers" / name for name in names]
+    marks = [two.run_dir / "inro/paused" / name for name in names]
+    for path in dirs:
+        path.mkdir()
+        (path / "lock").touch()
+    for path in marks:
+        path.touch()
+    for path in (top, *dirs, *marks, *(d / "lock" for d in dirs)):
+        two.own(path)
+    for path in (dirs[0], marks[0]):
+        os.utime(path, (1, 1))
+    assert states(two)["one"] == "running"
+    assert [path.exists() for path in (*dirs, *marks)] == [False, True, False, True]
+    for path in (dirs[1], marks[1]):
+        os.utime(path, (1, 1))
+    two.inro("rm", "done").ok()
+    two.inro("ps", "-q").ok()
+    assert not any(path.exists() for path in (*dirs, *marks))
 
 
 def test_rename(two):

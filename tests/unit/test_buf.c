@@ -58,11 +58,28 @@ static void test_format(void **state)
 	buf_done(&b);
 }
 
+static void test_fill(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	buf_fill(&b, 'x', 0);
+	assert_string_equal(buf_str(&b), "");
+	buf_fill(&b, 'x', 100);
+	buf_fill(&b, 'y', 0);
+	buf_fill(&b, 'z', 1);
+	assert_int_equal(b.len, 101);
+	assert_int_equal(strspn(b.data, "x"), 100);
+	assert_string_equal(b.data + 100, "z");
+	buf_done(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_empty),
 					    cmocka_unit_test(test_grow),
-					    cmocka_unit_test(test_format) };
+					    cmocka_unit_test(test_format),
+					    cmocka_unit_test(test_fill) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
