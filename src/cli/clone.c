@@ -126,8 +126,14 @@ int clone_name(struct engine *eng, const char *from,
 int clone_read(struct engine *eng, const struct record *rec, struct asked *ret, struct err *err)
 {
 	struct run_options *o = &ret->options;
-	int r = asked_read(eng, rec->id, ret, err);
+	int r;
 
+	if (rec->options.infra)
+		return err_hint(err,
+				err_fail(err, ERR_UNSUPPORTED,
+					 "container %s is the infra container of a pod", rec->name),
+				"`inro pod clone %.12s` makes another pod", rec->pod);
+	r = asked_read(eng, rec->id, ret, err);
 	if (r > 0)
 		return err_fail(
 		    err, ERR_UNSUPPORTED,

@@ -186,25 +186,32 @@ static int make_pod(const struct generator *common, const struct pod_view *v, st
 {
 	struct generator *all = xcalloc(v->n + 1, sizeof(*all));
 	cleanup_strv char **services = NULL;
+	size_t n = 1;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i <= v->n; i++) {
-		all[i] = *common;
-		all[i].pod = &v->pod;
-		all[i].rec = i ? v->members[i - 1] : NULL;
-		all[i].pod_unit = all[0].name;
-		r = generator_init(&all[i], err);
+		struct generator *g = &all[i ? n : 0];
+
+		/* It comes and goes with the others. */
+		if (i && v->members[i - 1] == v->infra)
+			continue;
+		n += i > 0;
+		*g = *common;
+		g->pod = &v->pod;
+		g->rec = i ? v->members[i - 1] : NULL;
+		g->pod_unit = all[0].name;
+		r = generator_init(g, err);
 		if (r == 0 && i)
-			r = generate_container(&all[i], err);
+			r = generate_container(g, err);
 		if (r == 0 && i)
-			strv_addf(&services, "%s.service", all[i].name);
+			strv_addf(&services, "%s.service", g->name);
 	}
 	all[0].services = services;
 	if (r == 0)
 		r = generate_pod(&all[0], err);
 	if (r == 0)
-		r = put_out(all, v->n + 1, err);
-	for (size_t i = 0; i <= v->n; i++)
+		r = put_out(all, n, err);
+	for (size_t i = 0; i < n; i++)
 		generator_done(&all[i]);
 	free(all);
 	return r;
@@ -224,6 +231,11 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		return r;
 	o->as_new |= o->from_template;
 	r = life_find(&eng, args[0], &rec, err);
+	if (r == 0 && rec.options.infra)
+		return err_hint(err,
+				err_fail(err, ERR_USAGE,
+					 "container %s is the infra container of a pod", rec.name),
+				"`inro generate systemd %.12s` makes the pod's services", rec.pod);
 	if (r == 0) {
 		g.rec = &rec;
 		return make_container(&g, err);

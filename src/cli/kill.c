@@ -60,7 +60,7 @@ static void kill_done(void *item_)
 
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
-	const struct kill_options *o = options;
+	struct kill_options *o = options;
 	int signo = SIGKILL;
 	const struct cli_verb verb = {
 		.which = SELECT_RUNNING,
@@ -71,6 +71,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	};
 	int r = o->signal ? signal_parse(o->signal, &signo, err) : 0;
 
+	o->select.no_infra = signo != SIGKILL;
 	return r < 0 ? r : cli_verb(globals, &o->select, &verb, args, err);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/strv.h"
 #include "cli/cli.h"
+#include "cli/select.h"
 #include "engine/pod_options.h"
 
 #define STATUS_FAILED 125 /* podman's */
@@ -51,19 +52,54 @@ int cli_pods(struct engine *eng, const struct pod_select *o, char *const *args, 
 	return 0;
 }
 
-static int one_pod(struct engine *eng, const char *word, const struct pod_verb *verb,
-		   struct err *err)
-{
-	cleanup_pod_views struct pod_views views = { 0 };
-	int r = pod_view(eng, word, &views, err);
+struct item {
+	struct pod_views views;
+	struct pod_end *end;
+	struct err err;
+	int r;
+};
 
-	if (r == 0)
-		r = verb->fn(eng, views.items, verb->data, err);
-	if (r < 0)
-		return r;
-	printf("%s\n", views.items[0].pod.id);
+static void begin(struct engine *eng, const char *word, const struct pod_verb *verb,
+		  struct item *item)
+{
+	item->r = pod_view(eng, word, &item->views, &item->err);
+	if (item->r == 0 && verb->end)
+		item->end = pod_end_begin(eng, item->views.items, verb->end);
+}
+
+static int finish(struct engine *eng, const struct pod_verb *verb, struct item *item)
+{
+	const struct pod_view *v = item->views.items;
+
+	if (item->r == 0)
+		item->r = item->end ? pod_end_finish(eng, item->end, &item->err)
+				    : verb->fn(eng, v, verb->data, &item->err);
+	if (item->r < 0)
+		return item->r;
+	printf("%s\n", v->pod.id);
 	fflush(stdout);
 	return 0;
+}
+
+static void done(struct item *item)
+{
+	pod_end_free(item->end);
+	pod_views_done(&item->views);
+	*item = (struct item){ 0 };
+}
+
+/* What is to end is asked for that with others, until CLI_AT_ONCE containers are. Those that are
+ * stopped all have their time at once. */
+static bool is_ahead(const struct pod_verb *verb, const struct item *items, size_t i, size_t begun)
+{
+	size_t containers = 0;
+
+	if (begun == i)
+		return false;
+	if (!verb->end || verb->end->kind != POD_END_STOP)
+		for (size_t k = i; k < begun; k++)
+			containers += items[k].views.n ? items[k].views.items[0].n : 0;
+	return !verb->end || containers >= CLI_AT_ONCE;
 }
 
 int cli_pod_verb(const void *globals, const struct pod_select *o, const struct pod_verb *verb,
@@ -71,23 +107,30 @@ int cli_pod_verb(const void *globals, const struct pod_select *o, const struct p
 {
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_strv char **words = NULL;
+	cleanup_free struct item *items = NULL;
 	int status = 0, r = cli_engine(globals, &eng, err);
+	size_t n, begun = 0;
 
 	if (r == 0)
 		r = cli_pods(&eng, o, args, &words, err);
 	if (r < 0)
 		return r;
+	n = strv_len(words);
+	items = xcalloc(n + 1, sizeof(*items));
 	/* A signal is for all of them. */
-	for (size_t i = 0; words && words[i] && r != -ECANCELED; i++) {
-		struct err one = ERR_INIT;
-		int code;
+	for (size_t i = 0; i < n && r != -ECANCELED; i++) {
+		for (; begun < n && !is_ahead(verb, items, i, begun); begun++)
+			begin(&eng, words[begun], verb, &items[begun]);
+		r = finish(&eng, verb, &items[i]);
+		if (r < 0 && !(verb->ignore && items[i].err.kind == ERR_NOT_FOUND)) {
+			int code = verb->status ? verb->status(&items[i].err) : STATUS_FAILED;
 
-		r = one_pod(&eng, words[i], verb, &one);
-		if (r >= 0 || (verb->ignore && one.kind == ERR_NOT_FOUND))
-			continue;
-		cli_report(&one);
-		code = verb->status ? verb->status(&one) : STATUS_FAILED;
-		status = code > status ? code : status;
+			cli_report(&items[i].err);
+			status = code > status ? code : status;
+		}
+		done(&items[i]);
 	}
+	while (begun-- > 0)
+		done(&items[begun]);
 	return status;
 }

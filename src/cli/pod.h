@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/opt.h"
-#include "engine/pods_query.h"
+#include "engine/pod_end.h"
 
 struct pod_select {
 	bool all, latest;
@@ -35,6 +35,7 @@ int cli_pods(struct engine *eng, const struct pod_select *o, char *const *args, 
 struct pod_verb {
 	int (*fn)(struct engine *eng, const struct pod_view *v, const void *data, struct err *err);
 	const void *data;
+	const struct pod_end_how *end;        /* or this, of several at a time */
 	bool ignore;                          /* one that is not there is as wished */
 	int (*status)(const struct err *one); /* of the command, after this error; NULL: 125 */
 };

@@ -66,6 +66,7 @@ static int take_over(const struct pod *from, const struct pod_create_options *gi
 	if (r < 0)
 		return r;
 	drop_ids(&given->member, &ret->member);
+	free(take_ptr(ret->infra_name)); /* the original's own */
 	if (str_eq(given->infra, "false"))
 		free(take_ptr(ret->share));
 	drop_rates(&given->member, &ret->member);
@@ -127,6 +128,8 @@ static int make_members(struct engine *eng, const struct pod_view *from, const s
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < from->n; i++) {
+		if (from->members[i]->options.infra)
+			continue;
 		r = make_member(eng, from->members[i], pod, err);
 		if (r < 0)
 			err_wrap(err, r, "cloning container %s", from->members[i]->name);
@@ -137,13 +140,13 @@ static int make_members(struct engine *eng, const struct pod_view *from, const s
 /* Half of a pod is none. */
 static void undo(struct engine *eng, const struct pod *pod)
 {
-	const struct stop_options how = { 0 };
+	const struct pod_end_how how = { .kind = POD_END_REMOVE, .force = true };
 	cleanup_pod_views struct pod_views views = { 0 };
 	struct err err = ERR_INIT;
 	int r = pod_view(eng, pod->id, &views, &err);
 
 	if (r == 0)
-		r = pod_remove(eng, views.items, true, &how, &err);
+		r = pod_end(eng, views.items, &how, &err);
 	if (r < 0)
 		log_warn("%s", err.msg);
 }
@@ -151,10 +154,10 @@ static void undo(struct engine *eng, const struct pod *pod)
 static int finish(struct engine *eng, const struct pod_create_options *o,
 		  const struct pod_view *from, const struct pod *pod, struct err *err)
 {
-	const struct stop_options how = { 0 };
+	const struct pod_end_how how = { .kind = POD_END_REMOVE, .force = true };
 	cleanup_pod_views struct pod_views views = { 0 };
 	cleanup_buf struct buf out = BUF_INIT;
-	int r = o->destroy ? pod_remove(eng, from, true, &how, err) : 0;
+	int r = o->destroy ? pod_end(eng, from, &how, err) : 0;
 
 	if (r == 0 && o->start)
 		r = pod_view(eng, pod->id, &views, err);

@@ -12,6 +12,7 @@
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/pod_create.h"
+#include "engine/infra.h"
 #include "engine/parse.h"
 #include "engine/pod_options.h"
 #include "engine/pod_verbs.h"
@@ -108,8 +109,8 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  .kind = OPT_STR,
 	  OWN(exit_policy),
 	  .arg = "continue|stop",
-	  .help = "for podman's users: when the last container ends, nothing of a pod goes on in "
-		  "any case",
+	  .help = "whether the infra container ends with the last of the others; without one, "
+		  "nothing of a pod goes on then in any case",
 	  .choices = exit_choices },
 	{ .name = "gidmap",
 	  .kind = OPT_STRV,
@@ -126,25 +127,32 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  .kind = OPT_STR,
 	  OWN(infra),
 	  .arg = "true|false",
-	  .help = "false: nothing is shared but the cgroup; there is no infra container in any "
-		  "case",
+	  .help = "false: nothing is shared but the cgroup; an infra container has only a pod "
+		  "that shares pid or cgroup, in any case",
 	  .choices = bool_choices,
 	  .flags = OPT_OPTIONAL_ARG },
 	{ .name = "infra-command",
 	  .kind = OPT_STR,
 	  OWN(infra_command),
 	  .arg = "COMMAND",
-	  .help = "has no effect, as there is no infra container; for the sake of scripts" },
+	  .help = "has no effect, as an infra container runs inro's own init; for the sake of "
+		  "scripts" },
+	{ .name = "infra-conmon-pidfile",
+	  .kind = OPT_STR,
+	  OWN(infra_pid_file),
+	  .arg = "FILE",
+	  .help = "write the pid of the infra container's monitor to a file, where there is one" },
 	{ .name = "infra-image",
 	  .kind = OPT_STR,
 	  OWN(infra_image),
 	  .arg = "IMAGE",
-	  .help = "has no effect, as there is no infra container; for the sake of scripts" },
+	  .help = "has no effect, as an infra container has no image; for the sake of scripts" },
 	{ .name = "infra-name",
 	  .kind = OPT_STR,
 	  OWN(infra_name),
 	  .arg = "NAME",
-	  .help = "has no effect, as there is no infra container; for the sake of scripts" },
+	  .help = "name of the infra container, where there is one (default: the pod's id, "
+		  "shortened, and -infra)" },
 	{ .name = "label",
 	  .short_name = 'l',
 	  .kind = OPT_STRV,
@@ -217,8 +225,8 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  .kind = OPT_STR,
 	  OWN(share),
 	  .arg = "LIST",
-	  .help = "namespaces that containers share: ipc, net, uts (all of them by default), or "
-		  "none" },
+	  .help = "namespaces that containers share: ipc, net, uts (these three by default), "
+		  "pid, cgroup, or none" },
 	{ .name = "share-parent",
 	  .kind = OPT_STR,
 	  OWN(share_parent),
@@ -282,8 +290,6 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	OPT_REFUSE("ip6", NO_NETWORK),
 	OPT_REFUSE("mac-address", NO_NETWORK),
 	OPT_REFUSE("network-alias", NO_NETWORK),
-	OPT_REFUSE("infra-conmon-pidfile", "there is no infra container whose monitor would have a "
-					   "pid"),
 	{ .name = "destroy",
 	  .kind = OPT_FLAG,
 	  OWN(destroy),
@@ -316,7 +322,7 @@ static int parse_labels(const struct pod_create_options *o, struct json_map *lab
 
 static int replace(struct engine *eng, const struct pod_create_options *o, struct err *err)
 {
-	const struct stop_options how = { 0 };
+	const struct pod_end_how how = { .kind = POD_END_REMOVE, .force = true };
 	cleanup_pod_views struct pod_views views = { 0 };
 	struct err own = ERR_INIT;
 	int r;
@@ -333,9 +339,7 @@ static int replace(struct engine *eng, const struct pod_create_options *o, struc
 		return r;
 	}
 	/* An id that begins so is another one's. */
-	return str_eq(views.items[0].pod.name, o->name)
-		   ? pod_remove(eng, views.items, true, &how, err)
-		   : 0;
+	return str_eq(views.items[0].pod.name, o->name) ? pod_end(eng, views.items, &how, err) : 0;
 }
 
 /* As it was typed, for who makes it again. */
@@ -370,6 +374,9 @@ int pod_create_fill(struct engine *eng, struct pod_create_options *o, struct pod
 		return r;
 	pod->options.no_parent = str_eq(o->share_parent, "false");
 	note_command(&pod->options.create_command);
+	pod->options.infra_name = o->infra_name;
+	pod->options.infra_pid_file = o->infra_pid_file;
+	o->infra_name = o->infra_pid_file = NULL;
 	/* They are the pod's from here on. */
 	pod->options.member = o->member;
 	o->member = (struct run_options){ 0 };
@@ -377,16 +384,24 @@ int pod_create_fill(struct engine *eng, struct pod_create_options *o, struct pod
 	return r < 0 ? r : pod_choose_ids(eng, pod, err);
 }
 
-/* A pod that nobody is told of does not stay. */
-static int write_id(struct engine *eng, const char *path, const struct pod *pod, struct err *err)
+static int write_id(const char *path, const struct pod *pod, struct err *err)
 {
-	struct err own = ERR_INIT;
-	int r =
-	    path ? io_replace_file(AT_FDCWD, path, pod->id, strlen(pod->id), 0644, false, err) : 0;
+	return path ? io_replace_file(AT_FDCWD, path, pod->id, strlen(pod->id), 0644, false, err)
+		    : 0;
+}
 
-	if (r < 0 && pod_delete(eng, pod, &own) < 0)
-		log_warn("%s", own.msg);
-	return r;
+/* A pod that nobody is told of does not stay. */
+static void unmake(struct engine *eng, const struct pod *pod)
+{
+	const struct pod_end_how how = { .kind = POD_END_REMOVE, .force = true };
+	cleanup_pod_views struct pod_views views = { 0 };
+	struct err err = ERR_INIT;
+	int r = pod_view(eng, pod->id, &views, &err);
+
+	if (r == 0)
+		r = pod_end(eng, views.items, &how, &err);
+	if (r < 0)
+		log_warn("%s", err.msg);
 }
 
 int pod_create_from(const struct pod *from, struct pod_create_options *ret, struct err *err)
@@ -409,6 +424,8 @@ int pod_create_from(const struct pod *from, struct pod_create_options *ret, stru
 		free(ret->share);
 		ret->share = xstrdup("none");
 	}
+	ret->infra_name = o.infra_name;
+	o.infra_name = NULL;
 	if (o.exit_policy == POD_EXIT_STOP)
 		ret->exit_policy = xstrdup("stop");
 	if (o.no_parent)
@@ -424,7 +441,15 @@ int pod_create_insert(struct engine *eng, const struct pod_create_options *o, st
 
 	if (r == 0)
 		r = pod_insert(eng, pod, err);
-	return r < 0 ? r : write_id(eng, o->pod_id_file, pod, err);
+	if (r < 0)
+		return r;
+	if (pod_has_infra(pod))
+		r = infra_create(eng, pod, err);
+	if (r == 0)
+		r = write_id(o->pod_id_file, pod, err);
+	if (r < 0)
+		unmake(eng, pod);
+	return r;
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)
@@ -458,8 +483,8 @@ const struct cmd cmd_pod_create = {
 	.details =
 	    "Prints the pod's id; `inro run --pod` and `inro create --pod` make containers in it. "
 	    "A "
-	    "pod has no process of its own: what its containers share is there from the start of "
-	    "the first until the end of the last that runs.",
+	    "pod has no process of its own, unless it shares pid or cgroup: what its containers "
+	    "share is there from the start of the first until the end of the last that runs.",
 	.opts = pod_create_opts,
 	.n_opts = POD_CREATE_OPTIONS,
 	.opts_size = sizeof(struct pod_create_options),

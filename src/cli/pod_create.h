@@ -9,7 +9,7 @@ struct pod_create_options {
 	struct run_options member;
 	char *name, *share, *exit_policy, *pod_id_file;
 	char *infra, *share_parent; /* "true", "false" */
-	char *infra_command, *infra_image, *infra_name;
+	char *infra_command, *infra_image, *infra_name, *infra_pid_file;
 	char **label, **label_file;
 	bool replace;
 	bool destroy, start; /* of clone */

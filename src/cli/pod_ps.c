@@ -100,9 +100,11 @@ static char *row_created(const void *r)
 {
 	return cli_ago(VIEW(r)->pod.created_ns);
 }
-static char *row_nothing(const void *r)
+static char *row_infra(const void *r)
 {
-	return xstrdup("");
+	const char *id = VIEW(r)->infra ? VIEW(r)->infra->id : "";
+
+	return xstrndup(id, WHOLE(r) ? strlen(id) : 12);
 }
 static char *row_number(const void *r)
 {
@@ -152,14 +154,14 @@ static const struct cli_field fields[] = {
 	{ "ContainerStatuses", "STATUS", row_states, 0 },
 	{ "Created", "CREATED", row_created, 0 },
 	{ "Id", "POD ID", row_id, 0 },
-	{ "InfraId", "INFRA ID", row_nothing, 0 },
+	{ "InfraId", "INFRA ID", row_infra, 0 },
 	{ "Labels", "LABELS", row_labels, CLI_VALUE },
 	{ "Name", "NAME", row_name, 0 },
 	{ "Namespace", "NAMESPACES", row_share, 0 },
 	{ "NumberOfContainers", "# OF CONTAINERS", row_number, CLI_VALUE },
 	{ "Status", "STATUS", row_status, 0 },
 	{ "ID", "POD ID", row_id, CLI_ALIAS },
-	{ "InfraID", "INFRA ID", row_nothing, CLI_ALIAS },
+	{ "InfraID", "INFRA ID", row_infra, CLI_ALIAS },
 };
 
 static int compare_created(const void *a, const void *b)

@@ -107,46 +107,24 @@ RUN(unpause)
 
 /* ---- stop, kill, rm ---- */
 
-static int do_stop(struct engine *eng, const struct pod_view *v, const void *data, struct err *err)
-{
-	return pod_stop(eng, v, data, err);
-}
-
 static int run_stop(const void *globals, void *options, char **args, struct err *err)
 {
 	const T *o = options;
-	struct stop_options how;
-	const struct pod_verb verb = { .fn = do_stop, .data = &how, .ignore = o->ignore };
-	int r = parse_time(o, &how, err);
+	struct pod_end_how how = { .kind = POD_END_STOP };
+	const struct pod_verb verb = { .end = &how, .ignore = o->ignore };
+	int r = parse_time(o, &how.stop, err);
 
 	return r < 0 ? r : cli_pod_verb(globals, &o->select, &verb, args, err);
-}
-
-static int do_kill(struct engine *eng, const struct pod_view *v, const void *data, struct err *err)
-{
-	return pod_kill(eng, v, *(const int *)data, err);
 }
 
 static int run_kill(const void *globals, void *options, char **args, struct err *err)
 {
 	const T *o = options;
-	int signo = SIGKILL;
-	const struct pod_verb verb = { .fn = do_kill, .data = &signo };
-	int r = o->signal ? signal_parse(o->signal, &signo, err) : 0;
+	struct pod_end_how how = { .kind = POD_END_KILL, .signo = SIGKILL };
+	const struct pod_verb verb = { .end = &how };
+	int r = o->signal ? signal_parse(o->signal, &how.signo, err) : 0;
 
 	return r < 0 ? r : cli_pod_verb(globals, &o->select, &verb, args, err);
-}
-
-struct rm_how {
-	bool force;
-	struct stop_options stop;
-};
-
-static int do_rm(struct engine *eng, const struct pod_view *v, const void *data, struct err *err)
-{
-	const struct rm_how *how = data;
-
-	return pod_remove(eng, v, how->force, &how->stop, err);
 }
 
 /* podman's */
@@ -158,10 +136,10 @@ static int rm_status(const struct err *one)
 static int run_rm(const void *globals, void *options, char **args, struct err *err)
 {
 	const T *o = options;
-	struct rm_how how = { .force = o->force };
-	const struct pod_verb verb = {
-		.fn = do_rm, .data = &how, .ignore = o->ignore || o->force, .status = rm_status
-	};
+	struct pod_end_how how = { .kind = POD_END_REMOVE, .force = o->force };
+	const struct pod_verb verb = { .end = &how,
+				       .ignore = o->ignore || o->force,
+				       .status = rm_status };
 	int r = parse_time(o, &how.stop, err);
 
 	if (r == 0 && o->time.set && !o->force)

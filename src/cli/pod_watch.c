@@ -59,7 +59,8 @@ static int members(const void *globals, const T *o, char *const *args, bool runn
 
 		r = pod_view(&eng, words[i], &views, err);
 		for (size_t k = 0; r == 0 && k < views.items[0].n; k++)
-			if (!running || views.items[0].members[k]->running)
+			if (running ? views.items[0].members[k]->running
+				    : views.items[0].members[k] != views.items[0].infra)
 				strv_add(ret, views.items[0].members[k]->id);
 	}
 	return r;

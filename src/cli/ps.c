@@ -276,9 +276,9 @@ static char *row_health(const void *r)
 
 	return xstrdup(health < 0 ? "" : health_status_names[health]);
 }
-static char *row_false(const void *r)
+static char *row_infra(const void *r)
 {
-	return xstrdup("false");
+	return xstrdup(REC(r)->options.infra ? "true" : "false");
 }
 
 static char *row_pod(const void *r)
@@ -322,7 +322,7 @@ static const struct cli_field fields[] = {
 	{ "HealthStatus", "HEALTH STATUS", row_health, CLI_ALIAS },
 	{ "Id", "CONTAINER ID", row_id, CLI_ALIAS },
 	{ "ImageID", "IMAGE ID", row_image_id, CLI_ALIAS },
-	{ "IsInfra", "ISINFRA", row_false, CLI_ALIAS | CLI_VALUE },
+	{ "IsInfra", "ISINFRA", row_infra, CLI_ALIAS | CLI_VALUE },
 	{ "IPC", "IPC", row_ipc_ns, CLI_ALIAS },
 	{ "Label", NULL, row_label, CLI_ALIAS | CLI_VALUE },
 	{ "MNT", "MNT", row_mnt_ns, CLI_ALIAS },

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* system reset: everything goes. What can't is reported, and does not keep the rest. */
+#include "base/str.h"
 #include "base/strv.h"
+#include "cli/select.h"
 #include "cli/cli.h"
 #include "engine/containers_query.h"
 #include "engine/images_query.h"
@@ -32,16 +34,25 @@ static int outcome(int r, const struct err *err)
 
 static int reset_pods(struct engine *eng, struct err *err)
 {
-	const struct stop_options now = { 0 }; /* killed */
+	const struct pod_end_how how = { .kind = POD_END_REMOVE, .force = true };
 	cleanup_pod_views struct pod_views views = { 0 };
+	cleanup_free struct pod_end **ends = NULL;
+	size_t begun = 0, ahead = 0; /* pods, and containers of these that are not removed yet */
 	int status = 0, r = pods_query(eng, NULL, &views, err);
 
 	if (r < 0)
 		return r;
+	ends = xcalloc(views.n + 1, sizeof(*ends));
 	for (size_t i = 0; i < views.n; i++) {
 		struct err one = ERR_INIT;
 
-		status |= outcome(pod_remove(eng, &views.items[i], true, &now, &one), &one);
+		for (; begun < views.n && (begun == i || ahead < CLI_AT_ONCE); begun++) {
+			ends[begun] = pod_end_begin(eng, &views.items[begun], &how);
+			ahead += views.items[begun].n;
+		}
+		status |= outcome(pod_end_finish(eng, ends[i], &one), &one);
+		pod_end_free(ends[i]);
+		ahead -= views.items[i].n;
 	}
 	return status;
 }
@@ -50,14 +61,24 @@ static int reset_containers(struct engine *eng, struct err *err)
 {
 	const struct containers_query query = { .all = true };
 	cleanup_record_list struct record_list list = { 0 };
+	cleanup_strv char **killed = NULL;
 	int status = 0, r = containers_query(eng, &query, &list, err);
+	size_t begun = 0;
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < list.n; i++) {
+		const char *id = list.items[i].id;
 		struct err one = ERR_INIT;
 
-		status |= outcome(engine_remove(eng, list.items[i].id, true, true, &one), &one);
+		for (; begun < list.n && begun < i + CLI_AT_ONCE; begun++) {
+			char *other = engine_remove_begin(eng, list.items[begun].id);
+
+			strv_take(&killed, other ? other : xstrdup(""));
+		}
+		r = killed[i][0] ? engine_remove_killed(eng, id, true, &one)
+				 : engine_remove(eng, id, true, true, &one);
+		status |= outcome(r, &one);
 	}
 	return status;
 }

@@ -124,6 +124,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	if (o->time.set && (o->time.value < STOP_FOREVER || o->time.value > INT_MAX))
 		return err_fail(err, ERR_USAGE, "--time: expected seconds, or -1");
 	o->select.ignore = o->ignore;
+	o->select.no_infra = true; /* they go with their pods */
 	return cli_verb(globals, &o->select, &verb, args, err);
 }
 

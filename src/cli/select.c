@@ -11,9 +11,6 @@
 #include "engine/containers_query.h"
 
 #define CIDFILE_MAX 4096
-/* So many end at the same time, each with a process that records it: more would wait for each other
- * in the database. */
-#define AT_ONCE 16
 
 static int read_cidfile(const char *path, bool ignore, char ***words, struct err *err)
 {
@@ -55,9 +52,15 @@ static int find(struct engine *eng, const struct select_options *o, enum select_
 	cleanup_record_list struct record_list records = { 0 };
 	int r = containers_query(eng, &query, &records, err);
 
-	for (size_t i = 0; i < records.n; i++)
-		if (o->latest || is_meant(which, &records.items[i]))
-			strv_add(ret, records.items[i].id);
+	/* Infra containers of pods come last: what runs there ends with them. */
+	for (size_t i = 0; i < 2 * records.n; i++) {
+		const struct record *rec = &records.items[i % records.n];
+		bool infra = rec->options.infra;
+
+		if (infra == (i >= records.n) && !(infra && o->no_infra) &&
+		    (o->latest || is_meant(which, rec)))
+			strv_add(ret, rec->id);
+	}
 	if (r == 0 && o->latest && !records.n)
 		return err_fail(err, ERR_NOT_FOUND, "there are no containers");
 	return r;
@@ -125,7 +128,7 @@ static int do_all(struct engine *eng, const struct cli_verb *verb, char *const *
 	for (size_t i = 0; i < n && r != -ECANCELED; i++) {
 		struct err one = ERR_INIT;
 
-		for (; verb->begin && begun < n && begun < i + AT_ONCE; begun++)
+		for (; verb->begin && begun < n && begun < i + CLI_AT_ONCE; begun++)
 			items[begun] = verb->begin(eng, words[begun], verb->data);
 		r = verb->begin ? verb->finish(eng, words[i], items[i], &one)
 				: verb->fn(eng, words[i], verb->data, &one);

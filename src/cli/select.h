@@ -9,9 +9,14 @@
 #include "base/opt.h"
 #include "engine/engine.h"
 
+/* So many end at the same time, each with a process that records it: more would wait for each other
+ * in the database. */
+#define CLI_AT_ONCE 16
+
 struct select_options {
 	bool all, latest;
-	bool ignore; /* a --cidfile that is not there names nothing */
+	bool no_infra; /* --all and --filter leave infra containers of pods alone */
+	bool ignore;   /* a --cidfile that is not there names nothing */
 	char **filters, **cidfiles;
 };
 enum select_which { /* that --all and --filter mean */

@@ -173,6 +173,7 @@ static int run_restart(const void *globals, void *options, char **args, struct e
 	enum select_which which = o->running ? SELECT_RUNNING : SELECT_ANY;
 
 	o->select.all |= o->running;
+	o->select.no_infra = true;
 	return run(globals, o, which, true, args, err);
 }
 

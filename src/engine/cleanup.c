@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/timeutil.h"
+#include "engine/infra.h"
 #include "engine/life.h"
 #include "engine/start.h"
 #include "runtime/ending.h"
@@ -240,6 +241,7 @@ int engine_cleanup(struct engine *eng, struct cleanup *c, struct err *err)
 	if (r == 0) {
 		life_read_exit(eng, c->id, &e.end);
 		r = end_or_restart(eng, &e, err);
+		infra_release(eng, &rec, true);
 	} else if (r == -ENOENT) { /* removed by someone else meanwhile */
 		tell_exited(&e);
 		r = 0;

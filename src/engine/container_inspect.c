@@ -195,6 +195,7 @@ static void fill_record(struct engine *eng, const struct record *rec, struct con
 	ret->image = or_empty(rec->image);
 	ret->image_name = or_empty(rec->image_name);
 	ret->pod = or_empty(rec->pod);
+	ret->is_infra = o->infra;
 	ret->name = xasprintf("/%s", rec->name);
 	ret->driver = xstrdup("overlay2");
 	ret->restart_count = rec->restarts;

@@ -145,7 +145,7 @@ struct container_inspect {
 	char *rootfs, *image_name, *image_digest, *oci_config_path, *bundle, *static_dir,
 	    *oci_runtime, *pid_file, *monitor_pid_file, *empty, *pod;
 	char **bounding_caps, **effective_caps, **dependencies;
-	bool is_infra;
+	bool is_infra, is_service;
 };
 extern const struct json_desc container_inspect_desc;
 

@@ -299,7 +299,7 @@ static const struct json_field inspect_fields[] = {
 	TOP(rootfs, "Rootfs", JSON_STR),
 	TOP(pod, "Pod", JSON_STR),
 	TOP(is_infra, "IsInfra", JSON_BOOL),
-	TOP(is_infra, "IsService", JSON_BOOL),
+	TOP(is_service, "IsService", JSON_BOOL),
 };
 const struct json_desc container_inspect_desc = JSON_DESC(struct container_inspect, inspect_fields);
 

@@ -15,6 +15,7 @@
 #include "engine/control.h"
 #include "engine/health.h"
 #include "engine/images.h"
+#include "engine/infra.h"
 #include "engine/join.h"
 #include "engine/life.h"
 #include "engine/log_options.h"
@@ -191,13 +192,15 @@ static int open_run_dir(struct launch *l, struct err *err)
 /* Namespaces of others, and those of its pod: how many, or -errno. */
 static int open_joins(struct launch *l, struct join_fd ret[NS_COUNT], struct err *err)
 {
-	int n = joins_open(l->eng, &l->rec->options.joins, ret, err), r;
+	int n = joins_open(l->eng, &l->rec->options.joins, ret, err), lock, r;
 
 	if (n < 0 || !l->rec->pod)
 		return n;
-	r = l->pod_lock = pod_lock(l->eng, l->rec->pod, err);
+	if (!l->callers_pod_lock)
+		l->pod_lock = pod_lock(l->eng, l->rec->pod, err);
+	r = lock = l->callers_pod_lock ? *l->callers_pod_lock : l->pod_lock;
 	if (r >= 0)
-		r = pod_join(l->eng, l->rec, l->pod_lock, ret + n, NS_COUNT - (size_t)n, err);
+		r = pod_join(l->eng, l->rec, lock, ret + n, NS_COUNT - (size_t)n, err);
 	while (r < 0 && n > 0)
 		fd_close(ret[--n].fd);
 	return r < 0 ? r : n + r;
@@ -299,6 +302,8 @@ void launch_failed(struct launch *l, const struct err *why)
 	r = life_finish(l->eng, l->rec->id, l->rec->auto_remove, &end, &err);
 	if (r < 0)
 		log_warn("%s", err.msg);
+	l->pod_lock = fd_close(l->pod_lock);
+	infra_release(l->eng, l->rec, true);
 }
 
 /* The runtime knows the container by its id, the user by its name. */
@@ -391,8 +396,10 @@ static int follow_attached(struct launch *l, const int *fds, size_t n, struct er
 		bury(l);
 		return r;
 	}
-	if (l->released)
+	if (l->released) {
 		supervisor_reap(&l->monitor);
+		infra_release(l->eng, l->rec, true);
+	}
 	return launch_status(&attach, err);
 }
 

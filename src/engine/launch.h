@@ -22,6 +22,7 @@ struct launch {
 	/* What the monitor gets; owned. */
 	int lock, control, bundle_fd, run_fd, upper, work;
 	int pod_lock; /* from the choice of its pod's namespaces until it runs in them */
+	const int *callers_pod_lock; /* NULL: that is taken here; borrowed */
 	int *layers;
 	size_t n_layers;
 	uint32_t backoff_ms;

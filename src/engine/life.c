@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "engine/infra.h"
 #include "engine/paused.h"
 #include "runtime/monitor_proto.h"
 
@@ -236,6 +237,8 @@ int life_bury(struct engine *eng, struct record *rec, struct err *err)
 	rec->finished_ns = end.finished_ns;
 	rec->oom_killed = end.oom_killed;
 	r = life_finish(eng, rec->id, gone, &end, err);
+	if (r >= 0)
+		infra_release(eng, rec, false);
 	return r < 0 ? r : gone;
 }
 

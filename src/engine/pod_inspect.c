@@ -33,6 +33,7 @@ static const struct json_field fields[] = {
 	MAYBE(cgroup_parent, "CgroupParent", JSON_STR),
 	MAYBE(cgroup_path, "CgroupPath", JSON_STR),
 	FIELD(create_infra, "CreateInfra", JSON_BOOL),
+	MAYBE(infra_id, "InfraContainerID", JSON_STR),
 	FIELD(shared_namespaces, "SharedNamespaces", JSON_STRV),
 	MAYBE(restart_policy, "RestartPolicy", JSON_STR),
 	FIELD(num_containers, "NumContainers", JSON_U32),
@@ -106,6 +107,8 @@ static void fill(const struct engine *eng, const struct pod_view *v, struct pod_
 	for (size_t i = 0; o->share && o->share[i]; i++)
 		strv_add(&pi->shared_namespaces,
 			 str_eq(o->share[i], "network") ? "net" : o->share[i]);
+	pi->create_infra = v->infra != NULL;
+	pi->infra_id = v->infra ? xstrdup(v->infra->id) : NULL;
 	pi->restart_policy = copy(m->restart);
 	pi->blkio_weight = m->blkio_weight;
 	pi->volumes = strv_copy(m->volume);
@@ -181,7 +184,7 @@ void listed_pod_fill(const struct engine *eng, const struct pod_view *v, struct 
 		.cgroup = pod_cgroup_parent(eng, &v->pod),
 		.created = xstrdup(created),
 		.id = xstrdup(v->pod.id),
-		.infra_id = xstrdup(""),
+		.infra_id = xstrdup(v->infra ? v->infra->id : ""),
 		.name = xstrdup(v->pod.name),
 		.namespaces = pod_share_words(&v->pod),
 		.status = xstrdup(v->state),

@@ -15,6 +15,7 @@ struct pod_inspect {
 	bool create_cgroup;
 	char *cgroup_parent, *cgroup_path;
 	bool create_infra;
+	char *infra_id;
 	char **shared_namespaces;
 	char *restart_policy;
 	uint32_t num_containers;

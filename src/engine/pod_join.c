@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/infra.h"
 #include "engine/life.h"
 #include "engine/pod_options.h"
 #include "runtime/cgroup.h"
@@ -57,26 +58,35 @@ static int lock_wait(int fd, int *left_ms)
 	return 0;
 }
 
-int pod_lock(struct engine *eng, const char *id, struct err *err)
+static int lock_within(struct engine *eng, const char *id, int left_ms)
 {
-	int left_ms = LOCK_TIMEOUT_MS;
-
 	for (;;) {
 		cleanup_fd int fd = lock_open(eng, id);
 		struct stat st = { 0 };
 		int r = fd < 0 ? fd : lock_wait(fd, &left_ms);
 
-		if (r == -EBUSY)
-			return err_fail(err, ERR_CONFLICT, "pod %.12s is in use by another command",
-					id);
 		if (r == 0 && fstat(fd, &st) < 0)
 			r = -errno;
 		if (r < 0)
-			return err_errno(err, -r, "locking pod %.12s", id);
+			return r;
 		/* Else it was removed while we waited. */
 		if (st.st_nlink)
 			return take_fd(fd);
 	}
+}
+
+int pod_lock(struct engine *eng, const char *id, struct err *err)
+{
+	int r = lock_within(eng, id, LOCK_TIMEOUT_MS);
+
+	if (r == -EBUSY)
+		return err_fail(err, ERR_CONFLICT, "pod %.12s is in use by another command", id);
+	return r < 0 ? err_errno(err, -r, "locking pod %.12s", id) : r;
+}
+
+int pod_try_lock(struct engine *eng, const char *id)
+{
+	return lock_within(eng, id, 0);
 }
 
 /* ---- the cgroup ---- */
@@ -224,7 +234,7 @@ static size_t list_wanted(struct engine *eng, const struct record *rec, struct w
 		ret[n++] = (struct wanted){ NS_USER, spec_ns_names[NS_USER], true };
 	for (int i = 0; i < NS_COUNT; i++)
 		if (strv_has(rec->options.pod_share, spec_ns_names[i]) &&
-		    !(i == NS_USER && eng->rootless))
+		    !(i == NS_USER && eng->rootless) && !(rec->options.infra && infra_holds(i)))
 			ret[n++] = (struct wanted){ i, spec_ns_names[i], false };
 	if (strv_has(rec->options.pod_share, spec_ns_names[NS_IPC]))
 		ret[n++] = (struct wanted){ MONITOR_JOIN_SHM, spec_ns_names[NS_IPC], false };
@@ -290,6 +300,8 @@ int pod_join(struct engine *eng, const struct record *rec, int lock, struct join
 	r = n_wanted > max ? err_fail(err, ERR_INVALID, "too many namespaces are joined") : 0;
 	if (r == 0)
 		r = pod_find(eng, rec->pod, &pod, err);
+	if (r == 0 && !rec->options.infra && pod_has_infra(&pod))
+		r = infra_start(eng, &pod, lock, err);
 	if (r == 0)
 		r = record_list_pod(eng, rec->pod, &all, err);
 	for (size_t i = 0; r >= 0 && i < all.n; i++) {
@@ -307,6 +319,10 @@ int pod_join(struct engine *eng, const struct record *rec, int lock, struct join
 	}
 	if (r >= 0 && !running)
 		r = cgroup_make(eng, &pod, lock, err);
+	/* It was ended in between. */
+	if (r >= 0 && !rec->options.infra && pod_has_infra(&pod) && (size_t)n < n_wanted)
+		r = err_fail(err, ERR_CONFLICT, "the infra container of pod %s does not run",
+			     pod.name);
 	if (r < 0)
 		close_all(ret, n);
 	return r < 0 ? r : n;

@@ -100,8 +100,10 @@ struct shared {
 	size_t option; /* by which the container says otherwise */
 };
 static const struct shared shared[] = {
+	{ "cgroup", offsetof(struct run_options, cgroupns) },
 	{ "network", offsetof(struct run_options, network) },
 	{ "ipc", offsetof(struct run_options, ipc) },
+	{ "pid", offsetof(struct run_options, pid) },
 	{ "uts", offsetof(struct run_options, uts) },
 };
 
@@ -235,6 +237,13 @@ static void merge(struct engine *eng, const struct run_options *o, struct pod_me
 	to->cgroup_parent = m->cgroup_parent;
 }
 
+/* It runs nothing of the user's. */
+static void keep_little(struct run_options *o)
+{
+	o->volume = o->volumes_from = o->device = NULL;
+	o->restart = NULL;
+}
+
 static int make_pod(struct engine *eng, const char *name, const char *userns, struct pod_member *m,
 		    struct err *err)
 {
@@ -282,6 +291,8 @@ int pod_member_init(struct engine *eng, const struct run_options *opts, struct p
 	if (r < 0)
 		return r;
 	merge(eng, &ret->asked, ret);
+	if (opts->infra)
+		keep_little(&ret->opts);
 	ret->asked.pod = ret->pod.id;
 	ret->asked.pod_id_file = NULL;
 	return 0;

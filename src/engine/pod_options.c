@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/asked.h"
 #include "engine/blockio.h"
+#include "engine/infra.h"
 #include "engine/mappings.h"
 #include "engine/names.h"
 #include "engine/parse.h"
@@ -24,6 +26,8 @@ static const struct json_field fields[] = {
 	JSON_FIELD(struct pod_options, exit_policy, "exitPolicy", JSON_ENUM,
 		   .names = exit_policy_names),
 	JSON_FIELD(struct pod_options, create_command, "createCommand", JSON_STRV),
+	JSON_FIELD(struct pod_options, infra_name, "infraName", JSON_STR),
+	JSON_FIELD(struct pod_options, infra_pid_file, "infraPidFile", JSON_STR),
 	JSON_FIELD(struct pod_options, member, "member", JSON_STRUCT, .desc = &run_options_desc),
 };
 const struct json_desc pod_options_desc = JSON_DESC(struct pod_options, fields);
@@ -70,7 +74,11 @@ static int share_word(const char *word, char ***share, struct err *err)
 {
 	static const struct {
 		const char *word, *ns;
-	} known[] = { { "ipc", "ipc" }, { "net", "network" }, { "uts", "uts" } };
+	} known[] = { { "cgroup", "cgroup" },
+		      { "ipc", "ipc" },
+		      { "net", "network" },
+		      { "pid", "pid" },
+		      { "uts", "uts" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (!str_eq(word, known[i].word))
@@ -79,18 +87,8 @@ static int share_word(const char *word, char ***share, struct err *err)
 			strv_add(share, known[i].ns);
 		return 0;
 	}
-	if (str_eq(word, "pid"))
-		return err_fail(
-		    err, ERR_UNSUPPORTED,
-		    "--share pid: a pid namespace ends with its first process, and a pod "
-		    "has none of its own");
-	if (str_eq(word, "cgroup"))
-		return err_fail(
-		    err, ERR_UNSUPPORTED,
-		    "--share cgroup: each container sees its own cgroup; those of a pod "
-		    "are below the pod's");
-	return err_fail(err, ERR_USAGE, "--share: expected ipc, net, uts, or none, got \"%s\"",
-			word);
+	return err_fail(err, ERR_USAGE,
+			"--share: expected cgroup, ipc, net, pid, uts, or none, got \"%s\"", word);
 }
 
 static int parse_share(const struct pod_words *words, char ***ret, struct err *err)
@@ -133,7 +131,7 @@ static int check_namespaces(struct pod_options *o, struct err *err)
 	} table[] = {
 		{ "network", "network", m->network },
 		{ "uts", "uts", m->uts },
-		{ "pid", NULL, m->pid },
+		{ "pid", "pid", m->pid },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -181,8 +179,10 @@ static int check_volumes(const struct run_options *m, struct err *err)
 }
 
 /* Members are made anywhere. */
-static int set_whole_paths(struct run_options *m, struct err *err)
+static int set_whole_paths(struct pod_options *o, struct err *err)
 {
+	struct run_options *m = &o->member;
+	char *pid_file = o->infra_pid_file;
 	const struct {
 		char **words;
 		char *(*whole)(const char *word, const char *cwd);
@@ -192,11 +192,15 @@ static int set_whole_paths(struct run_options *m, struct err *err)
 	};
 	cleanup_free char *cwd = NULL;
 
-	if (!m->volume && !m->security_opt)
+	if (!m->volume && !m->security_opt && !pid_file)
 		return 0;
 	cwd = getcwd(NULL, 0);
 	if (!cwd)
 		return err_errno(err, errno, "finding the current directory");
+	if (pid_file && pid_file[0] != '/') {
+		o->infra_pid_file = path_join(cwd, pid_file);
+		free(pid_file);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		for (char **word = lists[i].words; word && *word; word++) {
 			char *whole = lists[i].whole(*word, cwd);
@@ -294,6 +298,11 @@ static int check_userns(const struct engine *eng, const struct pod *pod, uint32_
 	idmap_done(&gids);
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (pod_has_infra(pod) && str_eq(word, "nomap"))
+		return err_fail(
+		    err, ERR_UNSUPPORTED,
+		    "--share pid, cgroup: with --userns nomap the infra container can't "
+		    "get at its directory, which is its user's; use keep-id");
 	if (pod_userns(pod))
 		return check_users(pod, err);
 	r = userns_auto_parse(word, MAPPINGS_BLOCK, ret_size, err);
@@ -340,6 +349,6 @@ int pod_options_finish(struct engine *eng, const struct pod_words *words, struct
 	if (r == 0)
 		r = check_volumes(&o->member, err);
 	if (r == 0)
-		r = set_whole_paths(&o->member, err);
+		r = set_whole_paths(o, err);
 	return r < 0 ? r : check_rest(o, err);
 }

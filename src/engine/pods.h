@@ -15,10 +15,11 @@ enum pod_exit_policy { POD_EXIT_CONTINUE, POD_EXIT_STOP };
 /* What it was created with: column "options". */
 struct pod_options {
 	struct json_map labels;
-	char **share;   /* of "network", "ipc", "uts": what members share */
+	char **share;   /* of "network", "ipc", "uts", "pid", "cgroup": what members share */
 	bool no_parent; /* their cgroups are not below the pod's */
 	int exit_policy;
 	char **create_command;
+	char *infra_name, *infra_pid_file; /* of what infra.h makes; NULL: none was given */
 	/* What members have unless they say otherwise; limits are those of all members together. */
 	struct run_options member;
 };

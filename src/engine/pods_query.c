@@ -55,6 +55,9 @@ static void add_members(const struct record_list *records, struct pod_view *v)
 	for (size_t i = records->n; i > 0; i--)
 		if (str_eq(records->items[i - 1].pod, v->pod.id))
 			v->members[v->n++] = &records->items[i - 1];
+	for (size_t i = 0; i < v->n; i++)
+		if (v->members[i]->options.infra)
+			v->infra = v->members[i];
 	v->state = state_of(v);
 }
 

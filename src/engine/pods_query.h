@@ -14,6 +14,7 @@ struct pod_view {
 	struct pod pod;
 	const struct record **members; /* oldest first */
 	size_t n;
+	const struct record *infra; /* one of them; or NULL */
 	const char *state; /* podman's: Created, Running, Degraded, Paused, Stopped, Exited */
 };
 struct pod_views {

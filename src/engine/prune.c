@@ -67,7 +67,7 @@ int containers_prune(struct engine *eng, char *const *words, char ***ret_ids, ui
 		const struct record *rec = &records.items[i];
 		struct err own = ERR_INIT;
 
-		if (rec->running || rec->created_ns >= until ||
+		if (rec->running || rec->options.infra || rec->created_ns >= until ||
 		    !filters_labels(&filters, &rec->labels))
 			continue;
 		int gone = prune_one(eng, rec, ret_freed, &own);

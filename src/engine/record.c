@@ -58,6 +58,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, health, "health", JSON_OBJ, .desc = &health_desc),
 	JSON_FIELD(struct record_options, mounts, "mounts", JSON_ARRAY, .desc = &mount_desc),
 	JSON_FIELD(struct record_options, pod_share, "podShare", JSON_STRV),
+	JSON_FIELD(struct record_options, infra, "infra", JSON_BOOL),
 	JSON_FIELD(struct record_options, joins, "joins", JSON_MAP),
 	JSON_FIELD(struct record_options, ipc_shared, "ipcShared", JSON_BOOL),
 	JSON_FIELD(struct record_options, rootfs, "rootfs", JSON_STR),

@@ -43,6 +43,7 @@ struct record_options {
 	struct health *health; /* NULL: no health check */
 	JSON_LIST(struct record_mount) mounts;
 	char **pod_share;      /* namespaces that it has from its pod (pod_join.h) */
+	bool infra;            /* it holds them for the others (infra.h) */
 	struct json_map joins; /* namespace -> id of the container whose it is (join.h) */
 	char *rootfs;          /* --rootfs: its root directory; NULL: it has an image */
 	bool rootfs_overlay, rootfs_idmap;

@@ -41,10 +41,21 @@ static int refuse(struct engine *eng, const struct record *rec, const char *word
 			"`inro rm -f %s` kills it first", word);
 }
 
+static int refuse_infra(const struct record *rec, struct err *err)
+{
+	return err_hint(err,
+			err_fail(err, ERR_CONFLICT,
+				 "container %s is the infra container of pod %.12s and cannot be "
+				 "removed without removing the pod",
+				 rec->name, rec->pod),
+			"`inro pod rm -f %.12s` removes it with all its containers", rec->pod);
+}
+
 struct removal {
 	const char *word;
 	bool force, volumes;
 	bool killed; /* by engine_remove_begin() */
+	bool infra;  /* it goes with its pod */
 };
 
 /* One that runs is killed, until its monitor lets go of the lock: a container that is just being
@@ -103,6 +114,8 @@ static int remove_container(struct engine *eng, const struct removal *how, struc
 			*err = find_err;
 		return r;
 	}
+	if (rec.options.infra && !how->infra)
+		return refuse_infra(&rec, err);
 	r = life_look(eng, &rec, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -122,11 +135,19 @@ int engine_remove(struct engine *eng, const char *word, bool force, bool volumes
 	return remove_container(eng, &how, err);
 }
 
+int engine_remove_infra(struct engine *eng, const char *id, struct err *err)
+{
+	const struct removal how = { .word = id, .force = true, .volumes = true, .infra = true };
+
+	return remove_container(eng, &how, err);
+}
+
 char *engine_remove_begin(struct engine *eng, const char *word)
 {
 	cleanup_record struct record rec = { 0 };
 
-	if (record_find(eng, word, &rec, NULL) < 0 || !rec.running || !life_alive(eng, rec.id))
+	if (record_find(eng, word, &rec, NULL) < 0 || !rec.running || rec.options.infra ||
+	    !life_alive(eng, rec.id))
 		return NULL;
 	live_tell_kill(eng, &rec, SIGKILL);
 	live_forbid_restart(eng, &rec, false);

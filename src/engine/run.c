@@ -13,6 +13,7 @@
 #include "base/timeutil.h"
 #include "engine/asked.h"
 #include "engine/etcfiles.h"
+#include "engine/infra.h"
 #include "engine/mapped.h"
 #include "engine/pod_options.h"
 #include "engine/remove.h"
@@ -48,6 +49,10 @@ static int step_id(struct run *run, struct err *err)
 	}
 	run->bundle = xasprintf("%s/containers/%s", run->eng->root, id);
 	run->launch.bundle = run->bundle;
+	run->rec.options.infra = run->opts->infra;
+	/* It has no image: an empty directory in which inro's own program is mounted. */
+	if (run->opts->infra)
+		run->rec.options.rootfs = xasprintf("%s/upper", run->bundle);
 	run->launch.give = true;
 	return 0;
 }
@@ -333,6 +338,8 @@ static void undo(struct run *run)
 		r = life_remove_dirs(run->eng, run->rec.id, &err);
 	if (r < 0)
 		log_warn("%s", err.msg);
+	run->launch.pod_lock = fd_close(run->launch.pod_lock);
+	infra_release(run->eng, &run->rec, true);
 	run->recorded = false;
 }
 

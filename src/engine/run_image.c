@@ -139,6 +139,10 @@ int run_find_image(struct run *run, const char *word, struct err *err)
 	int r;
 
 	run->rec.image_name = xstrdup(word);
+	if (run->opts->infra) {
+		run->rec.image = xstrdup("");
+		return 0;
+	}
 	if (run->opts->rootfs)
 		return find_rootfs(run, word, err);
 	if (str_eq(word, IMAGE_HOST)) {

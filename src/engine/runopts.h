@@ -31,6 +31,7 @@ struct run_options {
 	/* the record */
 	char *name;
 	char *pod, *pod_id_file;
+	bool infra; /* it holds the pod's namespaces (infra.h), which nobody can ask for */
 	char **label, **label_file, **annotation;
 
 	/* the process */

@@ -36,7 +36,7 @@ static int gen_args(struct spec_input *in, struct spec_process *p, struct err *e
 	r = spec_command(in, &args, err);
 	if (r < 0)
 		return r;
-	if (in->init_path) {
+	if (in->init_path && !in->opts->infra) {
 		strv_add(&p->args, SPEC_INIT);
 		strv_add(&p->args, "--");
 	}

@@ -187,6 +187,7 @@ static int start_stopped(struct engine *eng, struct record *rec, int lock,
 	l.no_proxy = opts->no_proxy;
 	l.give = !rec->started_ns;
 	l.detach_keys = opts->detach_keys;
+	l.callers_pod_lock = opts->pod_lock;
 	rec->restarts = 0;
 	r = wants_input(rec, opts, &l.with_stdin, err);
 	if (r == 0 && rec->options.log_driver == LOGLINE_PASSTHROUGH)

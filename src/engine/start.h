@@ -9,6 +9,7 @@ struct start_options {
 	bool no_proxy;            /* signals stay here */
 	const char *detach_keys;  /* NULL: the default */
 	const char *sdnotify;     /* as of run, from now on; NULL: as it was created */
+	const int *pod_lock;      /* of the pod whose infra container it is; NULL: not ours */
 };
 /* One that runs is as wished. With attach: until its end, returns its exit status; else 0. */
 int engine_start(struct engine *eng, const char *word, const struct start_options *opts,

@@ -82,17 +82,39 @@ void stop_forget_boot(struct engine *eng, const char *id)
 
 /* ---- stopping ---- */
 
+static int ask_to_end(struct engine *eng, struct stop *stop, struct err *err)
+{
+	const struct stop_options *opts = &stop->opts;
+	int signo = opts->signo, timeout_s;
+	int r = signo ? 0 : live_stop_signal(&stop->rec, &signo, err);
+
+	if (r < 0)
+		return r;
+	live_settle(eng, &stop->rec);
+	live_forbid_restart(eng, &stop->rec, !opts->for_boot && !opts->again);
+	stop->watch = live_watch(eng, stop->rec.id);
+	live_tell_kill(eng, &stop->rec, signo);
+	r = send_signal(eng, &stop->rec, signo, err);
+	if (r < 0)
+		return r;
+	let_go(eng, &stop->rec);
+	timeout_s = opts->timed ? opts->timeout_s : own_timeout(&stop->rec);
+	if (timeout_s >= 0)
+		stop->deadline_ns = time_monotonic_ns() + timeout_s * NS_PER_S;
+	return 0;
+}
+
 int stop_begin(struct engine *eng, const char *word, const struct stop_options *opts,
 	       struct stop *ret, struct err *err)
 {
 	cleanup_stop struct stop stop = STOP_INIT;
-	int signo = opts->signo;
 	int r = life_find(eng, word, &stop.rec, err);
-	int timeout_s;
 
 	if (r < 0)
 		return r;
+	stop.opts = *opts;
 	stop.done = !stop.rec.running;
+	stop.late = stop.rec.options.infra;
 	if (opts->for_boot)
 		note_boot(eng, stop.rec.id);
 	if (!stop.done && opts->keep && stop.rec.auto_remove)
@@ -100,22 +122,9 @@ int stop_begin(struct engine *eng, const char *word, const struct stop_options *
 				"container %s is removed when it ends (--rm): it cannot be started "
 				"again",
 				stop.rec.name);
-	if (!stop.done && !signo)
-		r = live_stop_signal(&stop.rec, &signo, err);
-	if (r == 0 && !stop.done) {
-		live_settle(eng, &stop.rec);
-		live_forbid_restart(eng, &stop.rec, !opts->for_boot && !opts->again);
-		stop.watch = live_watch(eng, stop.rec.id);
-		live_tell_kill(eng, &stop.rec, signo);
-		r = send_signal(eng, &stop.rec, signo, err);
-	}
+	r = stop.done || stop.late ? 0 : ask_to_end(eng, &stop, err);
 	if (r < 0)
 		return r;
-	if (!stop.done)
-		let_go(eng, &stop.rec);
-	timeout_s = opts->timed ? opts->timeout_s : own_timeout(&stop.rec);
-	if (timeout_s >= 0)
-		stop.deadline_ns = time_monotonic_ns() + timeout_s * NS_PER_S;
 	*ret = stop;
 	stop = (struct stop)STOP_INIT;
 	return 0;
@@ -156,6 +165,10 @@ int stop_finish(struct engine *eng, struct stop *stop, struct err *err)
 
 	if (stop->done)
 		return 0;
+	if (stop->late)
+		r = ask_to_end(eng, stop, err);
+	if (r < 0)
+		return r;
 	if (live_wait_end(eng, stop->rec.id, stop->watch, time_left_ms(stop)) < 0)
 		r = kill_and_wait(eng, stop, err);
 	/* It is removed by now when run has said --rm. */

@@ -23,6 +23,8 @@ struct stop {
 	int64_t deadline_ns; /* CLOCK_MONOTONIC; negative: none */
 	int watch;           /* live_watch() */
 	bool done;           /* it did not run */
+	bool late;           /* a pod's infra container: others end with it */
+	struct stop_options opts;
 };
 #define STOP_INIT                                                                                  \
 	{                                                                                          \
@@ -31,7 +33,8 @@ struct stop {
 void stop_done(struct stop *stop);
 #define cleanup_stop CLEANUP(stop_done)
 
-/* Sends the signal; a paused container goes on with it. One that does not run is no error. */
+/* Sends the signal; a paused container goes on with it. One that does not run is no error. A pod's
+ * infra container gets it in stop_finish(), when the others have had theirs. */
 int stop_begin(struct engine *eng, const char *word, const struct stop_options *opts,
 	       struct stop *ret, struct err *err);
 /* Has somebody stopped it for the machine's end, since it was started? */

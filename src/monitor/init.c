@@ -5,7 +5,11 @@
  * orphaned in the pid namespace, and ends as the command ended. It runs inside the container, so it
  * is alone: no file, no library of ours.
  *
+ * With --pause it runs nothing: it is pid 1 of a pod whose containers share the pid namespace, and
+ * ends by a SIGTERM or SIGINT from outside of that.
+ *
  * usage: inro-init -- COMMAND [ARG...]
+ *        inro-init --pause
  */
 #include <errno.h>
 #include <signal.h>
@@ -45,18 +49,36 @@ static int reap(pid_t command, int *status)
 	return ended;
 }
 
+/* What comes from a process of another pid namespace comes from pid 0. */
+static int pause_for_pod(const sigset_t *all)
+{
+	siginfo_t info;
+	int status;
+
+	for (;;) {
+		int signo = sigwaitinfo(all, &info);
+
+		if (signo == SIGCHLD)
+			reap(-1, &status);
+		else if ((signo == SIGTERM || signo == SIGINT) && info.si_pid == 0)
+			return 0;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	sigset_t all, old;
 	int status = 0, signo;
 	pid_t pid;
 
-	if (argc < 3 || strcmp(argv[1], "--") != 0) {
-		fprintf(stderr, "usage: inro-init -- COMMAND [ARG...]\n");
-		return 125;
-	}
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
+	if (argc == 2 && strcmp(argv[1], "--pause") == 0)
+		return pause_for_pod(&all);
+	if (argc < 3 || strcmp(argv[1], "--") != 0) {
+		fprintf(stderr, "usage: inro-init -- COMMAND [ARG...] | --pause\n");
+		return 125;
+	}
 	pid = fork();
 	if (pid < 0)
 		return fail("starting", argv[2], 125);

@@ -140,14 +140,15 @@ def test_options(anyone):
         anyone.inro("run", "--rm", "--pod", "opts", *words, box, "true").fails(message, code=125)
     anyone.inro("run", "--rm", "--pod", "no-such", box, "true").fails("no such pod", code=125)
     for words, message in (
-            (["--share", "pid"], "a pid namespace ends with its first process"),
-            (["--share", "moon"], "expected ipc, net, uts, or none"),
+            (["--share", "moon"], "expected cgroup, ipc, net, pid, uts, or none"),
+            (["--share", "pid", "--userns", "nomap"],
+             "use keep-id" if anyone.rootless else "nomap"),
             (["-p", "80:80"], "networks are not implemented"),
             (["--cpus", "1", "--share-parent=false"], "limits of a pod"),
             (["--volume", "/x"], "needs a name"),
             (["--userns", "keep-id:x"], "expected keep-id"),
             (["--userns", "private"], "a pod has auto, keep-id, nomap or host"),
-            *([] if anyone.rootless else [(["--userns", "nomap"], "root is in each")]),
+            *([] if anyone.rootless else [(["--userns", "nomap"], "nomap")]),
             (["--userns", "auto", "--uidmap", "0:1:2"],
              "only root" if anyone.rootless else "conflicting options"),
             (["--uidmap", "1:1:2"], "only root" if anyone.rootless else "id 0 has to be mapped")):
@@ -169,6 +170,103 @@ def test_options(anyone):
     anyone.inro("run", "-d", "--pod", "opts", "--name", "z2", box, "sleep", "1000").ok()
     z, z2 = look(anyone, "z1"), look(anyone, "z2")
     assert z[:2] == z2[:2] and z[2] != z2[2]
+    clean(anyone)
+
+
+def test_infra(anyone):
+    """What ends with its first process is held by an infra container, which the user does not see to."""
+    box = engine.box(anyone)
+    kinds = ("pid", "cgroup", "net", "ipc")
+    pod = anyone.inro("pod", "create", "--share", "+pid,cgroup", "--infra-name", "holder", "-v", "data:/data",
+                      "--infra-conmon-pidfile", "infra.pid", "p", cwd=anyone.dir).ok().out.strip()
+    infra = anyone.inro("pod", "inspect", "--format", "{{.InfraContainerID}}", "p").ok().out.strip()
+    row = "{{.Names}} {{.IsInfra}} {{.Status}}"
+    assert anyone.inro("ps", "-a", "--format", row).ok().out == "holder true Created\n"
+    rows = anyone.inro("pod", "ps", "--no-trunc", "--format", "{{.Id}} {{.InfraId}} {{.NumberOfContainers}}").ok()
+    assert rows.out.split() == [pod, infra, "1"]
+    anyone.inro("pod", "create", "--share", "pid", "--infra-name", "holder", "q").fails('"holder" is already in use')
+    anyone.inro("pod", "exists", "q").fails("", code=1)
+
+    # The first that is started starts it, others join the same; each one's end is its own.
+    anyone.inro("run", "-d", "--pod", "p", "--stop-timeout", "0", "--name", "one", box, "sh", "-c",
+                "sleep 999 & exec sleep 1000").ok()
+    assert (anyone.dir / "infra.pid").exists()
+    anyone.inro("run", "-d", "--pod", "p", "--stop-timeout", "0", "--name", "two", box, "sleep", "1001").ok()
+    assert look(anyone, "one", kinds) == look(anyone, "two", kinds) and state(anyone, "p") == "Running"
+    seen = anyone.inro("exec", "two", "ps").ok().out
+    assert "inro-init --pause" in seen.splitlines()[1].strip() and "sleep 1000" in seen and "sleep 999" in seen
+    if not anyone.rootless:  # a user without a cgroup can't tell members' processes apart
+        assert "sleep 1000" not in anyone.inro("top", "two").ok().out
+    assert set(look(anyone, "two", ("pid",))).isdisjoint(
+        anyone.inro("run", "--rm", "--pod", "p", "--pid", "private", box, "readlink", "/proc/self/ns/pid").ok().out.split())
+    before = look(anyone, "two", kinds)
+    # Nobody in there ends it, not even root; what has lost its parent is reaped.
+    anyone.inro("exec", "two", "sh", "-c", "kill 1; kill -9 1; (sleep 0 &); sleep 0.1; ! grep -l 'State:.Z' /proc/[0-9]*/status 2> /dev/null").ok()
+    out = anyone.inro("exec", "two", "sh", "-c", "for f in exe root/sbin/inro-init root/x; do (exec 9<>/proc/1/$f) && "
+                      "echo open; done; ls /proc/1/fd; grep Cap /proc/1/status").ok().out.split()
+    assert out == ["0", "1", "2"] + [w for c in "Inh Prm Eff Bnd Amb".split() for w in (f"Cap{c}:", "0" * 16)]
+    anyone.inro("kill", "one").ok()
+    assert anyone.rootless or "sleep 999" not in anyone.inro("exec", "two", "ps").ok().out
+    anyone.inro("start", "one").ok()
+    assert look(anyone, "one", kinds) == before
+    # It is nobody's to remove, or to clone; nor does it count as what was left behind.
+    anyone.inro("rm", "-f", "holder").fails("cannot be removed without removing the pod", code=1)
+    anyone.inro("container", "clone", "holder").fails("is the infra container of a pod", code=125)
+    anyone.inro("generate", "systemd", "holder").fails("is the infra container of a pod")
+    assert "holder" not in anyone.inro("generate", "systemd", "--name", "p").ok().out
+    if not anyone.rootless:
+        anyone.inro("pod", "pause", "p").ok()
+        assert state(anyone, "p") == "Paused"
+        anyone.inro("pod", "unpause", "p").ok()
+    anyone.inro("pod", "restart", "p").ok()
+    assert look(anyone, "one", kinds) == look(anyone, "two", kinds) != before
+    anyone.inro("restart", "-a").ok()
+    assert anyone.inro("ps", "--format", "{{.Names}}").ok().out.split() == ["two", "one", "holder"]
+    assert anyone.inro("pod", "logs", "p").ok().out == ""
+    new = anyone.inro("pod", "clone", "--start", "p").ok().out.strip()
+    assert anyone.inro("pod", "inspect", "--format", "{{.NumContainers}} {{.State}}", new).ok().out == "3 Running\n"
+    assert look(anyone, "one-clone", kinds) == look(anyone, "two-clone", kinds) != look(anyone, "one", kinds)
+    anyone.inro("stop", "-a").ok()
+    assert anyone.inro("ps", "-q").ok().out == ""
+    anyone.inro("container", "prune", "-f").ok()
+    assert anyone.inro("ps", "-a", "--format", "{{.IsInfra}}").ok().out == "true\ntrue\n"
+    anyone.inro("pod", "rm", "-a").ok()
+    anyone.inro("volume", "rm", "data").ok()
+    clean(anyone)
+
+
+def test_infra_ends(anyone):
+    """With the last of the others, if that is asked for; killed with its monitor, it takes them along."""
+    box = engine.box(anyone)
+    running = lambda: anyone.inro("ps", "-q").ok().out.count("\n")
+    anyone.inro("pod", "create", "--share", "pid", "--exit-policy", "stop", "p").ok()
+    for how in (["-d"], []):
+        anyone.inro("run", *how, "--rm", "--pod", "p", box, "sleep", "0.2").ok()
+        harness.wait_for(lambda: running() == 0)
+    anyone.inro("run", "--rm", "--pod", "p", box, "no-such-command").fails("not found", code=127)
+    harness.wait_for(lambda: running() == 0)
+    assert state(anyone, "p") == "Exited"
+    anyone.inro("pod", "start", "p").ok()
+    assert running() == 1 and state(anyone, "p") == "Running"
+    for name in ("one", "two"):
+        anyone.inro("run", "-d", "--pod", "p", "--stop-timeout", "0", "--name", name, box, "sleep", "1000").ok()
+    # Its monitor is killed: the next command ends what was left, and a start makes all anew.
+    infra = anyone.inro("pod", "inspect", "--format", "{{.InfraContainerID}}", "p").ok().out.strip()
+    pid = int(anyone.inro("inspect", "--format", "{{.State.Pid}}", infra).ok().out)
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    os.kill(int(status.split("PPid:")[1].split()[0]), signal.SIGKILL)
+    harness.wait_for(lambda: running() == 0)
+    anyone.inro("pod", "start", "p").ok()
+    assert look(anyone, "one", ("pid",)) == look(anyone, "two", ("pid",))
+    anyone.inro("kill", "-a").ok()
+    harness.wait_for(lambda: running() == 0)
+    # Whoever was killed while it made the pod has left it for the first start.
+    anyone.inro("pod", "rm", "p").ok()
+    anyone.inro("pod", "create", "--share", "pid", "p").ok()
+    anyone.run("sqlite3", anyone.state / "inro/inro.db", "DELETE FROM containers").ok()
+    anyone.inro("run", "--rm", "--pod", "p", box, "true").ok()
+    assert running() == 1
+    anyone.inro("pod", "rm", "p").ok()
     clean(anyone)
 
 
