@@ -72,7 +72,7 @@ int launch_spawn(struct launch *l, struct err *err)
 	int r = o->split ? cgroup_split(l->eng->rootless, err) : 0;
 
 	if (r == 0)
-		r = supervisor_spawn(l->eng, stay, &l->monitor, err);
+		r = supervisor_spawn(l->eng, stay, l->netns, &l->monitor, err);
 	if (r < 0 || l->detach)
 		return r;
 	l->signal_fd = attach_block_signals(!l->no_proxy, err);

@@ -30,6 +30,16 @@ static char *const host_args_sh[] = { (char *)"/bin/sh", NULL };
 
 /* Steps until the record exists. */
 
+/* As far as can be told from the words. In a user namespace of its own it makes its own. */
+static bool wants_netns(const struct run *run)
+{
+	const struct run_options *o = run->opts;
+
+	return !run->eng->rootless && !run->pod && !o->uidmap && !o->gidmap && !o->subuidname &&
+	       !o->subgidname && (!o->userns || str_eq(o->userns, "host")) &&
+	       (!o->network || str_eq(o->network, "none") || str_eq(o->network, "private"));
+}
+
 static int step_id(struct run *run, struct err *err)
 {
 	char id[HEX_ID_LEN + 1];
@@ -54,6 +64,7 @@ static int step_id(struct run *run, struct err *err)
 	if (run->opts->infra)
 		run->rec.options.rootfs = xasprintf("%s/upper", run->bundle);
 	run->launch.give = true;
+	run->launch.netns = wants_netns(run);
 	return 0;
 }
 

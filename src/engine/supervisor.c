@@ -13,12 +13,12 @@
 #define UNDO_TIMEOUT_MS 10000
 
 /* The monitor outlives us and must not keep a pipe or terminal of ours open. */
-static int spawn(const struct engine *eng, const char *path, bool stay, int sock,
+static int spawn(const struct engine *eng, const char *path, bool stay, bool netns, int sock,
 		 struct supervisor *ret, struct err *err)
 {
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	cleanup_fd int cgroup = -EBADF;
-	const char *const argv[] = { "inro-monitor", stay ? MONITOR_STAY : NULL, NULL };
+	const char *argv[] = { "inro-monitor", NULL, NULL, NULL };
 	const struct proc_fd fds[] = {
 		{ null, STDIN_FILENO },
 		{ null, STDOUT_FILENO },
@@ -26,7 +26,12 @@ static int spawn(const struct engine *eng, const char *path, bool stay, int sock
 		{ sock, MONITOR_SOCKET_FD },
 	};
 	struct proc_spawn spec = PROC_SPAWN_INIT;
+	size_t n = 1;
 
+	if (stay)
+		argv[n++] = MONITOR_STAY;
+	if (netns)
+		argv[n++] = MONITOR_NETNS;
 	if (null < 0)
 		return err_errno(err, errno, "opening /dev/null");
 	/* The container's root may be able to write what this user can (runtime/selfexe.h). */
@@ -48,7 +53,8 @@ static int spawn(const struct engine *eng, const char *path, bool stay, int sock
 	return proc_spawn(&spec, &ret->proc, err);
 }
 
-int supervisor_spawn(const struct engine *eng, bool stay, struct supervisor *ret, struct err *err)
+int supervisor_spawn(const struct engine *eng, bool stay, bool netns, struct supervisor *ret,
+		     struct err *err)
 {
 	cleanup_free char *path = NULL;
 	int pair[2], r;
@@ -58,7 +64,7 @@ int supervisor_spawn(const struct engine *eng, bool stay, struct supervisor *ret
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_errno(err, errno, "making a socket pair for the monitor");
-	r = spawn(eng, path, stay, pair[1], ret, err);
+	r = spawn(eng, path, stay, netns, pair[1], ret, err);
 	fd_close(pair[1]);
 	if (r < 0) {
 		fd_close(pair[0]);

@@ -17,8 +17,10 @@ struct supervisor {
 		.proc = PROC_INIT, .sock = -EBADF, .exe = -EBADF                                   \
 	}
 
-/* Spawns the monitor, which waits for its orders. stay: in our cgroup. */
-int supervisor_spawn(const struct engine *eng, bool stay, struct supervisor *ret, struct err *err);
+/* Spawns the monitor, which waits for its orders. stay: in our cgroup. netns: the container will
+ * want a network namespace of its own, which can be made meanwhile. */
+int supervisor_spawn(const struct engine *eng, bool stay, bool netns, struct supervisor *ret,
+		     struct err *err);
 /* Sends the fds (in the order of enum monitor_fd) and START. */
 int supervisor_send(struct supervisor *s, struct monitor_start *start, const int *fds, size_t n,
 		    struct err *err);

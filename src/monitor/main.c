@@ -109,18 +109,26 @@ static void signals_reset(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static int stranger(void)
+{
+	fprintf(stderr, "inro-monitor is started by inro\n");
+	return 125;
+}
+
 int main(int argc, char **argv)
 {
 	static struct monitor m; /* with its buffers, which stay untouched when nothing is said */
 	struct err err = ERR_INIT;
 	int r;
 
-	bool stay = argc == 2 && str_eq(argv[1], MONITOR_STAY);
+	bool stay = false, netns = false;
 
-	if (argc != 1 && !stay) {
-		fprintf(stderr, "inro-monitor is started by inro\n");
-		return 125;
+	for (int i = 1; i < argc; i++) {
+		stay |= str_eq(argv[i], MONITOR_STAY);
+		netns |= str_eq(argv[i], MONITOR_NETNS);
 	}
+	if (argc != 1 + stay + netns)
+		return stranger();
 	m.sock = MONITOR_SOCKET_FD;
 	m.io = (struct stdio)STDIO_INIT;
 	m.container = (struct container){ .pid = -1, .pidfd = -EBADF };
@@ -133,9 +141,11 @@ int main(int argc, char **argv)
 	signals_reset();
 	if (!stay)
 		cgroup_monitors_join(); /* while the bundle is still being written */
-	if (fd_set_cloexec(m.sock, true) < 0) {
-		fprintf(stderr, "inro-monitor is started by inro\n");
-		return 125;
+	if (fd_set_cloexec(m.sock, true) < 0)
+		return stranger();
+	if (netns) {
+		r = netns_make(NULL); /* where that fails, the container will say so */
+		m.netns_fd = r < 0 ? 0 : r;
 	}
 	r = monitor_run(&m, &err);
 	if (r < 0) {

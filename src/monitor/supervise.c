@@ -115,6 +115,7 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.give_fd = m->start.options & MONITOR_OPT_GIVE ? m->fds[MONITOR_FD_BUNDLE] : 0,
 		.start = true,
 		.shm_fd = m->shm_fd,
+		.netns_fd = m->netns_fd,
 		.need_limits = true, /* the user asked for them by name */
 		.notify_host = m->notify_host,
 		.notify_fd_out = &m->notify,
@@ -133,6 +134,8 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 	r = container_create(&m->runtime, &args, &m->container, err);
 	stdio_close_child(&m->io);
 	close_layers(m);
+	if (m->netns_fd > 0)
+		m->netns_fd = fd_close(m->netns_fd); /* it is to end with the container */
 	return r;
 }
 

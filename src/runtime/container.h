@@ -59,6 +59,9 @@ struct create_args {
 	/* container_shm() of the container whose IPC namespace this one joins: takes the place of
 	 * the source CONTAINER_SHM_OF_OTHER. 0: none. */
 	int shm_fd;
+	/* From netns_make(), for a container that is to get a network namespace which belongs to
+	 * our user namespace; or 0. */
+	int netns_fd;
 };
 /* No process has this id: what stands there is nobody's. */
 #define CONTAINER_SHM_OF_OTHER "/proc/0/root/dev/shm"
@@ -112,6 +115,10 @@ int container_exec(const struct runtime *rt, const struct exec_args *args, struc
  * has no pid namespace of its own, in which the kernel would do it. SIGKILL ends a pause. */
 int container_kill(const struct runtime *rt, const char *id, int signo, bool all, struct err *err);
 int container_delete(const struct runtime *rt, const char *id, bool force, struct err *err);
+
+/* For create_args.netns_fd, made by a caller that has nothing else to do: a network namespace with
+ * its loopback up. This process is back in its own. fd or -errno. */
+int netns_make(struct err *err);
 
 /* Stops all processes with the freezer, a created container's too, and lets them go on. No lock is
  * taken: a hook may call these. ERR_CONFLICT: not running; not paused. */

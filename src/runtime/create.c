@@ -111,7 +111,8 @@ static int clone_init(struct creation *c, struct err *err)
 	c->sync = c->in.sync_parent = pair[0];
 	c->in.sync = c->in.conn = pair[1];
 	c->in.dir_fd = c->dir;
-	c->in.netns_by_helper = !staged && netns_needs_helper(&c->in);
+	c->in.netns_made = !staged && netns_is_made(&c->in);
+	c->in.netns_by_helper = !staged && !c->in.netns_made && netns_needs_helper(&c->in);
 	if (!staged)
 		spec.flags |= c->in.new_ns & (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME);
 	p->pid = clone_first(c, &spec, &p->pidfd);

@@ -75,6 +75,7 @@ struct init {
 	struct init_placed *placed; /* those that protected paths lead through */
 	size_t n_placed;
 	bool netns_by_helper; /* decided by the runtime */
+	bool netns_made;      /* args->netns_fd is to be joined; so, too */
 	bool mntns_made;
 	struct mount_layers *reopened; /* args->overlay in the new mount namespace; or NULL */
 	bool cgroup_joined, netns_joined, in_cwd;
@@ -130,6 +131,7 @@ int init_join_netns(struct init *in, struct err *err);
  * is a second CPU, a helper process makes it and sends it to the init, which mounts meanwhile.
  * Not for user namespaces, which must own theirs.
  */
+bool netns_is_made(const struct init *in); /* create_args.netns_fd is for this one */
 bool netns_needs_helper(const struct init *in);
 /* In the runtime, after the init was made. *ret_pidfd: netns_helper_done(). */
 int netns_helper_start(const struct init *in, int *ret_pidfd, struct err *err);

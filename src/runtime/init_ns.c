@@ -106,7 +106,7 @@ int init_make_namespaces(struct init *in, struct err *err)
 	uint64_t flags = in->new_ns & UNSHARE_FLAGS;
 	int r;
 
-	if (in->netns_by_helper)
+	if (in->netns_by_helper || in->netns_made)
 		flags &= ~(uint64_t)CLONE_NEWNET;
 	if (in->mntns_made)
 		flags &= ~(uint64_t)CLONE_NEWNS;
@@ -184,7 +184,10 @@ int init_join_netns(struct init *in, struct err *err)
 
 	if (!(in->new_ns & CLONE_NEWNET) || in->netns_joined)
 		return 0;
-	if (in->netns_by_helper) {
+	if (in->netns_made) {
+		in->netns_joined = true;
+		r = ns_join(in->args->netns_fd, CLONE_NEWNET, err);
+	} else if (in->netns_by_helper) {
 		r = join_until(in, &in->netns_joined, err);
 	} else {
 		in->netns_joined = true;

@@ -47,9 +47,11 @@
 #include "runtime/logline.h"
 
 #define MONITOR_SOCKET_FD 3
-#define MONITOR_STAY      "--stay" /* the one argument that it may have: in the caller's cgroup */
-#define MONITOR_VERSION   6
-#define MONITOR_FDS_MAX   16 /* in one message */
+/* Its arguments. */
+#define MONITOR_STAY    "--stay"  /* in the caller's cgroup */
+#define MONITOR_NETNS   "--netns" /* it can make a network namespace while it waits */
+#define MONITOR_VERSION 6
+#define MONITOR_FDS_MAX 16 /* in one message */
 
 enum monitor_msg_type {
 	MONITOR_FDS = 1,

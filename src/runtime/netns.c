@@ -1,13 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sched.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "runtime/init.h"
 #include "runtime/sync.h"
 #include "sys/clone.h"
+#include "sys/netlink.h"
 #include "sys/ns.h"
 #include "sys/pidfd.h"
 #include "sys/uapi.h"
+
+bool netns_is_made(const struct init *in)
+{
+	return (in->new_ns & CLONE_NEWNET) && !in->userns && in->args->netns_fd > 0;
+}
+
+int netns_make(struct err *err)
+{
+	cleanup_fd int own = ns_open("/proc/self/ns/net", CLONE_NEWNET, err);
+	cleanup_fd int fd = -EBADF;
+	int r;
+
+	if (own < 0)
+		return own;
+	if (unshare(CLONE_NEWNET) < 0)
+		return err_errno(err, errno, "making a network namespace");
+	fd = ns_open("/proc/self/ns/net", CLONE_NEWNET, err);
+	r = fd < 0 ? fd : netlink_loopback_up(err);
+	if (ns_join(own, CLONE_NEWNET, NULL) < 0)
+		_exit(1); /* this one is the container's */
+	return r < 0 ? r : take_fd(fd);
+}
 
 bool netns_needs_helper(const struct init *in)
 {

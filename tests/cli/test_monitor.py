@@ -84,6 +84,25 @@ def test_few_fds(anyone):
         assert waiter.communicate(timeout=30 * harness.PATIENCE)[0] == b"137\n"
 
 
+@pytest.mark.parametrize("options", [[], ["--network", "none"], ["--network", "host"],
+                                     ["--userns", "private"]],
+                         ids=["default", "none", "host", "mapped"])
+def test_the_containers_network_namespace(anyone, options):
+    """However it was made: it is the container's alone, its loopback is up, and it ends with it."""
+    box = engine.box(anyone)
+    cid = anyone.inro("run", "-d", *options, "--name", "web", box, "sleep", "1000").ok().out.strip()
+    init, monitor = init_of(anyone, cid), monitor_of(anyone, cid)
+    own = "--network host" in " ".join(options)
+    space = os.readlink(f"/proc/{init}/ns/net")
+    assert (space == os.readlink("/proc/self/ns/net")) == own
+    assert os.readlink(f"/proc/{monitor}/ns/net") == os.readlink("/proc/self/ns/net")
+    open_files = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{monitor}/fd").iterdir()]
+    assert not [name for name in open_files if name.startswith("net:")], open_files
+    if not own:
+        addresses = anyone.inro("exec", "web", "cat", "/proc/net/fib_trie").ok().out
+        assert "127.0.0.1" in addresses
+
+
 # ---- before it runs ----
 
 @pytest.mark.parametrize("options", [["--rm"], ["-d", "--rm"], []], ids=["run", "detached", "kept"])
