@@ -339,7 +339,10 @@ def test_at_once_and_killed(anyone):
     anyone.inro("kill", "c0").ok()
     pid = int(anyone.inro("inspect", "--format", "{{.State.Pid}}", "c3").ok().out)
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    os.kill(int(status.split("PPid:")[1].split()[0]), signal.SIGKILL)
+    monitor = int(status.split("PPid:")[1].split()[0])
+    os.kill(monitor, signal.SIGKILL)
+    # until then it has the container's lock, and that one runs
+    harness.wait_for(lambda: harness.is_dead(monitor), what="the monitor's end")
     anyone.inro("start", "c1").ok()
     assert look(anyone, "c1") != before
     assert anyone.inro("ps", "-q").ok().out.count("\n") == 1
