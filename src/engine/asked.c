@@ -45,6 +45,11 @@ int asked_read(struct engine *eng, const char *id, struct asked *ret, struct err
 	return asked_parse(text, strlen(text), ret, err);
 }
 
+void asked_text_write(const struct asked *a, struct buf *out)
+{
+	json_write(&asked_desc, a, 0, out);
+}
+
 int asked_set(struct engine *eng, const char *id, const struct asked *a, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
@@ -52,7 +57,7 @@ int asked_set(struct engine *eng, const char *id, const struct asked *a, struct 
 
 	if (r < 0)
 		return r;
-	json_write(&asked_desc, a, 0, &text);
+	asked_text_write(a, &text);
 	r = db_exec(eng->db, err, "UPDATE containers SET asked = ? WHERE id = ?", "ss",
 		    buf_str(&text), id);
 	return r < 0 ? r : 0;

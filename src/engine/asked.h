@@ -24,6 +24,8 @@ int asked_parse(const char *text, size_t len, struct asked *ret, struct err *err
 /* 0; 1: it was made by an inro that did not keep them, *ret is empty; or -errno. ERR_NOT_FOUND: no
  * such container. */
 int asked_read(struct engine *eng, const char *id, struct asked *ret, struct err *err);
+/* What asked_parse() reads. */
+void asked_text_write(const struct asked *a, struct buf *out);
 int asked_set(struct engine *eng, const char *id, const struct asked *a, struct err *err);
 
 /* For the record of a new container. env, label: all that the options and the files that they name

@@ -42,6 +42,18 @@ static int write_settings(int run_fd, const struct health *h, struct err *err)
 			       err);
 }
 
+bool health_same(const struct health *a, const struct health *b)
+{
+	cleanup_buf struct buf a_text = BUF_INIT;
+	cleanup_buf struct buf b_text = BUF_INIT;
+
+	if (!a || !b)
+		return a == b;
+	json_write(&health_desc, a, 0, &a_text);
+	json_write(&health_desc, b, 0, &b_text);
+	return str_eq(buf_str(&a_text), buf_str(&b_text));
+}
+
 static int forget_state(const struct record *rec, int run_fd, struct err *err)
 {
 	if (unlinkat(run_fd, HEALTH_STATE_FILE, 0) < 0 && errno != ENOENT)

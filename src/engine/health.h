@@ -15,6 +15,8 @@
 int health_options_parse(const struct run_options *o, const struct oci_config *image,
 			 struct health **ret, struct err *err);
 void health_free(struct health *h);
+/* The same settings, or none both times? */
+bool health_same(const struct health *a, const struct health *b);
 /* Does one of the options of health checks say something? */
 bool health_options_given(const struct run_options *o);
 

@@ -459,6 +459,16 @@ int record_finish(struct engine *eng, const char *id, const struct record_end *e
 	return set_end(eng, id, RECORD_EXITED, end, err);
 }
 
+void record_options_write(const struct record_options *options, struct buf *out)
+{
+	json_write(&options_desc, options, 0, out);
+}
+
+int record_options_parse(const char *text, struct record_options *ret, struct err *err)
+{
+	return json_parse(&options_desc, ret, text, strlen(text), "options", err);
+}
+
 int record_set_options(struct engine *eng, const char *id, const struct record_options *options,
 		       struct err *err)
 {
@@ -467,7 +477,7 @@ int record_set_options(struct engine *eng, const char *id, const struct record_o
 
 	if (r < 0)
 		return r;
-	json_write(&options_desc, options, 0, &text);
+	record_options_write(options, &text);
 	r = db_exec(eng->db, err, "UPDATE containers SET options = ? WHERE id = ?", "ss",
 		    buf_str(&text), id);
 	if (r == 0)

@@ -143,6 +143,9 @@ int record_restarting(struct engine *eng, const char *id, const struct record_en
 /* What it was created with has changed. ERR_NOT_FOUND: it was removed. */
 int record_set_options(struct engine *eng, const char *id, const struct record_options *options,
 		       struct err *err);
+/* The same as text. ret: zeroed, freed with its record. */
+void record_options_write(const struct record_options *options, struct buf *out);
+int record_options_parse(const char *text, struct record_options *ret, struct err *err);
 /* What does not run is about to be removed: who is killed then is followed by whoever comes next.
  * volumes: its anonymous ones go, too. */
 int record_removing(struct engine *eng, const char *id, bool volumes, struct err *err);

@@ -245,11 +245,6 @@ static int read_config(struct update *u, struct err *err)
 	return r;
 }
 
-static bool changes_record(const struct update *u)
-{
-	return u->has_options || u->mounts.n_removed || u->mounts.first_added < u->spec.mounts.n;
-}
-
 static int plan(struct update *u, struct err *err)
 {
 	cleanup_free char *bundle = xasprintf("%s/containers/%s", u->eng->root, u->rec.id);
@@ -274,8 +269,9 @@ static int plan(struct update *u, struct err *err)
 		r = change_health(u, err);
 	if (r == 0 && u->mounts.n_added)
 		update_volumes_plan(&u->mounts, &u->new_options);
-	if (r == 0 && changes_record(u))
-		r = update_record_begin(u->dir, &u->new_options, err);
+	if (r == 0)
+		r = update_record_begin(u->dir, &u->new_options, u->has_asked ? &u->asked : NULL,
+					u->has_health, err);
 	if (r < 0)
 		return r;
 	json_write(&spec_desc, &u->spec, JSON_NEWLINE, &u->text);
@@ -373,24 +369,28 @@ static void apply_again(struct update *u, const struct update_instance *before)
 
 /* ---- the sequence ---- */
 
-/* What it is and what was asked for say the same to who reads both. */
+int update_record_set(struct engine *eng, const char *id, const struct record_options *options,
+		      const struct asked *asked, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r == 0)
+		r = db_begin(eng->db, err);
+	if (r < 0)
+		return r;
+	r = options ? record_set_options(eng, id, options, err) : 0;
+	if (r == 0 && asked)
+		r = asked_set(eng, id, asked, err);
+	return db_end(eng->db, r, err);
+}
+
 static int set_options(struct update *u, const struct record_options *o, const struct asked *a,
 		       struct err *err)
 {
-	const char *id = u->rec.id;
-	int r;
-
 	if (!u->has_options && !u->has_asked)
 		return 0;
-	r = engine_db(u->eng, err);
-	if (r == 0)
-		r = db_begin(u->eng->db, err);
-	if (r < 0)
-		return r;
-	r = u->has_options ? record_set_options(u->eng, id, o, err) : 0;
-	if (r == 0 && u->has_asked)
-		r = asked_set(u->eng, id, a, err);
-	return db_end(u->eng->db, r, err);
+	return update_record_set(u->eng, u->rec.id, u->has_options ? o : NULL,
+				 u->has_asked ? a : NULL, err);
 }
 
 /* That fails for no lack of room. What runs is changed by now, so it is left to be finished. */
@@ -481,10 +481,9 @@ static int change(struct update *u, struct err *err)
 	r = commit(u, err);
 	if (r < 0)
 		return r;
-	if (changes_record(u))
-		finish_record(u);
 	if (u->has_health && in.pid)
 		apply_health(u);
+	finish_record(u);
 	apply_again(u, &in);
 	event_note_container(u->eng, u->rec.id, "update", NULL);
 	return 0;

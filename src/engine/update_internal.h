@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "engine/asked.h"
 #include "engine/spec.h"
 #include "engine/update.h"
 
@@ -95,9 +96,13 @@ void update_devices_ensure(struct engine *eng, const char *id, const struct spec
 
 /* With the lock: update_recover(). true: there was something, and the record may be another. */
 bool update_finish(struct engine *eng, const struct record *rec, int dir);
-/* Before the new configuration is there: what the record is to have. options: its restart policy.
- */
-int update_record_begin(int dir, const struct record_options *options, struct err *err);
-/* The record becomes as config.json is, which spec is, and as that file says. */
+/* Before the new configuration is there: what the record is to have. asked: NULL: it has none;
+ * health: its check is another one. */
+int update_record_begin(int dir, const struct record_options *options, const struct asked *asked,
+			bool health, struct err *err);
+/* What it is and what was asked for say the same to who reads both. Each may be NULL. */
+int update_record_set(struct engine *eng, const char *id, const struct record_options *options,
+		      const struct asked *asked, struct err *err);
+/* The record's mounts become as config.json has them, which spec is, and that file goes. */
 int update_record_end(struct engine *eng, const struct record *rec, int dir,
 		      const struct spec *spec, struct err *err);

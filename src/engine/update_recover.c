@@ -8,10 +8,10 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "engine/health.h"
 #include "engine/update_internal.h"
 
-#define LOCK_LOOK_MS    10
-#define RECORD_TEXT_MAX 64
+#define LOCK_LOOK_MS 10
 
 static int lock_dir(int fd, int timeout_ms)
 {
@@ -37,6 +37,11 @@ int update_lock(struct engine *eng, const char *id, int timeout_ms)
 }
 
 /* ---- what a killed one has left ---- */
+
+static bool is_there(int dir, const char *name)
+{
+	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
 
 static bool same_mount(const struct spec_mount *a, const struct spec_mount *b)
 {
@@ -128,41 +133,88 @@ static int redo_all(struct engine *eng, const char *id, const struct buf *text,
 
 /* ---- the record ---- */
 
-int update_record_begin(int dir, const struct record_options *options, struct err *err)
-{
-	cleanup_free char *text =
-	    xasprintf("%d %lld", options->restart, (long long)options->restart_max);
+/* What the record is to have, word for word. */
+struct kept {
+	char *options, *asked; /* JSON; asked NULL: it has none */
+	bool health;           /* that is what changes, too */
+};
+static const struct json_field kept_fields[] = {
+	JSON_FIELD(struct kept, options, "options", JSON_RAW, .flags = JSON_REQUIRED),
+	JSON_FIELD(struct kept, asked, "asked", JSON_RAW),
+	JSON_FIELD(struct kept, health, "health", JSON_BOOL),
+};
+static const struct json_desc kept_desc = JSON_DESC(struct kept, kept_fields);
 
-	return io_replace_file(dir, UPDATE_RECORD, text, strlen(text), 0600, false, err);
+static void kept_done(struct kept *kept)
+{
+	json_free(&kept_desc, kept);
+}
+#define cleanup_kept CLEANUP(kept_done)
+
+static int read_kept(int dir, struct kept *ret, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = io_read_file(dir, UPDATE_RECORD, &text, 2 * SPEC_BYTES_MAX, err);
+
+	return r < 0 ? r
+		     : json_parse(&kept_desc, ret, buf_str(&text), text.len, UPDATE_RECORD, err);
 }
 
-static void read_policy(const char *text, struct record_options *o)
+int update_record_begin(int dir, const struct record_options *options, const struct asked *asked,
+			bool health, struct err *err)
 {
-	const char *space = strchr(text, ' ');
-	cleanup_free char *first = space ? xstrndup(text, (size_t)(space - text)) : NULL;
-	int64_t policy, max;
+	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_buf struct buf options_text = BUF_INIT;
+	cleanup_buf struct buf asked_text = BUF_INIT;
+	struct kept kept = { .health = health };
 
-	if (!first || str_parse_i64(first, &policy) < 0 || str_parse_i64(space + 1, &max) < 0 ||
-	    policy < -1 || policy > RESTART_UNLESS_STOPPED)
+	record_options_write(options, &options_text);
+	kept.options = (char *)buf_str(&options_text);
+	if (asked) {
+		asked_text_write(asked, &asked_text);
+		kept.asked = (char *)buf_str(&asked_text);
+	}
+	json_write(&kept_desc, &kept, 0, &text);
+	return io_replace_file(dir, UPDATE_RECORD, buf_str(&text), text.len, 0600, false, err);
+}
+
+/* The killed one may not have come to it. */
+static int set_kept(struct engine *eng, const char *id, int dir, struct err *err)
+{
+	cleanup_kept struct kept kept = { 0 };
+	cleanup_asked struct asked asked = { 0 };
+	cleanup_record struct record to = { 0 };
+	int r = read_kept(dir, &kept, err);
+
+	if (r == 0)
+		r = record_options_parse(kept.options, &to.options, err);
+	if (r == 0 && kept.asked)
+		r = asked_parse(kept.asked, strlen(kept.asked), &asked, err);
+	if (r == 0)
+		r = update_record_set(eng, id, &to.options, kept.asked ? &asked : NULL, err);
+	return r;
+}
+
+/* Its monitor goes by the health check that the record has, if that is the one of the file. */
+static void tell_health(struct engine *eng, const struct record *rec, int dir)
+{
+	cleanup_kept struct kept kept = { 0 };
+	cleanup_record struct record to = { 0 };
+	struct err err = ERR_INIT;
+
+	if (read_kept(dir, &kept, NULL) < 0 || !kept.health || !rec->running ||
+	    record_options_parse(kept.options, &to.options, NULL) < 0 ||
+	    !health_same(rec->options.health, to.options.health))
 		return;
-	o->restart = (int)policy;
-	o->restart_max = max;
+	if (health_change(eng, rec, rec->options.health, true, &err) < 0)
+		log_debug("%s", err.msg);
 }
 
 int update_record_end(struct engine *eng, const struct record *rec, int dir,
 		      const struct spec *spec, struct err *err)
 {
-	struct record_options now = rec->options;
-	cleanup_buf struct buf text = BUF_INIT;
-	int r = io_read_file(dir, UPDATE_RECORD, &text, RECORD_TEXT_MAX, err);
+	int r = update_mounts_record(eng, rec, &rec->options, spec, err);
 
-	if (r < 0)
-		return r;
-	read_policy(buf_str(&text), &now);
-	if (now.restart != rec->options.restart || now.restart_max != rec->options.restart_max)
-		r = record_set_options(eng, rec->id, &now, err);
-	if (r == 0)
-		r = update_mounts_record(eng, rec, &now, spec, err);
 	if (r == 0)
 		unlinkat(dir, UPDATE_RECORD, 0);
 	return r;
@@ -192,6 +244,8 @@ static int redo(struct engine *eng, const struct record *rec, int dir, struct er
 	/* What runs may have the new limits or the old ones. */
 	if (r == 0 && update_instance(eng, rec).pid)
 		r = redo_all(eng, rec->id, &text, &old_text, &old, &spec, err);
+	if (r == 0 && is_there(dir, UPDATE_RECORD))
+		r = set_kept(eng, rec->id, dir, err);
 	if (r == 0 && renameat(dir, UPDATE_PENDING, dir, UPDATE_CONFIG) < 0)
 		r = err_errno(err, errno, "replacing config.json");
 	spec_free(&spec);
@@ -199,21 +253,21 @@ static int redo(struct engine *eng, const struct record *rec, int dir, struct er
 	return r;
 }
 
-static int sync_record(struct engine *eng, const struct record *rec, int dir, struct err *err)
+static int sync_record(struct engine *eng, const char *id, int dir, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_record struct record rec = { 0 };
 	struct spec spec = { 0 };
 	int r = read_config(dir, UPDATE_CONFIG, &text, &spec, err);
 
 	if (r == 0)
-		r = update_record_end(eng, rec, dir, &spec, err);
+		r = record_get(eng, id, &rec, err);
+	if (r == 0) {
+		tell_health(eng, &rec, dir);
+		r = update_record_end(eng, &rec, dir, &spec, err);
+	}
 	spec_free(&spec);
 	return r;
-}
-
-static bool is_there(int dir, const char *name)
-{
-	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 bool update_finish(struct engine *eng, const struct record *rec, int dir)
@@ -232,7 +286,7 @@ bool update_finish(struct engine *eng, const struct record *rec, int dir)
 	if (is_there(dir, UPDATE_RECORD)) {
 		any = true;
 		err = (struct err)ERR_INIT;
-		if (sync_record(eng, rec, dir, &err) < 0)
+		if (sync_record(eng, rec->id, dir, &err) < 0)
 			log_warn("recording the mounts of container %s: %s", rec->name, err.msg);
 	}
 	return any;

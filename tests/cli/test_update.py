@@ -266,6 +266,38 @@ def test_killed_update_is_finished(root):
     assert memory(files(root)) == 96 * MIB and not (bundle / "update.json").exists()
 
 
+def test_killed_before_the_record(root):
+    """The next command tells all of what the killed one had asked for, or nothing of it."""
+    detached(root, "--cpu-shares", "100", "--health-file", "/nothing", "--health-interval", "1h")
+    bundle = pathlib.Path(inspect(root, "{{.Bundle}}"))
+    show = ("{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.CpuShares}}"
+            " {{json .Config.Healthcheck.Test}} {{json .Config.Env}}")
+    new = ["--restart", "always", "--cpu-shares", "200", "--health-file", "/etc", "-e", "A=1"]
+    old = ["--restart", "no", "--cpu-shares", "100", "--health-file", "/nothing", "--unsetenv", "A"]
+    root.inro("update", *old, "web").ok()
+    before = inspect(root, show)
+    root.inro("update", *new, "web").ok()
+    after = inspect(root, show)
+    assert before != after
+    report, seen = root.dir / "report", set()
+    root.inro("update", *old, "web").ok()
+
+    def update(n):
+        return root.run(root.program("tests/faults/killat"), "-o", report, n, "--",
+                        *root.inro_argv("update", *new, "web"))
+    update(0).ok()
+    calls = int(report.read_text().split()[-1])
+    for n in [calls - 8 - k * (calls - 100) // harness.rounds(8) for k in range(harness.rounds(8))]:
+        root.inro("update", *old, "web").ok()
+        update(n)
+        shown = inspect(root, show)
+        assert shown in (before, after), n
+        seen.add(shown)
+        assert not [path for path in bundle.iterdir() if path.name.startswith("update.")], n
+        assert (root.inro("healthcheck", "run", "web").code == 0) == (shown == after), n
+    assert seen == {before, after}
+
+
 EVERYTHING = ["--mount-add", "./src:/data", "--mount-add", "type=tmpfs,target=/t", "--device-add",
               "/dev/fuse", "--cpu-shares", "200", "--restart", "always"]
 BACK = ["--mount-rm", "/data", "--mount-rm", "/t", "--device-rm", "/dev/fuse", "--cpu-shares", "100",

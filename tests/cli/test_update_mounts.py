@@ -365,7 +365,8 @@ def test_killed_update_is_finished(anyone):
         if n == 0:
             update(anyone, "--mount-rm", "/data0").ok()
             recorded(row)
-        leave("update.record", f"{n + 1} 0")
+        leave("update.record", json.dumps({"options": json.loads(row[0])
+                                           | {"restart": "unless-stopped"}}))
         if n < 2:
             leave("config.json", json.dumps(old))
             leave("update.json", json.dumps(new))
