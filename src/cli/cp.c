@@ -63,7 +63,8 @@ const struct cmd cmd_cp = {
 	.summary = "Copy files into and out of containers",
 	.details =
 	    "The container may run, be paused or not run; what is mounted in it from outside, "
-	    "volumes say, is there in any case. From one container into another one goes, too. "
+	    "volumes say, is there in any case. From one container into another one, or into "
+	    "itself, goes, too. "
 	    "Directories are copied with all that is in them; SRC/. is what is in SRC. DEST as "
 	    "`-` writes a tarball, SRC as `-` reads one.\n\n"
 	    "Files get the container's root as their owner, or the caller; modes and times stay "

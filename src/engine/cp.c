@@ -24,7 +24,8 @@
 #include "runtime/cancel.h"
 #include "runtime/visit.h"
 
-#define PROC_FDS "/proc/self/fd"
+#define PROC     "/proc"
+#define PROC_FDS PROC "/self/fd"
 
 /* Source or destination. */
 struct end {
@@ -39,7 +40,10 @@ struct end {
 
 	struct record rec;
 	struct spec spec;
-	int lock; /* of one that does not run */
+	int lock;                  /* of one that does not run */
+	struct end *within;        /* of the source: the destination, in the same container */
+	int proc;                  /* then: an fd of /proc */
+	const struct stat *source; /* of the destination: what comes there, of the same tree */
 	struct visit visit;
 };
 
@@ -64,6 +68,7 @@ static void end_done(struct end *e)
 {
 	fd_close(e->lock);
 	fd_close(e->pipe);
+	fd_close(e->proc);
 	free(e->word);
 	record_done(&e->rec);
 	spec_free(&e->spec);
@@ -78,17 +83,23 @@ static struct cp_place place_of(const struct end *e, int root)
 				  .container = e->word ? e->rec.name : NULL };
 }
 
+static int read_from(const struct end *e, int fd, const char *name, int fds_dir, struct err *err)
+{
+	const struct cp_walk_options opts = { .fds_dir = fds_dir, .acls = e->opts->archive };
+	struct cp_out out = { .fd = e->pipe, .pending = BUF_INIT };
+	int r = cp_walk(fd, name, &opts, &out, err);
+
+	buf_done(&out.pending);
+	return r < 0 && r != -EPIPE ? err_wrap(err, r, "copying %s", e->path) : r;
+}
+
 static int read_at(const struct end *e, int root, int fds_dir, struct err *err)
 {
 	const struct cp_place place = place_of(e, root);
-	const struct cp_walk_options opts = { .fds_dir = fds_dir, .acls = e->opts->archive };
-	struct cp_out out = { .fd = e->pipe, .pending = BUF_INIT };
 	cleanup_free char *name = NULL;
 	cleanup_fd int fd = cp_place_source(&place, e->opts->follow, &name, err);
-	int r = fd < 0 ? fd : cp_walk(fd, name, &opts, &out, err);
 
-	buf_done(&out.pending);
-	return r < 0 && fd >= 0 && r != -EPIPE ? err_wrap(err, r, "copying %s", e->path) : r;
+	return fd < 0 ? fd : read_from(e, fd, name, fds_dir, err);
 }
 
 static int write_at(const struct end *e, int root, int fds_dir, int cancel_fd, struct err *err)
@@ -102,6 +113,7 @@ static int write_at(const struct end *e, int root, int fds_dir, int cancel_fd, s
 		.uid = geteuid(),
 		.gid = getegid(),
 		.fds_dir = fds_dir,
+		.source = e->source,
 	};
 	struct cp_in in = { .fd = e->pipe, .cancel_fd = cancel_fd };
 	int r = e->tarball ? cp_unpack(&place, &opts, &in, e->made, err)
@@ -126,6 +138,49 @@ static int read_inside(int root, int fds_dir, void *data, struct err *err)
 static int write_inside(int root, int fds_dir, void *data, struct err *err)
 {
 	return write_at(data, root, fds_dir, 0, err);
+}
+
+/* When both fail, the one that saw the other's end has nothing to say. */
+static int choose(int r_from, const struct err *err_from, int r_to, const struct err *err_to,
+		  struct err *err)
+{
+	bool first = r_from < 0 && (r_from != -EPIPE || r_to >= 0);
+
+	if (r_from >= 0 && r_to >= 0)
+		return 0;
+	if (err)
+		*err = first ? *err_from : *err_to;
+	return first ? r_from : r_to;
+}
+
+/* Who reads is killed with its maker; who writes sees that, and tidies up. */
+static int copy_inside(int root, int fds_dir, void *data, struct err *err)
+{
+	struct end *from = data, *to = from->within;
+	const struct visit_args writer = { .fn = write_inside, .data = to };
+	const struct cp_place place = place_of(from, root);
+	struct err err_from = ERR_INIT, err_to = ERR_INIT;
+	struct visit second = VISIT_INIT;
+	cleanup_free char *name = NULL;
+	cleanup_fd int fd = cp_place_source(&place, from->opts->follow, &name, err);
+	int pair[2], r_from, r_to;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || pipe2(pair, O_CLOEXEC) < 0)
+		return err_errno(err, errno, "preparing to copy %s", from->path);
+	(void)fcntl(pair[1], F_SETPIPE_SZ, CP_PIPE_SIZE);
+	to->source = &st;
+	to->pipe = pair[0];
+	from->pipe = pair[1];
+	r_to = visit_second(&writer, root, from->proc, from->pipe, &second, &err_to);
+	to->pipe = fd_close(to->pipe);
+	r_from = r_to < 0 ? 0 : read_from(from, fd, name, fds_dir, &err_from);
+	from->pipe = fd_close(from->pipe);
+	if (r_to == 0)
+		r_to = visit_end(&second, &err_to);
+	return choose(r_from, &err_from, r_to, &err_to, err);
 }
 
 /* ---- entering it ---- */
@@ -190,9 +245,11 @@ static int enter(struct end *e, bool writes, struct err *err)
 	struct visit_args args = {
 		.id = e->rec.id,
 		.spec = &e->spec,
-		.fn = writes ? write_inside : read_inside,
+		.fn = writes      ? write_inside
+		      : e->within ? copy_inside
+				  : read_inside,
 		.data = e,
-		.keep = { e->pipe, e->lock, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF },
+		.keep = { e->pipe, e->lock, e->proc, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF },
 		.rootfs_idmap = e->rec.options.rootfs_idmap,
 		.tidies = writes,
 	};
@@ -212,16 +269,15 @@ static int read_spec(struct end *e, struct err *err)
 	return r < 0 ? r : spec_parse(buf_str(&text), text.len, &e->spec, err);
 }
 
-/* Finds the container, which is not to be that of the other end, and takes the lock of one that
- * does not run. */
-static int find(struct end *e, const struct end *other, struct err *err)
+/* Finds the container, and takes the lock of one that does not run. */
+static int find(struct end *e, struct end *other, struct err *err)
 {
 	int r = life_find(e->eng, e->word, &e->rec, err);
 
-	if (r == 0 && str_eq(e->rec.id, other->rec.id))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"source and destination are in the same container: use its own "
-				"cp");
+	if (r == 0 && str_eq(e->rec.id, other->rec.id)) {
+		other->within = e;
+		return read_spec(e, err);
+	}
 	if (r == 0 && !e->rec.running)
 		r = engine_lock_stopped(e->eng, e->word, &e->rec, &e->lock, err);
 	if (r >= 0 && e->lock < 0)
@@ -250,6 +306,11 @@ static int open_ends(struct end *from, struct end *to, struct err *err)
 		r = find(to, from, err);
 	if (r < 0)
 		return r;
+	if (from->within) {
+		from->proc = open(PROC, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		return from->proc < 0 ? err_errno(err, errno, "opening " PROC)
+				      : enter(from, false, err);
+	}
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return err_errno(err, errno, "making a pipe");
 	(void)fcntl(pair[1], F_SETPIPE_SZ, CP_PIPE_SIZE);
@@ -307,19 +368,6 @@ static int end_visit(struct end *e, struct err *err)
 	return e->visit.pidfd >= 0 ? visit_end(&e->visit, err) : 0;
 }
 
-/* When both fail, the one that saw the other's end has nothing to say. */
-static int choose(int r_from, const struct err *err_from, int r_to, const struct err *err_to,
-		  struct err *err)
-{
-	bool first = r_from < 0 && (r_from != -EPIPE || r_to >= 0);
-
-	if (r_from >= 0 && r_to >= 0)
-		return 0;
-	if (err)
-		*err = first ? *err_from : *err_to;
-	return first ? r_from : r_to;
-}
-
 static int copy(struct end *from, struct end *to, struct err *err)
 {
 	struct err err_own = ERR_INIT, err_from = ERR_INIT, err_to = ERR_INIT;
@@ -357,6 +405,7 @@ int engine_cp(struct engine *eng, const char *source, const char *destination,
 			    .made = made,
 			    .pipe = -EBADF,
 			    .lock = -EBADF,
+			    .proc = -EBADF,
 			    .visit = VISIT_INIT };
 	struct end to = from;
 	int r;

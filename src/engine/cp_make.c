@@ -528,6 +528,8 @@ int cp_make(const struct cp_place *to, const struct cp_make_options *opts, struc
 	if (r == 0)
 		r = m.dir = cp_place_destination(to, m.e.head.mode & S_IFMT, m.e.name,
 						 opts->overwrite, &m.top, err);
+	if (r >= 0 && opts->source)
+		r = cp_place_outside(m.dir, m.top, opts->source, to->path, err);
 	if (r >= 0)
 		r = follow(&m, err);
 	make_done(&m);

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "engine/cp_place.h"
 #include "image/cp_stream.h"
 
@@ -18,7 +20,8 @@ struct cp_make_options {
 	/* Nor for anybody, unless with its owner: rights that a file gives to who executes it. */
 	bool of_container;
 	uint32_t uid, gid;
-	int fds_dir; /* /proc/self/fd of this process */
+	int fds_dir;               /* /proc/self/fd of this process */
+	const struct stat *source; /* what is copied, when it is of the same tree; or NULL */
 };
 
 struct cp_made {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -188,4 +187,34 @@ int cp_place_directory(const struct cp_place *place, struct err *err)
 		return err_fail(err, ERR_CONFLICT, "destination \"%s:%s\" must be a directory",
 				place->container, place->path);
 	return fd < 0 ? no_such(place, place->path, fd, err) : fd;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Up to the root, whose parent is itself, or what the tree is mounted on. */
+int cp_place_outside(int dir, const char *name, const struct stat *source, const char *path,
+		     struct err *err)
+{
+	cleanup_fd int fd = openat(dir, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st, below = { 0 };
+
+	if (name && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&st, source))
+		return err_fail(err, ERR_CONFLICT, "%s: source and destination are the same", path);
+	while (fd >= 0 && S_ISDIR(source->st_mode) && fstat(fd, &st) == 0 &&
+	       !is_same(&st, &below)) {
+		int up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (is_same(&st, source)) {
+			fd_close(up);
+			return err_fail(err, ERR_CONFLICT, "%s: can't copy a directory into itself",
+					path);
+		}
+		below = st;
+		fd_close(fd);
+		fd = up;
+	}
+	return fd < 0 ? err_errno(err, errno, "looking at %s", path) : 0;
 }

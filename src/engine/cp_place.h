@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "base/err.h"
 
 struct cp_place {
@@ -22,5 +24,9 @@ int cp_place_source(const struct cp_place *place, bool follow, char **ret_name, 
  */
 int cp_place_destination(const struct cp_place *place, uint32_t type, const char *name,
 			 bool overwrite, char **ret_name, struct err *err);
+/* Is what is to be name in dir (NULL: dir itself), of the tree that the source is in, neither the
+ * source nor in it? path: for messages. */
+int cp_place_outside(int dir, const char *name, const struct stat *source, const char *path,
+		     struct err *err);
 /* Is it a directory, for a tarball's members? O_PATH fd. */
 int cp_place_directory(const struct cp_place *place, struct err *err);

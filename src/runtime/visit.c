@@ -189,6 +189,44 @@ int visit_begin(const struct runtime *rt, const struct visit_args *args, struct 
 	return r < 0 ? r : 0;
 }
 
+static int second_run(const struct visit_args *args, int root, int proc, struct err *err)
+{
+	/* Its own: what is in the other one's means the other one's files. */
+	cleanup_fd int own = openat(proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	block_signals();
+	if (own < 0)
+		return err_errno(err, errno, "opening " PROC_FDS);
+	return args->fn(root, own, args->data, err);
+}
+
+int visit_second(const struct visit_args *args, int root, int proc, int not_fd, struct visit *ret,
+		 struct err *err)
+{
+	const struct clone_spec spec = { .flags = CLONE_CLEAR_SIGHAND, .cgroup_fd = -EBADF };
+	struct answer a = { .err = ERR_INIT };
+	int pair[2];
+	pid_t pid;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return err_errno(err, errno, "making a pipe");
+	pid = clone_process(&spec, &ret->pidfd);
+	if (pid == 0) {
+		fd_close(pair[0]);
+		fd_close(not_fd);
+		a.r = second_run(args, root, proc, &a.err);
+		io_write(pair[1], &a, sizeof(a));
+		_exit(0);
+	}
+	fd_close(pair[1]);
+	if (pid < 0) {
+		fd_close(pair[0]);
+		return err_errno(err, -(int)pid, "making a process");
+	}
+	ret->answer = pair[0];
+	return 0;
+}
+
 /* ---- of a container that does not run ---- */
 
 /* What a start would mount of the host's; no more is done by it than that. */

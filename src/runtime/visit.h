@@ -45,6 +45,10 @@ int visit_begin(const struct runtime *rt, const struct visit_args *args, struct 
  * directory. */
 int visit_begin_stopped(const struct runtime *rt, const struct visit_args *args, const char *bundle,
 			const struct mount_layers *overlay, struct visit *ret, struct err *err);
+/* From within fn: a second process like this one, with all that it has open but not_fd; one that
+ * tidies up. proc: an fd of the host's /proc, which fn was told to keep. */
+int visit_second(const struct visit_args *args, int root, int proc, int not_fd, struct visit *ret,
+		 struct err *err);
 /* Waits for fn's end, which is what this returns. */
 int visit_end(struct visit *v, struct err *err);
 /* Kills it; what a filesystem of the container's holds up is left to end by itself. */

@@ -92,6 +92,37 @@ def test_there_and_back(web):
     assert not [p for p in web.dir.rglob(".inro-cp*")]
 
 
+def test_within_one_container(web):
+    """By the same rules, but for what would have no end."""
+    tree(web)
+    cp(web, "src", "web:/root").ok()
+    cid = web.inro("inspect", "--format", "{{.Id}}", "web").ok().out.strip()
+    cp(web, "web:/root/src", f"{cid[:12]}:/tmp").ok()
+    cp(web, "web:/tmp/src/sub/.", "web:/root/src/sub/empty").ok()
+    cp(web, "-L", "web:/root/src/sub/link", "web:/tmp/file").ok()
+    assert sh(web, "cat /tmp/src/sub/link /tmp/file; ls /root/src/sub/empty; stat -c %h:%Y /tmp/src/file").ok().out == (
+        "text\ntext\nagain\nempty\nlink\n2:1000000000\n")
+    sh(web, "mkdir -p /tmp/a/b/c; ln -s /tmp/a/b /tmp/inside; ln /tmp/file /tmp/linked").ok()
+    for source, destination, words in [
+            ("/tmp/a", "/tmp/a", "into itself"), ("/tmp/a", "/tmp/a/b/c", "into itself"),
+            ("/tmp/a", "/tmp/inside/new", "into itself"), ("/tmp/a/.", "/tmp/a/b", "into itself"),
+            ("/", "/tmp/all", "into itself"), ("/tmp/a", "/tmp", "are the same"),
+            ("/tmp/file", "/tmp/linked", "are the same"),
+            ("/tmp/no", "/tmp/x", "Could not find the file /tmp/no in container web"),
+            ("/tmp/file", "/no/x", "Could not find the file /no in container web"),
+            ("/tmp/a", "/tmp/file", "cannot copy directory")]:
+        cp(web, f"web:{source}", f"web:{destination}").fails(words, code=1)
+    cp(web, "web:/tmp/a/b", "web:/tmp/ab").ok()
+    assert sh(web, "find /tmp/a /tmp/ab; cat /tmp/file; find / -xdev -name '.inro-cp*'").ok().out \
+        == "/tmp/a\n/tmp/a/b\n/tmp/a/b/c\n/tmp/ab\n/tmp/ab/c\ntext\n"
+    web.inro("stop", "-t", "0", "web").ok()
+    cp(web, "web:/root/src/.", "web:/var/copy").ok()
+    cp(web, "web:/var", "web:/var/copy").fails("into itself", code=1)
+    cp(web, "web:/var/copy", "out").ok()
+    assert sorted(os.listdir(web.dir / "out")) == ["file", "holes", "pipe", "sub"]
+    assert sorted(os.listdir(web.dir / "out/sub/empty")) == ["again", "empty", "link"]
+
+
 def test_rules_of_names(web):
     tree(web)
     (web.dir / "one").write_text("1\n")
@@ -110,7 +141,6 @@ def test_rules_of_names(web):
     assert sh(web, "cd /tmp; cat one two three; ls new new/sub other dir; readlink to-two;"
               "readlink to-new").ok().out == ("1\n3\n3\ndir:\none\n\nnew:\nagain\nempty\nlink\nsub\n\nnew/sub:\nagain"
                              "\nempty\nlink\n\nother:\nagain\nempty\nlink\ntwo\nthree\n")
-    cid = web.inro("inspect", "--format", "{{.Id}}", "web").ok().out
     for args, words in [
             (("one", "web:/tmp/no/x"), "Could not find the file /tmp/no in container web"),
             (("one", "web:/tmp/no/"), "no such directory"),
@@ -124,9 +154,7 @@ def test_rules_of_names(web):
             (("one", "two"), "must specify at least one container source"),
             (("", "web:/tmp"), "source can not be empty"),
             (("one", "web:"), "destination can not be empty"),
-            (("one", "nobody:/x"), "No such container: nobody"),
-            (("web:/tmp", "web:/root"), "same container"),
-            (("web:/tmp", f"{cid[:12]}:/root"), "same container")]:
+            (("one", "nobody:/x"), "No such container: nobody")]:
         cp(web, *args).fails(words, code=1)
     # a file that is mounted gets the bytes
     cp(web, "one", "web:/etc/hosts").ok()
@@ -340,6 +368,8 @@ def test_full_disk_and_interrupts(web):
     cp(web, "small", "full:/full/big").ok()
     cp(web, "big", "full:/full").fails("writing big: No space left on device", code=1)
     cp(web, "big", "full:/full/new").fails("No space left on device", code=1)
+    cp(web, "big", "full:/var").ok()
+    cp(web, "full:/var/big", "full:/full").fails("writing big: No space left on device", code=1)
     assert sh(web, "cd /full; ls -A; cat big", "full").ok().out == "big\nsmall\n"
     # a reader who does not read: nothing but the pipe holds it up, and all of it ends
     sh(web, "dd if=/dev/zero of=/tmp/much bs=1M count=8").ok()
