@@ -203,6 +203,38 @@ static const struct cli_field volume_fields[] = {
 static const struct cli_table volume_table = { volume_fields, ARRAY_SIZE(volume_fields),
 					       "Name Links Size" };
 
+#define MAPPING(r) ((const struct df_mapping *)(r))
+
+static char *mapping_layer(const void *r)
+{
+	cleanup_free char *hex = mapped_layer(MAPPING(r)->item);
+
+	return xstrndup(hex, 12);
+}
+static char *mapping_text(const void *r)
+{
+	const struct mapped_item *item = MAPPING(r)->item;
+
+	return item->text ? xstrdup(item->text) : xstrndup(item->hash, 12);
+}
+static char *mapping_containers(const void *r)
+{
+	return xasprintf("%u", MAPPING(r)->containers);
+}
+static char *mapping_size(const void *r)
+{
+	return cli_size_room(MAPPING(r)->item->size);
+}
+
+static const struct cli_field mapping_fields[] = {
+	{ "Containers", "CONTAINERS", mapping_containers, 0 },
+	{ "Layer", "LAYER ID", mapping_layer, 0 },
+	{ "Mapping", "MAPPING", mapping_text, 0 },
+	{ "Size", "SIZE", mapping_size, 0 },
+};
+static const struct cli_table mapping_table = { mapping_fields, ARRAY_SIZE(mapping_fields),
+						"Layer Mapping Containers Size" };
+
 static int add_table(const struct cli_table *table, const char *format, const void *items,
 		     size_t size, size_t n, struct buf *out, struct err *err)
 {
@@ -227,9 +259,14 @@ static int write_verbose(const struct engine_df *df, const char *format, struct 
 		r = add_table(&container_table, format, df->containers, sizeof(*df->containers),
 			      df->n_containers, out, err);
 	buf_adds(out, "\nLocal Volumes space usage:\n\n");
-	return r < 0 ? r
-		     : add_table(&volume_table, format, df->volumes, sizeof(*df->volumes),
-				 df->n_volumes, out, err);
+	if (r == 0)
+		r = add_table(&volume_table, format, df->volumes, sizeof(*df->volumes),
+			      df->n_volumes, out, err);
+	if (r < 0 || !df->mapped.n)
+		return r;
+	buf_adds(out, "\nImage Mappings space usage:\n\n");
+	return add_table(&mapping_table, format, df->mapping, sizeof(*df->mapping), df->mapped.n,
+			 out, err);
 }
 
 static int run(const void *globals, void *options, char **args, struct err *err)
@@ -249,22 +286,33 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	if (r == 0 && o->verbose)
 		r = write_verbose(&df, NULL, &out, err);
 	if (r == 0 && !o->verbose) {
-		const struct total totals[] = {
-			{ "Images", df.n_images, df.images_active, df.layers.size,
-			  df.layers.reclaimable },
-			{ "Containers", df.n_containers, df.containers_active, df.containers_size,
-			  df.containers_reclaimable },
-			{ "Local Volumes", df.n_volumes, df.volumes_active, df.volumes_size,
-			  df.volumes_reclaimable },
-			{ .type = "Build Cache" },
-			{ "Image Blobs", df.blobs.n, df.blobs.active, df.blobs.size,
-			  df.blobs.reclaimable },
-			{ "Partial Downloads", df.partials.n, df.partials.active, df.partials.size,
-			  df.partials.size - df.partials.active_size },
+		const struct {
+			struct total total;
+			bool rare;
+		} all[] = {
+			{ { "Images", df.n_images, df.images_active, df.layers.size,
+			    df.layers.reclaimable } },
+			{ { "Containers", df.n_containers, df.containers_active, df.containers_size,
+			    df.containers_reclaimable } },
+			{ { "Local Volumes", df.n_volumes, df.volumes_active, df.volumes_size,
+			    df.volumes_reclaimable } },
+			{ { .type = "Build Cache" } },
+			{ { "Image Blobs", df.blobs.n, df.blobs.active, df.blobs.size,
+			    df.blobs.reclaimable } },
+			{ { "Image Mappings", df.mappings.n, df.mappings.active, df.mappings.size,
+			    df.mappings.reclaimable },
+			  true },
+			{ { "Partial Downloads", df.partials.n, df.partials.active,
+			    df.partials.size, df.partials.size - df.partials.active_size },
+			  true },
 		};
+		struct total totals[ARRAY_SIZE(all)];
+		size_t n = 0;
 
-		r = add_table(&total_table, o->format, totals, sizeof(totals[0]),
-			      ARRAY_SIZE(totals) - !df.partials.n, &out, err);
+		for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+			if (!all[i].rare || all[i].total.count)
+				totals[n++] = all[i].total;
+		r = add_table(&total_table, o->format, totals, sizeof(totals[0]), n, &out, err);
 	}
 	return r < 0 ? r : cli_print(&out, err);
 }
@@ -275,7 +323,9 @@ const struct cmd cmd_system_df = {
 	.summary = "Show how much room images, containers and volumes take",
 	.details =
 	    "Images are counted by their layers as they are unpacked, each once. Their blobs, as "
-	    "they are pushed and saved, are a line of their own. RECLAIMABLE is what the prune "
+	    "they are pushed and saved, are a line of their own, and so are the trees that layers "
+	    "have "
+	    "for --userns keep-id and nomap. RECLAIMABLE is what the prune "
 	    "commands with --all would free: a layer that an image in use has, too, is not part of "
 	    "it.",
 	.opts = opts,

@@ -33,6 +33,10 @@ struct prune_options {
 			"sake of scripts"                                                          \
 	}
 
+#define MAPPINGS_TOO                                                                               \
+	"The trees that layers have for --userns keep-id and nomap go, too, when no container "    \
+	"has these ids any more; with --filter they stay."
+
 static const struct opt opts[] = {
 	{ .name = "all",
 	  .short_name = 'a',
@@ -242,6 +246,7 @@ const struct cmd cmd_image_prune = {
 	.name = "prune",
 	.args = "[OPTIONS]",
 	.summary = "Remove images that nobody needs",
+	.details = MAPPINGS_TOO,
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct prune_options),
@@ -262,6 +267,7 @@ const struct cmd cmd_system_prune = {
 	.name = "prune",
 	.args = "[OPTIONS]",
 	.summary = "Remove stopped containers and images that nobody needs",
+	.details = MAPPINGS_TOO,
 	.opts = system_opts,
 	.n_opts = ARRAY_SIZE(system_opts),
 	.opts_size = sizeof(struct prune_options),

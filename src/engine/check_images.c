@@ -32,10 +32,8 @@ static int contents_read(struct engine *eng, const char *kind, char ***ret, stru
 			 kind, ret, err);
 }
 
-/* To all images that need it. */
-static int tell_images(struct engine *eng, const char *kind, const char *digest,
-		       const char *problem, enum check_verdict verdict, struct check_report *report,
-		       struct err *err)
+int check_tell_images(struct engine *eng, const char *kind, const char *digest, const char *problem,
+		      enum check_verdict verdict, struct check_report *report, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int r =
@@ -65,8 +63,9 @@ static int check_blobs(struct engine *eng, const struct check_options *opts,
 		if (found < 0)
 			problem = xasprintf("can't be checked: %s", own.msg);
 		if (found != 0)
-			r = tell_images(eng, "blob", digests[i], problem,
-					found < 0 ? CHECK_UNSURE : CHECK_DAMAGED, report, err);
+			r = check_tell_images(eng, "blob", digests[i], problem,
+					      found < 0 ? CHECK_UNSURE : CHECK_DAMAGED, report,
+					      err);
 	}
 	return r;
 }
@@ -92,6 +91,11 @@ static int is_running(struct engine *eng, const char *layer, const char *image, 
 			return 1;
 	}
 	return r;
+}
+
+int check_is_running(struct engine *eng, const char *layer, struct err *err)
+{
+	return is_running(eng, layer, NULL, err);
 }
 
 /* The blobs that stand for the layer in manifests: which it comes from may have been noted beside
@@ -206,7 +210,8 @@ static int check_layers(struct engine *eng, const struct check_options *opts,
 			problem = xasprintf("can't be checked: %s", own.msg);
 		}
 		if (r == 0)
-			r = tell_images(eng, "layer", digests[i], problem, verdict, report, err);
+			r = check_tell_images(eng, "layer", digests[i], problem, verdict, report,
+					      err);
 	}
 	return r;
 }
@@ -372,6 +377,8 @@ int check_images(struct engine *eng, const struct check_options *opts, struct ch
 		check_config(eng, &rows.items[i], report);
 		check_shims(eng, opts, &rows.items[i], report);
 	}
+	if (r == 0)
+		r = check_mapped(eng, opts, report, err);
 	report->checked_images = rows.n;
 	name_images(&rows, report);
 	return r;

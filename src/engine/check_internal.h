@@ -14,6 +14,15 @@ enum check_verdict {
 struct check_item *check_add(struct check_report *report, bool image, const char *id, char *problem,
 			     enum check_verdict verdict);
 
+/* To all images that need the content: kind "blob" or "layer". */
+int check_tell_images(struct engine *eng, const char *kind, const char *digest, const char *problem,
+		      enum check_verdict verdict, struct check_report *report, struct err *err);
+/* Is a container running on an image that has the layer? 1, 0, or -errno. */
+int check_is_running(struct engine *eng, const char *layer, struct err *err);
+/* check_mapped.c: layers with the owners of other mappings. */
+int check_mapped(struct engine *eng, const struct check_options *opts, struct check_report *report,
+		 struct err *err);
+
 /* Has each image its contents in the table that says what is needed? */
 int check_counts(struct engine *eng, const struct check_options *opts, struct check_report *report,
 		 struct err *err);

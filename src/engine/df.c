@@ -25,6 +25,8 @@ void engine_df_done(struct engine_df *df)
 	free(df->images);
 	free(df->containers);
 	free(df->volumes);
+	mapped_items_done(&df->mapped);
+	free(df->mapping);
 	*df = (struct engine_df){ 0 };
 }
 
@@ -200,6 +202,25 @@ static int read_sharing(struct engine *eng, struct engine_df *df, struct err *er
 	return r;
 }
 
+static void read_mapped(struct engine *eng, struct engine_df *df)
+{
+	mapped_find(&eng->store, &df->mapped);
+	df->mapping = xcalloc(df->mapped.n + 1, sizeof(*df->mapping));
+	for (size_t i = 0; i < df->mapped.n; i++) {
+		const struct mapped_item *item = &df->mapped.items[i];
+		struct df_mapping *m = &df->mapping[i];
+
+		m->item = item;
+		for (size_t k = 0; item->text && k < df->n_containers; k++)
+			m->containers +=
+			    str_eq(df->containers[k].record.options.mapping, item->text);
+		df->mappings.n++;
+		df->mappings.size += item->size;
+		df->mappings.active += m->containers > 0;
+		df->mappings.reclaimable += m->containers ? 0 : item->size;
+	}
+}
+
 int engine_df(struct engine *eng, struct engine_df *ret, struct err *err)
 {
 	cleanup_df struct engine_df df = { 0 };
@@ -227,6 +248,7 @@ int engine_df(struct engine *eng, struct engine_df *ret, struct err *err)
 	if (r < 0)
 		return r;
 	image_partials(&eng->store, &df.partials);
+	read_mapped(eng, &df);
 	*ret = df;
 	df = (struct engine_df){ 0 };
 	return 0;

@@ -5,6 +5,7 @@
 #include "engine/images.h"
 #include "engine/record.h"
 #include "engine/volumes.h"
+#include "image/mapped.h"
 
 struct df_image {
 	struct image_row row;
@@ -36,6 +37,13 @@ struct engine_df {
 	uint64_t containers_size, containers_reclaimable;
 	size_t images_active, containers_active;
 	struct image_partials partials;
+	/* Layers once more, with the owners of other mappings; active: a container has it. */
+	struct mapped_items mapped;
+	struct df_mapping {
+		const struct mapped_item *item;
+		uint32_t containers;
+	} * mapping; /* of each */
+	struct df_sizes mappings;
 };
 /* Of the regular files below a directory of the engine's root. */
 uint64_t df_tree_size(struct engine *eng, const char *path);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/record.h"
+#include "engine/mapped.h"
 #include "oci/reference.h"
 
 static const char *const list_keys[] = { "after",    "before",   "containers",   "dangling",
@@ -325,5 +326,7 @@ int images_prune(struct engine *eng, bool all, char *const *filters, char ***ret
 	/* Downloads that were broken off: the next pull would go on with them. */
 	if (r == 0)
 		*ret_freed += image_partials_remove(&eng->store);
+	if (r == 0 && !strv_len(filters))
+		r = mapped_prune(eng, ret_freed, err);
 	return r;
 }

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/strv.h"
 #include "engine/images.h"
 #include "engine/mappings.h"
+#include "engine/record.h"
 #include "engine/volumes.h"
 #include "image/mapped.h"
 #include "image/tree.h"
@@ -163,4 +165,57 @@ int engine_open_layers(struct engine *eng, char *const *diff_ids, const char *ma
 		return image_open_layers(&eng->store, diff_ids, ret_fds, ret_n, err);
 	r = mapped_open(&eng->store, diff_ids, mapping, ret_fds, ret_n, err);
 	return r == -ENODATA ? make_and_open(eng, diff_ids, mapping, ret_fds, ret_n, err) : r;
+}
+
+/* ---- what nobody needs any more ---- */
+
+int mapped_read_used(struct engine *eng, struct mappings_used *ret, struct err *err)
+{
+	cleanup_record_list struct record_list all = { 0 };
+	int r = record_list(eng, NULL, &all, err);
+
+	strv_free(take_ptr(ret->hashes));
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		if (all.items[i].options.mapping)
+			strv_take(&ret->hashes, mapped_hash(all.items[i].options.mapping));
+	return r;
+}
+
+bool mapped_is_used(const struct mappings_used *used, const struct mapped_item *item)
+{
+	return strv_has(used->hashes, item->hash);
+}
+
+struct prune {
+	struct engine *eng;
+	struct mappings_used used;
+};
+
+static int is_used(const struct mapped_item *item, bool again, void *data, struct err *err)
+{
+	struct prune *p = data;
+	int r = again ? mapped_read_used(p->eng, &p->used, err) : 0;
+
+	return r < 0 ? r : mapped_is_used(&p->used, item);
+}
+
+int mapped_prune(struct engine *eng, uint64_t *ret_freed, struct err *err)
+{
+	cleanup_mapped_items struct mapped_items items = { 0 };
+	struct prune p = { .eng = eng };
+	int r = engine_store(eng, err);
+
+	if (r < 0)
+		return r;
+	mapped_find(&eng->store, &items);
+	if (!items.n)
+		return 0;
+	r = store_lock_exclusive(&eng->store, err);
+	if (r == 0)
+		log_debug("trees of mappings stay: images are being added");
+	if (r > 0 && (r = mapped_read_used(eng, &p.used, err)) == 0)
+		r = mapped_remove(&eng->store, &items, is_used, &p, ret_freed, err);
+	strv_free(p.used.hashes);
+	image_store_unlock(&eng->store);
+	return r < 0 ? r : 0;
 }

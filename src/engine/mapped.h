@@ -23,3 +23,13 @@ int mapped_give_volume(struct engine *eng, const char *mapping, int dir, struct 
  * store's. Makes the trees that are missing, which takes as long as unpacking the image. */
 int engine_open_layers(struct engine *eng, char *const *diff_ids, const char *mapping,
 		       int **ret_fds, size_t *ret_n, struct err *err);
+
+/* Trees of mappings that no container has: is it one? */
+struct mapped_item;
+struct mappings_used {
+	char **hashes;
+};
+int mapped_read_used(struct engine *eng, struct mappings_used *ret, struct err *err);
+bool mapped_is_used(const struct mappings_used *used, const struct mapped_item *item);
+/* Removes them, unless images are being added just now. */
+int mapped_prune(struct engine *eng, uint64_t *ret_freed, struct err *err);

@@ -2,11 +2,13 @@
 #include "image/mapped.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -56,7 +58,7 @@ int mapped_open(struct image_store *store, char *const *diff_ids, const char *te
 
 struct make {
 	struct image_store *store;
-	const char *hash;
+	const char *hash, *text;
 	struct image_ids ids;
 	struct staging staging;
 	uint64_t size;
@@ -129,7 +131,17 @@ static int tree_stage(struct make *mk, const char *base, struct err *err)
 	cleanup_fd int to = openat(mk->staging.fd, "map/fs", O_RDONLY | flags);
 	if (to < 0)
 		return err_errno(err, errno, "opening a directory in staging");
-	return tree_map(mk, from, to, err);
+	int r = tree_map(mk, from, to, err);
+	return r < 0 ? r : take_fd(to);
+}
+
+/* For those who look at it later. */
+static int tree_describe(struct make *mk, uint64_t size, struct err *err)
+{
+	cleanup_free char *text = xasprintf("%s\n%" PRIu64 "\n", mk->text, size);
+
+	return io_replace_file(mk->staging.fd, "map/" MAPPED_ABOUT, text, strlen(text), 0600, false,
+			       err);
 }
 
 static int tree_commit(struct make *mk, const char *base, struct err *err)
@@ -178,9 +190,14 @@ static int base_make(struct make *mk, const char *base, struct err *err)
 	cleanup_free char *there = mapped_tree(mk->store, base, mk->hash);
 	if (there)
 		return 0;
+	const uint64_t before = mk->size;
 	r = staging_new(mk->store, &mk->staging, err);
 	if (r == 0)
 		r = tree_stage(mk, base, err);
+	if (r >= 0) {
+		fd_close(r);
+		r = tree_describe(mk, mk->size - before, err);
+	}
 	if (r == 0)
 		r = tree_commit(mk, base, err);
 	staging_done(mk->store, &mk->staging);
@@ -203,7 +220,7 @@ int mapped_make(struct image_store *store, char *const *diff_ids, const char *te
 		uint64_t *ret_size, struct err *err)
 {
 	cleanup_free char *hash = mapped_hash(text);
-	struct make mk = { .store = store, .hash = hash, .staging = STAGING_INIT };
+	struct make mk = { .store = store, .hash = hash, .text = text, .staging = STAGING_INIT };
 	int *fds = NULL;
 	size_t n = 0;
 	/* They are all there, and so are their shims. */
@@ -220,5 +237,22 @@ int mapped_make(struct image_store *store, char *const *diff_ids, const char *te
 	}
 	image_ids_done(&mk.ids);
 	*ret_size = mk.size;
+	return r;
+}
+
+int mapped_stage(struct image_store *store, const struct mapped_item *item, struct staging *staging,
+		 struct err *err)
+{
+	struct make mk = {
+		.store = store, .hash = item->hash, .text = item->text, .staging = STAGING_INIT
+	};
+	int r = image_ids_parse(item->text, &mk.ids) < 0
+		    ? err_fail(err, ERR_CORRUPT, "%s is no mapping", item->text)
+		    : staging_new(store, &mk.staging, err);
+
+	if (r == 0)
+		r = tree_stage(&mk, item->base, err);
+	*staging = mk.staging;
+	image_ids_done(&mk.ids);
 	return r;
 }

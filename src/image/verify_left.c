@@ -112,15 +112,37 @@ static void find_partial(struct search *se, int dir, const char *name)
 		      xstrdup("a download that nobody has gone on with"), false);
 }
 
+/* The tree is made again when it is wanted, whatever is there, and its mark with it. */
+static void find_mapped_mark(struct search *se, int dir, const char *name)
+{
+	cleanup_mapped_items struct mapped_items items = { 0 };
+	bool there = false;
+
+	if (!sync_is_lost(se->store, name))
+		return;
+	mapped_find(se->store, &items);
+	for (size_t i = 0; i < items.n && !there; i++) {
+		cleanup_free char *mark = mapped_mark(items.items[i].base, items.items[i].hash);
+
+		there = str_eq(mark, name);
+	}
+	if (there)
+		return;
+	bool removed = se->remove && unlinkat(dir, name, 0) == 0;
+	leftovers_add(se->found, xasprintf("unsynced/%s", name), 0,
+		      xstrdup("what it was for is not needed"), removed);
+}
+
 /* Of another boot, for what isn't there or is nobody's: one that is needed is found with that. What
  * is there loses its mark only after it has gone, or it would look whole. */
 static void find_mark(struct search *se, int dir, const char *name)
 {
 	const char *layer = str_after(name, STAGED_LAYER);
 
-	/* Of a tree that is made again when it is wanted, whatever is there. */
-	if (str_starts(name, MAPPED_MARK))
+	if (str_starts(name, MAPPED_MARK)) {
+		find_mapped_mark(se, dir, name);
 		return;
+	}
 	cleanup_free char *of =
 	    layer ? xasprintf("layers/%s", layer) : xasprintf("blobs/sha256/%s", name);
 

@@ -127,6 +127,52 @@ def _tools(user):
                 yield member, archive.extractfile(member).read()
 
 
+def _old_mark(user, of, name):
+    """As a power cut leaves it."""
+    path = user.state / "inro/unsynced" / name
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to("00000000-0000-0000-0000-000000000000.1")
+    os.chown(path, of.stat().st_uid, -1, follow_symlinks=False)
+    return path
+
+
+def test_store(user):
+    """Trees are counted and checked, and go when no container has their mapping any more."""
+    box = engine.box(user)
+    user.inro("run", "--userns", "keep-id", "--name", "kept", box, "true").ok()
+    layer, = (user.state / "inro/layers").iterdir()
+    kept, = layer.glob("maps/*")
+    user.inro("run", "--rm", "--userns", "nomap", box, "true").ok()
+    df = user.inro("system", "df", "--format", "{{.Type}}:{{.TotalCount}}:{{.Active}}").ok().out
+    assert "Image Mappings:2:1\n" in df
+    text = (kept / "about").read_text().split("\n")[0]
+    assert f"{layer.name[:12]}   {text}" in user.inro("system", "df", "-v").ok().out
+    # What was not on the disk counts again when it is whole, and is not heard of when it is gone.
+    mark = _old_mark(user, kept, f"map-{kept.name}-{layer.name}")
+    gone = _old_mark(user, kept, f"map-{'0' * 64}-{layer.name}")
+    assert "unsynced/map-000" in user.inro("system", "check", "--repair").ok().out
+    assert not os.path.lexists(mark) and not os.path.lexists(gone)
+
+    (kept / "fs/etc/passwd").write_text("x")
+    problem = f"its files for the mapping {text.split(';')[0]} differ in /etc/passwd"
+    found = user.inro("system", "check")
+    assert problem in found.out and found.code == 125
+    assert f"{problem}: removed" in user.inro("system", "check", "--repair").ok().out
+    assert not kept.exists()
+    user.inro("start", "-a", "kept").ok()
+    assert kept.exists()
+    user.inro("system", "check").ok()
+
+    user.inro("image", "prune", "-f").ok()
+    assert list(layer.glob("maps/*")) == [kept]
+    user.inro("start", "-a", "kept").ok()
+    user.inro("rm", "kept").ok()
+    assert user.inro("image", "prune", "-f").ok().out != "Total reclaimed space: 0B\n"
+    assert not list(layer.glob("maps/*")) and not list((user.state / "inro/staging").iterdir())
+    assert "Image Mappings" not in user.inro("system", "df").ok().out
+    user.inro("run", "--rm", "--userns", "keep-id", box, "true").ok()
+
+
 def test_root(root):
     """Each id is as it is, in a user namespace of its own."""
     out = root.inro("run", "--rm", "--userns", "keep-id", engine.box(root), "sh", "-c",
