@@ -68,6 +68,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		.finish = kill_finish,
 		.done = kill_done,
 		.data = &signo,
+		.whole = true,
 	};
 	int r = o->signal ? signal_parse(o->signal, &signo, err) : 0;
 

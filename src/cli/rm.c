@@ -2,6 +2,7 @@
 #include <limits.h>
 
 #include "base/str.h"
+#include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/select.h"
 #include "engine/remove.h"
@@ -9,6 +10,7 @@
 
 struct rm_options {
 	struct select_options select;
+	char ***gone; /* ids of what it has removed */
 	bool force, ignore, volumes;
 	struct opt_i64 time;
 };
@@ -74,13 +76,27 @@ static void *remove_begin(struct engine *eng, const char *word, const void *data
 	return item;
 }
 
-/* By its id: it may have another name by now, and its end may have removed it. */
+/* By its id: it may have another name by now, and its end may have removed it. Of two words for it
+ * the second comes too late. */
+static int remove_ended(struct engine *eng, const char *id, const struct rm_options *o,
+			struct err *err)
+{
+	int r;
+
+	if (strv_has(*o->gone, id))
+		return err_fail(err, ERR_NOT_FOUND, "No such container: %.12s", id);
+	r = engine_remove_killed(eng, id, o->volumes, err);
+	if (r >= 0)
+		strv_add(o->gone, id);
+	return r;
+}
+
 static int remove_stopped(struct engine *eng, struct item *item, struct err *err)
 {
 	int r = item->r < 0 ? item->r : stop_finish(eng, &item->stop, &item->err);
 
 	if (r == 0)
-		return engine_remove_killed(eng, item->stop.rec.id, item->o->volumes, err);
+		return remove_ended(eng, item->stop.rec.id, item->o, err);
 	*err = item->err;
 	return r;
 }
@@ -93,7 +109,7 @@ static int remove_finish(struct engine *eng, const char *word, void *item_, stru
 	if (o->force && o->time.set)
 		return remove_stopped(eng, item, err);
 	if (item->killed)
-		return engine_remove_killed(eng, item->killed, o->volumes, err);
+		return remove_ended(eng, item->killed, o, err);
 	return engine_remove(eng, plain_name(word), o->force, o->volumes, err);
 }
 
@@ -109,6 +125,7 @@ static void remove_done(void *item_)
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	struct rm_options *o = options;
+	cleanup_strv char **gone = NULL;
 	const struct cli_verb verb = {
 		.which = SELECT_ANY,
 		.begin = remove_begin,
@@ -117,12 +134,14 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		.data = o,
 		.missing_ok = o->force || o->ignore,
 		.missing_silent = o->ignore,
+		.whole = !o->time.set,
 	};
 
 	if (o->time.set && !o->force)
 		return err_fail(err, ERR_USAGE, "--time needs --force");
 	if (o->time.set && (o->time.value < STOP_FOREVER || o->time.value > INT_MAX))
 		return err_fail(err, ERR_USAGE, "--time: expected seconds, or -1");
+	o->gone = &gone;
 	o->select.ignore = o->ignore;
 	o->select.no_infra = true; /* they go with their pods */
 	return cli_verb(globals, &o->select, &verb, args, err);

@@ -2,6 +2,7 @@
 #include "cli/select.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/io.h"
@@ -118,16 +119,46 @@ static bool cli_failed(const struct cli_verb *verb, const struct err *one)
 	return !missing;
 }
 
+/* Signals that would end the command. */
+static sigset_t enders(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	return set;
+}
+
+static bool is_ended(void)
+{
+	const sigset_t set = enders();
+	sigset_t waiting, both;
+
+	sigpending(&waiting);
+	sigandset(&both, &waiting, &set);
+	return !sigisemptyset(&both);
+}
+
 static int do_all(struct engine *eng, const struct cli_verb *verb, char *const *words)
 {
 	size_t n = strv_len(words), begun = 0;
 	cleanup_free void **items = xcalloc(n + 1, sizeof(*items));
+	const sigset_t set = enders();
 	int status = 0, r = 0;
+	sigset_t before;
+
+	sigprocmask(SIG_BLOCK, verb->whole ? &set : NULL, &before);
 
 	/* A signal is for all of them. */
 	for (size_t i = 0; i < n && r != -ECANCELED; i++) {
 		struct err one = ERR_INIT;
 
+		if (verb->whole && is_ended())
+			n = begun;
+		if (i == n)
+			break;
 		for (; verb->begin && begun < n && begun < i + CLI_AT_ONCE; begun++)
 			items[begun] = verb->begin(eng, words[begun], verb->data);
 		r = verb->begin ? verb->finish(eng, words[i], items[i], &one)
@@ -142,6 +173,8 @@ static int do_all(struct engine *eng, const struct cli_verb *verb, char *const *
 	while (begun-- > 0)
 		if (items[begun])
 			verb->done(items[begun]);
+	/* Which takes effect here. */
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
 }
 

@@ -67,6 +67,8 @@ struct cli_verb {
 	int (*finish)(struct engine *eng, const char *word, void *item, struct err *err);
 	void (*done)(void *item);
 	const void *data;
+	/* The second step takes a moment: a signal ends the command behind those that are begun. */
+	bool whole;
 	/* What is not there is as wished; silent: and not reported either. */
 	bool missing_ok, missing_silent;
 };

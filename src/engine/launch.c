@@ -286,8 +286,9 @@ static void note_failure(const struct launch *l, const struct err *why)
 }
 
 /* As docker, its record stays (unless --rm) for the user to look at. */
-void launch_failed(struct launch *l, const struct err *why)
+void launch_failed(struct launch *l, int how, const struct err *why)
 {
+	bool as_before = how == -ECANCELED && !l->rec->running && !l->rec->auto_remove;
 	const struct record_end end = { .exit_code = err_exit_status(why),
 					.finished_ns = time_now_ns(),
 					.error = why->msg };
@@ -295,11 +296,13 @@ void launch_failed(struct launch *l, const struct err *why)
 	int r;
 
 	supervisor_done(&l->monitor);
-	note_failure(l, why);
+	if (!as_before)
+		note_failure(l, why);
 	/* Nothing to do, unless the monitor was killed on the way. */
 	if (container_delete(&l->eng->runtime, l->rec->id, true, &err) < 0)
 		log_warn("%s", err.msg);
-	r = life_finish(l->eng, l->rec->id, l->rec->auto_remove, &end, &err);
+	r = as_before ? record_unstart(l->eng, l->rec, &end, &err)
+		      : life_finish(l->eng, l->rec->id, l->rec->auto_remove, &end, &err);
 	if (r < 0)
 		log_warn("%s", err.msg);
 	l->pod_lock = fd_close(l->pod_lock);
@@ -439,7 +442,7 @@ int launch_follow(struct launch *l, struct err *err)
 	l->pod_lock = fd_close(l->pod_lock);
 	if (r < 0) {
 		wrap_with_name(l, r, err);
-		launch_failed(l, err);
+		launch_failed(l, r, err);
 		return r;
 	}
 	write_pid_file(l->rec->options.pid_file, l->monitor.pid);

@@ -49,8 +49,9 @@ int launch_spawn(struct launch *l, struct err *err);
 int launch_open_layers(struct launch *l, struct err *err);
 /* Sends it all: from here on the monitor creates the container. */
 int launch_send(struct launch *l, struct err *err);
-/* It was recorded as running and is not: its record tells so, or goes. */
-void launch_failed(struct launch *l, const struct err *why);
+/* It was recorded as running and is not: its record tells so, or goes; r -ECANCELED: somebody has
+ * interrupted the start of one that is there, and it is as it was. */
+void launch_failed(struct launch *l, int r, const struct err *why);
 /* Waits until it runs, or records why not; then, attached, for its end. Returns its exit status (0
  * when detached), or -errno. */
 int launch_follow(struct launch *l, struct err *err);

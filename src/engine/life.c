@@ -310,6 +310,14 @@ int life_find(struct engine *eng, const char *word, struct record *ret, struct e
 	return 0;
 }
 
+bool life_name_is_free(struct engine *eng, const char *name)
+{
+	cleanup_record struct record rec = { 0 };
+	struct err err = ERR_INIT;
+
+	return life_find(eng, name, &rec, &err) < 0 && err.kind == ERR_NOT_FOUND;
+}
+
 static int compare_ids(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);

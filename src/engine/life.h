@@ -39,6 +39,8 @@ int life_look(struct engine *eng, struct record *rec, struct err *err);
 /* The container of that name or id, as it truly is. A slash before the name, as docker shows it, is
  * fine. ERR_NOT_FOUND. */
 int life_find(struct engine *eng, const char *word, struct record *ret, struct err *err);
+/* After ERR_EXISTS: is the name free now, as who had it was to be removed and is gone? */
+bool life_name_is_free(struct engine *eng, const char *name);
 /* All containers, newest first, as they truly are: each record repaired, and run directories that a
  * killed inro left before it had made a record removed. */
 int life_list(struct engine *eng, struct record_list *ret, struct err *err);

@@ -469,6 +469,26 @@ int record_options_parse(const char *text, struct record_options *ret, struct er
 	return json_parse(&options_desc, ret, text, strlen(text), "options", err);
 }
 
+int record_unstart(struct engine *eng, const struct record *rec, const struct record_end *end,
+		   struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r == 0)
+		r = db_begin(eng->db, err);
+	if (r < 0)
+		return r;
+	r = tell_end(eng, rec->id, end, err);
+	if (r == 0)
+		r = db_exec(eng->db, err,
+			    "UPDATE containers SET status = ?, started_ns = ?, restarts = ?,"
+			    " stopped = ?, oom_killed = ?, error = ? WHERE id = ?",
+			    "sIIiiss", record_status_names[rec->status], rec->started_ns,
+			    rec->restarts, (int)rec->stopped, (int)rec->oom_killed, rec->error,
+			    rec->id);
+	return db_end(eng->db, r < 0 ? r : 0, err);
+}
+
 int record_set_options(struct engine *eng, const char *id, const struct record_options *options,
 		       struct err *err)
 {

@@ -133,6 +133,9 @@ int record_get(struct engine *eng, const char *id, struct record *ret, struct er
 /* A record that was removed meanwhile is no error for these. */
 int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t restarts,
 		 bool attached, struct err *err);
+/* Its start was interrupted: it is again what rec says. end: what the event tells of. */
+int record_unstart(struct engine *eng, const struct record *rec, const struct record_end *end,
+		   struct err *err);
 /* Somebody does not want it any more, until it is started again. */
 int record_stopped(struct engine *eng, const char *id, struct err *err);
 /* Is it to be started when the machine has been? Also when it runs. */

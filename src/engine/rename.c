@@ -23,5 +23,8 @@ int engine_rename(struct engine *eng, const char *word, const char *name, struct
 		return err_fail(err, ERR_INVALID,
 				"renaming a container with the same name as its current name: %s",
 				name);
-	return record_rename(eng, &rec, name, err);
+	r = record_rename(eng, &rec, name, err);
+	if (r < 0 && err->kind == ERR_EXISTS && life_name_is_free(eng, name))
+		r = record_rename(eng, &rec, name, err);
+	return r;
 }

@@ -163,6 +163,8 @@ static int step_record(struct run *run, struct err *err)
 	if (run->opts->name)
 		run->rec.name = xstrdup(run->opts->name);
 	r = record_insert(run->eng, &run->rec, !run->launch.detach, &also, err);
+	if (r < 0 && err->kind == ERR_EXISTS && life_name_is_free(run->eng, run->opts->name))
+		r = record_insert(run->eng, &run->rec, !run->launch.detach, &also, err);
 	run->recorded = r == 0;
 	for (size_t i = 0; r < 0 && i < run->n_mounts; i++)
 		if (run->mounts[i].kind == MOUNT_VOLUME)

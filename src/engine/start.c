@@ -2,6 +2,7 @@
 #include "engine/start.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "engine/stop.h"
 #include "engine/update.h"
 #include "engine/volume_mounts.h"
+#include "runtime/cancel.h"
 #include "runtime/ending.h"
 #include "sys/tty.h"
 
@@ -117,7 +119,7 @@ static int start_locked(struct launch *l, struct err *err)
 		return r;
 	r = launch_send(l, err);
 	if (r < 0)
-		launch_failed(l, err);
+		launch_failed(l, r, err);
 	return r;
 }
 
@@ -173,6 +175,24 @@ static int set_notify(struct engine *eng, struct record *rec, const char *sdnoti
 	return record_set_options(eng, rec->id, &rec->options, err);
 }
 
+/* From its record on until it runs, a signal undoes both. */
+static int start_whole(struct launch *l, struct err *err)
+{
+	sigset_t before;
+	int r;
+
+	sigprocmask(SIG_BLOCK, NULL, &before);
+	r = l->detach ? cancel_block(err) : 0;
+	if (r == 0)
+		r = start_locked(l, err);
+	if (r == 0)
+		r = launch_follow(l, err);
+	else
+		err_wrap(err, r, "starting container %s", l->rec->name);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 static int start_stopped(struct engine *eng, struct record *rec, int lock,
 			 const struct start_options *opts, struct err *err)
 {
@@ -199,9 +219,7 @@ static int start_stopped(struct engine *eng, struct record *rec, int lock,
 	if (r == 0)
 		r = launch_spawn(&l, err);
 	if (r == 0)
-		r = start_locked(&l, err);
-	if (r == 0)
-		r = launch_follow(&l, err);
+		r = start_whole(&l, err);
 	else
 		err_wrap(err, r, "starting container %s", rec->name);
 	launch_done(&l);

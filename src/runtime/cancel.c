@@ -5,19 +5,33 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 
-int cancel_begin(struct err *err)
+static int block(sigset_t *ret, struct err *err)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction now;
-	sigset_t set;
-	int fd;
 
-	sigemptyset(&set);
+	sigemptyset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return err_errno(err, errno, "blocking signals");
+			sigaddset(ret, signals[i]);
+	return sigprocmask(SIG_BLOCK, ret, NULL) < 0 ? err_errno(err, errno, "blocking signals")
+						     : 0;
+}
+
+int cancel_block(struct err *err)
+{
+	sigset_t set;
+
+	return block(&set, err);
+}
+
+int cancel_begin(struct err *err)
+{
+	sigset_t set;
+	int fd = block(&set, err);
+
+	if (fd < 0)
+		return fd;
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? err_errno(err, errno, "making a signalfd") : fd;
 }

@@ -11,6 +11,8 @@
 /* Blocks them, but for those that the caller's caller ignores (nohup), for the rest of this
  * process's life. A signalfd or -errno. */
 int cancel_begin(struct err *err);
+/* Blocks them without taking them. */
+int cancel_block(struct err *err);
 /* Waits until there is something to read from fd: 0, though a signal may have come, too: it is the
  * program's when that is what the fd says. -ECANCELED when there is but the signal. */
 int cancel_wait(int cancel_fd, int fd, struct err *err);

@@ -186,7 +186,8 @@ def test_a_signal_is_for_all_that_are_started(root):
             finally:
                 client.kill()
         assert client.returncode == 1 and b"interrupted by signal 15 (TERM)" in err
-    assert state(root, "two") == "created"
+    assert state(root, "one") == state(root, "two") == "created"
+    assert root.inro("inspect", "-f", "{{.State.StartedAt}}", "one").ok().out.startswith("0001")
 
 
 # ---- between an end and a restart ----
