@@ -337,7 +337,9 @@ def test_at_once_and_killed(anyone):
     assert anyone.inro("kill", "c0", "c1", "c2").ok()
     anyone.inro("start", "c0").ok()
     assert look(anyone, "c0") == before == look(anyone, "c3")
-    # The last one's monitor is killed: what is started then makes new ones.
+    # The last one's monitor is killed: what is started then makes new ones, by numbers that are free again.
+    anyone.inro("exec", "c3", "touch", "/dev/shm/note").ok()
+    anyone.inro("exec", "c0", "ls", "/dev/shm/note").ok()
     anyone.inro("kill", "c0").ok()
     pid = int(anyone.inro("inspect", "--format", "{{.State.Pid}}", "c3").ok().out)
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
@@ -346,7 +348,7 @@ def test_at_once_and_killed(anyone):
     # until then it has the container's lock, and that one runs
     harness.wait_for(lambda: harness.is_dead(monitor), what="the monitor's end")
     anyone.inro("start", "c1").ok()
-    assert look(anyone, "c1") != before
+    anyone.inro("exec", "c1", "ls", "/dev/shm/note").fails("No such file", code=1)
     assert anyone.inro("ps", "-q").ok().out.count("\n") == 1
     clean(anyone)
 
