@@ -149,15 +149,16 @@ int control_health(int sock, int first_ms, uint32_t limit_ms)
 			     .type = MONITOR_HEALTH, .value = first_ms, .flags = limit_ms });
 }
 
-int control_probe(int sock, int *ret)
+int control_probe(int sock, int timeout_ms, int *ret)
 {
+	int64_t end = deadline(timeout_ms);
 	struct monitor_msg msg;
 	size_t n;
 	int r = control_send(sock, MONITOR_PROBE, 0);
 
 	while (r == 0) {
 		n = 0;
-		r = control_receive(sock, 0, &msg, NULL, &n);
+		r = control_receive(sock, end, &msg, NULL, &n);
 		if (r == 0 && msg.type == MONITOR_PROBED)
 			break;
 		if (r == 0 && msg.type == MONITOR_EXITED)

@@ -24,8 +24,8 @@ int control_wait(int sock, int timeout_ms, int *ret_code, int64_t *ret_ns);
 int control_stop_restart(int sock);
 /* The same for whoever is there; that nobody is, is as wished. */
 void control_forbid_restart(struct engine *eng, const char *id);
-/* A health probe, now. Waits for its answer: *ret: enum monitor_probed. */
-int control_probe(int sock, int *ret);
+/* A health probe, now. Waits for its answer, as control_wait() does: *ret: enum monitor_probed. */
+int control_probe(int sock, int timeout_ms, int *ret);
 /* The health check is another one: as of struct monitor_start; first_ms -1: there is none. */
 int control_health(int sock, int first_ms, uint32_t limit_ms);
 /* Joins the container's stdio. ret_fds: as STARTED brings them, the caller's to close. */

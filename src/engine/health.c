@@ -130,12 +130,23 @@ int health_status_of(struct engine *eng, const struct record *rec)
 	return st.status;
 }
 
-/* As long as the probe may take. */
-static int ask(struct engine *eng, const struct record *rec, int *ret_result)
+/* As long as the probe may take, and one that is being made; the monitor sees to both, if it can.
+ */
+static int ask(struct engine *eng, const struct record *rec, int *ret_result, struct err *err)
 {
 	cleanup_fd int sock = control_open(eng, rec->id);
+	int64_t ms = INT64_C(2) * limit_of(rec->options.health);
+	int r =
+	    sock < 0 ? sock : control_probe(sock, ms < INT32_MAX ? (int)ms : INT32_MAX, ret_result);
 
-	return sock < 0 ? sock : control_probe(sock, ret_result);
+	if (r == -ETIME)
+		return err_hint(
+		    err,
+		    err_fail(err, ERR_CONFLICT,
+			     "probing container %s: no answer of its monitor in %lld s", rec->name,
+			     (long long)(ms / 1000)),
+		    "see by ps(1) whether inro-monitor is stopped, or waits for the disk");
+	return r < 0 ? err_errno(err, -r, "probing container %s", rec->name) : 0;
 }
 
 int health_run(struct engine *eng, const char *word, bool *ret_well, int *ret_status,
@@ -153,9 +164,9 @@ int health_run(struct engine *eng, const char *word, bool *ret_well, int *ret_st
 		return r;
 	if (live_status(eng, &rec) == CONTAINER_PAUSED)
 		return err_fail(err, ERR_CONFLICT, "container %s is paused", rec.name);
-	r = ask(eng, &rec, &result);
+	r = ask(eng, &rec, &result, err);
 	if (r < 0)
-		return err_errno(err, -r, "probing container %s", rec.name);
+		return r;
 	if (result != MONITOR_PROBED_WELL && result != MONITOR_PROBED_BAD)
 		return err_fail(err, ERR_CONFLICT, "container %s could not be probed now",
 				rec.name);
