@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ static int add(struct glob *g, const char *dir, const char *name, struct err *er
 {
 	if (strv_len(g->next) >= MATCHES_MAX)
 		return err_fail(err, ERR_LIMIT, "more than %d files match", MATCHES_MAX);
-	strv_take(&g->next, path_join(dir, name));
+	strv_take(&g->next, name ? path_join(dir, name) : xstrdup(dir));
 	return 0;
 }
 
@@ -54,6 +55,21 @@ static int list_dir(struct glob *g, const char *dir, const char *pattern, struct
 	return r;
 }
 
+/* Where ".." leads to behind a link, which its name does not say. */
+static int add_parent(struct glob *g, const char *dir, struct err *err)
+{
+	char link[FD_PATH_MAX], place[PATH_MAX];
+	cleanup_fd int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : readlink(fd_proc_path(fd, link), place, sizeof(place) - 1);
+
+	if (n < 0)
+		return err_errno(err, errno, "finding out where %s is", dir);
+	while (n > 1 && place[n - 1] != '/')
+		n--;
+	place[n > 1 ? n - 1 : n] = '\0';
+	return n ? add(g, place, NULL, err) : 0;
+}
+
 static int step(struct glob *g, const char *part, struct err *err)
 {
 	bool plain = !strpbrk(part, "*?[\\");
@@ -64,7 +80,9 @@ static int step(struct glob *g, const char *part, struct err *err)
 		cleanup_free char *path = path_join(dir, part);
 		struct stat st;
 
-		if (!plain)
+		if (str_eq(part, ".."))
+			r = add_parent(g, dir, err);
+		else if (!plain)
 			r = list_dir(g, dir, part, err);
 		else if (lstat(path, &st) == 0)
 			r = add(g, dir, part, err);

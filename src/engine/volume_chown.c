@@ -80,6 +80,33 @@ static const char *option(char *const *options, const char *key)
 	return value;
 }
 
+/* What of top is meant: the part, or all of it. Where root's containers may exchange names what was
+ * looked at is what is changed; in a directory of subordinate ids nobody can look who has not got
+ * them, nor is there anything of the system's: inro-layer finds the way to the part. */
+static int open_place(const struct engine *eng, const char *path, const char *top,
+		      const char **part, struct err *err)
+{
+	cleanup_fd int dir = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int inner = -EBADF;
+	int r;
+
+	if (dir < 0 && errno == ENOTDIR)
+		return err_fail(err, ERR_INVALID, "U (chown) is for directories, which %s is not",
+				path);
+	if (dir < 0)
+		return err_errno(err, errno, "U: opening %s", top);
+	if (*part && !eng->rootless) {
+		inner = path_open_in(dir, *part, O_PATH | O_DIRECTORY, 0, err);
+		if (inner < 0)
+			return inner;
+		fd_close(dir);
+		dir = take_fd(inner);
+		*part = NULL;
+	}
+	r = check_place(*part ? top : path, dir, err);
+	return r < 0 ? r : take_fd(dir);
+}
+
 /* below: path is in that directory, and links on the way lead nowhere out of it; or NULL. */
 static int chown_dir(const struct chown *c, const char *path, const char *below, bool mapped,
 		     struct err *err)
@@ -88,19 +115,16 @@ static int chown_dir(const struct chown *c, const char *path, const char *below,
 	const struct spec *spec = c->spec;
 	uint32_t uid = spec->process->user.uid, gid = spec->process->user.gid;
 	const char *top = below ? below : path, *part = below ? path_below(path, below) : NULL;
-	cleanup_fd int dir = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r;
+	cleanup_fd int dir = -EBADF;
+	int r = 0;
 
-	if (dir < 0 && errno == ENOTDIR)
-		return err_fail(err, ERR_INVALID, "U (chown) is for directories, which %s is not",
-				path);
-	if (dir < 0)
-		return err_errno(err, errno, "U: opening %s", top);
 	if (below && !part)
 		return err_fail(err, ERR_INVALID, "%s is not below %s", path, below);
-	r = check_place(top, dir, err);
+	dir = open_place(eng, path, top, &part, err);
+	if (dir < 0)
+		return dir;
 	/* inro-layer has the ids of a rootless container; a mapped mount has them on the disk. */
-	if (r == 0 && !eng->rootless && !mapped) {
+	if (!eng->rootless && !mapped) {
 		r = outside(&spec->linux_->uid_mappings, &uid, err);
 		if (r == 0)
 			r = outside(&spec->linux_->gid_mappings, &gid, err);

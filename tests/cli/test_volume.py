@@ -350,6 +350,24 @@ def test_owner(anyone):
         who.inro("run", *refused, "box").fails(words, code=125)
 
 
+def test_owner_of_a_part_of_the_systems(root):
+    """U: the part is what counts, also where a link leads to what is around it."""
+    image(root, "USER 1000:50")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/media"], check=True)
+    try:
+        top = pathlib.Path("/media")
+        (top / "data/sub").mkdir(parents=True)
+        (top / "link").symlink_to(".")
+        root.inro("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", "device=/media", "v").ok()
+        sh(root, ["--mount", "src=v,dst=/v,U,subpath=data"], "touch /v/sub/f")
+        assert os.stat(top / "data/sub").st_uid == 1000
+        for refused in (["-v", "v:/v:U"], ["--mount", "src=v,dst=/v,U,subpath=link"]):
+            root.inro("run", *refused, "box").fails("/media is the system's", code=125)
+        assert os.stat(top).st_uid == 0
+    finally:
+        subprocess.run(["umount", "/media"], check=True)
+
+
 def test_volumes_from(anyone):
     who = anyone
     image(who)
@@ -584,6 +602,10 @@ def test_files_by_a_pattern(anyone):
     run = ("run", "--rm", "--mount")
     out = who.inro(*run, "type=glob,src=./l*/t*,dst=/t", "box", "cat", "/t/three", cwd=who.dir / "li*s")
     assert out.ok().out == "libs/three"
+    # ".." is what the kernel takes it for
+    (who.dir / "link").symlink_to("li*s/libs")
+    out = sh(who, ["--mount", f"type=glob,src={who.dir}/link/../m*/x.so,dst=/l"], "cat /l/x.so")
+    assert out == "more/x.so"
     for wrong, words in ((f"src={there}/x*,dst=/l", "no file paths matching glob"),
                          ("src=l*,dst=/l", "is a relative path"), ("dst=/l", "source is empty"),
                          (f"src={there}/*/*.so,dst=l", "must be absolute"),
