@@ -20,6 +20,7 @@
 #include "engine/volume_mounts.h"
 #include "image/tree.h"
 #include "runtime/cancel.h"
+#include "sys/mount.h"
 
 #define LOCK_LOOK_MS 20
 #define MARK_MAX     16384
@@ -29,7 +30,8 @@ struct copy {
 	const struct record *rec;
 	const struct record_mount *m;
 	const struct volumes_source *from;
-	int dir, data; /* of the volume; dir is locked */
+	int dir, data;  /* of the volume; dir is locked */
+	int data_idmap; /* as tree_copy() wants it */
 	int cancel_fd;
 };
 
@@ -79,7 +81,7 @@ static int copy_own(const struct copy *c, const char *path, struct err *err)
 
 	if (idmap < 0 && idmap != -ENOENT)
 		return idmap;
-	return tree_copy(&c->eng->store, &tree, path, c->data, c->cancel_fd, err);
+	return tree_copy(&c->eng->store, &tree, path, c->data, c->data_idmap, c->cancel_fd, err);
 }
 
 /* Those of the image that somebody else's container is made of: the topmost layer is in the upper
@@ -104,7 +106,7 @@ static int copy_others(const struct copy *c, const char *image, const char *path
 	tree.upper_fd = tree.layers[0];
 	tree.n_layers--;
 	memmove(tree.layers, tree.layers + 1, tree.n_layers * sizeof(*tree.layers));
-	return tree_copy(&c->eng->store, &tree, path, c->data, c->cancel_fd, err);
+	return tree_copy(&c->eng->store, &tree, path, c->data, c->data_idmap, c->cancel_fd, err);
 }
 
 static int copy_marked(const struct copy *c, const char *image, const char *path, struct err *err)
@@ -191,24 +193,41 @@ static int lock_and_copy(struct copy *c, struct err *err)
 	return r;
 }
 
-/* A directory of the machine gets files with the ids of the machine alone: those that a user
- * namespace's root has are not the image's. */
-static bool takes_files(const struct copy *c, const struct volume *v)
+/* In a directory of the machine root of a user namespace is not root: files come there with the ids
+ * that the container would write them with. 1: they do; 0: its file system can't have that. */
+static int choose_ids(struct copy *c, const struct volume *v, struct err *err)
 {
 	cleanup_mount_request struct mount_request of = { 0 };
+	cleanup_fd int mnt = -EBADF;
+	int idmap, r;
 
-	if (volume_opts_parse(&v->options, &of, NULL) < 0 || of.kind != MOUNT_BIND ||
-	    c->eng->rootless || c->m->idmap)
-		return true;
-	int fd = container_idmap(c->eng, c->rec->id, NULL);
-	fd_close(fd);
-	return fd == -ENOENT;
+	if (volume_opts_parse(&v->options, &of, NULL) < 0 || of.kind != MOUNT_BIND || c->m->idmap)
+		return 1;
+	idmap = container_idmap(c->eng, c->rec->id, err);
+	if (idmap < 0)
+		return idmap == -ENOENT ? 1 : idmap;
+	c->data_idmap = idmap;
+	mnt = mount_clone(c->data, "", false, err);
+	if (mnt < 0)
+		return mnt;
+	r = mount_set(mnt, "", false, 0, 0, 0, idmap, NULL);
+	if (r == 0)
+		return 1;
+	log_warn("volume %s: the file system of %s can't map ids (%s): what the image has in %s is "
+		 "not copied there",
+		 v->name, of.source, strerror(-r), c->m->target);
+	return 0;
 }
 
 int volume_copy(struct engine *eng, const struct record *rec, const struct record_mount *m,
 		const struct volumes_source *from, struct err *err)
 {
-	struct copy c = { .eng = eng, .rec = rec, .m = m, .from = from, .cancel_fd = -EBADF };
+	struct copy c = { .eng = eng,
+			  .rec = rec,
+			  .m = m,
+			  .from = from,
+			  .data_idmap = -EBADF,
+			  .cancel_fd = -EBADF };
 	cleanup_volume struct volume v = { 0 };
 	cleanup_fd int dir = volume_open(eng, m->source, err);
 	int r = dir < 0 ? dir : volume_find(eng, m->source, &v, err);
@@ -222,6 +241,9 @@ int volume_copy(struct engine *eng, const struct record *rec, const struct recor
 		return data;
 	c.dir = dir;
 	c.data = data;
-	r = takes_files(&c, &v) ? lock_and_copy(&c, err) : 0;
+	r = choose_ids(&c, &v, err);
+	if (r > 0)
+		r = lock_and_copy(&c, err);
+	fd_close(c.data_idmap);
 	return r < 0 ? r : mapped_give_volume(eng, rec->options.mapping, dir, err);
 }

@@ -400,7 +400,7 @@ static int stages_start(struct image_store *store, const char *const *args,
 			struct layer_unpack *ret, struct err *err)
 {
 	struct layer_unpack un = *ret;
-	struct proc_fd more[LAYER_STAGES + 2];
+	struct proc_fd more[LAYER_STAGES + 3];
 	size_t n = 0;
 	int r = 0;
 
@@ -415,6 +415,8 @@ static int stages_start(struct image_store *store, const char *const *args,
 	}
 	if (r == 0 && in->partial_fd >= 0)
 		more[n++] = (struct proc_fd){ in->partial_fd, LAYER_FD_PARTIAL };
+	if (r == 0 && in->idmap_fd > 0)
+		more[n++] = (struct proc_fd){ in->idmap_fd, LAYER_FD_IDMAP };
 	if (r == 0 && out_fd >= 0)
 		more[n++] = (struct proc_fd){ out_fd, LAYER_FD_OUT };
 	const struct layer_start start = {
@@ -450,6 +452,8 @@ int layer_unpack_start(struct image_store *store, const struct layer_input *in, 
 		strv_add(&args, "--plain");
 	if (in->tree)
 		strv_add(&args, "--tree");
+	if (in->idmap_fd > 0)
+		strv_add(&args, "--idmap");
 	/* A volume may be on another disk than the store. */
 	room_args(in->tree ? dir_fd : store->fd, in->tree ? &there : &store->keep, &args);
 	un.plain = in->plain;

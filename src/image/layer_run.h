@@ -69,6 +69,8 @@ struct layer_input {
 	bool plain;     /* a tar whose digest must be the diff id */
 	bool tree;      /* files for a directory that is no layer: no name stands for anything */
 	const struct image_ids *ids; /* rootless: whose ids they get; NULL: the store's */
+	int idmap_fd; /* a user namespace that maps the ids on the disk to the archive's; <= 0: none
+		       */
 };
 /* Starts unpacking into the directory dir_fd. */
 int layer_unpack_start(struct image_store *store, const struct layer_input *in, int dir_fd,

@@ -52,7 +52,7 @@ static int unpack(struct image_store *store, const struct layer_input *in, int t
 }
 
 int tree_copy(struct image_store *store, const struct commit_tree *tree, const char *path,
-	      int to_fd, int cancel_fd, struct err *err)
+	      int to_fd, int to_idmap, int cancel_fd, struct err *err)
 {
 	struct layer_tree what = { .dir_fd = tree->upper_fd,
 				   .idmap_fd = tree->idmap_fd,
@@ -76,7 +76,7 @@ int tree_copy(struct image_store *store, const struct commit_tree *tree, const c
 		return r;
 	out = fd_close(out);
 	const struct layer_input input = {
-		.fd = in, .partial_fd = -EBADF, .plain = true, .tree = true
+		.fd = in, .partial_fd = -EBADF, .plain = true, .tree = true, .idmap_fd = to_idmap
 	};
 	r = unpack(store, &input, to_fd, cancel_fd, err);
 	in = fd_close(in);

@@ -11,10 +11,12 @@
 int tree_is_empty(struct image_store *store, int dir_fd, struct err *err);
 /* What an overlay of tree->upper_fd and tree->layers has in the directory path goes into to_fd, in
  * place of what has the same names there; to_fd becomes as that directory is. -ENOENT, -ENOTDIR:
- * there is none of that name. -ECANCELED when cancel_fd (<= 0: none) is readable before it is done.
+ * there is none of that name. to_idmap: a user namespace that maps the ids on to_fd's disk to those
+ * of the tree; <= 0: they are the same. -ECANCELED when cancel_fd (<= 0: none) is readable before
+ * it is done.
  */
 int tree_copy(struct image_store *store, const struct commit_tree *tree, const char *path,
-	      int to_fd, int cancel_fd, struct err *err);
+	      int to_fd, int to_idmap, int cancel_fd, struct err *err);
 /* The directory and all below it get the owner; rootless, in ids of the user namespace, which ids
  * names (NULL: the store's). Links are not followed, mounts not entered. part: the directory of
  * this path in it alone, to which links lead that leave it nowhere; or NULL. */

@@ -418,11 +418,22 @@ def test_ids_in_a_directory_of_the_machine(root):
               "bound").ok()
     script = "cp /bin/busybox /vol/f; chmod 4755 /vol/f; stat -c %u /vol/f; ls /vol"
     own = ["--userns", "private", "-v"]
-    for source in (there, "bound"):
-        assert sh(root, [*own, f"{source}:/vol"], script) == "0\nf\n"
+    for source in (there, "bound:/vol:nocopy"):
+        assert sh(root, [*own, source if ":" in str(source) else f"{source}:/vol"],
+                  script) == "0\nf\n"
         assert os.stat(there / "f").st_uid > 1000, source
         (there / "f").unlink()
-    sh(root, ["--name", "first", *own, "bound:/vol"], "true")
+    # What the image has comes with the ids that the container would write it with.
+    root.inro("create", "--name", "one", *own, "bound:/vol", "box", "sh", "-c", LOOK).ok()
+    assert root.inro("start", "-a", "one").ok().out == root.inro("start", "-a", "one").ok().out == SEEN
+    ids = {str(p.relative_to(there)): os.lstat(p) for p in [there, *there.rglob("*")]}
+    first = ids["sub/b"].st_uid
+    assert first > 1000 and (ids["."].st_uid, ids["."].st_gid) == (first + 7, first + 8)
+    assert ids["a"].st_uid == first + 1000
+    root.inro("rm", "one").ok()
+    for path in there.iterdir():
+        subprocess.run(["rm", "-rf", path], check=True)
+    os.chown(there, 0, 0)
     (there / "kept").touch()
     assert sh(root, [*own, "bound:/vol:idmap"], script) == "0\nf\nkept\n"
     assert os.stat(there / "f").st_uid == 0

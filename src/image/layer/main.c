@@ -20,7 +20,8 @@
  *   inro-layer give   [--userns] --name=NAME...     entries of a directory become root's
  *   inro-layer entries                              a tarball's members as records (cp_stream.h)
  *   inro-layer verify                               signatures in stdin by keys
- * pack, diff and export with --idmap: the upper directory's ids are mapped by LAYER_FD_IDMAP.
+ * pack, diff, export and unpack with --idmap: the directory's ids are mapped by LAYER_FD_IDMAP, in
+ * export the upper one's.
  */
 #include <dirent.h>
 #include <fcntl.h>

@@ -24,10 +24,10 @@ enum {
 	/* convert: as unpack, and */
 	LAYER_FD_COMPRESS = 10, /* as DECOMPRESS */
 	LAYER_FD_OUT = 11,      /* the blob that it makes */
+	/* pack, diff, export and unpack: a user namespace that maps the ids of the directory's
+	 * files to those that the container sees, or none */
+	LAYER_FD_IDMAP = 12,
 	LAYER_FD_END,
-	/* pack, diff and export: a user namespace that maps the ids of the directory's files to
-	 * those that the container sees, or none */
-	LAYER_FD_IDMAP = 10,
 	/* diff and export: the container's layers, topmost first */
 	LAYER_FD_LOWER = 16,
 };
