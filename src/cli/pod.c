@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/select.h"
@@ -57,6 +58,7 @@ struct item {
 	struct pod_end *end;
 	struct err err;
 	int r;
+	bool later; /* a word before it means the same pod: its turn comes behind that one's */
 };
 
 static void begin(struct engine *eng, const char *word, const struct pod_verb *verb,
@@ -67,10 +69,28 @@ static void begin(struct engine *eng, const char *word, const struct pod_verb *v
 		item->end = pod_end_begin(eng, item->views.items, verb->end);
 }
 
-static int finish(struct engine *eng, const struct pod_verb *verb, struct item *item)
+/* The same, while the others have begun and are not done. */
+static void begin_beside(struct engine *eng, const char *word, const struct pod_verb *verb,
+			 const struct item *others, size_t n, struct item *item)
 {
-	const struct pod_view *v = item->views.items;
+	cleanup_pod struct pod pod = { 0 };
 
+	if (n)
+		item->r = pod_find(eng, word, &pod, &item->err);
+	for (size_t i = 0; i < n && item->r == 0; i++)
+		item->later |= others[i].views.n && str_eq(others[i].views.items[0].pod.id, pod.id);
+	if (item->r == 0 && !item->later)
+		begin(eng, word, verb, item);
+}
+
+static int finish(struct engine *eng, const char *word, const struct pod_verb *verb,
+		  struct item *item)
+{
+	const struct pod_view *v;
+
+	if (item->later)
+		begin(eng, word, verb, item);
+	v = item->views.items;
 	if (item->r == 0)
 		item->r = item->end ? pod_end_finish(eng, item->end, &item->err)
 				    : verb->fn(eng, v, verb->data, &item->err);
@@ -120,8 +140,8 @@ int cli_pod_verb(const void *globals, const struct pod_select *o, const struct p
 	/* A signal is for all of them. */
 	for (size_t i = 0; i < n && r != -ECANCELED; i++) {
 		for (; begun < n && !is_ahead(verb, items, i, begun); begun++)
-			begin(&eng, words[begun], verb, &items[begun]);
-		r = finish(&eng, verb, &items[i]);
+			begin_beside(&eng, words[begun], verb, items + i, begun - i, &items[begun]);
+		r = finish(&eng, words[i], verb, &items[i]);
 		if (r < 0 && !(verb->ignore && items[i].err.kind == ERR_NOT_FOUND)) {
 			int code = verb->status ? verb->status(&items[i].err) : STATUS_FAILED;
 

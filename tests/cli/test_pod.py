@@ -69,8 +69,9 @@ def test_members(anyone):
     assert state(anyone, "web") == "Degraded"
     anyone.inro("pod", "kill", "web").ok()
 
-    anyone.inro("pod", "rm", "web").ok()
-    assert anyone.inro("ps", "-aq").ok().out == ""
+    # Of two words for one the second comes too late.
+    out = anyone.inro("pod", "rm", "web", pod[:12]).fails("no such pod", code=1)
+    assert out.out == pod + "\n" and anyone.inro("ps", "-aq").ok().out == ""
     anyone.inro("pod", "rm", "web").fails("no pod with name or ID web found: no such pod", code=1)
     anyone.inro("pod", "exists", "web").fails("", code=1)
     clean(anyone)
