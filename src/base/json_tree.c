@@ -110,7 +110,7 @@ static const char *decode(struct builder *b, uint32_t *ret_len)
 static size_t add_value(struct json_tree *t, const char *key, uint32_t key_at)
 {
 	if (t->n == t->cap) {
-		t->cap = t->cap ? 2 * t->cap : 128;
+		t->cap *= 2;
 		t->values = xrealloc(t->values, t->cap * sizeof(*t->values));
 	}
 	t->values[t->n] = (struct json_value){ .key = key, .key_at = key_at, .size = 1 };
@@ -272,7 +272,9 @@ bool json_tree_parse(struct json_tree *t, const char *text, size_t len, struct j
 	};
 	char c;
 
-	*t = (struct json_tree){ .strings = xcalloc(1, len + 1) };
+	/* Most documents have fewer values than this: growing would copy them several times. */
+	*t = (struct json_tree){ .strings = xcalloc(1, len + 1), .cap = len / 8 + 16 };
+	t->values = xmalloc(t->cap * sizeof(*t->values));
 	if (!parse_value(&b, json_lex(&b.l), NULL, 0, 0))
 		return false;
 	c = json_lex(&b.l);
