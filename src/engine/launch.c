@@ -400,6 +400,10 @@ static int follow_attached(struct launch *l, const int *fds, size_t n, struct er
 		return r;
 	}
 	if (l->released) {
+		/* Inodes that were removed end with the last fd: while the monitor ends, too. */
+		l->upper = fd_close(l->upper);
+		l->work = fd_close(l->work);
+		l->bundle_fd = fd_close(l->bundle_fd);
 		supervisor_reap(&l->monitor);
 		infra_release(l->eng, l->rec, true);
 	}
