@@ -161,6 +161,17 @@ void engine_done(struct engine *eng)
 	*eng = (struct engine)ENGINE_INIT;
 }
 
+void engine_own_group(int dir, mode_t mode)
+{
+	struct stat st;
+
+	if (fstat(dir, &st) < 0 || (st.st_gid == getegid() && !(st.st_mode & S_ISGID)))
+		return;
+	/* Where that can't be, what needs it says so. */
+	if (fchown(dir, (uid_t)-1, getegid()) == 0)
+		(void)fchmod(dir, mode);
+}
+
 /* Opens the directory, making it only when it is missing: one call on the usual path. */
 static int dir_open(const char *path, struct err *err)
 {
@@ -173,7 +184,10 @@ static int dir_open(const char *path, struct err *err)
 	if (made < 0)
 		return made;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd >= 0 ? fd : err_errno(err, errno, "opening directory %s", path);
+	if (fd < 0)
+		return err_errno(err, errno, "opening directory %s", path);
+	engine_own_group(fd, 0700);
+	return fd;
 }
 
 int engine_dirs(struct engine *eng, struct err *err)

@@ -39,6 +39,9 @@ struct engine {
 int engine_init(struct engine *eng, const char *root, const char *runroot, struct err *err);
 void engine_done(struct engine *eng);
 
+/* A directory that we have just made is this process's group's, and so will be what comes into it,
+ * also below one with the set-group-ID bit: a user namespace has not got the group of that. */
+void engine_own_group(int dir, mode_t mode);
 /* Makes and opens the directories. Idempotent, like the next two. */
 int engine_dirs(struct engine *eng, struct err *err);
 int engine_db(struct engine *eng, struct err *err);

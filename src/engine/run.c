@@ -186,7 +186,10 @@ int run_make_dir(int dirfd, const char *name, mode_t mode, const char *bundle, s
 	if (mkdirat(dirfd, name, mode) < 0)
 		return err_errno(err, errno, "making %s in %s", name, bundle);
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? err_errno(err, errno, "opening %s in %s", name, bundle) : fd;
+	if (fd < 0)
+		return err_errno(err, errno, "opening %s in %s", name, bundle);
+	engine_own_group(fd, mode);
+	return fd;
 }
 
 bool run_container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid)

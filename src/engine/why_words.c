@@ -87,6 +87,19 @@ static void say_policy(const struct why_facts *f, struct why *w)
 			  restart_policy_names[policy]);
 }
 
+static void say_output(const struct why_facts *f, struct why *w)
+{
+	const struct ending_note *note = f->note;
+
+	if (note->lost_bytes)
+		strv_addf(
+		    &w->reasons, "its log lacks the last %llu lines (%llu bytes) of its output: %s",
+		    (unsigned long long)note->lost_lines, (unsigned long long)note->lost_bytes,
+		    f->rec->options.log_driver == LOGLINE_JOURNAL
+			? "the journal did not take them"
+			: "there was no room on the disk");
+}
+
 static void say_exited(const struct why_facts *f, struct why *w)
 {
 	const struct record *rec = f->rec;
@@ -105,6 +118,7 @@ static void say_exited(const struct why_facts *f, struct why *w)
 	if (rec->exit_code == SIGNALLED + SIGKILL && !oom && !f->lost && !f->note->error)
 		strv_add(&w->reasons, "memory had not run out: somebody killed or stopped it");
 	say_lost(f, w);
+	say_output(f, w);
 	say_policy(f, w);
 	if (rec->exit_code != 0)
 		strv_addf(&w->cures, "inro logs %s", rec->name);
@@ -122,6 +136,7 @@ static void say_restarting(const struct why_facts *f, struct why *w)
 		      "again",
 		      f->rec->name, when, f->rec->exit_code, words ? ": " : "", words ? words : "");
 	say_memory(f, w);
+	say_output(f, w);
 	say_policy(f, w);
 	if (left > 0)
 		strv_addf(&w->reasons, "the next start is in %.1f seconds", (double)left / 1e9);

@@ -5,6 +5,7 @@
  */
 #include "base/timeutil.h"
 #include "monitor/monitor.h"
+#include "runtime/ending.h"
 
 static bool is_on(const struct monitor *m)
 {
@@ -57,8 +58,21 @@ void output_log_end(struct monitor *m)
 	m->log.o.may_drop = true;
 }
 
+/* There is none to come that would say so in the log. */
+static void note_lost(const struct monitor *m)
+{
+	cleanup_ending struct ending_note note = { 0 };
+
+	ending_read(m->fds[MONITOR_FD_RUN], ENDING_FILE, &note);
+	note.lost_lines = m->log.dropped_lines;
+	note.lost_bytes = m->log.dropped_bytes;
+	ending_write(m->fds[MONITOR_FD_RUN], ENDING_FILE, &note);
+}
+
 void output_log_close(struct monitor *m)
 {
 	logfile_flush(&m->log, time_now_ns());
+	if (m->log.dropped_bytes)
+		note_lost(m);
 	logfile_close(&m->log);
 }

@@ -9,6 +9,8 @@ static const struct json_field fields[] = {
 	JSON_FIELD(struct ending_note, memory.limit, "memoryLimit", JSON_U64),
 	JSON_FIELD(struct ending_note, memory.peak, "memoryPeak", JSON_U64),
 	JSON_FIELD(struct ending_note, next_start_ns, "nextStart", JSON_I64),
+	JSON_FIELD(struct ending_note, lost_lines, "lostLines", JSON_U64),
+	JSON_FIELD(struct ending_note, lost_bytes, "lostBytes", JSON_U64),
 };
 static const struct json_desc desc = JSON_DESC(struct ending_note, fields);
 

@@ -5,6 +5,7 @@ import calendar
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -352,6 +353,12 @@ def test_full_disk(root):
             f.write(b"x" * (free.f_bavail * free.f_bsize - (64 << 10)))
         root.inro("start", "wait").ok()
         harness.wait_for(lambda: os.statvfs(disk).f_bavail == 0, what="a full disk")
+        # nor does it hide what is missing for ever
+        root.inro("kill", "drop", "wait").ok()
+        told = root.inro("why", "wait").ok().out
+        lines, size = map(int, re.search(
+            r"log lacks the last (\d+) lines \((\d+) bytes\) of its output: there was no room", told).groups())
+        assert 0 < lines < 50001 and size > 2 * lines
         root.inro("rm", "-f", "wait", "drop").ok()
     finally:
         subprocess.run(["umount", disk], check=True)

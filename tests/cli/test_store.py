@@ -332,3 +332,20 @@ def test_umoci_reads_the_holes(root):
     with open(root.dir / "bundle/rootfs/hole", "rb") as file:
         data = file.read()
     assert len(data) == 100 << 20 and data[50000000:50000001] == b"x" and data.count(b"\0") == len(data) - 1
+
+
+def test_directories_of_a_foreign_group(anyone):
+    """Below one with the set-group-ID bit, whose group no user namespace has."""
+    if os.geteuid() == 0:
+        os.chown(anyone.state, -1, 12345)
+    anyone.state.chmod(0o2755)
+    box = engine.box(anyone)
+    containers = anyone.state / "inro/containers"
+    containers.mkdir(exist_ok=True)
+    if os.geteuid() == 0:
+        os.chown(containers, anyone.uid, 12345)
+    containers.chmod(0o2755)
+    for options in ([], ["--userns", "keep-id"], ["--uidmap", "0:1:100", "--gidmap", "0:1:100"])[:3 - anyone.rootless]:
+        out = anyone.inro("run", "--rm", "--user", "0", *options, box, "sh", "-c",
+                          "touch /new; stat -c %u:%g:%a / /new /etc/hosts").ok().out
+        assert out == "0:0:755\n0:0:644\n0:0:644\n", options
