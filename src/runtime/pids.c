@@ -2,8 +2,10 @@
 #include "runtime/pids.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -133,22 +135,44 @@ static int filter(const struct pids *pids, const char *text, struct buf *out, st
 	return 0;
 }
 
-/* The host's ps(1) looks at all processes. */
-int container_ps(const struct pids *pids, char *const *args, struct buf *out, struct err *err)
+/* ps(1) with its options, and the ids of those to be shown: most options choose by terminal or user
+ * otherwise. pids NULL: without them. Its exit status, or -errno. */
+static int run_ps(char *const *args, const struct pids *pids, struct buf *out, struct err *err)
 {
 	static const char *const places[] = { "/bin/ps", "/usr/bin/ps" };
-	CLEANUP(buf_done) struct buf text = BUF_INIT;
+	cleanup_fd int null = pids ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -EBADF;
+	const struct proc_fd fds[] = { { null, STDERR_FILENO } };
 	struct proc_spawn spawn = PROC_SPAWN_INIT;
+	cleanup_buf struct buf ids = BUF_INIT;
 	cleanup_strv char **argv = NULL;
-	int r;
 
 	strv_add(&argv, "ps");
 	strv_extend(&argv, args);
 	if (!strv_len(args))
 		strv_add(&argv, "-ef");
+	for (size_t i = 0; pids && i < pids->n; i++)
+		buf_addf(&ids, "%s%d", i ? "," : "-q", (int)pids->items[i]);
+	if (pids)
+		strv_add(&argv, buf_str(&ids));
+	if (null >= 0) {
+		spawn.fds = fds;
+		spawn.n_fds = ARRAY_SIZE(fds);
+	}
 	spawn.argv = argv;
 	spawn.path = access(places[0], X_OK) == 0 ? places[0] : places[1];
-	r = proc_run(&spawn, NULL, &text, PS_BYTES_MAX, -1, err);
+	return proc_run(&spawn, NULL, out, PS_BYTES_MAX, -1, err);
+}
+
+int container_ps(const struct pids *pids, char *const *args, struct buf *out, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT;
+	int r = run_ps(args, pids->n ? pids : NULL, &text, err);
+
+	/* There are options that do not go with ids (f), and busybox's knows none. */
+	if (r > 0) {
+		buf_reset(&text);
+		r = run_ps(args, NULL, &text, err);
+	}
 	if (r < 0)
 		return r;
 	if (r > 0)

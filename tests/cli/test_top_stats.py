@@ -27,8 +27,12 @@ def test_top(web):
     assert lines[0].split() == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
     assert len(lines) == 2 and lines[1].endswith("sleep 1000")
     assert os.readlink(f"/proc/{lines[1].split()[1]}/ns/pid") != os.readlink("/proc/self/ns/pid")
-    assert web.inro("top", "web", "-o", "pid,args").ok().out.splitlines()[0].split() \
-        == ["PID", "COMMAND"]
+    # options that say nothing of which processes; and one that can't be told which
+    for options in [], ["-e", "f"]:
+        r = web.inro("top", "web", *options, "-o", "pid,args").ok()
+        lines = [line.split(maxsplit=1) for line in r.out.splitlines()]
+        assert lines[0] == ["PID", "COMMAND"] and len(lines) == 2 and "sleep 1000" in lines[1][1]
+        assert r.err == ""
     assert "sleep 1000" in web.inro("container", "top", "-l", "aux").ok().out
     web.inro("top", "web", "-o", "args").fails("PID", code=125)
     web.inro("top", "web", "--no-such-option").fails("ps: ", code=125)
