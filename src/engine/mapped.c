@@ -116,6 +116,32 @@ int mapped_give_volume(struct engine *eng, const char *mapping, int dir, struct 
 	return r <= 0 ? r : give(eng, mapping, dir, names, err);
 }
 
+static uint64_t count_ids(const struct idmap *map)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < map->n; i++)
+		n += map->ranges[i].count;
+	return n;
+}
+
+/* The image has an owner that is not mapped: is it for lack of ids, or of those that were asked
+ * for (keep-id:size=)? */
+static void hint_size(const char *mapping, struct err *err)
+{
+	cleanup_image_ids struct image_ids ids = { 0 };
+	CLEANUP(idmap_done) struct idmap uids = { 0 };
+	CLEANUP(idmap_done) struct idmap gids = { 0 };
+
+	if (image_ids_parse(mapping, &ids) < 0 || mappings_rootless(&uids, &gids, NULL) < 0 ||
+	    (count_ids(&ids.uids) >= count_ids(&uids) && count_ids(&ids.gids) >= count_ids(&gids)))
+		return;
+	err->hint[0] = '\0';
+	err_hint(err, 0,
+		 "the image has ids that this user namespace lacks: give a larger size=, or "
+		 "leave it out");
+}
+
 /* The signals that may end it are blocked, or become so: nothing is left of a start then. */
 static int make(struct engine *eng, char *const *diff_ids, const char *mapping, uint64_t *ret_size,
 		struct err *err)
@@ -133,6 +159,8 @@ static int make(struct engine *eng, char *const *diff_ids, const char *mapping, 
 	eng->store.cancel_fd = others;
 	if (r == -ECANCELED)
 		cancel_error(cancel, err);
+	if (r == -EINVAL)
+		hint_size(mapping, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }

@@ -194,7 +194,8 @@ static int check_idmap(const struct run *run, const struct mount_request *m, str
 	return err_hint(
 	    err,
 	    err_fail(err, ERR_UNSUPPORTED, "mount at %s: ids are mapped by root alone", m->target),
-	    "what is yours belongs to root in the container already");
+	    run->rec.options.mapping ? "`U` gives what is in it to the container's user"
+				     : "what is yours belongs to root in the container already");
 }
 
 int run_mounts(struct run *run, struct err *err)

@@ -330,6 +330,9 @@ static int set_groups(const struct init *in, struct err *err)
 	/* setgroups is denied in a user namespace with an unprivileged mapping. */
 	if (errno == EPERM && in->mapped && more->n == 0)
 		return 0;
+	if (errno == EINVAL && in->mapped)
+		return err_hint(err, err_errno(err, errno, "setting supplementary groups"),
+				"one of them is not mapped in the container's user namespace");
 	return err_errno(err, errno, "setting supplementary groups");
 }
 

@@ -66,6 +66,9 @@ def test_closed(user):
     assert (user.dir / "copy").read_text() == engine.PASSWD
     user.inro("cp", user.dir / "copy", "closed:/tmp/copy").ok()
     assert "A /tmp/copy\n" in user.inro("diff", "closed").ok().out
+    # Root of the image is in group 10, too.
+    user.inro("run", "--rm", "--userns", "keep-id:size=3", "--user", "0", box, "true").fails(
+        "supplementary groups", "not mapped", code=125)
     # What overlayfs has left in its work directory, of one that is to be mounted "volatile".
     user.inro("create", "--rm", *options, "--name", "brief", box, "cat", "/tmp/copy").ok()
     user.inro("cp", user.dir / "copy", "brief:/tmp/copy").ok()
@@ -111,6 +114,10 @@ def test_trees(user):
     assert mine == [line for line in lines if not line.startswith("/ ")]
 
     stored = user.state / "inro/layers"
+    few = ["--userns", "keep-id:size=5", *options, "example.com/made:1", "true"]
+    user.inro("run", *few).fails("giving", "to 7:8: Invalid argument", "give a larger size=", code=125)
+    user.inro("image", "prune", "-f").ok()  # what there was until then
+    user.inro("run", "--userns", "keep-id", *options, "example.com/made:1", "true").ok()
     assert len(list(stored.glob("*/maps/*/fs"))) == 3
     assert len(list(stored.glob("*/shims/*/maps/*/fs"))) == 1
     assert not list((user.state / "inro/staging").iterdir())
