@@ -52,7 +52,8 @@ char *mapped_layer(const struct mapped_item *item);
 int mapped_verify(struct image_store *store, const struct mapped_item *item, char **ret_problem,
 		  struct err *err);
 /* Removes those that are not used, which is asked before and, as containers start without the
- * store's lock, once they are out of the way. With that lock held alone. How many, or -errno. */
+ * store's lock, once they are out of the way. With that lock held alone, which is given back. How
+ * many, or -errno. */
 typedef int (*mapped_used)(const struct mapped_item *item, bool again, void *data, struct err *err);
 int mapped_remove(struct image_store *store, const struct mapped_items *list, mapped_used used,
 		  void *data, uint64_t *ret_freed, struct err *err);

@@ -222,6 +222,8 @@ int mapped_remove(struct image_store *store, const struct mapped_items *list, ma
 			*ret_freed += list->items[i].size;
 		}
 	}
+	/* What lies in the trash is out of everybody's way. */
+	image_store_unlock(store);
 	if (list->n)
 		staging_done(store, &trash);
 	return r < 0 ? r : n;
