@@ -42,7 +42,7 @@ static int reset_pods(struct engine *eng, struct err *err)
 
 	if (r < 0)
 		return r;
-	ends = xcalloc(views.n + 1, sizeof(*ends));
+	ends = xcalloc(views.n + 1, sizeof(void *));
 	for (size_t i = 0; i < views.n; i++) {
 		struct err one = ERR_INIT;
 

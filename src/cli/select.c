@@ -54,14 +54,11 @@ static int find(struct engine *eng, const struct select_options *o, enum select_
 	int r = containers_query(eng, &query, &records, err);
 
 	/* Infra containers of pods come last: what runs there ends with them. */
-	for (size_t i = 0; i < 2 * records.n; i++) {
-		const struct record *rec = &records.items[i % records.n];
-		bool infra = rec->options.infra;
-
-		if (infra == (i >= records.n) && !(infra && o->no_infra) &&
-		    (o->latest || is_meant(which, rec)))
-			strv_add(ret, rec->id);
-	}
+	for (int infra = 0; infra < (o->no_infra && !o->latest ? 1 : 2); infra++)
+		for (size_t i = 0; i < records.n; i++)
+			if (records.items[i].options.infra == (infra == 1) &&
+			    (o->latest || is_meant(which, &records.items[i])))
+				strv_add(ret, records.items[i].id);
 	if (r == 0 && o->latest && !records.n)
 		return err_fail(err, ERR_NOT_FOUND, "there are no containers");
 	return r;
