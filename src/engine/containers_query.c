@@ -207,7 +207,8 @@ int containers_query(struct engine *eng, const struct containers_query *q, struc
 	for (size_t i = 0; r == 0 && i < filters.n; i++)
 		r = check_value(&filters.items[i], err);
 	if (r == 0)
-		r = life_list(eng, &records, err);
+		r = q->last > 0 && !filters.n ? life_list_newest(eng, q->last, &records, err)
+					      : life_list(eng, &records, err);
 	if (r == 0)
 		live_see_paused(eng, &records);
 	for (size_t i = 0; r == 0 && i < records.n; i++)

@@ -380,20 +380,15 @@ static bool no_others(struct engine *eng, size_t n)
 	return fstat(eng->run_fd, &st) == 0 && st.st_nlink == n + 2;
 }
 
-int life_list(struct engine *eng, struct record_list *ret, struct err *err)
+/* Returns how many of those that stay are running. */
+static size_t repair_all(struct engine *eng, struct record_list *ret)
 {
 	size_t k = 0, alive = 0;
-	int r;
 
-	r = engine_dirs(eng, err);
-	if (r == 0)
-		r = record_list(eng, NULL, ret, err);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < ret->n; i++) {
 		struct err repair_err = ERR_INIT;
+		int r = life_repair(eng, &ret->items[i], &repair_err);
 
-		r = life_repair(eng, &ret->items[i], &repair_err);
 		if (r < 0)
 			log_warn("%s", repair_err.msg);
 		alive += r == 0 && ret->items[i].running;
@@ -403,7 +398,37 @@ int life_list(struct engine *eng, struct record_list *ret, struct err *err)
 			ret->items[k++] = ret->items[i];
 	}
 	ret->n = k;
-	if (!no_others(eng, alive))
+	return alive;
+}
+
+int life_list(struct engine *eng, struct record_list *ret, struct err *err)
+{
+	int r;
+
+	r = engine_dirs(eng, err);
+	if (r == 0)
+		r = record_list(eng, NULL, ret, err);
+	if (r < 0)
+		return r;
+	if (!no_others(eng, repair_all(eng, ret)))
 		remove_orphans(eng, ret);
+	return 0;
+}
+
+int life_list_newest(struct engine *eng, int n, struct record_list *ret, struct err *err)
+{
+	size_t found;
+	int r = engine_dirs(eng, err);
+
+	/* A record that is removed makes room for an older one. */
+	do {
+		record_list_done(ret);
+		if (r == 0)
+			r = record_list_newest(eng, n, ret, err);
+		if (r < 0)
+			return r;
+		found = ret->n;
+		repair_all(eng, ret);
+	} while (ret->n < found);
 	return 0;
 }

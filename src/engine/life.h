@@ -44,6 +44,8 @@ bool life_name_is_free(struct engine *eng, const char *name);
 /* All containers, newest first, as they truly are: each record repaired, and run directories that a
  * killed inro left before it had made a record removed. */
 int life_list(struct engine *eng, struct record_list *ret, struct err *err);
+/* The n newest of them, without a look at any other. *ret is zeroed before. */
+int life_list_newest(struct engine *eng, int n, struct record_list *ret, struct err *err);
 /* The exit record that the monitor wrote into the lock file. 0, or -ENOENT: none. */
 int life_read_exit(struct engine *eng, const char *id, struct record_end *ret);
 /* Removes the directory, the record, then the run directory with the lock. Idempotent. volumes: its

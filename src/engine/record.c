@@ -353,6 +353,17 @@ int record_list(struct engine *eng, const char *image, struct record_list *ret, 
 		       image, ret, err);
 }
 
+int record_list_newest(struct engine *eng, int n, struct record_list *ret, struct err *err)
+{
+	char limit[16];
+
+	snprintf(limit, sizeof(limit), "%d", n);
+	return list_by(eng,
+		       "SELECT " COLUMNS " FROM containers WHERE id IN"
+		       " (SELECT id FROM containers ORDER BY created_ns DESC, id LIMIT ?)",
+		       limit, ret, err);
+}
+
 int record_list_pod(struct engine *eng, const char *pod, struct record_list *ret, struct err *err)
 {
 	return list_by(eng, "SELECT " COLUMNS " FROM containers WHERE pod = ?", pod, ret, err);

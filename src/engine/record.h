@@ -124,6 +124,8 @@ int record_find(struct engine *eng, const char *word, struct record *ret, struct
 /* All, newest first; image NULL: any, else only the containers of this image id, and those that
  * have it mounted (--mount type=image). */
 int record_list(struct engine *eng, const char *image, struct record_list *ret, struct err *err);
+/* The n newest. */
+int record_list_newest(struct engine *eng, int n, struct record_list *ret, struct err *err);
 /* The members of the pod of exactly this id, newest first. */
 int record_list_pod(struct engine *eng, const char *pod, struct record_list *ret, struct err *err);
 /* ERR_EXISTS as above; ERR_NOT_FOUND: it was removed meanwhile. */

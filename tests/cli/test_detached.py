@@ -321,6 +321,22 @@ def test_name_of_what_a_killed_rm_has_left(anyone):
         anyone.inro("rm", "web").ok()
 
 
+def test_the_newest_without_what_a_killed_rm_has_left(anyone):
+    box = engine.box(anyone)
+    for name in ("one", "two", "three", "four"):
+        anyone.inro("create", "--name", name, box, "true").ok()
+
+    def names(*words):
+        return anyone.inro("ps", "--format", "{{.Names}}", *words).ok().out.split()
+    assert names("-l") == ["four"] and names("-n", "3") == ["four", "three", "two"]
+    anyone.run("sqlite3", anyone.state / "inro/inro.db",
+               "UPDATE containers SET status = 'removing' WHERE name = 'four'").ok()
+    assert names("-n", "2") == ["three", "two"]
+    assert len(os.listdir(anyone.state / "inro/containers")) == 3
+    assert anyone.inro("inspect", "-f", "{{.Name}}", "-l").ok().out.strip("/\n") == "three"
+    assert names("-n", "9") == ["three", "two", "one"]
+
+
 def test_start_that_waits_for_a_killed_rm(anyone):
     cid = anyone.inro("create", "--name", "web", engine.box(anyone), "true").ok().out.strip()
     with open(anyone.run_dir / "inro/containers" / cid / "lock", "r+b") as lock:
