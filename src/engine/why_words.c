@@ -116,7 +116,11 @@ static void say_exited(const struct why_facts *f, struct why *w)
 	say_memory(f, w);
 	/* A status like a signal's, of a program that says so itself, is told apart by nobody. */
 	if (rec->exit_code == SIGNALLED + SIGKILL && !oom && !f->lost && !f->note->error)
-		strv_add(&w->reasons, "memory had not run out: somebody killed or stopped it");
+		strv_add(&w->reasons,
+			 f->note->memory.limit || f->note->memory.peak
+			     ? "memory had not run out: somebody killed or stopped it"
+			     : "somebody killed or stopped it, or the machine's memory ran out: "
+			       "nothing counts what it uses");
 	say_lost(f, w);
 	say_output(f, w);
 	say_policy(f, w);

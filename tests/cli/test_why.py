@@ -4,6 +4,9 @@
 import json
 import os
 
+import pytest
+
+import cgroups
 import engine
 import harness
 
@@ -117,3 +120,16 @@ def test_doctor(anyone):
     r = anyone.run(anyone.program("inro"), "--root", bad, "--runroot", anyone.dir / "r", "doctor")
     r.fails(code=1)
     assert "fail  store: " in r.out and "-> chown" in r.out
+
+
+@pytest.mark.parametrize("who", ["root", "user"])
+def test_killed_where_memory_is_counted_or_not(request, who):
+    """Of a user's container on cgroup v1 nobody knows what it has used."""
+    who = request.getfixturevalue(who)
+    who.inro("run", "-d", "--name", "web", engine.box(who), "sleep", "1000").ok()
+    who.inro("kill", "web").ok()
+    out = who.inro("why", "web").ok().out
+    if not who.rootless:
+        assert "memory had not run out: somebody killed or stopped it" in out
+    elif "memory" in cgroups.mounts():
+        assert "nothing counts what it uses" in out and "had not run out" not in out
