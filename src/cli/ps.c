@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "cli/container_words.h"
 #include "cli/format.h"
+#include "engine/asked.h"
+#include "engine/container_inspect.h"
 #include "engine/containers_query.h"
 #include "engine/df.h"
 #include "engine/pods.h"
@@ -297,6 +299,27 @@ static char *row_pod_name(const void *r)
 	return xstrdup("");
 }
 
+/* Few ask for these two: they are not in what is read of all. */
+static char *row_cid_file(const void *r)
+{
+	cleanup_asked struct asked asked = { 0 };
+
+	return asked_read(ROW(r)->eng, REC(r)->id, &asked, NULL) == 0 && asked.options.cidfile
+		   ? xstrdup(asked.options.cidfile)
+		   : xstrdup("");
+}
+/* Of the image and of --expose. */
+static char *row_exposed(const void *r)
+{
+	cleanup_container_inspect struct container_inspect all = { 0 };
+	cleanup_strv char **words = NULL;
+
+	if (container_inspect(ROW(r)->eng, REC(r)->id, false, &all, NULL) == 0)
+		for (size_t i = 0; i < all.config.exposed_ports.n; i++)
+			strv_add(&words, all.config.exposed_ports.items[i].key);
+	return strv_join(words, ", ");
+}
+
 static const struct cli_field fields[] = {
 	{ "Command", "COMMAND", row_command, 0 },
 	{ "CreatedAt", "CREATED AT", row_created, 0 },
@@ -314,11 +337,13 @@ static const struct cli_field fields[] = {
 	{ "Status", "STATUS", row_status, 0 },
 	{ "AutoRemove", "AUTOREMOVE", row_auto_remove, CLI_ALIAS | CLI_VALUE },
 	{ "Created", "CREATED", row_since, CLI_ALIAS },
+	{ "CIDFile", "CIDFILE", row_cid_file, CLI_ALIAS },
 	{ "CGROUPNS", "CGROUPNS", row_cgroup_ns, CLI_ALIAS },
 	{ "CreatedHuman", "CREATED", row_since, CLI_ALIAS },
 	{ "ExitCode", "EXIT CODE", row_exit_code, CLI_ALIAS | CLI_VALUE },
 	{ "Exited", "EXITED", row_exited, CLI_ALIAS | CLI_VALUE },
 	{ "ExitedAt", "EXITED AT", row_exited_at, CLI_ALIAS | CLI_VALUE },
+	{ "ExposedPorts", "EXPOSED PORTS", row_exposed, CLI_ALIAS },
 	{ "HealthStatus", "HEALTH STATUS", row_health, CLI_ALIAS },
 	{ "Id", "CONTAINER ID", row_id, CLI_ALIAS },
 	{ "ImageID", "IMAGE ID", row_image_id, CLI_ALIAS },

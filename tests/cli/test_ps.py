@@ -51,3 +51,7 @@ def test_fields_of_ps_that_podman_has(web):
     pid = web.inro("inspect", "--format", "{{.State.Pid}}", "web").ok().out
     assert re.fullmatch(rf"false false .* ago \d{{10}} \|false 0 \|{pid}", out), out
     assert int(pid) > 0
+    web.inro("create", "--name", "more", "--cidfile", "cid", "--expose", "80", "--expose", "53/udp",
+             engine.box(web), "true", cwd=web.dir).ok()
+    out = web.inro("ps", "-a", "--format", "{{.Names}} {{.CIDFile}} {{.ExposedPorts}}|").ok().out
+    assert out == f"more {web.dir}/cid 80/tcp, 53/udp|\nweb  |\n"
