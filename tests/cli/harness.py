@@ -373,8 +373,22 @@ class Leftovers:
             if not left:
                 return
             if time.monotonic() > end:
-                pytest.fail("left behind: " + ", ".join(sorted(left)))
+                pytest.fail("left behind: " + ", ".join(sorted(map(_described, left))))
             time.sleep(0.05)
+
+
+def _described(found):
+    """A process with its command line, and its parent's: whose it is."""
+    if not found.startswith("process "):
+        return found
+    pid = found.split()[1]
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        lines = [pathlib.Path(f"/proc/{p}/cmdline").read_bytes().decode(errors="replace")
+                 .replace("\0", " ").strip()[:200] for p in (pid, status.split("PPid:")[1].split()[0])]
+    except OSError:  # gone by now
+        return found
+    return f"{found}: {lines[0]!r}, child of {lines[1]!r}"
 
 
 def _processes(top):

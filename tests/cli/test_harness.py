@@ -31,7 +31,7 @@ def test_leftovers_are_seen(root, monkeypatch):
     leftovers.check()
 
     with subprocess.Popen(["sleep", "60"]) as process:
-        with pytest.raises(pytest.fail.Exception, match="sleep"):
+        with pytest.raises(pytest.fail.Exception, match="sleep 60.*pytest"):
             leftovers.check()
         process.kill()
     leftovers.check()
