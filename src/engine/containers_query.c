@@ -201,18 +201,21 @@ int containers_query(struct engine *eng, const struct containers_query *q, struc
 	cleanup_record_list struct record_list records = { 0 };
 	cleanup_filters struct filters filters = { 0 };
 	struct conditions c = { .filters = &filters };
-	int r;
+	int r = filters_parse(q->filters, keys, &filters, err);
+	bool newest = q->last > 0 && !filters.n;
 
-	r = filters_parse(q->filters, keys, &filters, err);
 	for (size_t i = 0; r == 0 && i < filters.n; i++)
 		r = check_value(&filters.items[i], err);
 	if (r == 0)
-		r = q->last > 0 && !filters.n ? life_list_newest(eng, q->last, &records, err)
-					      : life_list(eng, &records, err);
-	if (r == 0)
+		r = newest ? life_list_newest(eng, q->last, &records, err)
+			   : life_list(eng, &records, err);
+	if (r == 0 && !newest)
 		live_see_paused(eng, &records);
-	for (size_t i = 0; r == 0 && i < records.n; i++)
+	for (size_t i = 0; r == 0 && i < records.n; i++) {
+		if (newest)
+			records.items[i].paused = live_is_paused(eng, &records.items[i]);
 		records.items[i].health = health_status_of(eng, &records.items[i]);
+	}
 	for (size_t i = 0; r == 0 && i < filters.n; i++)
 		r = look_up(eng, &filters.items[i], &c, err);
 	if (r == 0)

@@ -12,7 +12,8 @@
 int live_status(struct engine *eng, const struct record *rec);
 /* For listings: cheap where it was not `inro pause` that stopped its processes. */
 bool live_is_paused(struct engine *eng, const struct record *rec);
-/* The same for all containers that there are: sets their `paused`. */
+/* The same for all containers that there are, not for some of them (paused_each()): sets their
+ * `paused`. */
 void live_see_paused(struct engine *eng, struct record_list *all);
 /* 0, or ERR_CONFLICT "container NAME is not running"; paused is running. What is just being started
  * is waited for: live_settle(). */

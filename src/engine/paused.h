@@ -13,7 +13,7 @@ int paused_mark(struct engine *eng, const char *id);
 /* None is fine. */
 void paused_unmark(struct engine *eng, const char *id);
 bool paused_is_marked(struct engine *eng, const char *id);
-/* Calls fn for each record with a mark. What a killed command has left for one that is no longer on
- * record goes. */
+/* Calls fn for each record with a mark. all: every container, as what a killed command has left for
+ * one that is not among them goes. */
 void paused_each(struct engine *eng, struct record_list *all,
 		 void (*fn)(struct engine *eng, struct record *rec));

@@ -107,6 +107,11 @@ def test_pause_all(two):
     assert len(two.inro("pause", "-a").ok().out.split()) == 2
     assert sorted(states(two).values()) == ["exited", "paused", "paused"]
     assert two.inro("pause", "-a").ok().out == ""
+    # who looks at the newest alone does not take the others for gone
+    for mark in (two.run_dir / "inro/paused").iterdir():
+        os.utime(mark, (1, 1))
+    assert two.inro("ps", "-l", "--format", "{{.Names}} {{.State}}").ok().out == "two paused\n"
+    assert sorted(states(two).values()) == ["exited", "paused", "paused"]
     two.inro("unpause", "--filter", "label=n=one").ok()
     assert states(two)["one"] == "running"
     assert len(two.inro("unpause", "-a").ok().out.split()) == 1
