@@ -10,6 +10,7 @@
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "engine/containers_query.h"
+#include "runtime/cancel.h"
 
 #define CIDFILE_MAX 4096
 
@@ -116,25 +117,13 @@ static bool cli_failed(const struct cli_verb *verb, const struct err *one)
 	return !missing;
 }
 
-/* Signals that would end the command. */
-static sigset_t enders(void)
+/* Has one of these come? */
+static bool is_ended(const sigset_t *enders)
 {
-	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaddset(&set, signals[i]);
-	return set;
-}
-
-static bool is_ended(void)
-{
-	const sigset_t set = enders();
 	sigset_t waiting, both;
 
 	sigpending(&waiting);
-	sigandset(&both, &waiting, &set);
+	sigandset(&both, &waiting, enders);
 	return !sigisemptyset(&both);
 }
 
@@ -142,17 +131,17 @@ static int do_all(struct engine *eng, const struct cli_verb *verb, char *const *
 {
 	size_t n = strv_len(words), begun = 0;
 	cleanup_free void **items = xcalloc(n + 1, sizeof(*items));
-	const sigset_t set = enders();
 	int status = 0, r = 0;
-	sigset_t before;
+	sigset_t enders, before;
 
-	sigprocmask(SIG_BLOCK, verb->whole ? &set : NULL, &before);
+	cancel_signals(&enders);
+	sigprocmask(SIG_BLOCK, verb->whole ? &enders : NULL, &before);
 
 	/* A signal is for all of them. */
 	for (size_t i = 0; i < n && r != -ECANCELED; i++) {
 		struct err one = ERR_INIT;
 
-		if (verb->whole && is_ended())
+		if (verb->whole && is_ended(&enders))
 			n = begun;
 		if (i == n)
 			break;

@@ -2,10 +2,9 @@
 #include "runtime/cancel.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/signalfd.h>
 
-static int block(sigset_t *ret, struct err *err)
+void cancel_signals(sigset_t *ret)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction now;
@@ -14,6 +13,11 @@ static int block(sigset_t *ret, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
 			sigaddset(ret, signals[i]);
+}
+
+static int block(sigset_t *ret, struct err *err)
+{
+	cancel_signals(ret);
 	return sigprocmask(SIG_BLOCK, ret, NULL) < 0 ? err_errno(err, errno, "blocking signals")
 						     : 0;
 }

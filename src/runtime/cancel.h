@@ -6,7 +6,13 @@
  */
 #pragma once
 
+#include <signal.h>
+
 #include "base/err.h"
+
+/* Those of them that would end this process: not what its caller ignores, which would be pending
+ * for ever where it is blocked. */
+void cancel_signals(sigset_t *ret);
 
 /* Blocks them, but for those that the caller's caller ignores (nohup), for the rest of this
  * process's life. A signalfd or -errno. */

@@ -307,6 +307,22 @@ def test_rm_of_several_that_is_interrupted(anyone):
     assert anyone.inro("ps", "-aq").ok().out == ""
 
 
+def test_rm_of_several_with_nohup(anyone):
+    """A signal that the caller ignores ends nothing."""
+    box = engine.box(anyone)
+    cid = anyone.inro("run", "-d", "--name", "c0", box, "sleep", "1000").ok().out.strip()
+    anyone.inro("create", "--name", "c1", box, "true").ok()
+    monitor, init = monitor_of(anyone, cid), init_of(anyone, cid)
+    os.kill(monitor, signal.SIGSTOP)
+    rm = anyone.popen("sh", "-c", 'trap "" HUP; exec "$@"', "sh",
+                      *anyone.inro_argv("rm", "-f", "--ignore", "c0", *["none"] * 16, "c1"), stdout=subprocess.PIPE)
+    harness.wait_for(lambda: harness.is_dead(init))
+    rm.send_signal(signal.SIGHUP)
+    os.kill(monitor, signal.SIGCONT)
+    out, _ = rm.communicate(timeout=20 * harness.PATIENCE)
+    assert rm.returncode == 0 and out.decode() == "c0\nc1\n"
+
+
 def test_name_of_what_a_killed_rm_has_left(anyone):
     box = engine.box(anyone)
     for i, verb in enumerate((["create", "--name", "web", box, "true"], ["rename", "other", "web"])):
