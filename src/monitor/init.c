@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,18 +50,22 @@ static int reap(pid_t command, int *status)
 	return ended;
 }
 
-/* What comes from a process of another pid namespace comes from pid 0. */
+/* What comes from a process of another pid namespace comes from pid 0; so says of itself who likes
+ * to by rt_sigqueueinfo(2), but SI_USER is the kernel's to say. Root of the containers may not
+ * trace it either. */
 static int pause_for_pod(const sigset_t *all)
 {
 	siginfo_t info;
 	int status;
 
+	prctl(PR_SET_DUMPABLE, 0);
 	for (;;) {
 		int signo = sigwaitinfo(all, &info);
 
 		if (signo == SIGCHLD)
 			reap(-1, &status);
-		else if ((signo == SIGTERM || signo == SIGINT) && info.si_pid == 0)
+		else if ((signo == SIGTERM || signo == SIGINT) && info.si_code == SI_USER &&
+			 info.si_pid == 0)
 			return 0;
 	}
 }

@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 
 import cgroups
@@ -174,6 +175,12 @@ def test_options(anyone):
     clean(anyone)
 
 
+# rt_sigqueueinfo(1, SIGTERM): si_code SI_QUEUE, si_pid 0
+FORGED = """import ctypes, struct
+info = ctypes.create_string_buffer(struct.pack("iiixxxxi", 15, 0, -1, 0), 128)
+assert ctypes.CDLL(None).syscall(129, 1, 15, info) == 0"""
+
+
 def test_infra(anyone):
     """What ends with its first process is held by an infra container, which the user does not see to."""
     box = engine.box(anyone)
@@ -204,8 +211,11 @@ def test_infra(anyone):
     # Nobody in there ends it, not even root; what has lost its parent is reaped.
     anyone.inro("exec", "two", "sh", "-c", "kill 1; kill -9 1; (sleep 0 &); sleep 0.1; ! grep -l 'State:.Z' /proc/[0-9]*/status 2> /dev/null").ok()
     out = anyone.inro("exec", "two", "sh", "-c", "for f in exe root/sbin/inro-init root/x; do (exec 9<>/proc/1/$f) && "
-                      "echo open; done; ls /proc/1/fd; grep Cap /proc/1/status").ok().out.split()
+                      "echo open; done; ls /proc/1/fd; readlink /proc/1/exe; grep Cap /proc/1/status").ok().out.split()
     assert out == ["0", "1", "2"] + [w for c in "Inh Prm Eff Bnd Amb".split() for w in (f"Cap{c}:", "0" * 16)]
+    if not anyone.rootless:  # nor a signal that says it came from outside
+        pid = anyone.inro("inspect", "--format", "{{.State.Pid}}", "holder").ok().out.strip()
+        anyone.run("nsenter", "--target", pid, "--pid", sys.executable, "-c", FORGED).ok()
     anyone.inro("kill", "one").ok()
     assert anyone.rootless or "sleep 999" not in anyone.inro("exec", "two", "ps").ok().out
     anyone.inro("start", "one").ok()
