@@ -300,10 +300,27 @@ int logfile_open(struct logfile *l, int dirfd, const char *name, const struct lo
 	return 0;
 }
 
+/* Records that never came to the file. */
+static void count_lost(struct logfile *l)
+{
+	cleanup_free char *scratch = xmalloc(l->out_len + 1);
+
+	for (size_t at = 0, len; at < l->out_len; at += len + 1) {
+		const char *newline = memchr(l->out + at, '\n', l->out_len - at);
+		struct logline line;
+
+		len = newline ? (size_t)(newline - l->out) - at : l->out_len - at;
+		if (logline_parse(l->out + at, len, scratch, &line) < 0)
+			continue; /* what follows a part of a record that is there */
+		l->dropped_bytes += line.len + !line.partial;
+		l->dropped_lines += !line.partial;
+	}
+}
+
 void logfile_close(struct logfile *l)
 {
-	if (l->fd >= 0)
-		logfile_store(l);
+	if (l->fd >= 0 && logfile_store(l) < 0)
+		count_lost(l);
 	l->fd = fd_close(l->fd);
 	l->out_len = 0;
 }

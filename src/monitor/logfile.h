@@ -78,4 +78,5 @@ int logfile_flush(struct logfile *l, int64_t now_ns);
 /* Somebody has moved the file away (logrotate): goes on with a new one of its name. 0 or -errno:
  * the old one is still written to. */
 int logfile_reopen(struct logfile *l);
+/* What finds no room now is lost: dropped_lines and dropped_bytes have it, too. */
 void logfile_close(struct logfile *l);

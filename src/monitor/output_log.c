@@ -72,7 +72,7 @@ static void note_lost(const struct monitor *m)
 void output_log_close(struct monitor *m)
 {
 	logfile_flush(&m->log, time_now_ns());
+	logfile_close(&m->log);
 	if (m->log.dropped_bytes)
 		note_lost(m);
-	logfile_close(&m->log);
 }

@@ -564,7 +564,12 @@ static int no_room_drops(const void *data)
 	CHECK(got[0].len + bytes >= sent_bytes && got[0].len + bytes < sent_bytes + 60);
 	CHECK(got_lines + count_missing(&got[1], &bytes) ==
 	      sent_lines + (got[0].len + bytes - sent_bytes));
+	CHECK(l.dropped_bytes == 0);
+	set_limit(1);
+	CHECK(logfile_write(&l, LOGLINE_STDOUT, "first\nlast", 10, NOW) == 10);
+	CHECK(logfile_flush(&l, NOW) < 0);
 	logfile_close(&l);
+	CHECK(l.dropped_lines == 1 && l.dropped_bytes == 10);
 	streams_done(&got);
 	return 0;
 }
