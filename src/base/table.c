@@ -37,7 +37,7 @@ static size_t width(const char *s)
 	size_t n = 0;
 
 	while (*s) {
-		size_t len = *s > 0 ? 1 : str_utf8_len(s);
+		size_t len = (unsigned char)*s < 0x80 ? 1 : str_utf8_len(s);
 
 		s += len ? len : 1;
 		n++;

@@ -9,7 +9,8 @@
 #include "cli/select.h"
 #include "engine/pod_options.h"
 
-#define STATUS_FAILED 125 /* podman's */
+#define STATUS_FAILED   125 /* podman's */
+#define STOPPED_AT_ONCE 512 /* each is watched by an fd, of 1024 that a process has */
 
 static int find_all(struct engine *eng, bool latest, char ***ret, struct err *err)
 {
@@ -109,17 +110,18 @@ static void done(struct item *item)
 }
 
 /* What is to end is asked for that with others, until CLI_AT_ONCE containers are. Those that are
- * stopped all have their time at once. */
+ * stopped have their time at once, as many as there may be open files. */
 static bool is_ahead(const struct pod_verb *verb, const struct item *items, size_t i, size_t begun)
 {
-	size_t containers = 0;
+	size_t containers = 0, most = CLI_AT_ONCE;
 
 	if (begun == i)
 		return false;
-	if (!verb->end || verb->end->kind != POD_END_STOP)
-		for (size_t k = i; k < begun; k++)
-			containers += items[k].views.n ? items[k].views.items[0].n : 0;
-	return !verb->end || containers >= CLI_AT_ONCE;
+	if (verb->end && verb->end->kind == POD_END_STOP)
+		most = STOPPED_AT_ONCE;
+	for (size_t k = i; k < begun; k++)
+		containers += items[k].views.n ? items[k].views.items[0].n : 0;
+	return !verb->end || containers >= most;
 }
 
 int cli_pod_verb(const void *globals, const struct pod_select *o, const struct pod_verb *verb,
