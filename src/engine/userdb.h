@@ -16,6 +16,7 @@ struct userdb_file {
 	struct stat st; /* st_mode 0: the image has none */
 	bool closed;    /* it has one that can't be read whole, or that is a link */
 	bool changed;   /* lines were added to text */
+	bool told;      /* that it is closed */
 };
 struct userdb {
 	struct userdb_file passwd, group;

@@ -82,6 +82,9 @@ static bool may_change(const struct userdb *db, struct userdb_file *file, const 
 {
 	if (!file->closed && !db->etc_is_link)
 		return file->changed = true;
+	if (file->told)
+		return false;
+	file->told = true;
 	log_warn("the image's /etc/%s is a link, or can't be read: it gets no line for the user",
 		 name);
 	return false;
@@ -206,8 +209,10 @@ static int own(int fd, const struct stat *st, mode_t mode, uid_t uid, gid_t gid)
 {
 	bool known = st->st_mode != 0;
 
-	/* Without root they are the caller's, who is root in there, or has them given to root. */
-	if (fchown(fd, known ? st->st_uid : uid, known ? st->st_gid : gid) < 0 && errno != EPERM)
+	/* Without root they are the caller's, who is root in there, or has them given to root.
+	 * EINVAL: in a container that does not know the owner. */
+	if (fchown(fd, known ? st->st_uid : uid, known ? st->st_gid : gid) < 0 && errno != EPERM &&
+	    errno != EINVAL)
 		return -errno;
 	return fchmod(fd, known ? st->st_mode & 0777 : mode) < 0 ? -errno : 0;
 }
@@ -235,15 +240,17 @@ static int open_dir(int dirfd, const char *name)
 
 int users_layer_write(int bundle_fd, const struct userdb *db, uid_t uid, gid_t gid, struct err *err)
 {
+	cleanup_fd int top = -EBADF;
 	cleanup_fd int etc = -EBADF;
 	int r;
 
 	if (!db->passwd.changed && !db->group.changed)
 		return 0;
-	if (mkdirat(bundle_fd, USERS_DIR, 0755) < 0 ||
-	    mkdirat(bundle_fd, USERS_DIR "/etc", 0700) < 0)
+	/* Whatever the umask is: the container's root need not be its owner. */
+	if (mkdirat(bundle_fd, USERS_DIR, 0700) < 0 || (top = open_dir(bundle_fd, USERS_DIR)) < 0 ||
+	    fchmod(top, 0755) < 0 || mkdirat(top, "etc", 0700) < 0)
 		return err_errno(err, errno, "making " USERS_DIR " in the container's directory");
-	etc = open_dir(bundle_fd, USERS_DIR "/etc");
+	etc = open_dir(top, "etc");
 	if (etc < 0)
 		return err_errno(err, errno, "opening " USERS_DIR " in the container's directory");
 	r = file_write(etc, "passwd", &db->passwd, uid, gid, err);

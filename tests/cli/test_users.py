@@ -132,8 +132,10 @@ def test_keep_id(user):
         user.inro("rm", "kept").ok()
     out = run(user, "--userns", "keep-id", "-u", "4242", box, "tail", "-n", "2", "/etc/passwd")
     assert [line.split(":")[0] for line in out.splitlines()] == [name, "4242"]
-    out = run(user, "--userns", "nomap", "-u", "4242:4343", box, "sh", "-c",
-              "id -un; tail -n 1 /etc/group; stat -c %u /etc /etc/passwd")
+    # Nor does it matter what others may do with the user's new files.
+    out = user.run("sh", "-c", 'umask 077; exec "$@"', "sh", *user.inro_argv(
+        "run", "--rm", "--userns", "nomap", "-u", "4242:4343", box, "sh", "-c",
+        "id -un; tail -n 1 /etc/group; stat -c %u /etc /etc/passwd")).ok().out
     assert out == "4242\n4343:x:4343:4242\n0\n0\n"
     # Whoever it is run as, and all can be taken away.
     user.inro("create", "--name", "closed", "--userns", "keep-id", "-u", "0", box, "true").ok()
