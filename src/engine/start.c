@@ -73,7 +73,6 @@ static int open_bundle(struct launch *l, struct err *err)
 	l->bundle_fd = open_dir(l->eng->containers_fd, l->rec->id, l->bundle, err);
 	if (l->bundle_fd < 0)
 		return l->bundle_fd;
-	update_forget(l->bundle_fd);
 	l->upper = open_dir(l->bundle_fd, "upper", l->bundle, err);
 	if (l->upper < 0)
 		return l->upper;
@@ -200,6 +199,7 @@ static int start_stopped(struct engine *eng, struct record *rec, int lock,
 	struct launch l;
 	int r;
 
+	update_recover_stopped(eng, rec);
 	launch_init(&l, eng, rec);
 	l.lock = lock;
 	l.bundle = bundle;
@@ -299,8 +299,10 @@ int engine_restart(struct engine *eng, struct record *rec, int lock, int control
 	l.detach = true;
 	l.backoff_ms = backoff_ms;
 	r = engine_dirs(eng, err);
-	if (r == 0)
+	if (r == 0) {
+		update_recover_stopped(eng, rec);
 		r = launch_spawn(&l, err);
+	}
 	if (r == 0)
 		r = start_locked(&l, err);
 	if (r == 0)

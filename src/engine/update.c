@@ -522,7 +522,7 @@ static int finish_killed(struct update *u, struct err *err)
 	cleanup_free char *id = xstrdup(u->rec.id);
 	int r;
 
-	if (!update_finish(u->eng, &u->rec, u->dir))
+	if (!update_finish(u->eng, &u->rec, u->dir, true))
 		return 0;
 	record_done(&u->rec);
 	r = record_get(u->eng, id, &u->rec, err);

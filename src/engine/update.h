@@ -42,8 +42,8 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
  * reads the record again then. What can't be finished is taken back. Does nothing while somebody is
  * at it. */
 void update_recover(struct engine *eng, struct record *rec);
-/* Before a start, which goes by config.json: forgets that. bundle: the container's directory. */
-void update_forget(int bundle_fd);
+/* The same before a start, which goes by config.json and the record, with the lock of its life. */
+void update_recover_stopped(struct engine *eng, struct record *rec);
 
 /* The limits that the options ask for, as resources of their own; 0, 1: none, or -errno. Pure, like
  * the next. *ret: json_free(&spec_resources_desc). */

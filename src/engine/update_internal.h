@@ -95,7 +95,7 @@ void update_devices_ensure(struct engine *eng, const char *id, const struct spec
 			   const struct update_devices *ud);
 
 /* With the lock: update_recover(). true: there was something, and the record may be another. */
-bool update_finish(struct engine *eng, const struct record *rec, int dir);
+bool update_finish(struct engine *eng, const struct record *rec, int dir, bool may_run);
 /* Before the new configuration is there: what the record is to have. asked: NULL: it has none;
  * health: its check is another one. */
 int update_record_begin(int dir, const struct record_options *options, const struct asked *asked,

@@ -232,7 +232,8 @@ static int read_config(int dir, const char *name, struct buf *text, struct spec 
 	return r;
 }
 
-static int redo(struct engine *eng, const struct record *rec, int dir, struct err *err)
+static int redo(struct engine *eng, const struct record *rec, int dir, bool may_run,
+		struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_buf struct buf old_text = BUF_INIT;
@@ -242,7 +243,7 @@ static int redo(struct engine *eng, const struct record *rec, int dir, struct er
 	if (r == 0)
 		r = read_config(dir, UPDATE_CONFIG, &old_text, &old, err);
 	/* What runs may have the new limits or the old ones. */
-	if (r == 0 && update_instance(eng, rec).pid)
+	if (r == 0 && may_run && update_instance(eng, rec).pid)
 		r = redo_all(eng, rec->id, &text, &old_text, &old, &spec, err);
 	if (r == 0 && is_there(dir, UPDATE_RECORD))
 		r = set_kept(eng, rec->id, dir, err);
@@ -253,7 +254,7 @@ static int redo(struct engine *eng, const struct record *rec, int dir, struct er
 	return r;
 }
 
-static int sync_record(struct engine *eng, const char *id, int dir, struct err *err)
+static int sync_record(struct engine *eng, const char *id, int dir, bool may_run, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_record struct record rec = { 0 };
@@ -262,22 +263,22 @@ static int sync_record(struct engine *eng, const char *id, int dir, struct err *
 
 	if (r == 0)
 		r = record_get(eng, id, &rec, err);
-	if (r == 0) {
+	if (r == 0 && may_run)
 		tell_health(eng, &rec, dir);
+	if (r == 0)
 		r = update_record_end(eng, &rec, dir, &spec, err);
-	}
 	spec_free(&spec);
 	return r;
 }
 
-bool update_finish(struct engine *eng, const struct record *rec, int dir)
+bool update_finish(struct engine *eng, const struct record *rec, int dir, bool may_run)
 {
 	bool any = false;
 	struct err err = ERR_INIT;
 
 	if (is_there(dir, UPDATE_PENDING)) {
 		any = true;
-		if (redo(eng, rec, dir, &err) < 0) {
+		if (redo(eng, rec, dir, may_run, &err) < 0) {
 			log_warn("an update of container %s was killed and can't be finished: %s",
 				 rec->name, err.msg);
 			unlinkat(dir, UPDATE_PENDING, 0);
@@ -286,13 +287,13 @@ bool update_finish(struct engine *eng, const struct record *rec, int dir)
 	if (is_there(dir, UPDATE_RECORD)) {
 		any = true;
 		err = (struct err)ERR_INIT;
-		if (sync_record(eng, rec->id, dir, &err) < 0)
+		if (sync_record(eng, rec->id, dir, may_run, &err) < 0)
 			log_warn("recording the mounts of container %s: %s", rec->name, err.msg);
 	}
 	return any;
 }
 
-void update_recover(struct engine *eng, struct record *rec)
+static void recover(struct engine *eng, struct record *rec, bool may_run)
 {
 	struct record now = { 0 };
 	cleanup_free char *pending = xasprintf("%s/" UPDATE_PENDING, rec->id);
@@ -302,20 +303,20 @@ void update_recover(struct engine *eng, struct record *rec)
 	if (!is_there(eng->containers_fd, pending) && !is_there(eng->containers_fd, record))
 		return;
 	dir = update_lock(eng, rec->id, 0);
-	if (dir < 0 || !update_finish(eng, rec, dir) || record_get(eng, rec->id, &now, NULL) < 0)
+	if (dir < 0 || !update_finish(eng, rec, dir, may_run) ||
+	    record_get(eng, rec->id, &now, NULL) < 0)
 		return;
+	now.restarts = rec->restarts; /* who starts it again counts */
 	record_done(rec);
 	*rec = now;
 }
 
-void update_forget(int bundle_fd)
+void update_recover(struct engine *eng, struct record *rec)
 {
-	cleanup_fd int dir = -EBADF;
+	recover(eng, rec, true);
+}
 
-	if (!is_there(bundle_fd, UPDATE_PENDING))
-		return;
-	/* A description of its own, as the lock is a description's. */
-	dir = openat(bundle_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0 && lock_dir(dir, 0) == 0 && unlinkat(dir, UPDATE_PENDING, 0) == 0)
-		unlinkat(dir, UPDATE_RECORD, 0);
+void update_recover_stopped(struct engine *eng, struct record *rec)
+{
+	recover(eng, rec, false);
 }
