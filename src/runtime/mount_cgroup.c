@@ -2,6 +2,7 @@
 /* Mounts of type cgroup: what the container sees is its own cgroup as the root, on every layout. */
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -53,7 +54,8 @@ static char *own_place(const struct cgroup_hierarchy *h)
 	return path_join(h->mount_point, below && *below ? below : "/");
 }
 
-/* A bind of the container's own directory. */
+/* A bind of the container's own directory, no peer of the host's mount (rootfsPropagation shared),
+ * as a new one is not. */
 static int hierarchy_bind(const struct init *in, const struct cgroup_hierarchy *h,
 			  const struct mount_opts *o, struct err *err)
 {
@@ -64,7 +66,9 @@ static int hierarchy_bind(const struct init *in, const struct cgroup_hierarchy *
 
 	if (fd < 0)
 		return fd;
-	r = mount_apply_opts(fd, o, true, err);
+	r = mount_set(fd, "", false, o->set, o->clear, MS_PRIVATE, -EBADF, err);
+	if (r >= 0)
+		r = mount_apply_opts(fd, o, false, err);
 	return r < 0 ? r : take_fd(fd);
 }
 

@@ -322,6 +322,22 @@ def test_shared_root_leaves_the_hosts_mounts(root):
     root.run("unshare", "-m", "sh", "-c", script).ok()
 
 
+def test_cgroups_are_no_peers_of_the_hosts(root):
+    """Even where all is shared, and asked to be: what is mounted below them stays in the container."""
+    b = sh(root, "cat /proc/self/mountinfo")
+    b.linux["rootfsPropagation"] = "rshared"
+    b.mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev")
+    b.save()
+    run = " ".join(map(str, root.runtime_argv("run", "--bundle", b.path, "c1")))
+    out = root.run("unshare", "-m", "sh", "-c", f"mount --make-rshared / && cat /proc/self/mountinfo && "
+                                                f"echo ---- && {run}").ok().out
+    outside, inside = ([line.split() for line in part.splitlines()] for part in out.split("----\n"))
+    peers = {word for fields in outside for word in fields[6:fields.index("-")]}
+    mounted = [f for f in inside if f[f.index("-") + 1] in ("cgroup", "cgroup2")]
+    assert peers and mounted
+    assert not [f for f in mounted if peers & set(f[6:f.index("-")])]
+
+
 @pytest.mark.parametrize("propagation", ["", "rshared"])
 def test_mounts_in_a_user_namespace_stay_there(root, propagation):
     """Where the host's mounts are shared, as systemd makes them."""
