@@ -13,6 +13,7 @@
 #include "sys/procfs.h"
 
 #define PS_BYTES_MAX (64u << 20)
+#define PS_IDS_MAX   8192 /* an argument takes 128 KiB */
 
 void pids_done(struct pids *pids)
 {
@@ -166,7 +167,7 @@ static int run_ps(char *const *args, const struct pids *pids, struct buf *out, s
 int container_ps(const struct pids *pids, char *const *args, struct buf *out, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT;
-	int r = run_ps(args, pids->n ? pids : NULL, &text, err);
+	int r = run_ps(args, pids->n && pids->n <= PS_IDS_MAX ? pids : NULL, &text, err);
 
 	/* There are options that do not go with ids (f), and busybox's knows none. */
 	if (r > 0) {
