@@ -238,8 +238,11 @@ static int mode_give(const struct args *args, int dir, struct buf *out, struct e
 	for (char **name = args->names; name && *name; name++) {
 		cleanup_fd int fd = path_open_in(dir, *name, O_PATH | O_NOFOLLOW, 0, NULL);
 
-		if (fd >= 0 && fchownat(fd, "", 0, 0, AT_EMPTY_PATH) < 0)
-			return err_errno(err, errno, "giving %s to the container's root", *name);
+		if (fd == -ENOENT)
+			continue;
+		if (fd < 0 || fchownat(fd, "", 0, 0, AT_EMPTY_PATH) < 0)
+			return err_errno(err, fd < 0 ? -fd : errno,
+					 "giving %s to the container's root", *name);
 	}
 	return 0;
 }
