@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/nft.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+
+#define ANSWER_MAX     32768
+#define ANSWER_SECONDS 10
+#define ELEMENTS_MAX   (1 << 20)
+#define DUMP_ATTEMPTS  10
+/* Of an element in a message, with the heads of its attributes. */
+#define ELEMENT_SIZE (NFT_KEY_MAX + NFT_DATA_MAX + 5 * NLA_HDRLEN)
+
+static uint16_t message(unsigned int type)
+{
+	return (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+}
+
+void nft_elements_done(struct nft_elements *e)
+{
+	free(e->items);
+	*e = (struct nft_elements){ 0 };
+}
+
+static void batch_mark(struct nft_batch *b, uint16_t type)
+{
+	const struct nfgenmsg head = { .res_id = htons(NFNL_SUBSYS_NFTABLES) };
+
+	nlbuf_begin(&b->q, type, 0, &head, sizeof(head));
+}
+
+void nft_batch_begin(struct nft_batch *b, const char *table)
+{
+	*b = (struct nft_batch){ .q = NLBUF_INIT, .table = table };
+	batch_mark(b, NFNL_MSG_BATCH_BEGIN);
+}
+
+void nft_batch_done(struct nft_batch *b)
+{
+	nlbuf_done(&b->q);
+}
+
+static void put_value(struct nlbuf *q, uint16_t type, const void *data, size_t len)
+{
+	size_t at = nlbuf_nest(q, type);
+
+	nlbuf_attr(q, NFTA_DATA_VALUE, data, len);
+	nlbuf_unnest(q, at);
+}
+
+static void put_element(struct nlbuf *q, const struct nft_element *e, bool with_data)
+{
+	size_t at = nlbuf_nest(q, NFTA_LIST_ELEM);
+
+	put_value(q, NFTA_SET_ELEM_KEY, e->key, e->key_len);
+	if (with_data && e->data_len)
+		put_value(q, NFTA_SET_ELEM_DATA, e->data, e->data_len);
+	nlbuf_unnest(q, at);
+}
+
+/* As many messages as it takes: the list is an attribute, of 64 kB at most. */
+static void batch_put(struct nft_batch *b, unsigned int type, uint16_t flags, const char *set,
+		      const struct nft_element *e, size_t n)
+{
+	const struct nfgenmsg head = { .nfgen_family = NFPROTO_INET };
+
+	for (size_t i = 0; i < n;) {
+		size_t list;
+
+		nlbuf_begin(&b->q, message(type), NLM_F_ACK | flags, &head, sizeof(head));
+		nlbuf_attr_str(&b->q, NFTA_SET_ELEM_LIST_TABLE, b->table);
+		nlbuf_attr_str(&b->q, NFTA_SET_ELEM_LIST_SET, set);
+		list = nlbuf_nest(&b->q, NFTA_SET_ELEM_LIST_ELEMENTS);
+		for (; i < n && nlbuf_room(&b->q, list) >= ELEMENT_SIZE; i++)
+			put_element(&b->q, &e[i], type == NFT_MSG_NEWSETELEM);
+		nlbuf_unnest(&b->q, list);
+	}
+}
+
+void nft_batch_add(struct nft_batch *b, const char *set, const struct nft_element *e, size_t n)
+{
+	batch_put(b, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, e, n);
+}
+
+void nft_batch_remove(struct nft_batch *b, const char *set, const struct nft_element *e, size_t n)
+{
+	batch_put(b, NFT_MSG_DELSETELEM, 0, set, e, n);
+}
+
+void nft_batch_end(struct nft_batch *b)
+{
+	if (b->end)
+		return;
+	batch_mark(b, NFNL_MSG_BATCH_END);
+	b->end = b->q.seq;
+}
+
+int nft_open(struct err *err)
+{
+	const struct timeval limit = { .tv_sec = ANSWER_SECONDS };
+	const int on = 1;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+
+	if (fd < 0)
+		return err_errno(err, errno, "making a netlink socket for nftables");
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+	return fd;
+}
+
+/* The kernel takes no more at once than the socket's buffer, which is doubled by itself. */
+static int send_all(int sock, const struct nlbuf *q)
+{
+	const int size = (int)(q->buf.len + 4096);
+	ssize_t n;
+
+	if (q->buf.len > 65536 &&
+	    setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	n = NO_EINTR(send(sock, q->buf.data, q->buf.len, 0));
+	return n < 0 ? -errno : 0;
+}
+
+static int receive(int sock, void *answer, size_t size)
+{
+	struct sockaddr_nl from = { 0 };
+	socklen_t from_len = sizeof(from);
+	ssize_t n;
+
+	do
+		n = NO_EINTR(
+		    recvfrom(sock, answer, size, MSG_TRUNC, (struct sockaddr *)&from, &from_len));
+	while (n >= 0 && from.nl_pid != 0); /* only the kernel's word counts */
+	if (n < 0)
+		return -errno;
+	return (size_t)n > size ? -EMSGSIZE : (int)n;
+}
+
+/* Each message is answered, all after the batch is done or undone: until the last one's answer. */
+static int take_answers(int sock, uint32_t last)
+{
+	char answer[ANSWER_MAX] __attribute__((aligned(8)));
+	int r = 0, n;
+
+	for (;;) {
+		n = receive(sock, answer, sizeof(answer));
+		if (n < 0)
+			return r < 0 ? r : n;
+		for (const struct nlmsghdr *hdr = (const void *)answer; NLMSG_OK(hdr, n);
+		     hdr = NLMSG_NEXT(hdr, n)) {
+			const struct nlmsgerr *e = NLMSG_DATA(hdr);
+
+			if (hdr->nlmsg_type != NLMSG_ERROR ||
+			    hdr->nlmsg_len < NLMSG_LENGTH(sizeof(*e)))
+				continue;
+			if (r == 0)
+				r = e->error;
+			/* What is wrong with a batch as a whole is told of its first message. */
+			if (hdr->nlmsg_seq == last || (hdr->nlmsg_seq == 1 && e->error))
+				return r;
+		}
+	}
+}
+
+int nft_batch_send(struct nft_batch *b, int sock, struct err *err)
+{
+	int r;
+
+	nft_batch_end(b);
+	if (b->end <= 2) /* begin and end */
+		return 0;
+	r = send_all(sock, &b->q);
+	if (r == 0)
+		r = take_answers(sock, b->end - 1);
+	return r < 0 ? err_errno(err, -r, "changing the sets of nftables table %s", b->table) : 0;
+}
+
+/* NFTA_DATA_VALUE in the attribute. */
+static int parse_value(const struct nlattr_view *in, uint8_t *ret, size_t max, uint8_t *ret_len)
+{
+	const char *p = in->data;
+	size_t len = in->len;
+	struct nlattr_view a;
+	int r;
+
+	while ((r = nlattr_next(&p, &len, &a)) > 0)
+		if (a.type == NFTA_DATA_VALUE) {
+			if (a.len > max)
+				return -EPROTO;
+			memcpy(ret, a.data, a.len);
+			*ret_len = (uint8_t)a.len;
+		}
+	return r;
+}
+
+static int parse_element(const struct nlattr_view *in, struct nft_elements *ret)
+{
+	const char *p = in->data;
+	size_t len = in->len;
+	struct nft_element e = { .key_len = 0 };
+	struct nlattr_view a;
+	int r;
+
+	while ((r = nlattr_next(&p, &len, &a)) > 0) {
+		if (a.type == NFTA_SET_ELEM_KEY)
+			r = parse_value(&a, e.key, sizeof(e.key), &e.key_len);
+		else if (a.type == NFTA_SET_ELEM_DATA)
+			r = parse_value(&a, e.data, sizeof(e.data), &e.data_len);
+		if (r < 0)
+			return r;
+	}
+	/* Without a key: the one that stands for all others, which we have none of. */
+	if (r < 0 || e.key_len == 0)
+		return r;
+	if (ret->n == ELEMENTS_MAX)
+		return -E2BIG;
+	if ((ret->n & (ret->n - 1)) == 0) /* room is doubled */
+		ret->items = xrealloc(ret->items, (ret->n ? ret->n * 2 : 1) * sizeof(*ret->items));
+	ret->items[ret->n++] = e;
+	return 0;
+}
+
+static int parse_message(const char *p, size_t len, struct nft_elements *ret)
+{
+	struct nlattr_view list, elem;
+	int r;
+
+	if (len < sizeof(struct nfgenmsg))
+		return -EPROTO;
+	p += sizeof(struct nfgenmsg);
+	len -= sizeof(struct nfgenmsg);
+	while ((r = nlattr_next(&p, &len, &list)) > 0) {
+		const char *q = list.data;
+		size_t left = list.len;
+
+		if (list.type != NFTA_SET_ELEM_LIST_ELEMENTS)
+			continue;
+		while ((r = nlattr_next(&q, &left, &elem)) > 0) {
+			r = elem.type == NFTA_LIST_ELEM ? parse_element(&elem, ret) : 0;
+			if (r < 0)
+				return r;
+		}
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+int nft_elements_parse(const void *data, size_t len, struct nft_elements *ret)
+{
+	const char *p = data;
+
+	while (len >= sizeof(struct nlmsghdr)) {
+		struct nlmsghdr hdr;
+		size_t next;
+		int e, r = 0;
+
+		memcpy(&hdr, p, sizeof(hdr));
+		if (hdr.nlmsg_len < sizeof(hdr) || hdr.nlmsg_len > len)
+			return -EPROTO;
+		if (hdr.nlmsg_flags & NLM_F_DUMP_INTR)
+			ret->disturbed = true;
+		if (hdr.nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (hdr.nlmsg_type == NLMSG_ERROR) {
+			if (hdr.nlmsg_len < sizeof(hdr) + sizeof(e))
+				return -EPROTO;
+			memcpy(&e, p + sizeof(hdr), sizeof(e));
+			return e < 0 && e >= -4095 ? e : -EPROTO;
+		}
+		if (hdr.nlmsg_type == message(NFT_MSG_NEWSETELEM))
+			r = parse_message(p + sizeof(hdr), hdr.nlmsg_len - sizeof(hdr), ret);
+		if (r < 0)
+			return r;
+		next = NLMSG_ALIGN((size_t)hdr.nlmsg_len);
+		if (next >= len)
+			break;
+		p += next;
+		len -= next;
+	}
+	return 0;
+}
+
+static int dump(int sock, const struct nlbuf *q, struct nft_elements *ret)
+{
+	char answer[ANSWER_MAX] __attribute__((aligned(8)));
+	int r = send_all(sock, q);
+
+	while (r == 0) {
+		r = receive(sock, answer, sizeof(answer));
+		if (r >= 0)
+			r = nft_elements_parse(answer, (size_t)r, ret);
+	}
+	return r;
+}
+
+int nft_elements_read(int sock, const char *table, const char *set, struct nft_elements *ret,
+		      struct err *err)
+{
+	const struct nfgenmsg head = { .nfgen_family = NFPROTO_INET };
+	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
+	int r = 0;
+
+	nlbuf_begin(&q, message(NFT_MSG_GETSETELEM), NLM_F_DUMP, &head, sizeof(head));
+	nlbuf_attr_str(&q, NFTA_SET_ELEM_LIST_TABLE, table);
+	nlbuf_attr_str(&q, NFTA_SET_ELEM_LIST_SET, set);
+	for (int i = 0; i < DUMP_ATTEMPTS && r >= 0; i++) {
+		*ret = (struct nft_elements){ 0 };
+		r = dump(sock, &q, ret);
+		if (r > 0 && !ret->disturbed)
+			return 0;
+		nft_elements_done(ret);
+	}
+	return err_errno(err, r < 0 ? -r : EAGAIN, "reading set %s of nftables table %s", set,
+			 table);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Elements of nftables' sets and maps, of tables of the family inet, over nfnetlink: added and
+ * removed in batches that are done whole or not at all, and listed. Constant cost, whatever is in
+ * the set. Keys and data are bytes as the kernel has them: each part of a concatenation in a whole
+ * number of 32-bit words, addresses and ports in network byte order, numbers of numgen and jhash
+ * and of protocols as the machine's (a protocol is one byte).
+ */
+#pragma once
+
+#include "base/err.h"
+#include "sys/nlbuf.h"
+
+#define NFT_KEY_MAX  32
+#define NFT_DATA_MAX 32
+
+struct nft_element {
+	uint8_t key[NFT_KEY_MAX], data[NFT_DATA_MAX];
+	uint8_t key_len, data_len; /* data_len 0: of a set */
+};
+struct nft_elements {
+	struct nft_element *items;
+	size_t n;
+	bool disturbed; /* they changed while the kernel listed them: to be repeated */
+};
+void nft_elements_done(struct nft_elements *e);
+#define cleanup_nft_elements CLEANUP(nft_elements_done)
+
+struct nft_batch {
+	struct nlbuf q;
+	const char *table; /* borrowed */
+	uint32_t end;      /* number of its last message, 0: not ended */
+};
+void nft_batch_begin(struct nft_batch *b, const char *table);
+void nft_batch_done(struct nft_batch *b);
+#define cleanup_nft_batch CLEANUP(nft_batch_done)
+void nft_batch_add(struct nft_batch *b, const char *set, const struct nft_element *e, size_t n);
+void nft_batch_remove(struct nft_batch *b, const char *set, const struct nft_element *e, size_t n);
+/* What nft_batch_send() does first: the buffer is complete then. */
+void nft_batch_end(struct nft_batch *b);
+
+int nft_open(struct err *err); /* in the network namespace of the caller */
+/* -ENOENT: there is no such table or set, or an element to be removed is not there. -EEXIST: there
+ * is one with other data; remove it in the same batch. Nothing of the batch is done then; these two
+ * have a message, too. An empty batch is nothing. */
+int nft_batch_send(struct nft_batch *b, int sock, struct err *err);
+/* All elements of a set. -ENOENT: there is no such set. */
+int nft_elements_read(int sock, const char *table, const char *set, struct nft_elements *ret,
+		      struct err *err);
+
+/* Pure part, for tests and fuzzing: one datagram of the answer to a listing, appended to *ret.
+ * 0: more to come, 1: that was the last, or -errno, the kernel's own, too. */
+int nft_elements_parse(const void *data, size_t len, struct nft_elements *ret);
