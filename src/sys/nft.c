@@ -7,15 +7,10 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
-#include "base/fd.h"
 #include "base/str.h"
 
-#define ANSWER_MAX     32768
-#define ANSWER_SECONDS 10
-#define ELEMENTS_MAX   (1 << 20)
-#define DUMP_ATTEMPTS  10
+#define ELEMENTS_MAX (1 << 20)
 /* Of an element in a message, with the heads of its attributes. */
 #define ELEMENT_SIZE (NFT_KEY_MAX + NFT_DATA_MAX + 5 * NLA_HDRLEN)
 
@@ -40,7 +35,9 @@ static void batch_mark(struct nft_batch *b, uint16_t type)
 void nft_batch_begin(struct nft_batch *b, const char *table)
 {
 	*b = (struct nft_batch){ .q = NLBUF_INIT, .table = table };
+	b->q.whole = true;
 	batch_mark(b, NFNL_MSG_BATCH_BEGIN);
+	nlbuf_what(&b->q, "changing its sets");
 }
 
 void nft_batch_done(struct nft_batch *b)
@@ -105,69 +102,7 @@ void nft_batch_end(struct nft_batch *b)
 
 int nft_open(struct err *err)
 {
-	const struct timeval limit = { .tv_sec = ANSWER_SECONDS };
-	const int on = 1;
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-
-	if (fd < 0)
-		return err_errno(err, errno, "making a netlink socket for nftables");
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
-	return fd;
-}
-
-/* The kernel takes no more at once than the socket's buffer, which is doubled by itself. */
-static int send_all(int sock, const struct nlbuf *q)
-{
-	const int size = (int)(q->buf.len + 4096);
-	ssize_t n;
-
-	if (q->buf.len > 65536 &&
-	    setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
-		setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	n = NO_EINTR(send(sock, q->buf.data, q->buf.len, 0));
-	return n < 0 ? -errno : 0;
-}
-
-static int receive(int sock, void *answer, size_t size)
-{
-	struct sockaddr_nl from = { 0 };
-	socklen_t from_len = sizeof(from);
-	ssize_t n;
-
-	do
-		n = NO_EINTR(
-		    recvfrom(sock, answer, size, MSG_TRUNC, (struct sockaddr *)&from, &from_len));
-	while (n >= 0 && from.nl_pid != 0); /* only the kernel's word counts */
-	if (n < 0)
-		return -errno;
-	return (size_t)n > size ? -EMSGSIZE : (int)n;
-}
-
-/* Each message is answered, all after the batch is done or undone: until the last one's answer. */
-static int take_answers(int sock, uint32_t last)
-{
-	char answer[ANSWER_MAX] __attribute__((aligned(8)));
-	int r = 0, n;
-
-	for (;;) {
-		n = receive(sock, answer, sizeof(answer));
-		if (n < 0)
-			return r < 0 ? r : n;
-		for (const struct nlmsghdr *hdr = (const void *)answer; NLMSG_OK(hdr, n);
-		     hdr = NLMSG_NEXT(hdr, n)) {
-			const struct nlmsgerr *e = NLMSG_DATA(hdr);
-
-			if (hdr->nlmsg_type != NLMSG_ERROR ||
-			    hdr->nlmsg_len < NLMSG_LENGTH(sizeof(*e)))
-				continue;
-			if (r == 0)
-				r = e->error;
-			/* What is wrong with a batch as a whole is told of its first message. */
-			if (hdr->nlmsg_seq == last || (hdr->nlmsg_seq == 1 && e->error))
-				return r;
-		}
-	}
+	return netlink_open(NETLINK_NETFILTER, err);
 }
 
 int nft_batch_send(struct nft_batch *b, int sock, struct err *err)
@@ -177,10 +112,8 @@ int nft_batch_send(struct nft_batch *b, int sock, struct err *err)
 	nft_batch_end(b);
 	if (b->end <= 2) /* begin and end */
 		return 0;
-	r = send_all(sock, &b->q);
-	if (r == 0)
-		r = take_answers(sock, b->end - 1);
-	return r < 0 ? err_errno(err, -r, "changing the sets of nftables table %s", b->table) : 0;
+	r = netlink_batch(sock, &b->q, err);
+	return r < 0 ? err_wrap(err, r, "nftables table %s", b->table) : 0;
 }
 
 /* NFTA_DATA_VALUE in the attribute. */
@@ -228,7 +161,7 @@ static int parse_element(const struct nlattr_view *in, struct nft_elements *ret)
 	return 0;
 }
 
-static int parse_message(const char *p, size_t len, struct nft_elements *ret)
+static int parse_message(const char *p, size_t len, void *to)
 {
 	struct nlattr_view list, elem;
 	int r;
@@ -244,7 +177,7 @@ static int parse_message(const char *p, size_t len, struct nft_elements *ret)
 		if (list.type != NFTA_SET_ELEM_LIST_ELEMENTS)
 			continue;
 		while ((r = nlattr_next(&q, &left, &elem)) > 0) {
-			r = elem.type == NFTA_LIST_ELEM ? parse_element(&elem, ret) : 0;
+			r = elem.type == NFTA_LIST_ELEM ? parse_element(&elem, to) : 0;
 			if (r < 0)
 				return r;
 		}
@@ -254,71 +187,37 @@ static int parse_message(const char *p, size_t len, struct nft_elements *ret)
 	return r;
 }
 
-int nft_elements_parse(const void *data, size_t len, struct nft_elements *ret)
+static struct netlink_answers listing(struct nft_elements *to)
 {
-	const char *p = data;
-
-	while (len >= sizeof(struct nlmsghdr)) {
-		struct nlmsghdr hdr;
-		size_t next;
-		int e, r = 0;
-
-		memcpy(&hdr, p, sizeof(hdr));
-		if (hdr.nlmsg_len < sizeof(hdr) || hdr.nlmsg_len > len)
-			return -EPROTO;
-		if (hdr.nlmsg_flags & NLM_F_DUMP_INTR)
-			ret->disturbed = true;
-		if (hdr.nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (hdr.nlmsg_type == NLMSG_ERROR) {
-			if (hdr.nlmsg_len < sizeof(hdr) + sizeof(e))
-				return -EPROTO;
-			memcpy(&e, p + sizeof(hdr), sizeof(e));
-			return e < 0 && e >= -4095 ? e : -EPROTO;
-		}
-		if (hdr.nlmsg_type == message(NFT_MSG_NEWSETELEM))
-			r = parse_message(p + sizeof(hdr), hdr.nlmsg_len - sizeof(hdr), ret);
-		if (r < 0)
-			return r;
-		next = NLMSG_ALIGN((size_t)hdr.nlmsg_len);
-		if (next >= len)
-			break;
-		p += next;
-		len -= next;
-	}
-	return 0;
+	return (struct netlink_answers){ .type = message(NFT_MSG_NEWSETELEM),
+					 .each = parse_message,
+					 .to = to };
 }
 
-static int dump(int sock, const struct nlbuf *q, struct nft_elements *ret)
+int nft_elements_parse(const void *data, size_t len, struct nft_elements *ret)
 {
-	char answer[ANSWER_MAX] __attribute__((aligned(8)));
-	int r = send_all(sock, q);
+	struct netlink_answers a = listing(ret);
 
-	while (r == 0) {
-		r = receive(sock, answer, sizeof(answer));
-		if (r >= 0)
-			r = nft_elements_parse(answer, (size_t)r, ret);
-	}
-	return r;
+	return netlink_answers_parse(NULL, data, len, &a);
+}
+
+static void reset(void *to)
+{
+	nft_elements_done(to);
 }
 
 int nft_elements_read(int sock, const char *table, const char *set, struct nft_elements *ret,
 		      struct err *err)
 {
 	const struct nfgenmsg head = { .nfgen_family = NFPROTO_INET };
+	struct netlink_answers a = listing(ret);
 	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
-	int r = 0;
+	int r;
 
+	*ret = (struct nft_elements){ 0 };
 	nlbuf_begin(&q, message(NFT_MSG_GETSETELEM), NLM_F_DUMP, &head, sizeof(head));
 	nlbuf_attr_str(&q, NFTA_SET_ELEM_LIST_TABLE, table);
 	nlbuf_attr_str(&q, NFTA_SET_ELEM_LIST_SET, set);
-	for (int i = 0; i < DUMP_ATTEMPTS && r >= 0; i++) {
-		*ret = (struct nft_elements){ 0 };
-		r = dump(sock, &q, ret);
-		if (r > 0 && !ret->disturbed)
-			return 0;
-		nft_elements_done(ret);
-	}
-	return err_errno(err, r < 0 ? -r : EAGAIN, "reading set %s of nftables table %s", set,
-			 table);
+	r = netlink_list(sock, &q, &a, reset);
+	return r < 0 ? err_errno(err, -r, "reading set %s of nftables table %s", set, table) : 0;
 }

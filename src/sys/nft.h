@@ -8,8 +8,7 @@
  */
 #pragma once
 
-#include "base/err.h"
-#include "sys/nlbuf.h"
+#include "sys/netlink.h"
 
 #define NFT_KEY_MAX  32
 #define NFT_DATA_MAX 32
@@ -21,7 +20,6 @@ struct nft_element {
 struct nft_elements {
 	struct nft_element *items;
 	size_t n;
-	bool disturbed; /* they changed while the kernel listed them: to be repeated */
 };
 void nft_elements_done(struct nft_elements *e);
 #define cleanup_nft_elements CLEANUP(nft_elements_done)

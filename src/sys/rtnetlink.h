@@ -2,12 +2,11 @@
 /*
  * Interfaces and their addresses over rtnetlink(7): what moving an interface to another network
  * namespace takes. A socket belongs to the namespace that it was made in for ever, so the one of a
- * container can be used from outside. Plain requests, one at a time.
+ * container can be used from outside. rtnetlink_link.h makes interfaces.
  */
 #pragma once
 
-#include "base/buf.h"
-#include "base/err.h"
+#include "sys/netlink.h"
 
 #define RTNL_NAME_MAX 16 /* IFNAMSIZ, with the NUL */
 
@@ -22,7 +21,6 @@ struct rtnl_addr {
 struct rtnl_addrs {
 	struct rtnl_addr *items;
 	size_t n;
-	bool disturbed; /* addresses changed while the kernel listed them: to be repeated */
 };
 void rtnl_addrs_done(struct rtnl_addrs *addrs);
 

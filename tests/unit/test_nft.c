@@ -122,34 +122,6 @@ static void test_removal_has_no_data(void **state)
 	assert_int_equal(out.q.buf.len + 16, add.q.buf.len);
 }
 
-static int parse_end(uint16_t type, uint16_t flags, int error, bool *ret_disturbed)
-{
-	cleanup_nft_elements struct nft_elements list = { 0 };
-	struct {
-		struct nlmsghdr hdr;
-		int error;
-	} msg = { .hdr = { .nlmsg_len = sizeof(msg), .nlmsg_type = type, .nlmsg_flags = flags },
-		  .error = error };
-	int r = nft_elements_parse(&msg, sizeof(msg), &list);
-
-	*ret_disturbed = list.disturbed;
-	return r;
-}
-
-static void test_ends(void **state)
-{
-	bool disturbed;
-
-	(void)state;
-	assert_int_equal(parse_end(NLMSG_DONE, 0, 0, &disturbed), 1);
-	assert_false(disturbed);
-	assert_int_equal(parse_end(NLMSG_DONE, NLM_F_DUMP_INTR, 0, &disturbed), 1);
-	assert_true(disturbed);
-	assert_int_equal(parse_end(NLMSG_ERROR, 0, -ENOENT, &disturbed), -ENOENT);
-	assert_int_equal(parse_end(NLMSG_ERROR, 0, 0, &disturbed), -EPROTO);
-	assert_int_equal(parse_end(NLMSG_ERROR, 0, 7, &disturbed), -EPROTO);
-}
-
 /* Lengths that lead out of what is around them. */
 static void test_wrong_lengths(void **state)
 {
@@ -182,9 +154,9 @@ static void test_wrong_lengths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytes),    cmocka_unit_test(test_there_and_back),
-		cmocka_unit_test(test_of_a_set), cmocka_unit_test(test_removal_has_no_data),
-		cmocka_unit_test(test_ends),     cmocka_unit_test(test_wrong_lengths),
+		cmocka_unit_test(test_bytes),         cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_of_a_set),      cmocka_unit_test(test_removal_has_no_data),
+		cmocka_unit_test(test_wrong_lengths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

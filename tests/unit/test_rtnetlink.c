@@ -74,18 +74,7 @@ static void test_addresses(void **state)
 	put_done(&a, 0);
 	assert_int_equal(rtnl_addrs_parse(a.data, a.len, 8, &addrs), 1);
 	assert_int_equal(addrs.n, 2);
-	assert_false(addrs.disturbed);
 	rtnl_addrs_done(&addrs);
-}
-
-static void test_disturbed(void **state)
-{
-	struct rtnl_addrs addrs = { 0 };
-	struct answer a = { .len = 0 };
-
-	put_done(&a, NLM_F_DUMP_INTR);
-	assert_int_equal(rtnl_addrs_parse(a.data, a.len, 7, &addrs), 1);
-	assert_true(addrs.disturbed);
 }
 
 static void test_error_of_the_kernel(void **state)
@@ -146,8 +135,9 @@ static void test_interfaces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_addresses),           cmocka_unit_test(test_disturbed),
-		cmocka_unit_test(test_error_of_the_kernel), cmocka_unit_test(test_wrong_lengths),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_error_of_the_kernel),
+		cmocka_unit_test(test_wrong_lengths),
 		cmocka_unit_test(test_interfaces),
 	};
 
