@@ -7,11 +7,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+
+#include "check.h"
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -19,23 +20,6 @@
 #include "base/timeutil.h"
 #include "runtime/cgroup_priv.h"
 #include "sys/clone.h"
-
-static struct {
-	int failed, done;
-	const char *name;
-} run;
-
-static bool check(bool ok, const char *what, const char *detail)
-{
-	if (!ok) {
-		printf("not ok - %s: %s (%s)\n", run.name, what, detail);
-		run.failed++;
-	}
-	return ok;
-}
-#define CHECK(cond)       check((cond), #cond, "")
-#define CHECK_OK(expr)    check((expr) >= 0, #expr, err.msg)
-#define CHECK_FAILS(expr) check((expr) < 0, #expr, "no error")
 
 static const char *test_path(const char *name)
 {

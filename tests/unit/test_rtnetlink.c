@@ -3,9 +3,10 @@
 
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sys/socket.h>
 
-#include "sys/rtnetlink.h"
+#include "sys/rtnetlink_link.h"
 
 struct answer {
 	char data[512];
@@ -120,6 +121,97 @@ static void test_wrong_lengths(void **state)
 	rtnl_addrs_done(&addrs);
 }
 
+static void test_links(void **state)
+{
+	static const uint8_t mac[6] = { 2, 0x42, 10, 89, 0, 1 };
+	const struct ifinfomsg msg = { .ifi_index = 9, .ifi_flags = IFF_UP }, none = { 0 };
+	cleanup_rtnl_links struct rtnl_links links = { 0 }, nameless = { 0 };
+	cleanup_nlbuf struct nlbuf q = NLBUF_INIT, wrong = NLBUF_INIT;
+	size_t info;
+
+	(void)state;
+	nlbuf_begin(&q, RTM_NEWLINK, 0, &msg, sizeof(msg));
+	nlbuf_attr_str(&q, IFLA_IFNAME, "iv1");
+	nlbuf_attr(&q, IFLA_IFALIAS, "inro front", 10); /* the kernel sends no NUL */
+	nlbuf_attr_u32(&q, IFLA_MASTER, 4);
+	nlbuf_attr_u32(&q, IFLA_MTU, 1500);
+	nlbuf_attr(&q, IFLA_ADDRESS, mac, sizeof(mac));
+	info = nlbuf_nest(&q, IFLA_LINKINFO);
+	nlbuf_attr_str(&q, IFLA_INFO_KIND, "veth");
+	nlbuf_unnest(&q, info);
+	nlbuf_begin(&q, RTM_NEWLINK, 0, &none, sizeof(none));
+	nlbuf_attr_str(&q, IFLA_IFNAME, "tun0");
+	nlbuf_attr(&q, IFLA_ADDRESS, mac, 4); /* some have no MAC address but another one */
+	assert_int_equal(rtnl_links_parse(q.buf.data, q.buf.len, &links), 0);
+	assert_int_equal(links.n, 2);
+	assert_string_equal(links.items[0].name, "iv1");
+	assert_string_equal(links.items[0].alias, "inro front");
+	assert_string_equal(links.items[0].kind, "veth");
+	assert_int_equal(links.items[0].index, 9);
+	assert_int_equal(links.items[0].bridge, 4);
+	assert_int_equal(links.items[0].mtu, 1500);
+	assert_true(links.items[0].up && links.items[0].have_mac);
+	assert_memory_equal(links.items[0].mac, mac, sizeof(mac));
+	assert_false(links.items[1].up || links.items[1].have_mac);
+	assert_string_equal(links.items[1].alias, "");
+
+	nlbuf_begin(&wrong, RTM_NEWLINK, 0, &msg, sizeof(msg));
+	assert_int_equal(rtnl_links_parse(wrong.buf.data, wrong.buf.len, &nameless), -EPROTO);
+}
+
+static void test_routes(void **state)
+{
+	static const uint8_t to[4] = { 192, 0, 2, 0 }, via[16] = { 0xfe, 0x80, [15] = 1 };
+	struct rtmsg four = { .rtm_family = AF_INET,
+			      .rtm_dst_len = 24,
+			      .rtm_table = RT_TABLE_COMPAT,
+			      .rtm_type = RTN_BLACKHOLE };
+	const struct rtmsg six = { .rtm_family = AF_INET6,
+				   .rtm_table = RT_TABLE_MAIN,
+				   .rtm_type = RTN_UNICAST },
+			   other = { .rtm_family = 28 };
+	cleanup_rtnl_routes struct rtnl_routes routes = { 0 };
+	cleanup_nlbuf struct nlbuf q = NLBUF_INIT, wrong = NLBUF_INIT;
+
+	(void)state;
+	nlbuf_begin(&q, RTM_NEWROUTE, 0, &four, sizeof(four));
+	nlbuf_attr_u32(&q, RTA_TABLE, 1000); /* above 255: here alone */
+	nlbuf_attr(&q, RTA_DST, to, sizeof(to));
+	nlbuf_attr_u32(&q, RTA_PRIORITY, 7);
+	nlbuf_begin(&q, RTM_NEWROUTE, 0, &other, sizeof(other));
+	nlbuf_begin(&q, RTM_NEWROUTE, 0, &six, sizeof(six));
+	nlbuf_attr(&q, RTA_GATEWAY, via, sizeof(via));
+	nlbuf_attr_u32(&q, RTA_OIF, 2);
+	assert_int_equal(rtnl_routes_parse(q.buf.data, q.buf.len, &routes), 0);
+	assert_int_equal(routes.n, 2);
+	assert_int_equal(routes.items[0].prefix_len, 24);
+	assert_memory_equal(routes.items[0].to, to, sizeof(to));
+	assert_int_equal(routes.items[0].table, 1000);
+	assert_int_equal(routes.items[0].metric, 7);
+	assert_int_equal(routes.items[0].type, RTN_BLACKHOLE);
+	assert_false(routes.items[0].have_gateway);
+	assert_int_equal(routes.items[1].table, RT_TABLE_MAIN);
+	assert_int_equal(routes.items[1].index, 2);
+	assert_true(routes.items[1].have_gateway);
+	assert_memory_equal(routes.items[1].gateway, via, sizeof(via));
+
+	four.rtm_dst_len = 33;
+	nlbuf_begin(&wrong, RTM_NEWROUTE, 0, &four, sizeof(four));
+	assert_int_equal(rtnl_routes_parse(wrong.buf.data, wrong.buf.len, &routes), -EPROTO);
+}
+
+static void test_link_local(void **state)
+{
+	static const uint8_t mac[6] = { 2, 0x42, 10, 89, 0, 7 };
+	static const uint8_t want[16] = { 0xfe, 0x80, 0,  0,    0,    0,  0, 0,
+					  0,    0x42, 10, 0xff, 0xfe, 89, 0, 7 };
+	struct rtnl_addr a = rtnl_addr_link_local(mac);
+
+	(void)state;
+	assert_memory_equal(a.local, want, sizeof(want));
+	assert_int_equal(a.scope, RT_SCOPE_LINK);
+}
+
 static void test_interfaces(void **state)
 {
 	struct err err = ERR_INIT;
@@ -135,9 +227,9 @@ static void test_interfaces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_error_of_the_kernel),
-		cmocka_unit_test(test_wrong_lengths),
+		cmocka_unit_test(test_addresses),     cmocka_unit_test(test_error_of_the_kernel),
+		cmocka_unit_test(test_wrong_lengths), cmocka_unit_test(test_links),
+		cmocka_unit_test(test_routes),        cmocka_unit_test(test_link_local),
 		cmocka_unit_test(test_interfaces),
 	};
 
