@@ -46,6 +46,11 @@ int nft_batch_send(struct nft_batch *b, int sock, struct err *err);
 int nft_elements_read(int sock, const char *table, const char *set, struct nft_elements *ret,
 		      struct err *err);
 
+/* A new table (of the family ip) of the namespace of sock, by which what programs there send to
+ * addr:from arrives at addr:to, of UDP and TCP. -EEXIST: there is a table of that name. */
+int nft_redirect_add(int sock, const char *table, const uint8_t addr[4], uint16_t from, uint16_t to,
+		     struct err *err);
+
 /* Pure part, for tests and fuzzing: one datagram of the answer to a listing, appended to *ret.
  * 0: more to come, 1: that was the last, or -errno, the kernel's own, too. */
 int nft_elements_parse(const void *data, size_t len, struct nft_elements *ret);

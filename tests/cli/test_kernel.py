@@ -16,4 +16,4 @@ def test_net(anyone, build):
     wrap = ["unshare", "--user", "--map-root-user"] if anyone.rootless else []
     result = anyone.run(*wrap, build / "tests/kernel/kernel_net").ok()
     assert " 0 checks failed" in result.out
-    assert result.out.count("ok - ") == 6, result
+    assert result.out.count("ok - ") == 8, result

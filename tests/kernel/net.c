@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interfaces, addresses, routes and nftables' sets of the kernel that runs, in network
+ * Interfaces, addresses, routes, nftables and conntrack of the kernel that runs, in network
  * namespaces of its own: with CAP_NET_ADMIN and CAP_SYS_ADMIN, or in a user namespace. One stands
  * for the machine, one for a container.
  */
@@ -20,9 +20,11 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "sys/conntrack.h"
 #include "sys/nft.h"
 #include "sys/rtnetlink_link.h"
 
+static const uint8_t names_addr[4] = { 127, 0, 0, 11 };
 static const uint8_t bridge_mac[6] = { 2, 0x42, 1, 2, 3, 4 }, mac[6] = { 2, 0x42, 10, 89, 0, 7 };
 
 /* The two namespaces, and a socket of rtnetlink's and one of netfilter's in each. */
@@ -294,6 +296,80 @@ static void test_elements(void)
 	CHECK(nft_elements_read(machine.nf, "t", "none", &list, &err) == -ENOENT);
 }
 
+static int udp_socket(const uint8_t addr[4], uint16_t port, struct sockaddr_in *ret)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	*ret = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+	memcpy(&ret->sin_addr, addr, 4);
+	return fd;
+}
+
+/* A question to port 53 of the redirected address comes to 4053, and the answer from port 53. */
+static void check_redirected(void)
+{
+	struct sockaddr_in server_at, asked, from;
+	socklen_t len = sizeof(from);
+	cleanup_fd int server = udp_socket(names_addr, 4053, &server_at);
+	cleanup_fd int client = udp_socket(names_addr, 53, &asked);
+	char word[8] = "";
+
+	CHECK(bind(server, (struct sockaddr *)&server_at, sizeof(server_at)) == 0);
+	CHECK(sendto(client, "what", 4, 0, (struct sockaddr *)&asked, sizeof(asked)) == 4);
+	CHECK(recvfrom(server, word, sizeof(word), 0, (struct sockaddr *)&from, &len) == 4);
+	CHECK(sendto(server, "this", 4, 0, (struct sockaddr *)&from, sizeof(from)) == 4);
+	len = sizeof(from);
+	CHECK(recvfrom(client, word, sizeof(word), 0, (struct sockaddr *)&from, &len) == 4);
+	CHECK(from.sin_port == htons(53) && memcmp(word, "this", 4) == 0);
+}
+
+static void test_redirect(void)
+{
+	struct err err = ERR_INIT;
+
+	CHECK_OK(nft_redirect_add(container.nf, "inro", names_addr, 53, 4053, &err));
+	CHECK(nft_redirect_add(container.nf, "inro", names_addr, 53, 4053, &err) == -EEXIST);
+	CHECK(setns(container.ns, CLONE_NEWNET) == 0);
+	check_redirected();
+	CHECK(setns(machine.ns, CLONE_NEWNET) == 0);
+}
+
+static int flows(void)
+{
+	char text[32] = "";
+	cleanup_fd int fd =
+	    open("/proc/sys/net/netfilter/nf_conntrack_count", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? (int)strtol(text, NULL, 10) : -1;
+}
+
+/* In the container's namespace, where the redirecting table makes the kernel count connections. */
+static void test_conntrack(void)
+{
+	static const uint8_t other[4] = { 127, 0, 0, 12 };
+	struct err err = ERR_INIT;
+	int before;
+
+	CHECK(setns(container.ns, CLONE_NEWNET) == 0);
+	before = flows();
+	for (int i = 0; i < 10; i++) {
+		struct sockaddr_in to;
+		cleanup_fd int fd = udp_socket(other, (uint16_t)(7000 + i / 5), &to);
+
+		CHECK(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	}
+	CHECK(before >= 1 && flows() == before + 10);
+	CHECK_OK(conntrack_delete_port(container.nf, AF_INET, NULL, IPPROTO_UDP, 7000, &err));
+	CHECK(flows() == before + 5);
+	CHECK_OK(conntrack_delete_port(container.nf, AF_INET, NULL, IPPROTO_TCP, 7001, &err));
+	CHECK_OK(conntrack_delete_port(container.nf, AF_INET6, NULL, IPPROTO_UDP, 7001, &err));
+	CHECK_OK(conntrack_delete_port(container.nf, AF_INET, names_addr, IPPROTO_UDP, 7001, &err));
+	CHECK(flows() == before + 5);
+	CHECK_OK(conntrack_delete_port(container.nf, AF_INET, other, IPPROTO_UDP, 7001, &err));
+	CHECK(flows() == before);
+	CHECK(setns(machine.ns, CLONE_NEWNET) == 0);
+}
+
 static void test_delete(void)
 {
 	struct err err = ERR_INIT;
@@ -311,8 +387,10 @@ static const struct {
 	const char *name;
 	void (*fn)(void);
 } tests[] = {
-	{ "bridge", test_bridge }, { "refused veth", test_refused_veth }, { "veth", test_veth },
-	{ "inside", test_inside }, { "elements", test_elements },         { "delete", test_delete },
+	{ "bridge", test_bridge },       { "refused veth", test_refused_veth },
+	{ "veth", test_veth },           { "inside", test_inside },
+	{ "elements", test_elements },   { "redirect", test_redirect },
+	{ "conntrack", test_conntrack }, { "delete", test_delete },
 };
 
 static int namespace_new(int *ret_ns, int *ret_rt, int *ret_nf, struct err *err)
