@@ -31,6 +31,18 @@ const char *str_after(const char *s, const char *prefix)
 	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
 }
 
+bool str_is_ifname(const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len < 1 || len > 15 || str_eq(s, ".") || str_eq(s, ".."))
+		return false;
+	for (const char *p = s; *p; p++)
+		if (*p <= ' ' || *p == 0x7f || *p == '/' || *p == ':')
+			return false;
+	return true;
+}
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';

@@ -25,6 +25,8 @@ int str_parse_bool(const char *s, bool *ret) MUST_CHECK;
 int str_parse_bytes(const char *s, uint64_t *ret) MUST_CHECK;
 /* "1.5" cpus -> 1500000000 nano cpus; at most nine decimals. */
 int str_parse_nano(const char *s, uint64_t *ret) MUST_CHECK;
+/* The kernel's dev_valid_name(): 1 to 15 characters; and printable, which it does not ask. */
+bool str_is_ifname(const char *s);
 /* Length of the valid UTF-8 sequence at s (1 to 4), 0 at the end or when there is none. */
 size_t str_utf8_len(const char *s);
 /* Printable form with C escapes for control bytes and non-UTF-8, for messages; never NULL. Frees:

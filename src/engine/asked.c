@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/asked.h"
 
+#include "base/csv.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"

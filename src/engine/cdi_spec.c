@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/cdi_spec.h"
 
-#include <net/if.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/parse.h"
@@ -119,21 +119,14 @@ static int check_hook(const void *object, struct err *err)
 	return 0;
 }
 
-/* As the kernel's dev_valid_name() has it. */
-static bool is_interface(const char *name)
-{
-	return strlen(name) < IFNAMSIZ && !str_eq(name, ".") && !str_eq(name, "..") &&
-	       !strpbrk(name, "/: \t\n\v\f\r");
-}
-
 static int check_net_device(const void *object, struct err *err)
 {
 	const struct spec_net_device *d = object;
 
-	if (!is_interface(d->host_name))
+	if (!str_is_ifname(d->host_name))
 		return json_fail(err, "hostInterfaceName", "\"%s\" is no name of an interface",
 				 d->host_name);
-	if (!is_interface(d->name))
+	if (!str_is_ifname(d->name))
 		return json_fail(err, "name", "\"%s\" is no name of an interface", d->name);
 	return 0;
 }

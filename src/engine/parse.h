@@ -93,8 +93,6 @@ int volume_name_check(const char *name, struct err *err);
 /* docker's local driver: type, device, o. Kind MOUNT_VOLUME: an ordinary directory; MOUNT_BIND or
  * MOUNT_TMPFS with source and options. ERR_UNSUPPORTED for what would be mounted on the host. */
 int volume_opts_parse(const struct json_map *opts, struct mount_request *ret, struct err *err);
-/* One line of comma-separated values; "" in quotes is a quote. Frees: strv_free(). */
-int csv_parse(const char *text, char ***ret, struct err *err);
 /* Parts that the parsers share. */
 int mount_set_target(struct mount_request *m, const char *target, const char *text,
 		     struct err *err);

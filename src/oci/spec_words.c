@@ -169,18 +169,10 @@ int spec_check_id_maps(struct err *err, const char *member, const spec_id_maps *
 	return 0;
 }
 
-/* dev_valid_name() of the kernel; and printable, which it does not ask. */
 int spec_check_ifname(struct err *err, const char *member, const char *name)
 {
-	const char *p;
-
-	if (!*name || strlen(name) > 15 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		goto bad;
-	for (p = name; *p; p++)
-		if (*p <= ' ' || *p == 0x7f || *p == '/' || *p == ':')
-			goto bad;
-	return 0;
-bad:
+	if (str_is_ifname(name))
+		return 0;
 	return spec_fail_value(err, member, name, "a network interface name of 1 to 15 characters");
 }
 

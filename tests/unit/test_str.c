@@ -173,6 +173,18 @@ static void test_edits(void **state)
 	assert_true(str_edits("a", longer) == SIZE_MAX);
 }
 
+static void test_ifname(void **state)
+{
+	static const char *const bad[] = { "",    ".",   "..",   "a b",      "a/b",
+					   "a:b", "a\n", "\x7f", "\xc3\xa4", "sixteen-letters-" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(str_is_ifname(bad[i]));
+	assert_true(str_is_ifname("eth0"));
+	assert_true(str_is_ifname("fifteen-letters"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,7 +192,7 @@ int main(void)
 		cmocka_unit_test(test_u64),           cmocka_unit_test(test_signed),
 		cmocka_unit_test(test_mode_bool),     cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_nano),          cmocka_unit_test(test_edits),
-		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_escape),        cmocka_unit_test(test_ifname),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
