@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/parse.h"
+#include "net/portspec.h"
 
 int ns_word_parse(const char *option, const char *value, struct ns_word *ret, struct err *err)
 {
@@ -109,35 +110,15 @@ int keep_id_parse(const char *text, struct keep_id *ret, struct err *err)
 	return r < 0 ? r : 1;
 }
 
-#define PORT_MAX 65535
-
-static int port_number(const char *text, uint32_t *ret)
-{
-	return str_parse_u32(text, ret) < 0 || !*ret || *ret > PORT_MAX ? -EINVAL : 0;
-}
-
 int expose_parse(const char *text, struct json_map *ports, struct err *err)
 {
-	static const char *const protocols[] = { "tcp", "udp", "sctp" };
-	const char *slash = strchr(text, '/'), *protocol = slash ? slash + 1 : "tcp";
-	cleanup_free char *first = xstrndup(text, strcspn(text, "/"));
-	char *dash = strchr(first, '-');
-	uint32_t from = 0, to = 0;
-	bool known = false;
+	struct port_publish p = { 0 };
+	int r = port_expose_parse(text, &p, err);
 
-	if (dash)
-		*dash = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
-		known = known || str_eq(protocol, protocols[i]);
-	if (!known || port_number(first, &from) < 0 ||
-	    port_number(dash ? dash + 1 : first, &to) < 0 || to < from)
-		return err_fail(err, ERR_USAGE,
-				"invalid port \"%s\" of --expose: expected PORT[-PORT][/PROTOCOL]",
-				text);
-	for (; from <= to; from++) {
-		cleanup_free char *key = xasprintf("%u/%s", from, protocol);
+	for (uint32_t n = p.ports.first; r == 0 && n <= p.ports.last; n++) {
+		cleanup_free char *key = xasprintf("%u/%s", n, port_proto_name(p.proto));
 
 		json_map_set(ports, key, "{}");
 	}
-	return 0;
+	return r;
 }

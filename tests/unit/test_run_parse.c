@@ -589,6 +589,22 @@ static void test_changes(void **state)
 	oci_image_config_done(&image);
 }
 
+static void test_expose(void **state)
+{
+	struct json_map ports = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_ok(expose_parse("8000-8001/UDP", &ports, &err));
+	assert_ok(expose_parse("80", &ports, &err));
+	assert_int_equal(ports.n, 3);
+	assert_string_equal(ports.items[1].key, "8001/udp");
+	assert_string_equal(ports.items[2].key, "80/tcp");
+	assert_int_equal(expose_parse("80:80", &ports, &err), -EINVAL);
+	assert_int_equal(ports.n, 3);
+	json_map_done(&ports);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -600,6 +616,7 @@ int main(void)
 		cmocka_unit_test(test_device_rule), cmocka_unit_test(test_device_number),
 		cmocka_unit_test(test_env_merge),   cmocka_unit_test(test_time_zones),
 		cmocka_unit_test(test_id_maps),     cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_expose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
