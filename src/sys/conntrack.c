@@ -6,47 +6,154 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <sys/socket.h>
 
-#include "sys/netlink.h"
-
 /* The bits of CTA_FILTER_ORIG_FLAGS: of no header (the kernel's nf_internals.h). */
 #define FILTER_IP_DST    (1U << 1)
 #define FILTER_PROTO_NUM (1U << 3)
 #define FILTER_DST_PORT  (1U << 5)
 
-static void put_address(struct nlbuf *q, uint8_t family, const uint8_t *to)
+#define FLOWS_MAX (1 << 20)
+
+static void begin_delete(struct nlbuf *q, uint8_t family)
+{
+	const struct nfgenmsg head = { .nfgen_family = family };
+
+	nlbuf_begin(q, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &head,
+		    sizeof(head));
+	nlbuf_what(q, "forgetting the connections of a port");
+}
+
+static void put_address(struct nlbuf *q, const struct conntrack_port *p)
 {
 	size_t ip = nlbuf_nest(q, CTA_TUPLE_IP);
 
-	if (family == AF_INET)
-		nlbuf_attr(q, CTA_IP_V4_DST, to, 4);
+	if (p->family == AF_INET)
+		nlbuf_attr(q, CTA_IP_V4_DST, p->to, 4);
 	else
-		nlbuf_attr(q, CTA_IP_V6_DST, to, 16);
+		nlbuf_attr(q, CTA_IP_V6_DST, p->to, 16);
 	nlbuf_unnest(q, ip);
 }
 
 /* Where the kernel doesn't know filters, the tuple alone is not enough for it: never all flows. */
-int conntrack_delete_port(int sock, uint8_t family, const uint8_t *to, uint8_t proto, uint16_t port,
-			  struct err *err)
+static int delete_by_filter(int sock, const struct conntrack_port *p, struct err *err)
 {
-	const struct nfgenmsg head = { .nfgen_family = family };
-	const uint16_t port_be = htons(port);
+	const uint16_t port = htons(p->port);
 	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
 	size_t tuple, part;
 
-	nlbuf_begin(&q, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &head,
-		    sizeof(head));
-	nlbuf_what(&q, "forgetting the connections of a port");
+	begin_delete(&q, p->family);
 	tuple = nlbuf_nest(&q, CTA_TUPLE_ORIG);
-	if (to)
-		put_address(&q, family, to);
+	if (p->to)
+		put_address(&q, p);
 	part = nlbuf_nest(&q, CTA_TUPLE_PROTO);
-	nlbuf_attr_u8(&q, CTA_PROTO_NUM, proto);
-	nlbuf_attr(&q, CTA_PROTO_DST_PORT, &port_be, sizeof(port_be));
+	nlbuf_attr_u8(&q, CTA_PROTO_NUM, p->proto);
+	nlbuf_attr(&q, CTA_PROTO_DST_PORT, &port, sizeof(port));
 	nlbuf_unnest(&q, part);
 	nlbuf_unnest(&q, tuple);
 	part = nlbuf_nest(&q, CTA_FILTER);
 	nlbuf_attr_u32(&q, CTA_FILTER_ORIG_FLAGS,
-		       FILTER_PROTO_NUM | FILTER_DST_PORT | (to ? FILTER_IP_DST : 0));
+		       FILTER_PROTO_NUM | FILTER_DST_PORT | (p->to ? FILTER_IP_DST : 0));
 	nlbuf_unnest(&q, part);
 	return netlink_batch(sock, &q, err);
+}
+
+/* The first attribute of that type with `size` bytes (0: any number). */
+static bool find_attr(const char *p, size_t len, uint16_t type, size_t size,
+		      struct nlattr_view *ret)
+{
+	while (nlattr_next(&p, &len, ret) > 0)
+		if (ret->type == type && (size == 0 || ret->len == size))
+			return true;
+	return false;
+}
+
+static bool is_meant(const struct nlattr_view *tuple, const struct conntrack_port *p)
+{
+	const uint16_t port = htons(p->port);
+	const size_t addr_len = p->family == AF_INET ? 4 : 16;
+	const uint16_t dst = p->family == AF_INET ? CTA_IP_V4_DST : CTA_IP_V6_DST;
+	struct nlattr_view part, a;
+
+	if (!find_attr(tuple->data, tuple->len, CTA_TUPLE_PROTO, 0, &part) ||
+	    !find_attr(part.data, part.len, CTA_PROTO_NUM, 1, &a) ||
+	    *(const uint8_t *)a.data != p->proto ||
+	    !find_attr(part.data, part.len, CTA_PROTO_DST_PORT, sizeof(port), &a) ||
+	    memcmp(a.data, &port, sizeof(port)) != 0)
+		return false;
+	return !p->to || (find_attr(tuple->data, tuple->len, CTA_TUPLE_IP, 0, &part) &&
+			  find_attr(part.data, part.len, dst, addr_len, &a) &&
+			  memcmp(a.data, p->to, addr_len) == 0);
+}
+
+struct flows {
+	const struct conntrack_port *port;
+	struct nlbuf *q;
+};
+
+static int take_flow(const char *body, size_t len, void *to)
+{
+	const struct flows *f = to;
+	struct nfgenmsg head;
+	struct nlattr_view tuple;
+
+	if (len < sizeof(head))
+		return -EPROTO;
+	memcpy(&head, body, sizeof(head));
+	if (head.nfgen_family != f->port->family ||
+	    !find_attr(body + sizeof(head), len - sizeof(head), CTA_TUPLE_ORIG, 0, &tuple) ||
+	    !is_meant(&tuple, f->port))
+		return 0;
+	if (f->q->seq == FLOWS_MAX)
+		return -E2BIG;
+	begin_delete(f->q, f->port->family);
+	nlbuf_attr(f->q, CTA_TUPLE_ORIG | NLA_F_NESTED, tuple.data, tuple.len);
+	return 0;
+}
+
+static struct netlink_answers answers(struct flows *to)
+{
+	return (struct netlink_answers){ .type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW,
+					 .each = take_flow,
+					 .to = to };
+}
+
+int conntrack_parse(const void *data, size_t len, const struct conntrack_port *p, struct nlbuf *ret)
+{
+	struct flows f = { .port = p, .q = ret };
+	struct netlink_answers a = answers(&f);
+
+	return netlink_answers_parse(NULL, data, len, &a);
+}
+
+/* A listing says nothing of what came and went meanwhile, which would not be these flows. */
+static int delete_each(int sock, const struct conntrack_port *p, struct err *err)
+{
+	const struct nfgenmsg head = { .nfgen_family = p->family };
+	cleanup_nlbuf struct nlbuf list = NLBUF_INIT, out = NLBUF_INIT;
+	struct flows f = { .port = p, .q = &out };
+	struct netlink_answers a = answers(&f);
+	int r;
+
+	nlbuf_begin(&list, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, &head,
+		    sizeof(head));
+	nlbuf_what(&list, "listing connections");
+	r = netlink_talk(sock, &list, &a);
+	if (r < 0)
+		return netlink_fail(&list, &a, r, err);
+	if (out.seq == 0)
+		return 0;
+	a = (struct netlink_answers){ .each = NULL };
+	r = netlink_talk(sock, &out, &a);
+	return r < 0 && r != -ENOENT ? netlink_fail(&out, &a, r, err) : 0; /* gone by itself */
+}
+
+int conntrack_delete_port(int sock, const struct conntrack_port *p, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = delete_by_filter(sock, p, &why);
+
+	if (r == -EINVAL)
+		return delete_each(sock, p, err);
+	if (r < 0 && err)
+		*err = why;
+	return r;
 }

@@ -6,11 +6,21 @@
  */
 #pragma once
 
-#include "base/err.h"
+#include "sys/netlink.h"
 
-/* Forgets the flows that were sent to that port of protocol proto (IPPROTO_*), before any
- * translation; to: to that address alone, 4 or 16 bytes as family says; NULL: to any of family
- * (AF_INET, AF_INET6). sock: of nft_open(). None of them is no error. Kernel >= 5.8: one before
- * answers -EINVAL. */
-int conntrack_delete_port(int sock, uint8_t family, const uint8_t *to, uint8_t proto, uint16_t port,
-			  struct err *err);
+/* Flows that were sent to that port, before any translation. */
+struct conntrack_port {
+	uint8_t family; /* AF_INET, AF_INET6 */
+	uint8_t proto;  /* IPPROTO_* */
+	uint16_t port;
+	const uint8_t *to; /* to that address alone, 4 or 16 bytes as family says; NULL: to any */
+};
+
+/* Forgets them; none is no error. sock: of nft_open(). Kernels before 6.8 take no filter for that:
+ * there all flows of the family are listed, which takes the longer the more there are. */
+int conntrack_delete_port(int sock, const struct conntrack_port *p, struct err *err);
+
+/* Pure part, for tests and fuzzing: one datagram of a listing; a request to forget each flow that p
+ * means is put to *ret. 0: more to come, 1: that was the last, or -errno. */
+int conntrack_parse(const void *data, size_t len, const struct conntrack_port *p,
+		    struct nlbuf *ret);

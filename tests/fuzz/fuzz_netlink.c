@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers of the kernel to requests: trusted, but with lengths inside of lengths. */
-#include "sys/netlink.h"
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "sys/conntrack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,6 +16,11 @@ static int take(const char *body, size_t len, void *to)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const uint8_t addr[4] = { 127, 0, 0, 12 };
+	const struct conntrack_port port = {
+		.family = AF_INET, .proto = IPPROTO_UDP, .port = 7001, .to = addr
+	};
+	struct nlbuf flows = NLBUF_INIT;
 	const struct nlbuf q = { .seq = 3, .last = 3, .whole = true };
 	char sum = 0;
 	struct netlink_answers a = { .type = 16, .each = take, .to = &sum };
@@ -20,5 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	netlink_answers_parse(&q, data, size, &a);
 	if (a.error > 0 || strlen(a.text) >= sizeof(a.text))
 		abort();
+
+	conntrack_parse(data, size, &port, &flows);
+	if ((flows.seq == 0) != (flows.buf.len == 0))
+		abort();
+	nlbuf_done(&flows);
 	return 0;
 }

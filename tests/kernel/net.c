@@ -343,6 +343,15 @@ static int flows(void)
 	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? (int)strtol(text, NULL, 10) : -1;
 }
 
+static int forget(uint8_t family, uint8_t proto, uint16_t port, const uint8_t *to, struct err *err)
+{
+	const struct conntrack_port p = {
+		.family = family, .proto = proto, .port = port, .to = to
+	};
+
+	return conntrack_delete_port(container.nf, &p, err);
+}
+
 /* In the container's namespace, where the redirecting table makes the kernel count connections. */
 static void test_conntrack(void)
 {
@@ -359,13 +368,13 @@ static void test_conntrack(void)
 		CHECK(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
 	}
 	CHECK(before >= 1 && flows() == before + 10);
-	CHECK_OK(conntrack_delete_port(container.nf, AF_INET, NULL, IPPROTO_UDP, 7000, &err));
+	CHECK_OK(forget(AF_INET, IPPROTO_UDP, 7000, NULL, &err));
 	CHECK(flows() == before + 5);
-	CHECK_OK(conntrack_delete_port(container.nf, AF_INET, NULL, IPPROTO_TCP, 7001, &err));
-	CHECK_OK(conntrack_delete_port(container.nf, AF_INET6, NULL, IPPROTO_UDP, 7001, &err));
-	CHECK_OK(conntrack_delete_port(container.nf, AF_INET, names_addr, IPPROTO_UDP, 7001, &err));
+	CHECK_OK(forget(AF_INET, IPPROTO_TCP, 7001, NULL, &err));
+	CHECK_OK(forget(AF_INET6, IPPROTO_UDP, 7001, NULL, &err));
+	CHECK_OK(forget(AF_INET, IPPROTO_UDP, 7001, names_addr, &err));
 	CHECK(flows() == before + 5);
-	CHECK_OK(conntrack_delete_port(container.nf, AF_INET, other, IPPROTO_UDP, 7001, &err));
+	CHECK_OK(forget(AF_INET, IPPROTO_UDP, 7001, other, &err));
 	CHECK(flows() == before);
 	CHECK(setns(machine.ns, CLONE_NEWNET) == 0);
 }

@@ -3,7 +3,12 @@
 
 #include <linux/rtnetlink.h>
 
-#include "sys/netlink.h"
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "sys/conntrack.h"
 
 /* A request of three messages, of which the last one is answered. */
 static struct nlbuf request(void)
@@ -184,6 +189,52 @@ static void test_wrong_lengths(void **state)
 	}
 }
 
+static void put_flow(struct nlbuf *to, uint8_t proto, uint8_t last, uint16_t port)
+{
+	const uint8_t addr[4] = { 10, 89, 0, last },
+		      port_be[2] = { (uint8_t)(port >> 8), (uint8_t)port };
+	const struct nfgenmsg head = { .nfgen_family = AF_INET };
+	size_t tuple, part;
+
+	nlbuf_begin(to, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, 0, &head, sizeof(head));
+	tuple = nlbuf_nest(to, CTA_TUPLE_ORIG);
+	part = nlbuf_nest(to, CTA_TUPLE_IP);
+	nlbuf_attr(to, CTA_IP_V4_DST, addr, sizeof(addr));
+	nlbuf_unnest(to, part);
+	part = nlbuf_nest(to, CTA_TUPLE_PROTO);
+	nlbuf_attr_u8(to, CTA_PROTO_NUM, proto);
+	nlbuf_attr(to, CTA_PROTO_DST_PORT, port_be, sizeof(port_be));
+	nlbuf_unnest(to, part);
+	nlbuf_unnest(to, tuple);
+}
+
+static uint32_t meant(const struct nlbuf *list, const struct conntrack_port *p)
+{
+	cleanup_nlbuf struct nlbuf out = NLBUF_INIT;
+
+	assert_int_equal(conntrack_parse(list->buf.data, list->buf.len, p, &out), 0);
+	return out.seq;
+}
+
+/* Which flows of a listing are to be forgotten. */
+static void test_flows(void **state)
+{
+	static const uint8_t seven[4] = { 10, 89, 0, 7 };
+	struct conntrack_port p = { .family = AF_INET, .proto = IPPROTO_UDP, .port = 8080 };
+	cleanup_nlbuf struct nlbuf list = NLBUF_INIT;
+
+	(void)state;
+	put_flow(&list, IPPROTO_UDP, 7, 8080);
+	put_flow(&list, IPPROTO_UDP, 8, 8080);
+	put_flow(&list, IPPROTO_UDP, 7, 8081);
+	put_flow(&list, IPPROTO_TCP, 7, 8080);
+	assert_int_equal(meant(&list, &p), 2);
+	p.to = seven;
+	assert_int_equal(meant(&list, &p), 1);
+	p.family = AF_INET6;
+	assert_int_equal(meant(&list, &p), 0);
+}
+
 /* The kernel's own answers. */
 static void test_kernel(void **state)
 {
@@ -213,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_listing),
 		cmocka_unit_test(test_wrong_errors),
 		cmocka_unit_test(test_wrong_lengths),
+		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_kernel),
 	};
 
