@@ -173,7 +173,7 @@ int port_expose_parse(const char *word, struct port_publish *ret, struct err *er
 	if (strlen(word) >= WORD_MAX || strchr(word, ':'))
 		return err_hint(
 		    err, err_fail(err, ERR_USAGE, "invalid port format for --expose: %s", copy),
-		    "wanted is PORT[-PORT][/PROTOCOL]; --publish takes the host's port too");
+		    "wanted is PORT[-PORT][/PROTOCOL]: a port in the container, not the host's");
 	r = parse_container(copy, &p, err);
 	if (r < 0)
 		return err_wrap(err, r, "invalid range format for --expose: %s", word);
