@@ -283,7 +283,7 @@ def test_lives_follow_each_other(anyone):
 def test_follow_to_the_end(anyone):
     """Whoever follows gets all that a container prints, however it ends, and ends with it."""
     detached(anyone, "--log-opt", "max-size=20k", "--log-opt", "max-file=100", "--rm",
-             "read x < /proc/uptime; seq 1 20000; printf end >&2; kill -9 $$")
+             "sleep 0.5; seq 1 20000; printf end >&2; kill -9 $$")
     r = anyone.inro("logs", "-f", "web").ok()
     assert r.out == "".join(f"{i}\n" for i in range(1, 20001)) and r.err == "end"
 
