@@ -35,22 +35,29 @@ static int take_index(const char *body, size_t len, void *to)
 	return 0;
 }
 
-int rtnl_link_index(int sock, const char *name, struct err *err)
+int rtnl_link_ask(int sock, const char *name, struct netlink_answers *a, struct err *err)
 {
-	int index = 0;
-	struct netlink_answers a = { .type = RTM_NEWLINK, .each = take_index, .to = &index };
 	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
 	int r;
 
 	rtnl_put_link(&q, RTM_GETLINK, NLM_F_ACK, 0, 0);
 	nlbuf_attr_str(&q, IFLA_IFNAME, name);
 	nlbuf_attr_u32(&q, IFLA_EXT_MASK, RTNL_NO_STATS);
-	r = netlink_talk(sock, &q, &a);
-	if (r == -ENODEV)
+	r = netlink_talk(sock, &q, a);
+	if (r == 0 || r == -ENODEV)
 		return r;
+	return err_errno(err, -r, "looking for network interface %s", name);
+}
+
+int rtnl_link_index(int sock, const char *name, struct err *err)
+{
+	int index = 0;
+	struct netlink_answers a = { .type = RTM_NEWLINK, .each = take_index, .to = &index };
+	int r = rtnl_link_ask(sock, name, &a, err);
+
 	if (r == 0 && index <= 0)
-		r = -EPROTO;
-	return r < 0 ? err_errno(err, -r, "looking for network interface %s", name) : index;
+		return err_errno(err, EPROTO, "looking for network interface %s", name);
+	return r < 0 ? r : index;
 }
 
 int rtnl_link_move(int sock, int index, int netns, const char *name, struct err *err)

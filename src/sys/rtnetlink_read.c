@@ -134,19 +134,12 @@ int rtnl_link_read(int sock, const char *name, struct rtnl_link *ret, struct err
 {
 	cleanup_rtnl_links struct rtnl_links links = { 0 };
 	struct netlink_answers a = links_answers(&links);
-	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
-	int r;
+	int r = rtnl_link_ask(sock, name, &a, err);
 
-	rtnl_put_link(&q, RTM_GETLINK, NLM_F_ACK, 0, 0);
-	nlbuf_attr_str(&q, IFLA_IFNAME, name);
-	nlbuf_attr_u32(&q, IFLA_EXT_MASK, RTNL_NO_STATS);
-	r = netlink_talk(sock, &q, &a);
-	if (r == -ENODEV)
-		return r;
-	if (r == 0 && links.n != 1)
-		r = -EPROTO;
 	if (r < 0)
-		return err_errno(err, -r, "looking for network interface %s", name);
+		return r;
+	if (links.n != 1)
+		return err_errno(err, EPROTO, "looking for network interface %s", name);
 	*ret = links.items[0];
 	return 0;
 }
