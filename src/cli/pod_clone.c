@@ -2,7 +2,6 @@
 /* pod clone: another pod of the same options, with containers like those of the first. */
 #include <string.h>
 
-#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
@@ -137,20 +136,6 @@ static int make_members(struct engine *eng, const struct pod_view *from, const s
 	return r;
 }
 
-/* Half of a pod is none. */
-static void undo(struct engine *eng, const struct pod *pod)
-{
-	const struct pod_end_how how = { .kind = POD_END_REMOVE, .force = true };
-	cleanup_pod_views struct pod_views views = { 0 };
-	struct err err = ERR_INIT;
-	int r = pod_view(eng, pod->id, &views, &err);
-
-	if (r == 0)
-		r = pod_end(eng, views.items, &how, &err);
-	if (r < 0)
-		log_warn("%s", err.msg);
-}
-
 static int finish(struct engine *eng, const struct pod_create_options *o,
 		  const struct pod_view *from, const struct pod *pod, struct err *err)
 {
@@ -189,7 +174,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 		return r;
 	r = make_members(&eng, views.items, &pod, err);
 	if (r < 0) {
-		undo(&eng, &pod);
+		pod_discard(&eng, pod.id); /* half of a pod is none */
 		return r;
 	}
 	return finish(&eng, o, views.items, &pod, err);

@@ -7,7 +7,6 @@
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
@@ -390,20 +389,6 @@ static int write_id(const char *path, const struct pod *pod, struct err *err)
 		    : 0;
 }
 
-/* A pod that nobody is told of does not stay. */
-static void unmake(struct engine *eng, const struct pod *pod)
-{
-	const struct pod_end_how how = { .kind = POD_END_REMOVE, .force = true };
-	cleanup_pod_views struct pod_views views = { 0 };
-	struct err err = ERR_INIT;
-	int r = pod_view(eng, pod->id, &views, &err);
-
-	if (r == 0)
-		r = pod_end(eng, views.items, &how, &err);
-	if (r < 0)
-		log_warn("%s", err.msg);
-}
-
 int pod_create_from(const struct pod *from, struct pod_create_options *ret, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
@@ -448,7 +433,7 @@ int pod_create_insert(struct engine *eng, const struct pod_create_options *o, st
 	if (r == 0)
 		r = write_id(o->pod_id_file, pod, err);
 	if (r < 0)
-		unmake(eng, pod);
+		pod_discard(eng, pod->id); /* nobody is told of it */
 	return r;
 }
 

@@ -250,3 +250,16 @@ int pod_end(struct engine *eng, const struct pod_view *v, const struct pod_end_h
 	pod_end_free(e);
 	return r;
 }
+
+void pod_discard(struct engine *eng, const char *id)
+{
+	const struct pod_end_how how = { .kind = POD_END_REMOVE, .force = true };
+	cleanup_pod_views struct pod_views views = { 0 };
+	struct err err = ERR_INIT;
+	int r = pod_view(eng, id, &views, &err);
+
+	if (r == 0)
+		r = pod_end(eng, views.items, &how, &err);
+	if (r < 0)
+		log_warn("%s", err.msg);
+}

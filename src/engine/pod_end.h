@@ -28,6 +28,8 @@ void pod_end_free(struct pod_end *e);
 /* Both. */
 int pod_end(struct engine *eng, const struct pod_view *v, const struct pod_end_how *how,
 	    struct err *err);
+/* Removes a pod that was made by a step of something that has failed; warns when it can't. */
+void pod_discard(struct engine *eng, const char *id);
 
 /* ERR_CONFLICT: a member runs, or is paused. */
 int pod_check_ended(const struct pod_view *v, struct err *err);
