@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The firewall of a store's networks: net/firewall.h where the networks are (net/place.h), with
+ * what should be there from the database.
+ */
+#pragma once
+
+#include "engine/engine.h"
+#include "net/firewall.h"
+
+/* The lock of net/firewall.h; the fd is it. Who removes rows of ports or networks takes it shared
+ * before (and before a transaction), and keeps it until that is done. */
+int engine_firewall_lock(struct engine *eng, bool alone, struct err *err);
+/* firewall_change(), and where the table is gone all that should be there. What is added has to be
+ * in the database, committed. Not with the lock taken alone. */
+int engine_firewall_change(struct engine *eng, const struct fw_change *c, struct err *err);
+/* Makes the table hold just what the database says of networks and running containers; with no
+ * network, takes it away. dry: only says what is otherwise. ret may be NULL. */
+int engine_firewall_repair(struct engine *eng, bool dry, struct fw_report *ret, struct err *err);
