@@ -16,6 +16,11 @@
  * whole log, so a small one keeps `inro run` quick. */
 #define CHECKPOINT_PAGES 96
 
+#define OWNER_GOES                                                                                 \
+	" DELETE FROM endpoints WHERE owner = OLD.id; DELETE FROM ports WHERE owner = OLD.id;"     \
+	" UPDATE leases SET fixed = 0, released_ns = CASE released_ns WHEN 0 THEN"                 \
+	" CAST(strftime('%s') AS INTEGER) * 1000000000 ELSE released_ns END WHERE owner = OLD.id;"
+
 /* Step n brings the schema from version n to n + 1. Never edit one that was released. */
 static const char *const migrations[] = {
 	"CREATE TABLE images ("
@@ -93,6 +98,36 @@ static const char *const migrations[] = {
 	" options TEXT NOT NULL) WITHOUT ROWID;"
 	"ALTER TABLE containers ADD COLUMN pod TEXT;"
 	"CREATE INDEX containers_pod ON containers(pod);",
+	/* Networks (engine/networks.h), who asked for which (endpoints.h), whose addresses are
+	 * whose (leases.h), and which of the host's ports are whose. Containers and pods are
+	 * owners. */
+	"CREATE TABLE networks ("
+	" name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, driver TEXT NOT NULL,"
+	" created_ns INTEGER NOT NULL, bridge TEXT UNIQUE, ip4 TEXT NOT NULL, ip6 TEXT NOT NULL,"
+	" next4 INTEGER NOT NULL DEFAULT 0, next6 INTEGER NOT NULL DEFAULT 0,"
+	" labels TEXT NOT NULL, options TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE endpoints ("
+	" owner TEXT NOT NULL, network TEXT NOT NULL, position INTEGER NOT NULL,"
+	" ifname TEXT NOT NULL, options TEXT NOT NULL, PRIMARY KEY (owner, network)) WITHOUT "
+	"ROWID;"
+	"CREATE INDEX endpoints_network ON endpoints(network);"
+	"CREATE TABLE leases ("
+	" network TEXT NOT NULL, family INTEGER NOT NULL, host INTEGER NOT NULL,"
+	" owner TEXT NOT NULL, fixed INTEGER NOT NULL DEFAULT 0,"
+	" released_ns INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (network, family, host)) WITHOUT "
+	"ROWID;"
+	"CREATE INDEX leases_owner ON leases(owner);"
+	"CREATE INDEX leases_released ON leases(network, family, released_ns)"
+	" WHERE released_ns > 0 AND NOT fixed;"
+	"CREATE TABLE ports ("
+	" proto INTEGER NOT NULL, host TEXT NOT NULL, host_port INTEGER NOT NULL,"
+	" owner TEXT NOT NULL, port INTEGER NOT NULL, PRIMARY KEY (proto, host, host_port))"
+	" WITHOUT ROWID;"
+	"CREATE INDEX ports_owner ON ports(owner);"
+	"CREATE TRIGGER containers_networks AFTER DELETE ON containers BEGIN" OWNER_GOES " END;"
+	"CREATE TRIGGER pods_networks AFTER DELETE ON pods BEGIN" OWNER_GOES " END;"
+	"CREATE TRIGGER networks_leases AFTER DELETE ON networks BEGIN"
+	" DELETE FROM leases WHERE network = OLD.id; END;",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)
