@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules as text: nft(8) reads them, in one transaction, in the caller's network namespace. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Nothing of the text is done when it fails; the error has what nft said. ERR_UNSUPPORTED: there is
+ * no nft. Takes 4 ms and more, most of it the start of the program. */
+int nft_load(const struct buf *text, struct err *err);
