@@ -20,6 +20,7 @@ with subordinate ids. Another user may run pytest directly: then the tests that 
 
 root, user, anyone: a harness.Who: run(), popen(), runtime(), inro(), bundle(), dir (a scratch
 directory of the user), rootless. run() returns a harness.Result: code, out, err, ok(), fails().
+machine: a network namespace of the test's own that inro runs in, with a LAN: see netmachine.py.
 After each test its containers are deleted; a process, mount, cgroup, interface or file in /run/inro
 or /var/lib/inro that is then still there fails the test. In CI (CI=true) a skip is a failure unless
 it comes from harness.machine_cannot(reason).
@@ -35,6 +36,7 @@ import zlib
 import pytest
 
 import harness
+import netmachine
 import registries as registries_module
 
 BUILD = pathlib.Path(os.environ.get("INRO_BUILD")
@@ -134,6 +136,32 @@ def user(nothing_left):
 def anyone(request, nothing_left):
     """Each of the two, one after the other."""
     yield from _who(_root_name() if request.param == "root" else _user_name())
+
+
+def _machine(who):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    made = netmachine.Machine(who)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def machine(anyone):
+    """A machine of the test's own for networks, inro run by root, then by the user: netmachine.py."""
+    yield from _machine(anyone)
+
+
+@pytest.fixture
+def machine_root(root):
+    """The same, for root alone."""
+    yield from _machine(root)
+
+
+@pytest.fixture
+def machine_user(user):
+    """The same, for the user alone."""
+    yield from _machine(user)
 
 
 @pytest.fixture(scope="session")

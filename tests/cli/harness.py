@@ -214,12 +214,17 @@ class Who:
         kw = self._as_user(kw)
         for stream in ("stdout", "stderr"):
             kw.setdefault(stream, subprocess.PIPE)
-        done = subprocess.run(argv, timeout=timeout, check=False, **kw)
+        done = self.within(subprocess.run, argv, timeout=timeout, check=False, **kw)
         done.stdout, done.stderr = done.stdout or b"", done.stderr or b""
         return Result(argv, done)
 
     def popen(self, *argv, **kw):
-        return subprocess.Popen([str(a) for a in argv], **self._as_user(kw))
+        return self.within(subprocess.Popen, [str(a) for a in argv], **self._as_user(kw))
+
+    @staticmethod
+    def within(function, *args, **kw):
+        """Starts a program: here, unless a netmachine.Machine has put itself in this one's place."""
+        return function(*args, **kw)
 
     @property
     def runtime_root(self):
@@ -243,8 +248,7 @@ class Who:
         """A bundle with a busybox root filesystem that runs args."""
         return Bundle(self, name, list(args) or ["true"], subids)
 
-    def clean(self):
-        """Removes what the test's containers left; what remains after that is a leak."""
+    def remove_containers(self):
         if self.runtime_root.is_dir():
             for entry in self.runtime_root.iterdir():
                 if entry.is_dir():
@@ -255,6 +259,10 @@ class Who:
             ids = self.inro("ps", "-aq").out.split()
             if ids:
                 self.inro("rm", "-f", *ids)
+
+    def clean(self):
+        """Removes what the test's containers left; what remains after that is a leak."""
+        self.remove_containers()
         # a bundle is 130 entries: Python takes ten times as long
         subprocess.run([BUSYBOX, "rm", "-rf", str(self.dir)], stderr=subprocess.DEVNULL, check=False)
 
