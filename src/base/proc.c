@@ -12,8 +12,10 @@
 #include "base/fd.h"
 
 #define STACK_SIZE (64 * 1024)
-#define TARGET_MAX 1024
-#define FDS_MAX    64
+/* of a function of this program, which may start one itself */
+#define CALL_STACK_SIZE (1024 * 1024)
+#define TARGET_MAX      1024
+#define FDS_MAX         64
 
 #ifndef CLONE_PIDFD
 #define CLONE_PIDFD 0x00001000
@@ -148,29 +150,35 @@ static int child_main(void *arg)
 	return 0;
 }
 
-/* Returns the pid, or -errno. */
-static pid_t clone_child(struct child *c, int *ret_pidfd)
+/* A child that shares this memory and has a stack of stack_size; back when it has executed or
+ * ended. Returns the pid, or -errno. */
+static pid_t clone_sharing(int (*fn)(void *), void *data, int flags, size_t stack_size,
+			   int *ret_pidfd)
 {
 	const long page = sysconf(_SC_PAGESIZE);
-	size_t size = STACK_SIZE + (size_t)page;
+	size_t size = stack_size + (size_t)page;
 	char *stack = mmap(NULL, size, PROT_NONE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-	int flags = CLONE_VM | CLONE_VFORK | SIGCHLD, pidfd = -EBADF;
 	pid_t pid = -1;
 
-	*ret_pidfd = -EBADF;
 	if (stack == MAP_FAILED)
 		return -errno;
 	/* the lowest page stays unusable: the stack grows down to it */
-	if (mprotect(stack + page, STACK_SIZE, PROT_READ | PROT_WRITE) == 0)
-		pid = clone(child_main, stack + size, flags | CLONE_PIDFD, c, &pidfd);
-	/* before 5.2 */
-	if (pid < 0 && errno == EINVAL)
-		pid = clone(child_main, stack + size, flags, c);
+	if (mprotect(stack + page, stack_size, PROT_READ | PROT_WRITE) == 0)
+		pid = clone(fn, stack + size, CLONE_VM | CLONE_VFORK | flags, data, ret_pidfd);
 	if (pid < 0)
 		pid = -errno;
 	munmap(stack, size);
-	*ret_pidfd = pidfd;
+	return pid;
+}
+
+static pid_t clone_child(struct child *c, int *ret_pidfd)
+{
+	pid_t pid = clone_sharing(child_main, c, CLONE_PIDFD | SIGCHLD, STACK_SIZE, ret_pidfd);
+
+	/* before 5.2 */
+	if (pid == -EINVAL)
+		pid = clone_sharing(child_main, c, SIGCHLD, STACK_SIZE, ret_pidfd);
 	return pid;
 }
 
@@ -260,4 +268,34 @@ int proc_spawn(const struct proc_spawn *spec, struct proc *ret, struct err *err)
 	ret->pid = pid;
 	ret->pidfd = pidfd;
 	return 0;
+}
+
+struct call {
+	int (*fn)(void *data);
+	void *data;
+	int result;
+};
+
+static int call_main(void *arg)
+{
+	struct call *c = arg;
+
+	c->result = c->fn(c->data);
+	syscall(SYS_exit_group, 0);
+	return 0;
+}
+
+int proc_call(int (*fn)(void *data), void *data)
+{
+	struct call c = { .fn = fn, .data = data, .result = -ECHILD };
+	sigset_t all, old;
+
+	/* No signal at its end: a caller that waits for its children doesn't know this one. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pid_t pid = clone_sharing(call_main, &c, CLONE_FILES, CALL_STACK_SIZE, NULL);
+	if (pid > 0)
+		NO_EINTR(waitpid(pid, NULL, __WCLONE));
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return pid < 0 ? (int)pid : c.result;
 }

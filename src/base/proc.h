@@ -56,3 +56,11 @@ int proc_exit_code(int wait_status);
  * after it, and with -ECANCELED once cancel_fd is readable. */
 int proc_run(const struct proc_spawn *spec, const struct buf *in, struct buf *out, size_t limit,
 	     int timeout_ms, struct err *err);
+
+/*
+ * Calls fn(data) in a process of its own that shares this one's memory and files, while the caller
+ * stands still: for what changes a process for good, as setns(2). What fn allocates and opens is
+ * the caller's. Signals are blocked meanwhile, so fn must not wait for long. Returns what fn
+ * returned; -ECHILD: it was killed, anything may be half done; or -errno: no process could be made.
+ */
+int proc_call(int (*fn)(void *data), void *data);

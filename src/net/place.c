@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/place.h"
+
+#include <sched.h>
+
+#include "base/proc.h"
+#include "sys/ns.h"
+
+struct visit {
+	const struct net_place *place;
+	int (*fn)(void *data, struct err *err);
+	void *data;
+	struct err *err;
+};
+
+static int visit(void *data)
+{
+	const struct visit *v = data;
+	int r = 0;
+
+	/* the own one can't be joined once more */
+	if (v->place->userns >= 0 && ns_is_own(v->place->userns, CLONE_NEWUSER) != 1)
+		r = ns_join(v->place->userns, CLONE_NEWUSER, v->err);
+	if (r == 0 && v->place->netns >= 0)
+		r = ns_join(v->place->netns, CLONE_NEWNET, v->err);
+	if (r < 0)
+		return err_wrap(v->err, r, "entering the namespaces of networks");
+	return v->fn(v->data, v->err);
+}
+
+int net_place_run(const struct net_place *place, int (*fn)(void *data, struct err *err), void *data,
+		  struct err *err)
+{
+	struct err none = ERR_INIT;
+	struct visit v = { .place = place, .fn = fn, .data = data, .err = err ? err : &none };
+
+	if (place->userns < 0 && place->netns < 0)
+		return fn(data, err);
+	v.err->msg[0] = '\0';
+	int r = proc_call(visit, &v);
+	if (r < 0 && v.err->msg[0] == '\0')
+		return err_errno(v.err, -r, "working in the namespaces of networks");
+	return r;
+}

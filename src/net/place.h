@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where networks are: the network namespace with their bridges and rules, and the user namespace
+ * that gives the rights over it. Root's are this process's own; a user's are held by a process of
+ * theirs (net/rootless.h). All that touches links, rules and sockets there goes through
+ * net_place_run(). Also for a container's own namespaces: {its user namespace or -1, its network
+ * namespace}.
+ */
+#pragma once
+
+#include "base/err.h"
+
+struct net_place {
+	int userns, netns; /* fds, not owned; negative: the one that this process is in */
+};
+#define NET_PLACE_HERE                                                                             \
+	{                                                                                          \
+		.userns = -EBADF, .netns = -EBADF                                                  \
+	}
+
+/*
+ * Calls fn(data, err) there and returns what it returns; at once when both are this process's own,
+ * else by a child that shares memory and files (proc_call): what fn writes into memory, and sockets
+ * that it opens (they belong to that namespace), are the caller's. fn has all capabilities over the
+ * network namespace. setns(2)
+ */
+int net_place_run(const struct net_place *place, int (*fn)(void *data, struct err *err), void *data,
+		  struct err *err);
