@@ -121,7 +121,7 @@ static const char *const migrations[] = {
 	" WHERE released_ns > 0 AND NOT fixed;"
 	"CREATE TABLE ports ("
 	" proto INTEGER NOT NULL, host TEXT NOT NULL, host_port INTEGER NOT NULL,"
-	" owner TEXT NOT NULL, port INTEGER NOT NULL, PRIMARY KEY (proto, host, host_port))"
+	" owner TEXT NOT NULL, port INTEGER NOT NULL, PRIMARY KEY (host_port, proto, host))"
 	" WITHOUT ROWID;"
 	"CREATE INDEX ports_owner ON ports(owner);"
 	"CREATE TRIGGER containers_networks AFTER DELETE ON containers BEGIN" OWNER_GOES " END;"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Published ports: from the words in a record (its options publish, publish_all and expose) to what
- * keeps them: a socket of the host's for each, which is bound and never listens (the monitor has
- * it: nobody else gets the port), a row of the table ports while the container runs, an element of
- * the firewall and, for the host's loopback, a relay of inro-net.
+ * Published ports of a container, or of a pod: from the words in its record (publish, publish_all,
+ * expose) to what leads to them. There are sockets of the host's that keep them (net/ports.h; the
+ * monitor has the one fd), rows of the table ports while the container runs, elements of the
+ * firewall, and relays of the service for the host's loopback, where no packet is led elsewhere.
  *
- * In a start: publish_bind() before the record's transaction, publish_store() in it, the fds to the
- * monitor, then, with the addresses known, publish_elements() and publish_relays() with the other
+ * In a start: publish_bind() before the record's transaction, publish_store() in it, the fd to the
+ * monitor; then, with the addresses known, publish_elements() and publish_relays() with the other
  * steps of the plug. At the end: publish_load(), publish_elements() to take those out of the
  * firewall, publish_release() in the record's transaction. All of them do nothing for what
  * publishes no ports.
@@ -14,40 +14,56 @@
 #pragma once
 
 #include "engine/record.h"
-#include "net/portspec.h"
+#include "net/firewall.h"
+#include "net/ports.h"
 
-struct fw_port;
-
-/* One port of one address of the host. */
-struct publish_binding {
-	uint8_t proto;        /* IPPROTO_TCP, _UDP, _SCTP */
-	struct net_addr host; /* 0.0.0.0 and :: are all of that family; never without a family */
-	uint16_t host_port, port; /* port: in the container */
-	int fd;                   /* -EBADF: none, or not of ours to have */
+/* Borrowed: of a record's options, or of a pod's. */
+struct publish_words {
+	char *const *publish;
+	bool all;
+	char *const *expose; /* of the image, too */
 };
-struct publish {
-	struct publish_binding *items;
+
+/* Binds them all, in the caller's network namespace, which is the host's. host: the address of the
+ * network for words that say none, family 0: all. *ret_keep: the fd for the monitor, -EBADF: none.
+ * What a dead container has left of the same ports is cleared away. ERR_CONFLICT: "Bind for
+ * 0.0.0.0:80 failed: port is already allocated", and a hint that says who has it. */
+int publish_bind(struct engine *eng, const char *owner, const struct publish_words *words,
+		 const struct net_addr *host, struct port_bindings *ret, int *ret_keep,
+		 struct err *err);
+/* Rows instead of those that there are, in the caller's transaction. */
+int publish_store(struct engine *eng, const char *owner, const struct port_bindings *ports,
+		  struct err *err);
+/* What is bound of a container, or pod, by its rows. */
+int publish_load(struct engine *eng, const char *owner, struct port_bindings *ret, struct err *err);
+/* Its rows go. */
+int publish_release(struct engine *eng, const char *owner, struct err *err);
+
+/* For firewall_change() and firewall_reconcile(): what leads to these addresses of the container
+ * (family 0: it has none). Appended to *list, which the caller frees. The host's loopback has no
+ * part in it, nor what a user's relay does. */
+struct fw_ports {
+	struct fw_port *items;
 	size_t n;
 };
-void publish_done(struct publish *p); /* closes */
-#define cleanup_publish CLEANUP(publish_done)
-
-/* Binds all ports of rec, in the caller's network namespace, which is the host's; chooses those
- * that were not given. All or none. An address of IPv6 is left out where the kernel has none,
- * unless it was asked for. ERR_CONFLICT: "Bind for 0.0.0.0:80 failed: port is already allocated
- * ...". */
-int publish_bind(struct engine *eng, const struct record *rec, struct publish *ret,
-		 struct err *err);
-/* Rows, in the caller's transaction. What a dead container has left of the same ports goes. */
-int publish_store(struct engine *eng, const char *owner, const struct publish *p, struct err *err);
-/* What is bound of a container, or pod, by its rows; without fds. */
-int publish_load(struct engine *eng, const char *owner, struct publish *ret, struct err *err);
-/* Its rows go. In the caller's transaction, if there is one. */
-int publish_release(struct engine *eng, const char *owner, struct err *err);
-/* The fds, for the monitor, which has them as long as the container lives: how many. fds: room for
- * p->n. They stay p's. */
-size_t publish_fds(const struct publish *p, int *fds);
-/* For net/firewall.h: what leads to these addresses of the container (family 0: it has none). The
- * caller frees *ret. What only the host's loopback has is left out: that is relayed. */
-size_t publish_elements(const struct publish *p, const struct net_addr *to4,
-			const struct net_addr *to6, struct fw_port **ret);
+void publish_elements(const struct engine *eng, const struct port_bindings *ports,
+		      const struct net_addr *to4, const struct net_addr *to6,
+		      struct fw_ports *list);
+/* What the service has to listen at, and lead to where. It binds with SO_REUSEADDR and SO_REUSEPORT
+ * set, as the monitor's socket has the port. Appended as above. */
+struct publish_relay {
+	uint8_t proto; /* IPPROTO_TCP, _UDP */
+	struct net_addr listen;
+	uint16_t listen_port, to_port;
+	struct net_addr to;
+};
+struct publish_relays {
+	struct publish_relay *items;
+	size_t n;
+};
+void publish_relays(const struct engine *eng, const struct port_bindings *ports,
+		    const struct net_addr *to4, const struct net_addr *to6,
+		    struct publish_relays *list);
+/* Flows of UDP that the kernel remembers of these ports go: when they come and when they go, as
+ * packets would be led where they were before. In the network namespace of the firewall. */
+int publish_forget_flows(const struct port_bindings *ports, struct err *err);
