@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a container may be reached by and may reach: the words of --firewall and --egress. Rules
- * only allow: what the first rule of a direction leaves out is dropped. Answers to what was allowed
+ * only allow: what the first rule of a direction leaves out is refused. Answers to what was allowed
  * pass, and loopback, ICMPv6's neighbours and the name server; that is the writer's of the table to
  * add. Pure.
  */
