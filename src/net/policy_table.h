@@ -35,7 +35,7 @@ struct net_policy_count {
 	uint64_t packets, bytes;
 };
 struct net_policy_counts {
-	bool loaded; /* false: there is no table */
+	bool loaded;                    /* false: there is no table */
 	struct net_policy_count *rules; /* in the policy's order */
 	size_t n;
 	struct net_policy_count in_dropped, out_dropped;

@@ -5,9 +5,6 @@
  * init only makes a socket in its namespace; the runtime, which has the rights over both, does the
  * rest with it. Their way back is the kernel's business when the namespace ends.
  */
-#include <linux/if_addr.h>
-#include <linux/rtnetlink.h>
-
 #include "base/fd.h"
 #include "base/str.h"
 #include "runtime/init.h"
@@ -17,11 +14,6 @@
 #include "sys/uapi.h"
 
 #define TEMPLATE_NAMES_MAX 32768
-
-/* What the user has set; the rest is what the kernel found out about the address. */
-#define ADDR_FLAGS_KEPT                                                                            \
-	(IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE |            \
-	 IFA_F_MCAUTOJOIN)
 
 int netdev_wait(struct init *in, struct err *err)
 {
@@ -64,27 +56,10 @@ static int choose_name(int inside, const char *wanted, char name[RTNL_NAME_MAX],
 			wanted);
 }
 
-static int add_addresses(int inside, int index, const struct rtnl_addrs *addrs, struct err *err)
-{
-	for (size_t i = 0; i < addrs->n; i++) {
-		struct rtnl_addr a = addrs->items[i];
-		int r;
-
-		if (!(a.flags & IFA_F_PERMANENT) || a.scope != RT_SCOPE_UNIVERSE)
-			continue;
-		a.flags &= ADDR_FLAGS_KEPT;
-		r = rtnl_addr_add(inside, index, &a, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int move_one(int outside, int inside, int netns, const struct spec_net_device *d,
 		    struct err *err)
 {
 	const char *wanted = d->name && d->name[0] ? d->name : d->host_name;
-	CLEANUP(rtnl_addrs_done) struct rtnl_addrs addrs = { 0 };
 	char name[RTNL_NAME_MAX];
 	int index, r;
 
@@ -94,22 +69,12 @@ static int move_one(int outside, int inside, int netns, const struct spec_net_de
 	if (index < 0)
 		return index;
 	r = choose_name(inside, wanted, name, err);
-	if (r >= 0)
-		r = rtnl_addrs_read(outside, index, &addrs, err);
 	if (r < 0)
 		return r;
-	r = rtnl_link_move(outside, index, netns, name, err);
-	if (r == -EPERM)
-		err_hint(err, r, "it takes CAP_NET_ADMIN over the network that it is in");
-	if (r < 0)
-		return r;
-	index = rtnl_link_index(inside, name, err);
-	if (index == -ENODEV)
-		return err_fail(err, ERR_SYSTEM, "it did not arrive as %s", name);
-	if (index < 0)
-		return index;
-	r = add_addresses(inside, index, &addrs, err);
-	return r < 0 ? r : rtnl_link_up(inside, index, err);
+	r = rtnl_link_carry(outside, inside, index, netns, name, err);
+	return r == -EPERM
+		   ? err_hint(err, r, "it takes CAP_NET_ADMIN over the network that it is in")
+		   : r;
 }
 
 int netdev_move(const struct init *in, pid_t pid, int sock, struct err *err)

@@ -31,6 +31,10 @@ int rtnl_link_index(int sock, const char *name, struct err *err);
  * addresses. */
 int rtnl_link_move(int sock, int index, int netns, const char *name, struct err *err);
 int rtnl_link_up(int sock, int index, struct err *err);
+/* Moves it together with its permanent addresses of global scope, and brings it up there. inside: a
+ * socket of that namespace. */
+int rtnl_link_carry(int outside, int inside, int index, int netns, const char *name,
+		    struct err *err);
 /* All addresses of an interface, of any family. */
 int rtnl_addrs_read(int sock, int index, struct rtnl_addrs *ret, struct err *err);
 int rtnl_addr_add(int sock, int index, const struct rtnl_addr *addr, struct err *err);

@@ -43,6 +43,27 @@ struct rtnl_bridge {
 /* Up, with its addresses. -EEXIST: the name is taken; the caller looks by what. */
 int rtnl_bridge_add(int sock, const struct rtnl_bridge *b, struct err *err);
 
+/* One that sends and receives by another, the parent, directly in a container's namespace. */
+enum rtnl_child_kind {
+	RTNL_MACVLAN,
+	RTNL_IPVLAN,
+	RTNL_VLAN,
+};
+struct rtnl_child {
+	int kind;         /* enum rtnl_child_kind */
+	const char *name; /* in there */
+	int netns;
+	uint32_t parent; /* index */
+	uint32_t mode;   /* MACVLAN_MODE_* or IPVLAN_MODE_* */
+	uint16_t vlan;   /* its number */
+	uint32_t mtu;    /* 0: the parent's */
+	bool have_mac;
+	uint8_t mac[6];
+};
+/* It is down. sock: of the parent's namespace. -EOPNOTSUPP: the kernel has none of this kind;
+ * -EEXIST: the name is taken, or of a vlan the number; -EBUSY: the parent is what can't be one. */
+int rtnl_child_add(int sock, const struct rtnl_child *c, struct err *err);
+
 struct rtnl_route {
 	uint8_t family, prefix_len; /* prefix_len 0: the default route */
 	uint8_t type;               /* RTN_*; 0: RTN_UNICAST */

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -379,6 +380,51 @@ static void test_conntrack(void)
 	CHECK(setns(machine.ns, CLONE_NEWNET) == 0);
 }
 
+/* Of this kind, by that parent: 0, or -EOPNOTSUPP where the kernel has none such. */
+static int child_add(int kind, const char *parent, const char *name, struct err *err)
+{
+	struct rtnl_child c = { .kind = kind,
+				.name = name,
+				.netns = container.ns,
+				.parent = (uint32_t)rtnl_link_index(machine.rt, parent, err),
+				.mtu = 1300,
+				.have_mac = kind != RTNL_IPVLAN };
+
+	if (kind == RTNL_VLAN)
+		c.vlan = 7;
+	else if (kind == RTNL_MACVLAN)
+		c.mode = MACVLAN_MODE_BRIDGE;
+	memcpy(c.mac, mac, sizeof(c.mac));
+	return rtnl_child_add(machine.rt, &c, err);
+}
+
+static void test_children(void)
+{
+	/* an ipvlan wants the parent for itself */
+	static const char *const kinds[] = { [RTNL_MACVLAN] = "macvlan", [RTNL_VLAN] = "vlan" };
+	static const int order[] = { RTNL_VLAN, RTNL_MACVLAN };
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		const char *kind = kinds[order[i]];
+		struct rtnl_link link = { .index = 0 };
+		int r = child_add(order[i], "inro0", kind, &err);
+
+		if (r == -EOPNOTSUPP && order[i] != RTNL_MACVLAN)
+			continue; /* the kernel says so, and is asked no more */
+		CHECK_OK(r);
+		CHECK_OK(rtnl_link_read(container.rt, kind, &link, &err));
+		CHECK(str_eq(link.kind, kind) && link.mtu == 1300 && !link.up);
+		CHECK(memcmp(link.mac, mac, sizeof(mac)) == 0);
+		CHECK(child_add(order[i], "inro0", kind, &err) == -EEXIST);
+		CHECK_OK(rtnl_link_delete(container.rt, kind, &err));
+	}
+	/* a bridge's port has its frames taken away already */
+	CHECK(child_add(RTNL_MACVLAN, "iv1", "eth1", &err) == -EBUSY);
+	CHECK(strstr(err.msg, "making a macvlan") != NULL);
+	CHECK(rtnl_link_index(container.rt, "eth1", &err) == -ENODEV);
+}
+
 static void test_delete(void)
 {
 	struct err err = ERR_INIT;
@@ -399,7 +445,8 @@ static const struct {
 	{ "bridge", test_bridge },       { "refused veth", test_refused_veth },
 	{ "veth", test_veth },           { "inside", test_inside },
 	{ "elements", test_elements },   { "redirect", test_redirect },
-	{ "conntrack", test_conntrack }, { "delete", test_delete },
+	{ "conntrack", test_conntrack }, { "children", test_children },
+	{ "delete", test_delete },
 };
 
 static int namespace_new(int *ret_ns, int *ret_rt, int *ret_nf, struct err *err)

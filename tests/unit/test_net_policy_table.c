@@ -68,13 +68,12 @@ static void test_text(void **state)
 
 	assert_ok(net_policy_egress(&p, "allow front:53/udp fd00::5", &err));
 	assert_ok(text(&p, &out, &err));
-	assert_non_null(strstr(
-	    buf_str(&out), OUT
-	    "\t\tip daddr 10.89.0.0/24 udp dport { 53 } counter accept comment "
-	    "\"2\"\n"
-	    "\t\tip6 daddr fd00:89::/64 udp dport { 53 } counter accept comment "
-	    "\"2\"\n"
-	    "\t\tip6 daddr fd00::5/128 counter accept comment \"3\"\n" OUT_END));
+	assert_non_null(strstr(buf_str(&out), OUT
+			       "\t\tip daddr 10.89.0.0/24 udp dport { 53 } counter accept comment "
+			       "\"2\"\n"
+			       "\t\tip6 daddr fd00:89::/64 udp dport { 53 } counter accept comment "
+			       "\"2\"\n"
+			       "\t\tip6 daddr fd00::5/128 counter accept comment \"3\"\n" OUT_END));
 }
 
 static void test_network_that_is_gone(void **state)
