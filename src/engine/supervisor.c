@@ -93,6 +93,12 @@ int supervisor_send(struct supervisor *s, struct monitor_start *start, const int
 	return r < 0 ? err_errno(err, (int)-r, "giving the monitor its orders") : 0;
 }
 
+void supervisor_undo(struct supervisor *s)
+{
+	shutdown(s->sock, SHUT_WR);
+	cancel_poll(0, s->sock, UNDO_TIMEOUT_MS);
+}
+
 /* 0: it has said something. -ECANCELED: a signal has come, and the monitor has seen to that. */
 static int wait_answer(struct supervisor *s, int cancel_fd, struct err *err)
 {

@@ -29,6 +29,8 @@ int supervisor_send(struct supervisor *s, struct monitor_start *start, const int
  * what it has made, which is waited for unless another signal comes. */
 int supervisor_wait_started(struct supervisor *s, int cancel_fd, int ret_fds[3], size_t *ret_n,
 			    struct err *err);
+/* Has the monitor undo what it has made, which is waited for, up to a limit. */
+void supervisor_undo(struct supervisor *s);
 /* The container is recorded or removed: the monitor may go when it has done its part. */
 void supervisor_release(struct supervisor *s);
 /* After GONE and a release: the monitor ends at once. There may be no init here that would reap it.

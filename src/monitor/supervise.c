@@ -25,6 +25,11 @@ static bool is_passthrough(const struct monitor *m)
 	return m->start.options & MONITOR_OPT_PASSTHROUGH;
 }
 
+static bool has_network(const struct monitor *m)
+{
+	return m->start.options & MONITOR_OPT_NETWORK;
+}
+
 static int receive_fds(struct monitor *m, struct err *err)
 {
 	int fds[MONITOR_FDS_MAX];
@@ -54,7 +59,7 @@ static int receive_fds(struct monitor *m, struct err *err)
 	if ((size_t)len != sizeof(m->start) || m->start.version != MONITOR_VERSION ||
 	    m->start.n_fds != m->n_fds || m->start.n_joins > MONITOR_JOINS_MAX ||
 	    m->n_fds != MONITOR_FD_LAYERS + (size_t)m->start.n_layers + m->start.n_joins +
-			    (is_passthrough(m) ? 3 : 0))
+			    has_network(m) + (is_passthrough(m) ? 3 : 0))
 		return err_fail(
 		    err, ERR_INVALID,
 		    "receiving the start message: inro and inro-monitor are of different "
@@ -116,6 +121,9 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.start = true,
 		.shm_fd = m->shm_fd,
 		.netns_fd = m->netns_fd,
+		.network_fd = has_network(m)
+				  ? m->fds[MONITOR_FD_LAYERS + m->start.n_layers + m->start.n_joins]
+				  : 0,
 		.need_limits = true, /* the user asked for them by name */
 		.notify_host = m->notify_host,
 		.notify_fd_out = &m->notify,

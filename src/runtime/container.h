@@ -62,6 +62,11 @@ struct create_args {
 	/* From netns_make(), for a container that is to get a network namespace which belongs to
 	 * our user namespace; or 0. */
 	int netns_fd;
+	/* SOCK_SEQPACKET, to who gives the container's own network namespace its interfaces: the
+	 * init sends SYNC_NETNS with the namespace, and its own pidfd if it is the one that
+	 * becomes the program, once that is there, and does not go on before SYNC_GO. The caller
+	 * closes it. 0: nobody does. */
+	int network_fd;
 };
 /* No process has this id: what stands there is nobody's. */
 #define CONTAINER_SHM_OF_OTHER "/proc/0/root/dev/shm"

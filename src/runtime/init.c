@@ -283,6 +283,7 @@ static const struct init_step set_up[] = {
 	{ NULL, init_join_keyring },
 	{ "entering the user namespace", init_enter_userns },
 	{ NULL, init_make_namespaces },
+	{ NULL, init_offer_netns },
 	{ "isolating the mount namespace", rootfs_isolate },
 	{ "mounting the root filesystem", rootfs_mount },
 	{ NULL, mounts_make }, /* sysfs waits for the network namespace, cgroup for the limits */
@@ -297,6 +298,7 @@ static const struct init_step set_up[] = {
 	{ NULL, init_join_cgroup },
 	{ NULL, sched_now }, /* realtime policies need the time that the cgroup gives */
 	{ NULL, process_memory_policy },
+	{ NULL, init_await_network },
 	{ NULL, netdev_wait },
 	{ NULL, sysctl_apply }, /* before /proc/sys is made read-only; some are an interface's */
 	{ NULL, create_hooks },

@@ -78,7 +78,7 @@ struct init {
 	bool netns_made;      /* args->netns_fd is to be joined; so, too */
 	bool mntns_made;
 	struct mount_layers *reopened; /* args->overlay in the new mount namespace; or NULL */
-	bool cgroup_joined, netns_joined, in_cwd;
+	bool cgroup_joined, netns_joined, netns_offered, in_cwd;
 	bool pid_ns_pending;  /* outside: not yet joined, for children either */
 	bool entered;         /* outside: this is the process that is inside */
 	struct lsm_state lsm; /* read while names are the host's: process_read_lsm() */
@@ -125,6 +125,10 @@ int init_make_namespaces(struct init *in, struct err *err);
 int init_join_cgroup(struct init *in, struct err *err);
 /* Makes or waits for the network namespace, once, and brings its loopback up. */
 int init_join_netns(struct init *in, struct err *err);
+/* create_args.network_fd: hands the network namespace out, once it is there; waits until it is set
+ * up. */
+int init_offer_netns(struct init *in, struct err *err);
+int init_await_network(struct init *in, struct err *err);
 
 /*
  * netns.c. A network namespace takes the kernel 0.5 ms, as long as half of all mounts: where there

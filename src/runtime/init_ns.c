@@ -13,6 +13,7 @@
 #include "sys/clone.h"
 #include "sys/netlink.h"
 #include "sys/ns.h"
+#include "sys/pidfd.h"
 #include "sys/procfs.h"
 #include "sys/prctl.h"
 #include "sys/uapi.h"
@@ -194,6 +195,37 @@ int init_join_netns(struct init *in, struct err *err)
 		r = netlink_loopback_up(err);
 	}
 	return r < 0 ? err_wrap(err, r, "setting up the network namespace") : 0;
+}
+
+int init_offer_netns(struct init *in, struct err *err)
+{
+	int r, fds[2] = { in->args->netns_fd };
+	cleanup_fd int own = -EBADF, pidfd = -EBADF;
+
+	/* A helper's arrives later. */
+	if (in->args->network_fd <= 0 || in->netns_offered ||
+	    (in->netns_by_helper && !in->netns_joined))
+		return 0;
+	if (!in->netns_made)
+		fds[0] = own = ns_open("/proc/self/ns/net", CLONE_NEWNET, err);
+	if (fds[0] < 0)
+		return fds[0];
+	fds[1] = pidfd = pidfd_of(getpid());
+	in->netns_offered = true;
+	r = sync_send(in->args->network_fd, SYNC_NETNS, 0, fds, pidfd < 0 || in->outside ? 1 : 2);
+	return r < 0 ? err_errno(err, -r, "handing on the network namespace") : 0;
+}
+
+int init_await_network(struct init *in, struct err *err)
+{
+	int r;
+
+	if (in->args->network_fd <= 0)
+		return 0;
+	r = init_offer_netns(in, err);
+	if (r >= 0)
+		r = sync_expect(in->args->network_fd, SYNC_GO, NULL, err);
+	return r < 0 ? err_wrap(err, r, "waiting for the network") : 0;
 }
 
 static int stage_userns(struct init *in, struct err *err)

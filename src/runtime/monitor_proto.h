@@ -38,6 +38,9 @@
  *
  * Between an end and a restart it is `inro __cleanup` that answers: EXITED to WAIT and ATTACH.
  *
+ * Who gives the container its network (MONITOR_OPT_NETWORK) talks with its init, over a socket
+ * whose other end is one of the fds: create_args.network_fd.
+ *
  * The lock on the container's lock file (an open file description lock) travels as an fd: the
  * container counts as alive while the client, the monitor or the clean-up role holds it.
  */
@@ -50,7 +53,7 @@
 /* Its arguments. */
 #define MONITOR_STAY    "--stay"  /* in the caller's cgroup */
 #define MONITOR_NETNS   "--netns" /* it can make a network namespace while it waits */
-#define MONITOR_VERSION 6
+#define MONITOR_VERSION 7
 #define MONITOR_FDS_MAX 16 /* in one message */
 
 enum monitor_msg_type {
@@ -84,7 +87,8 @@ enum monitor_probed {
 #define MONITOR_JOIN_SHM  100 /* not one of them: /dev/shm of the container whose IPC is joined */
 
 /* Order of the fds in the FDS messages; layers follow, topmost first, then namespaces to join, then
- * stdin, stdout and stderr of who starts it, with MONITOR_OPT_PASSTHROUGH. */
+ * the socket of MONITOR_OPT_NETWORK, then stdin, stdout and stderr of who starts it, with
+ * MONITOR_OPT_PASSTHROUGH. */
 enum monitor_fd {
 	MONITOR_FD_LOCK,    /* locked; kept open until the end */
 	MONITOR_FD_CONTROL, /* listening; kept open until the end */
@@ -113,6 +117,7 @@ enum {
 	MONITOR_OPT_ROOTFS_IDMAP = 1 << 14,
 	MONITOR_OPT_NOTIFY = 1 << 15, /* it says itself when it is ready: runtime/notify.h */
 	MONITOR_OPT_GIVE = 1 << 16,   /* create_args.give_fd is the bundle */
+	MONITOR_OPT_NETWORK = 1 << 17,
 };
 
 struct monitor_start {

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/veth.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "sys/ns.h"
+
+#define NAME_TRIES   26
+#define BRIDGES_LOCK "bridges" /* of who makes one */
+
+int netns_socket(int netns, int (*make)(struct err *err), struct err *err)
+{
+	cleanup_fd int own = ns_open("/proc/self/ns/net", CLONE_NEWNET, err);
+	int fd, r;
+
+	if (own < 0)
+		return own;
+	r = ns_join(netns, CLONE_NEWNET, err);
+	if (r < 0)
+		return r;
+	fd = make(err);
+	if (ns_join(own, CLONE_NEWNET, NULL) < 0)
+		_exit(1); /* all that follows would happen to the container */
+	return fd;
+}
+
+bool veth_has_ipv6(void)
+{
+	return access("/proc/sys/net/ipv6", F_OK) == 0;
+}
+
+/* A bridge of ours that was killed on its way has no alias yet, but the network's MAC. */
+static bool is_this(const struct rtnl_link *l, const struct rtnl_bridge *b)
+{
+	if (!str_eq(l->kind, "bridge"))
+		return false;
+	if (l->alias[0])
+		return b->alias && str_eq(l->alias, b->alias);
+	return l->have_mac && memcmp(l->mac, b->mac, sizeof(b->mac)) == 0;
+}
+
+/* With the lock: nobody else is making it, so what is half made stays so. */
+static int make_bridge(int sock, const struct rtnl_bridge *b, struct rtnl_link *ret,
+		       struct err *err)
+{
+	int r = rtnl_link_read(sock, b->name, ret, err);
+
+	if (r == 0 && !ret->alias[0] && is_this(ret, b)) {
+		r = rtnl_link_delete(sock, b->name, err);
+		if (r == 0)
+			r = -ENODEV;
+	}
+	if (r != -ENODEV)
+		return r;
+	r = rtnl_bridge_add(sock, b, err);
+	if (r < 0)
+		return err_wrap(err, r, "making bridge %s", b->name);
+	return rtnl_link_read(sock, b->name, ret, err);
+}
+
+int veth_bridge(int sock, int dir, const struct rtnl_bridge *b, uint32_t *ret_index,
+		struct err *err)
+{
+	cleanup_fd int lock = -EBADF;
+	struct rtnl_link link;
+	int r = rtnl_link_read(sock, b->name, &link, err);
+
+	if (r == -ENODEV || (r == 0 && !link.alias[0])) {
+		lock = openat(dir, BRIDGES_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (lock < 0 || NO_EINTR(flock(lock, LOCK_EX)) < 0)
+			return err_errno(err, errno, "locking the bridges");
+		r = make_bridge(sock, b, &link, err);
+	}
+	if (r == -ENODEV)
+		return err_errno(err, ENODEV, "looking for bridge %s", b->name);
+	if (r < 0)
+		return r;
+	if (!is_this(&link, b))
+		return err_hint(err,
+				err_fail(err, ERR_EXISTS,
+					 "there is an interface %s which is not this network's",
+					 b->name),
+				"ip link delete %s, if nobody else needs it", b->name);
+	*ret_index = link.index;
+	return 0;
+}
+
+static int add_veth(int sock, int dir, const struct veth_plug *p, int netns, bool ipv6,
+		    struct err *err)
+{
+	char name[RTNL_NAME_MAX];
+	struct rtnl_veth v = {
+		.outside = name,
+		.inside = p->inside,
+		.netns = netns,
+		.mtu = p->mtu,
+		.have_mac = true,
+		.hairpin = true,
+		.isolated = p->isolated,
+		.ipv6 = ipv6,
+	};
+	int r = veth_bridge(sock, dir, p->bridge, &v.bridge, err);
+
+	if (r < 0)
+		return r;
+	memcpy(v.mac, p->mac, sizeof(v.mac));
+	snprintf(name, sizeof(name), "%s", p->outside);
+	r = rtnl_veth_add(sock, &v, err);
+	for (int i = 0; r == -EEXIST && !p->own_name && i < NAME_TRIES; i++) {
+		snprintf(name, sizeof(name), "%s%c", p->outside, 'a' + i);
+		r = rtnl_veth_add(sock, &v, err);
+	}
+	return r;
+}
+
+static int set_inside(int sock, const struct veth_plug *p, bool ipv6, struct err *err)
+{
+	cleanup_free struct rtnl_addr *addrs = xcalloc(p->n_addrs + 1, sizeof(*addrs));
+	struct rtnl_inside in = {
+		.name = p->inside,
+		.ipv6 = ipv6,
+		.addrs = addrs,
+		.routes = p->routes,
+		.n_routes = p->n_routes,
+	};
+
+	for (size_t i = 0; i < p->n_addrs; i++)
+		if (ipv6 || p->addrs[i].family != AF_INET6)
+			addrs[in.n_addrs++] = p->addrs[i];
+	if (ipv6)
+		addrs[in.n_addrs++] = rtnl_addr_link_local(p->mac);
+	return rtnl_inside(sock, &in, err);
+}
+
+int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool keep,
+	      struct err *err)
+{
+	static const struct rtnl_inside loopback = { 0 };
+	cleanup_fd int inside = netns_socket(netns, rtnl_open, err);
+	cleanup_fd int sock = inside < 0 ? -EBADF : rtnl_open(err);
+	const bool kernel6 = veth_has_ipv6();
+	size_t done = 0;
+	int r = inside < 0 ? inside : sock;
+
+	if (r >= 0 && !n)
+		return rtnl_inside(inside, &loopback, err);
+	for (; r >= 0 && done < n; done++) {
+		const struct veth_plug *p = &plugs[done];
+		bool ipv6 = kernel6 && (!p->mtu || p->mtu >= 1280);
+
+		r = add_veth(sock, dir, p, netns, ipv6, err);
+		if (r >= 0)
+			r = set_inside(inside, p, ipv6, err);
+		if (r < 0)
+			err_wrap(err, r, "interface %s", p->inside);
+	}
+	for (; r < 0 && keep && done > 0; done--)
+		rtnl_link_delete(inside, plugs[done - 1].inside, NULL);
+	return r < 0 ? r : 0;
+}
+
+int veth_unplug(int netns, const char *inside, struct err *err)
+{
+	cleanup_fd int sock = netns_socket(netns, rtnl_open, err);
+
+	return sock < 0 ? sock : rtnl_link_delete(sock, inside, err);
+}
