@@ -16,6 +16,7 @@
 #include "engine/record.h"
 #include "net/firewall.h"
 #include "net/ports.h"
+#include "net/service_client.h"
 
 /* Borrowed: of a record's options, or of a pod's. */
 struct publish_words {
@@ -49,16 +50,11 @@ struct fw_ports {
 void publish_elements(const struct engine *eng, const struct port_bindings *ports,
 		      const struct net_addr *to4, const struct net_addr *to6,
 		      struct fw_ports *list);
-/* What the service has to listen at, and lead to where. It binds with SO_REUSEADDR and SO_REUSEPORT
- * set, as the monitor's socket has the port. Appended as above. */
-struct publish_relay {
-	uint8_t proto; /* IPPROTO_TCP, _UDP */
-	struct net_addr listen;
-	uint16_t listen_port, to_port;
-	struct net_addr to;
-};
+/* What the service has to listen at, for struct net_member. It binds with SO_REUSEADDR and
+ * SO_REUSEPORT set: the monitor's socket has the port, and connections of its own that have ended
+ * must not be in the way of the next container. Appended as above. */
 struct publish_relays {
-	struct publish_relay *items;
+	struct net_relay *items;
 	size_t n;
 };
 void publish_relays(const struct engine *eng, const struct port_bindings *ports,

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/publish.h"
+
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/db.h"
+#include "engine/life.h"
+#include "sys/conntrack.h"
+#include "sys/nft.h"
+
+/* ---- who has a port ---- */
+
+static bool hosts_meet(const struct net_addr *a, const struct net_addr *b)
+{
+	return a->family == b->family &&
+	       (net_addr_is_any(a) || net_addr_is_any(b) || net_addr_equal(a, b));
+}
+
+static int read_row(sqlite3_stmt *stmt, struct port_binding *ret)
+{
+	cleanup_free char *host = db_column_str(stmt, 1);
+
+	*ret = (struct port_binding){ .proto = (uint8_t)db_column_i64(stmt, 0),
+				      .host_port = (uint16_t)db_column_i64(stmt, 2),
+				      .port = (uint16_t)db_column_i64(stmt, 3) };
+	return net_addr_parse(host ? host : "", &ret->host, NULL);
+}
+
+/* Ids of others whose rows name one of these ports of the host. */
+static int find_owners(struct engine *eng, const char *owner, const struct port_bindings *ports,
+		       char ***ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	uint16_t first = UINT16_MAX, last = 0;
+	int r;
+
+	for (size_t i = 0; i < ports->n; i++) {
+		uint16_t port = ports->items[i].host_port;
+
+		first = port < first ? port : first;
+		last = port > last ? port : last;
+	}
+	r = db_query(eng->db, &stmt, err,
+		     "SELECT proto, host, host_port, port, owner FROM ports"
+		     " WHERE host_port BETWEEN ? AND ? AND owner != ?",
+		     "iis", (int)first, (int)last, owner);
+	while (r == 0 && (r = db_step(eng->db, stmt, err)) > 0) {
+		cleanup_free char *id = db_column_str(stmt, 4);
+		struct port_binding row;
+
+		r = 0;
+		if (read_row(stmt, &row) < 0)
+			continue;
+		for (size_t i = 0; i < ports->n; i++) {
+			const struct port_binding *p = &ports->items[i];
+
+			if (p->proto == row.proto && p->host_port == row.host_port &&
+			    hosts_meet(&p->host, &row.host) && !strv_has(*ret, id))
+				strv_add(ret, id);
+		}
+	}
+	return r;
+}
+
+/* Does anybody live that it belongs to? What does not is cleared away. Its name, or NULL. */
+static char *name_of_living(struct engine *eng, const char *id)
+{
+	cleanup_record_list struct record_list members = { 0 };
+	cleanup_record struct record rec = { 0 };
+
+	if (record_get(eng, id, &rec, NULL) == 0)
+		return life_repair(eng, &rec, NULL) == 0 && rec.running ? xstrdup(rec.name) : NULL;
+	if (record_list_pod(eng, id, &members, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < members.n; i++)
+		if (life_repair(eng, &members.items[i], NULL) == 0 && members.items[i].running)
+			return xstrdup(members.items[i].name);
+	return NULL;
+}
+
+/* Where the kernel has the socket, that is who has it; else (SCTP) the rows say so. */
+static int look_at_owners(struct engine *eng, const char *owner, const struct port_bindings *ports,
+			  struct err *err)
+{
+	cleanup_strv char **owners = NULL;
+	int r = find_owners(eng, owner, ports, &owners, err);
+
+	for (char **id = owners; r == 0 && id && *id; id++) {
+		cleanup_free char *name = name_of_living(eng, *id);
+		cleanup_free char *at =
+		    ports_host_text(&ports->items[0].host, ports->items[0].host_port);
+
+		if (name)
+			r = err_hint(err,
+				     err_fail(err, ERR_CONFLICT,
+					      "Bind for %s failed: port is already allocated", at),
+				     "container %s has it", name);
+		else
+			r = publish_release(eng, *id, err);
+	}
+	return r;
+}
+
+static void say_who(struct engine *eng, const char *owner, struct port_binding *taken, int r,
+		    struct err *err)
+{
+	const struct port_bindings one = { taken, 1 };
+	cleanup_strv char **owners = NULL;
+	cleanup_free char *name = NULL;
+
+	if (taken->host.family && err->kind == ERR_CONFLICT &&
+	    find_owners(eng, owner, &one, &owners, NULL) == 0 && owners)
+		name = name_of_living(eng, owners[0]);
+	if (name)
+		err_hint(err, r, "container %s has it", name);
+	else if (taken->host.family && err->kind == ERR_CONFLICT)
+		err_hint(err, r, "another program has it: ss -%snp 'sport = :%u' shows which",
+			 taken->proto == IPPROTO_UDP ? "ul" : "tl", taken->host_port);
+}
+
+/* ---- sockets and rows ---- */
+
+int publish_bind(struct engine *eng, const char *owner, const struct publish_words *words,
+		 const struct net_addr *host, struct port_bindings *ret, int *ret_keep,
+		 struct err *err)
+{
+	const struct ports_how how = { .host = *host, .relayed = eng->rootless };
+	cleanup_port_bindings struct port_bindings ports = { 0 };
+	cleanup_port_list struct port_list wanted = { 0 };
+	struct port_binding taken = { 0 };
+	cleanup_fd int keep = -EBADF;
+	int r = port_list_parse(words->publish, words->all, words->expose, &wanted, err);
+
+	if (r < 0 || wanted.n == 0)
+		return r;
+	r = engine_db(eng, err);
+	if (r == 0)
+		r = ports_bind(&wanted, &how, &ports, &keep, &taken, err);
+	if (r < 0) {
+		if (err)
+			say_who(eng, owner, &taken, r, err);
+		return r;
+	}
+	r = look_at_owners(eng, owner, &ports, err);
+	if (r < 0)
+		return r;
+	*ret = ports;
+	ports = (struct port_bindings){ 0 };
+	*ret_keep = take_fd(keep);
+	return 0;
+}
+
+int publish_release(struct engine *eng, const char *owner, struct err *err)
+{
+	int r = db_exec(eng->db, err, "DELETE FROM ports WHERE owner = ?", "s", owner);
+
+	return r < 0 ? r : 0;
+}
+
+int publish_store(struct engine *eng, const char *owner, const struct port_bindings *ports,
+		  struct err *err)
+{
+	int r = publish_release(eng, owner, err);
+
+	for (size_t i = 0; r >= 0 && i < ports->n; i++) {
+		const struct port_binding *p = &ports->items[i];
+		char host[NET_ADDR_TEXT];
+
+		r = db_exec(eng->db, err,
+			    "INSERT OR REPLACE INTO ports (proto, host, host_port, owner, port)"
+			    " VALUES (?, ?, ?, ?, ?)",
+			    "isisi", (int)p->proto, net_addr_format(&p->host, host),
+			    (int)p->host_port, owner, (int)p->port);
+	}
+	return r < 0 ? r : 0;
+}
+
+int publish_load(struct engine *eng, const char *owner, struct port_bindings *ret, struct err *err)
+{
+	cleanup_port_bindings struct port_bindings list = { 0 };
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	size_t room = 0;
+	int r = engine_db(eng, err);
+
+	if (r == 0)
+		r = db_query(eng->db, &stmt, err,
+			     "SELECT proto, host, host_port, port FROM ports WHERE owner = ?", "s",
+			     owner);
+	while (r == 0 && (r = db_step(eng->db, stmt, err)) > 0) {
+		if (list.n == room) {
+			room = room ? 2 * room : 4;
+			list.items = xrealloc(list.items, room * sizeof(*list.items));
+		}
+		r = read_row(stmt, &list.items[list.n]);
+		if (r < 0)
+			return err_fail(err, ERR_CORRUPT, "database %s: ports of %.12s",
+					eng->db->path, owner);
+		list.n++;
+	}
+	if (r < 0)
+		return r;
+	*ret = list;
+	list = (struct port_bindings){ 0 };
+	return 0;
+}
+
+/* ---- what leads to the container ---- */
+
+static const struct net_addr *of_family(const struct net_addr *host, const struct net_addr *to4,
+					const struct net_addr *to6)
+{
+	return host->family == AF_INET ? to4 : to6;
+}
+
+void publish_elements(const struct engine *eng, const struct port_bindings *ports,
+		      const struct net_addr *to4, const struct net_addr *to6, struct fw_ports *list)
+{
+	if (eng->rootless)
+		return;
+	list->items = xrealloc(list->items, (list->n + ports->n + 1) * sizeof(*list->items));
+	for (size_t i = 0; i < ports->n; i++) {
+		const struct port_binding *p = &ports->items[i];
+		const struct net_addr *to = of_family(&p->host, to4, to6);
+		struct fw_port *e = &list->items[list->n];
+
+		if (!to->family || net_addr_is_loopback(&p->host))
+			continue;
+		*e = (struct fw_port){
+			.proto = p->proto, .host_port = p->host_port, .to = *to, .to_port = p->port
+		};
+		if (!net_addr_is_any(&p->host))
+			e->host = p->host;
+		list->n++;
+	}
+}
+
+static void relay_add(const struct engine *eng, const struct port_binding *p,
+		      const struct net_addr *from, const struct net_addr *to,
+		      struct publish_relays *list)
+{
+	bool outside = !net_addr_is_loopback(from);
+
+	list->items = xrealloc(list->items, (list->n + 1) * sizeof(*list->items));
+	list->items[list->n++] = (struct net_relay){ .proto = p->proto,
+						     .from = *from,
+						     .from_port = p->host_port,
+						     .to = *to,
+						     .to_port = p->port,
+						     .transparent = eng->rootless && outside &&
+								    from->family == to->family };
+}
+
+void publish_relays(const struct engine *eng, const struct port_bindings *ports,
+		    const struct net_addr *to4, const struct net_addr *to6,
+		    struct publish_relays *list)
+{
+	static const struct net_addr local4 = { AF_INET, { 127, 0, 0, 1 } };
+	static const struct net_addr local6 = { AF_INET6, { [15] = 1 } };
+
+	for (size_t i = 0; i < ports->n; i++) {
+		const struct port_binding *p = &ports->items[i];
+		const struct net_addr *to = of_family(&p->host, to4, to6), *from = &p->host;
+		/* The other family's, where the container has none of this. */
+		bool crossed = !to->family;
+
+		if (crossed)
+			to = of_family(&p->host, to6, to4);
+		if (!to->family || p->proto == IPPROTO_SCTP)
+			continue;
+		/* From elsewhere the firewall leads, but for a user's. */
+		if (!eng->rootless && !crossed && net_addr_is_any(from))
+			from = of_family(from, &local4, &local6);
+		else if (!eng->rootless && !crossed && !net_addr_is_loopback(from))
+			continue;
+		relay_add(eng, p, from, to, list);
+	}
+}
+
+int publish_forget_flows(const struct port_bindings *ports, struct err *err)
+{
+	cleanup_fd int sock = -EBADF;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ports->n; i++) {
+		const struct port_binding *p = &ports->items[i];
+		const struct conntrack_port flows = { .family = p->host.family,
+						      .proto = p->proto,
+						      .port = p->host_port,
+						      .to = net_addr_is_any(&p->host)
+								? NULL
+								: p->host.bytes };
+
+		if (p->proto != IPPROTO_UDP || net_addr_is_loopback(&p->host))
+			continue;
+		if (sock < 0)
+			r = sock = nft_open(err);
+		if (r >= 0)
+			r = conntrack_delete_port(sock, &flows, err);
+	}
+	return r < 0 ? r : 0;
+}
