@@ -18,7 +18,7 @@
 
 #define OWNER_GOES                                                                                 \
 	" DELETE FROM endpoints WHERE owner = OLD.id; DELETE FROM ports WHERE owner = OLD.id;"     \
-	" UPDATE leases SET fixed = 0, released_ns = CASE released_ns WHEN 0 THEN"                 \
+	" UPDATE leases SET fixed = fixed & 2, released_ns = CASE released_ns WHEN 0 THEN"         \
 	" CAST(strftime('%s') AS INTEGER) * 1000000000 ELSE released_ns END WHERE owner = OLD.id;"
 
 /* Step n brings the schema from version n to n + 1. Never edit one that was released. */

@@ -14,6 +14,9 @@
 
 #define NETWORK_DEFAULT "bridge" /* NETSPEC_DEFAULT: made on first use, can't be removed */
 
+#define NETWORK_DNS_MAX   8     /* name servers */
+#define NETWORK_HOSTS_MAX 65536 /* addresses that are given to who asks for none */
+
 enum network_driver {
 	NETWORK_BRIDGE,
 	NETWORK_MACVLAN,
@@ -62,6 +65,7 @@ struct network {
 	struct network_options options;
 	uint64_t uses; /* containers and pods that asked for it, running or not */
 };
+extern const struct json_desc network_options_desc;
 void network_done(struct network *net);
 #define cleanup_network CLEANUP(network_done)
 
@@ -72,13 +76,19 @@ struct network_list {
 void network_list_done(struct network_list *list);
 #define cleanup_network_list CLEANUP(network_list_done)
 
-/* Makes it: name, driver, labels, options, and in ip4 and ip6 what was asked for; `want` says which
- * families there are to be. Checks all of it, and chooses the rest (id, bridge, subnets, gateways),
- * subnets so that they overlap no other network and no route of the host. ERR_EXISTS: the name. */
-struct network_want {
-	bool ip4, ip6;
+/* What a user asks of a new network, word for word. */
+struct network_asked {
+	char *name;        /* NULL: as its bridge */
+	char *driver;      /* NULL: bridge */
+	char *ipv4, *ipv6; /* "true", "false" */
+	char **subnets, **gateways, **ranges, **aux;
+	char *ipam_driver, *interface;
+	bool internal, disable_dns;
+	char **dns, **labels, **opts;
 };
-int network_create(struct engine *eng, struct network *net, struct network_want want,
+/* Checks all of it, and chooses the rest: id, bridge, subnets that overlap no other network and no
+ * route of the host, gateways. ERR_EXISTS: the name. */
+int network_create(struct engine *eng, const struct network_asked *asked, struct network *ret,
 		   struct err *err);
 /* By name, id, or unambiguous beginning of an id; the default one is made when it is asked for.
  * ERR_NOT_FOUND in docker's words. */
@@ -94,3 +104,5 @@ int network_remove(struct engine *eng, const struct network *net, struct err *er
 /* Changes what `network update` may: its name servers. */
 int network_update(struct engine *eng, const char *word, char *const *dns_add,
 		   char *const *dns_drop, struct err *err);
+/* "10.89.0.0/24", heap; NULL: the network has none of this family. */
+char *network_subnet_text(const struct network_ip *ip);
