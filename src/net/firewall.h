@@ -53,17 +53,16 @@ int firewall_lock(const struct firewall *fw, bool alone, struct err *err);
 
 /* One batch, whole or not at all, under the lock shared. To add what is there, or to take away what
  * is not, is no error: who starts a container names its networks each time. A port that leads
- * elsewhere leads to the new place then. -EAGAIN without an error record: there is no table, or one
- * of another inro; nothing has been done, and a reconcile has to. */
+ * elsewhere leads to the new place then; only who has a port may take it away. -EAGAIN without an
+ * error record: there is no table, or one of another inro; nothing has been done, and a reconcile
+ * has to. */
 int firewall_change(const struct firewall *fw, const struct fw_change *c, struct err *err);
 
 struct fw_report {
-	bool no_table;     /* there was none, or one of another inro, or some of its rules */
-	size_t missing;    /* elements that should have been there */
-	size_t excess;     /* and those that should not */
-	size_t wrong;      /* ports that led elsewhere */
-	size_t n_networks; /* elements there should be */
-	size_t n_ports;
+	bool no_table;  /* there was none, or one of another inro, or some of its rules */
+	size_t missing; /* elements that should have been there */
+	size_t excess;  /* and those that should not */
+	size_t wrong;   /* ports that led elsewhere */
 };
 /* Makes the table hold just what is wanted; dry: only says what is otherwise. The caller has the
  * lock alone. */

@@ -12,7 +12,7 @@
 
 #define ELEMENTS_MAX (1 << 20)
 /* Of an element in a message, with the heads of its attributes. */
-#define ELEMENT_SIZE (NFT_KEY_MAX + NFT_DATA_MAX + 5 * NLA_HDRLEN)
+#define ELEMENT_SIZE (NFT_KEY_MAX + NFT_DATA_MAX + 5 * NLA_HDRLEN + NLA_HDRLEN + 4)
 
 static uint16_t message(unsigned int type)
 {
@@ -57,6 +57,8 @@ static void put_element(struct nlbuf *q, const struct nft_element *e, bool with_
 {
 	size_t at = nlbuf_nest(q, NFTA_LIST_ELEM);
 
+	if (e->end)
+		nlbuf_attr_be32(q, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
 	put_value(q, NFTA_SET_ELEM_KEY, e->key, e->key_len);
 	if (with_data && e->data_len)
 		put_value(q, NFTA_SET_ELEM_DATA, e->data, e->data_len);
@@ -140,6 +142,7 @@ static int parse_element(const struct nlattr_view *in, struct nft_elements *ret)
 	size_t len = in->len;
 	struct nft_element e = { .key_len = 0 };
 	struct nlattr_view a;
+	uint32_t flags;
 	int r;
 
 	while ((r = nlattr_next(&p, &len, &a)) > 0) {
@@ -147,6 +150,10 @@ static int parse_element(const struct nlattr_view *in, struct nft_elements *ret)
 			r = parse_value(&a, e.key, sizeof(e.key), &e.key_len);
 		else if (a.type == NFTA_SET_ELEM_DATA)
 			r = parse_value(&a, e.data, sizeof(e.data), &e.data_len);
+		else if (a.type == NFTA_SET_ELEM_FLAGS && a.len == sizeof(flags)) {
+			memcpy(&flags, a.data, sizeof(flags));
+			e.end = ntohl(flags) & NFT_SET_ELEM_INTERVAL_END;
+		}
 		if (r < 0)
 			return r;
 	}

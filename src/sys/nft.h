@@ -16,6 +16,7 @@
 struct nft_element {
 	uint8_t key[NFT_KEY_MAX], data[NFT_DATA_MAX];
 	uint8_t key_len, data_len; /* data_len 0: of a set */
+	bool end;                  /* of a set of intervals: the first one behind an interval */
 };
 struct nft_elements {
 	struct nft_element *items;
@@ -45,6 +46,31 @@ int nft_batch_send(struct nft_batch *b, int sock, struct err *err);
 /* All elements of a set. -ENOENT: there is no such set. */
 int nft_elements_read(int sock, const char *table, const char *set, struct nft_elements *ret,
 		      struct err *err);
+
+/* Tables and chains: of ours, and of others that packets go through as well. */
+
+/* Takes a table away with all in it. One that isn't there is no error. */
+int nft_table_delete(int sock, const char *table, struct err *err);
+
+#define NFT_NAME_MAX 64 /* longer names are cut */
+
+struct nft_chain {
+	uint8_t family; /* NFPROTO_* */
+	char table[NFT_NAME_MAX], name[NFT_NAME_MAX];
+	bool hooked;   /* packets come to it by itself: */
+	uint32_t hook; /* NF_INET_* */
+	bool drops;    /* what no rule of it decides */
+};
+struct nft_chains {
+	struct nft_chain *items;
+	size_t n;
+};
+void nft_chains_done(struct nft_chains *c);
+#define cleanup_nft_chains CLEANUP(nft_chains_done)
+/* All chains of the network namespace. */
+int nft_chains_read(int sock, struct nft_chains *ret, struct err *err);
+/* Pure part, for tests and fuzzing, as nft_elements_parse(). */
+int nft_chains_parse(const void *data, size_t len, struct nft_chains *ret);
 
 /* A new table (of the family ip) of the namespace of sock, by which what programs there send to
  * addr:from arrives at addr:to, of UDP and TCP. -EEXIST: there is a table of that name. */

@@ -17,3 +17,10 @@ def test_net(anyone, build):
     result = anyone.run(*wrap, build / "tests/kernel/kernel_net").ok()
     assert " 0 checks failed" in result.out
     assert result.out.count("ok - ") == 8, result
+
+
+def test_firewall(anyone, build):
+    wrap = ["unshare", "--user", "--map-root-user"] if anyone.rootless else []
+    result = anyone.run(*wrap, build / "tests/kernel/kernel_firewall").ok()
+    assert " 0 checks failed" in result.out
+    assert result.out.count("ok - ") == 6, result

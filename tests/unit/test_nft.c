@@ -151,12 +151,76 @@ static void test_wrong_lengths(void **state)
 	}
 }
 
+/* ip filter FORWARD of iptables, and a chain that nothing comes to by itself; as the kernel lists.
+ */
+static void put_chain(struct nlbuf *q, uint8_t family, const char *name, bool hooked)
+{
+	const struct nfgenmsg head = { .nfgen_family = family };
+
+	nlbuf_begin(q, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN, 0, &head, sizeof(head));
+	nlbuf_attr_str(q, NFTA_CHAIN_TABLE, "filter");
+	nlbuf_attr_str(q, NFTA_CHAIN_NAME, name);
+	if (hooked) {
+		size_t at = nlbuf_nest(q, NFTA_CHAIN_HOOK);
+
+		nlbuf_attr_be32(q, NFTA_HOOK_HOOKNUM, 2);
+		nlbuf_attr_be32(q, NFTA_HOOK_PRIORITY, 0);
+		nlbuf_unnest(q, at);
+		nlbuf_attr_be32(q, NFTA_CHAIN_POLICY, 0);
+	}
+}
+
+static void test_chains(void **state)
+{
+	static const char long_name[] = "a-chain-with-a-name-of-more-characters-than-there-is-room-"
+					"for-in-the-list-that-is-read";
+	cleanup_nft_chains struct nft_chains list = { 0 };
+	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
+
+	(void)state;
+	put_chain(&q, 2, "FORWARD", true);
+	put_chain(&q, 1, long_name, false);
+	assert_int_equal(nft_chains_parse(q.buf.data, q.buf.len, &list), 0);
+	assert_int_equal(list.n, 2);
+	assert_int_equal(list.items[0].family, 2);
+	assert_string_equal(list.items[0].table, "filter");
+	assert_string_equal(list.items[0].name, "FORWARD");
+	assert_true(list.items[0].hooked && list.items[0].drops);
+	assert_int_equal(list.items[0].hook, 2);
+	assert_false(list.items[1].hooked || list.items[1].drops);
+	assert_int_equal(strlen(list.items[1].name), NFT_NAME_MAX - 1);
+	for (size_t len = 0; len < q.buf.len; len++) {
+		cleanup_nft_chains struct nft_chains cut = { 0 };
+		cleanup_free char *copy = xmalloc(len + 1);
+
+		memcpy(copy, q.buf.data, len);
+		assert_true(nft_chains_parse(copy, len, &cut) <= 0 && cut.n <= 1);
+	}
+}
+
+/* Where an interval ends is a flag of its element. */
+static void test_interval(void **state)
+{
+	const struct nft_element e[2] = { { .key = { 10 }, .key_len = 4 },
+					  { .key = { 11 }, .key_len = 4, .end = true } };
+	cleanup_nft_elements struct nft_elements list = { 0 };
+	cleanup_nft_batch struct nft_batch b;
+
+	(void)state;
+	nft_batch_begin(&b, "t");
+	nft_batch_add(&b, "s", e, 2);
+	assert_int_equal(nft_elements_parse(b.q.buf.data, b.q.buf.len, &list), 0);
+	assert_int_equal(list.n, 2);
+	assert_memory_equal(list.items, e, sizeof(e));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bytes),         cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_of_a_set),      cmocka_unit_test(test_removal_has_no_data),
-		cmocka_unit_test(test_wrong_lengths),
+		cmocka_unit_test(test_wrong_lengths), cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_interval),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

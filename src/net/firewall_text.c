@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Chains come before those of docker, podman, ufw and firewalld, so that ports are translated when
+ * those look. What is accepted here is not accepted there by it: a drop of others holds.
+ *
+ * Another text has another FW_COMPLETE and FW_RULES.
+ */
+#include "net/firewall_internal.h"
+
+const char *const fw_set_names[FW_SETS] = {
+	[FW_BRIDGES] = "bridges",     [FW_INTERNAL] = "internal", [FW_ROUTED] = "routed",
+	[FW_OPEN] = "open",           [FW_ICC] = "icc",           [FW_NETS4] = "nets4",
+	[FW_NETS6] = "nets6",         [FW_MASQ4] = "masq4",       [FW_MASQ6] = "masq6",
+	[FW_PORTS4] = "ports4",       [FW_PORTS6] = "ports6",     [FW_PORTS4_ON] = "ports4_on",
+	[FW_PORTS6_ON] = "ports6_on",
+};
+
+/* iifname is not set in postrouting where br_netfilter calls, so what goes back to the bridge that
+ * it came from is known by addresses. 127.0.0.0/8 and ::1 would need route_localnet, which opens
+ * the loopback to neighbours: those ports are relayed. */
+static const char sets[] =
+    "	set " FW_COMPLETE " { type mark; }\n"
+    "	set bridges { type ifname; }\n"
+    "	set internal { type ifname; }\n"
+    "	set routed { type ifname; }\n"
+    "	set open { type ifname; }\n"
+    "	set icc { type ifname . ifname; }\n"
+    "	set nets4 { type ipv4_addr; flags interval; }\n"
+    "	set nets6 { type ipv6_addr; flags interval; }\n"
+    "	set masq4 { type ipv4_addr; flags interval; }\n"
+    "	set masq6 { type ipv6_addr; flags interval; }\n"
+    "	map ports4 { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
+    "	map ports6 { type inet_proto . inet_service : ipv6_addr . inet_service; }\n"
+    "	map ports4_on { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }\n"
+    "	map ports6_on { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }\n";
+
+static const char translation[] =
+    "	chain ports {\n"
+    "		ip daddr 127.0.0.0/8 return\n"
+    "		ip6 daddr ::1 return\n"
+    "		dnat ip to ip daddr . meta l4proto . th dport map @ports4_on\n"
+    "		dnat ip to meta l4proto . th dport map @ports4\n"
+    "		dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6_on\n"
+    "		dnat ip6 to meta l4proto . th dport map @ports6\n"
+    "	}\n"
+    "	chain prerouting {\n"
+    "		type nat hook prerouting priority -105; policy accept;\n"
+    "		fib daddr type local goto ports\n"
+    "	}\n"
+    "	chain output {\n"
+    "		type nat hook output priority -105; policy accept;\n"
+    "		fib daddr type local goto ports\n"
+    "	}\n"
+    "	chain postrouting {\n"
+    "		type nat hook postrouting priority 95; policy accept;\n"
+    "		ip saddr @nets4 ip daddr @nets4 ct status dnat masquerade\n"
+    "		ip6 saddr @nets6 ip6 daddr @nets6 ct status dnat masquerade\n"
+    "		ip saddr @masq4 ip daddr != @nets4 oifname != @bridges masquerade\n"
+    "		ip6 saddr @masq6 ip6 daddr != @nets6 oifname != @bridges masquerade\n"
+    "	}\n";
+
+/* Answers of an internal network's container to the machine are not forwarded: they come through.
+ * A refusal is for neighbours alone, who are to know at once; others get no answer. */
+static const char filter[] =
+    "	chain forward {\n"
+    "		type filter hook forward priority -5; policy accept;\n"
+    "		iifname @bridges goto leaving\n"
+    "		oifname @bridges goto entering\n"
+    "	}\n"
+    "	chain leaving {\n"
+    "		ct state established,related accept\n"
+    "		iifname . oifname @icc accept\n"
+    "		iifname @internal counter reject with icmpx admin-prohibited\n"
+    "		oifname @internal counter reject with icmpx admin-prohibited\n"
+    "		ct status dnat accept\n"
+    "		iifname @open oifname @open accept\n"
+    "		oifname @routed accept\n"
+    "		oifname @bridges counter reject with icmpx admin-prohibited\n"
+    "	}\n"
+    "	chain entering {\n"
+    "		ct state established,related accept\n"
+    "		oifname @internal counter drop\n"
+    "		ct status dnat accept\n"
+    "		oifname @routed accept\n"
+    "		counter drop\n"
+    "	}\n";
+
+void fw_text(const char *table, struct buf *ret)
+{
+	buf_addf(ret, "table inet %s\ndelete table inet %s\ntable inet %s {\n", table, table,
+		 table);
+	buf_addf(ret, "%s%s%s}\n", sets, translation, filter);
+}
