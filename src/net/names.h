@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "net/ipam.h"
 
@@ -22,6 +23,9 @@ struct net_names {
 	const char *const *names;
 	size_t n_names;
 };
+/* Pure: a host name, and what the file holds. */
+bool net_names_valid(const char *name);
+void net_names_format(const struct net_names *n, struct buf *out);
 int net_names_write(int run_dir, const struct net_names *n, struct err *err);
 /* What is not there is no error. */
 int net_names_remove(int run_dir, const char *network, const char *container, struct err *err);
