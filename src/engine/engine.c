@@ -211,6 +211,16 @@ int engine_dirs(struct engine *eng, struct err *err)
 	return eng->run_fd < 0 ? eng->run_fd : 0;
 }
 
+int engine_net(struct engine *eng, struct err *err)
+{
+	cleanup_free char *path = path_join(eng->runroot, "net");
+
+	if (eng->net_fd >= 0)
+		return 0;
+	eng->net_fd = dir_open(path, err);
+	return eng->net_fd < 0 ? eng->net_fd : 0;
+}
+
 int engine_db(struct engine *eng, struct err *err)
 {
 	cleanup_free char *path = NULL;

@@ -23,6 +23,7 @@ struct engine {
 	int root_fd;           /* O_DIRECTORY, -EBADF until engine_dirs() */
 	int containers_fd;     /* <root>/containers */
 	int run_fd;            /* <runroot>/containers */
+	int net_fd;            /* <runroot>/net, -EBADF until engine_net() */
 	bool rootless, debug;
 	bool unshared; /* in a mount namespace of engine_unshare() */
 	struct db *db; /* NULL until engine_db() */
@@ -32,7 +33,7 @@ struct engine {
 };
 #define ENGINE_INIT                                                                                \
 	{                                                                                          \
-		.root_fd = -EBADF, .containers_fd = -EBADF, .run_fd = -EBADF                       \
+		.root_fd = -EBADF, .containers_fd = -EBADF, .run_fd = -EBADF, .net_fd = -EBADF     \
 	}
 
 /* Decides the paths; opens nothing. root and runroot NULL: INRO_ROOT, INRO_RUNROOT, the default. */
@@ -42,10 +43,11 @@ void engine_done(struct engine *eng);
 /* A directory that we have just made is this process's group's, and so will be what comes into it,
  * also below one with the set-group-ID bit: a user namespace has not got the group of that. */
 void engine_own_group(int dir, mode_t mode);
-/* Makes and opens the directories. Idempotent, like the next two. */
+/* Makes and opens the directories. Idempotent, like the next three. */
 int engine_dirs(struct engine *eng, struct err *err);
 int engine_db(struct engine *eng, struct err *err);
 int engine_store(struct engine *eng, struct err *err);
+int engine_net(struct engine *eng, struct err *err);
 
 /* Can this machine limit memory and swap together? */
 bool engine_limits_swap(void);

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/leases.h"
+#include "engine/publish.h"
 #include "net/firewall.h"
 
 /* The lock of net/firewall.h; the fd is it. Who removes rows of ports or networks takes it shared
@@ -17,3 +19,13 @@ int engine_firewall_change(struct engine *eng, const struct fw_change *c, struct
 /* Makes the table hold just what the database says of networks and running containers; with no
  * network, takes it away. dry: only says what is otherwise. ret may be NULL. */
 int engine_firewall_repair(struct engine *eng, bool dry, struct fw_report *ret, struct err *err);
+
+/* A network in the firewall's words; net is borrowed. False: it has no part in it. */
+bool engine_firewall_network(const struct network *net, struct fw_network *ret);
+/* Where the published ports of a container, or pod, lead: its address of each family in the network
+ * that its default route would be in, of those that are not internal. */
+int engine_firewall_target(struct engine *eng, const char *owner, struct lease_addrs *ret,
+			   struct err *err);
+/* What the rows of its ports come to, appended. */
+int engine_firewall_ports(struct engine *eng, const char *owner, struct fw_ports *ret,
+			  struct err *err);
