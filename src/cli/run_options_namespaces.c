@@ -4,11 +4,6 @@
 
 /* Names that scripts have. What they are for is not there, whatever the value is. */
 #define NO_NETWORKS "there are no networks but none, host and those of other containers yet"
-#define REFUSE_SHORT(letter, option, why)                                                          \
-	{                                                                                          \
-		.name = option, .short_name = letter, .kind = OPT_REFUSED, .flags = OPT_HIDDEN,    \
-		.help = why                                                                        \
-	}
 
 static const struct opt opts[] = {
 	{ .name = "add-host",
@@ -45,7 +40,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_STRV,
 	  RUN_OPT(expose),
 	  .arg = "PORT[-PORT][/PROTOCOL]",
-	  .help = "note that the container listens there; opens nothing" },
+	  .help = "note that the container listens there; opens nothing without --publish-all" },
 	{ .name = "gidmap",
 	  .kind = OPT_STRV,
 	  RUN_OPT(gidmap),
@@ -92,6 +87,17 @@ static const struct opt opts[] = {
 	  RUN_OPT(pid),
 	  .arg = "host|private|container:NAME|ns:PATH",
 	  .help = "PID namespace" },
+	{ .name = "publish",
+	  .short_name = 'p',
+	  .kind = OPT_STRV,
+	  RUN_OPT(publish),
+	  .arg = "[[ADDRESS:][HOSTPORT]:]PORT[/PROTOCOL]",
+	  .help = "lead a port of this machine, or a range of them, to one of the container" },
+	{ .name = "publish-all",
+	  .short_name = 'P',
+	  .kind = OPT_FLAG,
+	  RUN_OPT(publish_all),
+	  .help = "publish all ports of --expose and of the image, on ports that are free" },
 	{ .name = "subgidname",
 	  .kind = OPT_STR,
 	  RUN_OPT(subgidname),
@@ -127,9 +133,6 @@ static const struct opt opts[] = {
 	  RUN_OPT(uts),
 	  .arg = "host|private|container:NAME|ns:PATH",
 	  .help = "UTS namespace" },
-	REFUSE_SHORT('p', "publish",
-		     NO_NETWORKS "; with --network host its ports are the machine's"),
-	REFUSE_SHORT('P', "publish-all", NO_NETWORKS),
 	OPT_REFUSE("ip", NO_NETWORKS),
 	OPT_REFUSE("ip6", NO_NETWORKS),
 	OPT_REFUSE("link", NO_NETWORKS),

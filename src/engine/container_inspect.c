@@ -149,18 +149,6 @@ static void fill_spec(const struct spec *spec, const struct record *rec,
 	fill_mounts(&rec->options, spec, ret);
 }
 
-/* docker's "none" and "host" are networks, too, in which nothing has an address. */
-static void fill_network(struct container_inspect *ret)
-{
-	const char *mode = ret->host_config.network_mode;
-
-	if (ret->state.pid > 0)
-		ret->network.sandbox_key =
-		    xasprintf("/proc/%lld/ns/net", (long long)ret->state.pid);
-	if (str_eq(mode, "none") || str_eq(mode, "host"))
-		LIST_ADD(ret->network.networks)->key = xstrdup(mode);
-}
-
 /* Where its files are: nothing is mounted out here that would show them together. */
 static void fill_graph(struct engine *eng, const struct image_row *image,
 		       struct container_inspect *ret)
@@ -279,7 +267,8 @@ int container_inspect(struct engine *eng, const char *word, bool size,
 	ci.image_digest = or_empty(image.manifest);
 	inspect_host_fill(&in, &ci.host_config);
 	inspect_config_fill(&in, &ci.config);
-	fill_network(&ci);
+	inspect_ports_fill(&in, &ci.host_config, &ci.config);
+	inspect_network_fill(&in, ci.host_config.network_mode, ci.state.pid, &ci.network);
 	if (in.rec.running)
 		ci.exec_ids = execs_ids(eng, in.rec.id);
 	if (size) {

@@ -115,16 +115,22 @@ struct inspect_graph {
 	char *name;
 };
 struct inspect_endpoint {
-	char *key; /* the network's name */
-	char *null, *empty;
-	int64_t zero;
+	char *key;                               /* the network's name */
+	char *ipam_config, *aliases, *dns_names; /* JSON */
+	char *null;
+	char *mac, *network_id, *endpoint_id;
+	char *gateway, *ip_address, *ip6_gateway, *ip6_address;
+	int64_t ip_prefix, ip6_prefix, gw_priority;
 };
 struct inspect_network {
 	char *sandbox_key; /* of one that runs: its network namespace */
 	char *null, *empty;
 	int64_t zero;
 	bool no;
-	struct json_map ports;
+	struct json_map ports; /* values: lists, or null */
+	char *mac, *endpoint_id;
+	char *gateway, *ip_address, *ip6_gateway, *ip6_address;
+	int64_t ip_prefix, ip6_prefix;
 	JSON_LIST(struct inspect_endpoint) networks;
 };
 struct container_inspect {

@@ -19,5 +19,11 @@ struct inspected {
 void inspect_host_fill(const struct inspected *in, struct inspect_host_config *ret);
 /* inspect_config.c: Config. */
 void inspect_config_fill(const struct inspected *in, struct inspect_container_config *ret);
+/* inspect_network.c: NetworkSettings. mode: HostConfig's NetworkMode; pid: of its init, or 0. */
+void inspect_network_fill(const struct inspected *in, const char *mode, int64_t pid,
+			  struct inspect_network *ret);
+/* Ports as they were asked for, of both; which have all else. */
+void inspect_ports_fill(const struct inspected *in, struct inspect_host_config *host,
+			struct inspect_container_config *config);
 /* An object of these names without values. */
 void inspect_set_keys(const oci_keys *keys, struct json_map *ret);

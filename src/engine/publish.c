@@ -124,6 +124,11 @@ static void say_who(struct engine *eng, const char *owner, struct port_binding *
 
 /* ---- sockets and rows ---- */
 
+const char *publish_owner(const struct record *rec)
+{
+	return rec->pod && strv_has(rec->options.pod_share, "network") ? rec->pod : rec->id;
+}
+
 int publish_bind(struct engine *eng, const char *owner, const struct publish_words *words,
 		 const struct net_addr *host, struct port_bindings *ret, int *ret_keep,
 		 struct err *err)

@@ -25,6 +25,10 @@ struct publish_words {
 	char *const *expose; /* of the image, too */
 };
 
+/* Whose ports, endpoints and leases a container's are: its own id, or its pod's, whose network it
+ * shares. */
+const char *publish_owner(const struct record *rec);
+
 /* Binds them all, in the caller's network namespace, which is the host's. host: the address of the
  * network for words that say none, family 0: all. *ret_keep: the fd for the monitor, -EBADF: none.
  * What a dead container has left of the same ports is cleared away. ERR_CONFLICT: "Bind for

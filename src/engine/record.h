@@ -47,6 +47,10 @@ struct record_options {
 	struct json_map joins; /* namespace -> id of the container whose it is (join.h) */
 	char *rootfs;          /* --rootfs: its root directory; NULL: it has an image */
 	bool rootfs_overlay, rootfs_idmap;
+	/* Words of ports (publish.h); publish_all: those of expose, too, the image's and the
+	 * user's. None, where its network can have none. */
+	char **publish, **expose;
+	bool publish_all;
 	bool ipc_shared; /* others may join its IPC namespace */
 	char *mapping;   /* of its layers (engine/mapped.h); NULL: the image store's own */
 };

@@ -58,6 +58,10 @@ int run_find_image(struct run *run, const char *word, struct err *err);
  * another try is worth it. */
 int run_fetch_again(struct run *run, int r, struct err *err);
 int run_parse(struct run *run, struct err *err);
+/* run_ports.c: the words of published ports; and, with the image known, what of that the container
+ * can have and its record says. */
+int run_check_ports(const struct run *run, struct err *err);
+int run_ports(struct run *run, struct err *err);
 /* For those with MOUNT_O. */
 int run_overlays(struct run *run, struct err *err);
 /* A new directory, opened. bundle: for messages. */

@@ -99,17 +99,6 @@ static int check_users(const struct run_options *o, struct err *err)
 	return user_entry_check("--group-entry", o->group_entry, err);
 }
 
-static int check_ports(const struct run_options *o, struct err *err)
-{
-	struct json_map ports = { 0 };
-	int r = 0;
-
-	for (char **w = o->expose; r == 0 && w && *w; w++)
-		r = expose_parse(*w, &ports, err);
-	json_map_done(&ports);
-	return r;
-}
-
 int run_check(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->opts;
@@ -131,7 +120,7 @@ int run_check(struct run *run, struct err *err)
 	if (o->replace && !o->name)
 		return err_fail(err, ERR_USAGE,
 				"cannot replace container without --name being set");
-	if (check_streams(o, err) < 0 || check_ports(o, err) < 0 || check_groups(o, err) < 0)
+	if (check_streams(o, err) < 0 || run_check_ports(run, err) < 0 || check_groups(o, err) < 0)
 		return -EINVAL;
 	if (check_users(o, err) < 0)
 		return -EINVAL;
@@ -366,6 +355,8 @@ int run_parse(struct run *run, struct err *err)
 	r = env_gather(o->env_file, o->env, &run->env, err);
 	if (r == 0)
 		r = find_joins(run, err);
+	if (r == 0)
+		r = run_ports(run, err);
 	if (r == 0)
 		r = run_mappings(run, err);
 	if (r == 0)

@@ -105,6 +105,8 @@ static const struct json_field fields[] = {
 	OPTION(subgidname, STR),
 	OPTION(time_offset, STRV),
 	OPTION(sysctl, STRV),
+	OPTION(publish, STRV),
+	OPTION(publish_all, BOOL),
 	OPTION(expose, STRV),
 	OPTION(add_host, STRV),
 	OPTION(dns, STRV),

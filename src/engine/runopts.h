@@ -80,7 +80,8 @@ struct run_options {
 	char *subuidname, *subgidname;
 	char **time_offset;
 	char **sysctl;
-	char **expose;
+	char **publish, **expose;
+	bool publish_all;
 	char **add_host, **dns, **dns_search, **dns_option;
 	char *hosts_file;
 	bool no_hosts, no_hostname;

@@ -92,13 +92,35 @@ static void add(struct port_list *list, const struct port_publish *p)
 	list->items[list->n++] = *p;
 }
 
-static bool is_published(const struct port_list *list, size_t n, uint8_t proto, uint16_t port)
+/* Of --expose, whose ranges may be long: each port once, and not those of -p. */
+static int add_exposed(char *const *expose, struct port_list *list, struct err *err)
 {
-	for (size_t i = 0; i < n; i++)
-		if (list->items[i].proto == proto && list->items[i].ports.first <= port &&
-		    list->items[i].ports.last >= port)
-			return true;
-	return false;
+	cleanup_free bool *seen = xcalloc((size_t)(IPPROTO_SCTP + 1) << 16, 1);
+	struct port_publish p;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct port_publish *q = &list->items[i];
+
+		for (uint32_t port = q->ports.first; port <= q->ports.last; port++)
+			seen[(uint32_t)q->proto << 16 | port] = true;
+	}
+	for (char *const *w = expose; w && *w; w++) {
+		int r = port_expose_parse(*w, &p, err);
+
+		if (r < 0)
+			return r;
+		for (uint32_t port = p.ports.first; port <= p.ports.last; port++) {
+			const struct port_publish one = {
+				.proto = p.proto, .ports = { (uint16_t)port, (uint16_t)port }
+			};
+			bool *was = &seen[(uint32_t)p.proto << 16 | port];
+
+			if (!*was)
+				add(list, &one);
+			*was = true;
+		}
+	}
+	return 0;
 }
 
 int port_list_parse(char *const *publish, bool all, char *const *expose, struct port_list *ret,
@@ -115,16 +137,8 @@ int port_list_parse(char *const *publish, bool all, char *const *expose, struct 
 		if (r == 0)
 			add(&list, &p);
 	}
-	for (char *const *w = expose; r >= 0 && all && w && *w; w++) {
-		r = port_expose_parse(*w, &p, err);
-		for (uint32_t port = p.ports.first; r == 0 && port <= p.ports.last; port++) {
-			struct port_publish one = { .proto = p.proto,
-						    .ports = { (uint16_t)port, (uint16_t)port } };
-
-			if (!is_published(&list, list.n, p.proto, (uint16_t)port))
-				add(&list, &one);
-		}
-	}
+	if (r >= 0 && all && expose)
+		r = add_exposed(expose, &list, err);
 	if (r < 0)
 		return r;
 	*ret = list;

@@ -26,7 +26,7 @@ LINES = [
      r"2001:db8::33\tdb\n"),
     ("docker run --rm --add-host db:no-address box true", 125, r".*invalid IP address.*"),
     ("docker run --rm --add-host h=host-gateway box true", 125, r".*--network host.*"),
-    ("docker run -d -p 8080:80 box", 125, r".*--publish is not supported.*"),
+    ("docker run -d -p 8080:80 box", 125, r".*publishing ports needs a network.*"),
     ("podman run --rm --systemd=false --disable-content-trust=true box echo yes", 0, r"yes\n"),
     ("podman run docker-daemon:box", 125, r".*docker-daemon.*"),
     ("podman ps --sync -q --filter name=web", 0, r"\w{12}\n"),

@@ -79,6 +79,7 @@ KEYS = {
     "UIDMap=0:10000:10": "--uidmap=0:10000:10",
     "Ulimit=nofile=1000:10000": "--ulimit=nofile=1000:10000",
     "Unmask=ALL": "--security-opt=unmask=ALL",
+    "PublishPort=8080:80": "--publish=8080:80",
     "User=bin": "--user=bin",
     "User=1000\nGroup=%i": "--user=1000:%i",
     "UserNS=auto": "--userns=auto",
@@ -91,7 +92,6 @@ KEYS = {
 }
 # What is refused, and words of the message behind the line and the key.
 REFUSED = {
-    "PublishPort=8080:80": "--publish: ",
     "Network=web.network": "inro makes no networks",
     "Network=slirp4netns": "inro makes no networks",
     "Volume=missing.volume:/x": "there is no file missing.volume",
