@@ -12,6 +12,7 @@ enum fw_set {
 	FW_ROUTED,
 	FW_OPEN,
 	FW_ICC,
+	FW_HAIRPIN,
 	FW_NETS4,
 	FW_NETS6,
 	FW_MASQ4,
@@ -28,7 +29,7 @@ extern const char *const fw_set_names[FW_SETS];
  * of a reconcile; its name says which text the table is of. */
 #define FW_COMPLETE "complete_1"
 /* The rules of the text: with fewer it is no firewall. */
-#define FW_RULES 27
+#define FW_RULES 30
 
 /* Replaces the table, if there is one. */
 void fw_text(const char *table, struct buf *ret);

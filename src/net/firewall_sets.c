@@ -41,15 +41,16 @@ static size_t addr_size(uint8_t family)
 	return family == AF_INET ? 4 : 16;
 }
 
-static void put_name(struct nft_elements *to, const char *name, bool twice)
+/* With a name before it, which may be empty. */
+static void put_name(struct nft_elements *to, const char *before, const char *name)
 {
 	struct nft_element *e = more(to, &(struct nft_element){ .key_len = RTNL_NAME_MAX });
 
-	memcpy(e->key, name, strnlen(name, RTNL_NAME_MAX - 1));
-	if (twice) {
-		memcpy(e->key + RTNL_NAME_MAX, e->key, RTNL_NAME_MAX);
+	if (before) {
+		memcpy(e->key, before, strnlen(before, RTNL_NAME_MAX - 1));
 		e->key_len = 2 * RTNL_NAME_MAX;
 	}
+	memcpy(e->key + (before ? RTNL_NAME_MAX : 0), name, strnlen(name, RTNL_NAME_MAX - 1));
 }
 
 /* Two elements: where it begins, and the first address behind it, if there is one. */
@@ -78,16 +79,16 @@ static void pack_network(const struct fw_network *n, struct fw_elements *ret)
 	const struct {
 		bool in;
 		enum fw_set set;
-	} names[] = { { true, FW_BRIDGES },
-		      { n->internal, FW_INTERNAL },
-		      { n->routed, FW_ROUTED },
-		      { n->open, FW_OPEN },
-		      { n->icc, FW_ICC } };
+		const char *before;
+	} names[] = { { true, FW_BRIDGES },          { n->internal, FW_INTERNAL },
+		      { n->routed, FW_ROUTED },      { n->open, FW_OPEN },
+		      { n->icc, FW_ICC, n->bridge }, { true, FW_HAIRPIN, n->bridge },
+		      { true, FW_HAIRPIN, "" } };
 	bool masquerade = n->masquerade && !n->internal && !n->routed;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (names[i].in)
-			put_name(&ret->of[names[i].set], n->bridge, names[i].set == FW_ICC);
+			put_name(&ret->of[names[i].set], names[i].before, n->bridge);
 	if (n->v4.base.family) {
 		put_subnet(&ret->of[FW_NETS4], &n->v4);
 		if (masquerade)
@@ -144,13 +145,14 @@ struct nft_element fw_complete(void)
 
 /* ---- what is there and what should be ---- */
 
-/* By key; the place behind an interval is another one than where the next begins. */
+/* By key; the place behind an interval is another one than where the next begins, and comes before
+ * it: the kernel takes what begins before the one around it has ended for an overlap. */
 static int order(const void *a, const void *b)
 {
 	const struct nft_element *x = a, *y = b;
 	int r = memcmp(x->key, y->key, sizeof(x->key));
 
-	return r ? r : (int)x->end - (int)y->end;
+	return r ? r : (int)y->end - (int)x->end;
 }
 
 static void sort(struct nft_elements *e)

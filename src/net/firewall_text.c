@@ -8,16 +8,18 @@
 #include "net/firewall_internal.h"
 
 const char *const fw_set_names[FW_SETS] = {
-	[FW_BRIDGES] = "bridges",     [FW_INTERNAL] = "internal", [FW_ROUTED] = "routed",
-	[FW_OPEN] = "open",           [FW_ICC] = "icc",           [FW_NETS4] = "nets4",
-	[FW_NETS6] = "nets6",         [FW_MASQ4] = "masq4",       [FW_MASQ6] = "masq6",
-	[FW_PORTS4] = "ports4",       [FW_PORTS6] = "ports6",     [FW_PORTS4_ON] = "ports4_on",
-	[FW_PORTS6_ON] = "ports6_on",
+	[FW_HAIRPIN] = "hairpin",     [FW_BRIDGES] = "bridges",     [FW_INTERNAL] = "internal",
+	[FW_ROUTED] = "routed",       [FW_OPEN] = "open",           [FW_ICC] = "icc",
+	[FW_NETS4] = "nets4",         [FW_NETS6] = "nets6",         [FW_MASQ4] = "masq4",
+	[FW_MASQ6] = "masq6",         [FW_PORTS4] = "ports4",       [FW_PORTS6] = "ports6",
+	[FW_PORTS4_ON] = "ports4_on", [FW_PORTS6_ON] = "ports6_on",
 };
 
-/* iifname is not set in postrouting where br_netfilter calls, so what goes back to the bridge that
- * it came from is known by addresses. 127.0.0.0/8 and ::1 would need route_localnet, which opens
- * the loopback to neighbours: those ports are relayed. */
+/* What goes back to the bridge that it came from has to come back here as well, or its answer goes
+ * around the translation. iifname is empty in postrouting where br_netfilter calls for a bridged
+ * packet, and for this machine's own (Linux 5.7); a refusal is one of those, in the other
+ * direction. 127.0.0.0/8 and ::1 would need route_localnet, which opens the loopback to neighbours:
+ * those ports are relayed. */
 static const char sets[] =
     "	set " FW_COMPLETE " { type mark; }\n"
     "	set bridges { type ifname; }\n"
@@ -25,6 +27,7 @@ static const char sets[] =
     "	set routed { type ifname; }\n"
     "	set open { type ifname; }\n"
     "	set icc { type ifname . ifname; }\n"
+    "	set hairpin { type ifname . ifname; }\n"
     "	set nets4 { type ipv4_addr; flags interval; }\n"
     "	set nets6 { type ipv6_addr; flags interval; }\n"
     "	set masq4 { type ipv4_addr; flags interval; }\n"
@@ -53,37 +56,45 @@ static const char translation[] =
     "	}\n"
     "	chain postrouting {\n"
     "		type nat hook postrouting priority 95; policy accept;\n"
-    "		ip saddr @nets4 ip daddr @nets4 ct status dnat masquerade\n"
-    "		ip6 saddr @nets6 ip6 daddr @nets6 ct status dnat masquerade\n"
+    "		ip saddr @nets4 ip daddr @nets4 ct direction original ct status dnat "
+    "iifname . oifname @hairpin masquerade\n"
+    "		ip6 saddr @nets6 ip6 daddr @nets6 ct direction original ct status dnat "
+    "iifname . oifname @hairpin masquerade\n"
     "		ip saddr @masq4 ip daddr != @nets4 oifname != @bridges masquerade\n"
     "		ip6 saddr @masq6 ip6 daddr != @nets6 oifname != @bridges masquerade\n"
     "	}\n";
 
 /* Answers of an internal network's container to the machine are not forwarded: they come through.
- * A refusal is for neighbours alone, who are to know at once; others get no answer. */
-static const char filter[] =
-    "	chain forward {\n"
-    "		type filter hook forward priority -5; policy accept;\n"
-    "		iifname @bridges goto leaving\n"
-    "		oifname @bridges goto entering\n"
-    "	}\n"
-    "	chain leaving {\n"
-    "		ct state established,related accept\n"
-    "		iifname . oifname @icc accept\n"
-    "		iifname @internal counter reject with icmpx admin-prohibited\n"
-    "		oifname @internal counter reject with icmpx admin-prohibited\n"
-    "		ct status dnat accept\n"
-    "		iifname @open oifname @open accept\n"
-    "		oifname @routed accept\n"
-    "		oifname @bridges counter reject with icmpx admin-prohibited\n"
-    "	}\n"
-    "	chain entering {\n"
-    "		ct state established,related accept\n"
-    "		oifname @internal counter drop\n"
-    "		ct status dnat accept\n"
-    "		oifname @routed accept\n"
-    "		counter drop\n"
-    "	}\n";
+ * A refusal is for neighbours alone, who are to know at once (a reset of TCP: who gets an ICMPv6
+ * error while he sends waits for a second; but one that was translated does not find its way
+ * back); others get no answer. */
+static const char filter[] = "	chain forward {\n"
+			     "		type filter hook forward priority -5; policy accept;\n"
+			     "		iifname @bridges goto leaving\n"
+			     "		oifname @bridges goto entering\n"
+			     "	}\n"
+			     "	chain refuse {\n"
+			     "		ct status dnat reject with icmpx admin-prohibited\n"
+			     "		meta l4proto tcp reject with tcp reset\n"
+			     "		reject with icmpx admin-prohibited\n"
+			     "	}\n"
+			     "	chain leaving {\n"
+			     "		ct state established,related accept\n"
+			     "		iifname . oifname @icc accept\n"
+			     "		iifname @internal counter goto refuse\n"
+			     "		oifname @internal counter goto refuse\n"
+			     "		ct status dnat accept\n"
+			     "		iifname @open oifname @open accept\n"
+			     "		oifname @routed accept\n"
+			     "		oifname @bridges counter goto refuse\n"
+			     "	}\n"
+			     "	chain entering {\n"
+			     "		ct state established,related accept\n"
+			     "		oifname @internal counter drop\n"
+			     "		ct status dnat accept\n"
+			     "		oifname @routed accept\n"
+			     "		counter drop\n"
+			     "	}\n";
 
 void fw_text(const char *table, struct buf *ret)
 {

@@ -44,7 +44,7 @@ mount --move "$1" /sys
 mount --make-rshared /
 """
 # Elements that networks have as long as they are there; all others are of containers.
-NETWORK_SETS = re.compile("complete_.*|bridges|internal|routed|open|icc|nets[46]|masq[46]")
+NETWORK_SETS = re.compile("complete_.*|bridges|internal|routed|open|icc|hairpin|nets[46]|masq[46]")
 
 
 def _call(function, *args):

@@ -248,6 +248,11 @@ static void test_networks(void)
 		CHECK_OK(firewall_change(&fw, &c, &err));
 	}
 	CHECK(count("nets4") == 4 && count("nets6") == 0 && count("bridges") == 2);
+	CHECK_OK(firewall_change(&fw, &(struct fw_change){ .add = { all, 3 } }, &err));
+	CHECK(is_right(&(struct fw_state){ .networks = all, .n_networks = 3 }));
+	reconcile(&(struct fw_state){ 0 }, false);
+	reconcile(&(struct fw_state){ .networks = all, .n_networks = 3 }, false);
+	CHECK(is_right(&(struct fw_state){ .networks = all, .n_networks = 3 }));
 	reconcile(&(struct fw_state){ .networks = all + 1, .n_networks = 1 }, false);
 	CHECK(is_right(&(struct fw_state){ .networks = all + 1, .n_networks = 1 }));
 	CHECK(count("nets4") == 2 && count("icc") == 0);

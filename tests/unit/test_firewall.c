@@ -135,6 +135,9 @@ static void test_networks(void **state)
 	assert_int_equal(e.of[FW_ICC].n, 1);
 	assert_element(&e.of[FW_ICC], 0, "inro0\0\0\0\0\0\0\0\0\0\0\0inro0\0\0\0\0\0\0\0\0\0\0", 32,
 		       "", 0);
+	assert_int_equal(e.of[FW_HAIRPIN].n, 6);
+	assert_element(&e.of[FW_HAIRPIN], 1,
+		       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0inro0\0\0\0\0\0\0\0\0\0\0", 32, "", 0);
 	assert_int_equal(e.of[FW_INTERNAL].n, 1);
 	assert_int_equal(e.of[FW_OPEN].n, 1);
 	assert_int_equal(e.of[FW_ROUTED].n, 1);
