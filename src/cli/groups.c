@@ -185,6 +185,20 @@ const struct cmd cmd_system = {
 	.subs = system_subs,
 };
 
+static const struct cmd_sub network_subs[] = {
+	{ "create", &cmd_network_create, false },   { "exists", &cmd_network_exists, false },
+	{ "inspect", &cmd_network_inspect, false }, { "ls", &cmd_network_ls, false },
+	{ "list", &cmd_network_ls, true },          { "prune", &cmd_network_prune, false },
+	{ "rm", &cmd_network_rm, false },           { "remove", &cmd_network_rm, true },
+	{ "update", &cmd_network_update, false },   { 0 },
+};
+
+const struct cmd cmd_network = {
+	.name = "network",
+	.summary = "Look after networks: what containers are connected by",
+	.subs = network_subs,
+};
+
 static const struct cmd_sub volume_subs[] = {
 	{ "create", &cmd_volume_create, false },   { "exists", &cmd_volume_exists, false },
 	{ "export", &cmd_volume_export, false },   { "import", &cmd_volume_import, false },

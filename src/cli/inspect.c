@@ -45,7 +45,7 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct inspect_options, type),
 	  .arg = "TYPE",
 	  .help = "what to look for; all, the default: containers first, then images, volumes, "
-		  "pods; no secrets nor artifacts",
+		  "networks, pods; no secrets nor artifacts",
 	  .choices = types },
 };
 static const struct opt image_opts[] = {
@@ -112,6 +112,8 @@ static int add(struct engine *eng, const char *word, const struct inspect_option
 		return add_image(eng, word, o, objects, err);
 	if (str_eq(o->type, "volume"))
 		return add_volume(eng, word, objects, err);
+	if (str_eq(o->type, "network"))
+		return cli_inspect_network(eng, word, objects, err);
 	if (str_eq(o->type, "pod"))
 		return add_pod(eng, word, objects, err);
 	if (str_eq(o->type, "secret"))
@@ -129,6 +131,8 @@ static int add(struct engine *eng, const char *word, const struct inspect_option
 	/* what is no name of an image may be one of a volume */
 	if (r < 0 && (one.kind == ERR_NOT_FOUND || one.kind == ERR_INVALID))
 		r = add_volume(eng, word, objects, &one);
+	if (r < 0 && one.kind == ERR_NOT_FOUND)
+		r = cli_inspect_network(eng, word, objects, &one);
 	if (r < 0 && one.kind == ERR_NOT_FOUND)
 		r = add_pod(eng, word, objects, &one);
 	if (r < 0 && one.kind == ERR_NOT_FOUND)
@@ -148,10 +152,6 @@ static int inspect(const void *globals, const struct inspect_options *o, char **
 
 	if (o->select.latest == (args[0] != NULL))
 		return err_fail(err, ERR_USAGE, "give what to inspect, or --latest");
-	if (str_eq(o->type, "network"))
-		return err_fail(err, ERR_UNSUPPORTED,
-				"--type network: there are no networks but none and host, which "
-				"have nothing to show");
 	r = cli_objects_new(o->format, &objects, err);
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
@@ -200,7 +200,7 @@ static int run_container(const void *globals, void *options, char **args, struct
 const struct cmd cmd_inspect = {
 	.name = "inspect",
 	.args = "[OPTIONS] [NAME|ID...]",
-	.summary = "Show all that is known of containers, images, volumes and pods",
+	.summary = "Show all that is known of containers, images, volumes, networks and pods",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct inspect_options),

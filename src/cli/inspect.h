@@ -8,5 +8,7 @@
 /* data: with what is kept secret. */
 int cli_inspect_secret(struct engine *eng, const char *word, bool data, struct cli_objects *objects,
 		       struct err *err);
+int cli_inspect_network(struct engine *eng, const char *word, struct cli_objects *objects,
+			struct err *err);
 int cli_inspect_artifact(struct engine *eng, const char *word, struct cli_objects *objects,
 			 struct err *err);

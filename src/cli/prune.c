@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* container prune, image prune, pod prune, system prune, volume prune. */
+/* container prune, image prune, network prune, pod prune, system prune, volume prune. */
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "engine/images_query.h"
+#include "engine/network_query.h"
 #include "engine/pod_verbs.h"
 #include "engine/prune.h"
 #include "engine/volumes_query.h"
@@ -77,6 +78,8 @@ static const struct opt volume_opts[] = {
 	OPT_FORCE,
 	OPT_REFUSE("dry-run", "`inro volume ls --filter dangling=true` shows them"),
 };
+
+static const struct opt network_opts[] = { OPT_FILTER, OPT_FORCE };
 
 static const struct opt pod_opts[] = { OPT_FORCE };
 
@@ -171,6 +174,25 @@ static int run_volume(const void *globals, void *options, char **args, struct er
 	return r < 0 ? r : printed;
 }
 
+static int run_network(const void *globals, void *options, char **args, struct err *err)
+{
+	const struct prune_options *o = options;
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_strv char **names = NULL;
+	cleanup_buf struct buf out = BUF_INIT;
+	int r, printed;
+
+	if (!o->force && !cli_confirmed("WARNING! This will remove all custom networks not used by "
+					"at least one container."))
+		return 0;
+	r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = networks_prune(&eng, o->filters, &names, err);
+	add_list(&out, "Deleted Networks:", names);
+	printed = cli_print(&out, r < 0 ? NULL : err);
+	return r < 0 ? r : printed;
+}
+
 static int run_pod(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct prune_options *o = options;
@@ -193,7 +215,8 @@ static int run_pod(const void *globals, void *options, char **args, struct err *
 static bool system_confirmed(const struct prune_options *o)
 {
 	cleanup_free char *text = xasprintf(
-	    "WARNING! This will remove:\n  - all stopped pods and containers\n%s  - all %s\n",
+	    "WARNING! This will remove:\n  - all stopped pods and containers\n"
+	    "  - all networks not used by at least one container\n%s  - all %s\n",
 	    o->volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
 	    o->all ? "images without at least one container associated to them"
 		   : "dangling images");
@@ -204,7 +227,8 @@ static bool system_confirmed(const struct prune_options *o)
 static int run_system(const void *globals, void *options, char **args, struct err *err)
 {
 	const struct prune_options *o = options;
-	cleanup_strv char **containers = NULL, **images = NULL, **volumes = NULL, **pods = NULL;
+	cleanup_strv char **containers = NULL, **images = NULL, **volumes = NULL, **pods = NULL,
+			  **networks = NULL;
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_buf struct buf out = BUF_INIT;
 	uint64_t freed = 0, freed_images = 0;
@@ -217,6 +241,8 @@ static int run_system(const void *globals, void *options, char **args, struct er
 		r = pods_prune(&eng, &pods, err);
 	if (r == 0)
 		r = containers_prune(&eng, o->filters, &containers, &freed, err);
+	if (r == 0)
+		r = networks_prune(&eng, o->filters, &networks, err);
 	if (r == 0 && o->volumes)
 		r = volumes_prune(&eng, false, o->filters, &volumes, &freed, err);
 	if (r == 0)
@@ -226,6 +252,7 @@ static int run_system(const void *globals, void *options, char **args, struct er
 	/* What went before something could not. */
 	add_list(&out, "Deleted Pods:", pods);
 	add_list(&out, "Deleted Containers:", containers);
+	add_list(&out, "Deleted Networks:", networks);
 	add_list(&out, "Deleted Volumes:", volumes);
 	add_list(&out, "Deleted Images:", images);
 	int printed = print_freed(&out, freed + freed_images, r < 0 ? NULL : err);
@@ -253,6 +280,16 @@ const struct cmd cmd_image_prune = {
 	.run = run_image,
 };
 
+const struct cmd cmd_network_prune = {
+	.name = "prune",
+	.args = "[OPTIONS]",
+	.summary = "Remove networks that no container uses",
+	.opts = network_opts,
+	.n_opts = ARRAY_SIZE(network_opts),
+	.opts_size = sizeof(struct prune_options),
+	.run = run_network,
+};
+
 const struct cmd cmd_pod_prune = {
 	.name = "prune",
 	.args = "[OPTIONS]",
@@ -266,7 +303,7 @@ const struct cmd cmd_pod_prune = {
 const struct cmd cmd_system_prune = {
 	.name = "prune",
 	.args = "[OPTIONS]",
-	.summary = "Remove stopped containers and images that nobody needs",
+	.summary = "Remove stopped containers, and networks and images that nobody needs",
 	.details = MAPPINGS_TOO,
 	.opts = system_opts,
 	.n_opts = ARRAY_SIZE(system_opts),

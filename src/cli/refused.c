@@ -6,7 +6,6 @@
 #define NO_CLUSTER "inro looks after one machine, and is no part of a cluster"
 #define NO_MACHINE "inro runs on Linux itself, without a virtual machine"
 #define NO_BUILD   "images can't be built yet"
-#define NO_NETWORK "there are no networks yet but none and host"
 #define NO_MOUNT   "nothing is mounted on the host"
 #define IN_ITS_FS  "`inro cp` and `inro export` have a container's files"
 #define BUILD_HINT "`inro pull`, `inro load` and `inro commit` make images"
@@ -38,7 +37,6 @@ const struct cmd_refused cmd_refusals[] = {
 	  "images are not signed here, but signatures are verified",
 	  "`inro image trust set`; cosign(1) and skopeo(1) sign" },
 	{ "machine", NO_MACHINE, NULL },
-	{ "network", NO_NETWORK, "`inro run --network host`, or `--network container:NAME`" },
 	{ "plugin", "there are no plug-ins: drivers of volumes and logs are built in", NULL },
 	{ "quadlet", "these files are read where they lie",
 	  "systemctl(1) starts what inro-generator makes of them: man inro-systemd.unit" },

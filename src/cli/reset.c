@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "engine/containers_query.h"
 #include "engine/images_query.h"
+#include "engine/network_query.h"
 #include "engine/pod_verbs.h"
 #include "engine/remove.h"
 #include "engine/secrets.h"
@@ -83,6 +84,13 @@ static int reset_containers(struct engine *eng, struct err *err)
 	return status;
 }
 
+static int reset_networks(struct engine *eng, struct err *err)
+{
+	struct err one = ERR_INIT;
+
+	return outcome(networks_reset(eng, &one), &one);
+}
+
 static int reset_volumes(struct engine *eng, struct err *err)
 {
 	cleanup_volume_list struct volume_list list = { 0 };
@@ -138,8 +146,11 @@ static const struct {
 	int (*reset)(struct engine *eng,
 		     struct err *err); /* 1: something stays, and was reported */
 } steps[] = {
-	{ "pods", reset_pods },       { "containers, also those that run", reset_containers },
-	{ "volumes", reset_volumes }, { "images and artifacts", reset_images },
+	{ "pods", reset_pods },
+	{ "containers, also those that run", reset_containers },
+	{ "networks", reset_networks },
+	{ "volumes", reset_volumes },
+	{ "images and artifacts", reset_images },
 	{ "secrets", reset_secrets },
 };
 
@@ -172,7 +183,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 const struct cmd cmd_system_reset = {
 	.name = "reset",
 	.args = "[OPTIONS]",
-	.summary = "Remove all pods, containers, volumes, images and secrets",
+	.summary = "Remove all pods, containers, networks, volumes, images and secrets",
 	.details = "What other users have, settings and credentials stay.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),

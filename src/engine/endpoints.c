@@ -61,13 +61,6 @@ void endpoint_list_done(struct endpoint_list *list)
 
 /* ---- text ---- */
 
-static char *addr_text(const struct net_addr *a)
-{
-	char text[NET_ADDR_TEXT];
-
-	return a->family ? xstrdup(net_addr_format(a, text)) : NULL;
-}
-
 static char *copy(const char *s)
 {
 	return s ? xstrdup(s) : NULL;
@@ -79,8 +72,8 @@ static void asked_write(const struct netspec *s, struct buf *out)
 		.kind = (int)s->kind,
 		.target = copy(s->target),
 		.vlan = s->vlan,
-		.ip = addr_text(&s->ip),
-		.ip6 = addr_text(&s->ip6),
+		.ip = net_addr_text(&s->ip),
+		.ip6 = net_addr_text(&s->ip6),
 		.aliases = strv_copy(s->aliases),
 		.interface = copy(s->interface),
 		.host_interface = copy(s->host_interface),
@@ -90,10 +83,9 @@ static void asked_write(const struct netspec *s, struct buf *out)
 	};
 
 	for (size_t i = 0; i < s->n_link_local; i++)
-		strv_take(&doc.link_local, addr_text(&s->link_local[i]));
+		strv_take(&doc.link_local, net_addr_text(&s->link_local[i]));
 	if (s->has_mac)
-		doc.mac = xasprintf("%02x:%02x:%02x:%02x:%02x:%02x", s->mac[0], s->mac[1],
-				    s->mac[2], s->mac[3], s->mac[4], s->mac[5]);
+		doc.mac = net_mac_text(s->mac);
 	json_write(&asked_desc, &doc, 0, out);
 	json_free(&asked_desc, &doc);
 }
@@ -207,6 +199,14 @@ int endpoint_get(struct engine *eng, const char *owner, const char *network, str
 	if (r <= 0)
 		return r < 0 ? r : -ENOENT;
 	return from_row(stmt, ret, err);
+}
+
+void endpoint_mac(const struct endpoint *ep, const struct lease_addrs *addrs, uint8_t ret[6])
+{
+	if (ep->asked.has_mac)
+		memcpy(ret, ep->asked.mac, 6);
+	else
+		net_addr_mac(addrs->ip4.family ? &addrs->ip4 : &addrs->ip6, ret);
 }
 
 /* ---- coming and going ---- */

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "engine/networks.h"
+#include "engine/leases.h"
 #include "net/netspec.h"
 
 struct endpoint {
@@ -42,3 +42,5 @@ int endpoints_in(struct engine *eng, const char *network, struct endpoint_list *
 /* -ENOENT: there is none, and err is not touched. */
 int endpoint_get(struct engine *eng, const char *owner, const char *network, struct endpoint *ret,
 		 struct err *err);
+/* Asked for, or made of its address. */
+void endpoint_mac(const struct endpoint *ep, const struct lease_addrs *addrs, uint8_t ret[6]);

@@ -61,12 +61,12 @@ static int one_host(struct db *db, sqlite3_stmt *stmt, int r, uint64_t *ret, str
 
 /* ---- asked for ---- */
 
-static char *holder_name(struct engine *eng, const char *id)
+char *lease_owner_name(struct engine *eng, const char *id)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int r = db_query(eng->db, &stmt, NULL,
 			 "SELECT name FROM containers WHERE id = ?1"
-			 " UNION ALL SELECT 'pod ' || name FROM pods WHERE id = ?1",
+			 " UNION ALL SELECT name FROM pods WHERE id = ?1",
 			 "s", id);
 
 	if (r == 0)
@@ -84,7 +84,7 @@ static int in_use(const struct take *t, const struct net_addr *addr, const char 
 		return err_fail(err, ERR_CONFLICT,
 				"address %s is the gateway of network %s, or kept from use", text,
 				t->net->name);
-	cleanup_free char *name = holder_name(t->eng, holder);
+	cleanup_free char *name = lease_owner_name(t->eng, holder);
 	return err_fail(err, ERR_CONFLICT,
 			"address %s of network %s is already in use by container %s", text,
 			t->net->name, name);

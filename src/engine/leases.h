@@ -51,3 +51,5 @@ int leases_list(struct engine *eng, const char *network, const char *owner, stru
 /* What the owner has there now: family 0 where it has none. */
 int leases_of(struct engine *eng, const struct network *net, const char *owner,
 	      struct lease_addrs *ret, struct err *err);
+/* The name of the container or pod that an owner is, or else its id. The caller frees. */
+char *lease_owner_name(struct engine *eng, const char *id);

@@ -2,7 +2,6 @@
 /* What is chosen for a new network: its subnets, its bridge's name. */
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/hex.h"
@@ -10,7 +9,7 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/networks_internal.h"
-#include "sys/rtnetlink_link.h"
+#include "net/veth.h"
 
 #define BRIDGE_PREFIX     "inro"
 #define PREFIX4           24
@@ -181,7 +180,7 @@ static int subnets_choose(const struct network_asked *asked, struct network *net
 			  const struct taken *t, struct err *err)
 {
 	bool small = net->options.mtu && net->options.mtu < 1280;
-	bool ip6 = access("/proc/sys/net/ipv6", F_OK) == 0 && !small, want4, want6;
+	bool ip6 = veth_has_ipv6() && !small, want4, want6;
 	bool own = net->driver == NETWORK_BRIDGE;
 	int r;
 

@@ -22,7 +22,7 @@
 	(ON(NETWORK_MACVLAN) | ON(NETWORK_IPVLAN) | ON(NETWORK_VLAN) | ON(NETWORK_HOST_DEVICE))
 #define ALL (BRIDGE | PARENTED)
 
-enum key_kind { KEY_BOOL, KEY_NOT_BOOL, KEY_NUMBER, KEY_IFNAME, KEY_ADDR, KEY_WORD, KEY_NAT };
+enum key_kind { KEY_BOOL, KEY_NOT_BOOL, KEY_NUMBER, KEY_IFNAME, KEY_ADDR, KEY_WORD, KEY_MODE };
 struct key {
 	const char *name;
 	enum key_kind kind;
@@ -41,8 +41,8 @@ static const struct key keys[] = {
 	{ DOCKER "bridge.enable_ip_masquerade", KEY_NOT_BOOL, BRIDGE, AT(options.no_masquerade), 0,
 	  NULL },
 	{ DOCKER "bridge.host_binding_ipv4", KEY_ADDR, BRIDGE, AT(options.host_binding), 0, NULL },
-	{ DOCKER "bridge.gateway_mode_ipv4", KEY_NAT, BRIDGE, 0, 0, NULL },
-	{ DOCKER "bridge.gateway_mode_ipv6", KEY_NAT, BRIDGE, 0, 0, NULL },
+	{ DOCKER "bridge.gateway_mode_ipv4", KEY_MODE, BRIDGE, 0, 0, NULL },
+	{ DOCKER "bridge.gateway_mode_ipv6", KEY_MODE, BRIDGE, 0, 0, NULL },
 	{ DOCKER "driver.mtu", KEY_NUMBER, ALL, AT(options.mtu), MTU_MAX, NULL },
 	{ DOCKER "container_iface_prefix", KEY_IFNAME, ALL, AT(options.iface_prefix), 0, NULL },
 	{ "isolate", KEY_NOT_BOOL, BRIDGE, AT(options.open), 0, NULL },
@@ -117,13 +117,12 @@ static int set(const struct key *k, struct network *net, const char *value, stru
 		return 0;
 	case KEY_NUMBER:
 		return set_number(k, value, at, err);
-	case KEY_NAT:
-		if (str_eq(value, "nat") || str_eq(value, "nat-unprotected"))
-			return 0;
-		return err_fail(err, ERR_UNSUPPORTED,
-				"network option %s=%s: containers' addresses are not routed from "
-				"outside: there is nat alone",
-				k->name, value);
+	case KEY_MODE:
+		net->options.routed = str_eq(value, "routed");
+		net->options.no_masquerade |= net->options.routed;
+		return net->options.routed || str_eq(value, "nat")
+			   ? 0
+			   : value_bad(k->name, value, "nat or routed", err);
 	case KEY_IFNAME:
 	case KEY_ADDR:
 	case KEY_WORD:

@@ -50,6 +50,7 @@ static const struct json_field option_fields[] = {
 	OPTION(dns, JSON_STRV),
 	OPTION(no_icc, JSON_BOOL),
 	OPTION(open, JSON_BOOL),
+	OPTION(routed, JSON_BOOL),
 	OPTION(no_masquerade, JSON_BOOL),
 	OPTION(no_default_route, JSON_BOOL),
 	OPTION(no_ipam, JSON_BOOL),
@@ -79,13 +80,6 @@ static const struct json_field ip_fields[] = {
 };
 static const struct json_desc ip_desc = JSON_DESC(struct ip_doc, ip_fields);
 
-static char *addr_text(const struct net_addr *a)
-{
-	char text[NET_ADDR_TEXT];
-
-	return a->family ? xstrdup(net_addr_format(a, text)) : NULL;
-}
-
 char *network_subnet_text(const struct network_ip *ip)
 {
 	char text[NET_ADDR_TEXT];
@@ -99,9 +93,9 @@ void network_ip_write(const struct network_ip *ip, struct buf *out)
 {
 	struct ip_doc doc = {
 		.subnet = network_subnet_text(ip),
-		.gateway = addr_text(&ip->gateway),
-		.first = addr_text(&ip->first),
-		.last = addr_text(&ip->last),
+		.gateway = net_addr_text(&ip->gateway),
+		.first = net_addr_text(&ip->first),
+		.last = net_addr_text(&ip->last),
 		.ranged = ip->ranged,
 	};
 
@@ -314,9 +308,6 @@ int network_remove(struct engine *eng, const struct network *net, struct err *er
 {
 	int r = engine_db(eng, err);
 
-	if (r == 0 && network_is_default(net))
-		return err_fail(err, ERR_DENIED,
-				"%s is a pre-defined network and cannot be removed", net->name);
 	if (r == 0)
 		r = db_begin(eng->db, err);
 	if (r == 0)

@@ -42,6 +42,7 @@ struct network_options {
 	char **dns;         /* servers asked for other names; NULL: the host's */
 	bool no_icc;        /* its containers do not reach each other */
 	bool open;          /* -o isolate=false: others that say so, too, are reached */
+	bool routed;        /* others may reach its addresses directly, where they have a route */
 	bool no_masquerade; /* its addresses are seen outside as they are */
 	bool no_default_route, no_ipam;
 	uint32_t mtu;          /* 0: the kernel's */
@@ -99,7 +100,8 @@ int network_get(struct engine *eng, const char *id, struct network *ret, struct 
 int networks_list(struct engine *eng, struct network_list *ret, struct err *err);
 /* Ids of containers and pods that asked for it. */
 int network_users(struct engine *eng, const char *id, char ***ret, struct err *err);
-/* ERR_CONFLICT: somebody uses it, or it is the default one. Its leases go with it. */
+/* ERR_CONFLICT: somebody uses it. Its leases go with it. The default one comes back when it is used
+ * again. */
 int network_remove(struct engine *eng, const struct network *net, struct err *err);
 /* Changes what `network update` may: its name servers. */
 int network_update(struct engine *eng, const char *word, char *const *dns_add,

@@ -40,6 +40,13 @@ char *net_addr_format(const struct net_addr *a, char ret[NET_ADDR_TEXT])
 	return ret;
 }
 
+char *net_addr_text(const struct net_addr *a)
+{
+	char text[NET_ADDR_TEXT];
+
+	return a->family ? xstrdup(net_addr_format(a, text)) : NULL;
+}
+
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b)
 {
 	return a->family == b->family && memcmp(a->bytes, b->bytes, addr_len(a)) == 0;

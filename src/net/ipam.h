@@ -23,6 +23,8 @@ struct subnet {
 /* Strict: no leading zeros, no scope. An IPv4 address in IPv6 (::ffff:1.2.3.4) is refused. */
 int net_addr_parse(const char *text, struct net_addr *ret, struct err *err);
 char *net_addr_format(const struct net_addr *a, char ret[NET_ADDR_TEXT]);
+/* Heap; NULL: there is none. */
+char *net_addr_text(const struct net_addr *a);
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b);
 
 /* "10.89.0.0/24". Host bits that are set are an error, which says what may have been meant. */

@@ -302,3 +302,9 @@ void netspec_list_free(struct netspec *list, size_t n)
 		netspec_done(&list[i]);
 	free(list);
 }
+
+char *net_mac_text(const uint8_t mac[6])
+{
+	return xasprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+			 mac[5]);
+}

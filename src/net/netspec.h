@@ -58,3 +58,4 @@ bool netspec_is_reserved(const char *name);
 /* Six pairs of hexadecimal digits with ":" or "-" between; an address of one interface, not of
  * many. */
 int net_mac_parse(const char *text, uint8_t ret[6], struct err *err);
+char *net_mac_text(const uint8_t mac[6]); /* heap */

@@ -169,7 +169,7 @@ def test_types_with_commands_of_their_own(anyone):
     (artifact,) = json.loads(anyone.inro("inspect", "--type", "artifact", "made.test/art:1").ok().out)
     assert artifact == json.loads(anyone.inro("artifact", "inspect", "made.test/art:1").ok().out)
     anyone.inro("inspect", "--type", "secret", "none").fails('no secret with name or id "none"', code=1)
-    anyone.inro("inspect", "--type", "network", "host").fails("--type network", code=125)
+    anyone.inro("inspect", "--type", "network", "host").fails("network host not found", code=1)
     anyone.inro("image", "trust", "show", "--policypath", "x").fails("image.policy", code=125)
     anyone.inro("create", "--name", "web", engine.box(anyone), "true").ok()
     for value in (1 << 64) - 1, 1 << 31:

@@ -13,6 +13,7 @@
 #include "engine/db.h"
 #include "engine/endpoints.h"
 #include "engine/leases.h"
+#include "engine/network_query.h"
 #include "engine/networks_internal.h"
 
 struct world {
@@ -384,7 +385,7 @@ static void test_create(void **state)
 	network_done(&net);
 	assert_ok(network_find(&w->eng, "bridge", &net, &err));
 	assert_int_equal(net.ip4.subnet.prefix, 16);
-	assert_int_equal(network_remove(&w->eng, &net, &err), -EPERM);
+	assert_int_equal(network_rm(&w->eng, "bridge", true, &err), -EPERM);
 }
 
 static void test_refused(void **state)
