@@ -11,6 +11,7 @@
 #include "engine/containers_query.h"
 #include "engine/df.h"
 #include "engine/pods.h"
+#include "engine/publish.h"
 #include "runtime/container.h"
 
 #define MOUNT_SHORT 15 /* letters, as docker has it */
@@ -148,10 +149,6 @@ static char *row_state(const void *r)
 static char *row_names(const void *r)
 {
 	return xstrdup(REC(r)->name);
-}
-static char *row_nothing(const void *r)
-{
-	return xstrdup("");
 }
 static char *row_exit_code(const void *r)
 {
@@ -320,6 +317,22 @@ static char *row_exposed(const void *r)
 	return strv_join(words, ", ");
 }
 
+/* Of what runs: docker's text of where its ports are. */
+static char *row_ports(const void *r)
+{
+	cleanup_port_bindings struct port_bindings ports = { 0 };
+
+	if (!REC(r)->running || publish_load(ROW(r)->eng, publish_owner(REC(r)), &ports, NULL) < 0)
+		return xstrdup("");
+	return ports_text(&ports, REC(r)->options.expose);
+}
+static char *row_networks(const void *r)
+{
+	cleanup_strv char **names = containers_networks(ROW(r)->eng, REC(r));
+
+	return strv_join(names, ",");
+}
+
 static const struct cli_field fields[] = {
 	{ "Command", "COMMAND", row_command, 0 },
 	{ "CreatedAt", "CREATED AT", row_created, 0 },
@@ -329,8 +342,8 @@ static const struct cli_field fields[] = {
 	{ "LocalVolumes", "LOCAL VOLUMES", row_volumes, 0 },
 	{ "Mounts", "MOUNTS", row_mounts, 0 },
 	{ "Names", "NAMES", row_names, 0 },
-	{ "Networks", "NETWORKS", row_nothing, 0 },
-	{ "Ports", "PORTS", row_nothing, 0 },
+	{ "Networks", "NETWORKS", row_networks, 0 },
+	{ "Ports", "PORTS", row_ports, 0 },
 	{ "RunningFor", "CREATED", row_since, 0 },
 	{ "Size", "SIZE", row_size, 0 },
 	{ "State", "STATE", row_state, 0 },

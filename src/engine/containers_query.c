@@ -5,18 +5,34 @@
 
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/asked.h"
+#include "engine/endpoints.h"
 #include "engine/filter.h"
 #include "engine/health.h"
 #include "engine/images.h"
 #include "engine/life.h"
 #include "engine/live.h"
 #include "engine/pods.h"
+#include "engine/publish.h"
 
-static const char *const keys[] = {
-	"ancestor", "before", "exited", "health",         "id",
-	"label",    "name",   "pod",    "restart-policy", "should-start-on-boot",
-	"since",    "status", "until",  "volume",         NULL
-};
+static const char *const keys[] = { "ancestor",
+				    "before",
+				    "exited",
+				    "expose",
+				    "health",
+				    "id",
+				    "label",
+				    "name",
+				    "network",
+				    "pod",
+				    "publish",
+				    "restart-policy",
+				    "should-start-on-boot",
+				    "since",
+				    "status",
+				    "until",
+				    "volume",
+				    NULL };
 static const char *const states[] = { "created",  "dead",       "exited",  "paused",
 				      "removing", "restarting", "running", NULL };
 static const char *const healths[] = { "starting", "healthy", "unhealthy", "none", NULL };
@@ -31,6 +47,7 @@ struct conditions {
 
 static int check_value(const struct filter *f, struct err *err)
 {
+	struct port_publish port;
 	regex_t regex;
 	bool truth;
 	int code;
@@ -49,6 +66,11 @@ static int check_value(const struct filter *f, struct err *err)
 		return err_fail(err, ERR_USAGE,
 				"invalid filter \"should-start-on-boot=%s\": expected true or "
 				"false",
+				f->value);
+	if ((str_eq(f->key, "publish") || str_eq(f->key, "expose")) &&
+	    port_expose_parse(f->value, &port, NULL) < 0)
+		return err_fail(err, ERR_USAGE,
+				"invalid filter \"%s=%s\": expected PORT[-PORT][/PROTOCOL]", f->key,
 				f->value);
 	if (!str_eq(f->key, "name"))
 		return 0;
@@ -160,6 +182,104 @@ static bool volume_matches(const char *value, const void *data)
 	return false;
 }
 
+/* ---- networks and ports, which are rows of their own ---- */
+
+struct connected {
+	struct engine *eng;
+	const struct record *rec;
+	struct port_bindings ports;
+};
+
+char **containers_networks(struct engine *eng, const struct record *rec)
+{
+	cleanup_endpoint_list struct endpoint_list list = { 0 };
+	cleanup_asked struct asked asked = { 0 };
+	char **names = NULL;
+
+	if (endpoints_of(eng, publish_owner(rec), &list, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < list.n; i++) {
+		cleanup_network struct network net = { 0 };
+		bool ours = network_get(eng, list.items[i].network, &net, NULL) == 0;
+
+		strv_add(&names, ours ? net.name : list.items[i].network);
+	}
+	/* docker's "none" and "host" are networks, too. */
+	if (!list.n && asked_read(eng, rec->id, &asked, NULL) == 0) {
+		const char *mode = asked.options.network;
+
+		if (!mode || str_eq(mode, "none") || str_eq(mode, "host"))
+			strv_add(&names, mode ? mode : "none");
+	}
+	return names;
+}
+
+static bool network_matches(const char *value, const void *data)
+{
+	const struct connected *c = data;
+	cleanup_strv char **names = containers_networks(c->eng, c->rec);
+	cleanup_endpoint_list struct endpoint_list list = { 0 };
+
+	if (strv_has(names, value))
+		return true;
+	if (endpoints_of(c->eng, publish_owner(c->rec), &list, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < list.n; i++)
+		if (*value && str_starts(list.items[i].network, value))
+			return true;
+	return false;
+}
+
+static bool in_range(const struct port_publish *p, uint8_t proto, uint16_t port)
+{
+	return proto == p->proto && port >= p->ports.first && port <= p->ports.last;
+}
+
+static bool publish_matches(const char *value, const void *data)
+{
+	const struct connected *c = data;
+	struct port_publish p;
+
+	for (size_t i = 0; port_expose_parse(value, &p, NULL) == 0 && i < c->ports.n; i++)
+		if (in_range(&p, c->ports.items[i].proto, c->ports.items[i].host_port))
+			return true;
+	return false;
+}
+
+static bool expose_matches(const char *value, const void *data)
+{
+	const struct connected *c = data;
+	struct port_publish p, has;
+
+	if (!c->rec->running || port_expose_parse(value, &p, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < c->ports.n; i++)
+		if (in_range(&p, c->ports.items[i].proto, c->ports.items[i].port))
+			return true;
+	for (char **w = c->rec->options.expose; w && *w; w++)
+		if (port_expose_parse(*w, &has, NULL) == 0 && has.proto == p.proto &&
+		    has.ports.first <= p.ports.last && p.ports.first <= has.ports.last)
+			return true;
+	return false;
+}
+
+/* As these cost queries, they are asked of what meets all else. */
+static bool meets_connected(struct engine *eng, const struct conditions *c,
+			    const struct record *rec)
+{
+	cleanup_port_bindings struct port_bindings ports = { 0 };
+	struct connected data = { .eng = eng, .rec = rec };
+
+	if (rec->running &&
+	    (filters_have(c->filters, "publish") || filters_have(c->filters, "expose")) &&
+	    publish_load(eng, publish_owner(rec), &ports, NULL) < 0)
+		return false;
+	data.ports = ports;
+	return filters_any(c->filters, "network", network_matches, &data) &&
+	       filters_any(c->filters, "publish", publish_matches, &data) &&
+	       filters_any(c->filters, "expose", expose_matches, &data);
+}
+
 static bool meets(const struct conditions *c, const struct record *rec)
 {
 	return filters_any(c->filters, "id", id_matches, rec) &&
@@ -178,7 +298,7 @@ static bool meets(const struct conditions *c, const struct record *rec)
 	       (!c->pods || (rec->pod && strv_has(c->pods, rec->pod)));
 }
 
-static void keep(struct record_list *records, const struct conditions *c,
+static void keep(struct engine *eng, struct record_list *records, const struct conditions *c,
 		 const struct containers_query *q)
 {
 	bool all = q->all || q->last > 0 || filters_have(c->filters, "status");
@@ -187,7 +307,8 @@ static void keep(struct record_list *records, const struct conditions *c,
 	for (size_t i = 0; i < records->n; i++) {
 		struct record *rec = &records->items[i];
 
-		if ((all || rec->running) && meets(c, rec) && (q->last <= 0 || k < (size_t)q->last))
+		if ((all || rec->running) && (q->last <= 0 || k < (size_t)q->last) &&
+		    meets(c, rec) && meets_connected(eng, c, rec))
 			records->items[k++] = *rec;
 		else
 			record_done(rec);
@@ -219,7 +340,7 @@ int containers_query(struct engine *eng, const struct containers_query *q, struc
 	for (size_t i = 0; r == 0 && i < filters.n; i++)
 		r = look_up(eng, &filters.items[i], &c, err);
 	if (r == 0)
-		keep(&records, &c, q);
+		keep(eng, &records, &c, q);
 	strv_free(c.images);
 	strv_free(c.pods);
 	if (r < 0)

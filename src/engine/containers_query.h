@@ -10,6 +10,9 @@
  *   pod=POD           is a member of it
  *   restart-policy=WORD         docker's words
  *   should-start-on-boot=BOOL   record_starts_at_boot()
+ *   network=NETWORK   is on it, by name or id; "none" and "host", too
+ *   publish=PORT[-LAST][/PROTOCOL]   runs, and has one of these ports of the host
+ *   expose=PORT[-LAST][/PROTOCOL]    runs, and has one of these published or exposed
  *   volume=NAME|PATH  has that volume, or something mounted from or at that path
  *   until=TIME        made before it (filter_time())
  *   before=CONTAINER, since=CONTAINER   made before, after it
@@ -23,6 +26,8 @@ struct containers_query {
 	bool all;             /* also those that do not run */
 	int last;             /* at most so many, the newest, running or not; 0: no limit */
 };
+/* Names of the networks that it is on, or was made for; the caller frees. */
+char **containers_networks(struct engine *eng, const struct record *rec);
 /* Newest first, each as it truly is (life.h). */
 int containers_query(struct engine *eng, const struct containers_query *query,
 		     struct record_list *ret, struct err *err);
