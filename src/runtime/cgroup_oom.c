@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -94,6 +95,20 @@ int cgroup_oom_watch(struct cgroup *cg, struct cgroup_oom *ret, struct err *err)
 	return 0;
 }
 
+/* A notice is mostly of the limit that was met; the next one, of the kill, is held back for up to
+ * 10 ms. If the container ends by it, systemd may remove the cgroup before. */
+static bool read_kills_soon(const struct cgroup_oom *o, uint64_t *ret)
+{
+	const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
+	bool there = read_kills(o, ret);
+
+	for (int i = 0; i < 10 && there && *ret <= o->seen; i++) {
+		nanosleep(&pause, NULL);
+		there = read_kills(o, ret);
+	}
+	return there;
+}
+
 bool cgroup_oom_happened(struct cgroup_oom *o)
 {
 	union {
@@ -109,7 +124,7 @@ bool cgroup_oom_happened(struct cgroup_oom *o)
 	/* v2: the kernel holds a notice back for up to 10 ms, and the process has ended by then. */
 	if (n <= 0 && !o->v2)
 		return false;
-	there = read_kills(o, &kills);
+	there = n > 0 && o->v2 ? read_kills_soon(o, &kills) : read_kills(o, &kills);
 	/* v1 signals the removal of the cgroup too, and an out-of-memory situation even when nobody
 	 * is killed for it. */
 	if (!o->v2)

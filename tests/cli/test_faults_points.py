@@ -233,12 +233,14 @@ def test_delete_by_force_does_not_wait_for_a_command_that_hangs(root):
 
 def test_delete_by_force_says_that_a_hook_of_the_host_holds_it_up(root):
     b = bundle(root)
-    b.config["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "12"]}]}
+    wait = f"while ! [ -e {b.path}/go ]; do sleep 0.05; done"
+    b.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", wait]}]}
     b.save()
     create = root.popen(*root.runtime_argv("create", "--bundle", b.path, "c1"), **QUIET)
     harness.wait_for(lambda: '"pid"' in "".join(
         f.read_text() for f in root.runtime_root.glob("c1/state.json")))
-    r = root.runtime("delete", "--force", "c1", timeout=20)
+    r = root.runtime("delete", "--force", "c1")
+    (b.path / "go").touch()
     r.fails("container c1 is busy", "hook", code=1)
     assert create.wait(30) != 0
     clean(root)
