@@ -4,6 +4,7 @@
 conftest.py turns these into fixtures; its docstring says how to write a test.
 """
 
+import contextlib
 import copy
 import functools
 import json
@@ -12,6 +13,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -36,6 +38,7 @@ RUNTIME_OPTIONS = os.environ.get("INRO_TEST_RUNTIME_OPTIONS", "").split()
 # Of the rounds of a test that tries its luck, these are done: in the VM, which is slow, a quarter.
 ROUNDS_PERCENT = int(os.environ.get("INRO_TEST_ROUNDS_PERCENT", "100"))
 PATIENCE = int(os.environ.get("INRO_TEST_PATIENCE", "1"))  # waits this many times as long
+TEST_SECONDS = 120 * PATIENCE  # for each of a test's set-up, itself, and its end
 SHELL_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # The set that docker gives.
@@ -116,6 +119,21 @@ def wait_for(condition, seconds=5, what="condition"):
             return value
         assert time.monotonic() < end, f"timed out waiting for {what}"
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def limit(seconds):
+    """What is inside fails after that time, and what that leads to, if it hangs too, as long again."""
+    def too_late(*_):
+        pytest.fail(f"no end after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, too_late)
+    outer = signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *outer)
+        signal.signal(signal.SIGALRM, before)
 
 
 def is_dead(pid):

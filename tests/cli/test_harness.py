@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -45,6 +46,16 @@ def test_leftovers_are_seen(root, monkeypatch):
     with pytest.raises(pytest.fail.Exception, match="mount /mnt"):
         leftovers.check()
     root.run("umount", "/mnt").ok()
+
+
+def test_a_test_that_hangs_fails():
+    with pytest.raises(pytest.fail.Exception, match="no end after 0.5 s"), harness.limit(0.5), \
+            subprocess.Popen(["sleep", "0.7"]) as process:  # whose end is waited for, too
+        process.wait()
+    assert process.returncode == 0
+    with harness.limit(0.1):
+        pass
+    time.sleep(0.15)
 
 
 def test_bundle_is_complete(anyone):

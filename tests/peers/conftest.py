@@ -28,6 +28,7 @@ _cli = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_cli)
 BUILD, build = _cli.BUILD, _cli.build
 pytest_runtest_makereport = _cli.pytest_runtest_makereport
+pytest_runtest_setup = pytest_runtest_call = pytest_runtest_teardown = _cli.pytest_runtest_call
 root, user = _cli.root, _cli.user
 registries, registry_keys = _cli.registries, _cli.registry_keys
 
