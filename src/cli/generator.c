@@ -17,6 +17,7 @@
 #include "base/strv.h"
 #include "cli/generator.h"
 #include "cli/run_options.h"
+#include "net/netspec.h"
 
 struct generator_options {
 	bool dryrun, user, version, no_kmsg, verbose;
@@ -114,22 +115,18 @@ static bool allows(const char *const *words, const char *value)
 /* Of options whose values are told apart by other code than the table's. */
 static int check_value(const struct opt *opt, const char *value, struct err *err)
 {
-	static const struct {
-		const char *option, *words[5], *why;
-	} limits[] = {
-		{ "network",
-		  { "none", "host", "container:", "ns:" },
-		  "inro makes no networks: containers have none, the host's or another's" },
-	};
+	struct netspec net = { 0 };
+	int r;
 
 	if (strchr(value, '%')) /* only systemd knows */
 		return 0;
 	if (opt->choices && !allows(opt->choices, value))
 		return err_fail(err, ERR_INVALID, "inro run has no --%s %s", opt->name, value);
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
-		if (str_eq(limits[i].option, opt->name) && !allows(limits[i].words, value))
-			return err_fail(err, ERR_UNSUPPORTED, "%s: %s", value, limits[i].why);
-	return 0;
+	if (!str_eq(opt->name, "network"))
+		return 0;
+	r = netspec_parse(value, &net, err);
+	netspec_done(&net);
+	return r;
 }
 
 static int check_run(const char *option, const char *value, struct err *err)

@@ -192,10 +192,11 @@ static char *replace_service(const char *name, const char *service)
 			 (int)(strlen(service) - strlen(".service")), service, at + 2);
 }
 
-static int add_network(struct conversion *c, const struct unit_entry *e, const char *value,
-		       struct err *err)
+int units_network(struct conversion *c, const struct unit_entry *e, const char *value,
+		  struct err *err)
 {
-	cleanup_free char *name = xstrndup(value, strcspn(value, ":"));
+	size_t len = strcspn(value, ":");
+	cleanup_free char *name = xstrndup(value, len);
 	cleanup_free char *resource = NULL, *service = NULL, *container = NULL, *whole = NULL;
 	const struct units_kind *kind = units_kind_of(name);
 	int r;
@@ -207,12 +208,16 @@ static int add_network(struct conversion *c, const struct unit_entry *e, const c
 		r = units_service(units_find(c->set, name), &service, err);
 	if (r < 0)
 		return r;
+	if (str_eq(kind->section, "Network")) {
+		whole = xasprintf("%s%s", resource, value + len);
+		return units_option(c, e, "--network", whole, err);
+	}
 	container = replace_service(resource, service);
 	if (!str_eq(kind->section, SECTION) || strchr(container, '%'))
 		return units_fail(e, err,
 				  err_fail(err, ERR_INVALID,
-					   "%s: expected a .container file without specifiers in "
-					   "its name",
+					   "%s: expected a .network file, or a .container file "
+					   "without specifiers in its name",
 					   name));
 	whole = xasprintf("container:%s", container);
 	return units_option(c, e, "--network", whole, err);
@@ -273,7 +278,7 @@ static int add_others(struct conversion *c, struct err *err)
 		bool words;
 		value_fn fn;
 	} lists[] = {
-		{ "Network", false, add_network },
+		{ "Network", false, units_network },
 		{ "AddDevice", true, add_device },
 		{ "EnvironmentFile", true, add_env_file },
 		{ "Mount", true, add_mount },

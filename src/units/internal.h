@@ -53,6 +53,9 @@ int units_source(struct conversion *c, const struct unit_entry *e, char **source
 /* The service needs the file systems that this path is on. */
 void units_mounts_for(struct conversion *c, const char *path);
 
+/* One Network=: a word of --network, a .network or a .container file. */
+int units_network(struct conversion *c, const struct unit_entry *e, const char *value,
+		  struct err *err);
 /* Volume= of the section. */
 int units_volumes(struct conversion *c, struct err *err);
 /* A service that does something once and is then there. */
@@ -60,6 +63,7 @@ void units_once(struct conversion *c);
 
 int units_container(struct conversion *c, struct err *err);
 int units_volume(struct conversion *c, struct err *err);
+int units_network_unit(struct conversion *c, struct err *err);
 int units_image_unit(struct conversion *c, struct err *err);
 int units_artifact(struct conversion *c, struct err *err);
 int units_pod(struct conversion *c, struct err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* .volume, .image, .artifact: services that make something once and are done. */
+/* .volume, .network, .image, .artifact: services that make something once and are done. */
 #include "base/str.h"
 #include "base/strv.h"
 #include "units/internal.h"
@@ -24,6 +24,27 @@ static const struct key volume_keys[] = {
 	{ "UID", KEY_NO, .why = "inro volume create has no --uid: Options=uid=... for a tmpfs" },
 	{ "User", KEY_OTHER },
 	{ "VolumeName", KEY_OTHER },
+};
+
+static const struct key network_keys[] = {
+	{ "ContainersConfModule", KEY_NO, .why = no_modules },
+	{ "DNS", KEY_ALL, "--dns" },
+	{ "DisableDNS", KEY_SWITCH, "--disable-dns" },
+	{ "Driver", KEY_STRING, "--driver" },
+	{ "Gateway", KEY_ALL, "--gateway" },
+	{ "GlobalArgs", KEY_OTHER },
+	{ "IPAMDriver", KEY_STRING, "--ipam-driver" },
+	{ "IPRange", KEY_ALL, "--ip-range" },
+	{ "IPv6", KEY_BOOL, "--ipv6" },
+	{ "InterfaceName", KEY_STRING, "--interface-name" },
+	{ "Internal", KEY_SWITCH, "--internal" },
+	{ "Label", KEY_WORDS, "--label" },
+	{ "NetworkDeleteOnStop", KEY_OTHER },
+	{ "NetworkName", KEY_OTHER },
+	{ "Options", KEY_WORDS, "--opt" },
+	{ "PodmanArgs", KEY_OTHER },
+	{ "ServiceName", KEY_OTHER },
+	{ "Subnet", KEY_ALL, "--subnet" },
 };
 
 static const struct key image_keys[] = {
@@ -161,6 +182,43 @@ int units_volume(struct conversion *c, struct err *err)
 	if (r == 0)
 		r = add_mount_options(c, err);
 	return r < 0 ? r : add_all(c, volume_keys, ARRAY_SIZE(volume_keys), name, err);
+}
+
+/* --- networks --- */
+
+static int add_network_end(struct conversion *c, const char *name, struct err *err)
+{
+	const struct unit_entry *e =
+	    unit_file_find(&c->u->file, c->u->kind->section, "NetworkDeleteOnStop");
+	bool on = false;
+	int r;
+
+	if (e && unit_bool(e->value, &on) < 0)
+		return units_fail(e, err, err_fail(err, ERR_INVALID, "expected true or false"));
+	if (!on)
+		return 0;
+	r = units_command(c, err);
+	if (r < 0)
+		return r;
+	strv_add(&c->args, "network");
+	strv_add(&c->args, "rm");
+	strv_add(&c->args, name);
+	units_command_done(c, "ExecStopPost", "");
+	return 0;
+}
+
+int units_network_unit(struct conversion *c, struct err *err)
+{
+	cleanup_free char *name = units_resource(c->u);
+	int r = units_command(c, err);
+
+	if (r < 0)
+		return r;
+	strv_add(&c->args, "network");
+	strv_add(&c->args, "create");
+	strv_add(&c->args, "--ignore");
+	r = add_all(c, network_keys, ARRAY_SIZE(network_keys), name, err);
+	return r < 0 ? r : add_network_end(c, name, err);
 }
 
 /* --- what comes from a registry --- */

@@ -8,7 +8,7 @@
 #define SECTION "Pod"
 
 static const char no_modules[] = "inro has one file of settings and no modules";
-static const char no_networks[] = "inro makes no networks";
+static const char no_networks[] = "inro pod create makes no networks yet";
 
 static const struct key keys[] = {
 	{ "AddHost", KEY_ALL, "--add-host" },

@@ -11,8 +11,7 @@ static const struct units_kind kinds[] = {
 	{ ".volume", "Volume", "-volume", "VolumeName", NULL },
 	{ ".image", "Image", "-image", NULL, NULL },
 	{ ".artifact", "Artifact", "-artifact", NULL, NULL },
-	{ ".network", "Network", "-network", "NetworkName",
-	  "inro makes no networks: containers have none, the host's or another container's" },
+	{ ".network", "Network", "-network", "NetworkName", NULL },
 	{ ".pod", "Pod", "-pod", "PodName", NULL },
 	{ ".kube", "Kube", "", NULL, "inro does not play Kubernetes files" },
 	{ ".build", "Build", "-build", NULL, "inro builds no images" },
@@ -224,11 +223,9 @@ static int convert(struct conversion *c, struct err *err)
 		const char *section;
 		int (*fn)(struct conversion *c, struct err *err);
 	} makers[] = {
-		{ "Container", units_container },
-		{ "Volume", units_volume },
-		{ "Image", units_image_unit },
-		{ "Artifact", units_artifact },
-		{ "Pod", units_pod },
+		{ "Container", units_container },  { "Volume", units_volume },
+		{ "Image", units_image_unit },     { "Artifact", units_artifact },
+		{ "Network", units_network_unit }, { "Pod", units_pod },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(makers); i++)

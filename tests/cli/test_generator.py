@@ -56,6 +56,9 @@ KEYS = {
     "Mount=type=bind,source=./here,target=/x": "--mount=type=bind,source={dir}/here,target=/x",
     "Network=host": "--network=host",
     "Network=base.container": "--network=container:systemd-base",
+    "Network=net.network\nNetwork=own.network:ip=10.9.0.9,alias=db":
+        "--network=systemd-net --network=front:ip=10.9.0.9,alias=db",
+    "Network=back": "--network=back",
     "NoNewPrivileges=true": "--security-opt=no-new-privileges",
     "NoNewPrivileges=false": "",
     "Notify=false": "",
@@ -92,8 +95,8 @@ KEYS = {
 }
 # What is refused, and words of the message behind the line and the key.
 REFUSED = {
-    "Network=web.network": "inro makes no networks",
-    "Network=slirp4netns": "inro makes no networks",
+    "Network=web.network": "there is no file web.network",
+    "Network=-x": "invalid name of a network",
     "Volume=missing.volume:/x": "there is no file missing.volume",
     "ContainersConfModule=/etc/nvd.conf": "no modules",
     "Colour=red": "[Container] has no such key",
@@ -119,6 +122,8 @@ class Files:
         self.dir.mkdir()
         self.add("base.container", "[Container]\nImage=box\n")
         self.add("data.volume", "[Volume]\n")
+        self.add("net.network", "[Network]\n")
+        self.add("own.network", "[Network]\nNetworkName=front\n")
         self.add("each@.volume", "[Volume]\n")
         self.add("named.volume", "[Volume]\nVolumeName=own-name\n")
 
@@ -171,7 +176,7 @@ def test_keys(files):
 def test_refused(files):
     for i, lines in enumerate(REFUSED):
         files.add(f"k{i}.container", f"[Container]\nImage=box\n{lines}\n")
-    files.add("web.network", "[Network]\n")
+    files.add("odd.network", "[Network]\nNetworkDeleteOnStop=perhaps\n")
     files.add("none.container", "[Service]\nRestart=no\n")
     files.add("both.container", "[Container]\nImage=x\nRootfs=y\n")
     files.add("user.container", "[Container]\nImage=x\n[Service]\nUser=me\n")
@@ -182,14 +187,14 @@ def test_refused(files):
         key = lines.split("=", 1)[0]
         assert f"k{i}.service" not in services
         assert [t for t in told if f"{files.dir}/k{i}.container:3: {key}: " in t and why in t], (lines, err)
-    assert f"{files.dir}/web.network: inro makes no networks" in err
+    assert f"{files.dir}/odd.network:2: NetworkDeleteOnStop: expected true or false" in err
     assert f"{files.dir}/none.container: it has no section [Container]" in err
     assert f"{files.dir}/both.container:3: Rootfs: one of Image= and Rootfs= is needed" in err
     assert "user.container:4: User: a container of another user's" in err
     assert "broken.container:1: a key before the first section" in err
     # The others are there all the same.
     assert set(services) == {"base.service", "data-volume.service", "each-volume@.service",
-                             "named-volume.service"}
+                             "named-volume.service", "net-network.service", "own-network.service"}
     assert files.generate("--dryrun").code == 1
 
 
@@ -204,6 +209,11 @@ def test_services(files):
     files.add("web.image", "[Image]\nImage=example.com/box:1\nTLSVerify=false\nPolicy=missing\nRetry=3\n")
     files.add("disk.volume", "[Volume]\nDevice=/srv/disk\nType=none\nOptions=bind\nUser=5\nLabel=a=b\n"
               "ServiceName=the-disk\n")
+    files.add("lan.network", "[Network]\nSubnet=10.9.0.0/24\nSubnet=fd00:9::/64\nGateway=10.9.0.9\n"
+              "IPRange=10.9.0.128/25\nDriver=bridge\nInternal=true\nIPv6=true\nDNS=192.0.2.53\n"
+              "DisableDNS=yes\nLabel=a=b c=d\nOptions=mtu=1400 isolate=true\nIPAMDriver=host-local\n"
+              "InterfaceName=br9\nNetworkDeleteOnStop=true\nPodmanArgs=--ipv4=true\n")
+    files.add("on.container", "[Container]\nImage=box\nNetwork=lan.network\n")
     files.add("says.container", "[Container]\nImage=box\nNotify=yes\n")
     files.add("well.container", "[Container]\nImage=box\nNotify=healthy\nHealthCmd=true\n")
     files.add("shop.pod", "[Pod]\nPodName=shop\nVolume=data.volume:/data\nShmSize=1m\nStopTimeout=3\n"
@@ -242,6 +252,20 @@ def test_services(files):
         "volume", "create", "--ignore", "--opt=type=none", "--opt=device=/srv/disk", "--opt=o=uid=5,bind",
         "--label=a=b", "systemd-disk"]
     assert values(services["the-disk.service"], "RemainAfterExit") == ["yes"]
+    lan = services["lan-network.service"]
+    assert command(lan)[1:] == [
+        "network", "create", "--ignore", "--dns=192.0.2.53", "--disable-dns", "--driver=bridge",
+        "--gateway=10.9.0.9", "--ipam-driver=host-local", "--ip-range=10.9.0.128/25", "--ipv6",
+        "--interface-name=br9", "--internal", "--label=a=b", "--label=c=d", "--opt=mtu=1400",
+        "--opt=isolate=true", "--subnet=10.9.0.0/24", "--subnet=fd00:9::/64", "--ipv4=true",
+        "systemd-lan"]
+    assert command(lan, "ExecStopPost")[1:] == ["network", "rm", "systemd-lan"]
+    assert values(lan, "Type") == ["oneshot"] and values(lan, "RemainAfterExit") == ["yes"]
+    assert values(services["on.service"], "Requires") == ["lan-network.service"]
+    # and what it says is a network: the command line is taken as it stands
+    files.who.inro(*command(lan)[1:]).ok()
+    assert files.who.inro(*command(lan)[1:]).ok()
+    files.who.inro(*command(lan, "ExecStopPost")[1:]).ok()
     assert command(services["blob-artifact.service"])[1:] == ["artifact", "pull", "--quiet",
                                                               "example.com/blob:1"]
     shop, front = services["shop-pod.service"], services["front.service"]
