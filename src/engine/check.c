@@ -182,8 +182,8 @@ int engine_check(struct engine *eng, const struct check_options *given, struct c
 {
 	static int (*const steps[])(struct engine * eng, const struct check_options *opts,
 				    struct check_report *report, struct err *err) = {
-		check_database,   check_rows, check_leftovers, check_images,
-		check_containers, check_pods, check_volumes,   check_repair,
+		check_database, check_rows,     check_leftovers, check_images, check_containers,
+		check_pods,     check_networks, check_volumes,   check_repair,
 	};
 	struct check_report report = { .start_ns = time_now_ns() };
 	struct check_options opts = *given;

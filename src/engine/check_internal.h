@@ -34,6 +34,8 @@ int check_pods(struct engine *eng, const struct check_options *opts, struct chec
 	       struct err *err);
 int check_volumes(struct engine *eng, const struct check_options *opts, struct check_report *report,
 		  struct err *err);
+int check_networks(struct engine *eng, const struct check_options *opts,
+		   struct check_report *report, struct err *err);
 int check_leftovers(struct engine *eng, const struct check_options *opts,
 		    struct check_report *report, struct err *err);
 /* Removes what the report says is damaged, as far as the options allow. */

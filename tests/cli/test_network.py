@@ -175,3 +175,25 @@ def test_many_at_once(machine):
     nets = [ipaddress.ip_network(c["Subnet"]) for x in found for c in x["IPAM"]["Config"]]
     assert not any(a.overlaps(b) for i, a in enumerate(nets) for b in nets[:i]
                    if a.version == b.version)
+
+
+def test_check(machine):
+    """Rows that nobody needs any more are found, and go by --repair."""
+    create(machine, "--subnet", "10.9.0.0/24", "--ipv6=false", "front")
+    machine.inro("system", "check", "--quick").ok()
+    machine.run("sqlite3", machine.who.state / "inro/inro.db",
+                "INSERT INTO leases (network, family, host, owner)"
+                " SELECT id, 2, 7, 'gone' FROM networks WHERE name = 'front';"
+                "INSERT INTO endpoints SELECT 'gone', id, 0, 'eth0', '{\"kind\":\"network\"}'"
+                " FROM networks; INSERT INTO ports VALUES (6, '', 8080, 'gone', 80);"
+                "INSERT INTO leases (network, family, host, owner) VALUES ('none', 2, 7, '-')").ok()
+    machine.inro("network", "rm", "front").fails("front is in use")
+    found = json.loads(machine.inro("system", "check", "--quick", "--format", "json").out)
+    assert found["Database"] == [
+        "1 addresses are of networks that are gone",
+        "1 addresses of networks belong to containers that do not run",
+        "1 endpoints of networks belong to containers that are gone",
+        "1 published ports belong to containers that do not run"]
+    machine.inro("system", "check", "--quick", "--repair")
+    machine.inro("system", "check", "--quick").ok()
+    machine.inro("network", "rm", "front").ok()
