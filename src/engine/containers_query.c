@@ -206,7 +206,7 @@ char **containers_networks(struct engine *eng, const struct record *rec)
 	}
 	/* docker's "none" and "host" are networks, too. */
 	if (!list.n && asked_read(eng, rec->id, &asked, NULL) == 0) {
-		const char *mode = asked.options.network;
+		const char *mode = run_network_word(&asked.options);
 
 		if (!mode || str_eq(mode, "none") || str_eq(mode, "host"))
 			strv_add(&names, mode ? mode : "none");

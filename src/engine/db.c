@@ -128,6 +128,13 @@ static const char *const migrations[] = {
 	"CREATE TRIGGER pods_networks AFTER DELETE ON pods BEGIN" OWNER_GOES " END;"
 	"CREATE TRIGGER networks_leases AFTER DELETE ON networks BEGIN"
 	" DELETE FROM leases WHERE network = OLD.id; END;",
+	/* There may be more than one --network. */
+	"UPDATE containers SET asked = json_set(asked, '$.options.network',"
+	" json_array(asked ->> '$.options.network')) WHERE json_valid(asked)"
+	" AND json_type(asked, '$.options.network') = 'text';"
+	"UPDATE pods SET options = json_set(options, '$.member.network',"
+	" json_array(options ->> '$.member.network')) WHERE json_valid(options)"
+	" AND json_type(options, '$.member.network') = 'text';",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

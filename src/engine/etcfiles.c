@@ -40,7 +40,7 @@ static int host_line(const struct run_options *opts, const char *word, struct bu
 		memmove(address, address + 1, len - 1);
 	}
 	if (str_eq(address, "host-gateway")) {
-		if (!str_eq(opts->network, "host"))
+		if (!str_eq(run_network_word(opts), "host"))
 			return err_fail(err, ERR_UNSUPPORTED,
 					"--add-host %s: only with --network host can this machine "
 					"be reached",
@@ -63,7 +63,8 @@ int etc_hosts_text(const struct run_options *opts, const char *host, struct buf 
 {
 	int r = 0;
 
-	buf_adds(out, opts->hosts_file || str_eq(opts->network, "host") ? host : hosts_default);
+	buf_adds(out,
+		 opts->hosts_file || str_eq(run_network_word(opts), "host") ? host : hosts_default);
 	for (size_t i = 0; r == 0 && opts->add_host && opts->add_host[i]; i++)
 		r = host_line(opts, opts->add_host[i], out, err);
 	return r;
@@ -143,7 +144,7 @@ static int write_hosts(int dirfd, const struct run_options *o, struct err *err)
 
 	if (o->hosts_file && !str_eq(o->hosts_file, "none"))
 		r = io_read_file(AT_FDCWD, o->hosts_file, &host, ETC_FILE_MAX, err);
-	else if (!o->hosts_file && str_eq(o->network, "host"))
+	else if (!o->hosts_file && str_eq(run_network_word(o), "host"))
 		read_host("/etc/hosts", &host);
 	if (r < 0)
 		return err_wrap(err, r, "--hosts-file");

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/inspect_internal.h"
+#include "net/netspec.h"
 #include "engine/parse.h"
 #include "engine/spec.h"
 
@@ -31,9 +32,15 @@ static void fill_modes(const struct inspected *in, struct inspect_host_config *r
 {
 	const struct run_options *o = &in->asked.options;
 	const struct record *rec = &in->rec;
-	bool no_network = !o->network || str_eq(o->network, "private");
+	const char *network = run_network_word(o);
+	struct netspec spec = { 0 };
 
-	ret->network_mode = mode_of(rec, no_network ? "none" : o->network, NS_NETWORK, "");
+	if (!network || str_eq(network, "private"))
+		network = "none";
+	else if (netspec_parse(network, &spec, NULL) == 0 && spec.kind == NETSPEC_NETWORK)
+		network = spec.target;
+	ret->network_mode = mode_of(rec, network, NS_NETWORK, "");
+	netspec_done(&spec);
 	ret->ipc_mode = mode_of(rec, o->ipc, NS_IPC, "private");
 	ret->pid_mode = mode_of(rec, o->pid, NS_PID, "");
 	ret->uts_mode = mode_of(rec, o->uts, NS_UTS, "");

@@ -144,7 +144,7 @@ int joins_find(struct engine *eng, const struct run_options *opts, struct joins 
 		{ "ipc", opts->ipc, NS_IPC },
 		{ "uts", opts->uts, NS_UTS },
 		{ "cgroupns", opts->cgroupns, NS_CGROUP },
-		{ "network", opts->network, NS_NETWORK },
+		{ "network", run_network_word(opts), NS_NETWORK },
 	};
 	int r = 0;
 

@@ -20,6 +20,7 @@
 #include "engine/life.h"
 #include "engine/log_options.h"
 #include "engine/mapped.h"
+#include "engine/network_files.h"
 #include "engine/rootfs_dir.h"
 #include "engine/sdnotify.h"
 #include "engine/pod_join.h"
@@ -42,6 +43,7 @@ void launch_init(struct launch *l, struct engine *eng, struct record *rec)
 		.work = -EBADF,
 		.signal_fd = -EBADF,
 		.pod_lock = -EBADF,
+		.net = NET_START_INIT,
 		.monitor = SUPERVISOR_INIT,
 	};
 }
@@ -61,6 +63,7 @@ void launch_done(struct launch *l)
 	l->work = fd_close(l->work);
 	l->signal_fd = fd_close(l->signal_fd);
 	l->pod_lock = fd_close(l->pod_lock);
+	net_start_done(&l->net);
 	supervisor_done(&l->monitor);
 }
 
@@ -129,7 +132,9 @@ static uint32_t start_options(const struct launch *l)
 	       (eng->rootless ? MONITOR_OPT_ROOTLESS | MONITOR_OPT_USERXATTR : 0) |
 	       (l->rec->auto_remove ? MONITOR_OPT_THROW_AWAY : 0) |
 	       (eng->debug ? MONITOR_OPT_DEBUG : 0) | (l->detach ? MONITOR_OPT_DETACHED : 0) |
-	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) | (o->log_drop ? MONITOR_OPT_LOG_DROP : 0) |
+	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) |
+	       (l->net.sock >= 0 ? MONITOR_OPT_NETWORK : 0) |
+	       (o->log_drop ? MONITOR_OPT_LOG_DROP : 0) |
 	       (o->rootfs && !o->rootfs_overlay ? MONITOR_OPT_ROOTFS : 0) |
 	       (o->rootfs_idmap ? MONITOR_OPT_ROOTFS_IDMAP : 0) |
 	       (l->give && o->mapping && !mapped_hides_user(o->mapping) ? MONITOR_OPT_GIVE : 0) |
@@ -206,9 +211,27 @@ static int open_joins(struct launch *l, struct join_fd ret[NS_COUNT], struct err
 	return r < 0 ? r : n + r;
 }
 
-/* The fds in the protocol's order: how many, or -errno. joined: of them to be closed. */
+/* It has its pod's network, if that is there, or one to be set up: the init's end of the socket for
+ * that, -EBADF: none, or -errno. */
+static int meet(struct launch *l, const struct join_fd *joined, int n, struct err *err)
+{
+	int r;
+
+	if (!l->net.n)
+		return -EBADF;
+	for (int i = 0; i < n; i++) {
+		if (joined[i].type != NS_NETWORK)
+			continue;
+		r = net_hosts_write(l->eng, l->rec, &l->net, err);
+		return r < 0 ? r : -EBADF;
+	}
+	return net_start_meet(&l->net, err);
+}
+
+/* The fds in the protocol's order: how many, or -errno. joined: of them to be closed; so, too, is
+ * *ret_init. */
 static int collect_fds(struct launch *l, struct monitor_start *start, int *fds,
-		       struct join_fd joined[NS_COUNT], struct err *err)
+		       struct join_fd joined[NS_COUNT], int *ret_init, struct err *err)
 {
 	size_t n = MONITOR_FD_LAYERS + l->n_layers;
 	int joins = open_joins(l, joined, err);
@@ -229,6 +252,11 @@ static int collect_fds(struct launch *l, struct monitor_start *start, int *fds,
 		fds[n + (size_t)i] = joined[i].fd;
 	}
 	n += (size_t)joins;
+	*ret_init = meet(l, joined, joins, err);
+	if (*ret_init < 0 && *ret_init != -EBADF)
+		return *ret_init;
+	if (*ret_init >= 0)
+		fds[n++] = *ret_init;
 	for (int fd = 0; l->rec->options.log_driver == LOGLINE_PASSTHROUGH && fd < 3; fd++)
 		fds[n++] = fd;
 	return (int)n;
@@ -246,7 +274,8 @@ int launch_send(struct launch *l, struct err *err)
 {
 	cleanup_buf struct buf attrs = BUF_INIT;
 	cleanup_free int *fds =
-	    xcalloc(MONITOR_FD_LAYERS + l->n_layers + NS_COUNT + 3, sizeof(int));
+	    xcalloc(MONITOR_FD_LAYERS + l->n_layers + NS_COUNT + 4, sizeof(int));
+	cleanup_fd int init = -EBADF;
 	struct join_fd joined[NS_COUNT];
 	struct monitor_start start = { 0 };
 	int n, r;
@@ -259,10 +288,9 @@ int launch_send(struct launch *l, struct err *err)
 	r = open_run_dir(l, err);
 	if (r < 0)
 		return r;
-	n = collect_fds(l, &start, fds, joined, err);
-	if (n < 0)
-		return n;
-	r = log_attrs(l->rec, &attrs, err);
+	r = n = collect_fds(l, &start, fds, joined, &init, err);
+	if (r >= 0)
+		r = log_attrs(l->rec, &attrs, err);
 	if (r == 0)
 		r = fill_start(l, buf_str(&attrs), &start, err);
 	if (r == 0)
@@ -432,6 +460,11 @@ static int wait_started(struct launch *l, int fds[3], size_t *n, struct err *err
 	if (taken)
 		r = cancel = cancel_begin(err);
 	if (r >= 0)
+		r = net_start_plug(l->eng, l->rec, &l->net, l->monitor.sock, cancel, err);
+	l->net.sock = fd_close(l->net.sock);
+	if (r < 0)
+		supervisor_undo(&l->monitor);
+	else
 		r = supervisor_wait_started(&l->monitor, cancel, fds, n, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;

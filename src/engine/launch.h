@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "engine/record.h"
+#include "engine/network_start.h"
 #include "engine/supervisor.h"
 
 struct attach;
@@ -35,6 +35,7 @@ struct launch {
 	bool give;               /* it starts for the first time: MONITOR_OPT_GIVE */
 	const char *detach_keys; /* NULL: the default; borrowed */
 
+	struct net_start net;
 	struct supervisor monitor;
 	int signal_fd;
 	bool released; /* its end is recorded, the monitor knows */

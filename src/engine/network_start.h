@@ -37,8 +37,6 @@ struct net_start {
 	}
 void net_start_done(struct net_start *ns);
 
-/* Whose endpoints are rec's: its own id, or that of the pod whose network it shares. */
-const char *net_owner(const struct record *rec);
 /* In the transaction of a start: reads the endpoints and takes leases. */
 int net_start_take(struct engine *eng, const struct record *rec, struct net_start *ns,
 		   struct err *err);

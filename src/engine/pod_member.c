@@ -142,8 +142,10 @@ bool pod_member_yield(const struct pod *pod, struct run_options *o)
 		   drop_word(&o->subuidname) | drop_word(&o->subgidname);
 
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
-		if (pod_shares(pod, shared[i].ns))
+		if (pod_shares(pod, shared[i].ns) && !str_eq(shared[i].ns, "network"))
 			had |= drop_word((char **)((char *)o + shared[i].option));
+	if (pod_shares(pod, "network"))
+		had |= drop_words(&o->network);
 	if (!pod->options.no_parent)
 		had |= drop_word(&o->cgroup_parent);
 	if (!pod->options.no_parent && str_eq(o->cgroups, "split"))

@@ -129,7 +129,7 @@ static int check_namespaces(struct pod_options *o, struct err *err)
 		const char *option, *ns;
 		const char *value;
 	} table[] = {
-		{ "network", "network", m->network },
+		{ "network", "network", run_network_word(m) },
 		{ "uts", "uts", m->uts },
 		{ "pid", "pid", m->pid },
 	};
@@ -150,8 +150,8 @@ static int check_namespaces(struct pod_options *o, struct err *err)
 			unshare(&o->share, table[i].ns);
 	}
 	/* "none" is what a member has that says nothing, or what the pod shares. */
-	if (m->network && !str_eq(m->network, "host"))
-		free(take_ptr(m->network));
+	if (m->network && !str_eq(run_network_word(m), "host"))
+		strv_free(take_ptr(m->network));
 	if (m->hostname && m->uts && str_eq(m->uts, "host"))
 		return err_fail(err, ERR_USAGE,
 				"cannot set hostname when running in the host UTS namespace");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/record.h"
 
+#include "base/fd.h"
 #include "base/hex.h"
 #include "base/str.h"
 #include "engine/db.h"
@@ -8,6 +9,7 @@
 #include "engine/execs.h"
 #include "engine/find.h"
 #include "engine/names.h"
+#include "engine/network_end.h"
 #include "engine/parse.h"
 #include "engine/volumes.h"
 #include "engine/sdnotify.h"
@@ -393,8 +395,8 @@ int record_rename(struct engine *eng, const struct record *rec, const char *name
 	return db_end(eng->db, r, err);
 }
 
-int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t restarts,
-		 bool attached, struct err *err)
+int record_start(struct engine *eng, const struct record *rec, int64_t started_ns, bool attached,
+		 const struct record_also *also, struct err *err)
 {
 	int r = engine_db(eng, err);
 
@@ -405,9 +407,11 @@ int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t
 	r = db_exec(eng->db, err,
 		    "UPDATE containers SET status = 'running', started_ns = ?, restarts = ?,"
 		    " stopped = 0, oom_killed = 0, error = NULL WHERE id = ?",
-		    "IIs", started_ns, restarts, id);
+		    "IIs", started_ns, rec->restarts, rec->id);
+	if (r >= 0 && also)
+		r = also->fn(eng, rec, also->data, err);
 	if (r >= 0)
-		r = tell_start(eng, id, attached, err);
+		r = tell_start(eng, rec->id, attached, err);
 	return db_end(eng->db, r, err);
 }
 
@@ -443,12 +447,23 @@ static int tell_end(struct engine *eng, const char *id, const struct record_end 
 	return r < 0 ? r : event_die(eng, id, end, err);
 }
 
-static int set_end(struct engine *eng, const char *id, enum record_status status,
-		   const struct record_end *end, struct err *err)
+/* A transaction in which a container's networks are released. *ret_lock is closed behind it. */
+static int begin_end(struct engine *eng, const char *id, int *ret_lock, struct err *err)
 {
 	int r = engine_db(eng, err);
 
 	if (r == 0)
+		r = *ret_lock = net_end_begin(eng, id, err);
+	return r < 0 && r != -EBADF ? r : db_begin(eng->db, err);
+}
+
+static int set_end(struct engine *eng, const char *id, enum record_status status,
+		   const struct record_end *end, struct err *err)
+{
+	cleanup_fd int lock = -EBADF;
+	int r = status == RECORD_EXITED ? begin_end(eng, id, &lock, err) : engine_db(eng, err);
+
+	if (r == 0 && status != RECORD_EXITED)
 		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
@@ -459,6 +474,8 @@ static int set_end(struct engine *eng, const char *id, enum record_status status
 			    " oom_killed = ?, error = ? WHERE id = ?",
 			    "siIiss", record_status_names[status], end->exit_code, end->finished_ns,
 			    (int)end->oom_killed, end->error, id);
+	if (r >= 0 && status == RECORD_EXITED)
+		r = net_end_rows(eng, id, err);
 	return db_end(eng->db, r < 0 ? r : 0, err);
 }
 
@@ -486,13 +503,14 @@ int record_options_parse(const char *text, struct record_options *ret, struct er
 int record_unstart(struct engine *eng, const struct record *rec, const struct record_end *end,
 		   struct err *err)
 {
-	int r = engine_db(eng, err);
+	cleanup_fd int lock = -EBADF;
+	int r = begin_end(eng, rec->id, &lock, err);
 
-	if (r == 0)
-		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
 	r = tell_end(eng, rec->id, end, err);
+	if (r == 0)
+		r = net_end_rows(eng, rec->id, err);
 	if (r == 0)
 		r = db_exec(eng->db, err,
 			    "UPDATE containers SET status = ?, started_ns = ?, restarts = ?,"
@@ -534,7 +552,8 @@ int record_removing(struct engine *eng, const char *id, bool volumes, struct err
 
 int record_give_up(struct engine *eng, const char *id, struct err *err)
 {
-	int r = engine_db(eng, err);
+	cleanup_fd int lock = -EBADF;
+	int r = begin_end(eng, id, &lock, err);
 
 	if (r < 0)
 		return r;
@@ -542,20 +561,23 @@ int record_give_up(struct engine *eng, const char *id, struct err *err)
 	    eng->db, err,
 	    "UPDATE containers SET status = 'exited' WHERE id = ? AND status = 'restarting'", "s",
 	    id);
-	return r < 0 ? r : 0;
+	if (r > 0)
+		r = net_end_rows(eng, id, err);
+	return db_end(eng->db, r < 0 ? r : 0, err);
 }
 
 int record_delete(struct engine *eng, const char *id, const struct record_end *end, bool volumes,
 		  struct err *err)
 {
+	cleanup_fd int lock = -EBADF;
 	bool removed = false;
-	int r = engine_db(eng, err);
+	int r = begin_end(eng, id, &lock, err);
 
-	if (r == 0)
-		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
 	r = tell_end(eng, id, end, err);
+	if (r == 0)
+		r = net_end_rows(eng, id, err);
 	if (r == 0)
 		r = event_container(eng, id, "destroy", NULL, err);
 	if (r == 0 && volumes)

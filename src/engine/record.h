@@ -137,8 +137,8 @@ int record_rename(struct engine *eng, const struct record *rec, const char *name
 /* The one of exactly this id. -ENOENT: none, and err is not touched. */
 int record_get(struct engine *eng, const char *id, struct record *ret, struct err *err);
 /* A record that was removed meanwhile is no error for these. */
-int record_start(struct engine *eng, const char *id, int64_t started_ns, int64_t restarts,
-		 bool attached, struct err *err);
+int record_start(struct engine *eng, const struct record *rec, int64_t started_ns, bool attached,
+		 const struct record_also *also, struct err *err);
 /* Its start was interrupted: it is again what rec says. end: what the event tells of. */
 int record_unstart(struct engine *eng, const struct record *rec, const struct record_end *end,
 		   struct err *err);

@@ -37,7 +37,8 @@ static bool wants_netns(const struct run *run)
 
 	return !run->eng->rootless && !run->pod && !o->uidmap && !o->gidmap && !o->subuidname &&
 	       !o->subgidname && (!o->userns || str_eq(o->userns, "host")) &&
-	       (!o->network || str_eq(o->network, "none") || str_eq(o->network, "private"));
+	       (!o->network || run->n_nets || str_eq(run_network_word(o), "none") ||
+		str_eq(run_network_word(o), "private"));
 }
 
 static int step_id(struct run *run, struct err *err)
@@ -120,11 +121,29 @@ static int step_replace(struct run *run, struct err *err)
 }
 
 /* In the transaction that makes the record. */
-static int use_volumes(struct engine *eng, const struct record *rec, void *data, struct err *err)
+static int with_record(struct engine *eng, const struct record *rec, void *data, struct err *err)
 {
-	const struct run *run = data;
+	struct run *run = data;
+	int r = volumes_use(eng, rec->id, run->mounts, run->n_mounts, err);
 
-	return volumes_use(eng, rec->id, run->mounts, run->n_mounts, err);
+	if (r == 0)
+		r = run_networks_store(run, err);
+	return r < 0 || run->create ? r : net_start_take(eng, rec, &run->launch.net, err);
+}
+
+static int insert(struct run *run, struct err *err)
+{
+	const struct record_also also = { with_record, run };
+	struct err first = ERR_INIT;
+	int r = record_insert(run->eng, &run->rec, !run->launch.detach, &also, &first);
+
+	if (r < 0 && ((first.kind == ERR_EXISTS && run->opts->name &&
+		       life_name_is_free(run->eng, run->opts->name)) ||
+		      net_start_again(run->eng, &run->launch.net)))
+		return record_insert(run->eng, &run->rec, !run->launch.detach, &also, err);
+	if (r < 0)
+		*err = first;
+	return r;
 }
 
 /* What the image says about itself is not repeated. */
@@ -155,16 +174,13 @@ static void keep_asked(struct run *run)
 
 static int step_record(struct run *run, struct err *err)
 {
-	const struct record_also also = { use_volumes, run };
 	int r;
 
 	keep_asked(run);
 
 	if (run->opts->name)
 		run->rec.name = xstrdup(run->opts->name);
-	r = record_insert(run->eng, &run->rec, !run->launch.detach, &also, err);
-	if (r < 0 && err->kind == ERR_EXISTS && life_name_is_free(run->eng, run->opts->name))
-		r = record_insert(run->eng, &run->rec, !run->launch.detach, &also, err);
+	r = insert(run, err);
 	run->recorded = r == 0;
 	for (size_t i = 0; r < 0 && i < run->n_mounts; i++)
 		if (run->mounts[i].kind == MOUNT_VOLUME)

@@ -8,9 +8,11 @@
 #include "engine/images.h"
 #include "engine/join.h"
 #include "engine/launch.h"
+#include "engine/networks.h"
 #include "engine/life.h"
 #include "engine/run.h"
 #include "engine/spec.h"
+#include "net/netspec.h"
 
 struct pod_member;
 
@@ -33,6 +35,9 @@ struct run {
 	struct device_list devices;
 	struct cdi_changes cdi;
 	struct joins joins;
+	struct netspec *nets; /* asked for: its own, not its pod's */
+	struct network *networks;
+	size_t n_nets;
 	struct idmap uids, gids;
 	char *keep_user; /* of --userns keep-id; NULL: none */
 	struct user_result user;
@@ -72,6 +77,11 @@ bool run_container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid);
 int run_mappings(struct run *run, struct err *err);
 int run_mounts(struct run *run, struct err *err);
 int run_path_from_cwd(const char *path, char **ret, struct err *err);
+/* run_networks.c: the words of --network and what goes with them, checked; the networks of those
+ * names; and in the transaction of the record, what it asks of them. */
+int run_networks_check(struct run *run, struct err *err);
+int run_networks_find(struct run *run, struct err *err);
+int run_networks_store(struct run *run, struct err *err);
 /* With the layers open: who it runs as, and a layer of its own where the image does not know the
  * user. */
 int run_users(struct run *run, struct err *err);

@@ -86,7 +86,7 @@ static int look_at_network(const struct run *run, struct err *err)
 {
 	const struct run_options *o = run->opts;
 	struct netspec spec = { .kind = NETSPEC_NONE };
-	int r = o->network ? netspec_parse(o->network, &spec, err) : 0;
+	int r = o->network ? netspec_parse(run_network_word(o), &spec, err) : 0;
 	enum netspec_kind kind = spec.kind;
 
 	netspec_done(&spec);
@@ -116,7 +116,7 @@ static int look_at_network(const struct run *run, struct err *err)
 	if (kind == NETSPEC_HOST)
 		log_warn("Published ports are discarded when using host network mode");
 	else
-		discard(o->network);
+		discard(run_network_word(o));
 	return 0;
 }
 

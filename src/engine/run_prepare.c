@@ -122,7 +122,7 @@ int run_check(struct run *run, struct err *err)
 				"cannot replace container without --name being set");
 	if (check_streams(o, err) < 0 || run_check_ports(run, err) < 0 || check_groups(o, err) < 0)
 		return -EINVAL;
-	if (check_users(o, err) < 0)
+	if (check_users(o, err) < 0 || run_networks_check(run, err) < 0)
 		return -EINVAL;
 	return check_life_options(run, err);
 }
@@ -358,6 +358,8 @@ int run_parse(struct run *run, struct err *err)
 	if (r == 0)
 		r = run_ports(run, err);
 	if (r == 0)
+		r = run_networks_find(run, err);
+	if (r == 0)
 		r = run_mappings(run, err);
 	if (r == 0)
 		r = run_mounts(run, err);
@@ -414,6 +416,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->uids = run->uids.n ? &run->uids : NULL;
 	in->gids = run->uids.n ? &run->gids : NULL;
 	in->joins = &run->joins;
+	in->bridged = run->n_nets > 0;
 	in->rootless = run->eng->rootless;
 	in->rootfs = run->rec.options.rootfs_overlay ? NULL : run->rec.options.rootfs;
 	in->swap_limits = engine_limits_swap();
@@ -437,6 +440,10 @@ void run_input_done(struct run *run)
 	device_list_done(&run->devices);
 	cdi_changes_done(&run->cdi);
 	joins_done(&run->joins);
+	for (i = 0; run->networks && i < run->n_nets; i++)
+		network_done(&run->networks[i]);
+	free(run->networks);
+	netspec_list_free(run->nets, run->n_nets);
 	idmap_done(&run->uids);
 	idmap_done(&run->gids);
 	free(run->keep_user);

@@ -93,7 +93,7 @@ static const struct json_field fields[] = {
 
 	OPTION(hostname, STR),
 	OPTION(domainname, STR),
-	OPTION(network, STR),
+	OPTION(network, STRV),
 	OPTION(pid, STR),
 	OPTION(ipc, STR),
 	OPTION(uts, STR),
@@ -107,6 +107,11 @@ static const struct json_field fields[] = {
 	OPTION(sysctl, STRV),
 	OPTION(publish, STRV),
 	OPTION(publish_all, BOOL),
+	OPTION(ip, STR),
+	OPTION(ip6, STR),
+	OPTION(mac_address, STR),
+	OPTION(link_local_ip, STRV),
+	OPTION(network_alias, STRV),
 	OPTION(expose, STRV),
 	OPTION(add_host, STRV),
 	OPTION(dns, STRV),
@@ -144,6 +149,11 @@ static const struct json_field fields[] = {
 	OPTION(rdt_class, STR),
 };
 const struct json_desc run_options_desc = JSON_DESC(struct run_options, fields);
+
+const char *run_network_word(const struct run_options *o)
+{
+	return o->network ? o->network[0] : NULL;
+}
 
 bool run_attaches(const struct run_options *o, const char *stream)
 {

@@ -75,13 +75,16 @@ struct run_options {
 
 	/* namespaces */
 	char *hostname, *domainname;
-	char *network, *pid, *ipc, *uts, *cgroupns, *userns;
+	char **network;
+	char *pid, *ipc, *uts, *cgroupns, *userns;
 	char **uidmap, **gidmap;
 	char *subuidname, *subgidname;
 	char **time_offset;
 	char **sysctl;
 	char **publish, **expose;
 	bool publish_all;
+	char *ip, *ip6, *mac_address;
+	char **link_local_ip, **network_alias;
 	char **add_host, **dns, **dns_search, **dns_option;
 	char *hosts_file;
 	bool no_hosts, no_hostname;
@@ -107,6 +110,9 @@ struct run_options {
 
 /* Is the client joined to this stream, as far as --attach goes? */
 bool run_attaches(const struct run_options *o, const char *stream);
+
+/* The first word of --network, which says what kind of network it has; NULL: none was given. */
+const char *run_network_word(const struct run_options *o);
 
 /* All that says what the container is like, for asked.h: an option without a field here is
  * forgotten when the container has been made. */

@@ -14,7 +14,7 @@ bool spec_ns_own(const struct spec *spec, enum spec_ns type)
 /* docker's: what belongs to the network is that of the container whose network it is. */
 static int check_joined_network(const struct run_options *o, struct err *err)
 {
-	if (!o->network || !str_starts(o->network, "container:"))
+	if (!run_network_word(o) || !str_starts(run_network_word(o), "container:"))
 		return 0;
 	if (o->hostname)
 		return err_fail(err, ERR_USAGE,
@@ -50,7 +50,7 @@ static int gen_hostname(const struct spec_input *in, struct spec *spec, struct e
 	}
 	if (o->hostname)
 		spec->hostname = xstrdup(o->hostname);
-	else if (str_eq(o->network, "host"))
+	else if (str_eq(run_network_word(o), "host"))
 		spec->hostname = xstrdup(in->host_name);
 	else if (in->joins && in->joins->hostname)
 		spec->hostname = xstrdup(in->joins->hostname);

@@ -51,6 +51,7 @@ struct spec_input {
 	char *const *secret_env;         /* of --secret type=env, which nobody is to see */
 	const struct user_result *user;
 	struct json_u32s groups;    /* --group-add; not owned */
+	bool bridged;               /* it is on networks */
 	const char *host_name;      /* this machine's, for --uts and --network host */
 	const char *rootfs;         /* the directory that is the root itself; NULL: it is mounted */
 	bool own_passwd, own_group; /* there, not in a layer: USERS_DIR of the bundle */

@@ -33,15 +33,16 @@ static int gen_namespace(const struct spec_input *in, struct spec *spec, const c
 
 static int gen_network(const struct spec_input *in, struct spec *spec, struct err *err)
 {
-	const char *mode = in->opts->network;
+	const char *mode = run_network_word(in->opts);
 	struct ns_word word;
 
+	if (in->bridged) {
+		ns_add(spec, NS_NETWORK, NULL);
+		return 0;
+	}
 	if (!str_eq(mode, "private") && ns_word_parse("network", mode, &word, NULL) == 0)
 		return gen_namespace(in, spec, "network", mode, NS_NETWORK, err);
-	return err_hint(
-	    err,
-	    err_fail(err, ERR_UNSUPPORTED, "--network %s: networks are not implemented yet", mode),
-	    "use --network none (the default: loopback only), host or container:NAME");
+	return err_fail(err, ERR_UNSUPPORTED, "--network %s is not implemented yet", mode);
 }
 
 static void maps_add(spec_id_maps *list, const struct idmap *map)

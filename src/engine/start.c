@@ -93,6 +93,24 @@ static int fill_volumes(struct launch *l, struct err *err)
 	return volumes_prepare(l->eng, l->rec, &from, err);
 }
 
+static int take_networks(struct engine *eng, const struct record *rec, void *data, struct err *err)
+{
+	return net_start_take(eng, rec, data, err);
+}
+
+static int note_start(struct launch *l, struct err *err)
+{
+	const struct record_also also = { take_networks, &l->net };
+	struct err first = ERR_INIT;
+	int r = record_start(l->eng, l->rec, time_now_ns(), !l->detach, &also, &first);
+
+	if (r < 0 && net_start_again(l->eng, &l->net))
+		return record_start(l->eng, l->rec, time_now_ns(), !l->detach, &also, err);
+	if (r < 0 && err)
+		*err = first;
+	return r;
+}
+
 /* With lock and record, and the monitor waiting. Nothing has changed when this fails. */
 static int start_locked(struct launch *l, struct err *err)
 {
@@ -112,8 +130,7 @@ static int start_locked(struct launch *l, struct err *err)
 	if (r == 0 && ftruncate(l->lock, 0) < 0)
 		r = err_errno(err, errno, "clearing the last end of container %s", l->rec->name);
 	if (r == 0)
-		r = record_start(l->eng, l->rec->id, time_now_ns(), l->rec->restarts, !l->detach,
-				 err);
+		r = note_start(l, err);
 	if (r < 0)
 		return r;
 	r = launch_send(l, err);

@@ -148,7 +148,7 @@ def test_host_image_needs_root(user):
     (["run", "--no-such-option", "x"], "no-such-option"),
     (["run", "--rm", "--pull", "never", "no/such/image", "true"], "No such image: no/such/image"),
     (["run", "--rm", "Not:a:Reference", "true"], "reference"),
-    (["run", "--network", "bridge", "box", "true"], "--network bridge"),
+    (["run", "--network", "cni:x", "box", "true"], "--network cni:x"),
     (["run", "-v", "da ta:/data", "box", "true"], "invalid characters"),
     (["run", "-v", "sub/dir:/data", "box", "true"], "relative path"),
     (["run", "--name", "a b", "box", "true"], "a b"),

@@ -541,7 +541,7 @@ static void test_etc_files(void **state)
 	assert_non_null(strstr(buf_str(&out), "\n10.0.0.5\tdb\nfd00::1\tv6\n"));
 	assert_null(strstr(buf_str(&out), "secret"));
 	buf_reset(&out);
-	o.network = (char *)"host";
+	o.network = (char *[]){ (char *)"host", NULL };
 	assert_int_equal(etc_hosts_text(&o, "192.0.2.1 shared", &out, NULL), 0);
 	assert_string_equal(buf_str(&out), "192.0.2.1 shared\n10.0.0.5\tdb\nfd00::1\tv6\n");
 	buf_reset(&out);

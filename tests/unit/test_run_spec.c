@@ -306,16 +306,18 @@ static void test_rare_limits(void **state)
 
 static void test_refused(void **state)
 {
+	static char bridge[] = "bridge", other[] = "container:x";
+	static char *by_name[] = { bridge, NULL }, *of_other[] = { other, NULL };
 	static const struct {
 		struct run_options opts;
 		const char *word; /* in the message */
 	} rows[] = {
-		{ { .network = (char *)"bridge" }, "bridge" },
+		{ { .network = by_name }, "bridge" },
 		{ { .pid = (char *)"container:x" }, "container:x" }, /* nobody has looked it up */
 		{ { .pid = (char *)"container:" }, "container:" },
 		{ { .pid = (char *)"ns:relative" }, "ns:relative" },
 		{ { .ipc = (char *)"mine" }, "mine" },
-		{ { .network = (char *)"container:x", .hostname = (char *)"y" }, "hostname" },
+		{ { .network = of_other, .hostname = (char *)"y" }, "hostname" },
 		{ { .pid = (char *)"shared" }, "shared" },
 		{ { .workdir = (char *)"srv" }, "srv" },
 		{ { .umask = (char *)"0999" }, "0999" },
@@ -357,7 +359,8 @@ static void test_namespaces(void **state)
 	struct fixture f;
 
 	setup(&f);
-	f.opts.pid = f.opts.ipc = f.opts.uts = f.opts.cgroupns = f.opts.network = (char *)"host";
+	f.opts.network = (char *[]){ (char *)"host", NULL };
+	f.opts.pid = f.opts.ipc = f.opts.uts = f.opts.cgroupns = (char *)"host";
 	generate(&f);
 	check_whole(&f);
 	assert_int_equal(f.spec.linux_->namespaces.n, 1); /* mount */
@@ -371,7 +374,7 @@ static void test_namespaces(void **state)
 	assert_int_equal(idmap_add(&map, 0, 1000, 1), 0);
 	f.in.uids = f.in.gids = &map;
 	f.in.rootless = true;
-	f.opts.network = (char *)"host";
+	f.opts.network = (char *[]){ (char *)"host", NULL };
 	generate(&f);
 	check_whole(&f);
 	assert_non_null(spec_namespace_find(&f.spec, NS_USER));
@@ -403,7 +406,7 @@ static void test_joined_namespaces(void **state)
 	f.in.joins = &joins;
 	f.opts.pid = (char *)"container:other";
 	f.opts.ipc = (char *)"container:other";
-	f.opts.network = (char *)"container:other";
+	f.opts.network = (char *[]){ (char *)"container:other", NULL };
 	f.opts.tz = (char *)"local";
 	generate(&f);
 	check_whole(&f);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/network_files.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+
+#define FILE_MAX     (1u << 20)
+#define HOSTNAME_MAX 256
+
+void net_hosts_text(const struct net_start *ns, const char *hostname, const char *name,
+		    struct buf *text)
+{
+	char *mark = text->len ? strstr(buf_str(text), NET_HOSTS_MARK) : NULL;
+	char addr[NET_ADDR_TEXT];
+
+	if (mark)
+		text->len = (size_t)(mark - buf_str(text));
+	if (text->len && text->data[text->len - 1] != '\n')
+		buf_addc(text, '\n');
+	buf_adds(text, NET_HOSTS_MARK);
+	for (size_t i = 0; i < ns->n; i++) {
+		const struct net_addr *const of[] = { &ns->links[i].addrs.ip4,
+						      &ns->links[i].addrs.ip6 };
+
+		for (size_t k = 0; k < ARRAY_SIZE(of); k++)
+			if (of[k]->family)
+				buf_addf(text, "%s\t%s%s%s\n", net_addr_format(of[k], addr),
+					 hostname, str_eq(hostname, name) ? "" : " ",
+					 str_eq(hostname, name) ? "" : name);
+	}
+}
+
+static int rewrite(int dir, const struct buf *text)
+{
+	cleanup_fd int fd = openat(dir, "hosts", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	int r = fd < 0 ? -errno : io_write(fd, text->data, text->len);
+
+	if (r >= 0 && ftruncate(fd, (off_t)text->len) < 0)
+		r = -errno;
+	return r;
+}
+
+int net_hosts_write(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		    struct err *err)
+{
+	cleanup_fd int dir =
+	    openat(eng->containers_fd, rec->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_buf struct buf hostname = BUF_INIT;
+	cleanup_buf struct buf text = BUF_INIT;
+	int r;
+
+	if (dir < 0)
+		return err_errno(err, errno, "opening the directory of container %s", rec->name);
+	r = io_read_file(dir, "hostname", &hostname, HOSTNAME_MAX, err);
+	if (r >= 0)
+		r = io_read_file(dir, "hosts", &text, FILE_MAX, err);
+	if (r < 0)
+		return r;
+	hostname.len = strcspn(buf_str(&hostname), "\n");
+	hostname.data[hostname.len] = '\0';
+	net_hosts_text(ns, buf_str(&hostname), rec->name, &text);
+	r = rewrite(dir, &text);
+	return r < 0 ? err_errno(err, -r, "writing /etc/hosts of container %s", rec->name) : 0;
+}

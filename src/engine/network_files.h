@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What files tell of a container's networks: its own addresses in its /etc/hosts. */
+#pragma once
+
+#include "engine/network_start.h"
+
+/* The addresses that it has been given this time, behind what the file was made with. In place: it
+ * is mounted, or about to be. */
+int net_hosts_write(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		    struct err *err);
+
+/* The text, for tests: what follows is replaced. */
+#define NET_HOSTS_MARK "# addresses of this container\n"
+void net_hosts_text(const struct net_start *ns, const char *hostname, const char *name,
+		    struct buf *text);

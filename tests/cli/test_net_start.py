@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers on networks: what a start gives them, and what their end takes away."""
+
+import json
+
+TURNS = True
+
+
+def inspect(machine, name):
+    return json.loads(machine.inro("inspect", name).ok().out)[0]
+
+
+def pid_of(machine, name):
+    return inspect(machine, name)["State"]["Pid"]
+
+
+def addresses(namespace, name="eth0"):
+    """{family: address} of the global ones."""
+    return {a["family"]: a["local"] for a in namespace.links()[name]["addr_info"]
+            if a["scope"] == "global"}
+
+
+def start(machine, name, *args):
+    machine.inro("run", "-d", "--name", name, "--network", "bridge", *args, "host", "sleep", "60").ok()
+    return machine.inside(pid_of(machine, name))
+
+
+def test_two_containers_reach_each_other_and_out(machine_root):
+    m = machine_root
+    lan = m.lan()
+    web, client = start(m, "web"), start(m, "client")
+    found = addresses(web)
+    with web.serve("web", 80):
+        for address in found.values():
+            assert client.get(address, 80).startswith("web from ")
+            assert m.get(address, 80).startswith("web from ")
+    assert set(found) == {"inet", "inet6"}
+    assert web.links()["lo"]["operstate"] == "UNKNOWN"
+    routes = json.loads(web.run("ip", "-j", "route").ok().out)
+    assert [r["dev"] for r in routes if r["dst"] == "default"] == ["eth0"]
+    hosts = m.inro("exec", "web", "cat", "/etc/hosts").ok().out
+    for address in found.values():
+        assert f"{address}\t" in hosts
+    assert f"{found['inet']}\t{inspect(m, 'web')['Id'][:12]} web\n" in hosts
+    del lan
+
+
+def test_address_stays_over_restart_and_is_not_given_to_others_at_once(machine_root):
+    m = machine_root
+    first = addresses(start(m, "aa"))
+    m.inro("restart", "-t", "0", "aa").ok()
+    assert addresses(m.inside(pid_of(m, "aa"))) == first
+    m.inro("rm", "-f", "-t", "0", "aa").ok()
+    second = start(m, "bb")
+    assert addresses(second)["inet"] != first["inet"]
+    assert m.inro("exec", "bb", "cat", "/etc/hosts").ok().out.count("# addresses") == 1
+
+
+def test_start_that_fails_leaves_nothing(machine_root):
+    m = machine_root
+    said = m.inro("run", "--rm", "--network", "bridge", "host", "no-such-program")
+    assert said.code == 127, said
+    m.sh("ip link del inro0 2>/dev/null; ip link add inro0 type dummy 2>/dev/null"
+         " || ip link add inro0 type veth peer name other")
+    said = m.inro("run", "--rm", "--network", "bridge", "host", "true")
+    assert said.code == 125 and "inro0 which is not this network's" in said.err, said
+    m.sh("ip link del inro0")
+    m.inro("run", "--rm", "--network", "bridge", "host", "true").ok()
