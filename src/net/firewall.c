@@ -174,7 +174,7 @@ static int apply(const struct firewall *fw, int sock, const struct fw_difference
 	int r = 0;
 
 	nft_batch_begin(&b, fw->table);
-	for (size_t i = 0; r == 0 && i < FW_SETS; i++) {
+	for (enum fw_set i = 0; r == 0 && i < FW_SETS; i++) {
 		r = put_in_parts(&b, fw, sock, &n, nft_batch_remove, i, &d[i].remove, err);
 		if (r == 0)
 			r = put_in_parts(&b, fw, sock, &n, nft_batch_add, i, &d[i].add, err);
