@@ -32,8 +32,8 @@
  *   JSON_RAW_MAP  struct json_map              object, its values kept as their JSON text; null
  *                                              too, so that what is not known can be written again
  *
- * A document that is an array at its top, or an object of anything: a desc with one single field,
- * of kind JSON_ARRAY or JSON_RAW_MAP and with name NULL.
+ * A document that is an array at its top, or an object of anything there or in an array: a desc
+ * with one single field, of kind JSON_ARRAY or JSON_RAW_MAP and with name NULL.
  */
 #pragma once
 

@@ -101,6 +101,12 @@ int json_fail_at(struct json_parser *ps, const struct json_place *at, const char
 int json_parse_object(struct json_parser *ps, const struct json_desc *desc,
 		      const struct json_value *v, void *to, const struct json_place *at);
 
+/* Its one field is all of it: json.h. */
+static inline bool json_is_whole(const struct json_desc *desc)
+{
+	return desc->n_fields == 1 && !desc->fields[0].name;
+}
+
 /* json_kinds.c: v is not null. Fails unless it is an object. */
 int json_expect_object(struct json_parser *ps, const struct json_value *v,
 		       const struct json_place *at);

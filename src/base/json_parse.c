@@ -101,6 +101,10 @@ int json_parse_object(struct json_parser *ps, const struct json_desc *desc,
 {
 	int r;
 
+	if (json_is_whole(desc)) {
+		r = parse_field(ps, desc->fields, v, (char *)to + desc->fields->offset, at);
+		return r < 0 ? r : run_check(ps, desc, to, at);
+	}
 	init_enums(desc, to);
 	r = desc->closed ? check_members(ps, desc, v, at) : 0;
 	if (r < 0)
@@ -119,16 +123,12 @@ int json_parse_object(struct json_parser *ps, const struct json_desc *desc,
 static int parse_top(struct json_parser *ps, const struct json_desc *desc,
 		     const struct json_value *v, void *to)
 {
-	const struct json_field *f = desc->fields;
-	int r;
+	bool whole = json_is_whole(desc);
+	int r = whole ? 0 : json_expect_object(ps, v, NULL);
 
-	if (desc->n_fields == 1 && !f->name) {
-		r = parse_field(ps, f, v->type == JSON_TYPE_NULL ? NULL : v, (char *)to + f->offset,
-				NULL);
-		return r < 0 ? r : run_check(ps, desc, to, NULL);
-	}
-	r = json_expect_object(ps, v, NULL);
-	return r < 0 ? r : json_parse_object(ps, desc, v, to, NULL);
+	if (r < 0)
+		return r;
+	return json_parse_object(ps, desc, whole && v->type == JSON_TYPE_NULL ? NULL : v, to, NULL);
 }
 
 static int fail_syntax(struct json_parser *ps, const char *text, size_t at, const char *why)

@@ -266,6 +266,10 @@ static void write_object(struct writer *w, const struct json_desc *desc, const c
 {
 	bool empty = true;
 
+	if (json_is_whole(desc)) {
+		write_value(w, desc->fields, object + desc->fields->offset);
+		return;
+	}
 	open_bracket(w, '{');
 	for (size_t i = 0; i < desc->n_fields; i++) {
 		const struct json_field *f = &desc->fields[i];
@@ -284,12 +288,8 @@ void json_write(const struct json_desc *desc, const void *object, unsigned int f
 		struct buf *out)
 {
 	struct writer w = { .out = out, .pretty = flags & JSON_PRETTY };
-	const struct json_field *f = desc->fields;
 
-	if (desc->n_fields == 1 && !f->name)
-		write_value(&w, f, (const char *)object + f->offset);
-	else
-		write_object(&w, desc, object);
+	write_object(&w, desc, object);
 	if (flags & JSON_NEWLINE)
 		buf_addc(out, '\n');
 }

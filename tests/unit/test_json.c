@@ -453,6 +453,32 @@ static void test_any_object(void **state)
 	assert_string_equal(err.msg, "doc: expected an object, got an array");
 }
 
+struct anys {
+	JSON_LIST(struct any) list;
+};
+static const struct json_field anys_fields[] = {
+	JSON_FIELD(struct anys, list, "list", JSON_ARRAY, .desc = &any_desc),
+};
+static const struct json_desc anys_desc = JSON_DESC(struct anys, anys_fields);
+
+static void test_array_of_any_objects(void **state)
+{
+	static const char text[] = "{\"list\":[{\"a\":[1,{}]},{}]}";
+	static const char bad[] = "{\"list\":[{},7]}";
+	struct anys d = { .list = { NULL } };
+	cleanup_buf struct buf out = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	assert_ok(json_parse(&anys_desc, &d, text, strlen(text), "doc", &err));
+	assert_int_equal(d.list.n, 2);
+	assert_string_equal(json_map_get(&d.list.items[0].members, "a"), "[1,{}]");
+	json_write(&anys_desc, &d, 0, &out);
+	assert_string_equal(buf_str(&out), text);
+	json_free(&anys_desc, &d);
+	assert_true(json_parse(&anys_desc, &d, bad, strlen(bad), "doc", &err) < 0);
+	assert_string_equal(err.msg, "doc: list[1]: expected an object, got an integer");
+}
+
 static void test_indent(void **state)
 {
 	static const char text[] =
@@ -469,14 +495,23 @@ static void test_indent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_indent),        cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_absent),        cmocka_unit_test(test_pretty),
-		cmocka_unit_test(test_values),        cmocka_unit_test(test_checks),
-		cmocka_unit_test(test_syntax),        cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_allowed_depth), cmocka_unit_test(test_number_of_values),
-		cmocka_unit_test(test_many_members),  cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_top_array),     cmocka_unit_test(test_any_object),
-		cmocka_unit_test(test_closed),        cmocka_unit_test(test_write_string),
+		cmocka_unit_test(test_indent),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_pretty),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_allowed_depth),
+		cmocka_unit_test(test_number_of_values),
+		cmocka_unit_test(test_many_members),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_top_array),
+		cmocka_unit_test(test_any_object),
+		cmocka_unit_test(test_array_of_any_objects),
+		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_write_string),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
