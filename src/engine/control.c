@@ -120,13 +120,13 @@ int control_wait(int sock, int timeout_ms, int *ret_code, int64_t *ret_ns)
 	return 0;
 }
 
-/* The answer is of the same type. */
-static int ask(int sock, const struct monitor_msg *question)
+/* The answer is of the same type. fd goes with the question, unless it is negative. */
+static int ask(int sock, const struct monitor_msg *question, int fd)
 {
 	int64_t end = deadline(ANSWER_TIMEOUT_MS);
 	struct monitor_msg msg;
 	size_t n;
-	ssize_t len = fd_send(sock, question, sizeof(*question), NULL, 0);
+	ssize_t len = fd_send(sock, question, sizeof(*question), &fd, fd >= 0);
 	int r = len == -ECONNRESET ? -EPIPE : len < 0 ? (int)len : 0;
 
 	while (r == 0) {
@@ -140,13 +140,20 @@ static int ask(int sock, const struct monitor_msg *question)
 
 int control_stop_restart(int sock)
 {
-	return ask(sock, &(const struct monitor_msg){ .type = MONITOR_STOP_RESTART });
+	return ask(sock, &(const struct monitor_msg){ .type = MONITOR_STOP_RESTART }, -EBADF);
 }
 
 int control_health(int sock, int first_ms, uint32_t limit_ms)
 {
-	return ask(sock, &(const struct monitor_msg){
-			     .type = MONITOR_HEALTH, .value = first_ms, .flags = limit_ms });
+	return ask(sock,
+		   &(const struct monitor_msg){
+		       .type = MONITOR_HEALTH, .value = first_ms, .flags = limit_ms },
+		   -EBADF);
+}
+
+int control_ports(int sock, int keep)
+{
+	return ask(sock, &(const struct monitor_msg){ .type = MONITOR_PORTS }, keep);
 }
 
 int control_probe(int sock, int timeout_ms, int *ret)

@@ -28,5 +28,8 @@ void control_forbid_restart(struct engine *eng, const char *id);
 int control_probe(int sock, int timeout_ms, int *ret);
 /* The health check is another one: as of struct monitor_start; first_ms -1: there is none. */
 int control_health(int sock, int first_ms, uint32_t limit_ms);
+/* keep keeps its published ports from now on (net/ports.h), instead of what does; negative: it has
+ * none any more. It stays the caller's. */
+int control_ports(int sock, int keep);
 /* Joins the container's stdio. ret_fds: as STARTED brings them, the caller's to close. */
 int control_attach(int sock, bool with_stdin, int ret_fds[3], size_t *ret_n);

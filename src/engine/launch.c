@@ -134,6 +134,7 @@ static uint32_t start_options(const struct launch *l)
 	       (eng->debug ? MONITOR_OPT_DEBUG : 0) | (l->detach ? MONITOR_OPT_DETACHED : 0) |
 	       (own_end(l) ? MONITOR_OPT_OWN_END : 0) |
 	       (l->net.sock >= 0 ? MONITOR_OPT_NETWORK : 0) |
+	       (l->net.keep >= 0 ? MONITOR_OPT_PORTS : 0) |
 	       (o->log_drop ? MONITOR_OPT_LOG_DROP : 0) |
 	       (o->rootfs && !o->rootfs_overlay ? MONITOR_OPT_ROOTFS : 0) |
 	       (o->rootfs_idmap ? MONITOR_OPT_ROOTFS_IDMAP : 0) |
@@ -257,6 +258,8 @@ static int collect_fds(struct launch *l, struct monitor_start *start, int *fds,
 		return *ret_init;
 	if (*ret_init >= 0)
 		fds[n++] = *ret_init;
+	if (l->net.keep >= 0)
+		fds[n++] = l->net.keep;
 	for (int fd = 0; l->rec->options.log_driver == LOGLINE_PASSTHROUGH && fd < 3; fd++)
 		fds[n++] = fd;
 	return (int)n;
@@ -274,7 +277,7 @@ int launch_send(struct launch *l, struct err *err)
 {
 	cleanup_buf struct buf attrs = BUF_INIT;
 	cleanup_free int *fds =
-	    xcalloc(MONITOR_FD_LAYERS + l->n_layers + NS_COUNT + 4, sizeof(int));
+	    xcalloc(MONITOR_FD_LAYERS + l->n_layers + NS_COUNT + 5, sizeof(int));
 	cleanup_fd int init = -EBADF;
 	struct join_fd joined[NS_COUNT];
 	struct monitor_start start = { 0 };

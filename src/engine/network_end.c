@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
+#include "engine/firewall.h"
 #include "engine/leases.h"
+#include "engine/network_start.h"
 #include "engine/publish.h"
 
 /* Its own, and the pod's if no other member of that runs or is between two runs. */
@@ -27,12 +29,40 @@ static int owners_of(struct engine *eng, const char *id, char *ret[2], struct er
 	return ret[1] ? 2 : 1;
 }
 
+/* Under the lock, so that nobody who restores the firewall reads rows that are about to go. */
+static int take_ports_out(struct engine *eng, char *const owners[2], int n, int *lock,
+			  struct err *err)
+{
+	int r = 0;
+
+	for (int i = 0; r >= 0 && i < n; i++) {
+		cleanup_port_bindings struct port_bindings ports = { 0 };
+
+		r = publish_load(eng, owners[i], &ports, err);
+		if (r < 0 || !ports.n)
+			continue;
+		if (*lock < 0)
+			r = *lock = engine_firewall_lock(eng, false, err);
+		if (r >= 0)
+			r = net_ports_change(eng, owners[i], &ports, true, err);
+	}
+	return r;
+}
+
 int net_end_begin(struct engine *eng, const char *id, struct err *err)
 {
-	(void)eng;
-	(void)id;
-	(void)err;
-	return -EBADF;
+	char *owners[2] = { NULL };
+	int r = engine_db(eng, err), lock = -EBADF;
+	struct err own = ERR_INIT;
+
+	if (r == 0)
+		r = owners_of(eng, id, owners, err);
+	/* The end is recorded all the same: `network reload` takes out what stays. */
+	if (r > 0 && take_ports_out(eng, owners, r, &lock, &own) < 0)
+		log_warn("taking ports of container %.12s out of the firewall: %s", id, own.msg);
+	free(owners[0]);
+	free(owners[1]);
+	return r < 0 ? r : lock;
 }
 
 int net_end_rows(struct engine *eng, const char *id, struct err *err)

@@ -12,6 +12,7 @@
 #include "engine/life.h"
 #include "engine/network_files.h"
 #include "engine/publish.h"
+#include "engine/publish.h"
 #include "net/place.h"
 #include "runtime/cancel.h"
 #include "runtime/sync.h"
@@ -41,6 +42,8 @@ void net_start_done(struct net_start *ns)
 {
 	forget(ns);
 	ns->sock = fd_close(ns->sock);
+	port_bindings_done(&ns->ports);
+	ns->keep = fd_close(ns->keep);
 }
 
 /* ---- what there is to be ---- */
@@ -81,6 +84,8 @@ int net_start_take(struct engine *eng, const struct record *rec, struct net_star
 	int r = endpoints_of(eng, publish_owner(rec), &list, err);
 
 	forget(ns);
+	if (r == 0)
+		r = publish_store(eng, rec->id, &ns->ports, err);
 	if (r < 0 || !list.n)
 		return r;
 	ns->owner = xstrdup(publish_owner(rec));
@@ -321,6 +326,11 @@ static int step_links(struct stage *s, struct err *err)
 	return r;
 }
 
+static int step_ports(struct stage *s, struct err *err)
+{
+	return net_ports_lead(s->eng, s->ns, err);
+}
+
 static int step_hosts(struct stage *s, struct err *err)
 {
 	return net_hosts_write(s->eng, s->rec, s->ns, err);
@@ -332,6 +342,7 @@ static const struct {
 	int (*fn)(struct stage *s, struct err *err);
 } steps[] = {
 	{ "adding its interfaces", step_links },
+	{ "changing the firewall", step_ports },
 	{ NULL, step_hosts },
 };
 

@@ -14,6 +14,7 @@
 #include "engine/endpoints.h"
 #include "engine/leases.h"
 #include "engine/record.h"
+#include "net/ports.h"
 #include "net/veth.h"
 
 /* One interface. */
@@ -30,13 +31,29 @@ struct net_start {
 	size_t n;
 	char *holder; /* who has an address that was asked for */
 	int sock;     /* to the container's init; -EBADF */
+	struct port_bindings ports;
+	int keep; /* keeps them: the monitor gets it; -EBADF */
 };
 #define NET_START_INIT                                                                             \
 	{                                                                                          \
-		.sock = -EBADF                                                                     \
+		.sock = -EBADF, .keep = -EBADF                                                     \
 	}
 void net_start_done(struct net_start *ns);
 
+/* Before that transaction: binds the ports that rec publishes (publish.h), in the host's network
+ * namespace. binding: the address of the first network for those that say none, as the network has
+ * it; NULL: all. Whose network is its pod's has none of its own. */
+int net_ports_bind(struct engine *eng, const struct record *rec, const char *binding,
+		   struct net_start *ns, struct err *err);
+/* The binding, of the endpoints of a record that is there. The caller frees; NULL: none. */
+char *net_ports_binding(struct engine *eng, const struct record *rec);
+/* A step of the set-up: with the addresses known, the firewall lets in what is on its networks and
+ * leads the ports to it. Undone by net_end_begin(). */
+int net_ports_lead(struct engine *eng, const struct net_start *ns, struct err *err);
+/* The same of a container that runs, for some of its ports, which are rows; or, remove, are about
+ * to be rows no longer. */
+int net_ports_change(struct engine *eng, const char *owner, const struct port_bindings *ports,
+		     bool remove, struct err *err);
 /* In the transaction of a start: reads the endpoints and takes leases. */
 int net_start_take(struct engine *eng, const struct record *rec, struct net_start *ns,
 		   struct err *err);

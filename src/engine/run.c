@@ -172,6 +172,13 @@ static void keep_asked(struct run *run)
 	run->rec.asked = buf_take(&text);
 }
 
+static int step_ports(struct run *run, struct err *err)
+{
+	return net_ports_bind(run->eng, &run->rec,
+			      run->n_nets ? run->networks[0].options.host_binding : NULL,
+			      &run->launch.net, err);
+}
+
 static int step_record(struct run *run, struct err *err)
 {
 	int r;
@@ -346,8 +353,9 @@ typedef int (*run_step)(struct run *run, struct err *err);
 
 /* The monitor starts up meanwhile. */
 static const run_step run_steps[] = {
-	run_parse,  step_command, step_replace, step_lock, step_record,  step_bundle, step_layers,
-	step_owner, step_secrets, run_overlays, step_spec, step_volumes, step_send,   NULL,
+	run_parse,    step_command, step_replace, step_lock,  step_ports,
+	step_record,  step_bundle,  step_layers,  step_owner, step_secrets,
+	run_overlays, step_spec,    step_volumes, step_send,  NULL,
 };
 
 /* What is killed before its last step has left no container. */

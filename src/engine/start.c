@@ -102,8 +102,11 @@ static int note_start(struct launch *l, struct err *err)
 {
 	const struct record_also also = { take_networks, &l->net };
 	struct err first = ERR_INIT;
-	int r = record_start(l->eng, l->rec, time_now_ns(), !l->detach, &also, &first);
+	cleanup_free char *binding = net_ports_binding(l->eng, l->rec);
+	int r = net_ports_bind(l->eng, l->rec, binding, &l->net, &first);
 
+	if (r == 0)
+		r = record_start(l->eng, l->rec, time_now_ns(), !l->detach, &also, &first);
 	if (r < 0 && net_start_again(l->eng, &l->net))
 		return record_start(l->eng, l->rec, time_now_ns(), !l->detach, &also, err);
 	if (r < 0 && err)

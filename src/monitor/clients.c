@@ -137,7 +137,17 @@ static void close_output(struct monitor *m, struct client *c, int number)
 		relay_deliver(m, &m->streams[i]);
 }
 
-static void obey(struct monitor *m, struct client *c, const struct monitor_msg *msg)
+/* fd is taken over. */
+static void change_ports(struct monitor *m, struct client *c, int fd)
+{
+	if (m->ports_fd > 0)
+		fd_close(m->ports_fd);
+	m->ports_fd = fd > 0 ? fd : 0;
+	client_tell(c, &(const struct monitor_msg){ .type = MONITOR_PORTS }, NULL, 0);
+}
+
+/* *fd came with it, or is negative. */
+static void obey(struct monitor *m, struct client *c, const struct monitor_msg *msg, int *fd)
 {
 	switch (msg->type) {
 	case MONITOR_SIGNAL:
@@ -161,6 +171,9 @@ static void obey(struct monitor *m, struct client *c, const struct monitor_msg *
 		probing_change(m, msg->value, msg->flags);
 		client_tell(c, &(const struct monitor_msg){ .type = MONITOR_HEALTH }, NULL, 0);
 		break;
+	case MONITOR_PORTS:
+		change_ports(m, c, take_fd(*fd));
+		break;
 	case MONITOR_STOP_RESTART:
 		m->no_restart = true;
 		client_tell(c, &(const struct monitor_msg){ .type = MONITOR_STOP_RESTART }, NULL,
@@ -174,13 +187,16 @@ static void obey(struct monitor *m, struct client *c, const struct monitor_msg *
 void client_event(struct monitor *m, struct client *c)
 {
 	struct monitor_msg msg = { 0 };
-	size_t n_fds = 0;
-	ssize_t len = fd_recv(c->sock, &msg, sizeof(msg), NULL, &n_fds);
+	cleanup_fd int fd = -EBADF;
+	size_t n_fds = 1;
+	ssize_t len = fd_recv(c->sock, &msg, sizeof(msg), &fd, &n_fds);
 
+	if (!n_fds)
+		fd = -EBADF; /* what came is closed */
 	if (len == -EAGAIN || len == -EINTR)
 		return;
 	if (len == (ssize_t)sizeof(msg)) {
-		obey(m, c, &msg);
+		obey(m, c, &msg, &fd);
 		return;
 	}
 	client_remove(m, c);

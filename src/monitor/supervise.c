@@ -30,6 +30,11 @@ static bool has_network(const struct monitor *m)
 	return m->start.options & MONITOR_OPT_NETWORK;
 }
 
+static bool has_ports(const struct monitor *m)
+{
+	return m->start.options & MONITOR_OPT_PORTS;
+}
+
 static int receive_fds(struct monitor *m, struct err *err)
 {
 	int fds[MONITOR_FDS_MAX];
@@ -59,7 +64,7 @@ static int receive_fds(struct monitor *m, struct err *err)
 	if ((size_t)len != sizeof(m->start) || m->start.version != MONITOR_VERSION ||
 	    m->start.n_fds != m->n_fds || m->start.n_joins > MONITOR_JOINS_MAX ||
 	    m->n_fds != MONITOR_FD_LAYERS + (size_t)m->start.n_layers + m->start.n_joins +
-			    has_network(m) + (is_passthrough(m) ? 3 : 0))
+			    has_network(m) + has_ports(m) + (is_passthrough(m) ? 3 : 0))
 		return err_fail(
 		    err, ERR_INVALID,
 		    "receiving the start message: inro and inro-monitor are of different "
@@ -74,6 +79,9 @@ int monitor_receive(struct monitor *m, struct err *err)
 
 	if (r < 0)
 		return r;
+	if (has_ports(m))
+		m->ports_fd =
+		    take_fd(m->fds[MONITOR_FD_LAYERS + s->n_layers + s->n_joins + has_network(m)]);
 	s->id[sizeof(s->id) - 1] = '\0';
 	s->bundle[sizeof(s->bundle) - 1] = '\0';
 	s->runtime_root[sizeof(s->runtime_root) - 1] = '\0';
@@ -124,7 +132,6 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.network_fd = has_network(m)
 				  ? m->fds[MONITOR_FD_LAYERS + m->start.n_layers + m->start.n_joins]
 				  : 0,
-		.userns_above = m->userns_above,
 		.need_limits = true, /* the user asked for them by name */
 		.notify_host = m->notify_host,
 		.notify_fd_out = &m->notify,
@@ -179,7 +186,7 @@ static void share_shm(struct spec *spec)
 /* Namespaces of others are what the starter has opened, whatever the path means by now. */
 static int set_joins(struct monitor *m, struct spec *spec, struct err *err)
 {
-	int *fds = m->fds + MONITOR_FD_LAYERS + m->start.n_layers;
+	const int *fds = m->fds + MONITOR_FD_LAYERS + m->start.n_layers;
 
 	for (size_t i = 0; i < m->start.n_joins; i++) {
 		struct spec_namespace *ns = NULL;
@@ -188,14 +195,6 @@ static int set_joins(struct monitor *m, struct spec *spec, struct err *err)
 		if (m->start.joins[i] == MONITOR_JOIN_SHM) {
 			m->shm_fd = fds[i];
 			share_shm(spec);
-			continue;
-		}
-		if (m->start.joins[i] == MONITOR_JOIN_USERNS_ABOVE) {
-			m->userns_above = fds[i];
-			continue;
-		}
-		if (m->start.joins[i] == MONITOR_JOIN_KEEP) {
-			fds[i] = -EBADF; /* whatever is closed once it runs */
 			continue;
 		}
 		for (size_t k = 0; k < spec->linux_->namespaces.n; k++)

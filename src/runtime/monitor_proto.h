@@ -31,6 +31,8 @@
  *                   <------      PROBED         enum monitor_probed
  *   HEALTH          ------>                     the health check is another one by now
  *                   <------      HEALTH         so it is
+ *   PORTS           ------>                     this fd keeps its ports from now on, or nothing
+ *                   <------      PORTS          so it is
  *                   <------      LET_GO         who joined has not read its output for long
  *   STOP_RESTART    ------>                     no restart follows this end
  *                   <------      STOP_RESTART   it is so
@@ -73,6 +75,7 @@ enum monitor_msg_type {
 	MONITOR_PROBED,
 	MONITOR_HEALTH,
 	MONITOR_LET_GO,
+	MONITOR_PORTS,
 };
 
 /* What has come of a probe. */
@@ -83,14 +86,12 @@ enum monitor_probed {
 	MONITOR_PROBED_NONE, /* it has no health check */
 };
 
-#define MONITOR_JOINS_MAX         10 /* kinds of namespaces, and two others */
-#define MONITOR_JOIN_SHM          100 /* not one of them: /dev/shm of the container whose IPC is joined */
-#define MONITOR_JOIN_USERNS_ABOVE 101 /* create_args.userns_above */
-#define MONITOR_JOIN_KEEP         102 /* kept open until the end, nothing more */
+#define MONITOR_JOINS_MAX 8   /* kinds of namespaces */
+#define MONITOR_JOIN_SHM  100 /* not one of them: /dev/shm of the container whose IPC is joined */
 
 /* Order of the fds in the FDS messages; layers follow, topmost first, then namespaces to join, then
- * the socket of MONITOR_OPT_NETWORK, then stdin, stdout and stderr of who starts it, with
- * MONITOR_OPT_PASSTHROUGH. */
+ * the socket of MONITOR_OPT_NETWORK, then what keeps the ports of MONITOR_OPT_PORTS, then stdin,
+ * stdout and stderr of who starts it, with MONITOR_OPT_PASSTHROUGH. */
 enum monitor_fd {
 	MONITOR_FD_LOCK,    /* locked; kept open until the end */
 	MONITOR_FD_CONTROL, /* listening; kept open until the end */
@@ -120,6 +121,7 @@ enum {
 	MONITOR_OPT_NOTIFY = 1 << 15, /* it says itself when it is ready: runtime/notify.h */
 	MONITOR_OPT_GIVE = 1 << 16,   /* create_args.give_fd is the bundle */
 	MONITOR_OPT_NETWORK = 1 << 17,
+	MONITOR_OPT_PORTS = 1 << 18, /* it keeps published ports: net/ports.h */
 };
 
 struct monitor_start {

@@ -54,11 +54,14 @@ static void put_peer(struct nlbuf *q, const struct rtnl_veth *v)
 	nlbuf_unnest(q, info);
 }
 
+/* Of what is a port by now: rtnl_setlink() of the kernel passes over a port's attributes without a
+ * word, and rtnl_newlink() asks the bridge that it is in before the message. */
 static void put_port(struct nlbuf *q, const struct rtnl_veth *v)
 {
 	size_t info, data;
 
-	nlbuf_attr_u32(q, IFLA_MASTER, v->bridge);
+	put_named(q, RTM_NEWLINK, 0, v->outside, 0);
+	nlbuf_what(q, "setting up the port of the bridge");
 	info = nlbuf_nest(q, IFLA_LINKINFO);
 	nlbuf_attr_str(q, IFLA_INFO_SLAVE_KIND, "bridge");
 	data = nlbuf_nest(q, IFLA_INFO_SLAVE_DATA);
@@ -95,6 +98,8 @@ int rtnl_veth_add(int sock, const struct rtnl_veth *v, struct err *err)
 					   : "setting the veth up");
 		if (v->ipv6)
 			put_no_link_local(&set);
+		if (v->bridge)
+			nlbuf_attr_u32(&set, IFLA_MASTER, v->bridge);
 		if (v->bridge)
 			put_port(&set, v);
 	}

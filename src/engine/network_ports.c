@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Published ports, and networks in the firewall, of what is started and of what runs. */
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/firewall.h"
+#include "engine/network_start.h"
+#include "net/place.h"
+
+int net_ports_bind(struct engine *eng, const struct record *rec, const char *binding,
+		   struct net_start *ns, struct err *err)
+{
+	const struct record_options *o = &rec->options;
+	const struct publish_words words = { o->publish, o->publish_all, o->expose };
+	struct net_addr host = { .family = 0 };
+
+	if (binding && net_addr_parse(binding, &host, err) < 0)
+		return -EINVAL;
+	return publish_bind(eng, rec->id, &words, &host, &ns->ports, &ns->keep, err);
+}
+
+char *net_ports_binding(struct engine *eng, const struct record *rec)
+{
+	cleanup_endpoint_list struct endpoint_list list = { 0 };
+	cleanup_network struct network net = { 0 };
+
+	if (!strv_len(rec->options.publish) && !rec->options.publish_all)
+		return NULL;
+	if (endpoints_of(eng, rec->id, &list, NULL) < 0 || !list.n ||
+	    network_get(eng, list.items[0].network, &net, NULL) < 0)
+		return NULL;
+	return take_ptr(net.options.host_binding);
+}
+
+static int forget_flows(void *data, struct err *err)
+{
+	return publish_forget_flows(data, err);
+}
+
+/* What UDP remembers of them is led where it was before. */
+static int forget(const struct port_bindings *ports, struct err *err)
+{
+	struct net_place place = NET_PLACE_HERE;
+
+	return ports->n ? net_place_run(&place, forget_flows, (void *)(uintptr_t)ports, err) : 0;
+}
+
+int net_ports_lead(struct engine *eng, const struct net_start *ns, struct err *err)
+{
+	cleanup_free struct fw_network *networks = xcalloc(ns->n + 1, sizeof(*networks));
+	struct fw_ports ports = { 0 };
+	struct fw_change change = { 0 };
+	size_t n = 0;
+	int r;
+
+	for (size_t i = 0; i < ns->n; i++)
+		n += engine_firewall_network(&ns->links[i].net, &networks[n]);
+	r = engine_firewall_ports(eng, ns->owner, &ports, err);
+	change.add = (struct fw_state){ networks, n, ports.items, ports.n };
+	if (r == 0 && (n || ports.n))
+		r = engine_firewall_change(eng, &change, err);
+	if (r == 0)
+		r = forget(&ns->ports, err);
+	free(ports.items);
+	return r;
+}
+
+int net_ports_change(struct engine *eng, const char *owner, const struct port_bindings *ports,
+		     bool remove, struct err *err)
+{
+	struct fw_ports elements = { 0 };
+	struct fw_change change = { 0 };
+	struct lease_addrs to;
+	int r = ports->n ? engine_firewall_target(eng, owner, &to, err) : 0;
+
+	if (r < 0 || !ports->n)
+		return r;
+	publish_elements(eng, ports, &to.ip4, &to.ip6, &elements);
+	*(remove ? &change.remove : &change.add) =
+	    (struct fw_state){ .ports = elements.items, .n_ports = elements.n };
+	if (elements.n)
+		r = engine_firewall_change(eng, &change, err);
+	if (r == 0)
+		r = forget(ports, err);
+	free(elements.items);
+	return r;
+}

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Published ports, packet by packet: who gets through, whom the container sees, what is left."""
+
+import json
+import socket
+
+import netmachine
+
+
+def inspect(machine, name):
+    return json.loads(machine.inro("inspect", name).ok().out)[0]
+
+
+def start(machine, name, *args):
+    """A container on the default network, by its network namespace."""
+    machine.inro("run", "-d", "--name", name, "--network", "bridge", *args, "host", "sleep",
+                 "60").ok()
+    return machine.inside(inspect(machine, name)["State"]["Pid"])
+
+
+def lan_of(machine):
+    """Whoever forwards packets has said so; that networks do is another test's business."""
+    lan = machine.lan()
+    machine.sh("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+    return lan
+
+
+def test_from_the_lan(machine_root):
+    m = machine_root
+    lan = lan_of(m)
+    web = start(m, "web", "-p", "8080:80", "-p", "8080:80/udp", "-p", "192.0.2.1:81:80",
+                "-p", "9000-9002:90-92")
+    with web.serve("web", 80), web.serve("last", 92):
+        for udp in False, True:
+            assert lan.get(netmachine.HOST4, 8080, udp=udp) == f"web from {netmachine.LAN4}"
+            assert lan.get(netmachine.HOST6, 8080, udp=udp) == f"web from {netmachine.LAN6}"
+        assert lan.get(netmachine.HOST4, 81) == f"web from {netmachine.LAN4}"
+        assert lan.get(netmachine.HOST4, 9002) == f"last from {netmachine.LAN4}"
+        # the machine itself, by its own address; and the container by the machine's
+        assert m.get(netmachine.HOST4, 8080).startswith("web from ")
+        assert web.get(netmachine.HOST4, 8080).startswith("web from ")
+    assert m.inro("port", "web", "80").ok().out == \
+        "0.0.0.0:8080\n192.0.2.1:81\n[::]:8080\n"
+    # nobody else gets them
+    m.inro("run", "--rm", "--network", "bridge", "-p", "8080:1", "host", "true").fails(
+        "Bind for 0.0.0.0:8080 failed: port is already allocated", code=125)
+    assert "container web has it" in m.inro(
+        "run", "--rm", "--network", "bridge", "-p", "127.0.0.1:8080:1", "host", "true").err
+    ports = [link["linkinfo"]["info_slave_data"] for link in m.links().values()
+             if "info_slave_data" in link.get("linkinfo", {})]
+    assert [p["hairpin"] for p in ports] == [True]
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+    assert "8080" not in m.run("nft", "list", "ruleset").ok().out
+
+
+def test_udp_goes_where_the_port_has_gone(machine_root):
+    m = machine_root
+    lan = lan_of(m)
+    first = start(m, "one", "-p", "53:53/udp")
+    with first.serve("one", 53):
+        sock = lan.call(bound_udp)
+        assert ask(sock) == "one from 192.0.2.2"
+    m.inro("rm", "-f", "-t", "0", "one").ok()
+    second = start(m, "two", "-p", "53:53/udp")
+    with second.serve("two", 53):
+        assert ask(sock) == "two from 192.0.2.2"  # the same flow, by address and port
+    sock.close()
+
+
+def bound_udp():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect((netmachine.HOST4, 53))
+    s.settimeout(2)
+    return s
+
+
+def ask(sock):
+    sock.send(b"?")
+    return sock.recv(100).decode()
