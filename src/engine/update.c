@@ -538,15 +538,26 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 		.dir = -EBADF,
 		.swap_limits = engine_limits_swap(),
 	};
+	bool ports = opts->publish_add || opts->publish_rm;
 	int r;
 
-	if (asks_nothing(opts))
+	if (!ports && asks_nothing(opts))
 		return err_fail(err, ERR_USAGE,
 				"you must provide one or more options when using this command");
+	if (ports && !asks_nothing(opts))
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --publish-add and --publish-rm go with no "
+				"others: update twice");
 	r = begin(&u, word, err);
 	if (r == 0)
 		r = finish_killed(&u, err);
-	if (r == 0) {
+	if (r == 0 && ports) {
+		r = update_ports(eng, &u.rec, opts, err);
+		if (r == 0)
+			event_note_container(eng, u.rec.id, "update", NULL);
+		else
+			err_wrap(err, r, "cannot update container %s", u.rec.name);
+	} else if (r == 0) {
 		r = change(&u, err);
 		if (r < 0) {
 			if (!u.to_finish) {

@@ -22,8 +22,9 @@ struct update_options {
 	char *cpuset_cpus, *cpuset_mems;
 	char *restart;
 	char **env, **unsetenv;
-	char **mount_add, **mount_rm;   /* as --mount or -v; targets */
-	char **device_add, **device_rm; /* as --device; paths in the container */
+	char **mount_add, **mount_rm;     /* as --mount or -v; targets */
+	char **device_add, **device_rm;   /* as --device; paths in the container */
+	char **publish_add, **publish_rm; /* as -p; nothing else goes with them */
 	/* Of these: health checks, --ulimit, weights and rates of block devices. */
 	struct run_options run;
 };

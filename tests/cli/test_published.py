@@ -77,3 +77,37 @@ def bound_udp():
 def ask(sock):
     sock.send(b"?")
     return sock.recv(100).decode()
+
+
+def test_ports_of_what_runs_come_and_go(machine_root):
+    m = machine_root
+    lan = lan_of(m)
+    web = start(m, "web", "-p", "8080:80", "-p", "8082:80")
+    m.inro("update", "--publish-add", "8081:80", "--publish-rm", "8082:80", "web").ok()
+    with web.serve("web", 80):
+        for port in 8080, 8081:
+            assert lan.get(netmachine.HOST4, port) == f"web from {netmachine.LAN4}"
+        with m.serve("other", 8082):
+            assert lan.get(netmachine.HOST4, 8082) == "other from 192.0.2.2"
+    # refused: nothing has changed
+    m.inro("update", "--publish-add", "8083:80", "--publish-add", "8081:81", "web").fails(
+        "conflicting port mappings for host port 8081", code=1)
+    with m.serve("other", 8083):
+        m.inro("update", "--publish-rm", "8080:80", "--publish-add", "8083:80", "web").fails(
+            "Bind for 0.0.0.0:8083 failed: port is already allocated", code=1)
+    m.inro("update", "--publish-rm", "81", "web").fails("does not publish 81", code=1)
+    ports = ["0.0.0.0:8080", "0.0.0.0:8081", "[::]:8080", "[::]:8081"]
+    assert m.inro("port", "web", "80").ok().out.split() == ports
+    # the monitor keeps them: nobody else gets one
+    m.inro("run", "--rm", "--network", "bridge", "-p", "8081:1", "host", "true").fails(
+        "port is already allocated", code=125)
+    m.inro("restart", "-t", "0", "web").ok()
+    assert m.inro("port", "web", "80").ok().out.split() == ports
+    # also of one that does not run
+    m.inro("stop", "-t", "0", "web").ok()
+    assert m.inro("port", "web").ok().out == ""
+    m.inro("update", "--publish-rm", "80", "--publish-add", "7000:80", "web").ok()
+    m.inro("start", "web").ok()
+    assert m.inro("port", "web", "80").ok().out.split() == ["0.0.0.0:7000", "[::]:7000"]
+    assert inspect(m, "web")["HostConfig"]["PortBindings"] == {
+        "80/tcp": [{"HostIp": "", "HostPort": "7000"}]}
