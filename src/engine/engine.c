@@ -11,6 +11,7 @@
 #include "engine/check.h"
 #include "engine/config.h"
 #include "engine/db.h"
+#include "engine/network_place.h"
 #include "engine/unshare.h"
 
 #define ROOT_DEFAULT    "/var/lib/inro"
@@ -154,6 +155,7 @@ void engine_done(struct engine *eng)
 	fd_close(eng->run_fd);
 	free(eng->root);
 	free(eng->runroot);
+	network_place_done(eng);
 	free(eng->self_path);
 	free(eng->config_file);
 	config_free(eng->config);

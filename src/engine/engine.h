@@ -14,16 +14,18 @@
 
 struct config;
 struct db;
+struct net_rootless;
 
 struct engine {
 	char *root, *runroot;
-	char *self_path;       /* this program's own file, for the clean-up role */
-	char *config_file;     /* --config, read instead of all others; or NULL */
-	struct config *config; /* NULL until config_get() */
-	int root_fd;           /* O_DIRECTORY, -EBADF until engine_dirs() */
-	int containers_fd;     /* <root>/containers */
-	int run_fd;            /* <runroot>/containers */
-	int net_fd;            /* <runroot>/net, -EBADF until engine_net() */
+	char *self_path;               /* this program's own file, for the clean-up role */
+	char *config_file;             /* --config, read instead of all others; or NULL */
+	struct config *config;         /* NULL until config_get() */
+	int root_fd;                   /* O_DIRECTORY, -EBADF until engine_dirs() */
+	int containers_fd;             /* <root>/containers */
+	int run_fd;                    /* <runroot>/containers */
+	int net_fd;                    /* <runroot>/net, -EBADF until engine_net() */
+	struct net_rootless *networks; /* NULL until network_place() */
 	bool rootless, debug;
 	bool unshared; /* in a mount namespace of engine_unshare() */
 	struct db *db; /* NULL until engine_db() */

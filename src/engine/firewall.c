@@ -9,7 +9,7 @@
 #include "base/strv.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
-#include "net/place.h"
+#include "engine/network_place.h"
 
 #define TABLE        "inro"
 #define RUNROOT      "/run/inro"
@@ -64,12 +64,14 @@ static int do_remove(void *data, struct err *err)
 static int run(struct engine *eng, struct call *c, int (*fn)(void *data, struct err *err),
 	       struct err *err)
 {
-	const struct net_place place = NET_PLACE_HERE;
 	cleanup_free char *table = table_name(eng);
+	struct net_place place;
 	int r = engine_net(eng, err);
 
+	if (r == 0)
+		r = network_place(eng, false, &place, err);
 	if (r < 0)
-		return r;
+		return r == -ESRCH ? 0 : r; /* nothing is there, nor has to be */
 	c->fw = (struct firewall){ .table = table, .dir = eng->net_fd };
 	return net_place_run(&place, fn, c, err);
 }

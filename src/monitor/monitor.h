@@ -67,9 +67,9 @@ struct monitor {
 	int sock; /* fd 3, until clients[] has it */
 	int *fds; /* all that came, in the protocol's order */
 	size_t n_fds;
-	int shm_fd;   /* one of them, or 0 */
-	int ports_fd; /* what keeps published ports, or 0 */
-	int netns_fd; /* made while the orders were being written, or 0 */
+	int shm_fd, userns_above; /* of them, or 0 */
+	int ports_fd;             /* what keeps published ports, or 0 */
+	int netns_fd;             /* made while the orders were being written, or 0 */
 	struct runtime runtime;
 	struct stdio io;
 	struct container container;

@@ -132,6 +132,7 @@ static int create(struct monitor *m, const struct spec *spec, const struct buf *
 		.network_fd = has_network(m)
 				  ? m->fds[MONITOR_FD_LAYERS + m->start.n_layers + m->start.n_joins]
 				  : 0,
+		.userns_above = m->userns_above,
 		.need_limits = true, /* the user asked for them by name */
 		.notify_host = m->notify_host,
 		.notify_fd_out = &m->notify,
@@ -186,7 +187,7 @@ static void share_shm(struct spec *spec)
 /* Namespaces of others are what the starter has opened, whatever the path means by now. */
 static int set_joins(struct monitor *m, struct spec *spec, struct err *err)
 {
-	const int *fds = m->fds + MONITOR_FD_LAYERS + m->start.n_layers;
+	int *fds = m->fds + MONITOR_FD_LAYERS + m->start.n_layers;
 
 	for (size_t i = 0; i < m->start.n_joins; i++) {
 		struct spec_namespace *ns = NULL;
@@ -195,6 +196,14 @@ static int set_joins(struct monitor *m, struct spec *spec, struct err *err)
 		if (m->start.joins[i] == MONITOR_JOIN_SHM) {
 			m->shm_fd = fds[i];
 			share_shm(spec);
+			continue;
+		}
+		if (m->start.joins[i] == MONITOR_JOIN_USERNS_ABOVE) {
+			m->userns_above = fds[i];
+			continue;
+		}
+		if (m->start.joins[i] == MONITOR_JOIN_KEEP) {
+			fds[i] = -EBADF; /* whatever is closed once it runs */
 			continue;
 		}
 		for (size_t k = 0; k < spec->linux_->namespaces.n; k++)

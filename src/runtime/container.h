@@ -59,6 +59,9 @@ struct create_args {
 	/* container_shm() of the container whose IPC namespace this one joins: takes the place of
 	 * the source CONTAINER_SHM_OF_OTHER. 0: none. */
 	int shm_fd;
+	/* A user namespace of the caller's in which the container's own is made, with ids that are
+	 * mapped there: its network is that one's business then. 0: none. */
+	int userns_above;
 	/* From netns_make(), for a container that is to get a network namespace which belongs to
 	 * our user namespace; or 0. */
 	int netns_fd;

@@ -33,6 +33,8 @@ bool init_needs_stage(const struct init *in)
 {
 	if (in->joined_ns & (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME))
 		return true;
+	if ((in->new_ns & CLONE_NEWUSER) && in->args->userns_above > 0)
+		return true;
 	if ((in->new_ns & CLONE_NEWTIME) && has_time_offsets(in))
 		return true;
 	/* Namespaces of the host can't be joined any more from within a new user namespace. */
@@ -238,6 +240,9 @@ static int stage_userns(struct init *in, struct err *err)
 	}
 	if (!(in->new_ns & CLONE_NEWUSER))
 		return 0;
+	r = in->args->userns_above > 0 ? ns_join(in->args->userns_above, CLONE_NEWUSER, err) : 0;
+	if (r < 0)
+		return r;
 	if (unshare(CLONE_NEWUSER) < 0)
 		return err_errno(err, errno, "making the user namespace");
 	r = sync_send(in->sync, SYNC_USERNS_MADE, 0, NULL, 0);

@@ -55,7 +55,7 @@
 /* Its arguments. */
 #define MONITOR_STAY    "--stay"  /* in the caller's cgroup */
 #define MONITOR_NETNS   "--netns" /* it can make a network namespace while it waits */
-#define MONITOR_VERSION 8
+#define MONITOR_VERSION 9
 #define MONITOR_FDS_MAX 16 /* in one message */
 
 enum monitor_msg_type {
@@ -86,8 +86,10 @@ enum monitor_probed {
 	MONITOR_PROBED_NONE, /* it has no health check */
 };
 
-#define MONITOR_JOINS_MAX 8   /* kinds of namespaces */
-#define MONITOR_JOIN_SHM  100 /* not one of them: /dev/shm of the container whose IPC is joined */
+#define MONITOR_JOINS_MAX         10 /* kinds of namespaces, and two others */
+#define MONITOR_JOIN_SHM          100 /* not one of them: /dev/shm of the container whose IPC is joined */
+#define MONITOR_JOIN_USERNS_ABOVE 101 /* create_args.userns_above */
+#define MONITOR_JOIN_KEEP         102 /* kept open until the end, nothing more */
 
 /* Order of the fds in the FDS messages; layers follow, topmost first, then namespaces to join, then
  * the socket of MONITOR_OPT_NETWORK, then what keeps the ports of MONITOR_OPT_PORTS, then stdin,

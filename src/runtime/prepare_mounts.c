@@ -42,7 +42,9 @@ int prepare_write_maps(const struct init *in, pid_t pid, struct err *err)
 
 	if (r >= 0)
 		r = make_idmap(&in->spec->linux_->gid_mappings, &g, err);
-	if (r >= 0)
+	if (r >= 0 && in->args->userns_above > 0)
+		r = idmap_write_below(in->args->userns_above, pid, &u, &g, err);
+	else if (r >= 0)
 		r = idmap_write(pid, &u, &g, err);
 	return r < 0 ? err_wrap(err, r, "writing the id mappings") : 0;
 }

@@ -71,6 +71,44 @@ int idmap_to_inside(const struct idmap *m, uint32_t outside, uint32_t *ret)
 	return -ENOENT;
 }
 
+/* How many of the ids outside from start on follow each other in m; *ret is the first one inside.
+ */
+static uint32_t run_of(const struct idmap *m, uint32_t start, uint32_t *ret)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const struct idmap_range *r = &m->ranges[i];
+		if (start >= r->outside && start - r->outside < r->count) {
+			*ret = r->inside + (start - r->outside);
+			return r->count - (start - r->outside);
+		}
+	}
+	return 0;
+}
+
+int idmap_below(const struct idmap *m, const struct idmap *above, struct idmap *ret)
+{
+	CLEANUP(idmap_done) struct idmap below = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		uint32_t done = 0, count, at;
+
+		for (; r == 0 && done < m->ranges[i].count; done += count) {
+			count = run_of(above, m->ranges[i].outside + done, &at);
+			if (count == 0)
+				return -ENOENT;
+			if (count > m->ranges[i].count - done)
+				count = m->ranges[i].count - done;
+			r = idmap_add(&below, m->ranges[i].inside + done, at, count);
+		}
+	}
+	if (r < 0)
+		return r;
+	*ret = below;
+	below = (struct idmap){ 0 };
+	return 0;
+}
+
 bool idmap_is_full(const struct idmap *m)
 {
 	return m->n == 1 && m->ranges[0].inside == 0 && m->ranges[0].outside == 0 &&

@@ -27,6 +27,10 @@ bool idmap_equal(const struct idmap *a, const struct idmap *b);
 int idmap_to_outside(const struct idmap *m, uint32_t inside, uint32_t *ret);
 int idmap_to_inside(const struct idmap *m, uint32_t outside, uint32_t *ret);
 
+/* m in the words of a namespace that has the mapping above: ranges are split where that one's are.
+ * -ENOENT: an id is not mapped there; -E2BIG. */
+int idmap_below(const struct idmap *m, const struct idmap *above, struct idmap *ret);
+
 /* Parses /proc/PID/uid_map ("         0       1000          1" lines). */
 int idmap_parse_proc(const char *text, size_t len, struct idmap *ret, struct err *err);
 /* True for the one range 0 0 4294967295 of the initial user namespace. */
@@ -55,6 +59,10 @@ int idmap_rootless(uint32_t own_id, const struct subid_range *sub, size_t n, str
  * newuidmap/newgidmap. The errors say what is missing (uidmap package, line in /etc/subuid).
  */
 int idmap_write(pid_t pid, const struct idmap *uids, const struct idmap *gids, struct err *err);
+/* The same for a process in a new user namespace below userns, which is one of this process's: from
+ * in there, so no program has to help. The ids outside are this process's, and mapped in userns. */
+int idmap_write_below(int userns, pid_t pid, const struct idmap *uids, const struct idmap *gids,
+		      struct err *err);
 /* An fd of a user namespace with these mappings, for mount_set(..., userns_fd). Makes a short-lived
  * child. Needs the rights that idmap_write needs. */
 int idmap_userns_fd(const struct idmap *uids, const struct idmap *gids, struct err *err);

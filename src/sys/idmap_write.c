@@ -15,6 +15,7 @@
 #include "base/proc.h"
 #include "base/strv.h"
 #include "sys/clone.h"
+#include "sys/ns.h"
 #include "sys/pidfd.h"
 
 #define HELPER_TIMEOUT_MS 30000
@@ -137,14 +138,19 @@ int idmap_write(pid_t pid, const struct idmap *uids, const struct idmap *gids, s
 	return r < 0 ? r : map_ids(pid, &uid_kind, uids, err);
 }
 
+static int read_map(const char *file, struct idmap *ret, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	int r = io_read_file(AT_FDCWD, file, &text, OWN_MAP_MAX, err);
+
+	return r < 0 ? r : idmap_parse_proc(buf_str(&text), text.len, ret, err);
+}
+
 static int own_ids(const char *file, struct idmap *ret, struct err *err)
 {
 	CLEANUP(idmap_done) struct idmap own = { 0 };
-	cleanup_buf struct buf text = BUF_INIT;
 
-	int r = io_read_file(AT_FDCWD, file, &text, OWN_MAP_MAX, err);
-	if (r == 0)
-		r = idmap_parse_proc(buf_str(&text), text.len, &own, err);
+	int r = read_map(file, &own, err);
 	for (size_t i = 0; r == 0 && i < own.n; i++) {
 		r = idmap_add(ret, own.ranges[i].inside, own.ranges[i].inside, own.ranges[i].count);
 		if (r < 0)
@@ -158,6 +164,51 @@ int idmap_own(struct idmap *uids, struct idmap *gids, struct err *err)
 	int r = own_ids("/proc/self/uid_map", uids, err);
 
 	return r < 0 ? r : own_ids("/proc/self/gid_map", gids, err);
+}
+
+struct below {
+	int userns;
+	pid_t pid;
+	const struct idmap *uids, *gids;
+	struct err *err;
+};
+
+static int below_of(const struct idmap *m, const char *file, struct idmap *ret, struct err *err)
+{
+	CLEANUP(idmap_done) struct idmap above = { 0 };
+	int r = read_map(file, &above, err);
+
+	if (r == 0)
+		r = idmap_below(m, &above, ret);
+	return r == -ENOENT ? err_fail(err, ERR_INVALID,
+				       "mapping ids: some are not in the user namespace of the "
+				       "networks")
+	       : r < 0      ? err_errno(err, -r, "mapping ids of %s", file)
+			    : 0;
+}
+
+/* In a process that has joined it: what its maps say there is in the words of the one above. */
+static int write_below(void *data)
+{
+	const struct below *b = data;
+	CLEANUP(idmap_done) struct idmap uids = { 0 };
+	CLEANUP(idmap_done) struct idmap gids = { 0 };
+	int r = ns_join(b->userns, CLONE_NEWUSER, b->err);
+
+	if (r == 0)
+		r = below_of(b->uids, "/proc/self/uid_map", &uids, b->err);
+	if (r == 0)
+		r = below_of(b->gids, "/proc/self/gid_map", &gids, b->err);
+	return r < 0 ? r : idmap_write(b->pid, &uids, &gids, b->err);
+}
+
+int idmap_write_below(int userns, pid_t pid, const struct idmap *uids, const struct idmap *gids,
+		      struct err *err)
+{
+	struct below b = { userns, pid, uids, gids, err };
+	int r = proc_call(write_below, &b);
+
+	return r == -ECHILD ? err_errno(err, ECHILD, "mapping ids") : r;
 }
 
 /* The child that holds the new user namespace: it ends when the parent closes the pipe, or dies. */

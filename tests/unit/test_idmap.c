@@ -171,6 +171,47 @@ static void test_userns_fd(void **state)
 	fd_close(fd);
 }
 
+/* A user's ids, then a container's of keep-id below them: ids are the namespace's in between. */
+static void test_below(void **state)
+{
+	static const struct subid_range sub = { 100000, 65536 };
+	struct idmap above = { 0 }, m = { 0 }, below = { 0 }, none = { 0 };
+
+	assert_int_equal(idmap_rootless(1000, &sub, 1, &above), 0);
+	assert_int_equal(idmap_below(&above, &above, &below), 0);
+	assert_int_equal(below.n, 2);
+	assert_int_equal(below.ranges[1].inside, 1);
+	assert_int_equal(below.ranges[1].outside, 1);
+	assert_int_equal(below.ranges[1].count, 65536);
+	idmap_done(&below);
+	assert_int_equal(idmap_add(&m, 0, 100000, 1000) | idmap_add(&m, 1000, 1000, 1), 0);
+	assert_int_equal(idmap_below(&m, &above, &below), 0);
+	assert_int_equal(below.n, 2);
+	assert_int_equal(below.ranges[0].outside, 1);
+	assert_int_equal(below.ranges[1].inside, 1000);
+	assert_int_equal(below.ranges[1].outside, 0);
+	idmap_done(&below);
+	idmap_done(&m);
+	/* one range that lies in two of those above, and one that leaves them */
+	idmap_done(&above);
+	assert_int_equal(idmap_add(&above, 0, 10, 5) | idmap_add(&above, 50, 15, 5), 0);
+	assert_int_equal(idmap_add(&m, 7, 12, 6), 0);
+	assert_int_equal(idmap_below(&m, &above, &below), 0);
+	assert_int_equal(below.n, 2);
+	assert_int_equal(below.ranges[0].outside, 2);
+	assert_int_equal(below.ranges[0].count, 3);
+	assert_int_equal(below.ranges[1].inside, 10);
+	assert_int_equal(below.ranges[1].outside, 50);
+	assert_int_equal(below.ranges[1].count, 3);
+	idmap_done(&m);
+	assert_int_equal(idmap_add(&m, 0, 18, 3), 0);
+	assert_int_equal(idmap_below(&m, &above, &none), -ENOENT);
+	assert_null(none.ranges);
+	idmap_done(&m);
+	idmap_done(&below);
+	idmap_done(&above);
+}
+
 #define NOBODY_KNOWN 3999999999U
 
 /* A process in a new user namespace, made by somebody without rights and without subordinate ids.
@@ -264,10 +305,11 @@ static void test_own_ids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add_and_look_up), cmocka_unit_test(test_add_refuses),
-		cmocka_unit_test(test_parse_proc),      cmocka_unit_test(test_subid),
-		cmocka_unit_test(test_rootless),        cmocka_unit_test(test_userns_fd),
-		cmocka_unit_test(test_refused),         cmocka_unit_test(test_own_ids),
+		cmocka_unit_test(test_below),       cmocka_unit_test(test_add_and_look_up),
+		cmocka_unit_test(test_add_refuses), cmocka_unit_test(test_parse_proc),
+		cmocka_unit_test(test_subid),       cmocka_unit_test(test_rootless),
+		cmocka_unit_test(test_userns_fd),   cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_own_ids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

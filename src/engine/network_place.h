@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where this engine's networks are (net/place.h): root's here, a user's in namespaces of theirs. */
+#pragma once
+
+#include "engine/join.h"
+#include "net/place.h"
+
+/* Looked for once, and kept until engine_done(), which a user's namespaces outlive by some seconds
+ * unless somebody else keeps them. make: they are made when they aren't there (20 ms and more);
+ * otherwise -ESRCH, without an error record: then there are no links, rules or sockets either. */
+int network_place(struct engine *eng, bool make, struct net_place *ret, struct err *err);
+/* What the monitor of a container that is to be on networks gets of it: the user namespace that the
+ * container's own is made in, and what keeps it. How many (none for root), which the caller closes.
+ */
+#define NETWORK_PLACE_JOINS 2
+int network_place_joins(struct engine *eng, struct join_fd ret[NETWORK_PLACE_JOINS],
+			struct err *err);
+/* Frees what is kept. */
+void network_place_done(struct engine *eng);
