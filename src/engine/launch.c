@@ -21,6 +21,7 @@
 #include "engine/log_options.h"
 #include "engine/mapped.h"
 #include "engine/network_files.h"
+#include "engine/network_place.h"
 #include "engine/rootfs_dir.h"
 #include "engine/sdnotify.h"
 #include "engine/pod_join.h"
@@ -195,18 +196,30 @@ static int open_run_dir(struct launch *l, struct err *err)
 		   : 0;
 }
 
-/* Namespaces of others, and those of its pod: how many, or -errno. */
-static int open_joins(struct launch *l, struct join_fd ret[NS_COUNT], struct err *err)
-{
-	int n = joins_open(l->eng, &l->rec->options.joins, ret, err), lock, r;
+#define JOINS (NS_COUNT + NETWORK_PLACE_JOINS)
 
-	if (n < 0 || !l->rec->pod)
-		return n;
+static int open_pods(struct launch *l, struct join_fd *ret, size_t max, struct err *err)
+{
+	int lock;
+
+	if (!l->rec->pod)
+		return 0;
 	if (!l->callers_pod_lock)
 		l->pod_lock = pod_lock(l->eng, l->rec->pod, err);
-	r = lock = l->callers_pod_lock ? *l->callers_pod_lock : l->pod_lock;
+	lock = l->callers_pod_lock ? *l->callers_pod_lock : l->pod_lock;
+	return lock < 0 ? lock : pod_join(l->eng, l->rec, lock, ret, max, err);
+}
+
+/* Namespaces of others, those of its pod, and what there is of networks': how many, or -errno. */
+static int open_joins(struct launch *l, struct join_fd ret[JOINS], struct err *err)
+{
+	int n = joins_open(l->eng, &l->rec->options.joins, ret, err);
+	int r = n < 0 ? n : open_pods(l, ret + n, NS_COUNT - (size_t)n, err);
+
+	if (r > 0)
+		n += r;
 	if (r >= 0)
-		r = pod_join(l->eng, l->rec, lock, ret + n, NS_COUNT - (size_t)n, err);
+		r = network_place_joins(l->eng, l->net.n > 0, ret, n, err);
 	while (r < 0 && n > 0)
 		fd_close(ret[--n].fd);
 	return r < 0 ? r : n + r;
@@ -232,7 +245,7 @@ static int meet(struct launch *l, const struct join_fd *joined, int n, struct er
 /* The fds in the protocol's order: how many, or -errno. joined: of them to be closed; so, too, is
  * *ret_init. */
 static int collect_fds(struct launch *l, struct monitor_start *start, int *fds,
-		       struct join_fd joined[NS_COUNT], int *ret_init, struct err *err)
+		       struct join_fd joined[JOINS], int *ret_init, struct err *err)
 {
 	size_t n = MONITOR_FD_LAYERS + l->n_layers;
 	int joins = open_joins(l, joined, err);
@@ -276,10 +289,9 @@ static int log_attrs(const struct record *rec, struct buf *out, struct err *err)
 int launch_send(struct launch *l, struct err *err)
 {
 	cleanup_buf struct buf attrs = BUF_INIT;
-	cleanup_free int *fds =
-	    xcalloc(MONITOR_FD_LAYERS + l->n_layers + NS_COUNT + 5, sizeof(int));
+	cleanup_free int *fds = xcalloc(MONITOR_FD_LAYERS + l->n_layers + JOINS + 5, sizeof(int));
 	cleanup_fd int init = -EBADF;
-	struct join_fd joined[NS_COUNT];
+	struct join_fd joined[JOINS];
 	struct monitor_start start = { 0 };
 	int n, r;
 

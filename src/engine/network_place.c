@@ -49,22 +49,56 @@ int network_place(struct engine *eng, bool make, struct net_place *ret, struct e
 	return 0;
 }
 
-int network_place_joins(struct engine *eng, struct join_fd ret[NETWORK_PLACE_JOINS],
+static int joined_fd(const struct join_fd *joined, int n, int type)
+{
+	for (int i = 0; i < n; i++)
+		if (joined[i].type == type)
+			return joined[i].fd;
+	return -EBADF;
+}
+
+static int add(struct join_fd *to, int type, int fd, struct err *err)
+{
+	int copy = fd_dup(fd, 0);
+
+	*to = (struct join_fd){ type, copy };
+	return copy < 0 ? err_errno(err, -copy, "opening the namespaces of this user's networks")
+			: 0;
+}
+
+/* Without rights over its network namespace no link gets there. */
+static int check_joined(const struct engine *eng, int userns, struct err *err)
+{
+	if (net_rootless_owns(eng->networks, userns) == 1)
+		return 0;
+	return err_hint(err,
+			err_fail(err, ERR_CONFLICT,
+				 "the container whose user namespace is joined was started "
+				 "without a network"),
+			"start that one on a network as well");
+}
+
+int network_place_joins(struct engine *eng, bool on_networks, struct join_fd *joined, int n,
 			struct err *err)
 {
+	int userns = joined_fd(joined, n, NS_USER), netns = joined_fd(joined, n, NS_NETWORK);
 	struct net_place place;
-	int r = network_place(eng, true, &place, err);
 
-	if (r < 0 || !eng->networks)
-		return r;
-	int above = fd_dup(place.userns, 0), keep = fd_dup(eng->networks->keep, 0);
-	ret[0] = (struct join_fd){ MONITOR_JOIN_USERNS_ABOVE, above };
-	ret[1] = (struct join_fd){ MONITOR_JOIN_KEEP, keep };
-	if (above >= 0 && keep >= 0)
-		return NETWORK_PLACE_JOINS;
-	fd_close(above);
-	fd_close(keep);
-	return err_errno(err, EMFILE, "opening the namespaces of this user's networks");
+	if (!eng->rootless || (!on_networks && netns < 0))
+		return 0;
+	int r = network_place(eng, netns < 0, &place, err);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	if (netns < 0 && userns >= 0)
+		r = check_joined(eng, userns, err);
+	if (r == 0)
+		r = add(&joined[n], MONITOR_JOIN_KEEP, eng->networks->keep, err);
+	if (r < 0 || netns >= 0 || userns >= 0)
+		return r < 0 ? r : 1;
+	r = add(&joined[n + 1], MONITOR_JOIN_USERNS_ABOVE, place.userns, err);
+	if (r < 0)
+		fd_close(joined[n].fd);
+	return r < 0 ? r : 2;
 }
 
 void network_place_done(struct engine *eng)

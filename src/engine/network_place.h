@@ -9,11 +9,12 @@
  * unless somebody else keeps them. make: they are made when they aren't there (20 ms and more);
  * otherwise -ESRCH, without an error record: then there are no links, rules or sockets either. */
 int network_place(struct engine *eng, bool make, struct net_place *ret, struct err *err);
-/* What the monitor of a container that is to be on networks gets of it: the user namespace that the
- * container's own is made in, and what keeps it. How many (none for root), which the caller closes.
- */
+/* What the monitor of a container gets of it, behind the n that it joins, where there is room for
+ * NETWORK_PLACE_JOINS: what keeps it, for one on networks (its own, or of one whose network
+ * namespace it joins), and the user namespace that its own is made in. How many, which the caller
+ * closes. */
 #define NETWORK_PLACE_JOINS 2
-int network_place_joins(struct engine *eng, struct join_fd ret[NETWORK_PLACE_JOINS],
+int network_place_joins(struct engine *eng, bool on_networks, struct join_fd *joined, int n,
 			struct err *err);
 /* Frees what is kept. */
 void network_place_done(struct engine *eng);

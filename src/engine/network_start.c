@@ -11,9 +11,8 @@
 #include "base/strv.h"
 #include "engine/life.h"
 #include "engine/network_files.h"
+#include "engine/network_place.h"
 #include "engine/publish.h"
-#include "engine/publish.h"
-#include "net/place.h"
 #include "runtime/cancel.h"
 #include "runtime/sync.h"
 
@@ -316,10 +315,12 @@ struct stage {
 
 static int step_links(struct stage *s, struct err *err)
 {
-	struct net_place place = NET_PLACE_HERE;
 	struct plugs p = { .netns = s->netns, .dir = s->eng->net_fd };
-	int r;
+	struct net_place place;
+	int r = network_place(s->eng, true, &place, err);
 
+	if (r < 0)
+		return r;
 	plugs_make(s->ns, 0, &p);
 	r = net_place_run(&place, plug_links, &p, err);
 	plugs_done(&p);

@@ -59,14 +59,6 @@ static int check_kind(const struct run *run, const struct netspec *s, struct err
 	if (s->kind > NETSPEC_PATH)
 		return err_fail(err, ERR_UNSUPPORTED, "--network %s is not implemented yet",
 				run_network_word(run->opts));
-	if (s->kind == NETSPEC_NETWORK && run->eng->rootless)
-		return err_hint(err,
-				err_fail(err, ERR_UNSUPPORTED,
-					 "--network %s: networks without root are not implemented "
-					 "yet",
-					 run_network_word(run->opts)),
-				"use --network none (the default: loopback only), host or "
-				"container:NAME");
 	return 0;
 }
 

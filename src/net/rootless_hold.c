@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,12 +61,17 @@ static int make_namespaces(int userns, struct err *err)
 	return r;
 }
 
-/* Returns with the lock, which nobody else gets before this process has ended: they find a place
- * that is being left then, and wait. */
+/* SIGTERM saves the grace, and nothing else. Returns with the lock, which nobody else gets before
+ * this process has ended: they find a place that is being left then, and wait. */
 static int wait_until_unused(int lock)
 {
 	const struct timespec grace = { .tv_sec = GRACE_SECONDS };
+	sigset_t term;
 	int r;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
 
 	do {
 		r = rootless_lock(lock, F_WRLCK, true);
@@ -73,7 +79,7 @@ static int wait_until_unused(int lock)
 			r = rootless_lock(lock, F_UNLCK, false);
 		if (r < 0)
 			return r;
-		nanosleep(&grace, NULL);
+		sigtimedwait(&term, NULL, &grace);
 		r = rootless_lock(lock, F_WRLCK, false);
 	} while (r == -EAGAIN || r == -EACCES);
 	return r;

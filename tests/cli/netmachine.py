@@ -19,6 +19,7 @@ import os
 import pathlib
 import re
 import selectors
+import signal
 import socket
 import subprocess
 import threading
@@ -258,19 +259,24 @@ class Machine(Namespace):
         """The network namespace of a process: a container's, by the pid that inspect says."""
         return Namespace(f"/proc/{pid}/ns/net", self)
 
-    def place(self):
-        """Where bridges, rules and the host's ends of veths are: here for root, for a user in the
-        namespace that the user's inro-net keeps; None as long as there is none."""
-        if not self.who.rootless:
-            return self
+    def holder(self):
+        """The directory in /proc of the process that holds a user's networks, or None."""
         for path in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                if (path / "comm").read_text().startswith("inro-net") \
+                if (path / "comm").read_text().startswith("inro-hold") \
                         and str(self.who.dir).encode() in (path / "cmdline").read_bytes():
-                    return Namespace(path / "ns/net", self)
+                    return path
             except OSError:
                 pass
         return None
+
+    def place(self):
+        """Where bridges, rules and the host's ends of veths are: here for root, for a user in the
+        namespace that a process of theirs holds; None as long as there is none."""
+        if not self.who.rootless:
+            return self
+        holder = self.holder()
+        return holder and Namespace(holder / "ns/net", self)
 
     def lan(self):
         """Another machine: 192.0.2.2/24 and 2001:db8::2/64 on eth0, joined to lan0 of this one,
@@ -307,6 +313,8 @@ class Machine(Namespace):
         for server in self.servers:
             server.close()
         self.who.remove_containers()
+        if self.who.rootless and (holder := self.holder()):
+            os.kill(int(holder.name), signal.SIGTERM)  # it would wait for the next container
         end = time.monotonic() + harness.Leftovers.SECONDS * harness.PATIENCE
         try:
             while left := self.look() - self.before:

@@ -3,6 +3,8 @@
 
 import json
 
+import engine
+
 TURNS = True
 
 
@@ -20,20 +22,28 @@ def addresses(namespace, name="eth0"):
             if a["scope"] == "global"}
 
 
+def image(machine):
+    """A user can't run the machine's own root."""
+    if not hasattr(machine, "image"):
+        machine.image = engine.box(machine.who) if machine.who.rootless else "host"
+    return machine.image
+
+
 def start(machine, name, *args):
-    machine.inro("run", "-d", "--name", name, "--network", "bridge", *args, "host", "sleep", "60").ok()
+    machine.inro("run", "-d", "--name", name, "--network", "bridge", *args, image(machine), "sleep",
+                 "60").ok()
     return machine.inside(pid_of(machine, name))
 
 
-def test_two_containers_reach_each_other_and_out(machine_root):
-    m = machine_root
+def test_two_containers_reach_each_other_and_out(machine):
+    m = machine
     lan = m.lan()
     web, client = start(m, "web"), start(m, "client")
     found = addresses(web)
     with web.serve("web", 80):
         for address in found.values():
             assert client.get(address, 80).startswith("web from ")
-            assert m.get(address, 80).startswith("web from ")
+            assert m.place().get(address, 80).startswith("web from ")
     assert set(found) == {"inet", "inet6"}
     assert web.links()["lo"]["operstate"] == "UNKNOWN"
     routes = json.loads(web.run("ip", "-j", "route").ok().out)
@@ -45,8 +55,8 @@ def test_two_containers_reach_each_other_and_out(machine_root):
     del lan
 
 
-def test_address_stays_over_restart_and_is_not_given_to_others_at_once(machine_root):
-    m = machine_root
+def test_address_stays_over_restart_and_is_not_given_to_others_at_once(machine):
+    m = machine
     first = addresses(start(m, "aa"))
     m.inro("restart", "-t", "0", "aa").ok()
     assert addresses(m.inside(pid_of(m, "aa"))) == first
@@ -56,13 +66,13 @@ def test_address_stays_over_restart_and_is_not_given_to_others_at_once(machine_r
     assert m.inro("exec", "bb", "cat", "/etc/hosts").ok().out.count("# addresses") == 1
 
 
-def test_start_that_fails_leaves_nothing(machine_root):
-    m = machine_root
-    said = m.inro("run", "--rm", "--network", "bridge", "host", "no-such-program")
+def test_start_that_fails_leaves_nothing(machine):
+    m = machine
+    said = m.inro("run", "--rm", "--network", "bridge", image(m), "no-such-program")
     assert said.code == 127, said
-    m.sh("ip link del inro0 2>/dev/null; ip link add inro0 type dummy 2>/dev/null"
+    m.place().sh("ip link del inro0 2>/dev/null; ip link add inro0 type dummy 2>/dev/null"
          " || ip link add inro0 type veth peer name other")
-    said = m.inro("run", "--rm", "--network", "bridge", "host", "true")
+    said = m.inro("run", "--rm", "--network", "bridge", image(m), "true")
     assert said.code == 125 and "inro0 which is not this network's" in said.err, said
-    m.sh("ip link del inro0")
-    m.inro("run", "--rm", "--network", "bridge", "host", "true").ok()
+    m.place().sh("ip link del inro0")
+    m.inro("run", "--rm", "--network", "bridge", image(m), "true").ok()
