@@ -186,11 +186,18 @@ const struct cmd cmd_system = {
 };
 
 static const struct cmd_sub network_subs[] = {
-	{ "create", &cmd_network_create, false },   { "exists", &cmd_network_exists, false },
-	{ "inspect", &cmd_network_inspect, false }, { "ls", &cmd_network_ls, false },
-	{ "list", &cmd_network_ls, true },          { "prune", &cmd_network_prune, false },
-	{ "rm", &cmd_network_rm, false },           { "remove", &cmd_network_rm, true },
-	{ "update", &cmd_network_update, false },   { 0 },
+	{ "connect", &cmd_network_connect, false },
+	{ "create", &cmd_network_create, false },
+	{ "disconnect", &cmd_network_disconnect, false },
+	{ "exists", &cmd_network_exists, false },
+	{ "inspect", &cmd_network_inspect, false },
+	{ "ls", &cmd_network_ls, false },
+	{ "list", &cmd_network_ls, true },
+	{ "prune", &cmd_network_prune, false },
+	{ "rm", &cmd_network_rm, false },
+	{ "remove", &cmd_network_rm, true },
+	{ "update", &cmd_network_update, false },
+	{ 0 },
 };
 
 const struct cmd cmd_network = {

@@ -9,8 +9,10 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "net/names.h"
 
 #define ETC_FILE_MAX (1u << 20)
+#define HOST_NAMES   "host.containers.internal host.docker.internal"
 #define ZONE_DIR     "/usr/share/zoneinfo/"
 
 static const char hosts_default[] = "127.0.0.1\tlocalhost\n"
@@ -22,8 +24,8 @@ static const char hosts_default[] = "127.0.0.1\tlocalhost\n"
 
 /* docker's: "NAME:ADDRESS" or "NAME=ADDRESS", the address in brackets, too. "host-gateway" is this
  * machine, which a container without a network of the machine's can't reach. */
-static int host_line(const struct run_options *opts, const char *word, struct buf *out,
-		     struct err *err)
+static int host_line(const struct run_options *opts, const struct etc_network *net,
+		     const char *word, struct buf *out, struct err *err)
 {
 	unsigned char bytes[sizeof(struct in6_addr)];
 	size_t n = strcspn(word, ":=");
@@ -40,13 +42,15 @@ static int host_line(const struct run_options *opts, const char *word, struct bu
 		memmove(address, address + 1, len - 1);
 	}
 	if (str_eq(address, "host-gateway")) {
-		if (!str_eq(run_network_word(opts), "host"))
+		const char *here = net ? net->gateway : NULL;
+
+		if (!here && !str_eq(run_network_word(opts), "host"))
 			return err_fail(err, ERR_UNSUPPORTED,
-					"--add-host %s: only with --network host can this machine "
-					"be reached",
+					"--add-host %s: only on a network with a gateway, and with "
+					"--network host, can this machine be reached",
 					word);
 		free(address);
-		address = xstrdup("127.0.0.1");
+		address = xstrdup(here ? here : "127.0.0.1");
 	} else if (inet_pton(AF_INET, address, bytes) != 1 &&
 		   inet_pton(AF_INET6, address, bytes) != 1) {
 		return err_fail(err, ERR_USAGE, "invalid IP address in --add-host: \"%s\"",
@@ -58,15 +62,17 @@ static int host_line(const struct run_options *opts, const char *word, struct bu
 	return 0;
 }
 
-int etc_hosts_text(const struct run_options *opts, const char *host, struct buf *out,
-		   struct err *err)
+int etc_hosts_text(const struct run_options *opts, const struct etc_network *net, const char *host,
+		   struct buf *out, struct err *err)
 {
 	int r = 0;
 
 	buf_adds(out,
 		 opts->hosts_file || str_eq(run_network_word(opts), "host") ? host : hosts_default);
+	if (net && net->gateway)
+		buf_addf(out, "%s\t%s\n", net->gateway, HOST_NAMES);
 	for (size_t i = 0; r == 0 && opts->add_host && opts->add_host[i]; i++)
-		r = host_line(opts, opts->add_host[i], out, err);
+		r = host_line(opts, net, opts->add_host[i], out, err);
 	return r;
 }
 
@@ -95,10 +101,30 @@ static void add_list(struct buf *out, const char *keyword, char *const *words)
 	buf_addf(out, "%s %s\n", keyword, joined);
 }
 
-void etc_resolv_text(const struct run_options *opts, const char *host, struct buf *out)
+/* What the machine's file says beside servers, unless the user says otherwise. */
+static void resolv_with_names(const struct run_options *opts, const char *host, struct buf *out)
+{
+	cleanup_strv char **lines = strv_split(host, '\n');
+
+	buf_adds(out, "nameserver " NET_NAMES_ADDRESS "\n");
+	for (size_t i = 0; lines[i]; i++)
+		if ((!opts->dns_search &&
+		     (str_starts(lines[i], "search ") || str_starts(lines[i], "domain "))) ||
+		    (!opts->dns_option && str_starts(lines[i], "options ")))
+			buf_addf(out, "%s\n", lines[i]);
+	add_list(out, "search", opts->dns_search);
+	add_list(out, "options", opts->dns_option);
+}
+
+void etc_resolv_text(const struct run_options *opts, const struct etc_network *net,
+		     const char *host, struct buf *out)
 {
 	size_t i;
 
+	if (net && net->names) {
+		resolv_with_names(opts, host, out);
+		return;
+	}
 	if (!opts->dns && !opts->dns_search && !opts->dns_option) {
 		buf_adds(out, host);
 		return;
@@ -136,7 +162,8 @@ static void read_host(const char *path, struct buf *out)
 		buf_reset(out);
 }
 
-static int write_hosts(int dirfd, const struct run_options *o, struct err *err)
+static int write_hosts(int dirfd, const struct run_options *o, const struct etc_network *net,
+		       struct err *err)
 {
 	cleanup_buf struct buf host = BUF_INIT;
 	cleanup_buf struct buf text = BUF_INIT;
@@ -148,7 +175,7 @@ static int write_hosts(int dirfd, const struct run_options *o, struct err *err)
 		read_host("/etc/hosts", &host);
 	if (r < 0)
 		return err_wrap(err, r, "--hosts-file");
-	r = etc_hosts_text(o, buf_str(&host), &text, err);
+	r = etc_hosts_text(o, net, buf_str(&host), &text, err);
 	return r < 0 ? r : write_new(dirfd, "hosts", &text, err);
 }
 
@@ -169,7 +196,7 @@ static int write_zone(int dirfd, const char *zone, struct err *err)
 }
 
 int etc_files_write(int dirfd, const struct run_options *opts, const char *hostname,
-		    struct err *err)
+		    const struct etc_network *net, struct err *err)
 {
 	cleanup_buf struct buf host = BUF_INIT;
 	cleanup_buf struct buf text = BUF_INIT;
@@ -179,13 +206,13 @@ int etc_files_write(int dirfd, const struct run_options *opts, const char *hostn
 	if (r == 0)
 		r = write_new(dirfd, "hostname", &text, err);
 	if (r == 0)
-		r = write_hosts(dirfd, opts, err);
+		r = write_hosts(dirfd, opts, net, err);
 	if (r == 0 && opts->tz)
 		r = write_zone(dirfd, opts->tz, err);
 	if (r < 0)
 		return r;
 	buf_reset(&text);
 	read_host("/etc/resolv.conf", &host);
-	etc_resolv_text(opts, buf_str(&host), &text);
+	etc_resolv_text(opts, net, buf_str(&host), &text);
 	return write_new(dirfd, "resolv.conf", &text, err);
 }

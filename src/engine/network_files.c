@@ -44,24 +44,41 @@ static int rewrite(int dir, const struct buf *text)
 	return r;
 }
 
+static int open_bundle(struct engine *eng, const struct record *rec, struct err *err)
+{
+	int fd =
+	    openat(eng->containers_fd, rec->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? err_errno(err, errno, "opening the directory of container %s", rec->name)
+		      : fd;
+}
+
+int net_hostname_read(struct engine *eng, const struct record *rec, struct buf *out,
+		      struct err *err)
+{
+	cleanup_fd int dir = open_bundle(eng, rec, err);
+	int r = dir < 0 ? dir : io_read_file(dir, "hostname", out, HOSTNAME_MAX, err);
+
+	if (r < 0)
+		return r;
+	out->len = strcspn(buf_str(out), "\n");
+	if (out->data)
+		out->data[out->len] = '\0';
+	return 0;
+}
+
 int net_hosts_write(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		    struct err *err)
 {
-	cleanup_fd int dir =
-	    openat(eng->containers_fd, rec->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_fd int dir = open_bundle(eng, rec, err);
 	cleanup_buf struct buf hostname = BUF_INIT;
 	cleanup_buf struct buf text = BUF_INIT;
-	int r;
+	int r = dir < 0 ? dir : net_hostname_read(eng, rec, &hostname, err);
 
-	if (dir < 0)
-		return err_errno(err, errno, "opening the directory of container %s", rec->name);
-	r = io_read_file(dir, "hostname", &hostname, HOSTNAME_MAX, err);
-	if (r >= 0)
+	if (r == 0)
 		r = io_read_file(dir, "hosts", &text, FILE_MAX, err);
 	if (r < 0)
 		return r;
-	hostname.len = strcspn(buf_str(&hostname), "\n");
-	hostname.data[hostname.len] = '\0';
 	net_hosts_text(ns, buf_str(&hostname), rec->name, &text);
 	r = rewrite(dir, &text);
 	return r < 0 ? err_errno(err, -r, "writing /etc/hosts of container %s", rec->name) : 0;

@@ -9,6 +9,10 @@
 int net_hosts_write(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		    struct err *err);
 
+/* Its host name, "" when it has none. */
+int net_hostname_read(struct engine *eng, const struct record *rec, struct buf *out,
+		      struct err *err);
+
 /* The text, for tests: what follows is replaced. */
 #define NET_HOSTS_MARK "# addresses of this container\n"
 void net_hosts_text(const struct net_start *ns, const char *hostname, const char *name,

@@ -3,8 +3,8 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/firewall.h"
+#include "engine/network_place.h"
 #include "engine/network_start.h"
-#include "net/place.h"
 
 int net_ports_bind(struct engine *eng, const struct record *rec, const char *binding,
 		   struct net_start *ns, struct err *err)
@@ -37,11 +37,14 @@ static int forget_flows(void *data, struct err *err)
 }
 
 /* What UDP remembers of them is led where it was before. */
-static int forget(const struct port_bindings *ports, struct err *err)
+static int forget(struct engine *eng, const struct port_bindings *ports, struct err *err)
 {
-	struct net_place place = NET_PLACE_HERE;
+	struct net_place place;
+	int r = ports->n ? network_place(eng, true, &place, err) : 0;
 
-	return ports->n ? net_place_run(&place, forget_flows, (void *)(uintptr_t)ports, err) : 0;
+	if (r < 0 || !ports->n)
+		return r;
+	return net_place_run(&place, forget_flows, (void *)(uintptr_t)ports, err);
 }
 
 int net_ports_lead(struct engine *eng, const struct net_start *ns, struct err *err)
@@ -59,7 +62,7 @@ int net_ports_lead(struct engine *eng, const struct net_start *ns, struct err *e
 	if (r == 0 && (n || ports.n))
 		r = engine_firewall_change(eng, &change, err);
 	if (r == 0)
-		r = forget(&ns->ports, err);
+		r = forget(eng, &ns->ports, err);
 	free(ports.items);
 	return r;
 }
@@ -80,7 +83,7 @@ int net_ports_change(struct engine *eng, const char *owner, const struct port_bi
 	if (elements.n)
 		r = engine_firewall_change(eng, &change, err);
 	if (r == 0)
-		r = forget(ports, err);
+		r = forget(eng, ports, err);
 	free(elements.items);
 	return r;
 }

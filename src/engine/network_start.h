@@ -25,6 +25,8 @@ struct net_link {
 	uint8_t mac[6];
 };
 
+void net_link_done(struct net_link *l);
+
 struct net_start {
 	char *owner; /* whose endpoints these are; NULL: there are none */
 	struct net_link *links;
@@ -56,6 +58,9 @@ int net_ports_change(struct engine *eng, const char *owner, const struct port_bi
 		     bool remove, struct err *err);
 /* In the transaction of a start: reads the endpoints and takes leases. */
 int net_start_take(struct engine *eng, const struct record *rec, struct net_start *ns,
+		   struct err *err);
+/* The same of one that runs, with the leases that it has. */
+int net_start_read(struct engine *eng, const struct record *rec, struct net_start *ns,
 		   struct err *err);
 /* After that has failed, and the transaction is undone: was it for somebody who doesn't live any
  * more, and another try is worth it? */

@@ -15,6 +15,7 @@
 #include "engine/etcfiles.h"
 #include "engine/infra.h"
 #include "engine/mapped.h"
+#include "engine/network_names.h"
 #include "engine/pod_options.h"
 #include "engine/remove.h"
 #include "engine/rootfs_dir.h"
@@ -245,12 +246,20 @@ static int step_owner(struct run *run, struct err *err)
 static int step_etc(struct run *run, const char *hostname, struct err *err)
 {
 	static const char *const names[] = { "hostname", "hosts", "resolv.conf", "localtime" };
+	struct etc_network net = { .names = false };
+	char gateway[NET_ADDR_TEXT];
 	uid_t uid;
 	gid_t gid;
 	size_t i;
 	int r;
 
-	r = etc_files_write(run->launch.bundle_fd, run->opts, hostname, err);
+	if (run->n_nets) {
+		run_networks_gateway(run, gateway);
+		net.names = net_names_served(run->eng);
+		net.gateway = gateway[0] ? gateway : NULL;
+	}
+	r = etc_files_write(run->launch.bundle_fd, run->opts, hostname, run->n_nets ? &net : NULL,
+			    err);
 	if (r < 0 || !run_container_root(run, &uid, &gid))
 		return r;
 	for (i = 0; i < ARRAY_SIZE(names); i++)

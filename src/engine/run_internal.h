@@ -81,6 +81,8 @@ int run_path_from_cwd(const char *path, char **ret, struct err *err);
  * names; and in the transaction of the record, what it asks of them. */
 int run_networks_check(struct run *run, struct err *err);
 int run_networks_find(struct run *run, struct err *err);
+/* This machine's address on the first of them that has one; "": none has. */
+void run_networks_gateway(const struct run *run, char ret[NET_ADDR_TEXT]);
 int run_networks_store(struct run *run, struct err *err);
 /* With the layers open: who it runs as, and a layer of its own where the image does not know the
  * user. */

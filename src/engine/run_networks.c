@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/str.h"
 #include "base/strv.h"
@@ -8,40 +7,6 @@
 #include "engine/leases.h"
 #include "engine/network_start.h"
 #include "engine/run_internal.h"
-
-/* docker's options of one interface, behind those of its word. */
-static int add_options(const struct run_options *o, struct netspec *s, struct err *err)
-{
-	int r = 0;
-
-	if (o->ip)
-		r = net_addr_parse(o->ip, &s->ip, err);
-	if (r == 0 && s->ip.family == AF_INET6)
-		r = err_fail(err, ERR_USAGE, "not an address of IPv4, for which there is --ip6");
-	if (r < 0)
-		return err_wrap(err, r, "--ip %s", o->ip);
-	if (o->ip6)
-		r = net_addr_parse(o->ip6, &s->ip6, err);
-	if (r == 0 && s->ip6.family == AF_INET)
-		r = err_fail(err, ERR_USAGE, "not an address of IPv6, for which there is --ip");
-	if (r < 0)
-		return err_wrap(err, r, "--ip6 %s", o->ip6);
-	if (o->mac_address) {
-		r = net_mac_parse(o->mac_address, s->mac, err);
-		s->has_mac = true;
-	}
-	if (r < 0)
-		return err_wrap(err, r, "--mac-address %s", o->mac_address);
-	for (char **w = o->link_local_ip; w && *w; w++) {
-		s->link_local =
-		    xrealloc(s->link_local, (s->n_link_local + 1) * sizeof(*s->link_local));
-		r = net_addr_parse(*w, &s->link_local[s->n_link_local++], err);
-		if (r < 0)
-			return err_wrap(err, r, "--link-local-ip %s", *w);
-	}
-	strv_extend(&s->aliases, o->network_alias);
-	return 0;
-}
 
 /* Those that mean one network. */
 static const char *one_of(const struct run_options *o)
@@ -64,7 +29,10 @@ static int check_kind(const struct run *run, const struct netspec *s, struct err
 
 int run_networks_check(struct run *run, struct err *err)
 {
-	const char *one = one_of(run->opts);
+	const struct run_options *o = run->opts;
+	const struct netspec_words words = { o->ip, o->ip6, o->mac_address, o->link_local_ip,
+					     o->network_alias };
+	const char *one = one_of(o);
 	struct netspec *list = NULL;
 	size_t n = 0;
 	int r;
@@ -91,7 +59,7 @@ int run_networks_check(struct run *run, struct err *err)
 				      n),
 			     "--network NAME:ip=ADDRESS,mac=ADDRESS says it of each");
 	for (size_t i = 0; r == 0 && one && i < n; i++)
-		r = add_options(run->opts, &list[i], err);
+		r = netspec_add(&list[i], &words, err);
 	if (r == 0 && list[0].kind == NETSPEC_NETWORK) {
 		run->nets = list;
 		run->n_nets = n;
@@ -103,8 +71,11 @@ int run_networks_check(struct run *run, struct err *err)
 
 int run_networks_find(struct run *run, struct err *err)
 {
+	char **dns = run->opts->dns;
 	int r = 0;
 
+	if (run->n_nets && dns && !str_eq(dns[0], "none"))
+		run->rec.options.dns = strv_copy(dns);
 	run->networks = xcalloc(run->n_nets + 1, sizeof(*run->networks));
 	for (size_t i = 0; r == 0 && i < run->n_nets; i++) {
 		r = network_find(run->eng, run->nets[i].target, &run->networks[i], err);
@@ -139,4 +110,18 @@ int run_networks_store(struct run *run, struct err *err)
 			r = leases_reserve(run->eng, &run->networks[i], run->rec.id, &asked, err);
 	}
 	return r;
+}
+
+void run_networks_gateway(const struct run *run, char ret[NET_ADDR_TEXT])
+{
+	ret[0] = '\0';
+	/* A user's networks are not on this machine's own. */
+	for (size_t i = 0; !run->eng->rootless && !ret[0] && i < run->n_nets; i++) {
+		const struct network *net = &run->networks[i];
+
+		if (net->ip4.gateway.family)
+			net_addr_format(&net->ip4.gateway, ret);
+		else if (net->ip6.gateway.family)
+			net_addr_format(&net->ip6.gateway, ret);
+	}
 }

@@ -45,6 +45,13 @@ struct netspec {
 /* ERR_USAGE. */
 int netspec_parse(const char *word, struct netspec *ret, struct err *err);
 void netspec_done(struct netspec *s);
+/* docker's options of one interface, added to what the word has. Those that are NULL are not said.
+ */
+struct netspec_words {
+	const char *ip, *ip6, *mac;
+	char *const *link_local, *const *aliases;
+};
+int netspec_add(struct netspec *s, const struct netspec_words *w, struct err *err);
 /* All words of a container. Several have to be networks, none twice, each interface once. Frees:
  * netspec_list_free(). */
 int netspec_list_parse(char *const *words, struct netspec **ret, size_t *ret_n, struct err *err);

@@ -274,3 +274,36 @@ int netspec_option(struct netspec *s, const char *word, unsigned int *seen, stru
 	}
 	return fail_unknown(name, err);
 }
+
+static int add_address(const char *option, const char *text, uint8_t family, struct net_addr *ret,
+		       struct err *err)
+{
+	int r = text ? net_addr_parse(text, ret, err) : 0;
+
+	if (text && r == 0 && ret->family != family)
+		r = err_fail(err, ERR_USAGE, "not an address of IPv%d", family == AF_INET ? 4 : 6);
+	return r < 0 ? err_wrap(err, r, "--%s %s", option, text) : 0;
+}
+
+int netspec_add(struct netspec *s, const struct netspec_words *w, struct err *err)
+{
+	int r = add_address("ip", w->ip, AF_INET, &s->ip, err);
+
+	if (r == 0)
+		r = add_address("ip6", w->ip6, AF_INET6, &s->ip6, err);
+	if (r == 0 && w->mac) {
+		r = net_mac_parse(w->mac, s->mac, err);
+		s->has_mac = true;
+		if (r < 0)
+			err_wrap(err, r, "--mac-address %s", w->mac);
+	}
+	for (char *const *a = w->link_local; r == 0 && a && *a; a++) {
+		s->link_local =
+		    xrealloc(s->link_local, (s->n_link_local + 1) * sizeof(*s->link_local));
+		r = net_addr_parse(*a, &s->link_local[s->n_link_local++], err);
+		if (r < 0)
+			err_wrap(err, r, "--link-local-ip %s", *a);
+	}
+	strv_extend(&s->aliases, w->aliases);
+	return r;
+}

@@ -2,6 +2,7 @@
 """Containers on networks: what a start gives them, and what their end takes away."""
 
 import json
+import os
 
 import engine
 
@@ -76,3 +77,60 @@ def test_start_that_fails_leaves_nothing(machine):
     assert said.code == 125 and "inro0 which is not this network's" in said.err, said
     m.place().sh("ip link del inro0")
     m.inro("run", "--rm", "--network", "bridge", image(m), "true").ok()
+
+
+def test_options_of_an_interface(machine):
+    m = machine
+    m.inro("network", "create", "--subnet", "10.77.0.0/24", "--subnet", "fd77::/64", "front").ok()
+    args = ["--network", "front", "--ip", "10.77.0.9", "--ip6", "fd77::99", "--mac-address", "02:11:22:33:44:55",
+            "--link-local-ip", "169.254.7.7"]
+    m.inro("run", "-d", "--name", "web", *args, image(m), "sleep", "60").ok()
+    link = m.inside(pid_of(m, "web")).links()["eth0"]
+    assert link["address"] == "02:11:22:33:44:55"
+    assert {"10.77.0.9", "fd77::99", "169.254.7.7"} <= {a["local"] for a in link["addr_info"]}
+    said = m.inro("run", "--rm", "--network", "front", "--ip", "10.77.0.9", image(m), "true")
+    assert said.code == 125 and "10.77.0.9" in said.err, said
+    said = m.inro("run", "--rm", "--network", "front", "--ip", "10.78.0.9", image(m), "true")
+    assert said.code == 125 and "10.78.0.9" in said.err, said
+    for words in (["--network", "none", "--ip", "10.77.0.8"], ["--ip", "10.77.0.8"],
+                  ["--network", "front", "--network", "bridge", "--ip", "10.77.0.8"],
+                  ["--network", "front", "--network", "front"]):
+        said = m.inro("create", *words, image(m), "true")
+        assert said.code == 125, said
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+    m.inro("run", "--rm", "--network", "front:ip=10.77.0.9", image(m), "true").ok()
+
+
+def test_connect_and_disconnect(machine):
+    m = machine
+    m.inro("network", "create", "--subnet", "10.77.0.0/24", "back").ok()
+    web = start(m, "web")
+    m.inro("network", "connect", "--ip", "10.77.0.5", "back", "web").ok()
+    assert addresses(web, "eth1")["inet"] == "10.77.0.5"
+    assert "10.77.0.5\t" in m.inro("exec", "web", "cat", "/etc/hosts").ok().out
+    assert "already" in m.inro("network", "connect", "back", "web").err
+    assert m.place().get("10.77.0.5", web.serve("web").port).startswith("web from 10.77.0.")
+    m.inro("network", "disconnect", "bridge", "web").ok()
+    assert set(web.links()) == {"lo", "eth1"}
+    routes = json.loads(web.run("ip", "-j", "route").ok().out)
+    assert [r["dev"] for r in routes if r["dst"] == "default"] == ["eth1"]
+    assert "not connected" in m.inro("network", "disconnect", "bridge", "web").err
+    m.inro("network", "disconnect", "-f", "bridge", "web").ok()
+    m.inro("stop", "-t", "0", "web").ok()
+    m.inro("network", "connect", "bridge", "web").ok()
+    m.inro("start", "web").ok()
+    assert set(m.inside(pid_of(m, "web")).links()) == {"lo", "eth0", "eth1"}
+    m.inro("run", "-d", "--name", "lone", "--network", "none", image(m), "sleep", "60").ok()
+    assert "--network none" in m.inro("network", "connect", "back", "lone").err
+
+
+def test_killed_monitor_leaves_no_lease(machine):
+    m = machine
+    m.inro("network", "create", "--subnet", "10.77.0.0/24", "front").ok()
+    monitor = m.who.dir / "monitor.pid"
+    m.inro("run", "-d", "--name", "web", "--conmon-pidfile", monitor, "--network", "front:ip=10.77.0.5",
+           image(m), "sleep", "60").ok()
+    m.inro("create", "--name", "other", "--network", "front:ip=10.77.0.5", image(m), "true").ok()
+    assert m.inro("start", "-a", "other").code == 125
+    os.kill(int(monitor.read_text()), 9)
+    m.inro("start", "-a", "other").ok()

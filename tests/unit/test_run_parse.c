@@ -536,26 +536,26 @@ static void test_etc_files(void **state)
 	struct run_options o = { .add_host = (char **)hosts };
 	cleanup_buf struct buf out = BUF_INIT;
 
-	assert_int_equal(etc_hosts_text(&o, "192.0.2.1 secret\n", &out, NULL), 0);
+	assert_int_equal(etc_hosts_text(&o, NULL, "192.0.2.1 secret\n", &out, NULL), 0);
 	assert_non_null(strstr(buf_str(&out), "127.0.0.1\tlocalhost\n"));
 	assert_non_null(strstr(buf_str(&out), "\n10.0.0.5\tdb\nfd00::1\tv6\n"));
 	assert_null(strstr(buf_str(&out), "secret"));
 	buf_reset(&out);
 	o.network = (char *[]){ (char *)"host", NULL };
-	assert_int_equal(etc_hosts_text(&o, "192.0.2.1 shared", &out, NULL), 0);
+	assert_int_equal(etc_hosts_text(&o, NULL, "192.0.2.1 shared", &out, NULL), 0);
 	assert_string_equal(buf_str(&out), "192.0.2.1 shared\n10.0.0.5\tdb\nfd00::1\tv6\n");
 	buf_reset(&out);
 	o.network = NULL;
 	o.hosts_file = (char *)"base";
-	assert_int_equal(etc_hosts_text(&o, "192.0.2.7 base", &out, NULL), 0);
+	assert_int_equal(etc_hosts_text(&o, NULL, "192.0.2.7 base", &out, NULL), 0);
 	assert_string_equal(buf_str(&out), "192.0.2.7 base\n10.0.0.5\tdb\nfd00::1\tv6\n");
 	buf_reset(&out);
-	etc_resolv_text(&o, "nameserver 127.0.0.53\n", &out);
+	etc_resolv_text(&o, NULL, "nameserver 127.0.0.53\n", &out);
 	assert_string_equal(buf_str(&out), "nameserver 127.0.0.53\n");
 	buf_reset(&out);
 	o.dns = (char **)dns;
 	o.dns_search = (char **)search;
-	etc_resolv_text(&o, "nameserver 127.0.0.53\n", &out);
+	etc_resolv_text(&o, NULL, "nameserver 127.0.0.53\n", &out);
 	assert_string_equal(buf_str(&out), "nameserver 9.9.9.9\nsearch a.example b.example\n");
 }
 

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/network_connect.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/asked.h"
+#include "engine/db.h"
+#include "engine/events.h"
+#include "engine/join.h"
+#include "engine/life.h"
+#include "engine/network_files.h"
+#include "engine/network_links.h"
+#include "engine/network_names.h"
+#include "engine/publish.h"
+#include "engine/start.h"
+
+/* One container, as it is now, and the network. */
+struct change {
+	struct engine *eng;
+	struct record rec;
+	struct network net;
+	int lock;  /* of one that does not run: nobody starts it meanwhile; -EBADF */
+	int netns; /* of one that runs; -EBADF */
+};
+
+static void change_done(struct change *c)
+{
+	record_done(&c->rec);
+	network_done(&c->net);
+	fd_close(c->lock);
+	fd_close(c->netns);
+}
+
+/* docker's rules: only who was made with networks may have others. */
+static int check_container(struct engine *eng, const struct record *rec, struct err *err)
+{
+	CLEANUP(asked_done) struct asked asked = { 0 };
+	struct netspec spec = { 0 };
+	const char *word;
+	bool bridged;
+	int r;
+
+	if (publish_owner(rec) != rec->id)
+		return err_fail(
+		    err, ERR_CONFLICT,
+		    "container %s has the network of its pod, whose networks are chosen "
+		    "when the pod is created",
+		    rec->name);
+	r = asked_read(eng, rec->id, &asked, err);
+	if (r < 0)
+		return r;
+	word = run_network_word(&asked.options);
+	bridged = word && netspec_parse(word, &spec, NULL) == 0 && spec.kind == NETSPEC_NETWORK;
+	netspec_done(&spec);
+	return bridged ? 0
+		       : err_fail(err, ERR_CONFLICT,
+				  "container %s was created with --network %s, and can't be "
+				  "connected to others",
+				  rec->name, word ? word : "none");
+}
+
+static int open_container(struct change *c, const char *word, struct err *err)
+{
+	int r = life_find(c->eng, word, &c->rec, err);
+
+	if (r == 0 && !c->rec.running)
+		r = engine_lock_stopped(c->eng, word, &c->rec, &c->lock, err);
+	if (r < 0)
+		return r;
+	if (c->lock >= 0 || c->rec.status == RECORD_RESTARTING)
+		return 0;
+	r = joins_settled(c->eng, &c->rec);
+	if (r == 0)
+		r = c->netns = joins_open_one(c->eng, &c->rec, "network", err);
+	return r == -ESRCH ? 0 : r; /* it has just ended */
+}
+
+static int change_begin(struct change *c, struct engine *eng, const char *network,
+			const char *container, struct err *err)
+{
+	int r;
+
+	*c = (struct change){ .eng = eng, .lock = -EBADF, .netns = -EBADF };
+	r = network_find(eng, network, &c->net, err);
+	if (r == 0)
+		r = open_container(c, container, err);
+	return r < 0 ? r : check_container(eng, &c->rec, err);
+}
+
+static int tell(const struct change *c, const char *action, struct err *err)
+{
+	const char *const words[] = { "container", c->rec.id, "name", c->net.name,
+				      "type",      "bridge",  NULL };
+
+	return event_add(c->eng, "network", action, c->net.id, words, err);
+}
+
+/* ---- connect ---- */
+
+static int take(struct change *c, const struct netspec *asked, struct net_start *ns,
+		struct err *err)
+{
+	const struct lease_addrs addrs = { asked->ip, asked->ip6 };
+	struct endpoint ep = {
+		.owner = c->rec.id, .network = c->net.id, .position = -1, .asked = *asked
+	};
+	int r = endpoint_insert(c->eng, &c->net, &ep, err);
+
+	free(ep.ifname);
+	if (r == 0 && c->netns >= 0)
+		r = net_start_take(c->eng, &c->rec, ns, err);
+	else if (r == 0)
+		r = leases_reserve(c->eng, &c->net, c->rec.id, &addrs, err);
+	return r < 0 ? r : tell(c, "connect", err);
+}
+
+static int in_transaction(struct change *c, const struct netspec *asked, struct net_start *ns,
+			  struct err *err)
+{
+	int r = db_begin(c->eng->db, err);
+
+	return r < 0 ? r : db_end(c->eng->db, take(c, asked, ns, err), err);
+}
+
+static int leave(struct change *c, bool told, struct err *err)
+{
+	int r = db_begin(c->eng->db, err);
+
+	if (r < 0)
+		return r;
+	r = leases_release(c->eng, c->rec.id, c->net.id, err);
+	if (r >= 0)
+		r = endpoint_delete(c->eng, c->rec.id, c->net.id, err);
+	if (r >= 0 && told)
+		r = tell(c, "disconnect", err);
+	return db_end(c->eng->db, r < 0 ? r : 0, err);
+}
+
+/* The new one is the last. */
+static int plug(struct change *c, struct net_start *ns, struct err *err)
+{
+	int r = engine_net(c->eng, err);
+
+	if (r == 0)
+		r = net_links_plug(c->eng, ns, ns->n - 1, c->netns, err);
+	if (r == 0)
+		r = net_ports_lead(c->eng, ns, err);
+	if (r == 0)
+		r = net_hosts_write(c->eng, &c->rec, ns, err);
+	return r == 0 ? net_names_put(c->eng, &c->rec, ns, -EBADF, -EBADF, err) : r;
+}
+
+int network_connect(struct engine *eng, const struct netspec *asked, const char *container,
+		    struct err *err)
+{
+	struct net_start ns = NET_START_INIT;
+	struct change c;
+	struct err first = ERR_INIT;
+	int r = change_begin(&c, eng, asked->target, container, err);
+
+	if (r == 0) /* they stay what they are */
+		r = publish_load(eng, c.rec.id, &ns.ports, err);
+	if (r == 0) {
+		r = in_transaction(&c, asked, &ns, &first);
+		if (r < 0 && net_start_again(eng, &ns))
+			r = in_transaction(&c, asked, &ns, err);
+		else if (r < 0)
+			*err = first;
+	}
+	if (r == 0 && c.netns >= 0) {
+		r = plug(&c, &ns, err);
+		if (r < 0 && leave(&c, true, &first) < 0)
+			log_warn("%s", first.msg);
+	}
+	if (r < 0 && c.rec.name && c.net.name)
+		err_wrap(err, r, "connecting container %s to network %s", c.rec.name, c.net.name);
+	net_start_done(&ns);
+	change_done(&c);
+	return r;
+}
+
+/* ---- disconnect ---- */
+
+/* What the others have, without this one. */
+static int unplug(struct change *c, const struct endpoint *ep, struct err *err)
+{
+	struct net_start ns = NET_START_INIT;
+	int r = engine_net(c->eng, err);
+
+	if (r == 0)
+		r = net_links_unplug(c->eng, ep->ifname, c->netns, err);
+	if (r == 0)
+		r = net_start_read(c->eng, &c->rec, &ns, err);
+	for (size_t i = 0; r == 0 && i < ns.n; i++) {
+		if (!str_eq(ns.links[i].net.id, c->net.id))
+			continue;
+		net_links_drop(&ns, i);
+		break;
+	}
+	if (r == 0)
+		r = net_links_reroute(c->eng, &ns, c->netns, err);
+	if (r == 0)
+		r = net_hosts_write(c->eng, &c->rec, &ns, err);
+	if (r == 0)
+		r = net_names_put(c->eng, &c->rec, &ns, -EBADF, -EBADF, err);
+	net_start_done(&ns);
+	return r;
+}
+
+int network_disconnect(struct engine *eng, const char *network, const char *container, bool force,
+		       struct err *err)
+{
+	cleanup_endpoint struct endpoint ep = { 0 };
+	struct err own = ERR_INIT;
+	struct change c;
+	int r = change_begin(&c, eng, network, container, err);
+
+	if (r == 0) {
+		r = endpoint_get(eng, c.rec.id, c.net.id, &ep, err);
+		if (r == -ENOENT)
+			r = force ? 1
+				  : err_fail(err, ERR_NOT_FOUND, "it is not connected to that one");
+	}
+	if (r == 0 && c.netns >= 0) {
+		net_names_drop(eng, c.net.id, c.rec.id);
+		r = unplug(&c, &ep, &own);
+		if (r < 0 && force)
+			log_warn("%s", own.msg);
+		else if (r < 0)
+			*err = own;
+		r = force ? 0 : r;
+	}
+	if (r == 0)
+		r = leave(&c, true, err);
+	if (r < 0 && c.rec.name && c.net.name)
+		err_wrap(err, r, "disconnecting container %s from network %s", c.rec.name,
+			 c.net.name);
+	change_done(&c);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/network_links.h"
+
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "engine/network_place.h"
+
+#define LINK_LOCAL_PREFIX4 16
+#define LINK_LOCAL_PREFIX6 64
+#define ALIAS              "inro " /* of a bridge; its network's id follows */
+
+/* Everything that struct veth_plug borrows. */
+struct plug {
+	struct rtnl_bridge bridge;
+	char *alias, *outside;
+	struct rtnl_addr *gateways, *addrs;
+	struct rtnl_route routes[2];
+};
+
+struct plugs {
+	int netns, dir;
+	bool keep;
+	struct veth_plug *items;
+	struct plug *data;
+	size_t n;
+};
+
+static void plugs_done(struct plugs *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		free(p->data[i].alias);
+		free(p->data[i].outside);
+		free(p->data[i].gateways);
+		free(p->data[i].addrs);
+	}
+	free(p->data);
+	free(p->items);
+}
+
+static struct rtnl_addr addr_of(const struct net_addr *a, uint8_t prefix, uint8_t scope)
+{
+	struct rtnl_addr ret = {
+		.family = a->family,
+		.prefix_len = prefix,
+		.scope = scope,
+		.len = a->family == AF_INET ? 4 : 16,
+		.have_local = true,
+		.flags = a->family == AF_INET6 ? IFA_F_NODAD : 0,
+	};
+
+	memcpy(ret.local, a->bytes, ret.len);
+	if (a->family == AF_INET && prefix < 31 && scope == RT_SCOPE_UNIVERSE) {
+		uint32_t host = UINT32_MAX >> prefix;
+
+		ret.have_broadcast = true;
+		for (int i = 0; i < 4; i++)
+			ret.broadcast[i] = (uint8_t)(a->bytes[i] | host >> (24 - 8 * i));
+	}
+	return ret;
+}
+
+static void bridge_of(const struct network *net, struct plug *to)
+{
+	const struct network_ip *const ips[] = { &net->ip4, &net->ip6 };
+	const struct net_addr *first = NULL;
+	struct rtnl_bridge *b = &to->bridge;
+	size_t n = 0;
+
+	to->gateways = xcalloc(3, sizeof(*to->gateways));
+	to->alias = xasprintf(ALIAS "%s", net->id);
+	*b = (struct rtnl_bridge){ .name = net->bridge,
+				   .alias = to->alias,
+				   .mtu = net->options.mtu,
+				   .addrs = to->gateways };
+	for (size_t i = 0; i < ARRAY_SIZE(ips); i++) {
+		if (!ips[i]->subnet.base.family)
+			continue;
+		b->ipv6 |= ips[i]->subnet.base.family == AF_INET6;
+		if (!first)
+			first = &ips[i]->subnet.base;
+		if (!ips[i]->gateway.family)
+			continue;
+		if (!n)
+			first = &ips[i]->gateway;
+		to->gateways[n++] =
+		    addr_of(&ips[i]->gateway, ips[i]->subnet.prefix, RT_SCOPE_UNIVERSE);
+	}
+	b->ipv6 &= veth_has_ipv6();
+	if (first)
+		net_addr_mac(first, b->mac);
+	if (!b->ipv6)
+		while (n && to->gateways[n - 1].family == AF_INET6)
+			n--;
+	else
+		to->gateways[n++] = rtnl_addr_link_local(b->mac);
+	b->n_addrs = n;
+}
+
+static const struct network_ip *ip_of(const struct net_link *l, int family)
+{
+	return family == AF_INET ? &l->net.ip4 : &l->net.ip6;
+}
+
+static bool leads_out(const struct net_link *l, int family)
+{
+	const struct network_options *o = &l->net.options;
+
+	return ip_of(l, family)->gateway.family && !o->internal && !o->no_default_route;
+}
+
+/* Which interface has the default route: the one of the highest priority, of several such the one
+ * that was asked for first. */
+static const struct net_link *way_out(const struct net_start *ns, size_t n, int family)
+{
+	const struct net_link *best = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct net_link *l = &ns->links[i];
+
+		if (leads_out(l, family) &&
+		    (!best || l->asked.asked.gw_priority > best->asked.asked.gw_priority))
+			best = l;
+	}
+	return best;
+}
+
+static void addrs_of(const struct net_link *l, struct veth_plug *v, struct plug *to)
+{
+	const struct netspec *asked = &l->asked.asked;
+	size_t n = 0;
+
+	to->addrs = xcalloc(2 + asked->n_link_local, sizeof(*to->addrs));
+	if (l->addrs.ip4.family)
+		to->addrs[n++] =
+		    addr_of(&l->addrs.ip4, l->net.ip4.subnet.prefix, RT_SCOPE_UNIVERSE);
+	if (l->addrs.ip6.family)
+		to->addrs[n++] =
+		    addr_of(&l->addrs.ip6, l->net.ip6.subnet.prefix, RT_SCOPE_UNIVERSE);
+	for (size_t i = 0; i < asked->n_link_local; i++)
+		to->addrs[n++] =
+		    addr_of(&asked->link_local[i],
+			    asked->link_local[i].family == AF_INET ? LINK_LOCAL_PREFIX4
+								   : LINK_LOCAL_PREFIX6,
+			    RT_SCOPE_LINK);
+	v->addrs = to->addrs;
+	v->n_addrs = n;
+}
+
+/* first: the others are there already, and so is a default route if one of them leads out. */
+static void routes_of(const struct net_start *ns, const struct net_link *l, size_t first,
+		      struct veth_plug *v, struct plug *to)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		const struct net_addr *gateway = &ip_of(l, families[i])->gateway;
+		struct rtnl_route *route = &to->routes[v->n_routes];
+
+		if ((first ? !leads_out(l, families[i]) || way_out(ns, first, families[i])
+			   : way_out(ns, ns->n, families[i]) != l) ||
+		    (families[i] == AF_INET6 && !veth_has_ipv6()))
+			continue;
+		*route = (struct rtnl_route){ .family = (uint8_t)families[i],
+					      .have_gateway = true,
+					      .metric = l->net.options.metric };
+		memcpy(route->gateway, gateway->bytes, sizeof(route->gateway));
+		v->n_routes++;
+	}
+	v->routes = to->routes;
+}
+
+/* Of those from the first on: a container that runs gets one more. */
+static void plugs_make(const struct net_start *ns, size_t first, struct plugs *p)
+{
+	p->n = ns->n - first;
+	p->items = xcalloc(p->n, sizeof(*p->items));
+	p->data = xcalloc(p->n, sizeof(*p->data));
+	for (size_t i = 0; i < p->n; i++) {
+		const struct net_link *l = &ns->links[first + i];
+		const struct netspec *asked = &l->asked.asked;
+		struct veth_plug *v = &p->items[i];
+		struct plug *to = &p->data[i];
+
+		bridge_of(&l->net, to);
+		to->outside = asked->host_interface
+				  ? xstrdup(asked->host_interface)
+				  : xasprintf("iv%.8s%d", ns->owner, l->asked.position % 1000);
+		*v = (struct veth_plug){ .bridge = &to->bridge,
+					 .outside = to->outside,
+					 .own_name = asked->host_interface != NULL,
+					 .inside = l->asked.ifname,
+					 .mtu = asked->mtu ? asked->mtu : l->net.options.mtu,
+					 .isolated = l->net.options.no_icc };
+		memcpy(v->mac, l->mac, sizeof(v->mac));
+		addrs_of(l, v, to);
+		routes_of(ns, l, first, v, to);
+	}
+}
+
+static int plug_links(void *data, struct err *err)
+{
+	const struct plugs *p = data;
+
+	return veth_plug(p->netns, p->dir, p->items, p->n, p->keep, err);
+}
+
+static int in_place(struct engine *eng, int (*fn)(void *data, struct err *err), void *data,
+		    struct err *err)
+{
+	struct net_place place;
+	int r = network_place(eng, true, &place, err);
+
+	return r < 0 ? r : net_place_run(&place, fn, data, err);
+}
+
+int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first, int netns,
+		   struct err *err)
+{
+	struct plugs p = { .netns = netns, .dir = eng->net_fd, .keep = first > 0 };
+	int r;
+
+	plugs_make(ns, first, &p);
+	r = in_place(eng, plug_links, &p, err);
+	plugs_done(&p);
+	return r;
+}
+
+struct inside {
+	int netns;
+	const char *name;
+	struct rtnl_inside routes;
+};
+
+static int unplug(void *data, struct err *err)
+{
+	const struct inside *in = data;
+
+	return veth_unplug(in->netns, in->name, err);
+}
+
+int net_links_unplug(struct engine *eng, const char *ifname, int netns, struct err *err)
+{
+	struct inside in = { .netns = netns, .name = ifname };
+
+	return in_place(eng, unplug, &in, err);
+}
+
+static int add_routes(void *data, struct err *err)
+{
+	const struct inside *in = data;
+	cleanup_fd int sock = netns_socket(in->netns, rtnl_open, err);
+
+	return sock < 0 ? sock : rtnl_inside(sock, &in->routes, err);
+}
+
+int net_links_reroute(struct engine *eng, const struct net_start *ns, int netns, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ns->n; i++) {
+		struct plug to = { .alias = NULL };
+		struct veth_plug v = { .inside = ns->links[i].asked.ifname };
+		struct inside in = { .netns = netns };
+		struct err own = ERR_INIT;
+
+		routes_of(ns, &ns->links[i], 0, &v, &to);
+		in.routes = (struct rtnl_inside){ .name = v.inside,
+						  .routes = v.routes,
+						  .n_routes = v.n_routes };
+		if (v.n_routes)
+			r = in_place(eng, add_routes, &in, &own);
+		if (r == -EEXIST) /* there it is */
+			r = 0;
+		if (r < 0)
+			*err = own;
+	}
+	return r;
+}
+
+void net_links_drop(struct net_start *ns, size_t i)
+{
+	net_link_done(&ns->links[i]);
+	memmove(&ns->links[i], &ns->links[i + 1], (--ns->n - i) * sizeof(*ns->links));
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a container's networks come to as interfaces: addresses, routes, the bridge's own. */
+#pragma once
+
+#include "engine/network_start.h"
+
+/* Makes those from the first on; others are there already, and stay what they are when this fails.
+ * engine_net() was called. */
+int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first, int netns,
+		   struct err *err);
+int net_links_unplug(struct engine *eng, const char *ifname, int netns, struct err *err);
+/* The default routes of these interfaces, where one is gone that had them. */
+int net_links_reroute(struct engine *eng, const struct net_start *ns, int netns, struct err *err);
+/* One less. */
+void net_links_drop(struct net_start *ns, size_t i);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/network_names.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "engine/firewall.h"
+#include "engine/network_files.h"
+#include "engine/network_place.h"
+#include "engine/publish.h"
+#include "net/names.h"
+#include "net/service_client.h"
+
+#define PROGRAM  "inro-net"
+#define SHORT_ID 12
+
+bool net_names_served(const struct engine *eng)
+{
+	cleanup_free char *program = NULL;
+
+	return engine_program(eng, PROGRAM, &program, NULL) == 0;
+}
+
+/* docker's: its name, aliases, short id, host name; and NAME.NETWORK, as podman has it. */
+static int write_link(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		      const struct net_link *l, const char *hostname, struct err *err)
+{
+	cleanup_free char *whole = xasprintf("%s.%s", rec->name, l->net.name);
+	cleanup_free char *id = xasprintf("%.*s", SHORT_ID, rec->id);
+	cleanup_strv char **names = NULL;
+	struct net_addr addrs[2];
+	struct net_names n = { .network = l->net.id, .container = ns->owner, .addresses = addrs };
+
+	if (l->addrs.ip4.family)
+		addrs[n.n_addresses++] = l->addrs.ip4;
+	if (l->addrs.ip6.family)
+		addrs[n.n_addresses++] = l->addrs.ip6;
+	strv_add(&names, rec->name);
+	strv_add(&names, whole);
+	strv_extend(&names, l->asked.asked.aliases);
+	strv_add(&names, id);
+	if (hostname[0])
+		strv_add(&names, hostname);
+	n.names = (const char *const *)names;
+	n.n_names = strv_len(names);
+	return l->net.options.no_dns ? 0 : net_names_write(eng->net_fd, &n, err);
+}
+
+static int write_files(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		       struct err *err)
+{
+	cleanup_buf struct buf hostname = BUF_INIT;
+	int r = net_hostname_read(eng, rec, &hostname, err);
+
+	for (size_t i = 0; r == 0 && i < ns->n; i++)
+		r = write_link(eng, rec, ns, &ns->links[i], buf_str(&hostname), err);
+	return r;
+}
+
+void net_names_drop(struct engine *eng, const char *network, const char *owner)
+{
+	struct err err = ERR_INIT;
+
+	if (engine_net(eng, &err) < 0 || net_names_remove(eng->net_fd, network, owner, &err) < 0)
+		log_warn("%s", err.msg);
+}
+
+/* ---- inro-net ---- */
+
+struct sockets {
+	int udp, tcp;
+};
+
+static int make_sockets(void *data, struct err *err)
+{
+	struct sockets *s = data;
+
+	return net_names_sockets(&s->udp, &s->tcp, err);
+}
+
+/* Servers for the names of the world: the container's own choice, or its networks'. */
+static size_t servers_of(const struct record *rec, const struct net_start *ns,
+			 struct net_addr ret[NET_SERVICE_SERVERS])
+{
+	char *const *own = rec->options.dns;
+	size_t n = 0;
+
+	for (size_t i = 0; i <= ns->n; i++) {
+		char *const *w = i == 0 ? own : ns->links[i - 1].net.options.dns;
+
+		if (i > 0 && strv_len(own))
+			break;
+		for (; w && *w && n < NET_SERVICE_SERVERS; w++)
+			n += net_addr_parse(*w, &ret[n], NULL) == 0;
+	}
+	return n;
+}
+
+static int put_member(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		      const struct sockets *s, int pidfd, struct err *err)
+{
+	cleanup_free const char **networks = xcalloc(ns->n + 1, sizeof(*networks));
+	cleanup_net_service struct net_service service = NET_SERVICE_INIT;
+	struct net_place place = NET_PLACE_HERE;
+	struct net_addr servers[NET_SERVICE_SERVERS];
+	struct publish_relays relays = { 0 };
+	struct lease_addrs to = { .ip4 = { .family = 0 } };
+	cleanup_free char *program = NULL;
+	struct net_service_place where = { .run_dir = eng->net_fd, .place = &place };
+	struct net_member m = { .id = ns->owner,
+				.pidfd = pidfd,
+				.dns_udp = s->udp,
+				.dns_tcp = s->tcp,
+				.networks = networks,
+				.servers = servers,
+				.internal = true };
+	int r = engine_program(eng, PROGRAM, &program, err);
+
+	if (r == 0)
+		r = network_place(eng, true, &place, err);
+	for (size_t i = 0; i < ns->n && m.n_networks < NET_SERVICE_NETWORKS; i++) {
+		m.internal &= ns->links[i].net.options.internal;
+		if (!ns->links[i].net.options.no_dns)
+			networks[m.n_networks++] = ns->links[i].net.id;
+	}
+	m.n_servers = servers_of(rec, ns, servers);
+	if (r == 0 && ns->ports.n)
+		r = engine_firewall_target(eng, ns->owner, &to, err);
+	if (r == 0)
+		publish_relays(eng, &ns->ports, &to.ip4, &to.ip6, &relays);
+	m.relays = relays.items;
+	m.n_relays = relays.n;
+	where.program = program;
+	if (r == 0)
+		r = net_service_open(&where, &service, err);
+	if (r == 0)
+		r = net_service_put(&service, &m, err);
+	if (r == 0)
+		r = net_service_done(&service, err);
+	free(relays.items);
+	return r;
+}
+
+int net_names_put(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		  int netns, int pidfd, struct err *err)
+{
+	struct net_place inside = NET_PLACE_HERE;
+	struct sockets s = { -EBADF, -EBADF };
+	int r = engine_net(eng, err);
+
+	if (r == 0)
+		r = write_files(eng, rec, ns, err);
+	if (r == 0 && netns >= 0 && pidfd >= 0 && net_names_served(eng)) {
+		r = network_place(eng, true, &inside, err);
+		inside.netns = netns;
+		if (r == 0)
+			r = net_place_run(&inside, make_sockets, &s, err);
+		if (r == 0)
+			r = put_member(eng, rec, ns, &s, pidfd, err);
+	}
+	fd_close(s.udp);
+	fd_close(s.tcp);
+	return r;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names of a container, on each of its networks: files that the networks' name servers read, and
+ * what it asks them by, 127.0.0.11 in its own network namespace, which inro-net answers at.
+ */
+#pragma once
+
+#include "engine/network_start.h"
+
+/* Is there the program that answers? Without it containers ask the machine's name servers. */
+bool net_names_served(const struct engine *eng);
+/* Writes the files. With netns, that of the container, and pidfd, whose end is its end: inro-net
+ * gets new sockets in there, and the relays of published ports; both negative: only what the
+ * container sees may be otherwise. */
+int net_names_put(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		  int netns, int pidfd, struct err *err);
+/* On one of its networks, or on all (NULL). What isn't there is no error. */
+void net_names_drop(struct engine *eng, const char *network, const char *owner);
