@@ -122,6 +122,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Docker(Inro):
     name = "docker"
     log = ("--log-driver", "json-file")
+    network = ("--bridge=none", "--iptables=false", "--ip6tables=false")
 
     def __init__(self, work, build):
         super().__init__(work, build)
@@ -131,8 +132,7 @@ class Docker(Inro):
             self.process = subprocess.Popen(
                 ["dockerd", "--data-root", os.path.join(work, "docker"), "--exec-root",
                  "/run/inro-bench/docker", "-H", "unix://" + self.socket, "--pidfile",
-                 os.path.join(work, "docker.pid"), "--bridge=none", "--iptables=false",
-                 "--ip6tables=false"], stdout=log, stderr=log)
+                 os.path.join(work, "docker.pid"), *self.network], stdout=log, stderr=log)
         for _ in range(150):
             if subprocess.run([*self.argv, "version"], stdout=subprocess.DEVNULL, check=False,
                               stderr=subprocess.DEVNULL).returncode == 0:
@@ -247,6 +247,8 @@ def repeated(title, note, tools, one, rounds):
 # ---- the cases ----
 
 class Bench:
+    kinds = (Inro, Podman, Docker)
+
     def __init__(self, work, build, rootfs, rounds, scale, interleaved):
         self.work, self.build, self.rootfs, self.rounds = work, build, rootfs, rounds
         self.count = max(40, int(1000 * scale))
@@ -260,7 +262,7 @@ class Bench:
         tar = os.path.join(self.work, "busybox.tar")
         with tarfile.open(tar, "w") as archive:
             archive.add(self.rootfs, arcname=".")
-        for kind in (Inro, Podman, Docker):
+        for kind in self.kinds:
             if kind.there(self.build):
                 tool = kind(self.work, self.build)
                 self.stack.callback(tool.stop)
