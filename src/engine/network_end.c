@@ -7,6 +7,7 @@
 #include "engine/endpoints.h"
 #include "engine/firewall.h"
 #include "engine/leases.h"
+#include "engine/network_names.h"
 #include "engine/network_start.h"
 #include "engine/publish.h"
 
@@ -60,6 +61,8 @@ int net_end_begin(struct engine *eng, const char *id, struct err *err)
 	/* The end is recorded all the same: `network reload` takes out what stays. */
 	if (r > 0 && take_ports_out(eng, owners, r, &lock, &own) < 0)
 		log_warn("taking ports of container %.12s out of the firewall: %s", id, own.msg);
+	for (int i = 0; i < r; i++)
+		net_names_drop(eng, NULL, owners[i]);
 	free(owners[0]);
 	free(owners[1]);
 	return r < 0 ? r : lock;

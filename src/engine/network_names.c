@@ -60,10 +60,17 @@ static int write_files(struct engine *eng, const struct record *rec, const struc
 
 void net_names_drop(struct engine *eng, const char *network, const char *owner)
 {
+	cleanup_endpoint_list struct endpoint_list list = { 0 };
 	struct err err = ERR_INIT;
+	int r = endpoints_of(eng, owner, &list, &err);
 
-	if (engine_net(eng, &err) < 0 || net_names_remove(eng->net_fd, network, owner, &err) < 0)
-		log_warn("%s", err.msg);
+	if (r == 0 && list.n)
+		r = engine_net(eng, &err);
+	for (size_t i = 0; r == 0 && i < list.n; i++)
+		if (!network || str_eq(network, list.items[i].network))
+			r = net_names_remove(eng->net_fd, list.items[i].network, owner, &err);
+	if (r < 0)
+		log_warn("taking names of container %.12s away: %s", owner, err.msg);
 }
 
 /* ---- inro-net ---- */

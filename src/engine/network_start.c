@@ -74,6 +74,15 @@ static int take_leases(struct engine *eng, struct net_start *ns, struct net_link
 	return r;
 }
 
+bool net_start_wants_netns(struct engine *eng, const struct record *rec)
+{
+	cleanup_endpoint_list struct endpoint_list list = { 0 };
+
+	/* In a user namespace of its own it makes its own; in a pod it may have that of others. */
+	return !eng->rootless && !rec->pod && !rec->options.mapping &&
+	       endpoints_of(eng, rec->id, &list, NULL) == 0 && list.n > 0;
+}
+
 /* Leases of the owner as they are, of all networks that it is on. */
 int net_start_read(struct engine *eng, const struct record *rec, struct net_start *ns,
 		   struct err *err)

@@ -56,6 +56,8 @@ int net_ports_lead(struct engine *eng, const struct net_start *ns, struct err *e
  * to be rows no longer. */
 int net_ports_change(struct engine *eng, const char *owner, const struct port_bindings *ports,
 		     bool remove, struct err *err);
+/* Is its monitor to make its network namespace while it waits? */
+bool net_start_wants_netns(struct engine *eng, const struct record *rec);
 /* In the transaction of a start: reads the endpoints and takes leases. */
 int net_start_take(struct engine *eng, const struct record *rec, struct net_start *ns,
 		   struct err *err);

@@ -226,6 +226,7 @@ static int start_stopped(struct engine *eng, struct record *rec, int lock,
 	l.detach = !opts->attach;
 	l.no_proxy = opts->no_proxy;
 	l.give = !rec->started_ns;
+	l.netns = net_start_wants_netns(eng, rec);
 	l.detach_keys = opts->detach_keys;
 	l.callers_pod_lock = opts->pod_lock;
 	rec->restarts = 0;
@@ -321,6 +322,7 @@ int engine_restart(struct engine *eng, struct record *rec, int lock, int control
 	r = engine_dirs(eng, err);
 	if (r == 0) {
 		update_recover_stopped(eng, rec);
+		l.netns = net_start_wants_netns(eng, rec);
 		r = launch_spawn(&l, err);
 	}
 	if (r == 0)
