@@ -26,7 +26,7 @@ def test_programs_run_from_where_they_are_installed(installed):
         done = subprocess.run([installed / "bin" / program, "--version"], capture_output=True,
                               text=True, check=False)
         assert done.returncode == 0 and done.stdout, done
-    for program in ("inro-monitor", "inro-layer", "inro-registry", "inro-generator"):
+    for program in ("inro-monitor", "inro-net", "inro-layer", "inro-registry", "inro-generator"):
         assert os.access(installed / "libexec/inro" / program, os.X_OK)
     for whose in ("system", "user"):
         generator = installed / f"lib/systemd/{whose}-generators/inro-{whose}-generator"
@@ -45,7 +45,7 @@ def test_programs_are_stripped_and_hardened(installed):
 
 def test_static_programs_need_no_loader(installed):
     for program in (installed / "bin/inro", installed / "bin/inro-runtime",
-                    installed / "libexec/inro/inro-monitor"):
+                    installed / "libexec/inro/inro-monitor", installed / "libexec/inro/inro-net"):
         headers = subprocess.run(["readelf", "-ldW", program], capture_output=True, text=True,
                                  check=True).stdout
         assert "INTERP" not in headers and "(NEEDED)" not in headers, program
@@ -62,6 +62,7 @@ def test_what_is_linked_asks_neither_the_cpu_nor_nss():
 def test_static_programs_are_small(installed):
     """With musl, which scripts/deps installs: an empty program with glibc is larger than that."""
     for program, limit in (("bin/inro-runtime", 700_000), ("libexec/inro/inro-monitor", 600_000),
+                           ("libexec/inro/inro-net", 200_000),
                            ("libexec/inro/inro-init", 60_000)):
         assert (installed / program).stat().st_size < limit, program
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "net/names.h"
+#include "net/service/helper.h"
 #include "net/service_proto.h"
 
 #define NETWORK   "00000000000000000000000000000000000000000000000000000000000000aa"
@@ -133,13 +135,35 @@ static void test_requests(void **state)
 	assert_int_equal(service_request_check(&remove, sizeof(remove), 0), -EBADMSG);
 }
 
+static void test_resolv(void **state)
+{
+	union address a[SERVICE_SERVERS];
+
+	assert_int_equal(resolv_parse("# nameserver 9.9.9.9\nsearch example\n"
+				      "nameserver 127.0.0.53\n\tnameserver\t2001:db8::1 # x\n"
+				      "nameserverx 1.2.3.4\nnameserver 1.2.3\nnameserver\n"
+				      "nameserver fe80::1%7\r",
+				      a),
+			 3);
+	assert_int_equal(a[0].in.sin_addr.s_addr, htonl(0x7f000035));
+	assert_int_equal(a[0].in.sin_port, htons(53));
+	assert_int_equal(a[1].in6.sin6_family, AF_INET6);
+	assert_int_equal(a[2].in6.sin6_scope_id, 7);
+	assert_int_equal(resolv_parse("", a), 0);
+	assert_int_equal(
+	    resolv_parse("nameserver 1.1.1.1\nnameserver 1.1.1.1\nnameserver 1.1.1.1\n"
+			 "nameserver 1.1.1.1\nnameserver 1.1.1.1\nnameserver 1.1.1.1\n"
+			 "nameserver 1.1.1.1\nnameserver 1.1.1.1\nnameserver 1.1.1.1\n",
+			 a),
+	    SERVICE_SERVERS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_format),
-		cmocka_unit_test(test_valid),
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_format), cmocka_unit_test(test_valid),
+		cmocka_unit_test(test_files),  cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_resolv),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
