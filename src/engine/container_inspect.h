@@ -128,6 +128,7 @@ struct inspect_network {
 	int64_t zero;
 	bool no;
 	struct json_map ports; /* values: lists, or null */
+	char *firewall;        /* network_policy.h; NULL: none was asked for */
 	char *mac, *endpoint_id;
 	char *gateway, *ip_address, *ip6_gateway, *ip6_address;
 	int64_t ip_prefix, ip6_prefix;

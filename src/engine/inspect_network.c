@@ -7,6 +7,7 @@
 #include "engine/endpoints.h"
 #include "engine/inspect_internal.h"
 #include "engine/leases.h"
+#include "engine/network_policy.h"
 #include "engine/parse.h"
 #include "engine/publish.h"
 #include "engine/spec.h"
@@ -231,6 +232,7 @@ void inspect_network_fill(const struct inspected *in, const char *mode, int64_t 
 		ret->sandbox_key = xasprintf("/proc/%lld/ns/net", (long long)pid);
 	if (in->rec.running)
 		fill_bound(in, ret);
+	ret->firewall = policy_inspect(&in->rec, pid);
 	if (endpoints_of(in->eng, publish_owner(&in->rec), &list, NULL) == 0)
 		for (size_t i = 0; i < list.n; i++)
 			fill_endpoint(in, &list.items[i], ret);

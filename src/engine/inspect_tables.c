@@ -256,6 +256,7 @@ static const struct json_field network_fields[] = {
 	NETWORK(ip6_gateway, "IPv6Gateway", JSON_STR),
 	NETWORK(mac, "MacAddress", JSON_STR),
 	NETWORK(networks, "Networks", JSON_OBJ_MAP, .desc = &endpoint_desc),
+	MAY(inspect_network, firewall, "Firewall", JSON_RAW),
 };
 static const struct json_desc network_desc = JSON_DESC(struct inspect_network, network_fields);
 

@@ -10,6 +10,7 @@
 #include "engine/network_files.h"
 #include "engine/network_links.h"
 #include "engine/network_names.h"
+#include "engine/network_policy.h"
 #include "engine/publish.h"
 #include "runtime/cancel.h"
 #include "runtime/sync.h"
@@ -158,6 +159,11 @@ static int step_ports(struct stage *s, struct err *err)
 	return net_ports_lead(s->eng, s->ns, err);
 }
 
+static int step_policy(struct stage *s, struct err *err)
+{
+	return policy_load(s->eng, s->rec, s->netns, err);
+}
+
 static int step_hosts(struct stage *s, struct err *err)
 {
 	return net_hosts_write(s->eng, s->rec, s->ns, err);
@@ -173,9 +179,8 @@ static const struct {
 	const char *what;
 	int (*fn)(struct stage *s, struct err *err);
 } steps[] = {
-	{ "adding its interfaces", step_links },
-	{ "changing the firewall", step_ports },
-	{ NULL, step_hosts },
+	{ "adding its interfaces", step_links }, { NULL, step_policy },
+	{ "changing the firewall", step_ports }, { NULL, step_hosts },
 	{ "giving it names", step_names },
 };
 

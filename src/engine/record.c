@@ -66,6 +66,8 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, publish, "publish", JSON_STRV),
 	JSON_FIELD(struct record_options, publish_all, "publishAll", JSON_BOOL),
 	JSON_FIELD(struct record_options, expose, "expose", JSON_STRV),
+	JSON_FIELD(struct record_options, firewall, "firewall", JSON_STRV),
+	JSON_FIELD(struct record_options, egress, "egress", JSON_STRV),
 	JSON_FIELD(struct record_options, ipc_shared, "ipcShared", JSON_BOOL),
 	JSON_FIELD(struct record_options, rootfs, "rootfs", JSON_STR),
 	JSON_FIELD(struct record_options, rootfs_overlay, "rootfsOverlay", JSON_BOOL),

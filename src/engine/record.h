@@ -52,8 +52,9 @@ struct record_options {
 	 * user's. None, where its network can have none. */
 	char **publish, **expose;
 	bool publish_all;
-	bool ipc_shared; /* others may join its IPC namespace */
-	char *mapping;   /* of its layers (engine/mapped.h); NULL: the image store's own */
+	char **firewall, **egress; /* network_policy.h */
+	bool ipc_shared;           /* others may join its IPC namespace */
+	char *mapping; /* of its layers (engine/mapped.h); NULL: the image store's own */
 };
 extern const char *const log_driver_names[];
 

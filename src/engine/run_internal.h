@@ -84,6 +84,8 @@ int run_networks_find(struct run *run, struct err *err);
 /* This machine's address on the first of them that has one; "": none has. */
 void run_networks_gateway(const struct run *run, char ret[NET_ADDR_TEXT]);
 int run_networks_store(struct run *run, struct err *err);
+/* run_policy.c: --firewall and --egress, with the networks known. */
+int run_policy(struct run *run, struct err *err);
 /* With the layers open: who it runs as, and a layer of its own where the image does not know the
  * user. */
 int run_users(struct run *run, struct err *err);

@@ -360,6 +360,8 @@ int run_parse(struct run *run, struct err *err)
 	if (r == 0)
 		r = run_networks_find(run, err);
 	if (r == 0)
+		r = run_policy(run, err);
+	if (r == 0)
 		r = run_mappings(run, err);
 	if (r == 0)
 		r = run_mounts(run, err);

@@ -113,6 +113,8 @@ static const struct json_field fields[] = {
 	OPTION(link_local_ip, STRV),
 	OPTION(network_alias, STRV),
 	OPTION(expose, STRV),
+	OPTION(firewall, STRV),
+	OPTION(egress, STRV),
 	OPTION(add_host, STRV),
 	OPTION(dns, STRV),
 	OPTION(dns_search, STRV),

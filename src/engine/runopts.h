@@ -83,6 +83,7 @@ struct run_options {
 	char **sysctl;
 	char **publish, **expose;
 	bool publish_all;
+	char **firewall, **egress;
 	char *ip, *ip6, *mac_address;
 	char **link_local_ip, **network_alias;
 	char **add_host, **dns, **dns_search, **dns_option;

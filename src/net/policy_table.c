@@ -105,6 +105,13 @@ static int put_chain(const struct net_policy_table *t, const struct direction *d
 		else
 			put_rule(d, rule, i, rule->peer.base.family ? &rule->peer : NULL, out);
 	}
+	/* an ICMP error that comes while connect(2) still has the socket is looked at a second
+	 * later
+	 */
+	if (d->out)
+		buf_adds(out,
+			 "\t\tmeta l4proto tcp counter reject with tcp reset comment \"" DROPPED
+			 "\"\n");
 	buf_addf(out, "\t\tcounter %s comment \"" DROPPED "\"\n\t}\n", d->rest);
 	return r;
 }

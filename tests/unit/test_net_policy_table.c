@@ -41,8 +41,10 @@ static int text(const struct net_policy *p, struct buf *ret, struct err *err)
 	"\t\ticmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, "           \
 	"mld-listener-report, mld2-listener-report } accept\n"                                     \
 	"\t\tip daddr 192.0.2.53 meta l4proto { tcp, udp } th dport 53 accept\n"
-#define IN_END  "\t\tcounter drop comment \"dropped\"\n\t}\n"
-#define OUT_END "\t\tcounter reject with icmpx admin-prohibited comment \"dropped\"\n\t}\n"
+#define IN_END "\t\tcounter drop comment \"dropped\"\n\t}\n"
+#define OUT_END                                                                                    \
+	"\t\tmeta l4proto tcp counter reject with tcp reset comment \"dropped\"\n"                 \
+	"\t\tcounter reject with icmpx admin-prohibited comment \"dropped\"\n\t}\n"
 
 static void test_text(void **state)
 {
