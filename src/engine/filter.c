@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/filter.h"
 
+#include <regex.h>
+
 #include "base/buf.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -180,4 +182,28 @@ int filter_time(const char *value, int64_t *ret_ns, struct err *err)
 			"invalid time \"%s\": expected a date, seconds since 1970 or a duration "
 			"such as 24h",
 			value);
+}
+
+int filter_regex_check(const struct filter *f, struct err *err)
+{
+	regex_t regex;
+
+	if (regcomp(&regex, f->value, REG_EXTENDED | REG_NOSUB) != 0)
+		return err_fail(err, ERR_USAGE,
+				"invalid filter \"%s=%s\": expected a regular expression", f->key,
+				f->value);
+	regfree(&regex);
+	return 0;
+}
+
+bool filter_regex_matches(const char *value, const char *name)
+{
+	regex_t regex;
+	bool match;
+
+	if (regcomp(&regex, value, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	match = regexec(&regex, name, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return match;
 }

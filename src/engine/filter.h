@@ -36,3 +36,6 @@ int filters_bool(const struct filters *filters, const char *key, bool *ret_given
  * the local one; seconds since 1970, also a fraction; or a duration before now ("24h"), or after
  * it ("-24h"), as docker has it. */
 int filter_time(const char *value, int64_t *ret_ns, struct err *err);
+/* Extended regular expressions: is it one? And does it match a part of the name? */
+int filter_regex_check(const struct filter *f, struct err *err);
+bool filter_regex_matches(const char *value, const char *name);

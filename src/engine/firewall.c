@@ -93,6 +93,7 @@ bool engine_firewall_network(const struct network *net, struct fw_network *ret)
 				    .v6 = net->ip6.subnet,
 				    .internal = net->options.internal,
 				    .masquerade = !net->options.no_masquerade,
+				    .routed = net->options.routed,
 				    .open = net->options.open,
 				    .icc = !net->options.no_icc };
 	snprintf(ret->bridge, sizeof(ret->bridge), "%s", net->bridge);

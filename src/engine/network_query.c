@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/network_query.h"
 
-#include <regex.h>
-
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -19,14 +17,7 @@ static const char *const prune_keys[] = { "label", "until", NULL };
 
 static bool name_matches(const char *value, const void *data)
 {
-	regex_t regex;
-	bool match;
-
-	if (regcomp(&regex, value, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	match = regexec(&regex, data, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return match;
+	return filter_regex_matches(value, data);
 }
 
 static bool begins(const char *value, const void *data)
@@ -47,7 +38,6 @@ struct conditions {
 
 static int value_check(const struct filter *f, struct conditions *c, struct err *err)
 {
-	regex_t regex;
 	int64_t ns;
 	int r;
 
@@ -57,11 +47,7 @@ static int value_check(const struct filter *f, struct conditions *c, struct err 
 			return r;
 		c->until_ns = ns < c->until_ns ? ns : c->until_ns;
 	} else if (str_eq(f->key, "name")) {
-		if (regcomp(&regex, f->value, REG_EXTENDED | REG_NOSUB) != 0)
-			return err_fail(err, ERR_USAGE,
-					"invalid filter \"name=%s\": expected a regular expression",
-					f->value);
-		regfree(&regex);
+		return filter_regex_check(f, err);
 	} else if (str_eq(f->key, "type") && !str_eq(f->value, "custom") &&
 		   !str_eq(f->value, "builtin")) {
 		return err_fail(err, ERR_USAGE,

@@ -6,6 +6,7 @@
 #include "base/timeutil.h"
 #include "engine/events.h"
 #include "engine/find.h"
+#include "engine/network_gone.h"
 #include "engine/networks_internal.h"
 
 #define COLUMNS                                                                                    \
@@ -312,6 +313,8 @@ int network_remove(struct engine *eng, const struct network *net, struct err *er
 		r = db_begin(eng->db, err);
 	if (r == 0)
 		r = db_end(eng->db, remove_locked(eng, net, err), err);
+	if (r == 0)
+		network_gone(eng, net);
 	return r < 0 ? r : db_sync(eng->db, err);
 }
 

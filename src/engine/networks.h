@@ -91,7 +91,8 @@ struct network_asked {
  * route of the host, gateways. ERR_EXISTS: the name. */
 int network_create(struct engine *eng, const struct network_asked *asked, struct network *ret,
 		   struct err *err);
-/* By name, id, or unambiguous beginning of an id; the default one is made when it is asked for.
+/* By name, id, or unambiguous beginning of an id; the default one is made when it is asked for and
+ * is not there, in a transaction of its own: ask before one of yours.
  * ERR_NOT_FOUND in docker's words. */
 int network_find(struct engine *eng, const char *word, struct network *ret, struct err *err);
 /* By its id alone. -ENOENT: there is none, and err is not touched. */

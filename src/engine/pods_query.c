@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/pods_query.h"
 
-#include <regex.h>
-
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/filter.h"
@@ -73,18 +71,6 @@ static int read_members(struct engine *eng, struct record_list *ret, struct err 
 
 /* ---- conditions ---- */
 
-static bool regex_matches(const char *value, const char *name)
-{
-	regex_t regex;
-	bool match;
-
-	if (regcomp(&regex, value, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	match = regexec(&regex, name, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return match;
-}
-
 static bool id_matches(const char *value, const void *data)
 {
 	return str_starts(((const struct pod_view *)data)->pod.id, value);
@@ -92,7 +78,7 @@ static bool id_matches(const char *value, const void *data)
 
 static bool name_matches(const char *value, const void *data)
 {
-	return regex_matches(value, ((const struct pod_view *)data)->pod.name);
+	return filter_regex_matches(value, ((const struct pod_view *)data)->pod.name);
 }
 
 static bool status_matches(const char *value, const void *data)
@@ -130,7 +116,7 @@ static bool member_name_matches(const char *value, const void *data)
 	const struct pod_view *v = data;
 
 	for (size_t i = 0; i < v->n; i++)
-		if (regex_matches(value, v->members[i]->name))
+		if (filter_regex_matches(value, v->members[i]->name))
 			return true;
 	return false;
 }
@@ -150,7 +136,6 @@ static int check_value(const struct filter *f, struct err *err)
 	cleanup_free char *low = xstrdup(f->value);
 	uint64_t n;
 	int64_t ns;
-	regex_t regex;
 
 	for (char *c = low; *c; c++)
 		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
@@ -163,12 +148,7 @@ static int check_value(const struct filter *f, struct err *err)
 				"invalid filter \"ctr-number=%s\": expected a number", f->value);
 	if (!str_eq(f->key, "name") && !str_eq(f->key, "ctr-names"))
 		return 0;
-	if (regcomp(&regex, f->value, REG_EXTENDED | REG_NOSUB) != 0)
-		return err_fail(err, ERR_USAGE,
-				"invalid filter \"%s=%s\": expected a regular expression", f->key,
-				f->value);
-	regfree(&regex);
-	return 0;
+	return filter_regex_check(f, err);
 }
 
 static bool meets(const struct filters *f, const struct pod_view *v)

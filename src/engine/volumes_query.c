@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/volumes_query.h"
 
-#include <regex.h>
-
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
@@ -62,14 +60,7 @@ int volume_inspect(struct engine *eng, const char *name, struct volume_inspect *
 
 static bool name_matches(const char *value, const void *data)
 {
-	regex_t regex;
-	bool match;
-
-	if (regcomp(&regex, value, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	match = regexec(&regex, data, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return match;
+	return filter_regex_matches(value, data);
 }
 
 static bool is_local(const char *value, const void *data)
@@ -108,18 +99,12 @@ static int conditions_parse(char *const *words, const char *const *keys, struct 
 	for (size_t i = 0; r == 0 && i < ret->filters.n; i++) {
 		const struct filter *f = &ret->filters.items[i];
 		int64_t ns;
-		regex_t regex;
 
 		if (str_eq(f->key, "until")) {
 			r = filter_time(f->value, &ns, err);
 			ret->until_ns = r == 0 && ns < ret->until_ns ? ns : ret->until_ns;
 		} else if (str_eq(f->key, "name")) {
-			if (regcomp(&regex, f->value, REG_EXTENDED | REG_NOSUB) != 0)
-				return err_fail(err, ERR_USAGE,
-						"invalid filter \"name=%s\": expected a regular "
-						"expression",
-						f->value);
-			regfree(&regex);
+			r = filter_regex_check(f, err);
 		}
 	}
 	return r;

@@ -5,6 +5,8 @@ import ipaddress
 import json
 import threading
 
+import engine
+
 TURNS = True
 
 
@@ -157,6 +159,23 @@ def test_interfaces(machine):
                      "10.9.0.0/24", "two").fails("needs root")
 
 
+def test_bridge_goes(machine_root):
+    """With the network its bridge goes, but none that only has its name."""
+    machine = machine_root
+    for name in ("one", "two"):
+        ident, bridge = create(machine, name), inspect(machine, name)["network_interface"]
+        alias = ident if name == "one" else "of-another"
+        machine.sh(f"ip link add {bridge} type bridge; ip link set {bridge} alias 'inro {alias}'")
+        assert machine.inro("network", "rm", name).ok().err == ""
+    assert inspect_links(machine) == ["inro0"]
+    machine.sh("ip link del inro0")
+
+
+def inspect_links(machine):
+    lines = machine.run("ip", "-br", "link").ok().out.splitlines()
+    return [line.split()[0] for line in lines if line.startswith("inro")]
+
+
 def test_many_at_once(machine):
     """Each gets a subnet and a bridge of its own, also when they are made at the same time, the
     default one among them."""
@@ -197,3 +216,23 @@ def test_check(machine):
     machine.inro("system", "check", "--quick", "--repair")
     machine.inro("system", "check", "--quick").ok()
     machine.inro("network", "rm", "front").ok()
+
+
+def test_used(machine):
+    """Who is on a network is seen there, and keeps it; --force removes them, too."""
+    engine.box(machine.who)
+    create(machine, "--subnet", "10.9.0.0/24", "--subnet", "fd00:9::/64", "front")
+    ident = machine.inro("run", "-d", "--name", "web", "--network", "front", "box", "sleep",
+                         "600").ok().out.strip()
+    machine.inro("create", "--name", "idle", "--network", "front:ip=10.9.0.9", "box", "true").ok()
+    assert inspect(machine, "front")["Containers"] == {ident: {
+        "Name": "web", "EndpointID": "", "MacAddress": "02:42:0a:09:00:02",
+        "IPv4Address": "10.9.0.2/24", "IPv6Address": "fd00:9::2/64"}}
+    machine.inro("network", "rm", "front").fails("network front is in use", ident)
+    machine.inro("network", "prune", "-f").ok()
+    assert names(machine, "-f", "dangling=false") == ["bridge", "front"]
+    machine.inro("rm", "-f", "-t", "0", "web").ok()
+    assert inspect(machine, "front")["Containers"] == {}
+    machine.inro("network", "rm", "front").fails("network front is in use")
+    assert machine.inro("network", "rm", "-f", "front").ok().out == "front\n"
+    assert machine.inro("ps", "-aq").ok().out == "" and inspect_links(machine) == []

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/network_gone.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/firewall.h"
+#include "engine/network_place.h"
+#include "sys/rtnetlink_link.h"
+
+struct gone {
+	const struct network *net;
+	bool was_there;
+};
+
+/* Only a bridge that says it is this network's. */
+static int delete_bridge(void *data, struct err *err)
+{
+	struct gone *g = data;
+	cleanup_fd int sock = rtnl_open(err);
+	struct rtnl_link link;
+	int r = sock < 0 ? sock : rtnl_link_read(sock, g->net->bridge, &link, err);
+
+	if (r < 0)
+		return r == -ENODEV ? 0 : r;
+	if (!str_eq(link.kind, "bridge") || !str_ends(link.alias, g->net->id))
+		return 0;
+	g->was_there = true;
+	return rtnl_link_delete(sock, g->net->bridge, err);
+}
+
+void network_gone(struct engine *eng, const struct network *net)
+{
+	struct net_place place = NET_PLACE_HERE;
+	struct gone g = { .net = net };
+	struct err err = ERR_INIT;
+	int r;
+
+	if (net->driver != NETWORK_BRIDGE || !net->bridge)
+		return;
+	r = network_place(eng, false, &place, &err);
+	if (r == -ESRCH) /* a user's: no container is on a network */
+		return;
+	if (r == 0)
+		r = net_place_run(&place, delete_bridge, &g, &err);
+	if (r == 0 && g.was_there)
+		r = engine_firewall_repair(eng, false, NULL, &err);
+	if (r < 0)
+		log_warn("removing what network %s has left: %s", net->name, err.msg);
+}
