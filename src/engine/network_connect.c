@@ -200,12 +200,30 @@ static int unplug(struct change *c, const struct endpoint *ep, struct err *err)
 		break;
 	}
 	if (r == 0)
+		r = publish_load(c->eng, c->rec.id, &ns.ports, err);
+	if (r == 0)
 		r = net_links_reroute(c->eng, &ns, c->netns, err);
 	if (r == 0)
 		r = net_hosts_write(c->eng, &c->rec, &ns, err);
 	if (r == 0)
 		r = net_names_put(c->eng, &c->rec, &ns, -EBADF, -EBADF, err);
 	net_start_done(&ns);
+	return r;
+}
+
+/* Published ports lead to another of its networks then, or nowhere. */
+static int leave_with_ports(struct change *c, struct err *err)
+{
+	cleanup_port_bindings struct port_bindings ports = { 0 };
+	struct err own = ERR_INIT;
+	int r = publish_load(c->eng, c->rec.id, &ports, err);
+
+	if (r == 0)
+		r = net_ports_change(c->eng, c->rec.id, &ports, true, err);
+	if (r == 0)
+		r = leave(c, true, err);
+	if (net_ports_change(c->eng, c->rec.id, &ports, false, &own) < 0)
+		log_warn("%s", own.msg);
 	return r;
 }
 
@@ -233,7 +251,7 @@ int network_disconnect(struct engine *eng, const char *network, const char *cont
 		r = force ? 0 : r;
 	}
 	if (r == 0)
-		r = leave(&c, true, err);
+		r = leave_with_ports(&c, err);
 	if (r < 0 && c.rec.name && c.net.name)
 		err_wrap(err, r, "disconnecting container %s from network %s", c.rec.name,
 			 c.net.name);

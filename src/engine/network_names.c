@@ -11,6 +11,8 @@
 #include "engine/publish.h"
 #include "net/names.h"
 #include "net/service_client.h"
+#include "runtime/container.h"
+#include "sys/pidfd.h"
 
 #define PROGRAM  "inro-net"
 #define SHORT_ID 12
@@ -149,6 +151,34 @@ static int put_member(struct engine *eng, const struct record *rec, const struct
 	return r;
 }
 
+/* 0: it does not run. */
+static pid_t pid_of(struct engine *eng, const struct record *rec)
+{
+	struct container_state st = { 0 };
+	pid_t pid;
+
+	if (container_state_read(&eng->runtime, rec->id, &st, NULL) < 0)
+		return 0;
+	pid = st.pid;
+	container_state_free(&st);
+	return pid;
+}
+
+/* Of what runs: it keeps its sockets. */
+static int put_again(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		     struct err *err)
+{
+	const struct sockets none = { -EBADF, -EBADF };
+	cleanup_fd int pidfd = -ESRCH;
+	pid_t pid = pid_of(eng, rec);
+
+	if (pid > 0)
+		pidfd = pidfd_of(pid);
+	/* It may just have ended. */
+	return pidfd < 0 || pid_of(eng, rec) != pid ? 0
+						    : put_member(eng, rec, ns, &none, pidfd, err);
+}
+
 int net_names_put(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		  int netns, int pidfd, struct err *err)
 {
@@ -165,6 +195,8 @@ int net_names_put(struct engine *eng, const struct record *rec, const struct net
 			r = net_place_run(&inside, make_sockets, &s, err);
 		if (r == 0)
 			r = put_member(eng, rec, ns, &s, pidfd, err);
+	} else if (r == 0 && net_names_served(eng)) {
+		r = put_again(eng, rec, ns, err);
 	}
 	fd_close(s.udp);
 	fd_close(s.tcp);

@@ -10,8 +10,8 @@
 /* Is there the program that answers? Without it containers ask the machine's name servers. */
 bool net_names_served(const struct engine *eng);
 /* Writes the files. With netns, that of the container, and pidfd, whose end is its end: inro-net
- * gets new sockets in there, and the relays of published ports; both negative: only what the
- * container sees may be otherwise. */
+ * gets new sockets in there, and the relays of published ports; both negative: of one that runs,
+ * what it sees and what is relayed to it may be otherwise. */
 int net_names_put(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		  int netns, int pidfd, struct err *err);
 /* On one of its networks, or on all (NULL). What isn't there is no error. */

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/firewall.h"
-#include "engine/network_place.h"
+#include "net/place.h"
 #include "engine/network_start.h"
 
 int net_ports_bind(struct engine *eng, const struct record *rec, const char *binding,
@@ -36,14 +36,13 @@ static int forget_flows(void *data, struct err *err)
 	return publish_forget_flows(data, err);
 }
 
-/* What UDP remembers of them is led where it was before. */
+/* What UDP remembers of them is led where it was before. A user's are relayed. */
 static int forget(struct engine *eng, const struct port_bindings *ports, struct err *err)
 {
-	struct net_place place;
-	int r = ports->n ? network_place(eng, true, &place, err) : 0;
+	struct net_place place = NET_PLACE_HERE;
 
-	if (r < 0 || !ports->n)
-		return r;
+	if (!ports->n || eng->rootless)
+		return 0;
 	return net_place_run(&place, forget_flows, (void *)(uintptr_t)ports, err);
 }
 

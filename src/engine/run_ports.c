@@ -102,7 +102,7 @@ static int look_at_network(const struct run *run, struct err *err)
 		return err_fail(err, ERR_USAGE,
 				"conflicting options: port %s and the container type network mode",
 				asks(o) ? "publishing" : "exposing");
-	if (kind == NETSPEC_NETWORK || kind == NETSPEC_PASTA || kind == NETSPEC_CNI)
+	if (run->n_nets || kind == NETSPEC_NETWORK || kind == NETSPEC_PASTA || kind == NETSPEC_CNI)
 		return 1;
 	if (!asks(o))
 		return 0;
@@ -120,6 +120,19 @@ static int look_at_network(const struct run *run, struct err *err)
 	return 0;
 }
 
+/* A user's are not led by the kernel. */
+static int check_relay(const struct run *run, struct err *err)
+{
+	cleanup_free char *program = NULL;
+
+	if (!run->eng->rootless || !run->n_nets || !asks(run->opts))
+		return 0;
+	return engine_program(run->eng, "inro-net", &program, NULL) == 0
+		   ? 0
+		   : err_fail(err, ERR_UNSUPPORTED,
+			      "publishing ports without root needs inro-net, which is not there");
+}
+
 int run_ports(struct run *run, struct err *err)
 {
 	const struct oci_config *image = run->config.config;
@@ -127,7 +140,7 @@ int run_ports(struct run *run, struct err *err)
 	const struct run_options *o = run->opts;
 	int r = look_at_network(run, err);
 
-	if (r <= 0)
+	if (r <= 0 || (r = check_relay(run, err)) < 0)
 		return r;
 	to->publish = strv_copy(o->publish);
 	to->publish_all = o->publish_all;

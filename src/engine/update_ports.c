@@ -7,6 +7,7 @@
 #include "engine/control.h"
 #include "engine/db.h"
 #include "engine/firewall.h"
+#include "engine/network_names.h"
 #include "engine/network_start.h"
 #include "engine/update_internal.h"
 
@@ -159,6 +160,21 @@ static void undo(struct ports_change *c)
 		log_warn("%s", err.msg);
 }
 
+/* On the host's loopback, and all of a user's. */
+static int relay(struct ports_change *c, struct err *err)
+{
+	struct net_start ns = NET_START_INIT;
+	int r = net_start_read(c->eng, c->rec, &ns, err);
+
+	append(&ns.ports, &c->all);
+	if (r == 0)
+		r = engine_net(c->eng, err);
+	if (r >= 0)
+		r = net_names_put(c->eng, c->rec, &ns, -EBADF, -EBADF, err);
+	net_start_done(&ns);
+	return r;
+}
+
 /* The monitor has the new ones before they are in the database, and has all as long as they are:
  * who is killed in between has left a port that is kept for nothing, or elements that are missing,
  * which the next change or `network reload` puts in. */
@@ -188,10 +204,12 @@ static int change_running(struct ports_change *c, const struct update_options *o
 	if (r == 0)
 		r = store(c, true, err);
 	lock = fd_close(lock);
-	if (r == 0)
-		return net_ports_change(c->eng, c->rec->id, &c->all, false, err);
-	undo(c);
-	return r;
+	if (r < 0) {
+		undo(c);
+		return r;
+	}
+	r = net_ports_change(c->eng, c->rec->id, &c->all, false, err);
+	return r < 0 ? r : relay(c, err);
 }
 
 static int check_network(struct ports_change *c, struct err *err)

@@ -4,6 +4,8 @@
 import json
 import socket
 
+import pytest
+
 import netmachine
 
 
@@ -111,3 +113,39 @@ def test_ports_of_what_runs_come_and_go(machine_root):
     assert m.inro("port", "web", "80").ok().out.split() == ["0.0.0.0:7000", "[::]:7000"]
     assert inspect(m, "web")["HostConfig"]["PortBindings"] == {
         "80/tcp": [{"HostIp": "", "HostPort": "7000"}]}
+
+
+def test_ports_lead_to_another_network_when_one_is_left(machine_root):
+    m = machine_root
+    lan = lan_of(m)
+    m.inro("network", "create", "second").ok()
+    web = start(m, "web", "-p", "8080:80")
+    m.inro("network", "connect", "second", "web").ok()
+    with web.serve("web", 80):
+        assert lan.get(netmachine.HOST4, 8080) == f"web from {netmachine.LAN4}"
+        m.inro("network", "disconnect", "bridge", "web").ok()
+        assert lan.get(netmachine.HOST4, 8080) == f"web from {netmachine.LAN4}"
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+    m.inro("network", "rm", "second").ok()
+
+
+def test_on_loopback(machine_root):
+    m = machine_root
+    web = start(m, "web", "-p", "8080:80", "-p", "8080:80/udp", "-p", "127.0.0.1:81:80")
+    with web.serve("web", 80):
+        for address in "127.0.0.1", "::1":
+            for udp in False, True:
+                assert m.get(address, 8080, udp=udp).startswith("web from ")
+        assert m.get("127.0.0.1", 81).startswith("web from ")
+        m.inro("update", "--publish-add", "127.0.0.1:82:80", "--publish-rm", "127.0.0.1:81:80",
+               "web").ok()
+        assert m.get("127.0.0.1", 82).startswith("web from ")
+        with pytest.raises(ConnectionRefusedError):
+            m.get("127.0.0.1", 81)
+        assert m.get("127.0.0.1", 8080).startswith("web from ")
+    # the next one gets them at once, whatever connections there were
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+    again = start(m, "again", "-p", "8080:80", "-p", "8080:80/udp")
+    with again.serve("again", 80):
+        assert m.get("127.0.0.1", 8080).startswith("again from ")
+        assert m.get("127.0.0.1", 8080, udp=True).startswith("again from ")
