@@ -231,7 +231,10 @@ static int meet(struct launch *l, const struct join_fd *joined, int n, struct er
 {
 	int r;
 
-	if (!l->net.n)
+	/* pasta binds them itself */
+	if (l->rec->options.pasta)
+		l->net.keep = fd_close(l->net.keep);
+	if (!l->net.n && !l->rec->options.pasta)
 		return -EBADF;
 	for (int i = 0; i < n; i++) {
 		if (joined[i].type != NS_NETWORK)

@@ -8,6 +8,7 @@
 #include "engine/firewall.h"
 #include "engine/leases.h"
 #include "engine/network_names.h"
+#include "engine/network_pasta.h"
 #include "engine/network_start.h"
 #include "engine/publish.h"
 
@@ -56,6 +57,7 @@ int net_end_begin(struct engine *eng, const char *id, struct err *err)
 	int r = engine_db(eng, err), lock = -EBADF;
 	struct err own = ERR_INIT;
 
+	net_pasta_end(eng, id);
 	if (r == 0)
 		r = owners_of(eng, id, owners, err);
 	/* The end is recorded all the same: `network reload` takes out what stays. */

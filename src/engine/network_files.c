@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "engine/network_place.h"
 
 #define FILE_MAX     (1u << 20)
 #define HOSTNAME_MAX 256
@@ -34,14 +35,29 @@ void net_hosts_text(const struct net_start *ns, const char *hostname, const char
 	}
 }
 
-static int rewrite(int dir, const struct buf *text)
-{
-	cleanup_fd int fd = openat(dir, "hosts", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	int r = fd < 0 ? -errno : io_write(fd, text->data, text->len);
+struct hosts {
+	int dir;
+	const struct buf *text;
+};
 
-	if (r >= 0 && ftruncate(fd, (off_t)text->len) < 0)
+static int rewrite(void *data, struct err *err)
+{
+	const struct hosts *h = data;
+	cleanup_fd int fd = openat(h->dir, "hosts", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	int r = fd < 0 ? -errno : io_write(fd, h->text->data, h->text->len);
+
+	if (r >= 0 && ftruncate(fd, (off_t)h->text->len) < 0)
 		r = -errno;
-	return r;
+	return r < 0 ? err_errno(err, -r, "writing its /etc/hosts") : 0;
+}
+
+/* A user's file may be the container's root's (MONITOR_OPT_GIVE), another id of the user's. */
+static int rewrite_given(struct engine *eng, struct hosts *h, struct err *err)
+{
+	struct net_place place;
+	int r = network_place(eng, true, &place, err);
+
+	return r < 0 ? r : net_place_run(&place, rewrite, h, err);
 }
 
 static int open_bundle(struct engine *eng, const struct record *rec, struct err *err)
@@ -80,6 +96,7 @@ int net_hosts_write(struct engine *eng, const struct record *rec, const struct n
 	if (r < 0)
 		return r;
 	net_hosts_text(ns, buf_str(&hostname), rec->name, &text);
-	r = rewrite(dir, &text);
-	return r < 0 ? err_errno(err, -r, "writing /etc/hosts of container %s", rec->name) : 0;
+	struct hosts h = { dir, &text };
+	r = rewrite(&h, err);
+	return r == -EACCES && eng->rootless ? rewrite_given(eng, &h, err) : r;
 }

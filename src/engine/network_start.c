@@ -11,6 +11,7 @@
 #include "engine/network_links.h"
 #include "engine/network_names.h"
 #include "engine/network_policy.h"
+#include "engine/network_pasta.h"
 #include "engine/publish.h"
 #include "runtime/cancel.h"
 #include "runtime/sync.h"
@@ -229,8 +230,13 @@ static int take_netns(struct stage *s, struct err *err)
 
 static int do_steps(struct stage *s, struct err *err)
 {
-	int r = engine_net(s->eng, err);
+	int r;
 
+	if (s->rec->options.pasta) {
+		r = step_policy(s, err);
+		return r < 0 ? r : net_pasta_start(s->eng, s->rec, &s->ns->ports, s->pidfd, err);
+	}
+	r = engine_net(s->eng, err);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
 		r = steps[i].fn(s, err);
 		if (r < 0 && steps[i].what)

@@ -7,6 +7,7 @@
 #include "engine/leases.h"
 #include "engine/network_start.h"
 #include "engine/run_internal.h"
+#include "net/pasta.h"
 
 /* Those that mean one network. */
 static const char *one_of(const struct run_options *o)
@@ -19,8 +20,28 @@ static const char *one_of(const struct run_options *o)
 				  : NULL;
 }
 
-static int check_kind(const struct run *run, const struct netspec *s, struct err *err)
+static int take_pasta(struct run *run, const struct netspec *s, struct err *err)
 {
+	cleanup_strv char **words = NULL;
+	int r;
+
+	if (!run->eng->rootless)
+		return err_hint(err,
+				err_fail(err, ERR_UNSUPPORTED,
+					 "--network %s: pasta gives up root's rights before it "
+					 "enters the container's network",
+					 run_network_word(run->opts)),
+				"use --network bridge");
+	r = pasta_options_parse(s->target, &words, err);
+	if (r == 0)
+		run->rec.options.pasta = xstrdup(s->target ? s->target : "");
+	return r;
+}
+
+static int check_kind(struct run *run, const struct netspec *s, struct err *err)
+{
+	if (s->kind == NETSPEC_PASTA)
+		return take_pasta(run, s, err);
 	if (s->kind > NETSPEC_PATH)
 		return err_fail(err, ERR_UNSUPPORTED, "--network %s is not implemented yet",
 				run_network_word(run->opts));

@@ -138,10 +138,40 @@ static int find_families(bool ret[2], struct err *err)
 	return r;
 }
 
+/* Has somebody said what is to be forwarded so? */
+static bool has(char *const *words, const char *option, const char *name)
+{
+	for (size_t i = 0; words && words[i]; i++)
+		if (strncmp(words[i], option, 2) == 0 || str_starts(words[i], name))
+			return true;
+	return false;
+}
+
+/* All of pasta's defaults that open something are off. --map-gw is podman's word. */
+static void add_defaults(char ***argv, const struct pasta *p)
+{
+	static const struct {
+		const char *option, *name;
+	} forwards[] = {
+		{ "-t", "--tcp-ports" },
+		{ "-u", "--udp-ports" },
+		{ "-T", "--tcp-ns" },
+		{ "-U", "--udp-ns" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(forwards); i++) {
+		if (has(p->options, forwards[i].option, forwards[i].name) ||
+		    has(p->ports, forwards[i].option, forwards[i].name))
+			continue;
+		strv_add(argv, forwards[i].option);
+		strv_add(argv, "none");
+	}
+	if (!p->options || !strv_has(p->options, "--map-gw"))
+		strv_add(argv, "--no-map-gw");
+}
+
 static char **make_argv(const struct pasta *p, const bool families[2])
 {
-	static const char *const none[] = { "-t", "none", "-u", "none", NULL };
-	static const char *const always[] = { "-T", "none", "-U", "none", "--no-map-gw", NULL };
 	char **argv = NULL;
 
 	strv_add(&argv, program.name);
@@ -149,9 +179,11 @@ static char **make_argv(const struct pasta *p, const bool families[2])
 	strv_add(&argv, "-q");
 	if (!families[0] || !families[1])
 		strv_add(&argv, families[0] ? "-4" : "-6");
-	strv_extend(&argv, p->ports ? p->ports : (char *const *)none);
-	strv_extend(&argv, (char *const *)always);
-	strv_extend(&argv, p->options);
+	add_defaults(&argv, p);
+	strv_extend(&argv, p->ports);
+	for (size_t i = 0; p->options && p->options[i]; i++)
+		if (!str_eq(p->options[i], "--map-gw"))
+			strv_add(&argv, p->options[i]);
 	strv_add(&argv, "-P");
 	strv_add(&argv, p->pid_file);
 	strv_add(&argv, "--userns");

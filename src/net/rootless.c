@@ -209,6 +209,7 @@ static int furnish(void *data, struct err *err)
 	} table[] = {
 		{ "ipv4/ip_forward", "1" },
 		{ "ipv6/conf/all/forwarding", "1" },
+		{ "ipv6/conf/default/accept_dad", "0" }, /* 2 s; nobody else is there */
 		{ "ipv4/conf/all/rp_filter", "0" },
 		{ "ipv4/conf/default/rp_filter", "0" },
 	};
