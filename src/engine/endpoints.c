@@ -116,15 +116,17 @@ static int asked_read(const char *text, struct netspec *s, struct err *err)
 		return r;
 	*s = (struct netspec){
 		.kind = (enum netspec_kind)doc.kind,
-		.target = take_ptr(doc.target),
+		.target = doc.target,
 		.vlan = (uint16_t)doc.vlan,
-		.aliases = take_ptr(doc.aliases),
-		.interface = take_ptr(doc.interface),
-		.host_interface = take_ptr(doc.host_interface),
+		.aliases = doc.aliases,
+		.interface = doc.interface,
+		.host_interface = doc.host_interface,
 		.mtu = doc.mtu,
 		.gw_priority = doc.gw_priority,
-		.sysctls = take_ptr(doc.sysctls),
+		.sysctls = doc.sysctls,
 	};
+	doc.target = doc.interface = doc.host_interface = NULL;
+	doc.aliases = doc.sysctls = NULL;
 	r = addrs_read(&doc, s);
 	json_free(&asked_desc, &doc);
 	return r < 0 ? err_fail(err, ERR_CORRUPT, "an endpoint has an address that is none") : 0;

@@ -180,7 +180,7 @@ static int subnets_choose(const struct network_asked *asked, struct network *net
 			  const struct taken *t, struct err *err)
 {
 	bool small = net->options.mtu && net->options.mtu < 1280;
-	bool ip6 = veth_has_ipv6() && !small, want4, want6;
+	bool ip6 = veth_has_ipv6() && !small, want4 = false, want6 = false;
 	bool own = net->driver == NETWORK_BRIDGE;
 	int r;
 
