@@ -85,6 +85,8 @@ static int change_begin(struct change *c, struct engine *eng, const char *networ
 	*c = (struct change){ .eng = eng, .lock = -EBADF, .netns = -EBADF };
 	r = network_find(eng, network, &c->net, err);
 	if (r == 0)
+		r = net_check_driver(&c->net, err);
+	if (r == 0)
 		r = open_container(c, container, err);
 	return r < 0 ? r : check_container(eng, &c->rec, err);
 }

@@ -17,6 +17,7 @@
 /* Everything that struct veth_plug borrows. */
 struct plug {
 	struct rtnl_bridge bridge;
+	struct net_child child;
 	char *alias, *outside;
 	struct rtnl_addr *gateways, *addrs;
 	struct rtnl_route routes[2];
@@ -99,6 +100,18 @@ static void bridge_of(const struct network *net, struct plug *to)
 	else
 		to->gateways[n++] = rtnl_addr_link_local(b->mac);
 	b->n_addrs = n;
+}
+
+static void child_of(const struct network *net, struct plug *to)
+{
+	static const int kinds[] = { [NETWORK_MACVLAN] = RTNL_MACVLAN,
+				     [NETWORK_IPVLAN] = RTNL_IPVLAN,
+				     [NETWORK_VLAN] = RTNL_VLAN };
+
+	to->child = (struct net_child){ .kind = kinds[net->driver],
+					.parent = net->options.parent,
+					.mode = net->options.mode,
+					.vlan = (uint16_t)net->options.vlan };
 }
 
 static const struct network_ip *ip_of(const struct net_link *l, int family)
@@ -186,11 +199,17 @@ static void plugs_make(const struct net_start *ns, size_t first, struct plugs *p
 		struct veth_plug *v = &p->items[i];
 		struct plug *to = &p->data[i];
 
-		bridge_of(&l->net, to);
+		if (l->net.driver == NETWORK_BRIDGE)
+			bridge_of(&l->net, to);
+		else
+			child_of(&l->net, to);
 		to->outside = asked->host_interface
 				  ? xstrdup(asked->host_interface)
 				  : xasprintf("iv%.8s%d", ns->owner, l->asked.position % 1000);
 		*v = (struct veth_plug){ .bridge = &to->bridge,
+					 .child = to->child.parent ? &to->child : NULL,
+					 .no_mac = !l->asked.asked.has_mac &&
+						   !l->addrs.ip4.family && !l->addrs.ip6.family,
 					 .outside = to->outside,
 					 .own_name = asked->host_interface != NULL,
 					 .inside = l->asked.ifname,
@@ -207,6 +226,23 @@ static int plug_links(void *data, struct err *err)
 	const struct plugs *p = data;
 
 	return veth_plug(p->netns, p->dir, p->items, p->n, p->keep, err);
+}
+
+int net_check_driver(const struct network *net, struct err *err)
+{
+	const char *driver = network_driver_names[net->driver];
+
+	if (net->driver == NETWORK_BRIDGE)
+		return 0;
+	if (net->driver == NETWORK_HOST_DEVICE)
+		return err_hint(err,
+				err_fail(err, ERR_UNSUPPORTED,
+					 "network %s: containers on a network of driver %s are not "
+					 "implemented yet",
+					 net->name, driver),
+				"--device with a CDI specification (netDevices) moves an interface "
+				"into a container");
+	return 0;
 }
 
 static int in_place(struct engine *eng, int (*fn)(void *data, struct err *err), void *data,

@@ -90,6 +90,19 @@ int run_networks_check(struct run *run, struct err *err)
 	return r;
 }
 
+/* Who is on it has an address of somebody else's network, where the host is not in the way. */
+static int check_ports(const struct run *run, const struct network *net, struct err *err)
+{
+	if (net->driver == NETWORK_BRIDGE ||
+	    (!run->rec.options.publish && !run->rec.options.publish_all))
+		return 0;
+	return err_hint(err,
+			err_fail(err, ERR_USAGE,
+				 "ports can't be published on network %s, which is of driver %s",
+				 net->name, network_driver_names[net->driver]),
+			"its containers are reached at their own addresses");
+}
+
 int run_networks_find(struct run *run, struct err *err)
 {
 	char **dns = run->opts->dns;
@@ -100,12 +113,10 @@ int run_networks_find(struct run *run, struct err *err)
 	run->networks = xcalloc(run->n_nets + 1, sizeof(*run->networks));
 	for (size_t i = 0; r == 0 && i < run->n_nets; i++) {
 		r = network_find(run->eng, run->nets[i].target, &run->networks[i], err);
-		if (r == 0 && run->networks[i].driver != NETWORK_BRIDGE)
-			r = err_fail(err, ERR_UNSUPPORTED,
-				     "network %s: containers on a network of driver %s are not "
-				     "implemented yet",
-				     run->networks[i].name,
-				     network_driver_names[run->networks[i].driver]);
+		if (r == 0)
+			r = net_check_driver(&run->networks[i], err);
+		if (r == 0)
+			r = check_ports(run, &run->networks[i], err);
 		for (size_t k = 0; r == 0 && k < i; k++)
 			if (str_eq(run->networks[k].id, run->networks[i].id))
 				r = err_fail(err, ERR_USAGE, "network %s is given twice",

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -12,6 +13,7 @@
 #include "sys/ns.h"
 
 #define NAME_TRIES   26
+#define CHILD_TRIES  300       /* 3 s */
 #define BRIDGES_LOCK "bridges" /* of who makes one */
 
 int netns_socket(int netns, int (*make)(struct err *err), struct err *err)
@@ -119,12 +121,44 @@ static int add_veth(int sock, int dir, const struct veth_plug *p, int netns, boo
 	return r;
 }
 
+/* Two of one parent can't have the same MAC address, and the last one of a container that starts
+ * again goes some time after its namespace. */
+static int child_up(int inside, const char *name, struct err *err)
+{
+	int index = rtnl_link_index(inside, name, err), r = index;
+
+	for (int i = 0; index > 0 && i < CHILD_TRIES; i++) {
+		const struct timespec pause = { .tv_nsec = 10000000 };
+
+		r = rtnl_link_up(inside, index, err);
+		if (r != -EADDRINUSE)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return r == -EADDRINUSE
+		   ? err_hint(err, r, "another interface by the same parent has this MAC address")
+		   : r;
+}
+
+static int add_child(int sock, int inside, const struct veth_plug *p, int netns, struct err *err)
+{
+	struct net_child c = *p->child;
+	int r;
+
+	c.name = p->inside;
+	c.netns = netns;
+	c.mtu = p->mtu;
+	c.mac = p->no_mac ? NULL : p->mac;
+	r = net_child_add(sock, &c, err);
+	return r < 0 ? r : child_up(inside, p->inside, err);
+}
+
 static int set_inside(int sock, const struct veth_plug *p, bool ipv6, struct err *err)
 {
 	cleanup_free struct rtnl_addr *addrs = xcalloc(p->n_addrs + 1, sizeof(*addrs));
 	struct rtnl_inside in = {
 		.name = p->inside,
-		.ipv6 = ipv6,
+		.ipv6 = ipv6 && !p->child,
 		.addrs = addrs,
 		.routes = p->routes,
 		.n_routes = p->n_routes,
@@ -133,7 +167,7 @@ static int set_inside(int sock, const struct veth_plug *p, bool ipv6, struct err
 	for (size_t i = 0; i < p->n_addrs; i++)
 		if (ipv6 || p->addrs[i].family != AF_INET6)
 			addrs[in.n_addrs++] = p->addrs[i];
-	if (ipv6)
+	if (in.ipv6)
 		addrs[in.n_addrs++] = rtnl_addr_link_local(p->mac);
 	return rtnl_inside(sock, &in, err);
 }
@@ -154,7 +188,8 @@ int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool 
 		const struct veth_plug *p = &plugs[done];
 		bool ipv6 = kernel6 && (!p->mtu || p->mtu >= 1280);
 
-		r = add_veth(sock, dir, p, netns, ipv6, err);
+		r = p->child ? add_child(sock, inside, p, netns, err)
+			     : add_veth(sock, dir, p, netns, ipv6, err);
 		if (r >= 0)
 			r = set_inside(inside, p, ipv6, err);
 		if (r < 0)

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "sys/rtnetlink_link.h"
+#include "net/child.h"
 
 /* A socket of make() (rtnl_open, nft_open) that belongs to netns. This process is back in its own
  * then; if it can't, it ends. fd or -errno. */
@@ -22,6 +22,9 @@ int veth_bridge(int sock, int dir, const struct rtnl_bridge *b, uint32_t *ret_in
 		struct err *err);
 
 struct veth_plug {
+	/* Instead of a veth: one by an interface of the host's; name, netns, mtu and mac are set
+	 * here. NULL: a veth on the bridge. */
+	const struct net_child *child;
 	const struct rtnl_bridge *bridge;
 	/* Of the outer end: is followed by a letter while a name is taken, as the last one of this
 	 * container goes some time after its namespace; or, with own_name, is not. */
@@ -29,6 +32,8 @@ struct veth_plug {
 	bool own_name;
 	const char *inside;
 	uint8_t mac[6];
+	bool no_mac; /* it is the kernel's choice; of a child alone, whose link-local address always
+			is */
 	uint32_t mtu; /* 0: the kernel's */
 	bool isolated;
 	const struct rtnl_addr *addrs; /* the link-local one of the MAC comes by itself */
