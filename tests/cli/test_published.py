@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+import engine
 import netmachine
 
 
@@ -127,6 +128,25 @@ def test_ports_lead_to_another_network_when_one_is_left(machine_root):
         assert lan.get(netmachine.HOST4, 8080) == f"web from {netmachine.LAN4}"
     m.inro("rm", "-f", "-t", "0", "web").ok()
     m.inro("network", "rm", "second").ok()
+
+
+def test_of_a_user(machine_user):
+    m = machine_user
+    lan = m.lan()
+    m.inro("run", "-d", "--name", "web", "--network", "bridge", "-p", "8080:80", "-p", "8080:80/udp",
+           "-p", "127.0.0.1:8081:80", engine.box(m.who), "sleep", "60").ok()
+    with m.inside(inspect(m, "web")["State"]["Pid"]).serve("web", 80):
+        for udp in False, True:
+            assert lan.get(netmachine.HOST4, 8080, udp=udp) == f"web from {netmachine.LAN4}"
+            assert lan.get(netmachine.HOST6, 8080, udp=udp) == f"web from {netmachine.LAN6}"
+            assert m.get(netmachine.HOST4, 8080, udp=udp).startswith("web from ")
+            for address in "127.0.0.1", "::1":
+                assert m.get(address, 8080, udp=udp).startswith("web from ")
+        assert m.get("127.0.0.1", 8081).startswith("web from ")
+        m.inro("update", "--publish-add", "8083:80", "web").ok()
+        assert lan.get(netmachine.HOST4, 8083) == f"web from {netmachine.LAN4}"
+    m.inro("run", "--rm", "--network", "bridge", "-p", "8080:1", engine.box(m.who), "true").fails(
+        "port is already allocated", code=125)
 
 
 def test_on_loopback(machine_root):

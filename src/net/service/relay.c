@@ -173,11 +173,20 @@ static int from_helper(struct service *s, unsigned int flags, int *fds, size_t *
 	return r < 0 ? r : *n == 0 ? -EIO : 0;
 }
 
-int relay_socket(struct service *s, const struct relay *r)
+bool relay_shows(const struct relay *r, const union address *client)
+{
+	if (!r->asked.transparent)
+		return false;
+	return client->sa.sa_family == AF_INET
+		   ? ntohl(client->in.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET
+		   : !IN6_IS_ADDR_LOOPBACK(&client->in6.sin6_addr);
+}
+
+int relay_socket(struct service *s, const struct relay *r, bool transparent)
 {
 	const bool v6 = r->to.sa.sa_family == AF_INET6;
 	struct pool *p = &s->pools[pool_of(r->tcp, v6)];
-	size_t n = r->asked.transparent ? 1 : HELPER_FDS;
+	size_t n = transparent ? 1 : HELPER_FDS;
 	int fds[HELPER_FDS], e;
 
 	if (!r->inside) {
@@ -186,7 +195,7 @@ int relay_socket(struct service *s, const struct relay *r)
 			   (r->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		return fd < 0 ? -errno : fd;
 	}
-	if (r->asked.transparent) {
+	if (transparent) {
 		e = from_helper(s, pool_of(r->tcp, v6) | HELPER_TRANSPARENT, fds, &n);
 		return e < 0 ? e : fds[0];
 	}

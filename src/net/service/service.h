@@ -134,8 +134,11 @@ struct relay *relay_port_new(struct service *s, const struct service_relay *aske
 void relay_sweep(struct service *s);
 /* Nothing more can be opened: r is left alone until the next sweep. */
 void relay_rest(struct service *s, struct relay *r);
-/* A socket where r->to is, not connected; or -errno. */
-int relay_socket(struct service *s, const struct relay *r);
+/* Does the container see this client's own address? The loopback's is nobody's there. */
+bool relay_shows(const struct relay *r, const union address *client);
+/* A socket where r->to is, not connected; or -errno. transparent: it may be bound to any address.
+ */
+int relay_socket(struct service *s, const struct relay *r, bool transparent);
 void relay_socket_back(struct service *s, const struct relay *r, int fd);
 
 /* udp.c */

@@ -178,12 +178,12 @@ static void conn_ready(struct service *s, struct source *src, uint32_t events)
 static int conn_connect(struct service *s, struct conn *c, const union address *client)
 {
 	const union address *to = &c->relay->to;
-	const bool transparent = c->relay->asked.transparent;
+	const bool transparent = relay_shows(c->relay, client);
 	union address as = *client;
 
 	if (to->sa.sa_family == AF_UNSPEC)
 		return -ECONNREFUSED;
-	c->server.src.fd = relay_socket(s, c->relay);
+	c->server.src.fd = relay_socket(s, c->relay, transparent);
 	if (c->server.src.fd < 0)
 		return c->server.src.fd;
 	if (transparent && bind(c->server.src.fd, &as.sa, address_len(&as)) < 0)

@@ -155,11 +155,12 @@ static void flow_ready(struct service *s, struct source *src, uint32_t events)
 
 static int flow_connect(struct service *s, struct flow *f)
 {
-	f->src.fd = relay_socket(s, f->relay);
+	const bool transparent = relay_shows(f->relay, &f->client);
+
+	f->src.fd = relay_socket(s, f->relay, transparent);
 	if (f->src.fd < 0)
 		return f->src.fd;
-	if (f->relay->asked.transparent &&
-	    bind(f->src.fd, &f->client.sa, address_len(&f->client)) < 0)
+	if (transparent && bind(f->src.fd, &f->client.sa, address_len(&f->client)) < 0)
 		return -errno;
 	if (connect(f->src.fd, &f->relay->to.sa, address_len(&f->relay->to)) < 0)
 		return -errno;
