@@ -12,6 +12,7 @@
 #include "runtime/live.h"
 #include "runtime/monitor_proto.h"
 #include "sys/ns.h"
+#include "sys/pidfd.h"
 
 #define SETTLE_TIMEOUT_MS 5000
 #define SETTLE_POLL_MS    2
@@ -231,6 +232,21 @@ int joins_open_one(struct engine *eng, const struct record *rec, const char *nam
 	    pid_after != pid || start_after != start)
 		return -ESRCH;
 	return fd < 0 ? err_wrap(err, fd, "joining container %s", rec->name) : take_fd(fd);
+}
+
+int joins_open_process(struct engine *eng, const struct record *rec, struct err *err)
+{
+	uint64_t start, start_after;
+	pid_t pid, pid_after;
+
+	if (find_process(eng, rec, &pid, &start) < 0)
+		return -ESRCH;
+	cleanup_fd int fd = pidfd_of(pid);
+	if (fd == -ESRCH || fd == -EINVAL || find_process(eng, rec, &pid_after, &start_after) < 0 ||
+	    pid_after != pid || start_after != start)
+		return -ESRCH;
+	return fd < 0 ? err_errno(err, -fd, "opening the first process of container %s", rec->name)
+		      : take_fd(fd);
 }
 
 static int open_of(struct engine *eng, const struct record *rec, const char *name, struct err *err)

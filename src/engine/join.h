@@ -38,6 +38,8 @@ int joins_open(struct engine *eng, const struct json_map *ids, struct join_fd re
 	       struct err *err);
 /* One of them. -ESRCH, without a message: it does not run. */
 int joins_open_one(struct engine *eng, const struct record *rec, const char *name, struct err *err);
+/* Its first process, as a pidfd: as above. */
+int joins_open_process(struct engine *eng, const struct record *rec, struct err *err);
 /* What it has mounted at /dev/shm: as above. */
 int joins_open_shm(struct engine *eng, const struct record *rec, struct err *err);
 /* Waits while it is being made. 0: it runs; -ESRCH. */

@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/db.h"
 #include "engine/firewall.h"
+#include "engine/join.h"
 #include "engine/network_files.h"
 #include "engine/network_place.h"
 #include "engine/publish.h"
@@ -107,7 +109,7 @@ static size_t servers_of(const struct record *rec, const struct net_start *ns,
 }
 
 static int put_member(struct engine *eng, const struct record *rec, const struct net_start *ns,
-		      const struct sockets *s, int pidfd, struct err *err)
+		      const struct sockets *s, int pidfd, bool *ret_started, struct err *err)
 {
 	cleanup_free const char **networks = xcalloc(ns->n + 1, sizeof(*networks));
 	cleanup_net_service struct net_service service = NET_SERVICE_INIT;
@@ -147,6 +149,7 @@ static int put_member(struct engine *eng, const struct record *rec, const struct
 		r = net_service_put(&service, &m, err);
 	if (r == 0)
 		r = net_service_done(&service, err);
+	*ret_started |= service.started;
 	free(relays.items);
 	return r;
 }
@@ -166,7 +169,7 @@ static pid_t pid_of(struct engine *eng, const struct record *rec)
 
 /* Of what runs: it keeps its sockets. */
 static int put_again(struct engine *eng, const struct record *rec, const struct net_start *ns,
-		     struct err *err)
+		     bool *ret_started, struct err *err)
 {
 	const struct sockets none = { -EBADF, -EBADF };
 	cleanup_fd int pidfd = -ESRCH;
@@ -175,12 +178,13 @@ static int put_again(struct engine *eng, const struct record *rec, const struct 
 	if (pid > 0)
 		pidfd = pidfd_of(pid);
 	/* It may just have ended. */
-	return pidfd < 0 || pid_of(eng, rec) != pid ? 0
-						    : put_member(eng, rec, ns, &none, pidfd, err);
+	return pidfd < 0 || pid_of(eng, rec) != pid
+		   ? 0
+		   : put_member(eng, rec, ns, &none, pidfd, ret_started, err);
 }
 
-int net_names_put(struct engine *eng, const struct record *rec, const struct net_start *ns,
-		  int netns, int pidfd, struct err *err)
+static int put(struct engine *eng, const struct record *rec, const struct net_start *ns, int netns,
+	       int pidfd, bool *ret_started, struct err *err)
 {
 	struct net_place inside = NET_PLACE_HERE;
 	struct sockets s = { -EBADF, -EBADF };
@@ -194,11 +198,71 @@ int net_names_put(struct engine *eng, const struct record *rec, const struct net
 		if (r == 0)
 			r = net_place_run(&inside, make_sockets, &s, err);
 		if (r == 0)
-			r = put_member(eng, rec, ns, &s, pidfd, err);
+			r = put_member(eng, rec, ns, &s, pidfd, ret_started, err);
 	} else if (r == 0 && net_names_served(eng)) {
-		r = put_again(eng, rec, ns, err);
+		r = put_again(eng, rec, ns, ret_started, err);
 	}
 	fd_close(s.udp);
 	fd_close(s.tcp);
 	return r;
+}
+
+/* ---- an inro-net that knows nobody ---- */
+
+/* One that is being started, or has ended, is left to who does that. */
+static int put_whole(struct engine *eng, const struct record *rec, struct err *err)
+{
+	struct net_start ns = NET_START_INIT;
+	bool started;
+	int r = net_start_read(eng, rec, &ns, err);
+
+	if (r == 0)
+		r = publish_load(eng, ns.owner, &ns.ports, err);
+	if (r == 0 && ns.n) {
+		cleanup_fd int netns = joins_open_one(eng, rec, "network", err);
+		cleanup_fd int pidfd = netns < 0 ? netns : joins_open_process(eng, rec, err);
+
+		r = netns < 0 ? netns : pidfd;
+		if (r >= 0)
+			r = put(eng, rec, &ns, netns, pidfd, &started, err);
+	}
+	net_start_done(&ns);
+	return r == -ESRCH ? 0 : r;
+}
+
+/* All that run; of one that is just being started its starter tells. */
+static int put_all(struct engine *eng, const char *but, struct err *err)
+{
+	cleanup_record_list struct record_list list = { 0 };
+	int r = record_list(eng, NULL, &list, err);
+
+	for (size_t i = 0; r >= 0 && i < list.n; i++) {
+		const struct record *rec = &list.items[i];
+
+		if (rec->status != RECORD_RUNNING || str_eq(publish_owner(rec), but))
+			continue;
+		r = put_whole(eng, rec, err);
+		if (r < 0)
+			err_wrap(err, r, "giving names to container %s", rec->name);
+	}
+	return r < 0 ? r : 0;
+}
+
+int net_names_put(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		  int netns, int pidfd, struct err *err)
+{
+	struct err others = ERR_INIT;
+	bool started = false;
+	int r = put(eng, rec, ns, netns, pidfd, &started, err);
+
+	if (r == 0 && started && put_all(eng, netns >= 0 ? ns->owner : NULL, &others) < 0)
+		log_warn("%s", others.msg);
+	return r;
+}
+
+int net_names_repair(struct engine *eng, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	return r < 0 ? r : put_all(eng, NULL, err);
 }

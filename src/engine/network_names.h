@@ -16,3 +16,6 @@ int net_names_put(struct engine *eng, const struct record *rec, const struct net
 		  int netns, int pidfd, struct err *err);
 /* On one of its networks, or on all (NULL). What isn't there is no error. */
 void net_names_drop(struct engine *eng, const char *network, const char *owner);
+/* inro-net, which may have died, is started and told of all containers that run. What starts it
+ * otherwise (above) does the same. */
+int net_names_repair(struct engine *eng, struct err *err);

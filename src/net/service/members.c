@@ -11,7 +11,7 @@
 #include "net/service/service.h"
 
 #define CLIENTS_MAX 64
-#define IDLE_MS     2000 /* without a member */
+#define IDLE_MS     100 /* without a member: it is started again in less than 1 ms */
 
 struct client {
 	struct source src;

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of containers on networks, as they see them; test_network_service.py has inro-net alone."""
+
+import os
+import pathlib
+import signal
+import time
+
+import engine
+import harness
+
+TURNS = True
+
+
+def until(condition, what):
+    end = time.monotonic() + 5 * harness.PATIENCE
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+def run(machine, name, *options):
+    machine.inro("run", "-d", "--name", name, *options, "box", "sleep", "600").ok()
+    return int(machine.inro("inspect", "-f", "{{.State.Pid}}", name).ok().out)
+
+
+def ask(machine, pid, *words):
+    said = machine.inside(pid).run("dig", "+short", "+tries=1", "+time=5", "@127.0.0.11", *words)
+    return said.out.split()
+
+
+def services(machine):
+    """pids of inro-net of this user: not of its helper."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (path / "comm").read_text() == "inro-net\n" and \
+                    (path / "cwd").readlink() == machine.who.run_dir / "inro/net":
+                found.append((int(path.name), int((path / "stat").read_text().split()[3])))
+        except OSError:
+            pass
+    return [pid for pid, parent in found if parent not in dict(found)]
+
+
+def address(machine, name, network):
+    return machine.inro("inspect", "-f", f"{{{{.NetworkSettings.Networks.{network}.IPAddress}}}}",
+                        name).ok().out.strip()
+
+
+def test_containers_find_each_other(machine):
+    engine.box(machine.who)
+    for network in ("front", "back"):
+        machine.inro("network", "create", "--internal", network).ok()
+    web = run(machine, "web", "--network", "front:alias=www", "--network", "back", "--hostname", "h1")
+    db = run(machine, "db", "--network", "back")
+    run(machine, "other", "--network", "front")
+    assert ask(machine, db, "web") == ask(machine, db, "web.back") == [address(machine, "web", "back")]
+    assert ask(machine, db, "h1") == [address(machine, "web", "back")]
+    assert ask(machine, db, "www") == ask(machine, db, "other") == []
+    assert sorted(ask(machine, web, "db") + ask(machine, web, "other")) == \
+        sorted([address(machine, "db", "back"), address(machine, "other", "front")])
+    ident = machine.inro("inspect", "-f", "{{.Id}}", "db").ok().out[:12]
+    assert ask(machine, web, ident) == [address(machine, "db", "back")]
+    assert len(ask(machine, web, "AAAA", "db")) == 1
+    # by libc's own way, from inside
+    said = machine.inro("exec", "web", "ping", "-4", "-c", "1", "db").ok().out
+    assert said.startswith(f"PING db ({address(machine, 'db', 'back')})")
+    # connected while it runs, and no longer
+    machine.inro("network", "connect", "front", "db").ok()
+    assert ask(machine, db, "www") == [address(machine, "web", "front")]
+    machine.inro("network", "disconnect", "front", "db").ok()
+    until(lambda: ask(machine, db, "www") == [], "a name of a network that it has left")
+    # one that ends has no name
+    machine.inro("rm", "-f", "-t", "0", "other").ok()
+    until(lambda: ask(machine, web, "other") == [], "the name of a container that is gone")
+
+
+def test_killed_service_is_repaired(machine):
+    engine.box(machine.who)
+    machine.inro("network", "create", "front").ok()
+    web = run(machine, "web", "--network", "front", "-p", "127.0.0.1:8080:80")
+    run(machine, "db", "--network", "front")
+    assert ask(machine, web, "db") == [address(machine, "db", "front")]
+    (service,) = services(machine)
+    os.kill(service, signal.SIGKILL)
+    until(lambda: services(machine) != [service], "its end")
+    # the next start repairs all
+    run(machine, "third", "--network", "front")
+    assert ask(machine, web, "third") == [address(machine, "third", "front")]
+    assert "tcp 127.0.0.1:8080" in machine.listening()
