@@ -48,6 +48,8 @@ static const struct opt opts[] = {
 	      "bytes a second that are written to a block device; 0: no limit"),
 	VALUE("device-write-iops", OPT_STRV, run.device_write_iops, "DEVICE:N",
 	      "writes a second to a block device; 0: no limit"),
+	VALUE("egress", OPT_STRV, egress, "deny|allow PEER[:PORTS]...",
+	      "the same for those of --egress"),
 	VALUE("env", OPT_STRV, env, "NAME[=VALUE]",
 	      "set a variable for commands to come: of exec, and of the next start",
 	      .short_name = 'e'),
@@ -105,6 +107,9 @@ static const struct opt opts[] = {
 	  .help = "make no more probes" },
 	VALUE("pids-limit", OPT_I64, pids_limit, "N",
 	      "number of processes and threads; -1: no limit"),
+	VALUE("firewall", OPT_STRV, firewall, "in|out PROTOCOL [PORTS] [from|to PEER]",
+	      "rules in the place of all of --firewall, as of run; none: no rule; goes with "
+	      "--egress alone"),
 	VALUE("publish-add", OPT_STRV, publish_add, "[[ADDRESS:][HOSTPORT]:]PORT[/PROTOCOL]",
 	      "publish a port, as -p of run; goes with --publish-rm alone"),
 	VALUE("publish-rm", OPT_STRV, publish_rm, "[[ADDRESS:][HOSTPORT]:]PORT[/PROTOCOL]",

@@ -80,8 +80,6 @@ int policy_load(struct engine *eng, const struct record *rec, int netns, struct 
 	struct net_place place;
 	int r;
 
-	if (!o->firewall && !o->egress)
-		return 0;
 	r = policy_words_parse(o->firewall, o->egress, &policy, NULL, err);
 	if (r == 0)
 		r = net_policy_text(&table, &text, err);

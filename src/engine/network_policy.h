@@ -15,7 +15,8 @@ int policy_words_parse(char *const *firewall, char *const *egress, struct net_po
 		       size_t **ret_ends, struct err *err);
 /* Do networks that the rules name exist? */
 int policy_check_networks(struct engine *eng, const struct net_policy *p, struct err *err);
-/* Loads, or replaces, what the record says in that namespace of networks. Nothing without words. */
+/* Loads, or replaces, what the record says in that namespace of networks; without words, takes it
+ * away. */
 int policy_load(struct engine *eng, const struct record *rec, int netns, struct err *err);
 /* JSON for inspect: what each word has let pass, and what none has; NULL: there is no word. pid: of
  * the container's init, 0: it does not run. */

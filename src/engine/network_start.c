@@ -162,7 +162,9 @@ static int step_ports(struct stage *s, struct err *err)
 
 static int step_policy(struct stage *s, struct err *err)
 {
-	return policy_load(s->eng, s->rec, s->netns, err);
+	const struct record_options *o = &s->rec->options;
+
+	return o->firewall || o->egress ? policy_load(s->eng, s->rec, s->netns, err) : 0;
 }
 
 static int step_hosts(struct stage *s, struct err *err)

@@ -539,11 +539,16 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 		.swap_limits = engine_limits_swap(),
 	};
 	bool ports = opts->publish_add || opts->publish_rm;
+	bool policy = opts->firewall || opts->egress;
 	int r;
 
-	if (!ports && asks_nothing(opts))
+	if (!ports && !policy && asks_nothing(opts))
 		return err_fail(err, ERR_USAGE,
 				"you must provide one or more options when using this command");
+	if (policy && (ports || !asks_nothing(opts)))
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --firewall and --egress go with no others: "
+				"update twice");
 	if (ports && !asks_nothing(opts))
 		return err_fail(err, ERR_USAGE,
 				"conflicting options: --publish-add and --publish-rm go with no "
@@ -551,8 +556,9 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 	r = begin(&u, word, err);
 	if (r == 0)
 		r = finish_killed(&u, err);
-	if (r == 0 && ports) {
-		r = update_ports(eng, &u.rec, opts, err);
+	if (r == 0 && (ports || policy)) {
+		r = ports ? update_ports(eng, &u.rec, opts, err)
+			  : update_policy(eng, &u.rec, opts, err);
 		if (r == 0)
 			event_note_container(eng, u.rec.id, "update", NULL);
 		else

@@ -25,6 +25,7 @@ struct update_options {
 	char **mount_add, **mount_rm;     /* as --mount or -v; targets */
 	char **device_add, **device_rm;   /* as --device; paths in the container */
 	char **publish_add, **publish_rm; /* as -p; nothing else goes with them */
+	char **firewall, **egress;        /* instead of all that there were; so, too */
 	/* Of these: health checks, --ulimit, weights and rates of block devices. */
 	struct run_options run;
 };

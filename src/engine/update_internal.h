@@ -99,6 +99,10 @@ void update_devices_ensure(struct engine *eng, const char *id, const struct spec
 int update_ports(struct engine *eng, const struct record *rec, const struct update_options *o,
 		 struct err *err);
 
+/* The same of --firewall and --egress. */
+int update_policy(struct engine *eng, const struct record *rec, const struct update_options *o,
+		  struct err *err);
+
 /* With the lock: update_recover(). true: there was something, and the record may be another. */
 bool update_finish(struct engine *eng, const struct record *rec, int dir, bool may_run);
 /* Before the new configuration is there: what the record is to have. asked: NULL: it has none;

@@ -86,6 +86,33 @@ def test_egress_allows_what_it_names(machine):
     assert firewall(m, "shut")["Loaded"] is False
 
 
+def test_update_changes_what_runs(machine):
+    m = machine
+    web, client = start(m, "web"), start(m, "client")
+    address = addresses(m, "web")[0]
+    with web.serve("web", 80), web.serve("other", 81), client.serve("client", 90):
+        m.inro("update", "--firewall", "in tcp 80", "--egress", "deny", "web").ok()
+        assert client.get(address, 80).startswith("web from ")
+        with pytest.raises(TimeoutError):
+            client.get(address, 81, seconds=0.15)
+        with pytest.raises(ConnectionRefusedError):
+            web.get(addresses(m, "client")[0], 90)
+        said = m.inro("update", "--firewall", "in tcp 81", "--egress", "allow nowhere", "web")
+        assert said.code != 0 and "nowhere" in said.err, said
+        assert [r["Rule"] for r in firewall(m, "web")["Rules"]] == ["in tcp 80", "deny"]
+        m.inro("update", "--firewall", "none", "web").ok()
+        assert client.get(address, 81).startswith("other from ")
+        assert [r["Rule"] for r in firewall(m, "web")["Rules"]] == ["deny"]
+        m.inro("update", "--egress", "none", "web").ok()
+        assert web.get(addresses(m, "client")[0], 90).startswith("client from ")
+    assert "Firewall" not in settings(m, "web")["NetworkSettings"]
+    # of one that does not run, from its next start on
+    m.inro("stop", "-t", "0", "web").ok()
+    m.inro("update", "--egress", "deny", "web").ok()
+    m.inro("start", "web").ok()
+    assert firewall(m, "web")["Loaded"] is True
+
+
 def test_what_is_wrong_is_said_when_it_is_made(machine):
     m = machine
     for args, said in (
