@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -149,9 +150,7 @@ def is_watching(pid):
     return False
 
 
-def test_out_of_memory_ends_the_container(root):
-    if not has_memory():
-        harness.machine_cannot("limit memory")
+def ended_by_lack_of_memory(root):
     b = start(root, "sh", "-c", "while ! [ -e /go ]; do sleep 0.02; done; exec tail /dev/zero",
               resources={"memory": {"limit": 16 * MIB, "swap": 16 * MIB}})
     p = follow(root, "--interval", "1h")
@@ -159,8 +158,21 @@ def test_out_of_memory_ends_the_container(root):
     time.sleep(0.1)
     (b.rootfs / "go").touch()
     out, _ = p.communicate(timeout=10)
-    assert {"type": "oom", "id": "c1"} in [json.loads(line) for line in out.splitlines()]
     assert p.returncode == 0
+    return {"type": "oom", "id": "c1"} in [json.loads(line) for line in out.splitlines()]
+
+
+def test_out_of_memory_ends_the_container(root):
+    if not has_memory():
+        harness.machine_cannot("limit memory")
+    told = ended_by_lack_of_memory(root)
+    # systemd removes the scope's cgroup, and the counter with it, at once: seldom before it is read
+    for _ in range(2 if "--systemd-cgroup" in harness.RUNTIME_OPTIONS else 0):
+        if not told:
+            root.runtime("delete", "--force", "c1").ok()
+            shutil.rmtree(root.dir / "bundle-c1")
+            told = ended_by_lack_of_memory(root)
+    assert told
 
 
 def test_end_is_no_out_of_memory(root):
