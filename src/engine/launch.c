@@ -21,6 +21,7 @@
 #include "engine/log_options.h"
 #include "engine/mapped.h"
 #include "engine/network_files.h"
+#include "engine/network_names.h"
 #include "engine/network_place.h"
 #include "engine/rootfs_dir.h"
 #include "engine/sdnotify.h"
@@ -240,6 +241,8 @@ static int meet(struct launch *l, const struct join_fd *joined, int n, struct er
 		if (joined[i].type != NS_NETWORK)
 			continue;
 		r = net_hosts_write(l->eng, l->rec, &l->net, err);
+		if (r == 0)
+			r = net_names_put(l->eng, l->rec, &l->net, -EBADF, -EBADF, err);
 		return r < 0 ? r : -EBADF;
 	}
 	return net_start_meet(&l->net, err);

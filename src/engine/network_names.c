@@ -10,6 +10,7 @@
 #include "engine/join.h"
 #include "engine/network_files.h"
 #include "engine/network_place.h"
+#include "engine/pods.h"
 #include "engine/publish.h"
 #include "net/names.h"
 #include "net/service_client.h"
@@ -28,7 +29,8 @@ bool net_names_served(const struct engine *eng)
 
 /* docker's: its name, aliases, short id, host name; and NAME.NETWORK, as podman has it. */
 static int write_link(struct engine *eng, const struct record *rec, const struct net_start *ns,
-		      const struct net_link *l, const char *hostname, struct err *err)
+		      const struct net_link *l, char *const *members, const char *hostname,
+		      struct err *err)
 {
 	cleanup_free char *whole = xasprintf("%s.%s", rec->name, l->net.name);
 	cleanup_free char *id = xasprintf("%.*s", SHORT_ID, rec->id);
@@ -40,6 +42,7 @@ static int write_link(struct engine *eng, const struct record *rec, const struct
 		addrs[n.n_addresses++] = l->addrs.ip4;
 	if (l->addrs.ip6.family)
 		addrs[n.n_addresses++] = l->addrs.ip6;
+	strv_extend(&names, members);
 	strv_add(&names, rec->name);
 	strv_add(&names, whole);
 	strv_extend(&names, l->asked.asked.aliases);
@@ -51,14 +54,34 @@ static int write_link(struct engine *eng, const struct record *rec, const struct
 	return l->net.options.no_dns ? 0 : net_names_write(eng->net_fd, &n, err);
 }
 
+/* The pod's, and of those members that run. */
+static int pod_names(struct engine *eng, const char *id, char ***ret, struct err *err)
+{
+	cleanup_record_list struct record_list list = { 0 };
+	cleanup_pod struct pod pod = { 0 };
+	int r = pod_find(eng, id, &pod, err);
+
+	if (r == 0)
+		r = record_list_pod(eng, id, &list, err);
+	if (r == 0)
+		strv_add(ret, pod.name);
+	for (size_t i = 0; r == 0 && i < list.n; i++)
+		if (list.items[i].running && !list.items[i].options.infra)
+			strv_add(ret, list.items[i].name);
+	return r;
+}
+
 static int write_files(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		       struct err *err)
 {
 	cleanup_buf struct buf hostname = BUF_INIT;
+	cleanup_strv char **members = NULL;
 	int r = net_hostname_read(eng, rec, &hostname, err);
 
+	if (r == 0 && !str_eq(ns->owner, rec->id))
+		r = pod_names(eng, rec->pod, &members, err);
 	for (size_t i = 0; r == 0 && i < ns->n; i++)
-		r = write_link(eng, rec, ns, &ns->links[i], buf_str(&hostname), err);
+		r = write_link(eng, rec, ns, &ns->links[i], members, buf_str(&hostname), err);
 	return r;
 }
 

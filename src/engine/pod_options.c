@@ -16,6 +16,7 @@
 #include "engine/parse.h"
 #include "engine/restart.h"
 #include "engine/spec.h"
+#include "net/netspec.h"
 
 static const char *const exit_policy_names[] = { "continue", "stop", NULL };
 
@@ -121,6 +122,16 @@ static void unshare(char ***share, const char *ns)
 	*share = left;
 }
 
+static bool is_on_networks(const struct run_options *m)
+{
+	struct netspec spec = { .kind = NETSPEC_NONE };
+	bool is = m->network && netspec_parse(run_network_word(m), &spec, NULL) == 0 &&
+		  spec.kind == NETSPEC_NETWORK;
+
+	netspec_done(&spec);
+	return is;
+}
+
 /* What members have from this machine they do not share with each other alone. */
 static int check_namespaces(struct pod_options *o, struct err *err)
 {
@@ -137,20 +148,21 @@ static int check_namespaces(struct pod_options *o, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		struct ns_word word;
 
-		if (!table[i].value)
+		if (!table[i].value || (i == 0 && is_on_networks(m)))
 			continue;
 		if (ns_word_parse(table[i].option, table[i].value, &word, NULL) < 0 ||
 		    word.mode == NS_WORD_CONTAINER || word.mode == NS_WORD_PATH)
-			return err_fail(err, ERR_UNSUPPORTED,
-					"--%s %s: a pod has %s or host, as networks and namespaces "
-					"of others are not implemented for pods",
-					table[i].option, table[i].value,
-					str_eq(table[i].option, "network") ? "none" : "private");
+			return err_fail(
+			    err, ERR_UNSUPPORTED,
+			    "--%s %s: a pod has %s or host, as namespaces of others are "
+			    "not implemented for pods",
+			    table[i].option, table[i].value,
+			    str_eq(table[i].option, "network") ? "networks, none" : "private");
 		if (word.mode == NS_WORD_HOST && table[i].ns)
 			unshare(&o->share, table[i].ns);
 	}
 	/* "none" is what a member has that says nothing, or what the pod shares. */
-	if (m->network && !str_eq(run_network_word(m), "host"))
+	if (m->network && !str_eq(run_network_word(m), "host") && !is_on_networks(m))
 		strv_free(take_ptr(m->network));
 	if (m->hostname && m->uts && str_eq(m->uts, "host"))
 		return err_fail(err, ERR_USAGE,

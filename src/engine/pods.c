@@ -10,6 +10,7 @@
 #include "engine/find.h"
 #include "engine/names.h"
 #include "engine/pod_options.h"
+#include "engine/run_internal.h"
 
 #define NAME_ATTEMPTS 32
 #define COLUMNS       "id, name, created_ns, options"
@@ -93,21 +94,52 @@ static int insert_named(struct engine *eng, struct pod *pod, const char *options
 	}
 }
 
-int pod_insert(struct engine *eng, struct pod *pod, struct err *err)
+/* What it asks of networks, as long as it shares one. */
+struct nets {
+	struct netspec *items;
+	struct network *networks;
+	size_t n;
+};
+
+static int find_nets(struct engine *eng, const struct pod *pod, struct nets *ret, struct err *err)
+{
+	char **words = pod->options.member.network;
+	int r = words ? netspec_list_parse(words, &ret->items, &ret->n, err) : 0;
+
+	if (r < 0 || !ret->n || ret->items[0].kind != NETSPEC_NETWORK)
+		return r;
+	return networks_find(eng, ret->items, ret->n, &ret->networks, err);
+}
+
+static int insert(struct engine *eng, struct pod *pod, const struct nets *nets, struct err *err)
 {
 	cleanup_buf struct buf options = BUF_INIT;
-	int r = engine_db(eng, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	json_write(&pod_options_desc, &pod->options, 0, &options);
 	r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
 	r = insert_named(eng, pod, buf_str(&options), err);
+	if (r == 0 && nets->networks && pod_shares(pod, "network"))
+		r = networks_store(eng, pod->id, nets->items, nets->networks, nets->n, true, err);
 	if (r == 0)
 		r = tell(eng, pod, "create", err);
 	return db_end(eng->db, r, err);
+}
+
+int pod_insert(struct engine *eng, struct pod *pod, struct err *err)
+{
+	struct nets nets = { .n = 0 };
+	int r = engine_db(eng, err);
+
+	if (r == 0)
+		r = find_nets(eng, pod, &nets, err);
+	if (r == 0)
+		r = insert(eng, pod, &nets, err);
+	networks_free(nets.networks, nets.n);
+	netspec_list_free(nets.items, nets.n);
+	return r;
 }
 
 /* ---- finding ---- */

@@ -81,6 +81,13 @@ int run_path_from_cwd(const char *path, char **ret, struct err *err);
  * names; and in the transaction of the record, what it asks of them. */
 int run_networks_check(struct run *run, struct err *err);
 int run_networks_find(struct run *run, struct err *err);
+/* The same of a pod's. The caller frees the list, also after a failure. */
+int networks_find(struct engine *eng, const struct netspec *nets, size_t n, struct network **ret,
+		  struct err *err);
+void networks_free(struct network *list, size_t n);
+/* reserve: it does not run yet. */
+int networks_store(struct engine *eng, char *owner, const struct netspec *nets,
+		   const struct network *networks, size_t n, bool reserve, struct err *err);
 /* This machine's address on the first of them that has one; "": none has. */
 void run_networks_gateway(const struct run *run, char ret[NET_ADDR_TEXT]);
 int run_networks_store(struct run *run, struct err *err);

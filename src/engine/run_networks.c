@@ -5,7 +5,7 @@
 #include "base/strv.h"
 #include "engine/endpoints.h"
 #include "engine/leases.h"
-#include "engine/network_start.h"
+#include "engine/publish.h"
 #include "engine/run_internal.h"
 #include "net/pasta.h"
 
@@ -103,45 +103,81 @@ static int check_ports(const struct run *run, const struct network *net, struct 
 			"its containers are reached at their own addresses");
 }
 
-int run_networks_find(struct run *run, struct err *err)
+int networks_find(struct engine *eng, const struct netspec *nets, size_t n, struct network **ret,
+		  struct err *err)
 {
-	char **dns = run->opts->dns;
+	struct network *list = *ret = xcalloc(n + 1, sizeof(*list));
 	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = network_find(eng, nets[i].target, &list[i], err);
+		if (r == 0)
+			r = net_check_driver(&list[i], err);
+		for (size_t k = 0; r == 0 && k < i; k++)
+			if (str_eq(list[k].id, list[i].id))
+				r = err_fail(err, ERR_USAGE, "network %s is given twice",
+					     list[i].name);
+	}
+	return r;
+}
+
+void networks_free(struct network *list, size_t n)
+{
+	for (size_t i = 0; list && i < n; i++)
+		network_done(&list[i]);
+	free(list);
+}
+
+int networks_store(struct engine *eng, char *owner, const struct netspec *nets,
+		   const struct network *networks, size_t n, bool reserve, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct lease_addrs asked = { nets[i].ip, nets[i].ip6 };
+		struct endpoint ep = { .owner = owner,
+				       .network = networks[i].id,
+				       .position = (int)i,
+				       .asked = nets[i] };
+
+		r = endpoint_insert(eng, &networks[i], &ep, err);
+		free(ep.ifname);
+		if (r == 0 && reserve)
+			r = leases_reserve(eng, &networks[i], owner, &asked, err);
+	}
+	return r;
+}
+
+/* Its pod's networks are there already. */
+static bool has_pods(const struct run *run)
+{
+	return publish_owner(&run->rec) != run->rec.id;
+}
+
+int run_networks_find(struct run *run, struct err *err)
+{
+	const char *one = one_of(run->opts);
+	char **dns = run->opts->dns;
+	int r;
+
+	if (has_pods(run) && one)
+		return err_fail(err, ERR_USAGE,
+				"%s must be defined when the pod is created: network cannot be "
+				"configured when it is shared with a pod",
+				one);
 	if (run->n_nets && dns && !str_eq(dns[0], "none"))
 		run->rec.options.dns = strv_copy(dns);
-	run->networks = xcalloc(run->n_nets + 1, sizeof(*run->networks));
-	for (size_t i = 0; r == 0 && i < run->n_nets; i++) {
-		r = network_find(run->eng, run->nets[i].target, &run->networks[i], err);
-		if (r == 0)
-			r = net_check_driver(&run->networks[i], err);
-		if (r == 0)
-			r = check_ports(run, &run->networks[i], err);
-		for (size_t k = 0; r == 0 && k < i; k++)
-			if (str_eq(run->networks[k].id, run->networks[i].id))
-				r = err_fail(err, ERR_USAGE, "network %s is given twice",
-					     run->networks[i].name);
-	}
+	r = networks_find(run->eng, run->nets, run->n_nets, &run->networks, err);
+	for (size_t i = 0; r == 0 && i < run->n_nets; i++)
+		r = check_ports(run, &run->networks[i], err);
 	return r;
 }
 
 int run_networks_store(struct run *run, struct err *err)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < run->n_nets; i++) {
-		const struct lease_addrs asked = { run->nets[i].ip, run->nets[i].ip6 };
-		struct endpoint ep = { .owner = run->rec.id,
-				       .network = run->networks[i].id,
-				       .position = (int)i,
-				       .asked = run->nets[i] };
-
-		r = endpoint_insert(run->eng, &run->networks[i], &ep, err);
-		free(ep.ifname);
-		if (r == 0 && run->create)
-			r = leases_reserve(run->eng, &run->networks[i], run->rec.id, &asked, err);
-	}
-	return r;
+	return has_pods(run) ? 0
+			     : networks_store(run->eng, run->rec.id, run->nets, run->networks,
+					      run->n_nets, run->create, err);
 }
 
 void run_networks_gateway(const struct run *run, char ret[NET_ADDR_TEXT])

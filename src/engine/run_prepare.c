@@ -442,9 +442,7 @@ void run_input_done(struct run *run)
 	device_list_done(&run->devices);
 	cdi_changes_done(&run->cdi);
 	joins_done(&run->joins);
-	for (i = 0; run->networks && i < run->n_nets; i++)
-		network_done(&run->networks[i]);
-	free(run->networks);
+	networks_free(run->networks, run->n_nets);
 	netspec_list_free(run->nets, run->n_nets);
 	idmap_done(&run->uids);
 	idmap_done(&run->gids);

@@ -315,6 +315,13 @@ class Machine(Namespace):
         self.who.remove_containers()
         if self.who.rootless and (holder := self.holder()):
             os.kill(int(holder.name), signal.SIGTERM)  # it would wait for the next container
+        for path in pathlib.Path("/proc").glob("[0-9]*"):
+            try:  # so would this one
+                if (path / "comm").read_text() == "inro-net\n" \
+                        and os.stat(path / "ns/net").st_ino == os.stat(self.path).st_ino:
+                    os.kill(int(path.name), signal.SIGTERM)
+            except OSError:
+                pass
         end = time.monotonic() + harness.Leftovers.SECONDS * harness.PATIENCE
         try:
             while left := self.look() - self.before:

@@ -134,3 +134,25 @@ def test_killed_monitor_leaves_no_lease(machine):
     assert m.inro("start", "-a", "other").code == 125
     os.kill(int(monitor.read_text()), 9)
     m.inro("start", "-a", "other").ok()
+
+
+def test_pod_has_one_network_for_all(machine):
+    m = machine
+    m.inro("network", "create", "--subnet", "10.77.0.0/24", "front").ok()
+    m.inro("pod", "create", "--name", "pod", "--network", "front:ip=10.77.0.7").ok()
+    for name in ("one", "two"):
+        m.inro("run", "-d", "--pod", "pod", "--name", name, image(m), "sleep", "60").ok()
+    one, two = (m.inside(pid_of(m, name)) for name in ("one", "two"))
+    assert os.stat(one.path).st_ino == os.stat(two.path).st_ino
+    assert addresses(two)["inet"] == "10.77.0.7"
+    assert "10.77.0.7\t" in m.inro("exec", "two", "cat", "/etc/hosts").ok().out
+    m.inro("stop", "-t", "0", "one").ok()
+    assert addresses(two)["inet"] == "10.77.0.7"
+    taken = ["run", "--rm", "--network", "front:ip=10.77.0.7", image(m), "true"]
+    assert m.inro(*taken).code == 125
+    m.inro("stop", "-t", "0", "two").ok()
+    m.inro("start", "one").ok()
+    assert addresses(m.inside(pid_of(m, "one")))["inet"] == "10.77.0.7"
+    assert "pod" in m.inro("network", "connect", "bridge", "one").err
+    m.inro("pod", "rm", "-f", "-t", "0", "pod").ok()
+    m.inro(*taken).ok()

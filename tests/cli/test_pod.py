@@ -160,7 +160,7 @@ def test_options(anyone):
         "No such file", code=125)
     anyone.inro("pod", "exists", "untold").fails("", code=1)
     anyone.inro("run", "--pod", "new:lost", "--network", "nowhere", box, "true").fails(
-        "not implemented", code=125)
+        "network nowhere not found", code=125)
     anyone.inro("pod", "exists", "lost").fails("", code=1)
 
     anyone.inro("pod", "create", "--share", "none", "bare").ok()

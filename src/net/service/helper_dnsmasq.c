@@ -140,6 +140,7 @@ static char **make_argv(const struct helper *h, const struct helper_ask *ask, co
 		"--bind-interfaces",
 		"--local-ttl=0",
 		"--strict-order",
+		"--no-negcache",          /* a name may be given any moment */
 		"--dns-forward-max=2000", /* each container has its own share before it */
 	};
 	char **argv = NULL, path[sizeof("names/") + HEX_ID_LEN];
