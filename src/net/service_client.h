@@ -18,7 +18,7 @@
 
 #define NET_SERVICE_NETWORKS 32   /* of a member */
 #define NET_SERVICE_SERVERS  8    /* upstream, of a member */
-#define NET_SERVICE_RELAYS   1024 /* of a member */
+#define NET_SERVICE_RELAYS   4096 /* of a member */
 
 struct net_place;
 

@@ -14,7 +14,7 @@
 #define SERVICE_ID       32 /* bytes */
 #define SERVICE_NETWORKS 32
 #define SERVICE_SERVERS  8
-#define SERVICE_RELAYS   1024
+#define SERVICE_RELAYS   4096
 
 /* What inro-net finds open at its start, from here on. */
 enum service_fd {

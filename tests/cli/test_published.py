@@ -169,3 +169,8 @@ def test_on_loopback(machine_root):
     with again.serve("again", 80):
         assert m.get("127.0.0.1", 8080).startswith("again from ")
         assert m.get("127.0.0.1", 8080, udp=True).startswith("again from ")
+    many = start(m, "many", "-p", "10000-10999:1-1000")
+    with many.serve("many", 1000):
+        assert m.get("127.0.0.1", 10999).startswith("many from ")
+    assert m.inro("ps", "--filter", "name=many", "--format", "{{.Ports}}").ok().out == \
+        "0.0.0.0:10000-10999->1-1000/tcp, [::]:10000-10999->1-1000/tcp\n"

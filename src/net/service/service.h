@@ -113,7 +113,7 @@ struct service {
 	struct source *dead;
 	uint8_t *buffer; /* BUFFER_SIZE */
 };
-#define BUFFER_SIZE (64 * 1024)
+#define BUFFER_SIZE (192 * 1024) /* a request is the largest; untouched, it takes no memory */
 
 /* loop.c */
 void source_init(struct source *src, int fd,
