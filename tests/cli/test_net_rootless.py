@@ -75,6 +75,25 @@ def test_bridge_reaches_outside_and_is_out_of_containers_hands(m):
     assert "inro0" not in said and "eth0" in said
 
 
+def test_published_ports(m):
+    """The container sees who asks; from this machine's loopback that can't be."""
+    web = start(m, "web", "--network", "bridge", "-p", "8080:80", "-p", "8080:80/udp",
+                "-p", "127.0.0.1:8081:80")
+    with web.serve("web", 80):
+        for udp in False, True:
+            assert m.other.get("192.0.2.1", 8080, udp=udp) == "web from 192.0.2.2"
+            assert m.other.get("2001:db8::1", 8080, udp=udp) == "web from 2001:db8::2"
+            for address in "127.0.0.1", "::1", "192.0.2.1":
+                assert m.get(address, 8080, udp=udp).startswith("web from ")
+        assert m.get("127.0.0.1", 8081).startswith("web from ")
+        with pytest.raises(ConnectionRefusedError):
+            m.other.get("192.0.2.1", 8081)
+    m.inro("run", "--rm", "--network", "bridge", "-p", "8080:1", m.image, "true").fails(
+        "port is already allocated", code=125)
+    m.inro("run", "--rm", "--network", "bridge", "-p", "80:80", m.image, "true").fails(
+        "net.ipv4.ip_unprivileged_port_start=80", code=125)
+
+
 def test_namespaces_last_as_long_as_a_container(m):
     """Whatever is killed, the next start finds or makes what it needs."""
     start(m, "one", "--network", "bridge")
