@@ -141,7 +141,11 @@ static int put_member(struct engine *eng, const struct record *rec, const struct
 	struct publish_relays relays = { 0 };
 	struct lease_addrs to = { .ip4 = { .family = 0 } };
 	cleanup_free char *program = NULL;
-	struct net_service_place where = { .run_dir = eng->net_fd, .place = &place };
+	const char *const repair[] = { eng->self_path, "--root",   eng->root, "--runroot",
+				       eng->runroot,   "__repair", NULL };
+	struct net_service_place where = { .run_dir = eng->net_fd,
+					   .place = &place,
+					   .repair = repair };
 	struct net_member m = { .id = ns->owner,
 				.pidfd = pidfd,
 				.dns_udp = s->udp,
@@ -278,6 +282,9 @@ int net_names_put(struct engine *eng, const struct record *rec, const struct net
 	bool started = false;
 	int r = put(eng, rec, ns, netns, pidfd, &started, err);
 
+	if (r == 0 && started && !net_names_program())
+		log_warn("containers do not find each other by name: there is no program dnsmasq "
+			 "(Debian: apt-get install dnsmasq-base)");
 	if (r == 0 && started && put_all(eng, netns >= 0 ? ns->owner : NULL, &others) < 0)
 		log_warn("%s", others.msg);
 	return r;

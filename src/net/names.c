@@ -117,6 +117,18 @@ int net_names_forget(int run_dir, const char *network, struct err *err)
 	return all < 0 ? all : path_remove_tree(all, network, err);
 }
 
+/* Not by $PATH, which is the user's. */
+static const char *const programs[] = { "/usr/sbin/dnsmasq", "/usr/bin/dnsmasq",
+					"/usr/local/sbin/dnsmasq", "/sbin/dnsmasq" };
+
+const char *net_names_program(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		if (access(programs[i], X_OK) == 0)
+			return programs[i];
+	return NULL;
+}
+
 static int make_socket(int type, struct err *err)
 {
 	const struct sockaddr_in at = { .sin_family = AF_INET,

@@ -32,6 +32,9 @@ int net_names_remove(int run_dir, const char *network, const char *container, st
 /* All of a network that is removed. */
 int net_names_forget(int run_dir, const char *network, struct err *err);
 
+/* The dnsmasq that answers, by the directories of the system; NULL: there is none. */
+const char *net_names_program(void);
+
 /* In the network namespace of the caller, where lo may still be down: sockets of UDP and TCP (which
  * listens) for struct net_member, and the table by which what is sent to 127.0.0.11:53 arrives
  * there. Done once more in the same namespace (a service that has died): the table stays, the

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/hex.h"
 #include "base/proc.h"
+#include "base/strv.h"
 #include "net/place.h"
 #include "net/service_proto.h"
 #include "sys/pidfd.h"
@@ -133,9 +134,7 @@ static int open_lock(int run_dir, struct err *err)
 static int spawn(const struct net_service_place *w, int sock, int *ret_pidfd, struct err *err)
 {
 	const bool place = w->place && w->place->netns >= 0;
-	char *const argv[] = { (char[]){ "inro-net" }, place ? (char[]){ SERVICE_PLACE } : NULL,
-			       NULL };
-	char *const env[] = { NULL };
+	cleanup_strv char **argv = NULL;
 	/* an open file of its own, so that its lock is not ours */
 	cleanup_fd int lock = open_lock(w->run_dir, err);
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -157,8 +156,11 @@ static int spawn(const struct net_service_place *w, int sock, int *ret_pidfd, st
 		{ place ? w->place->netns : -EBADF, SERVICE_FD_NETNS },
 	};
 	spec.path = w->program;
+	strv_add(&argv, "inro-net");
+	strv_add(&argv, place ? SERVICE_PLACE : SERVICE_HERE);
+	for (const char *const *word = w->repair; word && *word; word++)
+		strv_add(&argv, *word);
 	spec.argv = argv;
-	spec.envp = env;
 	spec.fds = fds;
 	spec.n_fds = ARRAY_SIZE(fds) - (place ? 0 : 2);
 	spec.cwd_fd = w->run_dir;

@@ -27,7 +27,10 @@ struct net_service_place {
 	const char *program;           /* path of inro-net */
 	int run_dir;                   /* <runroot>/net, which is ours alone (0700) */
 	const struct net_place *place; /* where the networks are (net/place.h); NULL: here */
-	int cgroup_fd;                 /* of cgroup2, for it to run in; <= 0: the caller's */
+	/* What is executed when it is killed, NULL at the end: it starts another one and puts all
+	 * members. NULL: nothing. */
+	const char *const *repair;
+	int cgroup_fd; /* of cgroup2, for it to run in; <= 0: the caller's */
 };
 
 struct net_service {

@@ -25,6 +25,7 @@ enum service_fd {
 	SERVICE_FD_NETNS
 };
 #define SERVICE_PLACE "place"
+#define SERVICE_HERE  "here" /* or this; behind it: what repairs its death */
 
 enum service_type { SERVICE_PUT = 1, SERVICE_REMOVE, SERVICE_TYPES };
 

@@ -30,16 +30,17 @@ def ask(machine, pid, *words):
 
 
 def services(machine):
-    """pids of inro-net of this user: not of its helper."""
-    found = []
+    """pids of inro-net of this user: who watches it, and itself; not its helper."""
+    parents = {}
     for path in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            if (path / "comm").read_text() == "inro-net\n" and \
-                    (path / "cwd").readlink() == machine.who.run_dir / "inro/net":
-                found.append((int(path.name), int((path / "stat").read_text().split()[3])))
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            if words[0] == b"inro-net" and str(machine.who.dir).encode() in b" ".join(words):
+                parents[int(path.name)] = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             pass
-    return [pid for pid, parent in found if parent not in dict(found)]
+    top = [pid for pid, parent in parents.items() if parent not in parents]
+    return top + [pid for pid, parent in parents.items() if parent in top]
 
 
 def address(machine, name, network):
@@ -81,10 +82,17 @@ def test_killed_service_is_repaired(machine):
     web = run(machine, "web", "--network", "front", "-p", "127.0.0.1:8080:80")
     run(machine, "db", "--network", "front")
     assert ask(machine, web, "db") == [address(machine, "db", "front")]
-    (service,) = services(machine)
+    # by itself
+    watcher, service = services(machine)
+    time.sleep(1)                       # one that lives shorter is not started again and again
     os.kill(service, signal.SIGKILL)
-    until(lambda: services(machine) != [service], "its end")
-    # the next start repairs all
+    until(lambda: len(services(machine)) == 2 and service not in services(machine), "another one")
+    until(lambda: ask(machine, web, "db") == [address(machine, "db", "front")], "names")
+    assert "tcp 127.0.0.1:8080" in machine.listening()
+    # by the next start, when nobody has seen it
+    watcher, service = services(machine)
+    os.kill(watcher, signal.SIGKILL)
+    until(lambda: services(machine) == [], "its end")
     run(machine, "third", "--network", "front")
     assert ask(machine, web, "third") == [address(machine, "third", "front")]
     assert "tcp 127.0.0.1:8080" in machine.listening()

@@ -26,10 +26,6 @@
 #define SERVERS_FILE "--servers-file="
 #define STEP_MS      2000
 
-/* Not by $PATH, which is the user's. */
-static const char *const programs[] = { "/usr/sbin/dnsmasq", "/usr/bin/dnsmasq",
-					"/usr/local/sbin/dnsmasq", "/sbin/dnsmasq" };
-
 static void view_dir(const struct helper_ask *ask, char ret[32])
 {
 	snprintf(ret, 32, VIEWS "/%u", ask->slot);
@@ -116,14 +112,6 @@ static int make_dirs(const struct helper *h, const struct helper_ask *ask)
 	return 0;
 }
 
-static const char *find_program(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		if (access(programs[i], X_OK) == 0)
-			return programs[i];
-	return NULL;
-}
-
 static char **make_argv(const struct helper *h, const struct helper_ask *ask, const char *program)
 {
 	static const char *const fixed[] = {
@@ -161,7 +149,7 @@ static char **make_argv(const struct helper *h, const struct helper_ask *ask, co
 
 static int spawn(struct helper *h, const struct helper_ask *ask, int said)
 {
-	const char *program = find_program();
+	const char *program = net_names_program();
 	char *const env[] = { (char[]){ "LC_ALL=C" }, NULL };
 	const struct proc_fd fds[] = { { said, STDOUT_FILENO }, { said, STDERR_FILENO } };
 	struct proc_spawn spec = PROC_SPAWN_INIT;

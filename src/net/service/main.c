@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -9,10 +10,12 @@
 #include "net/service/confine.h"
 #include "net/service/helper.h"
 #include "net/service/service.h"
+#include "sys/clone.h"
 #include "sys/pidfd.h"
+#include "sys/prctl.h"
 #include "sys/rlimit.h"
 
-#define BACKLOG 1024
+#define LIVED_MS 1000
 
 _Static_assert(SERVICE_REQUEST_MAX <= BUFFER_SIZE, "a request fits into the buffer");
 
@@ -44,21 +47,15 @@ static int set_up(struct service *s, struct err *err)
 	return confine_service(err);
 }
 
-int main(int argc, char **argv)
+static int serve(bool place)
 {
 	static struct service s;
 	struct err err = ERR_INIT;
 
-	if (argc > 2 && str_eq(argv[1], HELPER_WORD))
-		return helper_become(argv + 2);
-	for (int fd = SERVICE_FD_LISTEN; fd <= SERVICE_FD_DIR; fd++)
-		if (fd_set_cloexec(fd, true) < 0)
-			return 125;
-	signal(SIGPIPE, SIG_IGN);
 	raise_files();
-	s.place = argc > 1 && str_eq(argv[1], SERVICE_PLACE);
-	s.helper = helper_start(s.place, &err);
-	if (s.place) {
+	s.place = place;
+	s.helper = helper_start(place, &err);
+	if (place) {
 		fd_close(SERVICE_FD_USERNS);
 		fd_close(SERVICE_FD_NETNS);
 	}
@@ -70,4 +67,45 @@ int main(int argc, char **argv)
 	}
 	dprintf(STDERR_FILENO, "inro-net: %s\n", err.msg);
 	return 1;
+}
+
+/* The service is a child of a process that sees its end, reads nothing and has given nothing up:
+ * that becomes what repairs a death. One that is short-lived would only die again. */
+static int watch(int pidfd, char **repair)
+{
+	struct timespec begin, end;
+	siginfo_t info = { 0 };
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	/* the socket in particular, at which nobody else would answer */
+	if (fd_close_from(STDERR_FILENO + 1, &pidfd, 1) < 0 || pidfd_wait(pidfd, &info) < 0)
+		return 1;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (info.si_code == CLD_EXITED && info.si_status == 0)
+		return 0;
+	if ((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000 < LIVED_MS)
+		return 1;
+	execv(repair[0], repair);
+	return 127;
+}
+
+int main(int argc, char **argv)
+{
+	const struct clone_spec spec = { .cgroup_fd = -EBADF };
+	const pid_t parent = getpid();
+	int pidfd;
+
+	if (argc > 2 && str_eq(argv[1], HELPER_WORD))
+		return helper_become(argv + 2);
+	for (int fd = SERVICE_FD_LISTEN; fd <= SERVICE_FD_DIR; fd++)
+		if (fd_set_cloexec(fd, true) < 0)
+			return 125;
+	signal(SIGPIPE, SIG_IGN);
+	const bool place = argc > 1 && str_eq(argv[1], SERVICE_PLACE);
+	if (argc < 3)
+		return serve(place);
+	pid_t pid = clone_process(&spec, &pidfd);
+	if (pid != 0)
+		return pid < 0 ? 1 : watch(pidfd, argv + 2);
+	return prctl_parent_death_signal(SIGKILL, parent) < 0 ? 1 : serve(place);
 }
