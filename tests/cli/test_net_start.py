@@ -3,6 +3,7 @@
 
 import json
 import os
+import time
 
 import engine
 
@@ -156,3 +157,22 @@ def test_pod_has_one_network_for_all(machine):
     assert "pod" in m.inro("network", "connect", "bridge", "one").err
     m.inro("pod", "rm", "-f", "-t", "0", "pod").ok()
     m.inro(*taken).ok()
+
+
+def test_killed_starter_leaves_nothing(machine):
+    m = machine
+    m.inro("network", "create", "--subnet", "10.77.0.0/24", "front").ok()
+    taken = ["run", "--rm", "--network", "front:ip=10.77.0.7", image(m), "true"]
+    m.inro(*taken).ok()
+    for ms in (5, 15, 25, 40):
+        process = m.popen(*m.who.inro_argv(*taken))
+        time.sleep(ms / 1000)
+        process.kill()
+        process.wait()
+    # Whoever comes next has the address: what is still ending is waited for.
+    end = time.monotonic() + 5
+    while (said := m.inro(*taken)).code and time.monotonic() < end:
+        assert "10.77.0.7" in said.err, said
+        time.sleep(0.05)
+    said.ok()
+    assert json.loads(m.inro("network", "inspect", "front").ok().out)[0]["Containers"] == {}
