@@ -32,8 +32,8 @@ extern const struct cmd cmd_volume_create, cmd_volume_exists, cmd_volume_export,
     cmd_volume_inspect, cmd_volume_ls, cmd_volume_mount, cmd_volume_prune, cmd_volume_reload,
     cmd_volume_rm, cmd_volume_unmount;
 extern const struct cmd cmd_network_connect, cmd_network_create, cmd_network_disconnect,
-    cmd_network_exists, cmd_network_inspect, cmd_network_ls, cmd_network_prune, cmd_network_rm,
-    cmd_network_update;
+    cmd_network_exists, cmd_network_inspect, cmd_network_ls, cmd_network_prune, cmd_network_reload,
+    cmd_network_rm, cmd_network_update;
 extern const struct cmd cmd_pod_clone, cmd_pod_create, cmd_pod_exists, cmd_pod_inspect,
     cmd_pod_kill, cmd_pod_logs, cmd_pod_stats, cmd_pod_top, cmd_pod_pause, cmd_pod_prune,
     cmd_pod_ps, cmd_pod_restart, cmd_pod_rm, cmd_pod_start, cmd_pod_stop, cmd_pod_unpause;

@@ -194,6 +194,7 @@ static const struct cmd_sub network_subs[] = {
 	{ "ls", &cmd_network_ls, false },
 	{ "list", &cmd_network_ls, true },
 	{ "prune", &cmd_network_prune, false },
+	{ "reload", &cmd_network_reload, false },
 	{ "rm", &cmd_network_rm, false },
 	{ "remove", &cmd_network_rm, true },
 	{ "update", &cmd_network_update, false },

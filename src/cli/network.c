@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* network exists, inspect, rm, update. */
+/* network exists, inspect, reload, rm, update. */
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/inspect.h"
+#include "engine/firewall.h"
+#include "engine/life.h"
 #include "engine/network_inspect.h"
 #include "engine/network_query.h"
 
@@ -197,4 +199,64 @@ const struct cmd cmd_network_update = {
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_update,
+};
+
+/* ---- reload ---- */
+
+struct reload_options {
+	bool all, latest;
+};
+
+static const struct opt reload_opts[] = {
+	{ .name = "all",
+	  .short_name = 'a',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct reload_options, all),
+	  .help = "accepted for podman's users: always of all containers" },
+	{ .name = "latest",
+	  .short_name = 'l',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct reload_options, latest),
+	  .help = "accepted for podman's users: always of all containers" },
+};
+
+static int run_reload(const void *globals, void *options, char **args, struct err *err)
+{
+	cleanup_record_list struct record_list list = { 0 };
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	cleanup_buf struct buf out = BUF_INIT;
+	int r = cli_engine(globals, &eng, err);
+
+	for (size_t i = 0; r == 0 && args[i]; i++) {
+		cleanup_record struct record rec = { 0 };
+
+		r = life_find(&eng, args[i], &rec, err);
+		if (r == 0)
+			buf_addf(&out, "%s\n", rec.id);
+	}
+	/* Those that are dead are repaired by it: their ports are not to come back. */
+	if (r == 0)
+		r = life_list(&eng, &list, err);
+	for (size_t i = 0; r == 0 && !args[0] && i < list.n; i++)
+		if (list.items[i].running)
+			buf_addf(&out, "%s\n", list.items[i].id);
+	if (r == 0)
+		r = engine_firewall_repair(&eng, false, NULL, err);
+	return r < 0 ? r : cli_print(&out, err);
+}
+
+const struct cmd cmd_network_reload = {
+	.name = "reload",
+	.args = "[OPTIONS] [CONTAINER...]",
+	.summary = "Put the rules of networks and published ports into the firewall again",
+	.details = "For when somebody has taken them away (`nft flush ruleset`, a firewall that "
+		   "was started anew): all that networks and running containers need is there "
+		   "afterwards, and nothing else in inro's table; connections that were open stay "
+		   "open. The next start of a container on a network does the same. Prints the "
+		   "containers' ids.",
+	.opts = reload_opts,
+	.n_opts = ARRAY_SIZE(reload_opts),
+	.opts_size = sizeof(struct reload_options),
+	.max_args = -1,
+	.run = run_reload,
 };

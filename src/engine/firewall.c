@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/db.h"
@@ -57,8 +58,16 @@ static int do_reconcile(void *data, struct err *err)
 static int do_remove(void *data, struct err *err)
 {
 	struct call *c = data;
+	int r = firewall_remove(&c->fw, err);
 
-	return firewall_remove(&c->fw, err);
+	return r < 0 ? r : firewall_forward_off(&c->fw, err);
+}
+
+static int do_forward(void *data, struct err *err)
+{
+	struct call *c = data;
+
+	return firewall_forward_on(&c->fw, err);
 }
 
 static int run(struct engine *eng, struct call *c, int (*fn)(void *data, struct err *err),
@@ -183,6 +192,18 @@ static int want_all(struct engine *eng, struct wanted *w, struct err *err)
 
 /* ---- verbs ---- */
 
+/* Without it containers reach each other and this machine, which may be all they are to. A user's
+ * namespace has it from the beginning. */
+static void forward(struct engine *eng, struct call *c)
+{
+	struct err err = ERR_INIT;
+
+	if (run(eng, c, do_forward, &err) < 0)
+		log_warn("containers have no way out of this machine: %s (sysctl -w "
+			 "net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1)",
+			 err.msg);
+}
+
 int engine_firewall_repair(struct engine *eng, bool dry, struct fw_report *ret, struct err *err)
 {
 	cleanup_fd int lock = engine_firewall_lock(eng, true, err);
@@ -196,6 +217,8 @@ int engine_firewall_repair(struct engine *eng, bool dry, struct fw_report *ret, 
 	want = (struct fw_state){ w.networks, w.n_networks, w.ports.items, w.ports.n };
 	if (r == 0)
 		r = run(eng, &c, dry || want.n_networks ? do_reconcile : do_remove, err);
+	if (r == 0 && !dry && want.n_networks && !eng->rootless)
+		forward(eng, &c);
 	if (r == 0 && ret)
 		*ret = want.n_networks ? c.report : (struct fw_report){ .no_table = false };
 	free(w.networks);

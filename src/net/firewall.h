@@ -71,9 +71,10 @@ int firewall_reconcile(const struct firewall *fw, const struct fw_state *want, b
 /* Takes the table away; none is no error. The caller has the lock alone. */
 int firewall_remove(const struct firewall *fw, struct err *err);
 
-/* Lets the kernel pass packets on between interfaces, for the families that the networks have, and
- * remembers in dir what was off before; the machine does not become a router for others by it. No
- * error when it is on already. */
-int firewall_forward_on(const struct firewall *fw, bool v4, bool v6, struct err *err);
-/* Off again, what firewall_forward_on() has switched on and is still on. */
+/* Lets the kernel pass packets on between interfaces, and remembers in dir what was off before; the
+ * machine does not become a router between the interfaces that it has by it (table TABLE_guard). No
+ * error when it is on already. The caller has the lock alone, here too. */
+int firewall_forward_on(const struct firewall *fw, struct err *err);
+/* Off again, what firewall_forward_on() has switched on, unless somebody else has switched it, or
+ * has chains for what is forwarded. */
 int firewall_forward_off(const struct firewall *fw, struct err *err);

@@ -230,3 +230,59 @@ def test_packets_that_are_too_large(machine_root, build):
                         assert got == 100000
         said = c1.run("ip", "route", "get", LAN4).ok().out
         assert "mtu 1300" in said, said
+
+
+def test_the_machine_forwards_for_containers_alone(machine_root):
+    """Switched on by the first container; who is no container's neighbour gets no router."""
+    m = machine_root
+    lan = m.lan()
+    m.sh(f"""sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+        sysctl -qw net.ipv6.conf.lan0.accept_ra=1
+        ip link add far0 type dummy 2>/dev/null || ip link add far0 type veth peer name far1
+        ip addr add 203.0.113.1/24 dev far0
+        ip link set far0 up""")
+    lan.sh(f"ip route add 203.0.113.0/24 via {HOST4}")
+
+    def switches():
+        return m.run("sysctl", "-n", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding",
+                     "net.ipv6.conf.lan0.accept_ra").ok().out.split()
+
+    m.inro("network", "create", "front").ok()
+    assert switches() == ["0", "0", "1"]
+    with lan.serve("lan", 90):
+        m.inro("run", "-d", "--name", "web", "--network", "front", "host", "sleep", "60").ok()
+        assert switches() == ["1", "1", "2"]
+        pid = m.inro("inspect", "-f", "{{.State.Pid}}", "web").ok().out.strip()
+        assert m.inside(pid).get(LAN4, 90) == f"lan from {HOST4}"
+    table = next(t for t in m.run("nft", "list", "tables").ok().out.split() if t.endswith("_guard"))
+    assert silent(lan, "203.0.113.7", 80)
+    assert "packets 0" not in m.run("nft", "list", "chain", "inet", table, "forward").ok().out
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+    m.inro("network", "rm", "front").ok()
+    m.sh("ip link del far0")
+    if m.inro("network", "ls", "-q").ok().out == "":
+        assert switches() == ["0", "0", "1"]
+        assert m.run("nft", "list", "ruleset").ok().out == ""
+
+
+def test_reload(machine_root):
+    m = machine_root
+    lan = m.lan()
+    m.inro("network", "create", "front").ok()
+    container = m.inro("run", "-d", "--name", "web", "--network", "front", "-p", "8080:80",
+                       "host", "sleep", "60").ok().out
+    pid = m.inro("inspect", "-f", "{{.State.Pid}}", "web").ok().out.strip()
+    with m.inside(pid).serve("web", 80):
+        assert lan.get(HOST4, 8080) == f"web from {LAN4}"
+        m.flush()
+        with pytest.raises(OSError):
+            lan.get(HOST4, 8080, seconds=0.2)
+        assert m.inro("network", "reload").ok().out == container
+        assert lan.get(HOST4, 8080) == f"web from {LAN4}"
+        m.flush()
+        # the start of any other repairs as well
+        m.inro("run", "--rm", "--network", "front", "host", "true").ok()
+        assert lan.get(HOST4, 8080) == f"web from {LAN4}"
+    assert m.inro("network", "reload", "web").ok().out == container
+    assert "no such container" in m.inro("network", "reload", "none").err.lower()
+    m.inro("rm", "-f", "-t", "0", "web").ok()
