@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "engine/network_place.h"
+#include "sys/ns.h"
 
 #define LINK_LOCAL_PREFIX4 16
 #define LINK_LOCAL_PREFIX6 64
@@ -254,6 +255,39 @@ static int in_place(struct engine *eng, int (*fn)(void *data, struct err *err), 
 	return r < 0 ? r : net_place_run(&place, fn, data, err);
 }
 
+struct settings {
+	const struct net_start *ns;
+	size_t first;
+};
+
+static int set_sysctls(void *data, struct err *err)
+{
+	const struct settings *s = data;
+	int r = 0;
+
+	for (size_t i = s->first; r == 0 && i < s->ns->n; i++)
+		r = net_sysctls_set(s->ns->links[i].asked.asked.sysctls,
+				    s->ns->links[i].asked.ifname, err);
+	return r;
+}
+
+/* /proc/sys/net shows the namespace of who looks. */
+static int change_sysctls(const struct net_start *ns, size_t first, int netns, struct err *err)
+{
+	struct settings s = { ns, first };
+	cleanup_fd int userns = -EBADF;
+	struct net_place place;
+	bool any = false;
+
+	for (size_t i = first; i < ns->n; i++)
+		any |= ns->links[i].asked.asked.sysctls != NULL;
+	if (!any)
+		return 0;
+	userns = ns_owner(netns);
+	place = (struct net_place){ .userns = userns, .netns = netns };
+	return net_place_run(&place, set_sysctls, &s, err);
+}
+
 int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first, int netns,
 		   struct err *err)
 {
@@ -263,6 +297,11 @@ int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first,
 	plugs_make(ns, first, &p);
 	r = in_place(eng, plug_links, &p, err);
 	plugs_done(&p);
+	if (r < 0)
+		return r;
+	r = change_sysctls(ns, first, netns, err);
+	for (size_t i = first; r < 0 && first > 0 && i < ns->n; i++)
+		net_links_unplug(eng, ns->links[i].asked.ifname, netns, NULL);
 	return r;
 }
 

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/network_policy.h"
 
+#include <fcntl.h>
 #include <sched.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/json.h"
+#include "base/str.h"
 #include "base/strv.h"
+#include "engine/network_names.h"
 #include "engine/networks.h"
 #include "net/place.h"
 #include "net/policy_table.h"
 #include "sys/nft.h"
 #include "sys/ns.h"
+
+#define SERVERS_MAX 8 /* more are not asked: the C library stops at three */
+#define RESOLV_MAX  (64 << 10)
 
 int policy_words_parse(char *const *firewall, char *const *egress, struct net_policy *ret,
 		       size_t **ret_ends, struct err *err)
@@ -68,12 +75,40 @@ static int load(void *text, struct err *err)
 	return net_policy_load(text, err);
 }
 
+/* Those that it asks itself, where nobody answers on its loopback. Not by its own /etc/resolv.conf,
+ * which it may write. */
+static size_t servers_of(struct engine *eng, const struct record *rec,
+			 struct net_addr ret[SERVERS_MAX])
+{
+	const struct record_options *o = &rec->options;
+	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_strv char **words = NULL;
+	size_t n = 0;
+
+	if (!o->pasta && net_names_served(eng))
+		return 0;
+	if (o->dns)
+		words = strv_copy(o->dns);
+	else if (io_read_file(AT_FDCWD, "/etc/resolv.conf", &text, RESOLV_MAX, NULL) == 0)
+		words = strv_split(buf_str(&text), '\n');
+	for (char **w = words; w && *w && n < SERVERS_MAX; w++) {
+		const char *server = o->dns ? *w : str_after(*w, "nameserver ");
+
+		if (server && net_addr_parse(server, &ret[n], NULL) == 0)
+			n++;
+	}
+	return n;
+}
+
 int policy_load(struct engine *eng, const struct record *rec, int netns, struct err *err)
 {
 	const struct record_options *o = &rec->options;
 	CLEANUP(net_policy_done) struct net_policy policy = { 0 };
 	cleanup_buf struct buf text = BUF_INIT;
+	struct net_addr servers[SERVERS_MAX];
 	const struct net_policy_table table = { .policy = &policy,
+						.servers = servers,
+						.n_servers = servers_of(eng, rec, servers),
 						.subnets = subnets_of,
 						.data = eng };
 	cleanup_fd int userns = -EBADF;

@@ -165,7 +165,7 @@ int run_networks_find(struct run *run, struct err *err)
 				"%s must be defined when the pod is created: network cannot be "
 				"configured when it is shared with a pod",
 				one);
-	if (run->n_nets && dns && !str_eq(dns[0], "none"))
+	if ((run->n_nets || run->rec.options.pasta) && dns && !str_eq(dns[0], "none"))
 		run->rec.options.dns = strv_copy(dns);
 	r = networks_find(run->eng, run->nets, run->n_nets, &run->networks, err);
 	for (size_t i = 0; r == 0 && i < run->n_nets; i++)
