@@ -60,6 +60,8 @@ static int do_remove(void *data, struct err *err)
 	struct call *c = data;
 	int r = firewall_remove(&c->fw, err);
 
+	if (r == 0)
+		r = firewall_docker_off(&c->fw, err);
 	return r < 0 ? r : firewall_forward_off(&c->fw, err);
 }
 
@@ -68,6 +70,13 @@ static int do_forward(void *data, struct err *err)
 	struct call *c = data;
 
 	return firewall_forward_on(&c->fw, err);
+}
+
+static int do_docker(void *data, struct err *err)
+{
+	struct call *c = data;
+
+	return firewall_docker_on(&c->fw, c->want, err);
 }
 
 static int run(struct engine *eng, struct call *c, int (*fn)(void *data, struct err *err),
@@ -201,6 +210,9 @@ static void forward(struct engine *eng, struct call *c)
 	if (run(eng, c, do_forward, &err) < 0)
 		log_warn("containers have no way out of this machine: %s (sysctl -w "
 			 "net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1)",
+			 err.msg);
+	if (run(eng, c, do_docker, &err) < 0)
+		log_warn("docker's firewall lets nothing through to and from containers: %s",
 			 err.msg);
 }
 

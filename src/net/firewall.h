@@ -78,3 +78,8 @@ int firewall_forward_on(const struct firewall *fw, struct err *err);
 /* Off again, what firewall_forward_on() has switched on, unless somebody else has switched it, or
  * has chains for what is forwarded. */
 int firewall_forward_off(const struct firewall *fw, struct err *err);
+
+/* Where there is docker's chain for others' rules (DOCKER-USER), lets through in it what our table
+ * lets through: docker drops the rest. The caller has the lock alone. */
+int firewall_docker_on(const struct firewall *fw, const struct fw_state *want, struct err *err);
+int firewall_docker_off(const struct firewall *fw, struct err *err);

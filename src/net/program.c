@@ -8,7 +8,7 @@
 #include "base/proc.h"
 
 #define TIMEOUT_MS 30000
-#define SAID_MAX   4096
+#define SAID_MAX   (64 << 10)
 
 static int run(const char *path, char *const *argv, const struct buf *in, int said, int null,
 	       struct err *err)

@@ -12,7 +12,7 @@ struct net_program {
 };
 
 /* Runs the first that is there with this input (NULL: none) to its end, which for a daemon is that
- * it is ready. What it says on its standard output and error is appended to said, at most 4 kB of
- * it. Its exit status, or -errno; ERR_UNSUPPORTED: it isn't installed. */
+ * it is ready. What it says on its standard output and error is appended to said, at most 64 kB
+ * of it. Its exit status, or -errno; ERR_UNSUPPORTED: it isn't installed. */
 int net_program_run(const struct net_program *p, char *const *argv, const struct buf *in,
 		    struct buf *said, struct err *err);
