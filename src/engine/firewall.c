@@ -245,6 +245,10 @@ int engine_firewall_change(struct engine *eng, const struct fw_change *change, s
 
 	if (r != -EAGAIN)
 		return r;
+	/* Who only removes may have the lock shared, and would wait for itself; what is not there
+	 * need not go. */
+	if (!change->add.n_networks && !change->add.n_ports)
+		return 0;
 	r = engine_firewall_repair(eng, false, NULL, err);
 	if (r < 0)
 		return r;

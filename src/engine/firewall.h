@@ -13,8 +13,9 @@
 /* The lock of net/firewall.h; the fd is it. Who removes rows of ports or networks takes it shared
  * before (and before a transaction), and keeps it until that is done. */
 int engine_firewall_lock(struct engine *eng, bool alone, struct err *err);
-/* firewall_change(), and where the table is gone all that should be there. What is added has to be
- * in the database, committed. Not with the lock taken alone. */
+/* firewall_change(), and where the table is gone all that should be there, if anything is added:
+ * who does has no lock; who only removes may have it shared. What is added has to be in the
+ * database, committed. */
 int engine_firewall_change(struct engine *eng, const struct fw_change *c, struct err *err);
 /* Makes the table hold just what the database says of networks and running containers; with no
  * network, takes it away. dry: only says what is otherwise. ret may be NULL. */

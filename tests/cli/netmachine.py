@@ -237,6 +237,8 @@ class Machine(Namespace):
         in_thread(lambda: _call(LIBC.unshare, CLONE_FS | CLONE_NEWNS | CLONE_NEWNET), self._make)
         super().__init__(f"/proc/{os.getpid()}/fd/{self.fds[0]}", self)
         who.within = self.call
+        # Root's stores have one each, named after it (src/engine/firewall.c).
+        self.table = "inro" if who.rootless else "inro" + str(who.run_dir / "inro")
         self.before = self.look()
 
     def _make(self):
@@ -304,7 +306,7 @@ class Machine(Namespace):
         found = {f"socket {s}" for s in self.listening()}
         found |= {f"interface {name}" for name, link in self.links().items()
                   if link.get("linkinfo", {}).get("info_kind") != "bridge"}
-        found |= {f"element of {name}: {json.dumps(e)}" for name, elements in self.elements().items()
+        found |= {f"element of {name}: {json.dumps(e)}" for name, elements in self.elements(self.table).items()
                   if not NETWORK_SETS.fullmatch(name) for e in elements}
         return found
 

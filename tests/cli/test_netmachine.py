@@ -65,7 +65,7 @@ def test_elements(machine_root):
 
 @pytest.mark.parametrize("what, script", [
     ("interface iv0", "ip link add iv0 type veth peer name iv1"),
-    ("element of ports4", "nft add table inet inro; nft add map inet inro ports4 "
+    ("element of ports4", "nft add table inet TABLE; nft add map inet TABLE ports4 "
      "'{type inet_service : ipv4_addr; elements = {80: 10.0.0.1};}'"),
     ("socket tcp 127.0.0.1:90", None),
 ], ids=["interface", "element", "socket"])
@@ -74,7 +74,7 @@ def test_leftovers_are_seen(root, monkeypatch, what, script):
     m = netmachine.Machine(root)
     m.lan()
     if script:
-        m.sh(script)
+        m.sh(script.replace("TABLE", m.table))
     else:
         kept = m.call(socket.create_server, ("127.0.0.1", 90))
     with pytest.raises(pytest.fail.Exception, match=what):
