@@ -25,9 +25,9 @@ enum fw_set {
 };
 extern const char *const fw_set_names[FW_SETS];
 
-/* A set with one element when all others hold what they should, which is no sooner than at the end
- * of a reconcile; its name says which text the table is of. */
-#define FW_COMPLETE "complete_1"
+/* A map of one element, which leads to another value once all other sets hold what they should,
+ * which is no sooner than at the end of a reconcile; its name says which text the table is of. */
+#define FW_COMPLETE "complete_2"
 /* The rules of the text: with fewer it is no firewall. */
 #define FW_RULES 30
 

@@ -140,7 +140,7 @@ void fw_pack(const struct fw_state *state, struct fw_elements *ret)
 
 struct nft_element fw_complete(void)
 {
-	return (struct nft_element){ .key = { 1 }, .key_len = WORD };
+	return (struct nft_element){ .key_len = WORD, .data = { 1 }, .data_len = WORD };
 }
 
 /* ---- what is there and what should be ---- */

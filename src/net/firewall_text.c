@@ -21,7 +21,7 @@ const char *const fw_set_names[FW_SETS] = {
  * direction. 127.0.0.0/8 and ::1 would need route_localnet, which opens the loopback to neighbours:
  * those ports are relayed. */
 static const char sets[] =
-    "	set " FW_COMPLETE " { type mark; }\n"
+    "	map " FW_COMPLETE " { type mark : mark; elements = { 0 : 0 }; }\n"
     "	set bridges { type ifname; }\n"
     "	set internal { type ifname; }\n"
     "	set routed { type ifname; }\n"

@@ -2,34 +2,30 @@
 #include "net/veth.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
-#include "sys/ns.h"
+#include "net/place.h"
 
 #define NAME_TRIES   26
 #define CHILD_TRIES  300       /* 3 s */
 #define BRIDGES_LOCK "bridges" /* of who makes one */
 
+static int call_make(void *data, struct err *err)
+{
+	int (**make)(struct err * err) = data;
+
+	return (*make)(err);
+}
+
 int netns_socket(int netns, int (*make)(struct err *err), struct err *err)
 {
-	cleanup_fd int own = ns_open("/proc/self/ns/net", CLONE_NEWNET, err);
-	int fd, r;
+	const struct net_place there = { .userns = -EBADF, .netns = netns };
 
-	if (own < 0)
-		return own;
-	r = ns_join(netns, CLONE_NEWNET, err);
-	if (r < 0)
-		return r;
-	fd = make(err);
-	if (ns_join(own, CLONE_NEWNET, NULL) < 0)
-		_exit(1); /* all that follows would happen to the container */
-	return fd;
+	return net_place_run(&there, call_make, &make, err);
 }
 
 bool veth_has_ipv6(void)
