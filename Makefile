@@ -20,7 +20,7 @@ build/build.ninja:
 	meson setup build --prefix=$(PREFIX)
 
 demo: ## install what is missing, build, run a first container (as root)
-	scripts/deps build
+	scripts/deps build run
 	scripts/build build programs
 	scripts/demo
 

@@ -49,8 +49,7 @@ static const struct opt opts[] = {
 /* --- messages --- */
 
 /* priority: syslog(3)'s. */
-static void say_text(const struct generator_options *o, int priority, const char *msg,
-		     const char *hint)
+static void say_text(const struct generator_options *o, const char *msg, const char *hint)
 {
 	cleanup_fd int kmsg = -EBADF;
 	cleanup_free char *line = NULL;
@@ -58,7 +57,7 @@ static void say_text(const struct generator_options *o, int priority, const char
 	if (!o->dryrun && !o->no_kmsg)
 		kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (kmsg >= 0) {
-		line = xasprintf("<%d>inro-generator[%d]: %s\n", priority, getpid(), msg);
+		line = xasprintf("<%d>inro-generator[%d]: %s\n", LOG_ERR, getpid(), msg);
 		if (io_write(kmsg, line, strlen(line)) == 0)
 			return;
 	}
@@ -69,33 +68,7 @@ static void say_text(const struct generator_options *o, int priority, const char
 
 static void say(void *ctx, const struct err *err)
 {
-	say_text(ctx, LOG_ERR, err->msg, err->hint);
-}
-
-/* For podman's users, whose containers have one by default: no error, and said once. */
-static void say_networks(const struct generator_options *o, const struct units *set)
-{
-	const char *first = NULL;
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < set->n; i++) {
-		const struct units_unit *u = &set->items[i];
-		size_t at_network = 0, at_pod = 0;
-
-		if (!str_eq(u->kind->section, "Container") ||
-		    unit_file_next(&u->file, "Container", "Network", &at_network) ||
-		    unit_file_next(&u->file, "Container", "Pod", &at_pod))
-			continue;
-		first = first ? first : u->name;
-		n++;
-	}
-	if (n == 0)
-		return;
-	cleanup_free char *others = n > 1 ? xasprintf(" (and %u more)", n - 1) : xstrdup("");
-	cleanup_free char *msg = xasprintf("%s%s: without Network= a container has no network but "
-					   "its own loopback; Network=host is the machine's",
-					   first, others);
-	say_text(o, LOG_NOTICE, msg, "");
+	say_text(ctx, err->msg, err->hint);
 }
 
 /* --- what `inro run` can do --- */
@@ -275,7 +248,6 @@ static int generate(struct generator_options *o, char **args, struct err *err)
 	}
 	find_dirs(o, &dirs);
 	generator_load(&set, dirs, &log);
-	say_networks(o, &set);
 	for (size_t i = 0; i < set.n; i++) {
 		struct err one = ERR_INIT;
 

@@ -184,8 +184,9 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  .kind = OPT_STRV,
 	  MEMBER(network),
 	  .arg = "NAME[:OPTIONS]|none|host",
-	  .help = "network of the pod; none, the default: loopback, which its containers share; "
-		  "repeated, it is on several" },
+	  .help =
+	      "network of the pod (default bridge); none: loopback, which its containers share; "
+	      "repeated, it is on several" },
 	{ .name = "net",
 	  .kind = OPT_STRV,
 	  MEMBER(network),

@@ -97,7 +97,7 @@ static const struct opt opts[] = {
 	  .kind = OPT_STRV,
 	  RUN_OPT(network),
 	  .arg = "NAME[:OPTIONS]|none|host|container:NAME|ns:PATH|pasta[:OPTIONS]",
-	  .help = "network (default none: loopback only); repeated, it is on several" },
+	  .help = "network (default bridge); repeated, it is on several" },
 	{ .name = "net",
 	  .kind = OPT_STRV,
 	  RUN_OPT(network),

@@ -78,6 +78,9 @@ struct config {
 		char *http_proxy, *https_proxy, *no_proxy;
 	} transfer;
 	struct {
+		char *fallback; /* "default": the word of --network of who says none */
+	} network;
+	struct {
 		char *driver;
 		uint64_t max_size; /* 0: no limit */
 		int64_t max_files;

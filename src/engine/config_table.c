@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "engine/log_options.h"
+#include "net/netspec.h"
 #include "oci/reference.h"
 
 #define GLOBAL(member)   offsetof(struct config, member)
@@ -69,6 +70,18 @@ static int check_proxy(const char *word, struct err *err)
 	}
 	return err_fail(err, ERR_INVALID,
 			"expected an address like http://proxy.example:3128, got \"%s\"", word);
+}
+
+static int check_network(const char *word, struct err *err)
+{
+	struct netspec spec = { .kind = NETSPEC_NONE };
+	int r = netspec_parse(word, &spec, err);
+
+	if (r == 0 && spec.kind == NETSPEC_CONTAINER)
+		r = err_fail(err, ERR_INVALID, "expected a network, host or none, got \"%s\"",
+			     word);
+	netspec_done(&spec);
+	return r;
 }
 
 const struct config_setting config_settings[] = {
@@ -138,6 +151,16 @@ const struct config_setting config_settings[] = {
 	  .min = 1,
 	  .max = LOGLINE_FILES_MAX,
 	  .help = "How many files of a container's log there are, with the newest one." },
+	{ .section = "network",
+	  .key = "default",
+	  .kind = CONFIG_STR,
+	  .offset = GLOBAL(network.fallback),
+	  .initial = NETSPEC_DEFAULT,
+	  .arg = "NETWORK",
+	  .check = check_network,
+	  .help = "The network of new containers and pods that are made without --network, in "
+		  "words of that option: the name of a network, \"none\", \"host\", or what else "
+		  "--network takes." },
 	{ .section = "transfer",
 	  .key = "parallel",
 	  .kind = CONFIG_COUNT,

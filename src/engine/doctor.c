@@ -464,6 +464,47 @@ static void check_clock(const struct doctor *d, struct doctor_finding *f)
 		say(f, DOCTOR_OK, NULL, "the time may be right");
 }
 
+/* By the paths at which net/program.h looks. */
+static bool has_program(const struct doctor *d, const char *name)
+{
+	static const char *const dirs[] = { "usr/sbin", "sbin", "usr/local/sbin",
+					    "usr/bin",  "bin",  "usr/local/bin" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		cleanup_free char *path = xasprintf("%s/%s", dirs[i], name);
+
+		if (exists(d, path))
+			return true;
+	}
+	return false;
+}
+
+/* The worst of it last: what is said later counts. */
+static void check_networks(const struct doctor *d, struct doctor_finding *f)
+{
+	static const struct {
+		const char *name, *without, *cure;
+		bool user;
+	} programs[] = {
+		{ "dnsmasq", "containers do not find each other by name",
+		  "apt-get install dnsmasq-base", false },
+		{ "pasta", "containers of users need --network none or host",
+		  "apt-get install passt", true },
+		{ "nft", "containers need --network none or host", "apt-get install nftables",
+		  false },
+	};
+
+	say(f, DOCTOR_OK, NULL, "the programs that networks need are there");
+	if (d->rootless && faccessat(d->root, "dev/net/tun", R_OK | W_OK, 0) < 0)
+		say(f, DOCTOR_WARN, "chmod 666 /dev/net/tun",
+		    "this user can't open /dev/net/tun, which pasta needs: containers need "
+		    "--network none or host");
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		if ((d->rootless || !programs[i].user) && !has_program(d, programs[i].name))
+			say(f, DOCTOR_WARN, programs[i].cure, "there is no program %s: %s",
+			    programs[i].name, programs[i].without);
+}
+
 static void check_programs(const struct doctor *d, struct doctor_finding *f)
 {
 	if (d->missing_program)
@@ -485,6 +526,7 @@ static const struct {
 	{ "subordinate ids", check_sub_ids },
 	{ "id helpers", check_id_helpers },
 	{ "cgroups", check_cgroups },
+	{ "networks", check_networks },
 	{ "store", check_store },
 	{ "disk space", check_space },
 	{ "inodes", check_inodes },

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/cdi.h"
+#include "engine/config.h"
 #include "engine/images.h"
 #include "engine/life.h"
 #include "sys/cgroup.h"
@@ -40,6 +41,7 @@ static const struct json_field fields[] = {
 	INFO(name, "Name", JSON_STR),
 	INFO(root, "DockerRootDir", JSON_STR),
 	INFO(runroot, "RunRoot", JSON_STR),
+	INFO(network, "DefaultNetwork", JSON_STR),
 	INFO(rootless, "Rootless", JSON_BOOL),
 	INFO(cdi_dirs, "CDISpecDirs", JSON_STRV),
 	JSON_FIELD(struct engine_info, devices, "DiscoveredDevices", JSON_ARRAY,
@@ -122,12 +124,15 @@ static void list_devices(struct engine *eng, struct engine_info *info)
 
 int engine_info(struct engine *eng, struct engine_info *ret, struct err *err)
 {
+	const struct config *config;
 	struct engine_info info = { .rootless = eng->rootless };
 	struct utsname uts = { 0 };
 	struct sysinfo si = { 0 };
 	int r;
 
-	r = count(eng, &info, err);
+	r = config_get(eng, &config, err);
+	if (r == 0)
+		r = count(eng, &info, err);
 	if (r < 0)
 		return r;
 	uname(&uts);
@@ -143,6 +148,7 @@ int engine_info(struct engine *eng, struct engine_info *ret, struct err *err)
 	info.name = xstrdup(uts.nodename);
 	info.root = xstrdup(eng->root);
 	info.runroot = xstrdup(eng->runroot);
+	info.network = xstrdup(config->network.fallback);
 	list_devices(eng, &info);
 	*ret = info;
 	return 0;
@@ -169,8 +175,8 @@ void engine_info_text(const struct engine_info *info, struct buf *out)
 		 info->os, info->architecture);
 	buf_addf(out, "CPUs: %lld\nTotal Memory: %.2fGiB\nName: %s\n", (long long)info->cpus,
 		 (double)info->memory / (1024.0 * 1024.0 * 1024.0), info->name);
-	buf_addf(out, "Inro Root Dir: %s\nInro Run Dir: %s\nRootless: %s\n", info->root,
-		 info->runroot, info->rootless ? "true" : "false");
+	buf_addf(out, "Inro Root Dir: %s\nInro Run Dir: %s\nDefault Network: %s\nRootless: %s\n",
+		 info->root, info->runroot, info->network, info->rootless ? "true" : "false");
 	if (info->devices.n)
 		buf_adds(out, "Discovered Devices:\n");
 	for (size_t i = 0; i < info->devices.n; i++)

@@ -11,6 +11,7 @@ struct engine_info {
 	int64_t containers, running, stopped, images, cpus, memory;
 	char *version, *storage_driver, *cgroup_version, *kernel, *os, *architecture, *name;
 	char *root, *runroot;
+	char *network; /* of containers that name none */
 	bool rootless;
 	char **cdi_dirs;
 	JSON_LIST(struct info_device) devices;

@@ -221,6 +221,8 @@ static int open_joins(struct launch *l, struct join_fd ret[JOINS], struct err *e
 		n += r;
 	if (r >= 0)
 		r = network_place_joins(l->eng, l->net.n > 0, ret, n, err);
+	if (r < 0 && l->net.n)
+		err_hint(err, r, NET_START_WITHOUT);
 	while (r < 0 && n > 0)
 		fd_close(ret[--n].fd);
 	return r < 0 ? r : n + r;

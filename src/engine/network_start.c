@@ -244,7 +244,7 @@ static int do_steps(struct stage *s, struct err *err)
 		if (r < 0 && steps[i].what)
 			err_wrap(err, r, "%s", steps[i].what);
 	}
-	return r < 0 ? r : 0;
+	return r < 0 ? err_hint(err, r, NET_START_WITHOUT) : 0;
 }
 
 int net_start_plug(struct engine *eng, const struct record *rec, struct net_start *ns,

@@ -17,6 +17,10 @@
 #include "net/ports.h"
 #include "net/veth.h"
 
+/* The hint where networks can't be had. */
+#define NET_START_WITHOUT                                                                          \
+	"without a network: --network none, or [network] default = none in inro.conf(5)"
+
 /* One interface. */
 struct net_link {
 	struct endpoint asked;

@@ -11,6 +11,7 @@
 #include "base/timeutil.h"
 #include "engine/parse.h"
 #include "engine/pod_options.h"
+#include "engine/run_internal.h"
 
 #define ID_FILE_MAX   4096
 #define HOST_NAME_LEN 64
@@ -221,8 +222,7 @@ static void merge(struct engine *eng, const struct run_options *o, struct pod_me
 	to->subuidname = p->subuidname;
 	to->subgidname = p->subgidname;
 	to->userns = (char *)pod_userns(&m->pod);
-	if (!o->network)
-		to->network = p->network;
+	to->network = o->network ? o->network : p->network;
 	if (!o->pid)
 		to->pid = p->pid;
 	if (!o->uts)
@@ -289,6 +289,12 @@ int pod_member_init(struct engine *eng, const struct run_options *opts, struct p
 	if (name)
 		ret->asked.userns = NULL; /* the pod's */
 	choose_share(&ret->asked, ret);
+	/* One that shares a network has its pod's; of before there was a default, none. */
+	if (!strv_has(ret->share, "network") &&
+	    (ret->asked.network || !ret->pod.options.member.network))
+		r = network_choose(eng, ret->asked.network, ret->network, &ret->asked.network, err);
+	if (r < 0)
+		return r;
 	r = check(&ret->asked, ret, err);
 	if (r < 0)
 		return r;

@@ -15,6 +15,7 @@
 #include "engine/names.h"
 #include "engine/parse.h"
 #include "engine/restart.h"
+#include "engine/run_internal.h"
 #include "engine/spec.h"
 #include "net/netspec.h"
 
@@ -161,9 +162,6 @@ static int check_namespaces(struct pod_options *o, struct err *err)
 		if (word.mode == NS_WORD_HOST && table[i].ns)
 			unshare(&o->share, table[i].ns);
 	}
-	/* "none" is what a member has that says nothing, or what the pod shares. */
-	if (m->network && !str_eq(run_network_word(m), "host") && !is_on_networks(m))
-		strv_free(take_ptr(m->network));
 	if (m->hostname && m->uts && str_eq(m->uts, "host"))
 		return err_fail(err, ERR_USAGE,
 				"cannot set hostname when running in the host UTS namespace");
@@ -343,6 +341,19 @@ int pod_choose_ids(struct engine *eng, struct pod *pod, struct err *err)
 	return r;
 }
 
+static int choose_network(struct engine *eng, struct pod_options *o, struct err *err)
+{
+	char *word[2], **words;
+	int r = network_choose(eng, o->member.network, word, &words, err);
+
+	if (r < 0 || words == o->member.network)
+		return r;
+	words = strv_copy(words);
+	strv_free(o->member.network);
+	o->member.network = words;
+	return 0;
+}
+
 int pod_options_finish(struct engine *eng, const struct pod_words *words, struct pod_options *o,
 		       struct err *err)
 {
@@ -356,6 +367,9 @@ int pod_options_finish(struct engine *eng, const struct pod_words *words, struct
 				"--exit-policy: expected continue or stop, got \"%s\"",
 				words->exit_policy);
 	r = parse_share(words, &o->share, err);
+	/* Members that share none choose for themselves. */
+	if (r == 0 && (o->member.network || strv_has(o->share, "network")))
+		r = choose_network(eng, o, err);
 	if (r == 0)
 		r = check_namespaces(o, err);
 	if (r == 0)

@@ -48,6 +48,7 @@ struct pod_member {
 	char **volume, **volumes_from, **device, **security_opt, **sysctl, **add_host, **dns,
 	    **dns_search, **dns_option;
 	char *cgroup_parent;
+	char *network[2]; /* of who shares none and says none */
 };
 /* opts->pod: a pod's name or id, or "new:NAME", which makes one; or opts->pod_id_file. Options that
  * belong to the pod are refused. */

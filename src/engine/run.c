@@ -494,8 +494,14 @@ static int run_in_pod(const struct run *first, char *const *args, char **ret_id,
 	struct pod_member member;
 	int r;
 
-	if (!o->pod && !o->pod_id_file)
-		return run_twice(first, args, ret_id, err);
+	if (!o->pod && !o->pod_id_file) {
+		struct run_options own = *o;
+		char *word[2];
+
+		run.opts = &own;
+		r = network_choose(run.eng, o->network, word, &own.network, err);
+		return r < 0 ? r : run_twice(&run, args, ret_id, err);
+	}
 	run.opts = &member.opts;
 	run.pod = &member;
 	r = pod_member_init(run.eng, o, &member, err);

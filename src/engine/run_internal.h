@@ -77,7 +77,10 @@ bool run_container_root(const struct run *run, uid_t *ret_uid, gid_t *ret_gid);
 int run_mappings(struct run *run, struct err *err);
 int run_mounts(struct run *run, struct err *err);
 int run_path_from_cwd(const char *path, char **ret, struct err *err);
-/* run_networks.c: the words of --network and what goes with them, checked; the networks of those
+/* run_networks.c: the words of --network, or instead of none the default's, and of "private" the
+ * network that it means. one: where that word is. */
+int network_choose(struct engine *eng, char **words, char *one[2], char ***ret, struct err *err);
+/* The words of --network and what goes with them, checked; the networks of those
  * names; and in the transaction of the record, what it asks of them. */
 int run_networks_check(struct run *run, struct err *err);
 int run_networks_find(struct run *run, struct err *err);

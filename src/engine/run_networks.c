@@ -3,11 +3,30 @@
 
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/config.h"
 #include "engine/endpoints.h"
 #include "engine/leases.h"
 #include "engine/publish.h"
 #include "engine/run_internal.h"
 #include "net/pasta.h"
+
+int network_choose(struct engine *eng, char **words, char *one[2], char ***ret, struct err *err)
+{
+	const struct config *config;
+	int r = words ? 0 : config_get(eng, &config, err);
+
+	*ret = words;
+	if (r < 0)
+		return r;
+	one[0] = words ? words[0] : config->network.fallback;
+	one[1] = NULL;
+	if (str_eq(one[0], "private"))
+		one[0] = (char *)NETSPEC_DEFAULT;
+	else if (words)
+		return 0;
+	*ret = one;
+	return 0;
+}
 
 /* Those that mean one network. */
 static const char *one_of(const struct run_options *o)
@@ -58,10 +77,7 @@ int run_networks_check(struct run *run, struct err *err)
 	size_t n = 0;
 	int r;
 
-	if (!run->opts->network && one)
-		return err_hint(err,
-				err_fail(err, ERR_USAGE, "%s: the container has no network", one),
-				"add --network NAME");
+	/* In a pod. */
 	if (!run->opts->network)
 		return 0;
 	r = netspec_list_parse(run->opts->network, &list, &n, err);

@@ -106,13 +106,6 @@ static int look_at_network(const struct run *run, struct err *err)
 		return 1;
 	if (!asks(o))
 		return 0;
-	if (!o->network)
-		return err_hint(err,
-				err_fail(err, ERR_USAGE,
-					 "publishing ports needs a network, and without --network "
-					 "there is none"),
-				"add --network bridge, or --network host, where the container's "
-				"ports are the machine's");
 	if (kind == NETSPEC_HOST)
 		log_warn("Published ports are discarded when using host network mode");
 	else

@@ -212,8 +212,10 @@ static int fail(struct buf *said, int status, struct err *err)
 	err_fail(err, ERR_SYSTEM, "pasta: %s", said->len ? buf_str(said) : "");
 	if (!said->len)
 		err_fail(err, ERR_SYSTEM, "pasta ended with status %d", status);
-	if (strstr(err->msg, "/dev/net/tun"))
-		err_hint(err, -EIO, "this user has to be able to open /dev/net/tun");
+	if (strstr(err->msg, "/dev/net/tun") || strstr(err->msg, "tun socket"))
+		err_hint(err, -EIO,
+			 "this user has to be able to open /dev/net/tun (as root: chmod 666 "
+			 "/dev/net/tun); without a network: --network none");
 	return -EIO;
 }
 

@@ -41,7 +41,9 @@ int net_program_run(const struct net_program *p, char *const *argv, const struct
 	if (r == -ENOENT)
 		return err_hint(err,
 				err_fail(err, ERR_UNSUPPORTED, "there is no program %s", p->name),
-				"install %s", p->package);
+				"install it (Debian: apt-get install %s); without a network: "
+				"--network none, or [network] default = none in inro.conf(5)",
+				p->package);
 	if (r < 0)
 		return r;
 	char *text = xmalloc(SAID_MAX);

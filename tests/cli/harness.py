@@ -41,6 +41,10 @@ PATIENCE = int(os.environ.get("INRO_TEST_PATIENCE", "1"))  # waits this many tim
 TEST_SECONDS = 120 * PATIENCE  # for each of a test's set-up, itself, and its end
 SHELL_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+# Containers of tests that say nothing are on no network: none is to be made of this machine's. Tests
+# that write settings of their own begin with it.
+NO_NETWORK = "[network]\ndefault = none\n"
+
 # The set that docker gives.
 DEFAULT_CAPS = [
     "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW",
@@ -203,7 +207,9 @@ class Who:
             "PATH": os.environ["PATH"], "HOME": entry.pw_dir, "USER": name, "LANG": "C.UTF-8",
             "TMPDIR": str(self.dir), "XDG_RUNTIME_DIR": str(self.run_dir),
             "XDG_DATA_HOME": str(self.dir / "data"), "INRO_RUNROOT": str(self.run_dir / "inro"),
+            "INRO_CONFIG": str(self.dir / "no-network.conf"),
         }
+        (self.dir / "no-network.conf").write_text(NO_NETWORK)
         for key in os.environ:
             if key.endswith("SAN_OPTIONS") or key.startswith("INRO_TEST_"):
                 self.env[key] = os.environ[key]

@@ -157,7 +157,7 @@ def test_short_names(anyone, registries):
     artifact(anyone, "push", name).ok()
     artifact(anyone, "rm", name).ok()
     conf = anyone.dir / "inro.conf"
-    conf.write_text(f"[image]\nshort_names = {ours.host}, {public.host}\n[transfer]\nretries = 0\n")
+    conf.write_text(f"{harness.NO_NETWORK}[image]\nshort_names = {ours.host}, {public.host}\n[transfer]\nretries = 0\n")
     env = {"INRO_CONFIG": str(conf)}
     assert artifact(anyone, "pull", "-q", "art:1", env=env).ok().out == sha + "\n"
     assert inspect(anyone, name)["Digest"] == "sha256:" + sha
@@ -448,7 +448,7 @@ def test_terminal_is_not_steered(root, registries):
 def test_max_size(anyone):
     """What is longest unused makes room, whatever it is."""
     path = anyone.dir / "inro.conf"
-    path.write_text("[image]\nmax_size = 2m\n")
+    path.write_text(harness.NO_NETWORK + "[image]\nmax_size = 2m\n")
     anyone.env["INRO_CONFIG"] = str(path)
     for i in range(3):
         artifact(anyone, "add", f"a:{i}", *files(anyone, **{f"f{i}": os.urandom(900000)})).ok()

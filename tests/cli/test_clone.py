@@ -95,7 +95,7 @@ def test_generate_pod(box):
     assert service["ExecStartPre"] == "/bin/rm -f %t/p-shop.pod-id"
     assert shlex.split(service["ExecStart"]) == [
         *program, "pod", "create", id_file, "--exit-policy=stop", "--hostname=www", "--label=price=$$5 100%%", "--name=shop",
-        "--replace", "--share=ipc,net,uts"]
+        "--network=none", "--replace", "--share=ipc,net,uts"]
     assert shlex.split(service["ExecStop"]) == [*program, "pod", "stop", "--ignore", id_file, "-t", "0"]
     assert shlex.split(service["ExecStopPost"]) == [*program, "pod", "rm", "--ignore", "-f", id_file]
     start = shlex.split(member["ExecStart"])
@@ -173,7 +173,7 @@ def test_generate_systemd(box):
     program = [box.program("inro"), f"--root={box.state}/inro"]
     assert start == [*program, "run", "--cidfile=%t/%n.ctr-id", "--cgroups=no-conmon",
                      "--label=PODMAN_SYSTEMD_UNIT=%n", "--detach", "--env=PRICE=$$5 100%%", "--interactive",
-                     "--name=web", "--replace", "--rm", "--sdnotify=conmon", "--stop-timeout=3", "--tty", "box", "sh", "-c",
+                     "--name=web", "--network=none", "--replace", "--rm", "--sdnotify=conmon", "--stop-timeout=3", "--tty", "box", "sh", "-c",
                      "echo 'a b'"]
     assert shlex.split(service["ExecStop"]) == [*program, "stop", "--ignore", "-t", "3",
                                                 "--cidfile=%t/%n.ctr-id"]

@@ -33,6 +33,7 @@ def test_defaults(anyone):
     found = values(anyone, INRO_CONFIG="")
     assert found["image.short_names"] == [("docker.io",)]
     assert found["transfer.retries"] == [("5",)]
+    assert found["network.default"] == [("bridge",)]
     assert not [name for name in found if name.startswith("registry")]
 
 
@@ -74,6 +75,7 @@ def test_user_files_in_order(user):
     (drop_ins / "10-a.conf").write_text("[transfer]\nretries = 2\nparallel = 4\n")
     (drop_ins / "30-c.conf.bak").write_text("nonsense")
     (drop_ins / ".40.conf").write_text("nonsense")
+    del user.env["INRO_CONFIG"]
     found = values(user, XDG_CONFIG_HOME=str(home))
     assert found["transfer.retries"] == [("3", "20-b.conf", 2)]
     assert found["transfer.parallel"] == [("4", "10-a.conf", 3)]
@@ -84,6 +86,7 @@ def test_root_reads_no_users_file(root):
     home = root.dir / "home"
     (home / ".config/inro").mkdir(parents=True)
     (home / ".config/inro/inro.conf").write_text("nonsense")
+    del root.env["INRO_CONFIG"]
     values(root, HOME=str(home), XDG_CONFIG_HOME=str(home / ".config"))
 
 

@@ -152,7 +152,7 @@ def test_passthrough(anyone):
 def test_configured(anyone):
     box = engine.box(anyone)
     conf = anyone.dir / "inro.conf"
-    conf.write_text("[log]\ndriver = json-file\nmax_size = 1m\nmax_files = 2\n")
+    conf.write_text("[log]\ndriver = json-file\nmax_size = 1m\nmax_files = 2\n" + harness.NO_NETWORK)
     conf.chmod(0o644)
     env = {"INRO_CONFIG": str(conf)}
     anyone.inro("create", "--name", "web", box, "true", env=env).ok()
@@ -166,7 +166,7 @@ def test_configured(anyone):
     assert log("web") == {"Type": "json-file", "Config": {"max-file": "2", "max-size": "1048576"}}
     assert log("own") == {"Type": "k8s-file", "Config": {"max-file": "5", "max-size": "1048576"}}
     assert log("none") == {"Type": "none", "Config": {}}
-    conf.write_text("[log]\ndriver = passthrough\n")
+    conf.write_text("[log]\ndriver = passthrough\n" + harness.NO_NETWORK)
     anyone.inro("config", env=env).fails("inro.conf:2", "with --log-driver only")
 
 

@@ -22,7 +22,6 @@ REFUSED = [
      "conflicting port mappings for host port 8080 (protocol tcp)"),
     (["-p", "8080:x"], "invalid containerPort: x"),
     (["--expose", "8080:80"], "invalid port format for --expose: 8080:80"),
-    (["-p", "8080:80"], "publishing ports needs a network"),
     (["-p", "8080:80", "--network", "container:xx"],
      "conflicting options: port publishing and the container type network mode"),
 ]

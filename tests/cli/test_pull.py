@@ -566,7 +566,7 @@ def test_one_diff_id_with_two_blobs_in_one_image(root, registries):
 
 def mirrored(who, mirror, main):
     path = who.dir / "inro.conf"
-    path.write_text(f'[registry "{main.host}"]\nmirror = http://{mirror.host}\n')
+    path.write_text(harness.NO_NETWORK + f'[registry "{main.host}"]\nmirror = http://{mirror.host}\n')
     who.env["INRO_CONFIG"] = str(path)
 
 

@@ -20,7 +20,7 @@ def conf(anyone):
     path = anyone.dir / "inro.conf"
     path.touch()
     anyone.env["INRO_CONFIG"] = str(path)
-    return path.write_text
+    return lambda text: path.write_text(text + "\n" + harness.NO_NETWORK)
 
 
 def layer(size=10):

@@ -24,7 +24,7 @@ REJECT = [{"type": "reject"}]
 def policy(anyone):
     """Writes the policy that the commands of this test follow: default and scopes of registries."""
     path, conf = anyone.dir / "policy.json", anyone.dir / "inro.conf"
-    conf.write_text(f"[image]\npolicy = {path}\n[transfer]\nretries = 0\n")
+    conf.write_text(f"{harness.NO_NETWORK}[image]\npolicy = {path}\n[transfer]\nretries = 0\n")
     anyone.env["INRO_CONFIG"] = str(conf)
 
     def write(scopes=None, default=None, **members):

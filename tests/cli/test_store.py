@@ -41,7 +41,7 @@ def conf(anyone):
     path = anyone.dir / "inro.conf"
     path.touch()
     anyone.env["INRO_CONFIG"] = str(path)
-    return path.write_text
+    return lambda text: path.write_text(text + "\n" + harness.NO_NETWORK)
 
 
 # ---- image.max_size ----

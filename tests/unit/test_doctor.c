@@ -62,6 +62,10 @@ static int set_up(void **state)
 		{ "proc/self/mountinfo", CGROUP2 },
 		{ "proc/self/cgroup", "0::/user.slice/a\n" },
 		{ "sys/fs/cgroup/user.slice/a/cgroup.controllers", "cpu memory pids\n" },
+		{ "usr/sbin/nft", "x" },
+		{ "usr/sbin/dnsmasq", "x" },
+		{ "usr/bin/pasta", "x" },
+		{ "dev/net/tun", "x" },
 	};
 	struct machine *m = xcalloc(1, sizeof(*m));
 
@@ -245,6 +249,24 @@ static void test_store(void **state)
 	expect(m, "inodes", DOCTOR_OK, "");
 }
 
+static void test_networks(void **state)
+{
+	struct machine *m = *state;
+
+	expect(m, "networks", DOCTOR_OK, "");
+	drop(m, "dev/net/tun");
+	expect(m, "networks", DOCTOR_WARN, "/dev/net/tun");
+	drop(m, "usr/bin/pasta");
+	expect(m, "networks", DOCTOR_WARN, "no program pasta");
+	m->d.rootless = false; /* of root neither is asked for */
+	put(m, "sys/fs/cgroup/cgroup.controllers", "cpu memory pids io\n");
+	expect(m, "networks", DOCTOR_OK, "");
+	drop(m, "usr/sbin/dnsmasq");
+	expect(m, "networks", DOCTOR_WARN, "by name");
+	drop(m, "usr/sbin/nft");
+	expect(m, "networks", DOCTOR_WARN, "no program nft");
+}
+
 static void test_rest(void **state)
 {
 	struct machine *m = *state;
@@ -272,7 +294,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_well), T(test_kernel),  T(test_overlay), T(test_user_namespaces),
-		T(test_ids),  T(test_cgroups), T(test_store),   T(test_rest),
+		T(test_ids),  T(test_cgroups), T(test_store),   T(test_networks),
+		T(test_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
