@@ -24,7 +24,7 @@
 static const char *const bool_choices[] = { "true", "false", NULL };
 static const char *const exit_choices[] = { "continue", "stop", NULL };
 
-#define NO_NETWORK "networks are not implemented yet: a pod has loopback, which its members share"
+#define NO_PORTS "publishing the ports of a pod is not implemented yet"
 
 const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	{ .name = "add-host",
@@ -152,6 +152,16 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  .arg = "NAME",
 	  .help = "name of the infra container, where there is one (default: the pod's id, "
 		  "shortened, and -infra)" },
+	{ .name = "ip",
+	  .kind = OPT_STR,
+	  MEMBER(ip),
+	  .arg = "ADDRESS",
+	  .help = "IPv4 address of the pod on its network" },
+	{ .name = "ip6",
+	  .kind = OPT_STR,
+	  MEMBER(ip6),
+	  .arg = "ADDRESS",
+	  .help = "IPv6 address of the pod on its network" },
 	{ .name = "label",
 	  .short_name = 'l',
 	  .kind = OPT_STRV,
@@ -163,6 +173,11 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  OWN(label_file),
 	  .arg = "FILE",
 	  .help = "set labels from the lines of a file" },
+	{ .name = "mac-address",
+	  .kind = OPT_STR,
+	  MEMBER(mac_address),
+	  .arg = "ADDRESS",
+	  .help = "MAC address of the pod on its network" },
 	{ .name = "memory",
 	  .short_name = 'm',
 	  .kind = OPT_BYTES,
@@ -193,6 +208,11 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  .arg = "NAME[:OPTIONS]|none|host",
 	  .help = "the same",
 	  .flags = OPT_HIDDEN },
+	{ .name = "network-alias",
+	  .kind = OPT_STRV,
+	  MEMBER(network_alias),
+	  .arg = "NAME",
+	  .help = "another name of the pod on its network" },
 	{ .name = "no-hosts",
 	  .kind = OPT_FLAG,
 	  MEMBER(no_hosts),
@@ -286,11 +306,7 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  .short_name = 'p',
 	  .kind = OPT_REFUSED,
 	  .flags = OPT_HIDDEN,
-	  .help = NO_NETWORK },
-	OPT_REFUSE("ip", NO_NETWORK),
-	OPT_REFUSE("ip6", NO_NETWORK),
-	OPT_REFUSE("mac-address", NO_NETWORK),
-	OPT_REFUSE("network-alias", NO_NETWORK),
+	  .help = NO_PORTS },
 	{ .name = "destroy",
 	  .kind = OPT_FLAG,
 	  OWN(destroy),

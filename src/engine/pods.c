@@ -106,6 +106,9 @@ static int find_nets(struct engine *eng, const struct pod *pod, struct nets *ret
 	char **words = pod->options.member.network;
 	int r = words ? netspec_list_parse(words, &ret->items, &ret->n, err) : 0;
 
+	if (r == 0)
+		r = networks_words(&pod->options.member, ret->items,
+				   pod_shares(pod, "network") ? ret->n : 0, err);
 	if (r < 0 || !ret->n || ret->items[0].kind != NETSPEC_NETWORK)
 		return r;
 	return networks_find(eng, ret->items, ret->n, &ret->networks, err);

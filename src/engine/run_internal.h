@@ -83,6 +83,8 @@ int network_choose(struct engine *eng, char **words, char *one[2], char ***ret, 
 /* The words of --network and what goes with them, checked; the networks of those
  * names; and in the transaction of the record, what it asks of them. */
 int run_networks_check(struct run *run, struct err *err);
+/* --ip and the like, added to what --network says. */
+int networks_words(const struct run_options *o, struct netspec *list, size_t n, struct err *err);
 int run_networks_find(struct run *run, struct err *err);
 /* The same of a pod's. The caller frees the list, also after a failure. */
 int networks_find(struct engine *eng, const struct netspec *nets, size_t n, struct network **ret,

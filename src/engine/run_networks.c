@@ -67,12 +67,30 @@ static int check_kind(struct run *run, const struct netspec *s, struct err *err)
 	return 0;
 }
 
-int run_networks_check(struct run *run, struct err *err)
+int networks_words(const struct run_options *o, struct netspec *list, size_t n, struct err *err)
 {
-	const struct run_options *o = run->opts;
 	const struct netspec_words words = { o->ip, o->ip6, o->mac_address, o->link_local_ip,
 					     o->network_alias };
 	const char *one = one_of(o);
+	int r = 0;
+
+	if (one && (!n || list[0].kind != NETSPEC_NETWORK))
+		return err_fail(err, ERR_USAGE, "conflicting options: %s and --network %s", one,
+				n ? run_network_word(o) : "none");
+	/* An alias is one on all of them, as docker and podman have it. */
+	if (one && n > 1 && !str_eq(one, "--network-alias"))
+		return err_hint(err,
+				err_fail(err, ERR_USAGE,
+					 "%s can only be set for a single network, there are %zu",
+					 one, n),
+				"--network NAME:ip=ADDRESS,mac=ADDRESS says it of each");
+	for (size_t i = 0; r == 0 && one && i < n; i++)
+		r = netspec_add(&list[i], &words, err);
+	return r;
+}
+
+int run_networks_check(struct run *run, struct err *err)
+{
 	struct netspec *list = NULL;
 	size_t n = 0;
 	int r;
@@ -85,18 +103,8 @@ int run_networks_check(struct run *run, struct err *err)
 		return r;
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = check_kind(run, &list[i], err);
-	if (r == 0 && one && list[0].kind != NETSPEC_NETWORK)
-		r = err_fail(err, ERR_USAGE, "conflicting options: %s and --network %s", one,
-			     run->opts->network[0]);
-	/* An alias is one on all of them, as docker and podman have it. */
-	if (r == 0 && one && n > 1 && !str_eq(one, "--network-alias"))
-		r = err_hint(err,
-			     err_fail(err, ERR_USAGE,
-				      "%s can only be set for a single network, there are %zu", one,
-				      n),
-			     "--network NAME:ip=ADDRESS,mac=ADDRESS says it of each");
-	for (size_t i = 0; r == 0 && one && i < n; i++)
-		r = netspec_add(&list[i], &words, err);
+	if (r == 0)
+		r = networks_words(run->opts, list, n, err);
 	if (r == 0 && list[0].kind == NETSPEC_NETWORK) {
 		run->nets = list;
 		run->n_nets = n;

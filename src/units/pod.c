@@ -8,7 +8,7 @@
 #define SECTION "Pod"
 
 static const char no_modules[] = "inro has one file of settings and no modules";
-static const char no_networks[] = "inro pod create makes no networks yet";
+static const char no_ports[] = "inro pod create publishes no ports yet";
 
 static const struct key keys[] = {
 	{ "AddHost", KEY_ALL, "--add-host" },
@@ -20,14 +20,14 @@ static const struct key keys[] = {
 	{ "GIDMap", KEY_ALL, "--gidmap" },
 	{ "GlobalArgs", KEY_OTHER },
 	{ "HostName", KEY_STRING, "--hostname" },
-	{ "IP", KEY_NO, .why = no_networks },
-	{ "IP6", KEY_NO, .why = no_networks },
+	{ "IP", KEY_STRING, "--ip" },
+	{ "IP6", KEY_STRING, "--ip6" },
 	{ "Label", KEY_WORDS, "--label" },
 	{ "Network", KEY_OTHER },
-	{ "NetworkAlias", KEY_NO, .why = no_networks },
+	{ "NetworkAlias", KEY_ALL, "--network-alias" },
 	{ "PodName", KEY_OTHER },
 	{ "PodmanArgs", KEY_OTHER },
-	{ "PublishPort", KEY_NO, .why = no_networks },
+	{ "PublishPort", KEY_NO, .why = no_ports },
 	{ "ServiceName", KEY_OTHER },
 	{ "ShmSize", KEY_STRING, "--shm-size" },
 	{ "StopTimeout", KEY_OTHER },
@@ -72,15 +72,11 @@ static int add_networks(struct conversion *c, struct err *err)
 {
 	const struct unit_entry *e;
 	size_t at = 0;
+	int r = 0;
 
-	while ((e = unit_file_next(&c->u->file, SECTION, "Network", &at)) != NULL) {
-		if (!str_eq(e->value, "none") && !str_eq(e->value, "host"))
-			return units_fail(
-			    e, err,
-			    err_fail(err, ERR_UNSUPPORTED, "%s: %s", e->value, no_networks));
-		strv_addf(&c->args, "--network=%s", e->value);
-	}
-	return 0;
+	while (r == 0 && (e = unit_file_next(&c->u->file, SECTION, "Network", &at)) != NULL)
+		r = units_network(c, e, e->value, err);
+	return r;
 }
 
 static int add_end(struct conversion *c, const char *name, struct err *err)

@@ -28,5 +28,5 @@ def test_demo_shows_container_beside_host(root):
     assert int(row("capabilities")[0]) < int(row("capabilities")[1])
     assert int(row("processes")[0]) < 10
     assert "/proc(proc)" in out and "net_bind_service" in out
-    assert re.search(r"inro run --rm host true +best +[\d.]+ ms, median +[\d.]+ ms, of 20 runs", out)
+    assert re.search(r"inro run --rm --network none host true +best +[\d.]+ ms, median +[\d.]+ ms, of 20 runs", out)
     assert max(map(len, out.splitlines())) <= 100

@@ -210,6 +210,7 @@ def test_services(files):
     files.add("says.container", "[Container]\nImage=box\nNotify=yes\n")
     files.add("well.container", "[Container]\nImage=box\nNotify=healthy\nHealthCmd=true\n")
     files.add("shop.pod", "[Pod]\nPodName=shop\nVolume=data.volume:/data\nShmSize=1m\nStopTimeout=3\n"
+              "Network=lan.network\nNetworkAlias=desk\n"
               "[Install]\nWantedBy=multi-user.target\n")
     files.add("front.container", "[Container]\nImage=box\nPod=shop.pod\n")
     files.add("tool.container", "[Container]\nImage=box\nPod=shop.pod\nStartWithPod=no\n")
@@ -262,8 +263,8 @@ def test_services(files):
     assert command(services["blob-artifact.service"])[1:] == ["artifact", "pull", "--quiet",
                                                               "example.com/blob:1"]
     shop, front = services["shop-pod.service"], services["front.service"]
-    assert command(shop)[1:] == ["pod", "create", "--replace", "--shm-size=1m", "--volume=systemd-data:/data",
-                                 "shop"]
+    assert command(shop)[1:] == ["pod", "create", "--replace", "--network-alias=desk", "--shm-size=1m",
+                                 "--network=systemd-lan", "--volume=systemd-data:/data", "shop"]
     assert values(shop, "Wants")[-1] == "front.service" and "tool.service" in values(shop, "Before")
     assert values(shop, "Type") == ["oneshot"] and values(shop, "RemainAfterExit") == ["yes"]
     assert command(shop, "ExecStop")[1:] == ["pod", "stop", "--ignore", "--time=3", "shop"]
@@ -372,6 +373,7 @@ POD = """
 DefaultDependencies=no
 [Pod]
 PodName=shop
+Network=none
 GlobalArgs=--root {root}
 [Quadlet]
 DefaultDependencies=no

@@ -64,7 +64,17 @@ def test_pods(plain):
     m.inro("run", "-d", "--pod", "new:loose", "--network", "private", "--name", "x1", m.image,
            "sleep", "60").ok()
     assert networks(m, "x1")[:2] == ("bridge", ["bridge"])
-    m.inro("pod", "rm", "-f", "shop", "alone", "loose").ok()
+    # An address and a name of a pod are its network's, whoever makes the interface.
+    m.inro("network", "create", "--subnet", "10.77.0.0/24", "front").ok()
+    m.inro("pod", "create", "--network", "front", "--ip", "10.77.0.9", "--mac-address",
+           "02:11:22:33:44:55", "--network-alias", "desk", "fixed").ok()
+    for name in ("f1", "f2"):
+        m.inro("run", "-d", "--pod", "fixed", "--name", name, m.image, "sleep", "60").ok()
+        link = m.inside(networks(m, name)[2]["State"]["Pid"]).links()["eth0"]
+        assert "10.77.0.9" in [a["local"] for a in link["addr_info"]], name
+        assert link["address"] == "02:11:22:33:44:55"
+    assert networks(m, "f2")[2]["NetworkSettings"]["Networks"]["front"]["IPAddress"] == "10.77.0.9"
+    m.inro("pod", "rm", "-f", "shop", "alone", "loose", "fixed").ok()
 
 
 def test_where_there_are_none(plain):
