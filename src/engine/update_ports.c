@@ -15,6 +15,7 @@ struct ports_change {
 	struct engine *eng;
 	const struct record *rec;
 	char **publish; /* as it is to be */
+	char **fresh;   /* of that, what it is not yet */
 	struct port_list removed;
 	/* Of what runs. all: is to be. */
 	struct port_bindings old, gone, added, all;
@@ -72,8 +73,10 @@ static int plan_words(struct ports_change *c, const struct update_options *o, st
 	for (char **w = o->publish_rm; r == 0 && w && *w; w++)
 		r = remove_word(c, *w, err);
 	for (char **w = o->publish_add; r == 0 && w && *w; w++)
-		if (!strv_has(c->publish, *w))
+		if (!strv_has(c->publish, *w)) {
 			strv_add(&c->publish, *w);
+			strv_add(&c->fresh, *w);
+		}
 	/* Do they go together? */
 	return r < 0 ? r : port_list_parse(c->publish, has->publish_all, has->expose, &list, err);
 }
@@ -150,23 +153,13 @@ static int store(struct ports_change *c, bool running, struct err *err)
 	return db_end(c->eng->db, r, err);
 }
 
-/* What was taken out of the firewall comes back, and the monitor has what it had. */
-static void undo(struct ports_change *c)
-{
-	struct err err = ERR_INIT;
-
-	if (keep_by_monitor(c, &c->old, &err) < 0 ||
-	    net_ports_change(c->eng, c->rec->id, &c->gone, false, &err) < 0)
-		log_warn("%s", err.msg);
-}
-
 /* On the host's loopback, and all of a user's. */
-static int relay(struct ports_change *c, struct err *err)
+static int relay(struct ports_change *c, const struct port_bindings *ports, struct err *err)
 {
 	struct net_start ns = NET_START_INIT;
 	int r = net_start_read(c->eng, c->rec, &ns, err);
 
-	append(&ns.ports, &c->all);
+	append(&ns.ports, ports);
 	if (r == 0)
 		r = engine_net(c->eng, err);
 	if (r >= 0)
@@ -175,12 +168,32 @@ static int relay(struct ports_change *c, struct err *err)
 	return r;
 }
 
-/* The monitor has the new ones before they are in the database, and has all as long as they are:
- * who is killed in between has left a port that is kept for nothing, or elements that are missing,
- * which the next change or `network reload` puts in. */
-static int change_running(struct ports_change *c, const struct update_options *o, struct err *err)
+/* What was taken out of the firewall comes back, and the monitor and the relays have what they had.
+ */
+static void undo(struct ports_change *c)
 {
-	const struct publish_words words = { .publish = o->publish_add };
+	struct err err = ERR_INIT;
+
+	if (keep_by_monitor(c, &c->old, &err) < 0 ||
+	    net_ports_change(c->eng, c->rec->id, &c->gone, false, &err) < 0 ||
+	    relay(c, &c->old, &err) < 0)
+		log_warn("%s", err.msg);
+}
+
+/* In the firewall and the relays only what stays. */
+static int take_out(struct ports_change *c, struct err *err)
+{
+	int r = net_ports_change(c->eng, c->rec->id, &c->gone, true, err);
+
+	return r < 0 || !c->gone.n ? r : relay(c, &c->all, err);
+}
+
+/* The monitor has the new ones before they are in the database, and nobody has the old ones any
+ * more when those go there: who is killed in between has left a port that is kept for nothing until
+ * the next change, or elements and relays that are missing, and the command can be said again. */
+static int change_running(struct ports_change *c, struct err *err)
+{
+	const struct publish_words words = { .publish = c->fresh };
 	cleanup_free char *binding = net_ports_binding(c->eng, c->rec);
 	struct net_addr host = { .family = 0 };
 	cleanup_fd int lock = -EBADF;
@@ -191,16 +204,19 @@ static int change_running(struct ports_change *c, const struct update_options *o
 		net_addr_parse(binding, &host, NULL);
 	if (r == 0)
 		split_old(c);
-	if (r == 0 && o->publish_add)
+	if (r == 0 && c->fresh)
+		(void)keep_by_monitor(c, &c->old, NULL); /* of one that was killed: no more */
+	if (r == 0 && c->fresh)
 		r = publish_bind(c->eng, c->rec->id, &words, &host, &c->added, &keep, err);
 	if (r < 0)
 		return r;
-	append(&c->all, &c->added);
-	r = keep_by_monitor(c, &c->all, err);
-	if (r == 0 && c->gone.n)
+	if (c->gone.n)
 		r = lock = engine_firewall_lock(c->eng, false, err);
 	if (r >= 0)
-		r = net_ports_change(c->eng, c->rec->id, &c->gone, true, err);
+		r = take_out(c, err);
+	append(&c->all, &c->added);
+	if (r == 0)
+		r = keep_by_monitor(c, &c->all, err);
 	if (r == 0)
 		r = store(c, true, err);
 	lock = fd_close(lock);
@@ -209,7 +225,7 @@ static int change_running(struct ports_change *c, const struct update_options *o
 		return r;
 	}
 	r = net_ports_change(c->eng, c->rec->id, &c->all, false, err);
-	return r < 0 ? r : relay(c, err);
+	return r < 0 ? r : relay(c, &c->all, err);
 }
 
 static int check_network(struct ports_change *c, struct err *err)
@@ -238,9 +254,9 @@ int update_ports(struct engine *eng, const struct record *rec, const struct upda
 	if (r == 0)
 		r = plan_words(&c, o, err);
 	if (r == 0)
-		r = update_instance(eng, rec).pid ? change_running(&c, o, err)
-						  : store(&c, false, err);
+		r = update_instance(eng, rec).pid ? change_running(&c, err) : store(&c, false, err);
 	strv_free(c.publish);
+	strv_free(c.fresh);
 	port_list_done(&c.removed);
 	port_bindings_done(&c.old);
 	port_bindings_done(&c.gone);

@@ -2,10 +2,14 @@
 """Networks when something goes wrong: kill -9 of whoever has a part in them, somebody else's hand."""
 
 import json
+import subprocess
+
+import pytest
 
 import engine
 
 TURNS = True
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def image(machine):
@@ -33,3 +37,59 @@ def test_end_after_somebody_flushed_the_rules(machine_root):
     ports = m.elements(m.table)
     assert {json.dumps(e).count("8081") for e in ports["ports4"]} == {0, 1}, ports
     assert len(ports["ports4"]) == len(ports["ports6"]) == 2, ports
+
+
+# What is killed, and what takes it back where it has been done.
+CHANGES = {
+    "connect": (["network", "connect", "back", "web"],
+                ["network", "disconnect", "-f", "back", "web"]),
+    "disconnect": (["network", "disconnect", "bridge", "web"],
+                   ["network", "connect", "bridge", "web"]),
+    "publish": (["update", "--publish-add", "8090:90", "web"],
+                ["update", "--publish-rm", "8090:90", "web"]),
+    "unpublish": (["update", "--publish-rm", "8080:80", "web"],
+                  ["update", "--publish-add", "8080:80", "web"]),
+}
+
+
+def networks_of(machine):
+    """What is said of web, and what there is."""
+    said = json.loads(machine.inro("inspect", "web").ok().out)[0]
+    links = set(machine.inside(said["State"]["Pid"]).links())
+    files = (machine.who.run_dir / "inro/net/names").glob("*/[0-9a-f]*")
+    return (set(said["NetworkSettings"]["Networks"]), len(links),
+            {port for port, bound in said["NetworkSettings"]["Ports"].items() if bound},
+            len(machine.elements(machine.table).get("ports4", [])),
+            len((machine.place() or machine).links()), machine.listening(), len(list(files)))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_killed_change_can_be_made_again(machine, change):
+    """At any system call: said again it is whole, and taken back nothing of it is left."""
+    m = machine
+    command, back = CHANGES[change]
+    m.inro("network", "create", "back").ok()
+    start(m, "web", "-p", "8080:80")
+    report = m.who.dir / "report"
+
+    def run(n):
+        m.who.run(m.who.program("tests/faults/killat"), "-o", report, n, "--",
+                  *m.who.inro_argv(*command), **QUIET)
+        return int(report.read_text().split()[-1])
+
+    count = run(0)
+    done = networks_of(m)
+    m.inro(*back).ok()
+    before = networks_of(m)
+    assert done != before
+    for n in range(count * 3 // 10, count, count // 7 + 1):
+        run(n)
+        said = m.inro(*command)
+        if said.code:  # it was done, but for what somebody else does once more
+            assert "already connected" in said.err or "not connected" in said.err \
+                or "does not publish" in said.err, (n, said)
+        else:
+            assert networks_of(m) == done, (n, count)
+        m.inro(*back).ok()
+        assert networks_of(m) == before, (n, count)
+    m.inro("system", "check").ok()
