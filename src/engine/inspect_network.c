@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* NetworkSettings of `inspect`, and what HostConfig and Config say of ports. */
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/endpoints.h"
 #include "engine/inspect_internal.h"
 #include "engine/leases.h"
+#include "engine/network_cni.h"
 #include "engine/network_policy.h"
 #include "engine/parse.h"
 #include "engine/publish.h"
@@ -207,6 +209,36 @@ static void fill_endpoint(const struct inspected *in, const struct endpoint *ep,
 	fill_addresses(in, &net, ep, to);
 }
 
+/* As its plugins have said it. */
+static void fill_cni(const struct inspected *in, struct inspect_network *ret)
+{
+	struct inspect_endpoint *to = LIST_ADD(ret->networks);
+	cleanup_cni_result struct cni_result result = { 0 };
+	cleanup_free char *ifname = NULL;
+	CLEANUP(netspec_done) struct netspec asked = { 0 };
+	struct net_addr addr, gateway;
+	int prefix;
+
+	if (netspec_parse(in->rec.options.cni, &asked, NULL) == 0)
+		to->key = xasprintf("cni:%s", asked.target);
+	to->network_id = xstrdup("");
+	if (!in->rec.running || net_cni_result(in->eng, &in->rec, &ifname, &result) < 0)
+		return;
+	for (size_t i = 0; (prefix = cni_result_address(&result, i, &addr, &gateway)) >= 0; i++) {
+		bool four = addr.family == AF_INET;
+
+		if (four ? to->ip_address : to->ip6_address)
+			continue;
+		*(four ? &to->ip_address : &to->ip6_address) = addr_text(&addr);
+		*(four ? &to->gateway : &to->ip6_gateway) = addr_text(&gateway);
+		*(four ? &to->ip_prefix : &to->ip6_prefix) = prefix;
+	}
+	for (size_t i = 0; i < result.interfaces.n; i++)
+		if (str_eq(result.interfaces.items[i].name, ifname) && !to->mac)
+			to->mac = xstrdup(
+			    result.interfaces.items[i].mac ? result.interfaces.items[i].mac : "");
+}
+
 /* docker has at the top what the default network says; here it is the first one's. */
 static void fill_first(struct inspect_network *ret)
 {
@@ -236,6 +268,8 @@ void inspect_network_fill(const struct inspected *in, const char *mode, int64_t 
 	if (endpoints_of(in->eng, publish_owner(&in->rec), &list, NULL) == 0)
 		for (size_t i = 0; i < list.n; i++)
 			fill_endpoint(in, &list.items[i], ret);
+	if (in->rec.options.cni)
+		fill_cni(in, ret);
 	if (ret->networks.n)
 		fill_first(ret);
 	else if (str_eq(mode, "none") || str_eq(mode, "host"))

@@ -237,7 +237,7 @@ static int meet(struct launch *l, const struct join_fd *joined, int n, struct er
 	/* pasta binds them itself */
 	if (l->rec->options.pasta)
 		l->net.keep = fd_close(l->net.keep);
-	if (!l->net.n && !l->rec->options.pasta)
+	if (!l->net.n && !l->rec->options.pasta && !l->rec->options.cni)
 		return -EBADF;
 	for (int i = 0; i < n; i++) {
 		if (joined[i].type != NS_NETWORK)

@@ -7,6 +7,7 @@
 #include "engine/endpoints.h"
 #include "engine/firewall.h"
 #include "engine/leases.h"
+#include "engine/network_cni.h"
 #include "engine/network_names.h"
 #include "engine/network_pasta.h"
 #include "engine/network_start.h"
@@ -58,6 +59,7 @@ int net_end_begin(struct engine *eng, const char *id, struct err *err)
 	struct err own = ERR_INIT;
 
 	net_pasta_end(eng, id);
+	net_cni_end(eng, id);
 	if (r == 0)
 		r = owners_of(eng, id, owners, err);
 	/* The end is recorded all the same: `network reload` takes out what stays. */

@@ -85,7 +85,7 @@ static size_t servers_of(struct engine *eng, const struct record *rec,
 	cleanup_strv char **words = NULL;
 	size_t n = 0;
 
-	if (!o->pasta && net_names_served(eng))
+	if (!o->pasta && !o->cni && net_names_served(eng))
 		return 0;
 	if (o->dns)
 		words = strv_copy(o->dns);

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/life.h"
+#include "engine/network_cni.h"
 #include "engine/network_files.h"
 #include "engine/network_links.h"
 #include "engine/network_names.h"
@@ -148,6 +149,7 @@ struct stage {
 	const struct record *rec;
 	struct net_start *ns;
 	int netns, pidfd; /* of the container, and its init; pidfd may be negative */
+	int cancel_fd;
 };
 
 static int step_links(struct stage *s, struct err *err)
@@ -234,6 +236,10 @@ static int do_steps(struct stage *s, struct err *err)
 {
 	int r;
 
+	if (s->rec->options.cni) {
+		r = net_cni_start(s->eng, s->rec, &s->ns->ports, s->netns, s->cancel_fd, err);
+		return r < 0 ? r : step_policy(s, err);
+	}
 	if (s->rec->options.pasta) {
 		r = step_policy(s, err);
 		return r < 0 ? r : net_pasta_start(s->eng, s->rec, &s->ns->ports, s->pidfd, err);
@@ -250,7 +256,7 @@ static int do_steps(struct stage *s, struct err *err)
 int net_start_plug(struct engine *eng, const struct record *rec, struct net_start *ns,
 		   int monitor_sock, int cancel_fd, struct err *err)
 {
-	struct stage s = { eng, rec, ns, -EBADF, -EBADF };
+	struct stage s = { eng, rec, ns, -EBADF, -EBADF, cancel_fd };
 	int r;
 
 	if (ns->sock < 0)

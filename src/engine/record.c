@@ -68,6 +68,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, expose, "expose", JSON_STRV),
 	JSON_FIELD(struct record_options, firewall, "firewall", JSON_STRV),
 	JSON_FIELD(struct record_options, egress, "egress", JSON_STRV),
+	JSON_FIELD(struct record_options, cni, "cni", JSON_STR),
 	JSON_FIELD(struct record_options, pasta, "pasta", JSON_STR),
 	JSON_FIELD(struct record_options, ipc_shared, "ipcShared", JSON_BOOL),
 	JSON_FIELD(struct record_options, rootfs, "rootfs", JSON_STR),

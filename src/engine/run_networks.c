@@ -6,6 +6,8 @@
 #include "engine/config.h"
 #include "engine/endpoints.h"
 #include "engine/leases.h"
+#include "engine/network_cni.h"
+#include "engine/pod_options.h"
 #include "engine/publish.h"
 #include "engine/run_internal.h"
 #include "net/pasta.h"
@@ -57,8 +59,36 @@ static int take_pasta(struct run *run, const struct netspec *s, struct err *err)
 	return r;
 }
 
+static int take_cni(struct run *run, const struct netspec *s, struct err *err)
+{
+	const struct run_options *o = run->opts;
+	int r;
+
+	if (run->eng->rootless)
+		return err_hint(err,
+				err_fail(err, ERR_UNSUPPORTED,
+					 "--network %s: CNI's plugins need root",
+					 run_network_word(o)),
+				"use --network bridge");
+	if (o->network[1])
+		return err_hint(err,
+				err_fail(err, ERR_UNSUPPORTED,
+					 "--network %s goes with no other network", o->network[0]),
+				"a list may have several plugins");
+	if (run->pod && strv_has(run->pod->share, "network"))
+		return err_fail(err, ERR_USAGE,
+				"--network %s: the container has the network of its pod",
+				o->network[0]);
+	r = net_cni_check(s, o->publish || o->publish_all, err);
+	if (r == 0)
+		run->rec.options.cni = xstrdup(o->network[0]);
+	return r;
+}
+
 static int check_kind(struct run *run, const struct netspec *s, struct err *err)
 {
+	if (s->kind == NETSPEC_CNI)
+		return take_cni(run, s, err);
 	if (s->kind == NETSPEC_PASTA)
 		return take_pasta(run, s, err);
 	if (s->kind > NETSPEC_PATH)

@@ -29,7 +29,7 @@ int run_policy(struct run *run, struct err *err)
 
 	if (r < 0 || (!o->firewall && !o->egress))
 		return r;
-	if (!run->n_nets && !run->rec.options.pasta)
+	if (!run->n_nets && !run->rec.options.pasta && !run->rec.options.cni)
 		return err_hint(err,
 				err_fail(err, ERR_USAGE,
 					 "%s: the container is on no network of its own", option),

@@ -418,7 +418,7 @@ int run_finish_input(struct run *run, struct err *err)
 	in->uids = run->uids.n ? &run->uids : NULL;
 	in->gids = run->uids.n ? &run->gids : NULL;
 	in->joins = &run->joins;
-	in->bridged = run->n_nets > 0 || run->rec.options.pasta;
+	in->bridged = run->n_nets > 0 || run->rec.options.pasta || run->rec.options.cni;
 	in->rootless = run->eng->rootless;
 	in->rootfs = run->rec.options.rootfs_overlay ? NULL : run->rec.options.rootfs;
 	in->swap_limits = engine_limits_swap();

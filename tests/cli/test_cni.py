@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import signal
 
 import harness
 import pytest
@@ -112,3 +113,109 @@ def test_del_that_fails_is_tried_again_without_the_namespace(cni):
     assert cni.said()[-1][0]["CNI_NETNS"] == ""
     assert list((cni.path / "state").iterdir()) == []
     assert not [p for p in (cni.path / "leases").rglob("10.99.*")]
+
+
+# ---- inro run --network cni:NAME ----
+
+def settings(machine, name):
+    return json.loads(machine.inro("inspect", name).ok().out)[0]
+
+
+def rules_of(machine, word):
+    """What iptables has of a container: rules with its address, chains of portmap's."""
+    return [line for line in machine.run("iptables-save", "-t", "nat").ok().out.splitlines()
+            if word in line or line.startswith("-A CNI-DN-")]
+
+
+@pytest.fixture
+def front(cni):
+    """The list where inro looks for it, with Debian's portmap."""
+    m = cni.machine
+    if not pathlib.Path("/etc/cni").is_dir():
+        harness.machine_cannot("there is no /etc/cni to mount lists on")
+    path = cni.path / "conf/10-front.conflist"
+    conf = json.loads(path.read_text())
+    conf["plugins"][0]["ipMasq"] = True
+    conf["plugins"][2] = {"type": "ours", "capabilities": {"portMappings": True}}
+    conf["plugins"].append({"type": "portmap", "capabilities": {"portMappings": True}})
+    path.write_text(json.dumps(conf))
+    m.sh(f"mount -t tmpfs tmpfs /etc/cni && ln -s {cni.path}/conf /etc/cni/net.d; sysctl -qw net.ipv4.ip_forward=1")
+    yield cni
+    m.sh("umount /etc/cni")
+
+
+def left(front):
+    run = front.machine.who.run_dir / "inro/net"
+    return [p for name in ("cni", "netns") for p in (run / name).iterdir()]
+
+
+def test_run_on_a_list(front):
+    m = front.machine
+    lan = m.lan()
+    m.inro("run", "-d", "--name", "web", "-p", "8080:80",
+           "--network", "cni:front:ip=10.99.0.77,mac=02:00:00:00:00:77,interface=front0", "host", "sleep", "60").ok()
+    seen = settings(m, "web")
+    link = m.inside(seen["State"]["Pid"]).links()["front0"]
+    assert link["address"] == "02:00:00:00:00:77"
+    assert [a["local"] for a in link["addr_info"] if a["family"] == "inet"] == ["10.99.0.77"]
+    assert "10.99.0.77" in m.inro("exec", "web", "cat", "/etc/hosts").ok().out
+    assert "0.0.0.0:8080->80/tcp" in m.inro("ps").ok().out
+    network = seen["NetworkSettings"]
+    assert network["IPAddress"] == "10.99.0.77" and network["Networks"]["cni:front"]["Gateway"] == "10.99.0.1"
+    with m.inside(seen["State"]["Pid"]).serve("web", 80):
+        assert lan.get("192.0.2.1", 8080).startswith("web from 192.0.2.2")
+    # again, with what is there of the last time undone
+    m.inro("restart", "-t", "0", "web").ok()
+    with m.inside(settings(m, "web")["State"]["Pid"]).serve("again", 80):
+        assert lan.get("192.0.2.1", 8080).startswith("again from ")
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+    said = front.said()
+    assert [env["CNI_COMMAND"] for env, _ in said] == ["ADD", "DEL", "ADD", "DEL"]
+    assert all(env["CNI_NETNS"].startswith("/") for env, _ in said)
+    assert left(front) == [] and rules_of(m, "10.99.0.77") == []
+
+
+def test_killed_and_failed_ones_leave_nothing(front):
+    m = front.machine
+    monitor = front.path / "monitor.pid"
+    m.inro("run", "-d", "--name", "web", "--conmon-pidfile", monitor, "-p", "8080:80", "--network", "cni:front",
+           "host", "sleep", "60").ok()
+    address = settings(m, "web")["NetworkSettings"]["IPAddress"]
+    assert rules_of(m, address)
+    os.kill(int(monitor.read_text()), signal.SIGKILL)
+    assert "Exited" in m.inro("ps", "-a").ok().out
+    assert left(front) == [] and rules_of(m, address) == []
+    (front.path / "log.fail.ADD").touch()
+    said = m.inro("start", "web")
+    assert said.code == 125 or said.code == 1
+    assert "plugin ours: ADD: code 11: not now: try again" in said.err, said
+    assert left(front) == [] and rules_of(m, "10.99.0.") == []
+    (front.path / "log.fail.ADD").unlink()
+    # what a plugin doesn't undo is told, and tried again
+    m.inro("start", "web").ok()
+    (front.path / "log.fail.DEL").touch()
+    said = m.inro("rm", "-f", "-t", "0", "web").ok()
+    assert len(left(front)) == 1
+    (front.path / "log.fail.DEL").unlink()
+    m.inro("run", "--rm", "--network", "cni:front", "host", "true").ok()
+    assert left(front) == []
+
+
+def test_what_a_list_can_not_do_is_refused(front):
+    m = front.machine
+    for word, said in (("cni:nowhere", "nowhere"), ("cni:front:mtu=1400", "--network cni:front: it takes ip=, mac= and interface= alone")):
+        result = m.inro("run", "--rm", "--network", word, "host", "true")
+        assert result.code == 125 and said in result.err, result
+    result = m.inro("run", "--rm", "--network", "cni:front", "--network", "bridge", "host", "true")
+    assert result.code == 125 and "goes with no other network" in result.err, result
+    path = front.path / "conf/10-front.conflist"
+    conf = json.loads(path.read_text())
+    conf["plugins"] = conf["plugins"][:1]
+    path.write_text(json.dumps(conf))
+    result = m.inro("run", "--rm", "-p", "80", "--network", "cni:front", "host", "true")
+    assert result.code == 125 and "the capability portMappings, which -p needs" in result.err, result
+
+
+def test_users_have_no_plugins(machine_user):
+    said = machine_user.inro("run", "--rm", "--network", "cni:front", "host", "true")
+    assert said.code == 125 and "CNI's plugins need root" in said.err, said
