@@ -257,20 +257,22 @@ static int put_whole(struct engine *eng, const struct record *rec, struct err *e
 	return r == -ESRCH ? 0 : r;
 }
 
-/* All that run; of one that is just being started its starter tells. */
+/* All that run; of one that is just being started its starter tells. What one of them has in its
+ * own network (its address for names is taken, say) is no other's business. */
 static int put_all(struct engine *eng, const char *but, struct err *err)
 {
 	cleanup_record_list struct record_list list = { 0 };
-	int r = record_list(eng, NULL, &list, err);
+	struct err own = ERR_INIT;
+	int r = record_list(eng, NULL, &list, err), one;
 
 	for (size_t i = 0; r >= 0 && i < list.n; i++) {
 		const struct record *rec = &list.items[i];
 
 		if (rec->status != RECORD_RUNNING || str_eq(publish_owner(rec), but))
 			continue;
-		r = put_whole(eng, rec, err);
-		if (r < 0)
-			err_wrap(err, r, "giving names to container %s", rec->name);
+		one = put_whole(eng, rec, &own);
+		if (one < 0)
+			log_warn("giving names to container %s: %s", rec->name, own.msg);
 	}
 	return r < 0 ? r : 0;
 }

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks when something goes wrong: kill -9 of whoever has a part in them, somebody else's hand."""
 
+import contextlib
 import json
+import os
+import pathlib
+import signal
 import subprocess
 
 import pytest
 
 import engine
+import harness
 
 TURNS = True
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -37,6 +42,40 @@ def test_end_after_somebody_flushed_the_rules(machine_root):
     ports = m.elements(m.table)
     assert {json.dumps(e).count("8081") for e in ports["ports4"]} == {0, 1}, ports
     assert len(ports["ports4"]) == len(ports["ports6"]) == 2, ports
+
+
+def service_of(machine):
+    """Pids of the machine's inro-net, its watcher and its helper."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (path / "cmdline").read_bytes()
+            if words.startswith(b"inro-net\0") and str(machine.who.dir).encode() in words:
+                found.append(int(path.name))
+    return found
+
+
+def test_one_that_takes_the_address_of_names_keeps_it_from_no_other(machine):
+    """With inro-net dead, a program in a container listens in its stead."""
+    m = machine
+    for name in ("aa", "bb", "cc"):
+        start(m, name)
+    inside = {name: m.inside(json.loads(m.inro("inspect", name).ok().out)[0]["State"]["Pid"])
+              for name in ("aa", "bb", "cc")}
+    at = "127.0.0.11:45053"
+    assert all(f"tcp {at}" in i.listening() for i in inside.values())
+    service = service_of(m)
+    assert service
+    for pid in service:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    harness.wait_for(lambda: f"tcp {at}" not in inside["bb"].listening(), what="its end")
+    with inside["bb"].serve("mine", 45053, "127.0.0.11"):
+        said = m.inro("run", "--rm", "--network", "bridge", image(m), "true").ok()
+        assert "giving names to container bb: " in said.err, said
+        assert all(f"udp {at}" in inside[name].listening() for name in ("aa", "cc"))
+    fds = m.inro("exec", "aa", "ls", "/proc/1/fd").ok().out.split()
+    assert fds == ["0", "1", "2"], fds
 
 
 # What is killed, and what takes it back where it has been done.
