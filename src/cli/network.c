@@ -241,7 +241,7 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 		if (list.items[i].running)
 			buf_addf(&out, "%s\n", list.items[i].id);
 	if (r == 0)
-		r = engine_firewall_repair(&eng, false, NULL, err);
+		r = engine_firewall_repair(&eng, err);
 	return r < 0 ? r : cli_print(&out, err);
 }
 

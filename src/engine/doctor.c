@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/doctor.h"
+#include "engine/doctor_internal.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -46,9 +46,7 @@ void doctor_report_done(struct doctor_report *r)
 
 /* ---- what checks say ---- */
 
-static void say(struct doctor_finding *f, int verdict, const char *cure, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-static void say(struct doctor_finding *f, int verdict, const char *cure, const char *fmt, ...)
+void doctor_say(struct doctor_finding *f, int verdict, const char *cure, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -70,24 +68,24 @@ static int for_users(const struct doctor *d)
 }
 
 /* False: it is not there. */
-static bool read_file(const struct doctor *d, const char *path, struct buf *text)
+bool doctor_read_file(const struct doctor *d, const char *path, struct buf *text)
 {
 	return io_read_file(d->root, path, text, FILE_MAX, NULL) == 0;
 }
 
 /* A number in a file of procfs; fallback: it is not there. */
-static int64_t read_number(const struct doctor *d, const char *path, int64_t fallback)
+int64_t doctor_read_number(const struct doctor *d, const char *path, int64_t fallback)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	int64_t value;
 
-	if (!read_file(d, path, &text) || !text.len)
+	if (!doctor_read_file(d, path, &text) || !text.len)
 		return fallback;
 	text.data[strcspn(text.data, "\n")] = '\0';
 	return str_parse_i64(text.data, &value) == 0 ? value : fallback;
 }
 
-static bool exists(const struct doctor *d, const char *path)
+bool doctor_exists(const struct doctor *d, const char *path)
 {
 	struct stat st;
 
@@ -113,17 +111,19 @@ static void check_calls(const struct doctor *d, struct doctor_finding *f)
 		{ SYS_close_range, "close_range", false },
 	};
 
-	say(f, DOCTOR_OK, NULL, "all system calls that inro uses are there");
+	doctor_say(f, DOCTOR_OK, NULL, "all system calls that inro uses are there");
 	for (size_t i = ARRAY_SIZE(calls); i-- > 0;) {
 		if (d->has_call(calls[i].nr))
 			continue;
 		if (calls[i].needed)
-			say(f, DOCTOR_FAIL,
+			doctor_say(
+			    f, DOCTOR_FAIL,
 			    "run a kernel of 5.12 or later, and allow the call where this runs in "
 			    "a container",
 			    "the system call %s is missing", calls[i].name);
 		else
-			say(f, DOCTOR_WARN,
+			doctor_say(
+			    f, DOCTOR_WARN,
 			    "run a kernel of 5.9 or later, and allow the call where this runs in a "
 			    "container",
 			    "the system call %s is missing: slower ways are taken", calls[i].name);
@@ -132,19 +132,20 @@ static void check_calls(const struct doctor *d, struct doctor_finding *f)
 
 static void check_seccomp(const struct doctor *d, struct doctor_finding *f)
 {
-	if (exists(d, "proc/sys/kernel/seccomp/actions_avail"))
-		say(f, DOCTOR_OK, NULL, "system calls of containers can be filtered");
+	if (doctor_exists(d, "proc/sys/kernel/seccomp/actions_avail"))
+		doctor_say(f, DOCTOR_OK, NULL, "system calls of containers can be filtered");
 	else
-		say(f, DOCTOR_FAIL, "run a kernel with CONFIG_SECCOMP_FILTER",
-		    "the kernel has no seccomp filters");
+		doctor_say(f, DOCTOR_FAIL, "run a kernel with CONFIG_SECCOMP_FILTER",
+			   "the kernel has no seccomp filters");
 }
 
 static void check_landlock(const struct doctor *d, struct doctor_finding *f)
 {
 	if (d->landlock_abi > 0)
-		say(f, DOCTOR_OK, NULL, "version %d", d->landlock_abi);
+		doctor_say(f, DOCTOR_OK, NULL, "version %d", d->landlock_abi);
 	else
-		say(f, DOCTOR_WARN, "add \"landlock\" to the kernel's parameter lsm=",
+		doctor_say(
+		    f, DOCTOR_WARN, "add \"landlock\" to the kernel's parameter lsm=",
 		    "the kernel has no Landlock: what unpacks images and talks to registries is "
 		    "confined by other means alone");
 }
@@ -156,7 +157,7 @@ static bool is_before(const struct doctor *d, int major, int minor)
 	cleanup_strv char **words = NULL;
 	int have[2] = { 0 };
 
-	if (!read_file(d, "proc/sys/kernel/osrelease", &text))
+	if (!doctor_read_file(d, "proc/sys/kernel/osrelease", &text))
 		return false;
 	words = strv_split(buf_str(&text), '.');
 	for (size_t i = 0; i < 2 && words[i]; i++) {
@@ -171,30 +172,35 @@ static void check_overlay(const struct doctor *d, struct doctor_finding *f)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 
-	if (!read_file(d, "proc/filesystems", &text) || !strstr(buf_str(&text), "\toverlay\n")) {
-		say(f, DOCTOR_FAIL, "modprobe overlay", "the kernel has no overlay filesystem");
+	if (!doctor_read_file(d, "proc/filesystems", &text) ||
+	    !strstr(buf_str(&text), "\toverlay\n")) {
+		doctor_say(f, DOCTOR_FAIL, "modprobe overlay",
+			   "the kernel has no overlay filesystem");
 		return;
 	}
-	say(f, DOCTOR_OK, NULL, "the overlay filesystem is there");
+	doctor_say(f, DOCTOR_OK, NULL, "the overlay filesystem is there");
 	if (d->rootless && is_before(d, 5, 11))
-		say(f, DOCTOR_FAIL, "run a kernel of 5.11 or later",
-		    "before Linux 5.11 users can't mount overlay filesystems");
+		doctor_say(f, DOCTOR_FAIL, "run a kernel of 5.11 or later",
+			   "before Linux 5.11 users can't mount overlay filesystems");
 }
 
 static void check_user_namespaces(const struct doctor *d, struct doctor_finding *f)
 {
-	say(f, DOCTOR_OK, NULL, "users can make user namespaces");
-	if (!exists(d, "proc/self/ns/user"))
-		say(f, for_users(d), "run a kernel with CONFIG_USER_NS",
-		    "the kernel has no user namespaces");
-	else if (read_number(d, "proc/sys/user/max_user_namespaces", 1) == 0)
-		say(f, for_users(d), "sysctl -w user.max_user_namespaces=65536",
-		    "user namespaces are switched off: user.max_user_namespaces is 0");
-	else if (read_number(d, "proc/sys/kernel/unprivileged_userns_clone", 1) == 0)
-		say(f, for_users(d), "sysctl -w kernel.unprivileged_userns_clone=1",
+	doctor_say(f, DOCTOR_OK, NULL, "users can make user namespaces");
+	if (!doctor_exists(d, "proc/self/ns/user"))
+		doctor_say(f, for_users(d), "run a kernel with CONFIG_USER_NS",
+			   "the kernel has no user namespaces");
+	else if (doctor_read_number(d, "proc/sys/user/max_user_namespaces", 1) == 0)
+		doctor_say(f, for_users(d), "sysctl -w user.max_user_namespaces=65536",
+			   "user namespaces are switched off: user.max_user_namespaces is 0");
+	else if (doctor_read_number(d, "proc/sys/kernel/unprivileged_userns_clone", 1) == 0)
+		doctor_say(
+		    f, for_users(d), "sysctl -w kernel.unprivileged_userns_clone=1",
 		    "only root may make user namespaces: kernel.unprivileged_userns_clone is 0");
-	else if (read_number(d, "proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) != 0)
-		say(f, for_users(d),
+	else if (doctor_read_number(d, "proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+				    0) != 0)
+		doctor_say(
+		    f, for_users(d),
 		    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor "
 		    "profile with \"userns,\" for inro",
 		    "AppArmor lets no unconfined program of users have rights in a user "
@@ -207,7 +213,7 @@ static bool asks_elsewhere(const struct doctor *d)
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_strv char **lines = NULL;
 
-	if (!read_file(d, "etc/nsswitch.conf", &text))
+	if (!doctor_read_file(d, "etc/nsswitch.conf", &text))
 		return false;
 	lines = strv_split(buf_str(&text), '\n');
 	for (char **line = lines; *line; line++) {
@@ -233,32 +239,33 @@ static void check_sub_ids(const struct doctor *d, struct doctor_finding *f)
 			    d->uid);
 
 	if (!d->rootless) {
-		say(f, DOCTOR_OK, NULL, "root needs none");
+		doctor_say(f, DOCTOR_OK, NULL, "root needs none");
 		return;
 	}
-	say(f, DOCTOR_OK, NULL, "this user has subordinate ids");
+	doctor_say(f, DOCTOR_OK, NULL, "this user has subordinate ids");
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		struct subid_range ranges[SUBID_RANGES_MAX];
 		cleanup_buf struct buf text = BUF_INIT;
 		uint64_t count = 0;
 		size_t n;
 
-		read_file(d, files[i], &text);
+		doctor_read_file(d, files[i], &text);
 		n = subid_parse(buf_str(&text), text.len, d->user, d->uid, ranges,
 				ARRAY_SIZE(ranges));
 		for (size_t k = 0; k < n; k++)
 			count += ranges[k].count;
 		if (count == 0)
-			say(f, DOCTOR_FAIL, cure, "/%s gives this user no ids%s", files[i],
-			    d->user ? "" : " by number, and /etc/passwd has no name for it");
+			doctor_say(f, DOCTOR_FAIL, cure, "/%s gives this user no ids%s", files[i],
+				   d->user ? "" : " by number, and /etc/passwd has no name for it");
 		else if (count < SUBIDS_MIN && f->verdict == DOCTOR_OK)
-			say(f, DOCTOR_WARN, cure,
-			    "/%s gives this user %llu ids: files of other owners in images "
-			    "can't be unpacked",
-			    files[i], (unsigned long long)count);
+			doctor_say(f, DOCTOR_WARN, cure,
+				   "/%s gives this user %llu ids: files of other owners in images "
+				   "can't be unpacked",
+				   files[i], (unsigned long long)count);
 	}
 	if (f->verdict == DOCTOR_OK && asks_elsewhere(d))
-		say(f, DOCTOR_FAIL, "remove the line \"subid:\" from /etc/nsswitch.conf",
+		doctor_say(
+		    f, DOCTOR_FAIL, "remove the line \"subid:\" from /etc/nsswitch.conf",
 		    "newuidmap does not go by /etc/subuid, but by what /etc/nsswitch.conf says");
 }
 
@@ -270,7 +277,7 @@ static bool is_helper(const struct doctor *d, const char *path, bool *ret_rights
 	char value[64];
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return exists(d, path); /* not readable is no fault */
+		return doctor_exists(d, path); /* not readable is no fault */
 	*ret_rights = (st.st_mode & S_ISUID) ||
 		      fgetxattr(fd, "security.capability", value, sizeof(value)) > 0;
 	return true;
@@ -280,19 +287,20 @@ static void check_id_helpers(const struct doctor *d, struct doctor_finding *f)
 {
 	static const char *const paths[] = { "usr/bin/newuidmap", "usr/bin/newgidmap" };
 
-	say(f, DOCTOR_OK, NULL,
-	    d->rootless ? "newuidmap and newgidmap are there" : "root needs none");
+	doctor_say(f, DOCTOR_OK, NULL,
+		   d->rootless ? "newuidmap and newgidmap are there" : "root needs none");
 	for (size_t i = 0; d->rootless && i < ARRAY_SIZE(paths); i++) {
 		cleanup_free char *cure = xasprintf("chmod u+s /%s", paths[i]);
 		bool rights = true;
 
 		if (!is_helper(d, paths[i], &rights))
-			say(f, DOCTOR_FAIL, "install the package uidmap (Debian) or shadow-utils",
-			    "/%s is missing: this user's subordinate ids can't be mapped",
-			    paths[i]);
+			doctor_say(f, DOCTOR_FAIL,
+				   "install the package uidmap (Debian) or shadow-utils",
+				   "/%s is missing: this user's subordinate ids can't be mapped",
+				   paths[i]);
 		else if (!rights)
-			say(f, DOCTOR_FAIL, cure, "/%s is not set-user-id and has no capability",
-			    paths[i]);
+			doctor_say(f, DOCTOR_FAIL, cure,
+				   "/%s is not set-user-id and has no capability", paths[i]);
 	}
 }
 
@@ -301,20 +309,23 @@ static void check_v1(const struct cgroup_system *sys, const struct doctor *d,
 {
 	static const char *const wanted[] = { "memory", "cpu", "pids" };
 
-	say(f, DOCTOR_OK, NULL, "version 1%s", sys->layout == CGROUP_HYBRID ? " (hybrid)" : "");
+	doctor_say(f, DOCTOR_OK, NULL, "version 1%s",
+		   sys->layout == CGROUP_HYBRID ? " (hybrid)" : "");
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		bool found = false;
 
 		for (size_t k = 0; k < sys->n; k++)
 			found = found || strv_has(sys->h[k].controllers, wanted[i]);
 		if (!found)
-			say(f, DOCTOR_WARN,
-			    "mount the hierarchy of each controller in "
-			    "/sys/fs/cgroup, or boot with cgroup version 2",
-			    "the controller %s is not mounted: its limits can't be set", wanted[i]);
+			doctor_say(f, DOCTOR_WARN,
+				   "mount the hierarchy of each controller in "
+				   "/sys/fs/cgroup, or boot with cgroup version 2",
+				   "the controller %s is not mounted: its limits can't be set",
+				   wanted[i]);
 	}
 	if (d->rootless)
-		say(f, DOCTOR_WARN,
+		doctor_say(
+		    f, DOCTOR_WARN,
 		    "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line",
 		    "cgroups are of version 1, in which users can't set limits");
 }
@@ -334,19 +345,20 @@ static void check_v2(const struct cgroup_system *sys, const struct doctor *d,
 	/* Of a user, what has been delegated; the session's own cgroup has it from there. */
 	path = xasprintf("%s%s/cgroup.controllers", h->mount_point + 1,
 			 d->rootless && !str_eq(h->own_path, "/") ? h->own_path : "");
-	if (read_file(d, path, &text) && text.len)
+	if (doctor_read_file(d, path, &text) && text.len)
 		text.data[strcspn(text.data, "\n")] = '\0';
 	have = strv_split(buf_str(&text), ' ');
-	say(f, DOCTOR_OK, NULL, "version 2");
+	doctor_say(f, DOCTOR_OK, NULL, "version 2");
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
 		if (!strv_has(have, wanted[i]))
-			say(f, DOCTOR_WARN,
-			    d->rootless ? "systemctl edit user@.service: [Service] "
-					  "Delegate=cpu cpuset io memory pids; then log in again"
-					: "echo +memory +cpu +pids > "
-					  "/sys/fs/cgroup/cgroup.subtree_control",
-			    "the controller %s is not %s: its limits can't be set", wanted[i],
-			    d->rootless ? "delegated to this user" : "there");
+			doctor_say(f, DOCTOR_WARN,
+				   d->rootless
+				       ? "systemctl edit user@.service: [Service] "
+					 "Delegate=cpu cpuset io memory pids; then log in again"
+				       : "echo +memory +cpu +pids > "
+					 "/sys/fs/cgroup/cgroup.subtree_control",
+				   "the controller %s is not %s: its limits can't be set",
+				   wanted[i], d->rootless ? "delegated to this user" : "there");
 }
 
 static void check_cgroups(const struct doctor *d, struct doctor_finding *f)
@@ -355,13 +367,13 @@ static void check_cgroups(const struct doctor *d, struct doctor_finding *f)
 	cleanup_buf struct buf own = BUF_INIT;
 	struct cgroup_system sys = { 0 };
 
-	read_file(d, "proc/self/mountinfo", &mounts);
-	read_file(d, "proc/self/cgroup", &own);
+	doctor_read_file(d, "proc/self/mountinfo", &mounts);
+	doctor_read_file(d, "proc/self/cgroup", &own);
 	if (cgroup_system_parse(buf_str(&mounts), mounts.len, buf_str(&own), own.len, &sys, NULL) <
 		0 ||
 	    sys.layout == CGROUP_NONE || sys.n == 0)
-		say(f, DOCTOR_FAIL, "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
-		    "no cgroups are mounted: limits can't be set, nor containers paused");
+		doctor_say(f, DOCTOR_FAIL, "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+			   "no cgroups are mounted: limits can't be set, nor containers paused");
 	else if (sys.layout == CGROUP_V2)
 		check_v2(&sys, d, f);
 	else
@@ -374,9 +386,10 @@ static void check_store(const struct doctor *d, struct doctor_finding *f)
 	cleanup_free char *cure = xasprintf("chown -R %u %s", d->uid, d->store.path);
 
 	if (d->store_problem)
-		say(f, DOCTOR_FAIL, cure, "%s can't be used: %s", d->store.path, d->store_problem);
+		doctor_say(f, DOCTOR_FAIL, cure, "%s can't be used: %s", d->store.path,
+			   d->store_problem);
 	else
-		say(f, DOCTOR_OK, NULL, "%s can be written", d->store.path);
+		doctor_say(f, DOCTOR_OK, NULL, "%s can be written", d->store.path);
 }
 
 static void check_space(const struct doctor *d, struct doctor_finding *f)
@@ -384,13 +397,13 @@ static void check_space(const struct doctor *d, struct doctor_finding *f)
 	const struct doctor_space *s = &d->store;
 	unsigned long long mib = s->free_bytes / MIB;
 
-	say(f, DOCTOR_OK, NULL, "%llu MiB are free", mib);
+	doctor_say(f, DOCTOR_OK, NULL, "%llu MiB are free", mib);
 	if (s->bytes && (s->free_bytes < 100 * MIB || s->free_bytes < s->bytes / 100))
-		say(f, DOCTOR_FAIL, "inro system prune -a",
-		    "the disk of %s is full: %llu MiB are free", s->path, mib);
+		doctor_say(f, DOCTOR_FAIL, "inro system prune -a",
+			   "the disk of %s is full: %llu MiB are free", s->path, mib);
 	else if (s->bytes && (s->free_bytes < 1024 * MIB || s->free_bytes < s->bytes / 20))
-		say(f, DOCTOR_WARN, "inro system prune -a",
-		    "the disk of %s is nearly full: %llu MiB are free", s->path, mib);
+		doctor_say(f, DOCTOR_WARN, "inro system prune -a",
+			   "the disk of %s is nearly full: %llu MiB are free", s->path, mib);
 }
 
 static void check_inodes(const struct doctor *d, struct doctor_finding *f)
@@ -398,13 +411,14 @@ static void check_inodes(const struct doctor *d, struct doctor_finding *f)
 	const struct doctor_space *s = &d->store;
 	unsigned long long n = s->free_inodes;
 
-	say(f, DOCTOR_OK, NULL, s->inodes ? "%llu files can be made" : "files are not counted", n);
+	doctor_say(f, DOCTOR_OK, NULL,
+		   s->inodes ? "%llu files can be made" : "files are not counted", n);
 	if (s->inodes && n < INODES_FEW)
-		say(f, DOCTOR_FAIL, "inro system prune -a",
-		    "only %llu more files can be made on the disk of %s", n, s->path);
+		doctor_say(f, DOCTOR_FAIL, "inro system prune -a",
+			   "only %llu more files can be made on the disk of %s", n, s->path);
 	else if (s->inodes && n < s->inodes / 20)
-		say(f, DOCTOR_WARN, "inro system prune -a",
-		    "of the inodes on the disk of %s only %llu are free", s->path, n);
+		doctor_say(f, DOCTOR_WARN, "inro system prune -a",
+			   "of the inodes on the disk of %s only %llu are free", s->path, n);
 }
 
 static void check_runtime_dir(const struct doctor *d, struct doctor_finding *f)
@@ -414,11 +428,12 @@ static void check_runtime_dir(const struct doctor *d, struct doctor_finding *f)
 		      d->user ? d->user : "USER");
 
 	if (d->rootless && !d->runtime_dir)
-		say(f, DOCTOR_WARN, cure,
+		doctor_say(
+		    f, DOCTOR_WARN, cure,
 		    "XDG_RUNTIME_DIR is not set: state is kept in /tmp, and containers may end "
 		    "with the session");
 	else
-		say(f, DOCTOR_OK, NULL, "%s", d->runtime_dir ? d->runtime_dir : "/run");
+		doctor_say(f, DOCTOR_OK, NULL, "%s", d->runtime_dir ? d->runtime_dir : "/run");
 }
 
 /* A link that `systemctl enable` makes. */
@@ -441,82 +456,41 @@ static void check_boot(const struct doctor *d, struct doctor_finding *f)
 				   : is_enabled(d, "etc/systemd/system");
 
 	if (!d->n_policies)
-		say(f, DOCTOR_OK, NULL, "no container is to be started at boot");
-	else if (!exists(d, "run/systemd/system"))
-		say(f, DOCTOR_WARN, "inro start --all --filter should-start-on-boot=true",
+		doctor_say(f, DOCTOR_OK, NULL, "no container is to be started at boot");
+	else if (!doctor_exists(d, "run/systemd/system"))
+		doctor_say(
+		    f, DOCTOR_WARN, "inro start --all --filter should-start-on-boot=true",
 		    "systemd does not run here: something else has to start %zu containers at "
 		    "boot",
 		    d->n_policies);
 	else if (!enabled)
-		say(f, DOCTOR_WARN, d->rootless ? cure : "systemctl enable inro-restart",
-		    "%zu containers have a restart policy, and nothing starts them at boot",
-		    d->n_policies);
+		doctor_say(f, DOCTOR_WARN, d->rootless ? cure : "systemctl enable inro-restart",
+			   "%zu containers have a restart policy, and nothing starts them at boot",
+			   d->n_policies);
 	else
-		say(f, DOCTOR_OK, NULL, "inro-restart.service is enabled");
+		doctor_say(f, DOCTOR_OK, NULL, "inro-restart.service is enabled");
 }
 
 static void check_clock(const struct doctor *d, struct doctor_finding *f)
 {
 	if (d->now_ns < CLOCK_MIN_NS)
-		say(f, DOCTOR_FAIL, "timedatectl set-ntp true",
+		doctor_say(
+		    f, DOCTOR_FAIL, "timedatectl set-ntp true",
 		    "the clock has lost its time: registries' certificates are not valid yet");
 	else
-		say(f, DOCTOR_OK, NULL, "the time may be right");
-}
-
-/* By the paths at which net/program.h looks. */
-static bool has_program(const struct doctor *d, const char *name)
-{
-	static const char *const dirs[] = { "usr/sbin", "sbin", "usr/local/sbin",
-					    "usr/bin",  "bin",  "usr/local/bin" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		cleanup_free char *path = xasprintf("%s/%s", dirs[i], name);
-
-		if (exists(d, path))
-			return true;
-	}
-	return false;
-}
-
-/* The worst of it last: what is said later counts. */
-static void check_networks(const struct doctor *d, struct doctor_finding *f)
-{
-	static const struct {
-		const char *name, *without, *cure;
-		bool user;
-	} programs[] = {
-		{ "dnsmasq", "containers do not find each other by name",
-		  "apt-get install dnsmasq-base", false },
-		{ "pasta", "containers of users need --network none or host",
-		  "apt-get install passt", true },
-		{ "nft", "containers need --network none or host", "apt-get install nftables",
-		  false },
-	};
-
-	say(f, DOCTOR_OK, NULL, "the programs that networks need are there");
-	if (d->rootless && faccessat(d->root, "dev/net/tun", R_OK | W_OK, 0) < 0)
-		say(f, DOCTOR_WARN, "chmod 666 /dev/net/tun",
-		    "this user can't open /dev/net/tun, which pasta needs: containers need "
-		    "--network none or host");
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		if ((d->rootless || !programs[i].user) && !has_program(d, programs[i].name))
-			say(f, DOCTOR_WARN, programs[i].cure, "there is no program %s: %s",
-			    programs[i].name, programs[i].without);
+		doctor_say(f, DOCTOR_OK, NULL, "the time may be right");
 }
 
 static void check_programs(const struct doctor *d, struct doctor_finding *f)
 {
 	if (d->missing_program)
-		say(f, DOCTOR_FAIL, "install inro again", "%s is missing", d->missing_program);
+		doctor_say(f, DOCTOR_FAIL, "install inro again", "%s is missing",
+			   d->missing_program);
 	else
-		say(f, DOCTOR_OK, NULL, "all of inro's programs are there");
+		doctor_say(f, DOCTOR_OK, NULL, "all of inro's programs are there");
 }
 
-static const struct {
-	const char *name;
-	void (*run)(const struct doctor *d, struct doctor_finding *f);
-} checks[] = {
+static const struct doctor_check checks[] = {
 	{ "programs", check_programs },
 	{ "kernel", check_calls },
 	{ "seccomp", check_seccomp },
@@ -526,7 +500,6 @@ static const struct {
 	{ "subordinate ids", check_sub_ids },
 	{ "id helpers", check_id_helpers },
 	{ "cgroups", check_cgroups },
-	{ "networks", check_networks },
 	{ "store", check_store },
 	{ "disk space", check_space },
 	{ "inodes", check_inodes },
@@ -535,13 +508,24 @@ static const struct {
 	{ "clock", check_clock },
 };
 
+static void examine(const struct doctor *d, const struct doctor_check *check,
+		    struct doctor_report *ret)
+{
+	struct doctor_finding *f = &ret->items.items[ret->items.n++];
+
+	f->check = xstrdup(check->name);
+	check->run(d, f);
+}
+
 void doctor_examine(const struct doctor *d, struct doctor_report *ret)
 {
-	ret->items.items = xcalloc(ARRAY_SIZE(checks), sizeof(*ret->items.items));
-	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-		struct doctor_finding *f = &ret->items.items[ret->items.n++];
+	size_t n = ARRAY_SIZE(checks);
 
-		f->check = xstrdup(checks[i].name);
-		checks[i].run(d, f);
-	}
+	for (const struct doctor_check *c = doctor_network_checks; c->name; c++)
+		n++;
+	ret->items.items = xcalloc(n, sizeof(*ret->items.items));
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+		examine(d, &checks[i], ret);
+	for (const struct doctor_check *c = doctor_network_checks; c->name; c++)
+		examine(d, c, ret);
 }

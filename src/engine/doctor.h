@@ -9,6 +9,7 @@
 #include "base/json.h"
 
 struct engine;
+struct nft_chains;
 
 enum doctor_verdict { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
 extern const char *const doctor_verdict_names[];
@@ -31,6 +32,19 @@ struct doctor_space {
 	uint64_t free_bytes, bytes, free_inodes, inodes; /* inodes 0: not counted */
 };
 
+/* What containers' networks meet. Problems are messages; NULL: none. */
+struct doctor_net {
+	char *links_problem;           /* no interfaces can be made */
+	char *nft_problem;             /* the rules of networks can't be loaded */
+	char *slots_problem;           /* nor those that share connections out */
+	char *rules_problem;           /* what is there can't be looked at */
+	bool in_use, no_table;         /* a container is on a network; and its rules are gone */
+	size_t missing, excess, wrong; /* as struct fw_report has it */
+	struct nft_chains *chains;     /* of the machine; NULL: can't be seen */
+	char *overlap;                 /* of a network with a route */
+	char *pasta;                   /* what it says of its version */
+};
+
 /* The machine, and for whom. */
 struct doctor {
 	int root; /* directory that is "/" */
@@ -46,8 +60,12 @@ struct doctor {
 	const char *home;            /* $HOME, or NULL */
 	size_t n_policies;           /* containers that are to be there again after a boot */
 	const char *missing_program; /* of inro's own; NULL: all are there */
+	struct doctor_net net;
 };
 
 void doctor_examine(const struct doctor *d, struct doctor_report *ret);
 /* The same of this machine for this user. */
 void engine_doctor(struct engine *eng, struct doctor_report *ret);
+/* Its part for networks; doctor_net_done() frees it. */
+void doctor_net_look(struct engine *eng, struct doctor_net *ret);
+void doctor_net_done(struct doctor_net *net);

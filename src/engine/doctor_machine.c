@@ -84,7 +84,7 @@ void engine_doctor(struct engine *eng, struct doctor_report *ret)
 	cleanup_free char *problem = try_store(eng);
 	cleanup_free char *missing = missing_program(eng);
 	cleanup_free char *user = own_name(getuid());
-	const struct doctor d = {
+	struct doctor d = {
 		.root = root,
 		.rootless = eng->rootless,
 		.uid = getuid(),
@@ -100,5 +100,7 @@ void engine_doctor(struct engine *eng, struct doctor_report *ret)
 		.missing_program = missing,
 	};
 
+	doctor_net_look(eng, &d.net);
 	doctor_examine(&d, ret);
+	doctor_net_done(&d.net);
 }

@@ -187,17 +187,45 @@ static int want_ports(struct engine *eng, struct wanted *w, struct err *err)
 	return r;
 }
 
-static int want_all(struct engine *eng, struct wanted *w, struct err *err)
+/* 1: a container runs on it. */
+static int is_used(struct engine *eng, const struct network *net, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r = db_query(eng->db, &stmt, err,
+			 "SELECT 1 FROM leases WHERE network = ? AND released_ns = 0 AND owner IN ("
+			 "SELECT id FROM containers WHERE status = 'running' UNION ALL "
+			 "SELECT pod FROM containers WHERE status = 'running')",
+			 "s", net->id);
+
+	return r < 0 ? r : db_step(eng->db, stmt, err);
+}
+
+static int want_all(struct engine *eng, bool used, struct wanted *w, struct err *err)
 {
 	cleanup_network_list struct network_list list = { 0 };
 	int r = networks_list(eng, &list, err);
 
 	w->networks = xcalloc(list.n + 1, sizeof(*w->networks));
-	for (size_t i = 0; r == 0 && i < list.n; i++)
-		w->n_networks +=
-		    engine_firewall_network(&list.items[i], &w->networks[w->n_networks]);
+	for (size_t i = 0; r >= 0 && i < list.n; i++) {
+		r = used ? is_used(eng, &list.items[i], err) : 1;
+		if (r > 0)
+			w->n_networks +=
+			    engine_firewall_network(&list.items[i], &w->networks[w->n_networks]);
+	}
 	return r < 0 ? r : want_ports(eng, w, err);
 }
+
+static struct fw_state state_of(const struct wanted *w)
+{
+	return (struct fw_state){ w->networks, w->n_networks, w->ports.items, w->ports.n };
+}
+
+static void wanted_done(struct wanted *w)
+{
+	free(w->networks);
+	free(w->ports.items);
+}
+#define cleanup_wanted CLEANUP(wanted_done)
 
 /* ---- verbs ---- */
 
@@ -216,25 +244,53 @@ static void forward(struct engine *eng, struct call *c)
 			 err.msg);
 }
 
-int engine_firewall_repair(struct engine *eng, bool dry, struct fw_report *ret, struct err *err)
+int engine_firewall_repair(struct engine *eng, struct err *err)
 {
 	cleanup_fd int lock = engine_firewall_lock(eng, true, err);
-	struct wanted w = { .n_networks = 0 };
+	cleanup_wanted struct wanted w = { .n_networks = 0 };
 	struct fw_state want = { 0 };
-	struct call c = { .want = &want, .dry = dry };
+	struct call c = { .want = &want };
 	int r = lock < 0 ? lock : engine_db(eng, err);
 
 	if (r == 0)
-		r = want_all(eng, &w, err);
-	want = (struct fw_state){ w.networks, w.n_networks, w.ports.items, w.ports.n };
+		r = want_all(eng, false, &w, err);
+	want = state_of(&w);
 	if (r == 0)
-		r = run(eng, &c, dry || want.n_networks ? do_reconcile : do_remove, err);
-	if (r == 0 && !dry && want.n_networks && !eng->rootless)
+		r = run(eng, &c, want.n_networks ? do_reconcile : do_remove, err);
+	if (r == 0 && want.n_networks && !eng->rootless)
 		forward(eng, &c);
-	if (r == 0 && ret)
-		*ret = want.n_networks ? c.report : (struct fw_report){ .no_table = false };
-	free(w.networks);
-	free(w.ports.items);
+	return r;
+}
+
+static int look(struct engine *eng, bool used, struct fw_report *ret, struct err *err)
+{
+	cleanup_wanted struct wanted w = { .n_networks = 0 };
+	struct fw_state want;
+	struct call c = { .want = &want, .dry = true };
+	int r = want_all(eng, used, &w, err);
+
+	want = state_of(&w);
+	if (r == 0)
+		r = run(eng, &c, do_reconcile, err);
+	*ret = c.report;
+	return r < 0 ? r : want.n_networks > 0;
+}
+
+int engine_firewall_look(struct engine *eng, struct fw_report *ret, struct err *err)
+{
+	cleanup_fd int lock = engine_firewall_lock(eng, true, err);
+	struct fw_report all = { .no_table = false }, used = { .no_table = false };
+	int r = lock < 0 ? lock : engine_db(eng, err);
+
+	if (r == 0)
+		r = look(eng, false, &all, err);
+	if (r >= 0)
+		r = look(eng, true, &used, err);
+	if (r < 0)
+		return r;
+	*ret = (struct fw_report){ .excess = all.excess, .wrong = all.wrong };
+	if (r > 0)
+		ret->no_table = used.no_table, ret->missing = used.missing;
 	return r;
 }
 
@@ -249,7 +305,7 @@ int engine_firewall_change(struct engine *eng, const struct fw_change *change, s
 	 * need not go. */
 	if (!change->add.n_networks && !change->add.n_ports)
 		return 0;
-	r = engine_firewall_repair(eng, false, NULL, err);
+	r = engine_firewall_repair(eng, err);
 	if (r < 0)
 		return r;
 	/* Rows of what has ended may still have been there. */

@@ -18,8 +18,11 @@ int engine_firewall_lock(struct engine *eng, bool alone, struct err *err);
  * database, committed. */
 int engine_firewall_change(struct engine *eng, const struct fw_change *c, struct err *err);
 /* Makes the table hold just what the database says of networks and running containers; with no
- * network, takes it away. dry: only says what is otherwise. ret may be NULL. */
-int engine_firewall_repair(struct engine *eng, bool dry, struct fw_report *ret, struct err *err);
+ * network, takes it away. */
+int engine_firewall_repair(struct engine *eng, struct err *err);
+/* Only says what is otherwise. Networks come into the table with their first container: one that
+ * nobody runs on is not missed. 1: somebody runs on one; 0: nobody does. */
+int engine_firewall_look(struct engine *eng, struct fw_report *ret, struct err *err);
 
 /* A network in the firewall's words; net is borrowed. False: it has no part in it. */
 bool engine_firewall_network(const struct network *net, struct fw_network *ret);

@@ -44,7 +44,7 @@ void network_gone(struct engine *eng, const struct network *net)
 	if (r == 0)
 		r = net_place_run(&place, delete_bridge, &g, &err);
 	if (r == 0 && g.was_there)
-		r = engine_firewall_repair(eng, false, NULL, &err);
+		r = engine_firewall_repair(eng, &err);
 	if (r < 0)
 		log_warn("removing what network %s has left: %s", net->name, err.msg);
 }

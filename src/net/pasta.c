@@ -237,3 +237,13 @@ int pasta_start(const struct pasta *p, struct err *err)
 	r = net_program_run(&program, argv, NULL, &said, err);
 	return r > 0 ? fail(&said, r, err) : r;
 }
+
+char *pasta_version(void)
+{
+	char *const argv[] = { (char[]){ "pasta" }, (char[]){ "--version" }, NULL };
+	cleanup_buf struct buf said = BUF_INIT;
+
+	if (net_program_run(&program, argv, NULL, &said, NULL) != 0 || !said.len)
+		return NULL;
+	return xasprintf("%.*s", (int)strcspn(buf_str(&said), "\n"), buf_str(&said));
+}

@@ -29,3 +29,5 @@ int pasta_start(const struct pasta *p, struct err *err);
 int pasta_find(const char *pid_file);
 /* Ends it, and removes the file; that it is not there is no error. */
 void pasta_end(const char *pid_file);
+/* The first line of what it says of itself, heap; NULL: nothing. */
+char *pasta_version(void);

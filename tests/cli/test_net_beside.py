@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks on a machine with somebody else's firewall: their rule sets, as those programs load them.
 
-What they closed stays closed.
+What they closed stays closed, and `inro doctor` says what is in the way, and what changes it.
 """
 
+import json
 import os
 
 import pytest
@@ -31,10 +32,53 @@ DOCKER = """*filter
 -A DOCKER-USER -j RETURN
 COMMIT
 """
+UFW = """*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:ufw-before-forward - [0:0]
+:ufw-user-forward - [0:0]
+:ufw-before-input - [0:0]
+-A INPUT -j ufw-before-input
+-A FORWARD -j ufw-before-forward
+-A ufw-before-input -i lo -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-forward -j ufw-user-forward
+COMMIT
+"""
+FIREWALLD = """table inet firewalld {
+    chain filter_FORWARD {
+        type filter hook forward priority 10; policy accept;
+        ct state { established, related } accept
+        ct status dnat accept
+        iifname "lo" accept
+        jump filter_FORWARD_ZONES
+        ct state invalid drop
+        reject with icmpx admin-prohibited
+    }
+    chain filter_FORWARD_ZONES {
+        iifname "lan0" oifname "lan0" accept
+    }
+}
+"""
+OWN = """table inet own {
+    chain kept {
+        type filter hook forward priority 0; policy drop;
+    }
+}
+"""
 
 
 def restore(machine, text):
     machine.run("iptables-nft-restore", input=text.encode()).ok()
+
+def doctor(machine, check):
+    """(status, message, cure) of one check."""
+    said = machine.inro("doctor", "--format", "json").out
+    found = {f["Check"]: f for f in json.loads(said)}[check]
+    return found["Status"], found["Message"], found.get("Cure")
+
 
 def web(machine):
     machine.inro("network", "create", "front").ok()
@@ -96,10 +140,68 @@ def test_docker(machine_root):
         m.flush()
         restore(m, DOCKER)
         m.sh("iptables-nft -I DOCKER-USER -i lan0 -p tcp --dport 81 -j DROP")
+        status, said, cure = doctor(m, "other firewalls")
+        assert (status, cure) == ("fail", "inro network reload") and "docker drops" in said
+        assert doctor(m, "rules of networks")[0] == "fail"
         m.inro("network", "reload").ok()
+        assert doctor(m, "other firewalls")[0] == doctor(m, "rules of networks")[0] == "ok"
         assert lan.get(HOST4, 8080) == f"web from {LAN4}"
         assert "--dport 81" in m.run("iptables-nft", "-S", "DOCKER-USER").ok().out.splitlines()[1]
     end(m)
     if m.inro("network", "ls", "-q").ok().out == "":
         assert "INRO" not in m.run("iptables-nft", "-S").ok().out
     m.sh("ip link del docker0; ip link del vother")
+
+
+def test_ufw_and_firewalld(machine_root):
+    """Nothing of theirs is changed; the commands that doctor prints open what is to be open."""
+    m = machine_root
+    lan = m.lan()
+    restore(m, UFW)
+    inside = web(m)
+    with inside.serve("web", 80), lan.serve("lan", 90):
+        assert closed(lan, HOST4, 8080)
+        assert closed(inside, LAN4, 90)
+        status, said, cure = doctor(m, "other firewalls")
+        assert status == "warn" and "ufw drops" in said and "ufw route allow in on inro0" in cure
+        # what these two of ufw's put into its chain
+        bridge = m.inro("network", "inspect", "-f", "{{.network_interface}}", "front").ok().out.strip()
+        m.sh(f"""iptables-nft -A ufw-user-forward -i {bridge} -j ACCEPT
+            iptables-nft -A ufw-user-forward -p tcp --dport 80 -j ACCEPT""")
+        assert lan.get(HOST4, 8080) == f"web from {LAN4}"
+        assert inside.get(LAN4, 90) == f"lan from {HOST4}"
+        m.flush()
+        m.run("nft", "-f", "-", input=FIREWALLD.encode()).ok()
+        m.inro("network", "reload").ok()
+        assert lan.get(HOST4, 8080) == f"web from {LAN4}"
+        assert closed(inside, LAN4, 90)
+        status, said, cure = doctor(m, "other firewalls")
+        assert status == "warn" and "firewalld runs" in said and "--zone=trusted" in cure
+        # as that zone does
+        m.sh(f"nft insert rule inet firewalld filter_FORWARD_ZONES iifname {bridge} accept")
+        assert inside.get(LAN4, 90) == f"lan from {HOST4}"
+        m.sh("nft delete table inet firewalld")
+        m.run("nft", "-f", "-", input=OWN.encode()).ok()
+        assert closed(lan, HOST4, 8080)
+        status, said, cure = doctor(m, "other firewalls")
+        assert status == "warn" and "chain kept of table inet own" in said
+        m.sh(cure)
+        assert lan.get(HOST4, 8080) == f"web from {LAN4}"
+        assert inside.get(LAN4, 90) == f"lan from {HOST4}"
+        m.sh("nft delete table inet own")
+    end(m)
+
+
+def test_doctor(machine):
+    """As root and as a user: what this machine has is found to be there."""
+    for check in ("interfaces", "nftables", "rules of networks", "forwarding", "subnets", "names"):
+        assert doctor(machine, check)[0] == "ok", machine.inro("doctor").out
+    # a network's subnet, taken by somebody else later
+    if not machine.who.rootless:
+        machine.inro("network", "create", "--subnet", "10.77.0.0/24", "late").ok()
+        machine.sh("ip link add far0 type veth peer name far1; ip link set far0 up; "
+                   "ip route add 10.77.0.0/25 dev far0")
+        status, said, _ = doctor(machine, "subnets")
+        assert status == "warn" and "network late (10.77.0.0/24)" in said
+        machine.sh("ip link del far0")
+        machine.inro("network", "rm", "late").ok()

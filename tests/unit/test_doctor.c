@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <linux/netfilter.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -11,6 +12,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/doctor.h"
+#include "sys/nft.h"
 
 static long missing_call;
 
@@ -57,15 +59,16 @@ static int set_up(void **state)
 		{ "proc/sys/user/max_user_namespaces", "1000\n" },
 		{ "etc/subuid", "alice:100000:65536\n" },
 		{ "etc/subgid", "alice:100000:65536\n" },
+		{ "usr/sbin/nft", "x" },
+		{ "usr/sbin/dnsmasq", "x" },
+		{ "usr/bin/pasta", "x" },
+		{ "dev/net/tun", "" },
+		{ "etc/resolv.conf", "nameserver 127.0.0.53\n" },
 		{ "usr/bin/newuidmap", "x" },
 		{ "usr/bin/newgidmap", "x" },
 		{ "proc/self/mountinfo", CGROUP2 },
 		{ "proc/self/cgroup", "0::/user.slice/a\n" },
 		{ "sys/fs/cgroup/user.slice/a/cgroup.controllers", "cpu memory pids\n" },
-		{ "usr/sbin/nft", "x" },
-		{ "usr/sbin/dnsmasq", "x" },
-		{ "usr/bin/pasta", "x" },
-		{ "dev/net/tun", "x" },
 	};
 	struct machine *m = xcalloc(1, sizeof(*m));
 
@@ -249,24 +252,6 @@ static void test_store(void **state)
 	expect(m, "inodes", DOCTOR_OK, "");
 }
 
-static void test_networks(void **state)
-{
-	struct machine *m = *state;
-
-	expect(m, "networks", DOCTOR_OK, "");
-	drop(m, "dev/net/tun");
-	expect(m, "networks", DOCTOR_WARN, "/dev/net/tun");
-	drop(m, "usr/bin/pasta");
-	expect(m, "networks", DOCTOR_WARN, "no program pasta");
-	m->d.rootless = false; /* of root neither is asked for */
-	put(m, "sys/fs/cgroup/cgroup.controllers", "cpu memory pids io\n");
-	expect(m, "networks", DOCTOR_OK, "");
-	drop(m, "usr/sbin/dnsmasq");
-	expect(m, "networks", DOCTOR_WARN, "by name");
-	drop(m, "usr/sbin/nft");
-	expect(m, "networks", DOCTOR_WARN, "no program nft");
-}
-
 static void test_rest(void **state)
 {
 	struct machine *m = *state;
@@ -289,13 +274,92 @@ static void test_rest(void **state)
 	expect(m, "programs", DOCTOR_FAIL, "inro-layer");
 }
 
+static void test_networks(void **state)
+{
+	struct machine *m = *state;
+	struct doctor_net *n = &m->d.net;
+
+	expect(m, "published ports", DOCTOR_OK, "from 1024 on");
+	n->links_problem = (char[]){ "making a bridge: Operation not supported" };
+	expect(m, "interfaces", DOCTOR_FAIL, "making a bridge");
+	*n = (struct doctor_net){ .slots_problem = (char[]){ "no numgen" } };
+	expect(m, "nftables", DOCTOR_WARN, "no numgen");
+	n->nft_problem = (char[]){ "no fib" };
+	expect(m, "nftables", DOCTOR_FAIL, "no fib");
+	drop(m, "usr/sbin/nft");
+	expect(m, "nftables", DOCTOR_WARN, "no program nft");
+	put(m, "usr/sbin/nft", "x");
+
+	*n = (struct doctor_net){ .in_use = true };
+	expect(m, "rules of networks", DOCTOR_OK, "all rules");
+	n->excess = 1;
+	expect(m, "rules of networks", DOCTOR_WARN, "1 parts");
+	n->missing = 3;
+	expect(m, "rules of networks", DOCTOR_FAIL, "3 parts are missing");
+	n->no_table = true;
+	expect(m, "rules of networks", DOCTOR_FAIL, "gone");
+	*n = (struct doctor_net){ .overlap = (char[]){ "network a overlaps" } };
+	expect(m, "subnets", DOCTOR_WARN, "network a");
+	*n = (struct doctor_net){ .in_use = false };
+
+	drop(m, "etc/resolv.conf");
+	expect(m, "names", DOCTOR_WARN, "resolv.conf");
+	drop(m, "usr/sbin/dnsmasq");
+	expect(m, "names", DOCTOR_WARN, "no program dnsmasq");
+	put(m, "usr/sbin/dnsmasq", "x");
+	put(m, "etc/resolv.conf", "x");
+	put(m, "proc/sys/net/netfilter/nf_conntrack_max", "1000\n");
+	put(m, "proc/sys/net/netfilter/nf_conntrack_count", "900\n");
+	expect(m, "connections", DOCTOR_WARN, "900 of at most 1000");
+	put(m, "proc/sys/net/netfilter/nf_conntrack_count", "700\n");
+	drop(m, "dev/net/tun");
+	expect(m, "way out for users", DOCTOR_WARN, "/dev/net/tun");
+	drop(m, "usr/bin/pasta");
+	expect(m, "way out for users", DOCTOR_WARN, "no program pasta");
+	/* root needs neither, but forwarding */
+	m->d.rootless = false;
+	put(m, "sys/fs/cgroup/cgroup.controllers", "cpu memory pids io\n");
+	n->in_use = true;
+	put(m, "proc/sys/net/ipv4/ip_forward", "0\n");
+	expect(m, "forwarding", DOCTOR_FAIL, "switched it off");
+}
+
+static void test_other_firewalls(void **state)
+{
+	struct machine *m = *state;
+	struct nft_chain chains[] = {
+		{ NFPROTO_INET, "inro", "forward", true, NF_INET_FORWARD, false },
+		{ NFPROTO_IPV4, "filter", "INPUT", true, NF_INET_LOCAL_IN, true },
+		{ NFPROTO_IPV4, "filter", "FORWARD", true, NF_INET_FORWARD, true },
+		{ NFPROTO_IPV4, "filter", "DOCKER-USER", false, 0, false },
+		{ NFPROTO_IPV4, "filter", "INRO", false, 0, false },
+	};
+	struct nft_chains list = { chains, 2 };
+
+	m->d.net.chains = &list;
+	expect(m, "other firewalls", DOCTOR_OK, "");
+	list.n = 3;
+	expect(m, "other firewalls", DOCTOR_WARN, "chain FORWARD of table ip filter");
+	list.n = 4;
+	expect(m, "other firewalls", DOCTOR_FAIL, "docker");
+	list.n = 5;
+	expect(m, "other firewalls", DOCTOR_OK, "");
+	snprintf(chains[3].name, NFT_NAME_MAX, "ufw-user-forward");
+	expect(m, "other firewalls", DOCTOR_WARN, "ufw drops");
+	snprintf(chains[0].table, NFT_NAME_MAX, "firewalld");
+	list.n = 1;
+	expect(m, "other firewalls", DOCTOR_WARN, "firewalld runs");
+	put(m, "etc/firewalld/firewalld.conf", "# x\nStrictForwardPorts=yes\n");
+	expect(m, "other firewalls", DOCTOR_WARN, "StrictForwardPorts");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(test_well), T(test_kernel),  T(test_overlay), T(test_user_namespaces),
-		T(test_ids),  T(test_cgroups), T(test_store),   T(test_networks),
-		T(test_rest),
+		T(test_well),     T(test_kernel),          T(test_overlay), T(test_user_namespaces),
+		T(test_ids),      T(test_cgroups),         T(test_store),   T(test_rest),
+		T(test_networks), T(test_other_firewalls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
