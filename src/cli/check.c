@@ -114,6 +114,7 @@ static void add_leftover(struct buf *out, const struct check_leftover *left)
 static void add_report(struct buf *out, const struct check_report *report, bool repaired)
 {
 	add_lines(out, "Damaged database", report->database);
+	add_lines(out, "Damaged networks", report->networks);
 	add_lines(out, "Not checked", report->skipped);
 	for (size_t i = 0; i < report->images.n; i++)
 		add_item(out, "image", &report->images.items[i]);

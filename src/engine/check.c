@@ -29,6 +29,7 @@ static const struct json_desc leftover_desc = JSON_DESC(struct check_leftover, l
 static const struct json_field report_fields[] = {
 	JSON_FIELD(struct check_report, damaged, "Errors", JSON_BOOL, .flags = JSON_KEEP),
 	JSON_FIELD(struct check_report, database, "Database", JSON_STRV, .flags = JSON_KEEP),
+	JSON_FIELD(struct check_report, networks, "Networks", JSON_STRV, .flags = JSON_KEEP),
 	JSON_FIELD(struct check_report, skipped, "Unchecked", JSON_STRV, .flags = JSON_KEEP),
 	JSON_FIELD(struct check_report, images, "Images", JSON_ARRAY, .desc = &item_desc,
 		   .flags = JSON_KEEP),
@@ -182,8 +183,9 @@ int engine_check(struct engine *eng, const struct check_options *given, struct c
 {
 	static int (*const steps[])(struct engine * eng, const struct check_options *opts,
 				    struct check_report *report, struct err *err) = {
-		check_database, check_rows,     check_leftovers, check_images, check_containers,
-		check_pods,     check_networks, check_volumes,   check_repair,
+		check_database,   check_rows,   check_leftovers, check_images,
+		check_containers, check_pods,   check_networks,  check_network_machine,
+		check_volumes,    check_repair,
 	};
 	struct check_report report = { .start_ns = time_now_ns() };
 	struct check_options opts = *given;

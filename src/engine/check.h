@@ -33,6 +33,7 @@ struct check_leftover {
 };
 struct check_report {
 	char **database; /* what is wrong in there */
+	char **networks; /* what is wrong of theirs in the kernel and the run directory */
 	char **skipped;  /* what a read-only file system leaves unchecked */
 	JSON_LIST(struct check_item) images;
 	JSON_LIST(struct check_item) containers;

@@ -36,6 +36,8 @@ int check_volumes(struct engine *eng, const struct check_options *opts, struct c
 		  struct err *err);
 int check_networks(struct engine *eng, const struct check_options *opts,
 		   struct check_report *report, struct err *err);
+int check_network_machine(struct engine *eng, const struct check_options *opts,
+			  struct check_report *report, struct err *err);
 int check_leftovers(struct engine *eng, const struct check_options *opts,
 		    struct check_report *report, struct err *err);
 /* Removes what the report says is damaged, as far as the options allow. */

@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+import engine
 from netmachine import CLONE_NEWNET, HOST4, LAN4, LIBC, Namespace, in_thread
 
 DOCKER = """*filter
@@ -80,10 +81,16 @@ def doctor(machine, check):
     return found["Status"], found["Message"], found.get("Cure")
 
 
+def table(place):
+    """inro's own: there is one."""
+    names = place.run("nft", "list", "tables", "inet").ok().out.split()
+    return next(t for t in names if t.startswith("inro") and not t.endswith("_guard"))
+
+
 def web(machine):
     machine.inro("network", "create", "front").ok()
-    machine.inro("run", "-d", "--name", "web", "--network", "front", "-p", "8080:80", "host",
-                 "sleep", "60").ok()
+    machine.inro("run", "-d", "--name", "web", "--network", "front", "-p", "8080:80",
+                 engine.box(machine.who), "sleep", "60").ok()
     pid = machine.inro("inspect", "-f", "{{.State.Pid}}", "web").ok().out.strip()
     return machine.inside(pid)
 
@@ -205,3 +212,25 @@ def test_doctor(machine):
         assert status == "warn" and "network late (10.77.0.0/24)" in said
         machine.sh("ip link del far0")
         machine.inro("network", "rm", "late").ok()
+
+
+def test_check(machine):
+    """What is gone or left is found, and made good by --repair."""
+    if machine.who.rootless:
+        machine.lan()
+    web(machine)
+    place, state = machine.place(), machine.who.run_dir / "inro/net"
+    machine.inro("system", "check", "--quick").ok()
+    place.sh(f"""ip link add inro99 type bridge
+        ip link set inro99 alias 'inro {'5' * 64}'
+        nft flush ruleset""")
+    (state / "names" / ("5" * 64)).mkdir()
+    said = json.loads(machine.inro("system", "check", "--quick", "--format", "json").out)
+    gone = ["the firewall's rules are gone", "bridge inro99 is of a network that is gone",
+            "names are of network 555555555555, which is gone"]
+    assert said["Networks"] == gone
+    machine.inro("system", "check", "--quick", "--repair").ok()
+    machine.inro("system", "check", "--quick").ok()
+    assert "inro99" not in place.links() and place.elements(table(place))["bridges"]
+    assert not (state / "names" / ("5" * 64)).exists()
+    end(machine)
