@@ -243,8 +243,7 @@ static int meet(struct launch *l, const struct join_fd *joined, int n, struct er
 		if (joined[i].type != NS_NETWORK)
 			continue;
 		r = net_hosts_write(l->eng, l->rec, &l->net, err);
-		if (r == 0)
-			r = net_names_put(l->eng, l->rec, &l->net, -EBADF, -EBADF, err);
+		l->joined = true;
 		return r < 0 ? r : -EBADF;
 	}
 	return net_start_meet(&l->net, err);
@@ -505,6 +504,8 @@ int launch_follow(struct launch *l, struct err *err)
 		launch_failed(l, r, err);
 		return r;
 	}
+	if (l->joined)
+		net_names_join(l->eng, l->rec);
 	write_pid_file(l->rec->options.pid_file, l->monitor.pid);
 	write_pid_file(l->rec->options.monitor_pid_file, l->monitor.proc.pid);
 	if (own_end(l))

@@ -36,6 +36,7 @@ struct launch {
 	const char *detach_keys; /* NULL: the default; borrowed */
 
 	struct net_start net;
+	bool joined; /* the network of its pod, which another member has made */
 	struct supervisor monitor;
 	int signal_fd;
 	bool released; /* its end is recorded, the monitor knows */

@@ -67,6 +67,8 @@ int net_end_begin(struct engine *eng, const char *id, struct err *err)
 		log_warn("taking ports of container %.12s out of the firewall: %s", id, own.msg);
 	for (int i = 0; i < r; i++)
 		net_names_drop(eng, NULL, owners[i]);
+	if (r == 1)
+		net_names_leave(eng, id);
 	free(owners[0]);
 	free(owners[1]);
 	return r < 0 ? r : lock;

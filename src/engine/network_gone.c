@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "engine/firewall.h"
 #include "engine/network_place.h"
+#include "net/names.h"
 #include "sys/rtnetlink_link.h"
 
 struct gone {
@@ -29,6 +30,18 @@ static int delete_bridge(void *data, struct err *err)
 	return rtnl_link_delete(sock, g->net->bridge, err);
 }
 
+/* Containers' names, of which there are none any more. */
+static void forget_names(struct engine *eng, const struct network *net)
+{
+	struct err err = ERR_INIT;
+	int r = engine_net(eng, &err);
+
+	if (r == 0)
+		r = net_names_forget(eng->net_fd, net->id, &err);
+	if (r < 0)
+		log_warn("removing names of network %s: %s", net->name, err.msg);
+}
+
 void network_gone(struct engine *eng, const struct network *net)
 {
 	struct net_place place = NET_PLACE_HERE;
@@ -36,6 +49,7 @@ void network_gone(struct engine *eng, const struct network *net)
 	struct err err = ERR_INIT;
 	int r;
 
+	forget_names(eng, net);
 	if (net->driver != NETWORK_BRIDGE || !net->bridge)
 		return;
 	r = network_place(eng, false, &place, &err);

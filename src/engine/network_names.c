@@ -54,8 +54,9 @@ static int write_link(struct engine *eng, const struct record *rec, const struct
 	return l->net.options.no_dns ? 0 : net_names_write(eng->net_fd, &n, err);
 }
 
-/* The pod's, and of those members that run. */
-static int pod_names(struct engine *eng, const char *id, char ***ret, struct err *err)
+/* The pod's, and of those members that run, but of the one that ends. */
+static int pod_names(struct engine *eng, const char *id, const char *ends, char ***ret,
+		     struct err *err)
 {
 	cleanup_record_list struct record_list list = { 0 };
 	cleanup_pod struct pod pod = { 0 };
@@ -66,20 +67,21 @@ static int pod_names(struct engine *eng, const char *id, char ***ret, struct err
 	if (r == 0)
 		strv_add(ret, pod.name);
 	for (size_t i = 0; r == 0 && i < list.n; i++)
-		if (list.items[i].running && !list.items[i].options.infra)
+		if (list.items[i].running && !list.items[i].options.infra &&
+		    !str_eq(list.items[i].id, ends))
 			strv_add(ret, list.items[i].name);
 	return r;
 }
 
 static int write_files(struct engine *eng, const struct record *rec, const struct net_start *ns,
-		       struct err *err)
+		       const char *ends, struct err *err)
 {
 	cleanup_buf struct buf hostname = BUF_INIT;
 	cleanup_strv char **members = NULL;
 	int r = net_hostname_read(eng, rec, &hostname, err);
 
 	if (r == 0 && !str_eq(ns->owner, rec->id))
-		r = pod_names(eng, rec->pod, &members, err);
+		r = pod_names(eng, rec->pod, ends, &members, err);
 	for (size_t i = 0; r == 0 && i < ns->n; i++)
 		r = write_link(eng, rec, ns, &ns->links[i], members, buf_str(&hostname), err);
 	return r;
@@ -147,6 +149,7 @@ static int put_member(struct engine *eng, const struct record *rec, const struct
 					   .place = &place,
 					   .repair = repair };
 	struct net_member m = { .id = ns->owner,
+				.process = rec->id,
 				.pidfd = pidfd,
 				.dns_udp = s->udp,
 				.dns_tcp = s->tcp,
@@ -169,6 +172,8 @@ static int put_member(struct engine *eng, const struct record *rec, const struct
 		publish_relays(eng, &ns->ports, &to.ip4, &to.ip6, &relays);
 	m.relays = relays.items;
 	m.n_relays = relays.n;
+	m.ip4 = to.ip4;
+	m.ip6 = to.ip6;
 	where.program = program;
 	if (r == 0)
 		r = net_service_open(&where, &service, err);
@@ -194,6 +199,36 @@ static pid_t pid_of(struct engine *eng, const struct record *rec)
 	return pid;
 }
 
+/* One that inro-net does not know: with sockets in its network namespace. */
+static int put_new(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		   int netns, int pidfd, bool *ret_started, struct err *err)
+{
+	struct net_place inside = NET_PLACE_HERE;
+	struct sockets s = { -EBADF, -EBADF };
+	int r = network_place(eng, true, &inside, err);
+
+	inside.netns = netns;
+	if (r == 0)
+		r = net_place_run(&inside, make_sockets, &s, err);
+	if (r == 0)
+		r = put_member(eng, rec, ns, &s, pidfd, ret_started, err);
+	fd_close(s.udp);
+	fd_close(s.tcp);
+	return r;
+}
+
+/* -ESRCH: it does not run. */
+static int put_found(struct engine *eng, const struct record *rec, const struct net_start *ns,
+		     bool *ret_started, struct err *err)
+{
+	cleanup_fd int netns = joins_open_one(eng, rec, "network", err);
+	cleanup_fd int pidfd = netns < 0 ? netns : joins_open_process(eng, rec, err);
+
+	if (netns < 0 || pidfd < 0)
+		return netns < 0 ? netns : pidfd;
+	return put_new(eng, rec, ns, netns, pidfd, ret_started, err);
+}
+
 /* Of what runs: it keeps its sockets. */
 static int put_again(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		     bool *ret_started, struct err *err)
@@ -201,58 +236,55 @@ static int put_again(struct engine *eng, const struct record *rec, const struct 
 	const struct sockets none = { -EBADF, -EBADF };
 	cleanup_fd int pidfd = -ESRCH;
 	pid_t pid = pid_of(eng, rec);
+	int r;
 
 	if (pid > 0)
 		pidfd = pidfd_of(pid);
 	/* It may just have ended. */
-	return pidfd < 0 || pid_of(eng, rec) != pid
-		   ? 0
-		   : put_member(eng, rec, ns, &none, pidfd, ret_started, err);
+	if (pidfd < 0 || pid_of(eng, rec) != pid)
+		return 0;
+	r = put_member(eng, rec, ns, &none, pidfd, ret_started, err);
+	if (r == -ESRCH)
+		r = put_found(eng, rec, ns, ret_started, err);
+	return r == -ESRCH ? 0 : r;
 }
 
 static int put(struct engine *eng, const struct record *rec, const struct net_start *ns, int netns,
 	       int pidfd, bool *ret_started, struct err *err)
 {
-	struct net_place inside = NET_PLACE_HERE;
-	struct sockets s = { -EBADF, -EBADF };
 	int r = engine_net(eng, err);
 
 	if (r == 0)
-		r = write_files(eng, rec, ns, err);
-	if (r == 0 && netns >= 0 && pidfd >= 0 && net_names_served(eng)) {
-		r = network_place(eng, true, &inside, err);
-		inside.netns = netns;
-		if (r == 0)
-			r = net_place_run(&inside, make_sockets, &s, err);
-		if (r == 0)
-			r = put_member(eng, rec, ns, &s, pidfd, ret_started, err);
-	} else if (r == 0 && net_names_served(eng)) {
-		r = put_again(eng, rec, ns, ret_started, err);
-	}
-	fd_close(s.udp);
-	fd_close(s.tcp);
-	return r;
+		r = write_files(eng, rec, ns, NULL, err);
+	if (r < 0 || !net_names_served(eng))
+		return r;
+	return netns >= 0 && pidfd >= 0 ? put_new(eng, rec, ns, netns, pidfd, ret_started, err)
+					: put_again(eng, rec, ns, ret_started, err);
 }
 
-/* ---- an inro-net that knows nobody ---- */
+/* ---- of what runs ---- */
+
+static int read_all(struct engine *eng, const struct record *rec, struct net_start *ns,
+		    struct err *err)
+{
+	int r = net_start_read(eng, rec, ns, err);
+
+	if (r == 0 && ns->n)
+		r = publish_load(eng, ns->owner, &ns->ports, err);
+	return r == 0 && ns->n ? engine_net(eng, err) : r;
+}
 
 /* One that is being started, or has ended, is left to who does that. */
 static int put_whole(struct engine *eng, const struct record *rec, struct err *err)
 {
 	struct net_start ns = NET_START_INIT;
 	bool started;
-	int r = net_start_read(eng, rec, &ns, err);
+	int r = read_all(eng, rec, &ns, err);
 
-	if (r == 0)
-		r = publish_load(eng, ns.owner, &ns.ports, err);
-	if (r == 0 && ns.n) {
-		cleanup_fd int netns = joins_open_one(eng, rec, "network", err);
-		cleanup_fd int pidfd = netns < 0 ? netns : joins_open_process(eng, rec, err);
-
-		r = netns < 0 ? netns : pidfd;
-		if (r >= 0)
-			r = put(eng, rec, &ns, netns, pidfd, &started, err);
-	}
+	if (r == 0 && ns.n)
+		r = write_files(eng, rec, &ns, NULL, err);
+	if (r == 0 && ns.n && net_names_served(eng))
+		r = put_found(eng, rec, &ns, &started, err);
 	net_start_done(&ns);
 	return r == -ESRCH ? 0 : r;
 }
@@ -276,6 +308,51 @@ static int put_all(struct engine *eng, const char *but, struct err *err)
 	}
 	return r < 0 ? r : 0;
 }
+
+/* A member of a pod, with what the pod has. ends: another one. */
+static int put_pod(struct engine *eng, const struct record *rec, const char *ends, struct err *err)
+{
+	struct net_start ns = NET_START_INIT;
+	bool started = false;
+	int r = read_all(eng, rec, &ns, err);
+
+	if (r == 0 && ns.n)
+		r = write_files(eng, rec, &ns, ends, err);
+	if (r == 0 && ns.n && net_names_served(eng))
+		r = put_again(eng, rec, &ns, &started, err);
+	net_start_done(&ns);
+	return r == 0 && started ? put_all(eng, NULL, err) : r;
+}
+
+void net_names_join(struct engine *eng, const struct record *rec)
+{
+	struct err err = ERR_INIT;
+
+	if (publish_owner(rec) != rec->id && put_pod(eng, rec, NULL, &err) < 0)
+		log_warn("names of container %s: %s", rec->name, err.msg);
+}
+
+void net_names_leave(struct engine *eng, const char *id)
+{
+	cleanup_record_list struct record_list list = { 0 };
+	cleanup_record struct record rec = { 0 };
+	struct err err = ERR_INIT;
+	int r = record_get(eng, id, &rec, NULL);
+
+	if (r < 0 || publish_owner(&rec) == rec.id)
+		return;
+	r = record_list_pod(eng, rec.pod, &list, &err);
+	for (size_t i = 0; r >= 0 && i < list.n; i++) {
+		if (str_eq(list.items[i].id, id) || pid_of(eng, &list.items[i]) <= 0)
+			continue;
+		r = put_pod(eng, &list.items[i], id, &err);
+		break;
+	}
+	if (r < 0)
+		log_warn("names of container %s: %s", rec.name, err.msg);
+}
+
+/* ---- an inro-net that knows nobody ---- */
 
 int net_names_put(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		  int netns, int pidfd, struct err *err)

@@ -14,6 +14,10 @@ bool net_names_served(const struct engine *eng);
  * what it sees and what is relayed to it may be otherwise. */
 int net_names_put(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		  int netns, int pidfd, struct err *err);
+/* Of a pod's network: a member that runs has joined it, one is about to end. While any runs, names
+ * and relays go on. Others are left alone; what fails is warned of. */
+void net_names_join(struct engine *eng, const struct record *rec);
+void net_names_leave(struct engine *eng, const char *id);
 /* On one of its networks, or on all (NULL). What isn't there is no error. */
 void net_names_drop(struct engine *eng, const char *network, const char *owner);
 /* inro-net, which may have died, is started and told of all containers that run. What starts it

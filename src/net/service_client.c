@@ -263,6 +263,8 @@ static int fill_put(const struct net_member *m, struct service_put *p, struct er
 				"servers",
 				SERVICE_NETWORKS, SERVICE_SERVERS);
 	int r = set_id(m->id, p->head.id, err);
+	if (r == 0)
+		r = set_id(m->process, p->process, err);
 	for (size_t i = 0; r == 0 && i < m->n_networks; i++)
 		r = set_id(m->networks[i], p->networks[i], err);
 	if (r < 0)
@@ -274,6 +276,8 @@ static int fill_put(const struct net_member *m, struct service_put *p, struct er
 	p->n_networks = (uint8_t)m->n_networks;
 	p->n_servers = (uint8_t)m->n_servers;
 	p->n_relays = (uint32_t)m->n_relays;
+	p->addresses[0] = m->ip4;
+	p->addresses[1] = m->ip6;
 	if (m->n_servers)
 		memcpy(p->servers, m->servers, m->n_servers * sizeof(*m->servers));
 	for (size_t i = 0; i < m->n_relays; i++) {

@@ -58,9 +58,11 @@ struct net_relay {
 /* A container that has its own network namespace, or the pod whose it is. */
 struct net_member {
 	const char *id; /* 64 hexadecimal digits */
-	int pidfd;      /* of the process whose end is the member's: an init */
-	/* On 127.0.0.11 in its namespace (net/names.h). Both negative: it keeps what it has, or
-	 * has no names. */
+	/* An init, and of which container: of a pod each has its own, and the member ends with the
+	 * last of them. */
+	const char *process;
+	int pidfd;
+	/* On 127.0.0.11 in its namespace (net/names.h). Both negative: it keeps what it has. */
 	int dns_udp, dns_tcp;
 	const char *const *networks; /* ids of those whose names it sees */
 	size_t n_networks;
@@ -70,6 +72,9 @@ struct net_member {
 	bool internal; /* nobody is asked for names of the world */
 	const struct net_relay *relays;
 	size_t n_relays;
+	/* Its own, family 0: none. When nothing listens at a relay's, the other one is tried for
+	 * clients whose address the container does not see. */
+	struct net_addr ip4, ip6;
 };
 
 /* Needs no lock; several may call it at once. -ENOENT: the program is missing. */
@@ -81,7 +86,8 @@ int net_service_put(struct net_service *s, const struct net_member *m, struct er
 /* What it had is closed at once. One that is not there is no error. */
 int net_service_remove(struct net_service *s, const char *id, struct err *err);
 /* 0, or the first thing that went wrong: -EADDRINUSE when a port of a relay is taken (that member
- * has no relays then, but names). May take as long as the program's start. */
+ * has no relays then, but names), -ESRCH when one
+ * that was put without sockets is not known. May take as long as the program's start. */
 int net_service_done(struct net_service *s, struct err *err);
 /* Where it runs: a connection, nothing is started. -ESRCH: it does not run. */
 int net_service_find(const struct net_service_place *where, struct net_service *ret,

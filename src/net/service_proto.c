@@ -23,6 +23,9 @@ static bool put_ok(const struct service_put *p, size_t len, size_t n_fds)
 	    p->n_servers > SERVICE_SERVERS || p->n_relays > SERVICE_RELAYS ||
 	    len != sizeof(*p) + p->n_relays * sizeof(*relays) || n_fds != (p->dns ? 3 : 1))
 		return false;
+	if ((p->addresses[0].family && p->addresses[0].family != AF_INET) ||
+	    (p->addresses[1].family && p->addresses[1].family != AF_INET6))
+		return false;
 	for (size_t i = 0; i < p->n_servers; i++)
 		if (!address_ok(&p->servers[i]))
 			return false;

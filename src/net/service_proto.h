@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "net/ipam.h"
 
-#define SERVICE_VERSION  1
+#define SERVICE_VERSION  2
 #define SERVICE_SOCKET   "service"
 #define SERVICE_LOCK     "service.lock"
 #define SERVICE_ID       32 /* bytes */
@@ -39,13 +39,18 @@ struct service_relay {
 	uint16_t from_port, to_port;
 	uint8_t proto, transparent;
 };
-/* With the fds: pidfd, and with dns also udp, tcp. Behind it n_relays of service_relay. */
+/* With the fds: pidfd, and with dns also udp, tcp. Behind it n_relays of service_relay. Without dns
+ * it changes a member that is known, else the result is -ESRCH. */
 struct service_put {
 	struct service_head head;
+	uint8_t process[SERVICE_ID]; /* whose the pidfd is: a member of several ends with the last
+					one */
 	uint8_t dns, internal, n_networks, n_servers;
 	uint32_t n_relays;
 	uint8_t networks[SERVICE_NETWORKS][SERVICE_ID];
 	struct net_addr servers[SERVICE_SERVERS];
+	struct net_addr
+	    addresses[2]; /* of IPv4 and of IPv6, or family 0: a relay tries the other */
 };
 #define SERVICE_REQUEST_MAX                                                                        \
 	(sizeof(struct service_put) + SERVICE_RELAYS * sizeof(struct service_relay))

@@ -76,6 +76,42 @@ def test_containers_find_each_other(machine):
     until(lambda: ask(machine, web, "other") == [], "the name of a container that is gone")
 
 
+def test_names_of_a_pod_stay_while_a_member_runs(machine):
+    engine.box(machine.who)
+    machine.inro("network", "create", "--internal", "front").ok()
+    machine.inro("pod", "create", "--name", "pod", "--network", "front").ok()
+    other = run(machine, "other", "--network", "front")
+    run(machine, "one", "--pod", "pod")
+    two = run(machine, "two", "--pod", "pod")
+    said = ask(machine, other, "pod")
+    assert len(said) == 1 and ask(machine, other, "one") == ask(machine, other, "two") == said
+    # who has made its network ends, and comes back
+    machine.inro("stop", "-t", "0", "one").ok()
+    assert ask(machine, two, "other") == [address(machine, "other", "front")]
+    assert ask(machine, other, "two") == said
+    until(lambda: ask(machine, other, "one") == [], "the name of a member that has ended")
+    machine.inro("start", "one").ok()
+    machine.inro("rm", "-f", "-t", "0", "two").ok()
+    one = int(machine.inro("inspect", "-f", "{{.State.Pid}}", "one").ok().out)
+    assert ask(machine, one, "other") == [address(machine, "other", "front")]
+    assert ask(machine, other, "one") == said
+    machine.inro("pod", "rm", "-f", "-t", "0", "pod").ok()
+    until(lambda: ask(machine, other, "pod") == [], "the name of a pod that is gone")
+
+
+def test_nothing_is_left(machine):
+    engine.box(machine.who)
+    names = machine.who.run_dir / "inro" / "net" / "names"
+    machine.inro("network", "create", "--internal", "front").ok()
+    web = run(machine, "web", "--network", "front")
+    assert ask(machine, web, "web") == [address(machine, "web", "front")]
+    assert len(list(names.iterdir())) == len(list((names.parent / "views").iterdir())) == 1
+    machine.inro("rm", "-f", "-t", "0", "web").ok()
+    machine.inro("network", "rm", "front").ok()
+    assert list(names.iterdir()) == []
+    until(lambda: list((names.parent / "views").iterdir()) == [], "what dnsmasq has read")
+
+
 def test_killed_service_is_repaired(machine):
     engine.box(machine.who)
     machine.inro("network", "create", "front").ok()

@@ -2,6 +2,7 @@
 """inro-net by itself: a starter's part is played by the test, and containers are network namespaces
 with a process in them, joined to the machine by a veth."""
 
+import errno
 import fcntl
 import os
 import pathlib
@@ -19,7 +20,7 @@ import harness
 
 BUILD = pathlib.Path(os.environ.get("INRO_BUILD")
                      or pathlib.Path(__file__).resolve().parents[2] / "build")
-VERSION, PUT, REMOVE = 1, 1, 2
+VERSION, PUT, REMOVE = 2, 1, 2
 NET_A, NET_B = bytes([0xaa]) * 32, bytes([0xbb]) * 32
 
 
@@ -136,14 +137,17 @@ class Service:
         assert data, "inro-net has closed the connection"
         return struct.unpack_from("=Ii", data)[1]
 
-    def put(self, container, networks=(NET_A,), servers=(), internal=False, relays=(), dns=True):
+    def put(self, container, networks=(NET_A,), servers=(), internal=False, relays=(), dns=True,
+            process=None, addresses=("", "")):
         made = container.sockets() if dns else []
-        message = struct.pack("=II32sBBBBI", VERSION and PUT, VERSION, container.id, dns, internal,
-                              len(networks), len(servers), len(relays))
+        message = struct.pack("=II32s32sBBBBI", VERSION and PUT, VERSION, container.id,
+                              (process or container).id, dns, internal, len(networks), len(servers),
+                              len(relays))
         message += b"".join(networks).ljust(32 * 32, b"\0")
         message += b"".join(address(s) for s in servers).ljust(8 * 17, b"\0")
+        message += b"".join(address(a) for a in addresses) + bytes(2)
         socket.send_fds(self.socket, [message + b"".join(relays)],
-                        [container.pidfd, *[s.fileno() for s in made]])
+                        [(process or container).pidfd, *[s.fileno() for s in made]])
         for s in made:
             s.close()
         return self.result()
@@ -459,6 +463,51 @@ def test_relay_of_udp(service):
         for host in ["127.0.0.1"] * 20 + ["::1"]:
             assert service.machine.get(host, 5000, udp=True) == "a from 10.89.0.1"
     kept.close()
+
+
+def test_relay_tries_the_other_family(service):
+    """Who asks at ::1, as for localhost, gets a program that listens at IPv4 alone, and vice versa."""
+    a = Container(service, 2)
+    service.start()
+    a.ns.sh("ip -6 addr add fd00::2/64 dev eth0 nodad")
+    service.machine.sh("ip -6 addr add fd00::1/64 dev br0 nodad")
+    relays = [relay(kind, *way, 8000) for kind in ("tcp", "udp")
+              for way in (("::1", 80, "fd00::2"), ("127.0.0.1", 80, a.address))]
+    assert service.put(a, internal=True, relays=relays, addresses=(a.address, "fd00::2")) == 0
+    for listens, seen in (("0.0.0.0", "10.89.0.1"), ("fd00::2", "fd00::1")):
+        with a.ns.serve("a", 8000, listens):
+            for host in ("::1", "127.0.0.1"):
+                for udp in False, True:
+                    assert service.machine.get(host, 80, udp=udp) == f"a from {seen}"
+    with pytest.raises(ConnectionResetError):
+        service.machine.get("::1", 80)
+    # as soon as somebody listens at the first, it is that
+    with a.ns.serve("a", 8000):
+        assert service.machine.get("::1", 80) == "a from fd00::1"
+    # without another address there is nothing to try
+    assert service.put(a, internal=True, relays=relays, addresses=("", "fd00::2"), dns=False) == 0
+    with a.ns.serve("a", 8000, "0.0.0.0"), pytest.raises(ConnectionResetError):
+        service.machine.get("::1", 80)
+
+
+def test_a_member_ends_with_its_last_process(service):
+    a, b = Container(service, 2), Container(service, 3)
+    service.start()
+    service.names(NET_A, a, "web")
+    relays = [relay("tcp", "127.0.0.1", 8080, a.address, 80)]
+    # nobody that is known, and no sockets
+    assert service.put(a, internal=True, dns=False) == -errno.ESRCH
+    assert service.put(a, internal=True, relays=relays) == 0
+    for _ in range(2):
+        assert service.put(a, internal=True, relays=relays, dns=False, process=b) == 0
+    with a.ns.serve("a", 80), open(a.ns.path, encoding="ascii") as kept:
+        a.ns.path = f"/proc/self/fd/{kept.fileno()}"
+        a.end()
+        until(lambda: service.put(a, internal=True, relays=relays, dns=False, process=b) == 0, "again")
+        assert a.ask("web") == ["10.89.0.2"]
+        assert service.machine.get("127.0.0.1", 8080) == "a from 10.89.0.1"
+    b.end()
+    until(lambda: service.machine.listening() == set(), "its end")
 
 
 def test_port_that_is_taken(service):

@@ -149,6 +149,16 @@ def test_of_a_user(machine_user):
         "port is already allocated", code=125)
 
 
+def test_localhost_of_a_program_with_ipv4_alone(machine):
+    """`curl localhost:8080` asks at ::1 first."""
+    machine.inro("network", "create", "--ipv6", "both").ok()
+    machine.inro("run", "-d", "--name", "web", "--network", "both", "-p", "8080:80",
+                 engine.box(machine.who), "sleep", "60").ok()
+    with machine.inside(inspect(machine, "web")["State"]["Pid"]).serve("web", 80, "0.0.0.0"):
+        for host in "127.0.0.1", "::1":
+            assert machine.get(host, 8080).startswith("web from ")
+
+
 def test_on_loopback(machine_root):
     m = machine_root
     web = start(m, "web", "-p", "8080:80", "-p", "8080:80/udp", "-p", "127.0.0.1:81:80")

@@ -34,6 +34,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(w->dir));
 	path = path_join(w->dir, "inro.db");
 	w->eng = (struct engine)ENGINE_INIT;
+	w->eng.runroot = xstrdup(w->dir);
 	assert_ok(db_open(path, &w->eng.db, &err));
 	*state = w;
 	return 0;
@@ -41,14 +42,15 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "inro.db", "inro.db-wal", "inro.db-shm" };
+	static const char *const names[] = { "inro.db", "inro.db-wal", "inro.db-shm", "net/names",
+					     "net" };
 	struct world *w = *state;
 
 	engine_done(&w->eng);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		cleanup_free char *path = path_join(w->dir, names[i]);
 
-		unlink(path);
+		remove(path);
 	}
 	assert_int_equal(rmdir(w->dir), 0);
 	free(w);

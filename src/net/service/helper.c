@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/path.h"
 #include "sys/cap.h"
 #include "sys/clone.h"
 #include "sys/netlink.h"
@@ -192,6 +193,8 @@ static int prepare(struct helper *h, bool place, pid_t parent, struct err *err)
 		fd_close(SERVICE_FD_USERNS);
 		fd_close(SERVICE_FD_NETNS);
 	}
+	/* of a service that was killed */
+	path_remove_tree(h->dir, HELPER_VIEWS, NULL);
 	r = drop_rights(place, err);
 	/* behind what changes credentials, which takes it away */
 	if (r == 0 && (r = prctl_parent_death_signal(SIGKILL, parent)) < 0)

@@ -42,6 +42,8 @@ int helper_start(bool place, struct err *err);
 int helper_call(struct service *s, const struct helper_ask *ask, struct helper_answer *ret,
 		int *ret_fds, size_t *ret_n);
 
+#define HELPER_VIEWS "views" /* in <runroot>/net: one directory for each dnsmasq */
+
 /* helper_dnsmasq.c: the part with files and programs. */
 struct helper_view {
 	int pidfd; /* of its dnsmasq */

@@ -19,7 +19,6 @@
 #include "sys/pidfd.h"
 #include "sys/prctl.h"
 
-#define VIEWS        "views"
 #define SERVERS      "servers"
 #define NAMES_MAX    (64 * 1024) /* of one container */
 #define HOSTSDIR     "--hostsdir="
@@ -28,7 +27,7 @@
 
 static void view_dir(const struct helper_ask *ask, char ret[32])
 {
-	snprintf(ret, 32, VIEWS "/%u", ask->slot);
+	snprintf(ret, 32, HELPER_VIEWS "/%u", ask->slot);
 }
 
 static void network_dir(const uint8_t id[SERVICE_ID], char ret[sizeof("names/") + HEX_ID_LEN])
@@ -100,7 +99,7 @@ static int make_dirs(const struct helper *h, const struct helper_ask *ask)
 	char path[sizeof("names/") + HEX_ID_LEN];
 
 	view_dir(ask, path);
-	if ((mkdirat(h->dir, VIEWS, 0700) < 0 && errno != EEXIST) ||
+	if ((mkdirat(h->dir, HELPER_VIEWS, 0700) < 0 && errno != EEXIST) ||
 	    (mkdirat(h->dir, path, 0700) < 0 && errno != EEXIST) ||
 	    (mkdirat(h->dir, "names", 0700) < 0 && errno != EEXIST))
 		return -errno;
@@ -139,7 +138,7 @@ static char **make_argv(const struct helper *h, const struct helper_ask *ask, co
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		strv_add(&argv, fixed[i]);
 	strv_addf(&argv, "--port=%u", HELPER_PORT_NAMES(ask->slot));
-	strv_addf(&argv, SERVERS_FILE "%s/" VIEWS "/%u/" SERVERS, h->path, ask->slot);
+	strv_addf(&argv, SERVERS_FILE "%s/" HELPER_VIEWS "/%u/" SERVERS, h->path, ask->slot);
 	for (uint32_t i = 0; i < ask->n_networks; i++) {
 		network_dir(ask->networks[i], path);
 		strv_addf(&argv, HOSTSDIR "%s/%s", h->path, path);
@@ -204,7 +203,8 @@ int helper_refresh(struct helper *h, const struct helper_ask *ask)
 int helper_end(struct helper *h, const struct helper_ask *ask)
 {
 	struct helper_view *v = &h->views[ask->slot];
-	char path[32];
+	cleanup_fd int views = openat(h->dir, HELPER_VIEWS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char name[16];
 
 	if (v->pidfd >= 0) {
 		/* gone before another one is to have its port */
@@ -212,8 +212,9 @@ int helper_end(struct helper *h, const struct helper_ask *ask)
 		pidfd_poll(v->pidfd, STEP_MS);
 		v->pidfd = fd_close(v->pidfd);
 	}
-	view_dir(ask, path);
-	path_remove_tree(h->dir, path, NULL);
+	snprintf(name, sizeof(name), "%u", ask->slot);
+	if (views >= 0)
+		path_remove_tree(views, name, NULL);
 	return 0;
 }
 

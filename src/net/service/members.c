@@ -46,6 +46,13 @@ static void drop_ports(struct service *s, struct member *m)
 	m->n_ports = 0;
 }
 
+static void process_free(struct service *s, struct process *p)
+{
+	source_close(s, &p->end);
+	list_remove(&p->link);
+	service_bury(s, &p->end);
+}
+
 static void member_free(struct service *s, struct member *m)
 {
 	/* First what is in its namespace: a socket keeps that, and its interfaces, alive. */
@@ -55,22 +62,52 @@ static void member_free(struct service *s, struct member *m)
 		view_changed(s, m->view);
 		view_put(s, m->view);
 	}
-	source_close(s, &m->end);
+	list_each(it, next, &m->processes) process_free(s, list_of(it, struct process, link));
 	list_remove(&m->link);
-	service_bury(s, &m->end);
+	service_bury(s, &m->dead);
 	s->idle_ms = s->now_ms;
 }
 
 static void end_ready(struct service *s, struct source *src, uint32_t events)
 {
-	member_free(s, list_of(src, struct member, end));
+	struct process *p = list_of(src, struct process, end);
+	struct member *m = p->member;
+
+	process_free(s, p);
+	if (list_empty(&m->processes))
+		member_free(s, m);
+}
+
+/* One that is known has been started again, or is told of once more. */
+static int add_process(struct service *s, struct member *m, const uint8_t id[SERVICE_ID], int pidfd)
+{
+	struct process *p = NULL;
+
+	list_each(it, next, &m->processes)
+	{
+		struct process *known = list_of(it, struct process, link);
+
+		if (memcmp(known->id, id, SERVICE_ID) == 0)
+			p = known;
+	}
+	if (!p) {
+		p = xcalloc(1, sizeof(*p));
+		source_init(&p->end, -EBADF, end_ready);
+		memcpy(p->id, id, SERVICE_ID);
+		p->member = m;
+		list_add(&m->processes, &p->link);
+	}
+	source_close(s, &p->end);
+	p->end.fd = pidfd;
+	return source_want(s, &p->end, EPOLLIN);
 }
 
 static struct member *member_new(struct service *s, const uint8_t id[SERVICE_ID])
 {
 	struct member *m = xcalloc(1, sizeof(*m));
 
-	source_init(&m->end, -EBADF, end_ready);
+	source_init(&m->dead, -EBADF, NULL);
+	list_init(&m->processes);
 	memcpy(m->id, id, SERVICE_ID);
 	list_add(&s->members, &m->link);
 	return m;
@@ -128,6 +165,15 @@ static struct relay *take_port(struct member *m, const struct service_relay *ask
 	return NULL;
 }
 
+static void set_other(struct relay *r, const struct service_put *p)
+{
+	const struct net_addr *other = &p->addresses[r->asked.to.family == AF_INET];
+
+	r->other = (union address){ .sa.sa_family = AF_UNSPEC };
+	if (other->family)
+		r->other = address_from(other, r->asked.to_port);
+}
+
 static int set_ports(struct service *s, struct member *m, const struct service_put *p,
 		     struct err *err)
 {
@@ -145,6 +191,8 @@ static int set_ports(struct service *s, struct member *m, const struct service_p
 		if (!ports[i])
 			ports[i] = relay_port_new(s, &asked[i], &why);
 		failed = !ports[i];
+		if (ports[i])
+			set_other(ports[i], p);
 	}
 	if (!failed)
 		return 0;
@@ -157,11 +205,11 @@ static int put(struct service *s, const struct service_put *p, int *fds, struct 
 {
 	struct member *m = member_find(s, p->head.id);
 
+	if (!m && !p->dns)
+		return err_errno(err, ESRCH, "inro-net does not know the container");
 	if (!m)
 		m = member_new(s, p->head.id);
-	source_close(s, &m->end);
-	source_init(&m->end, take_fd(fds[0]), end_ready);
-	int r = source_want(s, &m->end, EPOLLIN);
+	int r = add_process(s, m, p->process, take_fd(fds[0]));
 	if (r < 0) {
 		member_free(s, m);
 		return err_errno(err, -r, "watching the container's first process");

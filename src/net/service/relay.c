@@ -182,16 +182,22 @@ bool relay_shows(const struct relay *r, const union address *client)
 		   : !IN6_IS_ADDR_LOOPBACK(&client->in6.sin6_addr);
 }
 
-int relay_socket(struct service *s, const struct relay *r, bool transparent)
+bool relay_has_other(const struct relay *r, const union address *client)
 {
-	const bool v6 = r->to.sa.sa_family == AF_INET6;
+	return r->other.sa.sa_family != AF_UNSPEC && !relay_shows(r, client);
+}
+
+int relay_socket(struct service *s, const struct relay *r, const union address *to,
+		 bool transparent)
+{
+	const bool v6 = to->sa.sa_family == AF_INET6;
 	struct pool *p = &s->pools[pool_of(r->tcp, v6)];
 	size_t n = transparent ? 1 : HELPER_FDS;
 	int fds[HELPER_FDS], e;
 
 	if (!r->inside) {
 		int fd =
-		    socket(r->to.sa.sa_family,
+		    socket(to->sa.sa_family,
 			   (r->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		return fd < 0 ? -errno : fd;
 	}
@@ -209,9 +215,9 @@ int relay_socket(struct service *s, const struct relay *r, bool transparent)
 	return p->fds[--p->n];
 }
 
-void relay_socket_back(struct service *s, const struct relay *r, int fd)
+void relay_socket_back(struct service *s, const struct relay *r, const union address *to, int fd)
 {
-	struct pool *p = &s->pools[pool_of(r->tcp, r->to.sa.sa_family == AF_INET6)];
+	struct pool *p = &s->pools[pool_of(r->tcp, to->sa.sa_family == AF_INET6)];
 	const union address none = { .sa.sa_family = AF_UNSPEC };
 
 	/* Its port goes with the connection: what is late arrives nowhere. */

@@ -53,6 +53,8 @@ struct relay {
 	bool paused;      /* nothing is taken from it */
 	bool resting;     /* until the next sweep */
 	union address to; /* family 0: nobody */
+	/* Of a port: the container's address of the other family, or family 0. */
+	union address other;
 	unsigned int timeout_ms;
 	struct view *view;          /* of names and upstream */
 	struct service_relay asked; /* of a port */
@@ -77,9 +79,18 @@ struct view {
 	struct relay *upstream[SERVICE_SERVERS][2]; /* UDP, TCP */
 };
 
-struct member {
+/* A process of a member's. */
+struct process {
 	struct source end; /* its pidfd */
 	struct list link;
+	struct member *member;
+	uint8_t id[SERVICE_ID]; /* the container's */
+};
+
+struct member {
+	struct source dead; /* nothing but its burial */
+	struct list link;
+	struct list processes;
 	uint8_t id[SERVICE_ID];
 	struct view *view;
 	struct relay *names[2]; /* UDP, TCP; or NULL */
@@ -136,10 +147,14 @@ void relay_sweep(struct service *s);
 void relay_rest(struct service *s, struct relay *r);
 /* Does the container see this client's own address? The loopback's is nobody's there. */
 bool relay_shows(const struct relay *r, const union address *client);
-/* A socket where r->to is, not connected; or -errno. transparent: it may be bound to any address.
- */
-int relay_socket(struct service *s, const struct relay *r, bool transparent);
-void relay_socket_back(struct service *s, const struct relay *r, int fd);
+/* Is there another address to be tried, for a client that it does not see? With its own it would
+ * come by one that rules of the container don't know. */
+bool relay_has_other(const struct relay *r, const union address *client);
+/* A socket where r->to (or r->other) is, not connected; or -errno. transparent: it may be bound to
+ * any address. */
+int relay_socket(struct service *s, const struct relay *r, const union address *to,
+		 bool transparent);
+void relay_socket_back(struct service *s, const struct relay *r, const union address *to, int fd);
 
 /* udp.c */
 void udp_ready(struct service *s, struct source *src, uint32_t events);

@@ -27,6 +27,7 @@ struct conn {
 	struct relay *relay;
 	uint64_t used_ms;
 	bool connecting;
+	bool has_other; /* address to be tried when this one refuses */
 };
 
 static int pipe_get(struct service *s, int ret[2])
@@ -158,6 +159,31 @@ static void conn_move(struct service *s, struct conn *c)
 		conn_free(s, c, true);
 }
 
+static int server_connect(struct service *s, struct conn *c, const union address *to,
+			  const union address *as)
+{
+	const int fd = c->server.src.fd = relay_socket(s, c->relay, to, as);
+
+	if (fd < 0)
+		return fd;
+	if (as && bind(fd, &as->sa, address_len(as)) < 0)
+		return -errno;
+	if (connect(fd, &to->sa, address_len(to)) < 0 && errno != EINPROGRESS)
+		return -errno;
+	c->connecting = true;
+	return source_want(s, &c->server.src, EPOLLOUT);
+}
+
+/* Nothing of the client's has been read yet: it does not see that there were two. */
+static int connect_other(struct service *s, struct conn *c)
+{
+	if (!c->has_other)
+		return -ECONNREFUSED;
+	c->has_other = false;
+	side_close(s, &c->server, false);
+	return server_connect(s, c, &c->relay->other, NULL);
+}
+
 static void conn_ready(struct service *s, struct source *src, uint32_t events)
 {
 	struct side *d = list_of(src, struct side, src);
@@ -167,31 +193,24 @@ static void conn_ready(struct service *s, struct source *src, uint32_t events)
 
 	if (c->connecting || events & EPOLLERR)
 		getsockopt(src->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	if (error) {
+	if (!error) {
+		c->connecting = false;
+		conn_move(s, c);
+	} else if (!c->connecting || connect_other(s, c) < 0) {
 		conn_free(s, c, true);
-		return;
 	}
-	c->connecting = false;
-	conn_move(s, c);
 }
 
 static int conn_connect(struct service *s, struct conn *c, const union address *client)
 {
-	const union address *to = &c->relay->to;
-	const bool transparent = relay_shows(c->relay, client);
-	union address as = *client;
+	const struct relay *r = c->relay;
 
-	if (to->sa.sa_family == AF_UNSPEC)
+	if (r->to.sa.sa_family == AF_UNSPEC)
 		return -ECONNREFUSED;
-	c->server.src.fd = relay_socket(s, c->relay, transparent);
-	if (c->server.src.fd < 0)
-		return c->server.src.fd;
-	if (transparent && bind(c->server.src.fd, &as.sa, address_len(&as)) < 0)
-		return -errno;
-	if (connect(c->server.src.fd, &to->sa, address_len(to)) < 0 && errno != EINPROGRESS)
-		return -errno;
-	c->connecting = true;
-	return source_want(s, &c->server.src, EPOLLOUT);
+	c->has_other = relay_has_other(r, client);
+	return server_connect(s, c, &r->to, relay_shows(r, client) ? client : NULL) < 0
+		   ? connect_other(s, c)
+		   : 0;
 }
 
 static void side_init(struct side *d, struct conn *c, int fd)

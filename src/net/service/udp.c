@@ -28,7 +28,9 @@ struct flow {
 	union pktinfo at;
 	uint64_t used_ms;
 	unsigned int open; /* of names: questions without an answer */
-	uint8_t *query;    /* the last of them */
+	bool has_other;    /* of a port: an address to be tried when this one refuses */
+	bool is_other;
+	uint8_t *query; /* the last of what has no answer, where it may be sent again */
 	size_t query_len;
 };
 
@@ -73,11 +75,16 @@ static struct flow *flow_find(struct service *s, const struct relay *r, const un
 	return NULL;
 }
 
+static const union address *goes_to(const struct flow *f)
+{
+	return f->is_other ? &f->relay->other : &f->relay->to;
+}
+
 static void flow_free(struct service *s, struct flow *f)
 {
 	source_want(s, &f->src, 0);
 	if (f->src.fd >= 0)
-		relay_socket_back(s, f->relay, f->src.fd);
+		relay_socket_back(s, f->relay, goes_to(f), f->src.fd);
 	f->src.fd = -EBADF;
 	list_remove(&f->link);
 	list_remove(&f->chain);
@@ -117,12 +124,40 @@ static void send_back(struct flow *f, const void *data, size_t len)
  * the next one, or to its error, instead of waiting. */
 static void refuse(struct service *s, struct flow *f)
 {
-	if (f->query_len >= HEAD) {
+	if (f->relay->kind != RELAY_PORT && f->query_len >= HEAD) {
 		f->query[2] |= 0x80; /* an answer */
 		f->query[3] = 0x82;  /* recursion is available; SERVFAIL */
 		send_back(f, f->query, f->query_len);
 	}
 	flow_free(s, f);
+}
+
+static int flow_connect(struct service *s, struct flow *f)
+{
+	const bool transparent = !f->is_other && relay_shows(f->relay, &f->client);
+	const union address *to = goes_to(f);
+
+	f->src.fd = relay_socket(s, f->relay, to, transparent);
+	if (f->src.fd < 0)
+		return f->src.fd;
+	if (transparent && bind(f->src.fd, &f->client.sa, address_len(&f->client)) < 0)
+		return -errno;
+	if (connect(f->src.fd, &to->sa, address_len(to)) < 0)
+		return -errno;
+	return source_want(s, &f->src, EPOLLIN);
+}
+
+/* Nobody has answered there yet, and it is refused: what came last goes to the other address. */
+static int flow_other(struct service *s, struct flow *f)
+{
+	source_want(s, &f->src, 0);
+	relay_socket_back(s, f->relay, goes_to(f), f->src.fd);
+	f->has_other = false;
+	f->is_other = true;
+	int r = flow_connect(s, f);
+	if (r == 0 && f->query_len > 0)
+		send(f->src.fd, f->query, f->query_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return r;
 }
 
 static void flow_ready(struct service *s, struct source *src, uint32_t events)
@@ -135,6 +170,11 @@ static void flow_ready(struct service *s, struct source *src, uint32_t events)
 
 		if (n < 0 && errno == EAGAIN)
 			return;
+		if (n < 0 && f->has_other) {
+			if (flow_other(s, f) < 0)
+				flow_free(s, f);
+			return;
+		}
 		if (n < 0 && r->kind == RELAY_PORT)
 			continue; /* ECONNREFUSED: the program may come yet */
 		/* a dnsmasq that has died will be asked again */
@@ -146,25 +186,12 @@ static void flow_ready(struct service *s, struct source *src, uint32_t events)
 		}
 		send_back(f, s->buffer, (size_t)n);
 		f->used_ms = s->now_ms;
+		f->has_other = false;
 		if (r->kind != RELAY_PORT && --f->open == 0) {
 			flow_free(s, f);
 			return;
 		}
 	}
-}
-
-static int flow_connect(struct service *s, struct flow *f)
-{
-	const bool transparent = relay_shows(f->relay, &f->client);
-
-	f->src.fd = relay_socket(s, f->relay, transparent);
-	if (f->src.fd < 0)
-		return f->src.fd;
-	if (transparent && bind(f->src.fd, &f->client.sa, address_len(&f->client)) < 0)
-		return -errno;
-	if (connect(f->src.fd, &f->relay->to.sa, address_len(&f->relay->to)) < 0)
-		return -errno;
-	return source_want(s, &f->src, EPOLLIN);
 }
 
 /* NULL: it can't be had, and what came is lost, which datagrams may be. */
@@ -179,11 +206,13 @@ static struct flow *flow_new(struct service *s, struct relay *r, const union add
 	source_init(&f->src, -EBADF, flow_ready);
 	f->relay = r;
 	f->client = *client;
+	f->has_other = relay_has_other(r, client);
 	list_add(&r->users, &f->link);
 	list_add(chain_of(s, r, client), &f->chain);
 	r->n_users++;
 	s->n_flows++;
-	if (r->to.sa.sa_family != AF_UNSPEC && flow_connect(s, f) < 0) {
+	if (r->to.sa.sa_family != AF_UNSPEC && flow_connect(s, f) < 0 &&
+	    (!f->has_other || flow_other(s, f) < 0)) {
 		flow_free(s, f);
 		return NULL;
 	}
@@ -213,7 +242,7 @@ static void forward(struct service *s, struct relay *r, const union address *cli
 	f->used_ms = s->now_ms;
 	list_remove(&f->link);
 	list_add(&r->users, &f->link);
-	if (r->kind != RELAY_PORT)
+	if (r->kind != RELAY_PORT || f->has_other)
 		take_query(f, s->buffer, len);
 	if (f->src.fd < 0 || (r->kind == RELAY_NAMES && r->view->state == VIEW_FAILED)) {
 		refuse(s, f);
