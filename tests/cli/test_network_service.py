@@ -103,7 +103,8 @@ class Service:
         self.process = self.socket = None
         self.containers = []
 
-    def start(self):
+    def start(self, resolv=None):
+        """resolv: instead of /etc/resolv.conf."""
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         (self.dir / "service").unlink(missing_ok=True)
         listening.bind(str(self.dir / "service"))
@@ -113,7 +114,10 @@ class Service:
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in (listening.fileno(), lock, directory)]
         places = " ".join(f"{n}<&{fd} {fd}<&-" for n, fd in enumerate(high, 3))
         self.process = self.machine.call(
-            subprocess.Popen, ["bash", "-c", f'exec "$0" {places}', BUILD / "inro-net"],
+            subprocess.Popen,
+            [*(["unshare", "-m", "bash", "-c", 'mount --bind "$0" /etc/resolv.conf; exec "$@"', resolv]
+               if resolv else []),
+             "bash", "-c", f'exec "$0" {places}', BUILD / "inro-net"],
             pass_fds=high, env={}, stdin=subprocess.DEVNULL)
         for fd in [lock, directory, *high]:
             os.close(fd)
@@ -305,6 +309,22 @@ def test_names_without_the_world(service):
     assert service.put(a, servers=["127.0.0.99"], dns=False) == 0
     assert a.ask("web") == ["10.89.0.2"]
     assert "status: SERVFAIL" in a.dig("example.org")
+
+
+def test_changed_resolv_conf(service):
+    """The machine's name servers are those of its file as it is."""
+    a = Container(service, 2)
+    lan = service.machine.lan()
+    upstream = Upstream(lan, LAN4)
+    resolv = service.dir / "resolv.conf"
+    resolv.write_text("nameserver 127.0.0.99\n")
+    service.start(resolv)
+    assert service.put(a) == 0
+    assert "status: SERVFAIL" in a.dig("example.org")
+    resolv.write_text(f"# dhcp\nsearch lan\nnameserver {LAN4}\n")
+    time.sleep(1.1)                     # it is looked at once in a second
+    assert a.ask("example.org") == ["198.51.100.7"]
+    upstream.close()
 
 
 def test_the_next_server_is_asked(service):
