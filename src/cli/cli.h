@@ -12,10 +12,11 @@ struct globals {
 
 extern const struct cmd cmd_run, cmd_ps, cmd_rm, cmd_images, cmd_import, cmd_load, cmd_rmi,
     cmd_version, cmd_info, cmd_config, cmd_login, cmd_logout, cmd_pull, cmd_push, cmd_search,
-    cmd_save, cmd_diff, cmd_export, cmd_commit, cmd_cleanup, cmd_repair, cmd_trim, cmd_inspect,
-    cmd_history, cmd_tag, cmd_untag, cmd_unshare, cmd_attach, cmd_create, cmd_exec, cmd_start,
-    cmd_kill, cmd_pause, cmd_unpause, cmd_rename, cmd_top, cmd_stats, cmd_monitor, cmd_stop,
-    cmd_restart, cmd_wait, cmd_logs, cmd_port, cmd_hold, cmd_update, cmd_health, cmd_doctor;
+    cmd_save, cmd_scale, cmd_diff, cmd_export, cmd_commit, cmd_cleanup, cmd_repair, cmd_trim,
+    cmd_inspect, cmd_history, cmd_tag, cmd_untag, cmd_unshare, cmd_attach, cmd_create, cmd_exec,
+    cmd_start, cmd_kill, cmd_pause, cmd_unpause, cmd_rename, cmd_top, cmd_stats, cmd_monitor,
+    cmd_stop, cmd_restart, cmd_wait, cmd_logs, cmd_port, cmd_hold, cmd_update, cmd_health,
+    cmd_doctor;
 extern const struct cmd cmd_auto_update, cmd_events, cmd_why, cmd_cp;
 /* In groups only. */
 extern const struct cmd cmd_artifact_add, cmd_artifact_extract, cmd_artifact_inspect,

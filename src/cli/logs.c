@@ -8,6 +8,7 @@
 #include "base/timeutil.h"
 #include "cli/cli.h"
 #include "engine/container_logs.h"
+#include "engine/services.h"
 #include "engine/filter.h"
 #include "engine/record.h"
 
@@ -266,7 +267,7 @@ static int choose(struct engine *eng, const struct logs_options *o, char **args,
 	for (; *args; args++)
 		strv_add(ret, *args);
 	if (!o->latest)
-		return 0;
+		return services_expand(eng, ret, err);
 	r = record_list(eng, NULL, &list, err);
 	if (r == 0 && !list.n)
 		r = err_fail(err, ERR_NOT_FOUND, "there are no containers");

@@ -64,22 +64,19 @@ static int report(const void *globals, const struct err *err)
 }
 
 static const struct cmd *const commands[] = {
-	&cmd_run,       &cmd_create,      &cmd_start,    &cmd_attach,
-	&cmd_exec,      &cmd_stop,        &cmd_restart,  &cmd_wait,
-	&cmd_kill,      &cmd_pause,       &cmd_unpause,  &cmd_rename,
-	&cmd_logs,      &cmd_events,      &cmd_top,      &cmd_stats,
-	&cmd_monitor,   &cmd_ps,          &cmd_rm,       &cmd_images,
-	&cmd_import,    &cmd_load,        &cmd_save,     &cmd_cp,
-	&cmd_diff,      &cmd_export,      &cmd_commit,   &cmd_rmi,
-	&cmd_tag,       &cmd_untag,       &cmd_history,  &cmd_inspect,
-	&cmd_pull,      &cmd_push,        &cmd_search,   &cmd_login,
-	&cmd_logout,    &cmd_info,        &cmd_config,   &cmd_why,
-	&cmd_doctor,    &cmd_version,     &cmd_artifact, &cmd_image,
-	&cmd_container, &cmd_auto_update, &cmd_generate, &cmd_healthcheck,
-	&cmd_manifest,  &cmd_network,     &cmd_pod,      &cmd_secret,
-	&cmd_system,    &cmd_volume,      &cmd_unshare,  &cmd_update,
-	&cmd_cleanup,   &cmd_health,      &cmd_trim,     &cmd_port,
-	&cmd_hold,      &cmd_repair,      NULL,
+	&cmd_run,         &cmd_create,   &cmd_start,       &cmd_attach,   &cmd_exec,
+	&cmd_stop,        &cmd_restart,  &cmd_wait,        &cmd_kill,     &cmd_pause,
+	&cmd_unpause,     &cmd_rename,   &cmd_logs,        &cmd_events,   &cmd_top,
+	&cmd_stats,       &cmd_monitor,  &cmd_ps,          &cmd_rm,       &cmd_images,
+	&cmd_import,      &cmd_load,     &cmd_save,        &cmd_cp,       &cmd_diff,
+	&cmd_export,      &cmd_commit,   &cmd_rmi,         &cmd_tag,      &cmd_untag,
+	&cmd_history,     &cmd_inspect,  &cmd_pull,        &cmd_push,     &cmd_search,
+	&cmd_login,       &cmd_logout,   &cmd_info,        &cmd_config,   &cmd_why,
+	&cmd_doctor,      &cmd_version,  &cmd_artifact,    &cmd_image,    &cmd_container,
+	&cmd_auto_update, &cmd_generate, &cmd_healthcheck, &cmd_manifest, &cmd_network,
+	&cmd_pod,         &cmd_secret,   &cmd_system,      &cmd_volume,   &cmd_unshare,
+	&cmd_update,      &cmd_cleanup,  &cmd_health,      &cmd_trim,     &cmd_port,
+	&cmd_scale,       &cmd_hold,     &cmd_repair,      NULL,
 };
 
 static const struct program program = {

@@ -43,7 +43,7 @@ static int parse_port(const char *word, struct port_binding *ret, struct err *er
 static int load(struct engine *eng, const struct record *rec, struct port_bindings *ret,
 		struct err *err)
 {
-	int r = rec->running ? publish_load(eng, publish_owner(rec), ret, err) : 0;
+	int r = rec->running ? publish_load(eng, publish_ports_owner(rec), ret, err) : 0;
 
 	if (r == 0)
 		ports_sort(ret);

@@ -322,7 +322,8 @@ static char *row_ports(const void *r)
 {
 	cleanup_port_bindings struct port_bindings ports = { 0 };
 
-	if (!REC(r)->running || publish_load(ROW(r)->eng, publish_owner(REC(r)), &ports, NULL) < 0)
+	if (!REC(r)->running ||
+	    publish_load(ROW(r)->eng, publish_ports_owner(REC(r)), &ports, NULL) < 0)
 		return xstrdup("");
 	return ports_text(&ports, REC(r)->options.expose);
 }

@@ -10,6 +10,7 @@
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "engine/containers_query.h"
+#include "engine/services.h"
 #include "runtime/cancel.h"
 
 #define CIDFILE_MAX 4096
@@ -85,6 +86,8 @@ int cli_select(struct engine *eng, const struct select_options *o, enum select_w
 		return err_fail(err, ERR_USAGE, "at least one container must be named");
 	if (found)
 		r = find(eng, o, which, &words, err);
+	else
+		r = services_expand(eng, &words, err);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(words);

@@ -272,7 +272,7 @@ static bool meets_connected(struct engine *eng, const struct conditions *c,
 
 	if (rec->running &&
 	    (filters_have(c->filters, "publish") || filters_have(c->filters, "expose")) &&
-	    publish_load(eng, publish_owner(rec), &ports, NULL) < 0)
+	    publish_load(eng, publish_ports_owner(rec), &ports, NULL) < 0)
 		return false;
 	data.ports = ports;
 	return filters_any(c->filters, "network", network_matches, &data) &&

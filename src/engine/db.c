@@ -135,6 +135,20 @@ static const char *const migrations[] = {
 	"UPDATE pods SET options = json_set(options, '$.member.network',"
 	" json_array(options ->> '$.member.network')) WHERE json_valid(options)"
 	" AND json_type(options, '$.member.network') = 'text';",
+	/* Services, and which containers are their replicas (engine/services.h). */
+	"CREATE TABLE services ("
+	" id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL,"
+	" sticky INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE replicas ("
+	" container TEXT PRIMARY KEY, service TEXT NOT NULL, number INTEGER NOT NULL,"
+	" leaving INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+	"CREATE INDEX replicas_service ON replicas(service);"
+	"CREATE TRIGGER replicas_go AFTER DELETE ON replicas BEGIN"
+	" DELETE FROM services WHERE id = OLD.service AND NOT EXISTS"
+	" (SELECT 1 FROM replicas WHERE service = OLD.service); END;"
+	"CREATE TRIGGER containers_replicas AFTER DELETE ON containers BEGIN"
+	" DELETE FROM replicas WHERE container = OLD.id; END;"
+	"CREATE TRIGGER services_networks AFTER DELETE ON services BEGIN" OWNER_GOES " END;",
 };
 
 static int db_fail(struct db *db, struct err *err, const char *what)

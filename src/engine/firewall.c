@@ -11,6 +11,7 @@
 #include "engine/db.h"
 #include "engine/endpoints.h"
 #include "engine/network_place.h"
+#include "engine/services.h"
 
 #define TABLE        "inro"
 #define RUNROOT      "/run/inro"
@@ -172,12 +173,16 @@ struct wanted {
 	struct fw_network *networks;
 	size_t n_networks;
 	struct fw_ports ports;
+	struct service_elements services;
 };
 
 static int want_ports(struct engine *eng, struct wanted *w, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int r = db_query(eng->db, &stmt, err, "SELECT DISTINCT owner FROM ports", "");
+	int r = db_query(eng->db, &stmt, err,
+			 "SELECT DISTINCT owner FROM ports WHERE owner NOT IN"
+			 " (SELECT id FROM services)",
+			 "");
 
 	while (r >= 0 && (r = db_step(eng->db, stmt, err)) > 0) {
 		cleanup_free char *owner = db_column_str(stmt, 0);
@@ -212,18 +217,22 @@ static int want_all(struct engine *eng, bool used, struct wanted *w, struct err 
 			w->n_networks +=
 			    engine_firewall_network(&list.items[i], &w->networks[w->n_networks]);
 	}
-	return r < 0 ? r : want_ports(eng, w, err);
+	if (r >= 0)
+		r = want_ports(eng, w, err);
+	return r < 0 ? r : services_want(eng, &w->services, err);
 }
 
 static struct fw_state state_of(const struct wanted *w)
 {
-	return (struct fw_state){ w->networks, w->n_networks, w->ports.items, w->ports.n };
+	return (struct fw_state){ w->networks, w->n_networks,     w->ports.items,
+				  w->ports.n,  w->services.items, w->services.n };
 }
 
 static void wanted_done(struct wanted *w)
 {
 	free(w->networks);
 	free(w->ports.items);
+	service_elements_done(&w->services);
 }
 #define cleanup_wanted CLEANUP(wanted_done)
 

@@ -6,12 +6,14 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "engine/control.h"
 #include "engine/events.h"
 #include "engine/life.h"
 #include "engine/live.h"
+#include "engine/services.h"
 #include "engine/start.h"
 #include "engine/stop.h"
 
@@ -202,6 +204,17 @@ static int stop_and_start(struct engine *eng, const char *id, bool start, struct
 	return engine_start(eng, id, &how, err);
 }
 
+/* What is not healthy gets no connections of its service. */
+static void note_service(struct engine *eng, const char *id)
+{
+	cleanup_record struct record rec = { 0 };
+	struct err err = ERR_INIT;
+
+	if (record_get(eng, id, &rec, NULL) == 0 && rec.options.service &&
+	    service_refresh(eng, rec.options.service, &err) < 0)
+		log_warn("%s", err.msg);
+}
+
 int health_act(struct engine *eng, const char *id, const char *status, const char *action,
 	       struct err *err)
 {
@@ -210,6 +223,7 @@ int health_act(struct engine *eng, const char *id, const char *status, const cha
 	/* Nothing becomes "starting": it is there for what it has not become. */
 	if (!str_eq(status, health_status_names[HEALTH_STARTING]))
 		event_note_container(eng, id, event, NULL);
+	note_service(eng, id);
 	if (str_eq(action, health_action_names[HEALTH_ACTION_RESTART]))
 		return stop_and_start(eng, id, true, err);
 	if (str_eq(action, health_action_names[HEALTH_ACTION_STOP]))

@@ -87,7 +87,7 @@ static void fill_bound(const struct inspected *in, struct inspect_network *ret)
 	for (size_t i = 0; i < exposed.n; i++)
 		json_map_set(&ret->ports, exposed.items[i].key, "null");
 	json_map_done(&exposed);
-	if (publish_load(in->eng, publish_owner(&in->rec), &ports, NULL) < 0)
+	if (publish_load(in->eng, publish_ports_owner(&in->rec), &ports, NULL) < 0)
 		return;
 	ports_sort(&ports);
 	for (size_t i = 0; i < ports.n; i++) {

@@ -24,6 +24,7 @@
 #include "engine/network_names.h"
 #include "engine/network_place.h"
 #include "engine/rootfs_dir.h"
+#include "engine/services.h"
 #include "engine/sdnotify.h"
 #include "engine/pod_join.h"
 #include "engine/users_layer.h"
@@ -514,5 +515,7 @@ int launch_follow(struct launch *l, struct err *err)
 	if (l->image)
 		images_used(l->eng, l->image);
 	sdnotify_tell(l->eng, l->rec, l->monitor.proc.pid, l->backoff_ms > 0);
+	if (!l->part)
+		service_started(l->eng, l->rec);
 	return l->detach ? 0 : follow_attached(l, fds, n, err);
 }

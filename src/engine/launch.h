@@ -32,6 +32,7 @@ struct launch {
 	bool with_stdin;         /* our standard input is the container's */
 	bool no_proxy;           /* signals stay here */
 	bool netns;              /* it will get a network namespace of its own, ours to make */
+	bool part;               /* its service waits until it is ready: service_started() */
 	bool give;               /* it starts for the first time: MONITOR_OPT_GIVE */
 	const char *detach_keys; /* NULL: the default; borrowed */
 

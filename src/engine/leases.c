@@ -66,7 +66,8 @@ char *lease_owner_name(struct engine *eng, const char *id)
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int r = db_query(eng->db, &stmt, NULL,
 			 "SELECT name FROM containers WHERE id = ?1"
-			 " UNION ALL SELECT name FROM pods WHERE id = ?1",
+			 " UNION ALL SELECT name FROM pods WHERE id = ?1"
+			 " UNION ALL SELECT name FROM services WHERE id = ?1",
 			 "s", id);
 
 	if (r == 0)

@@ -42,6 +42,11 @@ static int check_container(struct engine *eng, const struct record *rec, struct 
 	bool bridged;
 	int r;
 
+	if (rec->options.service)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"container %s is a replica of a service, whose networks and ports "
+				"are those of all",
+				rec->name);
 	if (publish_owner(rec) != rec->id)
 		return err_fail(
 		    err, ERR_CONFLICT,

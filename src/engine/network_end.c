@@ -12,15 +12,20 @@
 #include "engine/network_pasta.h"
 #include "engine/network_start.h"
 #include "engine/publish.h"
+#include "engine/services.h"
 
-/* Its own, and the pod's if no other member of that runs or is between two runs. */
+/* Its own, and the pod's, or service's, if no other of that runs or is between two runs. */
 static int owners_of(struct engine *eng, const char *id, char *ret[2], struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int r = db_query(eng->db, &stmt, err,
 			 "SELECT pod FROM containers AS c WHERE id = ?1 AND pod IS NOT NULL"
 			 " AND NOT EXISTS (SELECT 1 FROM containers AS o WHERE o.pod = c.pod"
-			 " AND o.id <> ?1 AND o.status IN ('running', 'restarting'))",
+			 " AND o.id <> ?1 AND o.status IN ('running', 'restarting'))"
+			 " UNION ALL SELECT service FROM replicas AS r WHERE container = ?1"
+			 " AND NOT EXISTS (SELECT 1 FROM replicas AS s JOIN containers AS o"
+			 " ON o.id = s.container WHERE s.service = r.service AND o.id <> ?1"
+			 " AND o.status IN ('running', 'restarting'))",
 			 "s", id);
 
 	if (r == 0)
@@ -41,6 +46,11 @@ static int take_ports_out(struct engine *eng, char *const owners[2], int n, int 
 	for (int i = 0; r >= 0 && i < n; i++) {
 		cleanup_port_bindings struct port_bindings ports = { 0 };
 
+		cleanup_service struct service service = { 0 };
+
+		/* Nobody of a service is led to any more. */
+		if (service_get(eng, owners[i], &service, err) == 0)
+			continue;
 		r = publish_load(eng, owners[i], &ports, err);
 		if (r < 0 || !ports.n)
 			continue;
@@ -60,6 +70,8 @@ int net_end_begin(struct engine *eng, const char *id, struct err *err)
 
 	net_pasta_end(eng, id);
 	net_cni_end(eng, id);
+	if (r == 0 && service_leave(eng, id, &own) < 0)
+		log_warn("%s", own.msg);
 	if (r == 0)
 		r = owners_of(eng, id, owners, err);
 	/* The end is recorded all the same: `network reload` takes out what stays. */

@@ -12,6 +12,7 @@
 #include "engine/network_place.h"
 #include "engine/pods.h"
 #include "engine/publish.h"
+#include "engine/services.h"
 #include "net/names.h"
 #include "net/service_client.h"
 #include "runtime/container.h"
@@ -45,7 +46,9 @@ static int write_link(struct engine *eng, const struct record *rec, const struct
 	strv_extend(&names, members);
 	strv_add(&names, rec->name);
 	strv_add(&names, whole);
-	strv_extend(&names, l->asked.asked.aliases);
+	/* A replica's are its service's. */
+	if (!rec->options.service)
+		strv_extend(&names, l->asked.asked.aliases);
 	strv_add(&names, id);
 	if (hostname[0])
 		strv_add(&names, hostname);
@@ -73,6 +76,33 @@ static int pod_names(struct engine *eng, const char *id, const char *ends, char 
 	return r;
 }
 
+/* What the service is called has its own address. */
+static int write_service(struct engine *eng, const char *service, const struct net_link *l,
+			 struct err *err)
+{
+	cleanup_service struct service s = { 0 };
+	cleanup_strv char **names = NULL;
+	struct net_addr addrs[2];
+	struct net_names n = { .network = l->net.id, .container = service, .addresses = addrs };
+	struct lease_addrs vip;
+	int r = service_get(eng, service, &s, err);
+
+	if (r == 0)
+		r = leases_of(eng, &l->net, service, &vip, err);
+	if (r < 0 || l->net.options.no_dns)
+		return r == -ENOENT ? 0 : r;
+	if (vip.ip4.family)
+		addrs[n.n_addresses++] = vip.ip4;
+	if (vip.ip6.family)
+		addrs[n.n_addresses++] = vip.ip6;
+	strv_add(&names, s.name);
+	strv_addf(&names, "%s.%s", s.name, l->net.name);
+	strv_extend(&names, l->asked.asked.aliases);
+	n.names = (const char *const *)names;
+	n.n_names = strv_len(names);
+	return net_names_write(eng->net_fd, &n, err);
+}
+
 static int write_files(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		       const char *ends, struct err *err)
 {
@@ -82,8 +112,11 @@ static int write_files(struct engine *eng, const struct record *rec, const struc
 
 	if (r == 0 && !str_eq(ns->owner, rec->id))
 		r = pod_names(eng, rec->pod, ends, &members, err);
-	for (size_t i = 0; r == 0 && i < ns->n; i++)
+	for (size_t i = 0; r == 0 && i < ns->n; i++) {
 		r = write_link(eng, rec, ns, &ns->links[i], members, buf_str(&hostname), err);
+		if (r == 0 && rec->options.service)
+			r = write_service(eng, rec->options.service, &ns->links[i], err);
+	}
 	return r;
 }
 
@@ -167,9 +200,13 @@ static int put_member(struct engine *eng, const struct record *rec, const struct
 	}
 	m.n_servers = servers_of(rec, ns, servers);
 	if (r == 0 && ns->ports.n)
-		r = engine_firewall_target(eng, ns->owner, &to, err);
+		r = engine_firewall_target(
+		    eng, rec->options.service ? rec->options.service : ns->owner, &to, err);
 	if (r == 0)
 		publish_relays(eng, &ns->ports, &to.ip4, &to.ip6, &relays);
+	/* What answers from behind a virtual address is not found by the client's own. */
+	for (size_t i = 0; rec->options.service && i < relays.n; i++)
+		relays.items[i].transparent = false;
 	m.relays = relays.items;
 	m.n_relays = relays.n;
 	m.ip4 = to.ip4;
@@ -270,7 +307,7 @@ static int read_all(struct engine *eng, const struct record *rec, struct net_sta
 	int r = net_start_read(eng, rec, ns, err);
 
 	if (r == 0 && ns->n)
-		r = publish_load(eng, ns->owner, &ns->ports, err);
+		r = publish_load(eng, publish_ports_owner(rec), &ns->ports, err);
 	return r == 0 && ns->n ? engine_net(eng, err) : r;
 }
 

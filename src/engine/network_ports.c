@@ -15,6 +15,9 @@ int net_ports_bind(struct engine *eng, const struct record *rec, const char *bin
 
 	if (binding && net_addr_parse(binding, &host, err) < 0)
 		return -EINVAL;
+	if (o->service)
+		return publish_bind_shared(eng, o->service, &words, &host, &ns->ports, &ns->keep,
+					   err);
 	return publish_bind(eng, rec->id, &words, &host, &ns->ports, &ns->keep, err);
 }
 

@@ -14,6 +14,7 @@
 #include "engine/network_policy.h"
 #include "engine/network_pasta.h"
 #include "engine/publish.h"
+#include "engine/services.h"
 #include "runtime/cancel.h"
 #include "runtime/sync.h"
 
@@ -116,7 +117,10 @@ int net_start_take(struct engine *eng, const struct record *rec, struct net_star
 
 	forget(ns);
 	if (r == 0)
-		r = publish_store(eng, rec->id, &ns->ports, err);
+		r = publish_store(eng, rec->options.service ? rec->options.service : rec->id,
+				  &ns->ports, err);
+	if (r == 0)
+		r = service_take(eng, rec, err);
 	if (r < 0 || !list.n)
 		return r;
 	ns->owner = xstrdup(publish_owner(rec));

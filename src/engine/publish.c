@@ -129,6 +129,11 @@ const char *publish_owner(const struct record *rec)
 	return rec->pod && strv_has(rec->options.pod_share, "network") ? rec->pod : rec->id;
 }
 
+const char *publish_ports_owner(const struct record *rec)
+{
+	return rec->options.service ? rec->options.service : publish_owner(rec);
+}
+
 int publish_bind(struct engine *eng, const char *owner, const struct publish_words *words,
 		 const struct net_addr *host, struct port_bindings *ret, int *ret_keep,
 		 struct err *err)
@@ -156,6 +161,26 @@ int publish_bind(struct engine *eng, const char *owner, const struct publish_wor
 	*ret = ports;
 	ports = (struct port_bindings){ 0 };
 	*ret_keep = take_fd(keep);
+	return 0;
+}
+
+int publish_bind_shared(struct engine *eng, const char *service, const struct publish_words *words,
+			const struct net_addr *host, struct port_bindings *ret, int *ret_keep,
+			struct err *err)
+{
+	const struct ports_how how = { .host = *host, .relayed = eng->rootless };
+	cleanup_port_bindings struct port_bindings ports = { 0 };
+	int r = publish_load(eng, service, &ports, err);
+
+	if (r < 0)
+		return r;
+	if (!ports.n)
+		return publish_bind(eng, service, words, host, ret, ret_keep, err);
+	r = ports_bind_again(&ports, &how, ret_keep, err);
+	if (r < 0)
+		return r;
+	*ret = ports;
+	ports = (struct port_bindings){ 0 };
 	return 0;
 }
 

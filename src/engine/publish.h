@@ -29,6 +29,9 @@ struct publish_words {
  * shares. */
 const char *publish_owner(const struct record *rec);
 
+/* Whose its ports are: those of a service's, of a replica, else the same. */
+const char *publish_ports_owner(const struct record *rec);
+
 /* Binds them all, in the caller's network namespace, which is the host's. host: the address of the
  * network for words that say none, family 0: all. *ret_keep: the fd for the monitor, -EBADF: none.
  * What a dead container has left of the same ports is cleared away. ERR_CONFLICT: "Bind for
@@ -36,6 +39,10 @@ const char *publish_owner(const struct record *rec);
 int publish_bind(struct engine *eng, const char *owner, const struct publish_words *words,
 		 const struct net_addr *host, struct port_bindings *ret, int *ret_keep,
 		 struct err *err);
+/* The same of one of a service's replicas: what others of it have is had by this one, too. */
+int publish_bind_shared(struct engine *eng, const char *service, const struct publish_words *words,
+			const struct net_addr *host, struct port_bindings *ret, int *ret_keep,
+			struct err *err);
 /* Rows instead of those that there are, in the caller's transaction. */
 int publish_store(struct engine *eng, const char *owner, const struct port_bindings *ports,
 		  struct err *err);

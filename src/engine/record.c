@@ -11,6 +11,7 @@
 #include "engine/names.h"
 #include "engine/network_end.h"
 #include "engine/parse.h"
+#include "engine/services.h"
 #include "engine/volumes.h"
 #include "engine/sdnotify.h"
 
@@ -70,6 +71,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, egress, "egress", JSON_STRV),
 	JSON_FIELD(struct record_options, cni, "cni", JSON_STR),
 	JSON_FIELD(struct record_options, pasta, "pasta", JSON_STR),
+	JSON_FIELD(struct record_options, service, "service", JSON_STR),
 	JSON_FIELD(struct record_options, ipc_shared, "ipcShared", JSON_BOOL),
 	JSON_FIELD(struct record_options, rootfs, "rootfs", JSON_STR),
 	JSON_FIELD(struct record_options, rootfs_overlay, "rootfsOverlay", JSON_BOOL),
@@ -302,7 +304,11 @@ int record_find(struct engine *eng, const char *word, struct record *ret, struct
 	if (r > 1)
 		return err_fail(err, ERR_INVALID, "more than one container's id begins with %s",
 				word);
-	return err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
+	r = err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
+	return service_name_check(eng, word, NULL) == -EEXIST
+		   ? err_hint(err, r, "%s is a service: name one of its replicas, as %s-1", word,
+			      word)
+		   : r;
 }
 
 int record_get(struct engine *eng, const char *id, struct record *ret, struct err *err)

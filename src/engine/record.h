@@ -55,6 +55,7 @@ struct record_options {
 	char **firewall, **egress; /* network_policy.h */
 	char *cni;       /* the word of --network, "cni:NAME..."; NULL: it is not on such */
 	char *pasta;     /* options of pasta(1), "" or with commas; NULL: it is not on that */
+	char *service;   /* id of the service that it is a replica of (services.h); or NULL */
 	bool ipc_shared; /* others may join its IPC namespace */
 	char *mapping;   /* of its layers (engine/mapped.h); NULL: the image store's own */
 };

@@ -21,6 +21,8 @@
 #include "engine/rootfs_dir.h"
 #include "engine/run_internal.h"
 #include "engine/secrets.h"
+#include "engine/service_scale.h"
+#include "engine/services.h"
 #include "engine/volume_mounts.h"
 #include "image/store.h"
 
@@ -62,6 +64,9 @@ static int step_id(struct run *run, struct err *err)
 	run->bundle = xasprintf("%s/containers/%s", run->eng->root, id);
 	run->launch.bundle = run->bundle;
 	run->rec.options.infra = run->opts->infra;
+	if (run->opts->part)
+		run->rec.options.service = xstrdup(run->opts->part->id);
+	run->launch.part = run->opts->part != NULL;
 	/* It has no image: an empty directory in which inro's own program is mounted. */
 	if (run->opts->infra)
 		run->rec.options.rootfs = xasprintf("%s/upper", run->bundle);
@@ -129,6 +134,9 @@ static int with_record(struct engine *eng, const struct record *rec, void *data,
 
 	if (r == 0)
 		r = run_networks_store(run, err);
+	if (r == 0 && run->opts->part)
+		r = service_join(eng, rec, run->opts->part, run->networks, run->nets, run->n_nets,
+				 err);
 	return r < 0 || run->create ? r : net_start_take(eng, rec, &run->launch.net, err);
 }
 
@@ -186,6 +194,10 @@ static int step_record(struct run *run, struct err *err)
 
 	keep_asked(run);
 
+	r = run->opts->name && !run->opts->part ? service_name_check(run->eng, run->opts->name, err)
+						: 0;
+	if (r < 0)
+		return r;
 	if (run->opts->name)
 		run->rec.name = xstrdup(run->opts->name);
 	r = insert(run, err);
@@ -516,6 +528,8 @@ int engine_run(struct engine *eng, const struct run_options *opts, char *const *
 {
 	struct run run = { .eng = eng, .opts = opts, .args = args + 1, .cid_fd = -EBADF };
 
+	if (opts->replicas.set)
+		return service_run(eng, opts, args, ret_id, err);
 	return run_in_pod(&run, args, ret_id, err);
 }
 
@@ -525,6 +539,11 @@ int engine_create(struct engine *eng, const struct run_options *opts, char *cons
 	struct run run = {
 		.eng = eng, .opts = opts, .args = args + 1, .cid_fd = -EBADF, .create = true
 	};
+
+	if (opts->replicas.set)
+		return err_hint(err,
+				err_fail(err, ERR_USAGE, "replicas are started as they are made"),
+				"use inro run -d --replicas");
 
 	return run_in_pod(&run, args, ret_id, err);
 }

@@ -23,6 +23,7 @@ static const struct json_field fields[] = {
 	OPTION(runtime, STR),
 
 	OPTION(name, STR),
+	OPTION(sticky, BOOL),
 	OPTION(pod, STR),
 	OPTION(pod_id_file, STR),
 	OPTION(label, STRV),

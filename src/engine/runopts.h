@@ -8,6 +8,7 @@
 #include "base/json.h"
 
 struct pull_events;
+struct service_part;
 
 struct run_options {
 	/* the client */
@@ -30,6 +31,9 @@ struct run_options {
 
 	/* the record */
 	char *name;
+	struct opt_u64 replicas; /* of a service of that name (services.h) */
+	bool sticky;
+	const struct service_part *part; /* the one of them that it is; nobody can ask for it */
 	char *pod, *pod_id_file;
 	bool infra; /* it holds the pod's namespaces (infra.h), which nobody can ask for */
 	char **label, **label_file, **annotation;

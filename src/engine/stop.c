@@ -14,6 +14,7 @@
 #include "engine/events.h"
 #include "engine/life.h"
 #include "engine/live.h"
+#include "engine/services.h"
 
 #define NS_PER_S        INT64_C(1000000000)
 #define DEFAULT_S       10
@@ -113,6 +114,10 @@ int stop_begin(struct engine *eng, const char *word, const struct stop_options *
 	if (r < 0)
 		return r;
 	stop.opts = *opts;
+	/* What it still has is answered; new ones go to others. */
+	r = stop.rec.running ? service_leave(eng, stop.rec.id, err) : 0;
+	if (r < 0)
+		return r;
 	stop.done = !stop.rec.running;
 	stop.late = stop.rec.options.infra;
 	if (opts->for_boot)

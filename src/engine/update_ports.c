@@ -233,6 +233,11 @@ static int check_network(struct ports_change *c, struct err *err)
 	cleanup_endpoint_list struct endpoint_list list = { 0 };
 	int r;
 
+	if (c->rec->options.service)
+		return err_fail(err, ERR_UNSUPPORTED,
+				"container %s is a replica of a service, whose networks and ports "
+				"are those of all",
+				c->rec->name);
 	if (publish_owner(c->rec) != c->rec->id)
 		return err_fail(err, ERR_UNSUPPORTED,
 				"container %s has the network of its pod, and no ports of its own",

@@ -36,6 +36,18 @@ struct fw_port {
 	struct net_addr to; /* the container's; says the family */
 	uint16_t to_port;
 };
+/* One address of several containers alike, and the ports published of them: each new connection is
+ * led to one of these slots, of which each belongs to one of the containers. */
+#define FW_SLOTS 256
+struct fw_service {
+	struct net_addr vip; /* says the family */
+	bool sticky;         /* the slot is of the client's address, else a random one */
+	/* FW_SLOTS of them, of vip's family; NULL: nobody is there, and to be removed is what is
+	 * led anywhere. */
+	const struct net_addr *slots;
+	const struct fw_port *ports; /* of that family, by host, host_port and to_port */
+	size_t n_ports;
+};
 /* What is in the table; borrowed. A port on an address of 127.0.0.0/8 or ::1 is nothing here: those
  * are relayed. */
 struct fw_state {
@@ -43,6 +55,8 @@ struct fw_state {
 	size_t n_networks;
 	const struct fw_port *ports;
 	size_t n_ports;
+	const struct fw_service *services;
+	size_t n_services;
 };
 struct fw_change {
 	struct fw_state add, remove;

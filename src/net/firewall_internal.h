@@ -21,15 +21,23 @@ enum fw_set {
 	FW_PORTS6,
 	FW_PORTS4_ON,
 	FW_PORTS6_ON,
+	FW_VIPS4,
+	FW_VIPS6,
+	FW_VIP4,
+	FW_VIP6,
+	FW_SLOTS4,
+	FW_SLOTS6,
+	FW_SLOTS4_ON,
+	FW_SLOTS6_ON,
 	FW_SETS
 };
 extern const char *const fw_set_names[FW_SETS];
 
 /* A map of one element, which leads to another value once all other sets hold what they should,
  * which is no sooner than at the end of a reconcile; its name says which text the table is of. */
-#define FW_COMPLETE "complete_2"
+#define FW_COMPLETE "complete_3"
 /* The rules of the text: with fewer it is no firewall. */
-#define FW_RULES 30
+#define FW_RULES 50
 
 /* Replaces the table, if there is one. */
 void fw_text(const char *table, struct buf *ret);

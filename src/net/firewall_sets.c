@@ -129,6 +129,58 @@ static void pack_port(const struct fw_port *p, struct fw_elements *ret)
 	more(&ret->of[on ? six ? FW_PORTS6_ON : FW_PORTS4_ON : six ? FW_PORTS6 : FW_PORTS4], &e);
 }
 
+static void put_number(struct nft_element *e, const struct fw_service *s, uint32_t slot)
+{
+	slot += s->sticky ? FW_SLOTS : 0;
+	put_part(e->key, &e->key_len, &slot, sizeof(slot));
+}
+
+static void pack_slot(const struct fw_service *s, uint32_t slot, struct fw_elements *ret)
+{
+	const struct net_addr *to = s->slots ? &s->slots[slot] : NULL;
+	bool six = s->vip.family == AF_INET6;
+	struct nft_element vip = { .key_len = 0 };
+	size_t size = addr_size(s->vip.family);
+
+	put_part(vip.key, &vip.key_len, s->vip.bytes, size);
+	put_number(&vip, s, slot);
+	if (to)
+		put_part(vip.data, &vip.data_len, to->bytes, size);
+	more(&ret->of[six ? FW_VIP6 : FW_VIP4], &vip);
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const struct fw_port *p = &s->ports[i];
+		bool on = !is_any(&p->host);
+		uint16_t from = htons(p->host_port), port = htons(p->to_port);
+		struct nft_element e = { .key_len = 0 };
+
+		if (on && is_loopback(&p->host))
+			continue;
+		if (on)
+			put_part(e.key, &e.key_len, p->host.bytes, size);
+		put_part(e.key, &e.key_len, &p->proto, sizeof(p->proto));
+		put_part(e.key, &e.key_len, &from, sizeof(from));
+		put_number(&e, s, slot);
+		if (to) {
+			put_part(e.data, &e.data_len, to->bytes, size);
+			put_part(e.data, &e.data_len, &port, sizeof(port));
+		}
+		more(&ret->of[on    ? six ? FW_SLOTS6_ON : FW_SLOTS4_ON
+			      : six ? FW_SLOTS6
+				    : FW_SLOTS4],
+		     &e);
+	}
+}
+
+static void pack_service(const struct fw_service *s, struct fw_elements *ret)
+{
+	struct nft_element e = { .key_len = 0 };
+
+	put_part(e.key, &e.key_len, s->vip.bytes, addr_size(s->vip.family));
+	more(&ret->of[s->vip.family == AF_INET6 ? FW_VIPS6 : FW_VIPS4], &e);
+	for (uint32_t slot = 0; slot < FW_SLOTS; slot++)
+		pack_slot(s, slot, ret);
+}
+
 void fw_pack(const struct fw_state *state, struct fw_elements *ret)
 {
 	*ret = (struct fw_elements){ .of = { { NULL } } };
@@ -136,6 +188,8 @@ void fw_pack(const struct fw_state *state, struct fw_elements *ret)
 		pack_network(&state->networks[i], ret);
 	for (size_t i = 0; i < state->n_ports; i++)
 		pack_port(&state->ports[i], ret);
+	for (size_t i = 0; i < state->n_services; i++)
+		pack_service(&state->services[i], ret);
 }
 
 struct nft_element fw_complete(void)
@@ -213,7 +267,7 @@ void fw_settle(struct nft_elements *have, struct nft_elements *add, struct nft_e
 	for (size_t i = 0; i < remove->n; i++) {
 		const struct nft_element *there = find(have, &remove->items[i]);
 
-		if (there && same_data(there, &remove->items[i]))
+		if (there && (!remove->items[i].data_len || same_data(there, &remove->items[i])))
 			remove->items[n++] = remove->items[i];
 	}
 	remove->n = n;

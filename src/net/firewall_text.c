@@ -12,7 +12,10 @@ const char *const fw_set_names[FW_SETS] = {
 	[FW_ROUTED] = "routed",       [FW_OPEN] = "open",           [FW_ICC] = "icc",
 	[FW_NETS4] = "nets4",         [FW_NETS6] = "nets6",         [FW_MASQ4] = "masq4",
 	[FW_MASQ6] = "masq6",         [FW_PORTS4] = "ports4",       [FW_PORTS6] = "ports6",
-	[FW_PORTS4_ON] = "ports4_on", [FW_PORTS6_ON] = "ports6_on",
+	[FW_PORTS4_ON] = "ports4_on", [FW_PORTS6_ON] = "ports6_on", [FW_VIPS4] = "vips4",
+	[FW_VIPS6] = "vips6",         [FW_VIP4] = "vip4",           [FW_VIP6] = "vip6",
+	[FW_SLOTS4] = "slots4",       [FW_SLOTS6] = "slots6",       [FW_SLOTS4_ON] = "slots4_on",
+	[FW_SLOTS6_ON] = "slots6_on",
 };
 
 /* What goes back to the bridge that it came from has to come back here as well, or its answer goes
@@ -35,7 +38,31 @@ static const char sets[] =
     "	map ports4 { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
     "	map ports6 { type inet_proto . inet_service : ipv6_addr . inet_service; }\n"
     "	map ports4_on { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }\n"
-    "	map ports6_on { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }\n";
+    "	map ports6_on { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }\n"
+    "	set vips4 { type ipv4_addr; }\n"
+    "	set vips6 { type ipv6_addr; }\n";
+
+/* Of replicas: a slot of 256 is chosen at random, or, in a second row of 256, by the client's
+ * address, and belongs to one of them. */
+#define RANDOM     "numgen random mod 256"
+#define STICKY(ip) "jhash " ip " saddr mod 256 offset 256"
+#define SLOT_MAPS(n, ip)                                                                           \
+	"	map vip" n " { typeof " ip " daddr . " RANDOM " : " ip " daddr; }\n"               \
+	"	map slots" n " { typeof meta l4proto . th dport . " RANDOM " : " ip                \
+	" daddr . th dport; }\n"                                                                   \
+	"	map slots" n "_on { typeof " ip " daddr . meta l4proto . th dport . " RANDOM       \
+	" : " ip " daddr . th dport; }\n"
+#define TO_SLOT(n, ip, slot)                                                                       \
+	"		dnat " ip " to " ip " daddr . meta l4proto . th dport . " slot             \
+	" map @slots" n "_on\n"                                                                    \
+	"		dnat " ip " to meta l4proto . th dport . " slot " map @slots" n "\n"
+#define TO_SLOT_OF_VIP(n, ip, slot)                                                                \
+	"		dnat " ip " to " ip " daddr . " slot " map @vip" n "\n"
+
+static const char slots[] = SLOT_MAPS("4", "ip")
+    SLOT_MAPS("6", "ip6") "	chain vips {\n" TO_SLOT_OF_VIP("4", "ip", RANDOM)
+	TO_SLOT_OF_VIP("4", "ip", STICKY("ip")) TO_SLOT_OF_VIP("6", "ip6", RANDOM)
+	    TO_SLOT_OF_VIP("6", "ip6", STICKY("ip6")) "	}\n";
 
 static const char translation[] =
     "	chain ports {\n"
@@ -44,25 +71,35 @@ static const char translation[] =
     "		dnat ip to ip daddr . meta l4proto . th dport map @ports4_on\n"
     "		dnat ip to meta l4proto . th dport map @ports4\n"
     "		dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6_on\n"
-    "		dnat ip6 to meta l4proto . th dport map @ports6\n"
-    "	}\n"
-    "	chain prerouting {\n"
-    "		type nat hook prerouting priority -105; policy accept;\n"
-    "		fib daddr type local goto ports\n"
-    "	}\n"
-    "	chain output {\n"
-    "		type nat hook output priority -105; policy accept;\n"
-    "		fib daddr type local goto ports\n"
-    "	}\n"
-    "	chain postrouting {\n"
-    "		type nat hook postrouting priority 95; policy accept;\n"
-    "		ip saddr @nets4 ip daddr @nets4 ct direction original ct status dnat "
-    "iifname . oifname @hairpin masquerade\n"
-    "		ip6 saddr @nets6 ip6 daddr @nets6 ct direction original ct status dnat "
-    "iifname . oifname @hairpin masquerade\n"
-    "		ip saddr @masq4 ip daddr != @nets4 oifname != @bridges masquerade\n"
-    "		ip6 saddr @masq6 ip6 daddr != @nets6 oifname != @bridges masquerade\n"
-    "	}\n";
+    "		dnat ip6 to meta l4proto . th dport map @ports6\n" TO_SLOT("4", "ip", RANDOM)
+	TO_SLOT("4", "ip", STICKY("ip")) TO_SLOT("6", "ip6", RANDOM) TO_SLOT(
+	    "6", "ip6",
+	    STICKY("ip6")) "	}\n"
+			   "	chain prerouting {\n"
+			   "		type nat hook prerouting priority -105; policy accept;\n"
+			   "		ip daddr @vips4 goto vips\n"
+			   "		ip6 daddr @vips6 goto vips\n"
+			   "		fib daddr type local goto ports\n"
+			   "	}\n"
+			   "	chain output {\n"
+			   "		type nat hook output priority -105; policy accept;\n"
+			   "		ip daddr @vips4 goto vips\n"
+			   "		ip6 daddr @vips6 goto vips\n"
+			   "		fib daddr type local goto ports\n"
+			   "	}\n"
+			   "	chain postrouting {\n"
+			   "		type nat hook postrouting priority 95; policy accept;\n"
+			   "		ip saddr @nets4 ip daddr @nets4 ct direction original ct "
+			   "status dnat "
+			   "iifname . oifname @hairpin masquerade\n"
+			   "		ip6 saddr @nets6 ip6 daddr @nets6 ct direction original ct "
+			   "status dnat "
+			   "iifname . oifname @hairpin masquerade\n"
+			   "		ip saddr @masq4 ip daddr != @nets4 oifname != @bridges "
+			   "masquerade\n"
+			   "		ip6 saddr @masq6 ip6 daddr != @nets6 oifname != @bridges "
+			   "masquerade\n"
+			   "	}\n";
 
 /* Answers of an internal network's container to the machine are not forwarded: they come through.
  * A refusal is for neighbours alone, who are to know at once (a reset of TCP: who gets an ICMPv6
@@ -81,6 +118,8 @@ static const char filter[] = "	chain forward {\n"
 			     "	chain leaving {\n"
 			     "		ct state established,related accept\n"
 			     "		iifname . oifname @icc accept\n"
+			     "		ct original ip daddr @vips4 counter goto refuse\n"
+			     "		ct original ip6 daddr @vips6 counter goto refuse\n"
 			     "		iifname @internal counter goto refuse\n"
 			     "		oifname @internal counter goto refuse\n"
 			     "		ct status dnat accept\n"
@@ -91,6 +130,8 @@ static const char filter[] = "	chain forward {\n"
 			     "	chain entering {\n"
 			     "		ct state established,related accept\n"
 			     "		oifname @internal counter drop\n"
+			     "		ct original ip daddr @vips4 counter drop\n"
+			     "		ct original ip6 daddr @vips6 counter drop\n"
 			     "		ct status dnat accept\n"
 			     "		oifname @routed accept\n"
 			     "		counter drop\n"
@@ -100,5 +141,5 @@ void fw_text(const char *table, struct buf *ret)
 {
 	buf_addf(ret, "table inet %s\ndelete table inet %s\ntable inet %s {\n", table, table,
 		 table);
-	buf_addf(ret, "%s%s%s}\n", sets, translation, filter);
+	buf_addf(ret, "%s%s%s%s}\n", sets, slots, translation, filter);
 }

@@ -104,6 +104,22 @@ void rtnl_put_addr(struct nlbuf *q, uint16_t flags, uint32_t index, const struct
 		nlbuf_attr_u32(q, IFA_RT_PRIORITY, a->metric);
 }
 
+int rtnl_addr_delete(int sock, int index, const struct rtnl_addr *a, struct err *err)
+{
+	const struct ifaddrmsg msg = { .ifa_family = a->family,
+				       .ifa_prefixlen = a->prefix_len,
+				       .ifa_index = (uint32_t)index };
+	struct netlink_answers answers = { .each = NULL };
+	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
+	int r;
+
+	nlbuf_begin(&q, RTM_DELADDR, NLM_F_ACK, &msg, sizeof(msg));
+	nlbuf_what(&q, "taking an address from the interface");
+	nlbuf_attr(&q, IFA_LOCAL, a->local, a->len);
+	r = netlink_talk(sock, &q, &answers);
+	return r < 0 && r != -EADDRNOTAVAIL ? netlink_fail(&q, &answers, r, err) : 0;
+}
+
 int rtnl_addr_add(int sock, int index, const struct rtnl_addr *a, struct err *err)
 {
 	struct netlink_answers answers = { .each = NULL };

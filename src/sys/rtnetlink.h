@@ -37,6 +37,8 @@ int rtnl_link_carry(int outside, int inside, int index, int netns, const char *n
 		    struct err *err);
 /* All addresses of an interface, of any family. */
 int rtnl_addrs_read(int sock, int index, struct rtnl_addrs *ret, struct err *err);
+/* One that isn't there is no error. */
+int rtnl_addr_delete(int sock, int index, const struct rtnl_addr *addr, struct err *err);
 int rtnl_addr_add(int sock, int index, const struct rtnl_addr *addr, struct err *err);
 
 /* Pure part, for tests and fuzzing: one datagram of the answer to a dump of addresses, appended to

@@ -106,7 +106,8 @@ def as_before(who):
     db = sqlite3.connect(who.state / "inro/inro.db")
     db.executescript("""DROP TABLE content; DROP TABLE image_digests; DROP TABLE events;
         DROP TRIGGER containers_volume_uses; DROP TABLE volume_uses; DROP TABLE volumes;
-        DROP TRIGGER containers_networks; DROP TRIGGER pods_networks; DROP TABLE networks;
+        DROP TRIGGER containers_networks; DROP TRIGGER pods_networks; DROP TRIGGER containers_replicas;
+        DROP TABLE services; DROP TABLE replicas; DROP TABLE networks;
         DROP TABLE endpoints; DROP TABLE leases; DROP TABLE ports;
         DROP TABLE id_blocks; DROP TABLE secrets;
         ALTER TABLE images DROP COLUMN kind; ALTER TABLE images DROP COLUMN variant;

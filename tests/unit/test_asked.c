@@ -9,8 +9,9 @@
 #include "engine/asked.h"
 
 /* Those that say nothing about the container. */
-static const char *const not_kept[] = { "disable-content-trust", "quiet", "replace", "sig-proxy",
-					"systemd" };
+static const char *const not_kept[] = {
+	"disable-content-trust", "quiet", "replace", "replicas", "sig-proxy", "systemd"
+};
 
 static const struct json_field *field_at(size_t offset)
 {

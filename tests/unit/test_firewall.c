@@ -235,6 +235,54 @@ static void test_settling(void **state)
 	assert_element(&r, 1, "\6\0\0\0\0\3\0\0", 8, "\x0a\x59\0\x9\0\x50\0\0", 8);
 }
 
+/* Of one that is led nowhere only the keys are known; a sticky one's are the second row. */
+static void test_services(void **state)
+{
+	const struct fw_port ports[] = {
+		{ .proto = 6, .host_port = 8080, .to_port = 80 },
+		{ .proto = 6,
+		  .host = { AF_INET, { 192, 0, 2, 1 } },
+		  .host_port = 81,
+		  .to_port = 80 },
+		{ .proto = 6,
+		  .host = { AF_INET, { 127, 0, 0, 1 } },
+		  .host_port = 82,
+		  .to_port = 80 },
+	};
+	struct net_addr slots[FW_SLOTS];
+	struct fw_service service = { .vip = { AF_INET, { 10, 89, 0, 5 } },
+				      .slots = slots,
+				      .ports = ports,
+				      .n_ports = ARRAY_SIZE(ports) };
+	const struct fw_state s = { .services = &service, .n_services = 1 };
+	cleanup_fw_elements struct fw_elements e;
+	cleanup_fw_elements struct fw_elements gone;
+
+	(void)state;
+	for (size_t i = 0; i < FW_SLOTS; i++)
+		slots[i] = (struct net_addr){ AF_INET, { 10, 89, 0, (uint8_t)(6 + i % 2) } };
+	fw_pack(&s, &e);
+	assert_int_equal(e.of[FW_VIPS4].n, 1);
+	assert_int_equal(e.of[FW_VIP4].n, FW_SLOTS);
+	assert_int_equal(e.of[FW_SLOTS4].n, FW_SLOTS);
+	assert_int_equal(e.of[FW_SLOTS4_ON].n, FW_SLOTS);
+	assert_element(&e.of[FW_VIP4], 3, "\x0a\x59\0\5\3\0\0\0", 8, "\x0a\x59\0\7", 4);
+	assert_element(&e.of[FW_SLOTS4], 2, "\6\0\0\0\x1f\x90\0\0\2\0\0\0", 12,
+		       "\x0a\x59\0\6\0\x50\0\0", 8);
+	assert_element(&e.of[FW_SLOTS4_ON], 0, "\xc0\0\2\1\6\0\0\0\0\x51\0\0\0\0\0\0", 16,
+		       "\x0a\x59\0\6\0\x50\0\0", 8);
+
+	service.slots = NULL;
+	service.sticky = true;
+	fw_pack(&s, &gone);
+	assert_element(&gone.of[FW_VIP4], 0, "\x0a\x59\0\5\0\1\0\0", 8, "", 0);
+	service.sticky = false;
+	fw_elements_done(&gone);
+	fw_pack(&s, &gone);
+	fw_settle(&e.of[FW_VIP4], &(struct nft_elements){ 0 }, &gone.of[FW_VIP4]);
+	assert_int_equal(gone.of[FW_VIP4].n, FW_SLOTS);
+}
+
 static void test_text(void **state)
 {
 	cleanup_buf struct buf text = BUF_INIT;
@@ -256,7 +304,7 @@ int main(void)
 		cmocka_unit_test(test_ports),    cmocka_unit_test(test_intervals),
 		cmocka_unit_test(test_networks), cmocka_unit_test(test_comparison),
 		cmocka_unit_test(test_settling), cmocka_unit_test(test_comparison_of_intervals),
-		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text),     cmocka_unit_test(test_services),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,8 +39,12 @@ static void drop_names(struct service *s, struct member *m)
 
 static void drop_ports(struct service *s, struct member *m)
 {
-	for (size_t i = 0; i < m->n_ports; i++)
-		relay_free(s, m->ports[i]);
+	for (size_t i = 0; i < m->n_ports; i++) {
+		if (m->ports[i] && m->ports[i]->others)
+			m->ports[i]->others--;
+		else
+			relay_free(s, m->ports[i]);
+	}
 	free(m->ports);
 	m->ports = NULL;
 	m->n_ports = 0;
@@ -151,14 +155,24 @@ static int set_view(struct service *s, struct member *m, const struct service_pu
 	return 0;
 }
 
-/* One that is asked for again stays, with its connections. */
-static struct relay *take_port(struct member *m, const struct service_relay *asked)
+/* One that is asked for again stays, with its connections. So does one that another member has:
+ * replicas share it. */
+static struct relay *take_port(struct service *s, struct member *m,
+			       const struct service_relay *asked)
 {
 	for (size_t i = 0; i < m->n_ports; i++) {
 		struct relay *r = m->ports[i];
 
 		if (r && memcmp(&r->asked, asked, sizeof(*asked)) == 0) {
 			m->ports[i] = NULL;
+			return r;
+		}
+	}
+	for (struct list *l = s->relays.next; l != &s->relays; l = l->next) {
+		struct relay *r = list_of(l, struct relay, link);
+
+		if (r->kind == RELAY_PORT && memcmp(&r->asked, asked, sizeof(*asked)) == 0) {
+			r->others++;
 			return r;
 		}
 	}
@@ -183,7 +197,7 @@ static int set_ports(struct service *s, struct member *m, const struct service_p
 	bool failed = false;
 
 	for (size_t i = 0; i < p->n_relays; i++)
-		ports[i] = take_port(m, &asked[i]);
+		ports[i] = take_port(s, m, &asked[i]);
 	drop_ports(s, m);
 	m->ports = ports;
 	m->n_ports = p->n_relays;

@@ -58,6 +58,7 @@ struct relay {
 	unsigned int timeout_ms;
 	struct view *view;          /* of names and upstream */
 	struct service_relay asked; /* of a port */
+	unsigned int others;        /* members beside the first that have it */
 	struct list users;          /* flows, the one used longest ago first; or connections */
 	unsigned int n_users, max_users;
 };

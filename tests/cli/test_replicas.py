@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replicas: several containers behind one name, one address and one port."""
+
+import collections
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+import engine
+import harness
+import netmachine
+
+TURNS = True
+SERVER = "exec busybox nc -ll -p 80 -e hostname"
+
+
+@pytest.fixture(name="m")
+def _m(machine):
+    machine.lan()
+    machine.sh("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+    machine.image = engine.box(machine.who)
+    return machine
+
+
+def run(m, n, *args, command=SERVER):
+    return m.inro("run", "-d", "--name", "web", "--replicas", n, "-p", "8080:80",
+                  "--stop-timeout", "0", *args, m.image, "sh",
+                  "-c", command).ok().out.split()
+
+
+def inspect(m, name):
+    return json.loads(m.inro("inspect", name).ok().out)[0]
+
+
+def balanced(m):
+    """{map or set: [element]} of what is led to replicas; root's table is called as its store."""
+    place = m.place()
+    if not place:
+        return {}
+    (table,) = [t["table"]["name"] for t in json.loads(place.run("nft", "-j", "list", "tables").ok().out)
+                ["nftables"] if "table" in t and t["table"]["name"].split("/")[0] == "inro"]
+    sets = place.elements(table)
+    assert "vip4" in sets and "slots4" in sets
+    return {name: e for name, e in sets.items() if e and name.startswith(("slots", "vip"))}
+
+
+def hosts(m):
+    """{the host name that a replica answers with: its name}."""
+    return {c["Config"]["Hostname"]: c["Name"].lstrip("/")
+            for c in json.loads(m.inro("inspect", "web").ok().out)}
+
+
+def asked(where, names, host, port, n=40):
+    return collections.Counter(names[where.get(host, port).strip()] for _ in range(n))
+
+
+def test_one_port_one_name(m):
+    ids = run(m, 3)
+    names = hosts(m)
+    assert sorted(names.values()) == ["web-1", "web-2", "web-3"] and len(ids) == 3
+    ports = {(p["Names"], p["Ports"]) for p in map(json.loads, m.inro(
+        "ps", "--format", "{{json .}}").ok().out.splitlines())}
+    assert ports == {(f"web-{i}", "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp") for i in (1, 2, 3)}
+    # from another machine, from this one, by its loopback, both families
+    for where, host in ((m.other, netmachine.HOST4), (m.other, netmachine.HOST6),
+                        (m, netmachine.HOST4), (m, "127.0.0.1"), (m, "::1")):
+        assert set(asked(where, names, host, 8080)) == {"web-1", "web-2", "web-3"}, host
+    # by name: one address, which is none of theirs
+    client = ["run", "--rm", "--network", "bridge", m.image]
+    said = m.inro(*client, "sh", "-c", "nslookup web 127.0.0.11; for i in $(seq 30); do "
+                  "nc web 80 </dev/null; done; nc web-2 80 </dev/null").ok().out
+    own = [c["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+           for c in json.loads(m.inro("inspect", "web").ok().out)]
+    answers = [names[line] for line in said.split() if line in names]
+    assert set(answers[:-1]) == {"web-1", "web-2", "web-3"} and answers[-1] == "web-2"
+    assert not [a for a in own if f"Address: {a}\n" in said]
+    # nobody else gets the port or the name
+    m.inro("run", "-d", "--network", "bridge", "-p", "8080:1", m.image, "true").fails(
+        "port is already allocated", code=125)
+    m.inro("create", "--name", "web", m.image, "true").fails("in use by a service", code=125)
+    m.inro("exec", "web", "true").fails("web is a service: name one of its replicas", code=125)
+
+
+def test_who_stops_gets_no_more(m):
+    run(m, 3)
+    names = hosts(m)
+    assert balanced(m)
+    m.inro("stop", "-t", "0", "web-2").ok()
+    for where, host in ((m.other, netmachine.HOST4), (m, "127.0.0.1")):
+        assert set(asked(where, names, host, 8080)) == {"web-1", "web-3"}
+    m.inro("start", "web-2").ok()
+    assert set(asked(m.other, names, netmachine.HOST4, 8080)) == {"web-1", "web-2", "web-3"}
+    # killed with its monitor: the next command repairs
+    os.kill(inspect(m, "web-1")["State"]["Pid"], signal.SIGKILL)
+    end = time.monotonic() + 5 * harness.PATIENCE
+    while inspect(m, "web-1")["State"]["Running"]:
+        assert time.monotonic() < end
+    assert set(asked(m.other, names, netmachine.HOST4, 8080)) == {"web-2", "web-3"}
+    m.inro("stop", "-t", "0", "web").ok()
+    with pytest.raises(OSError):
+        m.get(netmachine.HOST4, 8080)
+    assert m.inro("port", "web-1").ok().out == ""
+    m.inro("start", "web").ok()
+    assert set(asked(m.other, names, netmachine.HOST4, 8080)) == {"web-1", "web-2", "web-3"}
+    assert m.inro("rm", "-f", "-t", "0", "web").ok().out.split() == ["web-1", "web-2", "web-3"]
+    assert not balanced(m)
+    assert m.inro("ps", "-aq").ok().out == ""
+
+
+def test_scale_loses_nobody(m):
+    run(m, 2)
+    lost, answers, done = [], [], threading.Event()
+
+    def ask():
+        while not done.is_set():
+            try:
+                answers.append(m.other.get(netmachine.HOST4, 8080).strip())
+            except OSError as e:
+                lost.append(e)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    try:
+        assert m.inro("scale", "web=4").ok().out == "web scaled to 4\n"
+        names = hosts(m)
+        assert len(names) == 4
+        time.sleep(0.1)
+        m.inro("scale", "web=1").ok()
+    finally:
+        done.set()
+        client.join()
+    assert not lost and set(answers) == set(names)
+    assert m.inro("ps", "--format", "{{.Names}}").ok().out.split() == ["web-1"]
+    m.inro("scale", "web=0").fails("expected 1 to 256 replicas", code=125)
+    m.inro("scale", "nobody=2").fails("No such service: nobody", code=125)
+    m.inro("scale", "web").fails("expected SERVICE=N", code=125)
+
+
+def test_words_that_can_not_be(m):
+    for words, message in ((["--replicas", "2"], "--replicas needs --name"),
+                           (["--replicas", "0", "-d", "--name", "x"], "expected 1 to 256"),
+                           (["--replicas", "2", "--name", "x"], "--replicas needs -d"),
+                           (["--replicas", "2", "-d", "--name", "x", "--rm"], "--replicas and --rm"),
+                           (["--replicas", "2", "-d", "--name", "x", "--network", "host"],
+                            "needs networks of inro's")):
+        m.inro("run", *words, m.image, "true").fails(message, code=125)
+    assert m.inro("ps", "-aq").ok().out == ""
+
+
+def test_sticky_and_health(m):
+    """Each client at one of them, and who is not healthy at none."""
+    run(m, 3, "--sticky", "--health-cmd", "test ! -e /ill", "--health-interval", "100ms",
+        "--health-retries", "1")
+    end = time.monotonic() + 10 * harness.PATIENCE
+    names = hosts(m)
+    while any(inspect(m, n)["State"]["Health"]["Status"] != "healthy" for n in names.values()):
+        assert time.monotonic() < end
+    # the balance follows what inspect tells: all have their slots when it has settled
+    while len({str(e[1]) for e in balanced(m).get("vip4", [])}) != 3:
+        assert time.monotonic() < end
+    (first,) = asked(m.other, names, netmachine.HOST4, 8080)
+    m.inro("exec", first, "touch", "/ill").ok()
+    while first in asked(m.other, names, netmachine.HOST4, 8080, 5):
+        assert time.monotonic() < end
+    assert len(asked(m.other, names, netmachine.HOST4, 8080)) == 1
+    m.inro("exec", first, "rm", "/ill").ok()
+    while set(asked(m.other, names, netmachine.HOST4, 8080, 5)) != {first}:
+        assert time.monotonic() < end
