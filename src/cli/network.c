@@ -8,6 +8,7 @@
 #include "engine/firewall.h"
 #include "engine/life.h"
 #include "engine/network_inspect.h"
+#include "engine/network_names.h"
 #include "engine/network_query.h"
 
 static int run_exists(const void *globals, void *options, char **args, struct err *err)
@@ -242,6 +243,8 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 			buf_addf(&out, "%s\n", list.items[i].id);
 	if (r == 0)
 		r = engine_firewall_repair(&eng, err);
+	if (r == 0)
+		r = net_names_ensure(&eng, err);
 	return r < 0 ? r : cli_print(&out, err);
 }
 
@@ -252,7 +255,8 @@ const struct cmd cmd_network_reload = {
 	.details = "For when somebody has taken them away (`nft flush ruleset`, a firewall that "
 		   "was started anew): all that networks and running containers need is there "
 		   "afterwards, and nothing else in inro's table; connections that were open stay "
-		   "open. The next start of a container on a network does the same. Prints the "
+		   "open. Names and ports of loopback that have died with `inro-net` come back, "
+		   "too. The next start of a container on a network does the same. Prints the "
 		   "containers' ids.",
 	.opts = reload_opts,
 	.n_opts = ARRAY_SIZE(reload_opts),

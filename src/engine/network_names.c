@@ -406,6 +406,19 @@ int net_names_put(struct engine *eng, const struct record *rec, const struct net
 	return r;
 }
 
+int net_names_ensure(struct engine *eng, struct err *err)
+{
+	cleanup_net_service struct net_service service = NET_SERVICE_INIT;
+	int r = engine_net(eng, err);
+
+	if (r == 0) {
+		const struct net_service_place where = { .run_dir = eng->net_fd };
+
+		r = net_service_find(&where, &service, err);
+	}
+	return r == -ESRCH ? net_names_repair(eng, err) : r;
+}
+
 int net_names_repair(struct engine *eng, struct err *err)
 {
 	int r = engine_db(eng, err);

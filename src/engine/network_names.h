@@ -23,3 +23,5 @@ void net_names_drop(struct engine *eng, const char *network, const char *owner);
 /* inro-net, which may have died, is started and told of all containers that run. What starts it
  * otherwise (above) does the same. */
 int net_names_repair(struct engine *eng, struct err *err);
+/* The same, where it does not run. */
+int net_names_ensure(struct engine *eng, struct err *err);

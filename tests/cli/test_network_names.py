@@ -132,3 +132,10 @@ def test_killed_service_is_repaired(machine):
     run(machine, "third", "--network", "front")
     assert ask(machine, web, "third") == [address(machine, "third", "front")]
     assert "tcp 127.0.0.1:8080" in machine.listening()
+    # and by who asks for it
+    os.kill(services(machine)[0], signal.SIGKILL)
+    until(lambda: services(machine) == [], "its end")
+    for _ in range(2):                  # with nothing to do, too
+        machine.inro("network", "reload").ok()
+        assert len(services(machine)) == 2
+        assert ask(machine, web, "third") == [address(machine, "third", "front")]
