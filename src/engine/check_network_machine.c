@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "base/hex.h"
@@ -19,6 +20,9 @@
 #define ALIAS "inro " /* of a bridge; its network's id follows */
 #define OUTER "iv"    /* of a veth's end on a bridge; the owner's id, cut, follows */
 #define SHORT 8       /* digits of it */
+
+#define SETTLE_MS       1000
+#define SETTLE_PAUSE_MS 20
 
 #define NETWORK "SELECT 1 FROM networks WHERE id = ?"
 #define RUNS                                                                                       \
@@ -140,6 +144,25 @@ static int is_left(const struct links *l, const struct rtnl_link *link, char **r
 	return r;
 }
 
+/* Of what has just ended the kernel takes the interface a moment later. */
+static int read_settled(const struct net_place *place, struct links *l, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_MS * 1000000L };
+	int r = net_place_run(place, read_links, l, err), left = 1;
+
+	for (int ms = 0; r >= 0 && left > 0 && ms < SETTLE_MS; ms += SETTLE_PAUSE_MS) {
+		left = 0;
+		for (size_t i = 0; left == 0 && i < l->all.n; i++)
+			left = is_left_end(l, &l->all.items[i], err);
+		if (left <= 0)
+			return left;
+		nanosleep(&pause, NULL);
+		rtnl_links_done(&l->all);
+		r = net_place_run(place, read_links, l, err);
+	}
+	return r;
+}
+
 static int check_links(struct engine *eng, bool repair, struct check_report *report,
 		       struct err *err)
 {
@@ -149,7 +172,7 @@ static int check_links(struct engine *eng, bool repair, struct check_report *rep
 
 	if (r < 0)
 		return r == -ESRCH ? 0 : r;
-	r = net_place_run(&place, read_links, &l, err);
+	r = read_settled(&place, &l, err);
 	for (size_t i = 0; r >= 0 && i < l.all.n; i++) {
 		cleanup_free char *what = NULL;
 
