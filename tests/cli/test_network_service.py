@@ -103,8 +103,8 @@ class Service:
         self.process = self.socket = None
         self.containers = []
 
-    def start(self, resolv=None):
-        """resolv: instead of /etc/resolv.conf."""
+    def start(self, resolv=None, files=None):
+        """resolv: instead of /etc/resolv.conf; files: how many it may have open."""
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         (self.dir / "service").unlink(missing_ok=True)
         listening.bind(str(self.dir / "service"))
@@ -117,6 +117,7 @@ class Service:
             subprocess.Popen,
             [*(["unshare", "-m", "bash", "-c", 'mount --bind "$0" /etc/resolv.conf; exec "$@"', resolv]
                if resolv else []),
+             *(["prlimit", f"--nofile={files}:{files}"] if files else []),
              "bash", "-c", f'exec "$0" {places}', BUILD / "inro-net"],
             pass_fds=high, env={}, stdin=subprocess.DEVNULL)
         for fd in [lock, directory, *high]:
@@ -402,6 +403,37 @@ def test_one_container_does_not_starve_another(service):
     assert time.monotonic() - start < 1 * harness.PATIENCE
     for s in flood:
         s.close()
+
+
+def test_ports_leave_names_their_files(service):
+    a, ports = Container(service, 2), range(8001, 8004)
+    service.start(files=240)            # 20 connections may have half of them
+    service.names(NET_A, a, "db")
+    assert service.put(a, relays=[relay("tcp", "127.0.0.1", port, a.address, 8000)
+                                  for port in ports]) == 0
+    listening = a.ns.call(socket.create_server, ("", 8000), backlog=100)
+    listening.settimeout(0.3)
+    clients = [service.machine.call(socket.create_connection, ("127.0.0.1", port))
+               for port in ports for _ in range(30)]
+    accepted = []
+    with pytest.raises(TimeoutError):
+        while True:
+            accepted.append(listening.accept()[0])
+    assert len(accepted) == 20
+    assert a.ask("db") == [a.address] and a.ask("+tcp", "db") == [a.address]
+    for s in clients + accepted:
+        s.close()
+    # what had to wait comes in its turn
+    listening.settimeout(5 * harness.PATIENCE)
+    client = service.machine.call(socket.create_connection, ("127.0.0.1", ports[0]))
+    client.sendall(b"ping")
+    said = b""
+    while said != b"ping":
+        with listening.accept()[0] as server:
+            server.settimeout(5 * harness.PATIENCE)
+            said = server.recv(4)
+    client.close()
+    listening.close()
 
 
 def talk(machine, host, port, data):

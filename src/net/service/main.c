@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -20,12 +21,26 @@
 _Static_assert(SERVICE_REQUEST_MAX <= BUFFER_SIZE, "a request fits into the buffer");
 
 /* Each container takes three files, each connection two. */
-static void raise_files(void)
+#define FILES_MIN  1024
+#define CONN_FILES 6 /* two sockets, a pipe for each direction */
+
+/* How many there may be. */
+static uint64_t raise_files(void)
 {
 	uint64_t soft, hard;
 
-	if (rlimit_get(0, RLIMIT_NOFILE, &soft, &hard) == 0 && soft < hard)
-		rlimit_set(0, RLIMIT_NOFILE, hard, hard, NULL);
+	if (rlimit_get(0, RLIMIT_NOFILE, &soft, &hard) < 0)
+		return FILES_MIN;
+	if (soft < hard && rlimit_set(0, RLIMIT_NOFILE, hard, hard, NULL) == 0)
+		return hard;
+	return soft;
+}
+
+static unsigned int max_conns(void)
+{
+	uint64_t n = raise_files() / 2 / CONN_FILES;
+
+	return n < UINT_MAX ? (unsigned int)n : UINT_MAX;
 }
 
 static int set_up(struct service *s, struct err *err)
@@ -52,7 +67,7 @@ static int serve(bool place)
 	static struct service s;
 	struct err err = ERR_INIT;
 
-	raise_files();
+	s.max_conns = max_conns();
 	s.place = place;
 	s.helper = helper_start(place, &err);
 	if (place) {

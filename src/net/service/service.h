@@ -115,6 +115,7 @@ struct service {
 	struct source listen;
 	struct list relays, members, views, clients;
 	unsigned int n_clients, n_flows, n_timed; /* timed: what of TCP a time ends */
+	unsigned int n_conns, max_conns;          /* of ports: names keep half of all files */
 	struct view *slots[VIEWS_MAX];
 	union address host[SERVICE_SERVERS]; /* name servers of the host's */
 	unsigned int n_host;

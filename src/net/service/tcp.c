@@ -81,6 +81,8 @@ static void conn_free(struct service *s, struct conn *c, bool reset)
 	list_remove(&c->link);
 	if (is_timed(r))
 		s->n_timed--;
+	else
+		s->n_conns--;
 	if (r->n_users-- == r->max_users && r->listen.fd >= 0 && !r->paused)
 		source_want(s, &r->listen, EPOLLIN);
 	service_bury(s, &c->client.src);
@@ -231,6 +233,8 @@ static void conn_new(struct service *s, struct relay *r, int fd, const union add
 	list_add(&r->users, &c->link);
 	if (is_timed(r))
 		s->n_timed++;
+	else
+		s->n_conns++;
 	if (++r->n_users == r->max_users)
 		source_want(s, &r->listen, 0);
 	if (conn_connect(s, c, client) < 0)
@@ -246,7 +250,14 @@ void tcp_ready(struct service *s, struct source *src, uint32_t events)
 	for (int i = 0; i < ACCEPTS && src->fd >= 0 && r->n_users < r->max_users; i++) {
 		union address client = { .sa.sa_family = AF_UNSPEC };
 		socklen_t len = sizeof(client);
-		int fd = accept4(src->fd, &client.sa, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd;
+
+		/* strangers at all ports together leave names what they need */
+		if (r->kind == RELAY_PORT && s->n_conns >= s->max_conns) {
+			relay_rest(s, r);
+			return;
+		}
+		fd = accept4(src->fd, &client.sa, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
 			conn_new(s, r, fd, &client);
