@@ -148,15 +148,22 @@ static int leave(struct change *c, bool told, struct err *err)
 /* The new one is the last. */
 static int plug(struct change *c, struct net_start *ns, struct err *err)
 {
+	const struct net_link *link = &ns->links[ns->n - 1];
+	struct err also = ERR_INIT;
 	int r = engine_net(c->eng, err);
 
 	if (r == 0)
 		r = net_links_plug(c->eng, ns, ns->n - 1, c->netns, err);
-	if (r == 0)
-		r = net_ports_lead(c->eng, ns, err);
+	if (r < 0)
+		return r;
+	r = net_ports_lead(c->eng, ns, err);
 	if (r == 0)
 		r = net_hosts_write(c->eng, &c->rec, ns, err);
-	return r == 0 ? net_names_put(c->eng, &c->rec, ns, -EBADF, -EBADF, err) : r;
+	if (r == 0)
+		r = net_names_put(c->eng, &c->rec, ns, -EBADF, -EBADF, err);
+	if (r < 0 && net_links_unplug(c->eng, link->asked.ifname, c->netns, &also) < 0)
+		log_warn("%s", also.msg);
+	return r;
 }
 
 int network_connect(struct engine *eng, const struct netspec *asked, const char *container,

@@ -132,3 +132,22 @@ def test_killed_change_can_be_made_again(machine, change):
         m.inro(*back).ok()
         assert networks_of(m) == before, (n, count)
     m.inro("system", "check").ok()
+
+
+def test_connect_that_fails_late_leaves_no_interface(machine):
+    m = machine
+    start(m, "web")
+    m.inro("network", "create", "back").ok()
+    ident, pid = m.inro("inspect", "-f", "{{.Id}} {{.State.Pid}}", "web").ok().out.split()
+    hosts = m.who.state / "inro" / "containers" / ident / "hosts"
+    inside = m.inside(int(pid))
+    before, kept = inside.links(), hosts.read_bytes()
+    hosts.rename(hosts.with_name("kept"))
+    hosts.mkdir()
+    m.inro("network", "connect", "back", "web").fails("reading hosts: Is a directory")
+    assert inside.links() == before
+    hosts.rmdir()
+    hosts.with_name("kept").rename(hosts)
+    assert hosts.read_bytes() == kept
+    m.inro("network", "connect", "back", "web").ok()
+    assert len(inside.links()) == len(before) + 1
