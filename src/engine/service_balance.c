@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <linux/if_addr.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -29,15 +31,22 @@
 
 /* ---- who is ready ---- */
 
-/* Lines are "  0: 00000000:0050 00000000:0000 0A ...". */
+/* The kernel's line "  0: 00000000:0050 00000000:0000 0A ...". 0: it listens nowhere. */
+static unsigned long listens_at(const char *line)
+{
+	const char *own = strchr(line, ':');
+	const char *port = own ? strchr(own + 1, ':') : NULL;
+	const char *other = port ? strchr(port + 1, ':') : NULL;
+	const char *state = other ? strchr(other, ' ') : NULL;
+
+	return state && strtoul(state, NULL, 16) == TCP_LISTEN ? strtoul(port + 1, NULL, 16) : 0;
+}
+
 static void note_listening(const char *text, const struct port_bindings *ports, bool *heard)
 {
 	for (const char *at = strchr(text, '\n'); at; at = strchr(at + 1, '\n')) {
-		unsigned int port, state;
+		unsigned long port = listens_at(at + 1);
 
-		if (sscanf(at + 1, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x", &port, &state) != 2 ||
-		    state != 0x0a)
-			continue;
 		for (size_t i = 0; i < ports->n; i++)
 			heard[i] |= ports->items[i].port == port;
 	}
@@ -145,18 +154,18 @@ static int member_addresses(struct engine *eng, const struct balance *b, const s
  * so that nobody else's clients move. NULL: nobody is ready. */
 static struct net_addr *fill_slots(const struct net_addr *addrs, size_t n)
 {
-	cleanup_free const struct net_addr **up = xcalloc(n + 1, sizeof(*up));
+	cleanup_free size_t *up = xcalloc(n + 1, sizeof(*up));
 	struct net_addr *slots;
 	size_t n_up = 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (addrs[i].family)
-			up[n_up++] = &addrs[i];
+			up[n_up++] = i;
 	if (!n_up)
 		return NULL;
 	slots = xcalloc(FW_SLOTS, sizeof(*slots));
 	for (size_t i = 0; i < FW_SLOTS; i++)
-		slots[i] = addrs[i % n].family ? addrs[i % n] : *up[i / n % n_up];
+		slots[i] = addrs[i % n].family ? addrs[i % n] : addrs[up[i / n % n_up]];
 	return slots;
 }
 

@@ -82,6 +82,19 @@ static int make_listeners(const struct helper_ask *ask, int *ret_fds, size_t *re
 	return 0;
 }
 
+static bool is_same(const struct helper_answer *a, const struct helper_answer *b)
+{
+	bool same = a->n_servers == b->n_servers;
+
+	for (uint32_t i = 0; same && i < a->n_servers; i++) {
+		socklen_t len = address_len(&a->servers[i]);
+
+		same = len == address_len(&b->servers[i]) &&
+		       memcmp(&a->servers[i].sa, &b->servers[i].sa, len) == 0;
+	}
+	return same;
+}
+
 /* A file that can't be read names nobody, as for libc's resolver. */
 static int read_resolv(struct helper *h, struct helper_answer *ret)
 {
@@ -90,7 +103,7 @@ static int read_resolv(struct helper *h, struct helper_answer *ret)
 
 	if (io_read_file(AT_FDCWD, RESOLV_CONF, &text, RESOLV_MAX, NULL) == 0)
 		now.n_servers = resolv_parse(buf_str(&text), now.servers);
-	if (h->resolv_known && memcmp(&now, &h->resolv, sizeof(now)) == 0)
+	if (h->resolv_known && is_same(&now, &h->resolv))
 		return 0;
 	h->resolv_known = true;
 	h->resolv = *ret = now;

@@ -126,9 +126,11 @@ static void set_upstream(struct service *s, struct view *v)
 
 			if (!r)
 				continue;
-			r->to = i >= n         ? (union address){ .sa.sa_family = AF_UNSPEC }
-				: v->n_servers ? address_from(&v->servers[i], 53)
-					       : s->host[i];
+			if (i < n)
+				r->to =
+				    v->n_servers ? address_from(&v->servers[i], 53) : s->host[i];
+			else
+				r->to = (union address){ .sa.sa_family = AF_UNSPEC };
 			if (!tcp)
 				r->timeout_ms = i + 1 < n ? NEXT_SERVER_MS : LAST_SERVER_MS;
 		}
