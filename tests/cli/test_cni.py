@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import select
 import signal
 
 import harness
@@ -182,7 +183,10 @@ def test_killed_and_failed_ones_leave_nothing(front):
            "host", "sleep", "60").ok()
     address = settings(m, "web")["NetworkSettings"]["IPAddress"]
     assert rules_of(m, address)
-    os.kill(int(monitor.read_text()), signal.SIGKILL)
+    pidfd = os.pidfd_open(int(monitor.read_text()))
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    assert select.select([pidfd], [], [], 10 * harness.PATIENCE)[0]
+    os.close(pidfd)
     assert "Exited" in m.inro("ps", "-a").ok().out
     assert left(front) == [] and rules_of(m, address) == []
     (front.path / "log.fail.ADD").touch()
