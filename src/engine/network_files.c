@@ -6,20 +6,32 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "engine/network_place.h"
 
-#define FILE_MAX     (1u << 20)
-#define HOSTNAME_MAX 256
+#define FILE_MAX (1u << 20)
+
+char *net_hostname(const struct record *rec)
+{
+	return rec->options.hostname ? xstrdup(rec->options.hostname) : xstrndup(rec->id, 12);
+}
+
+/* The container may have written anything there. */
+static void cut_behind(struct buf *text, const char *mark)
+{
+	const char *at = text->len ? memmem(text->data, text->len, mark, strlen(mark)) : NULL;
+
+	if (at)
+		text->len = (size_t)(at - (const char *)text->data);
+}
 
 void net_hosts_text(const struct net_start *ns, const char *hostname, const char *name,
 		    struct buf *text)
 {
-	char *mark = text->len ? strstr(buf_str(text), NET_HOSTS_MARK) : NULL;
 	char addr[NET_ADDR_TEXT];
 
-	if (mark)
-		text->len = (size_t)(mark - buf_str(text));
+	cut_behind(text, NET_HOSTS_MARK);
 	if (text->len && text->data[text->len - 1] != '\n')
 		buf_addc(text, '\n');
 	buf_adds(text, NET_HOSTS_MARK);
@@ -69,33 +81,22 @@ static int open_bundle(struct engine *eng, const struct record *rec, struct err 
 		      : fd;
 }
 
-int net_hostname_read(struct engine *eng, const struct record *rec, struct buf *out,
-		      struct err *err)
-{
-	cleanup_fd int dir = open_bundle(eng, rec, err);
-	int r = dir < 0 ? dir : io_read_file(dir, "hostname", out, HOSTNAME_MAX, err);
-
-	if (r < 0)
-		return r;
-	out->len = strcspn(buf_str(out), "\n");
-	if (out->data)
-		out->data[out->len] = '\0';
-	return 0;
-}
-
 int net_hosts_write(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		    struct err *err)
 {
 	cleanup_fd int dir = open_bundle(eng, rec, err);
-	cleanup_buf struct buf hostname = BUF_INIT;
+	cleanup_free char *hostname = net_hostname(rec);
 	cleanup_buf struct buf text = BUF_INIT;
-	int r = dir < 0 ? dir : net_hostname_read(eng, rec, &hostname, err);
+	int r = dir < 0 ? dir : io_read_file(dir, "hosts", &text, FILE_MAX, err);
 
-	if (r == 0)
-		r = io_read_file(dir, "hosts", &text, FILE_MAX, err);
+	if (r == -EFBIG) { /* it is the container's own, who is not kept from starting by it */
+		log_warn("/etc/hosts of container %s is left as it is: it is larger than %u bytes",
+			 rec->name, FILE_MAX);
+		return 0;
+	}
 	if (r < 0)
 		return r;
-	net_hosts_text(ns, buf_str(&hostname), rec->name, &text);
+	net_hosts_text(ns, hostname, rec->name, &text);
 	struct hosts h = { dir, &text };
 	r = rewrite(&h, err);
 	return r == -EACCES && eng->rootless ? rewrite_given(eng, &h, err) : r;

@@ -9,9 +9,9 @@
 int net_hosts_write(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		    struct err *err);
 
-/* Its host name, "" when it has none. */
-int net_hostname_read(struct engine *eng, const struct record *rec, struct buf *out,
-		      struct err *err);
+/* The host name that it was made with; the caller frees. Never what its /etc/hostname says, which
+ * it may write: others are told of it. */
+char *net_hostname(const struct record *rec);
 
 /* The text, for tests: what follows is replaced. */
 #define NET_HOSTS_MARK "# addresses of this container\n"

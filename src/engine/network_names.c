@@ -50,8 +50,7 @@ static int write_link(struct engine *eng, const struct record *rec, const struct
 	if (!rec->options.service)
 		strv_extend(&names, l->asked.asked.aliases);
 	strv_add(&names, id);
-	if (hostname[0])
-		strv_add(&names, hostname);
+	strv_add(&names, hostname);
 	n.names = (const char *const *)names;
 	n.n_names = strv_len(names);
 	return l->net.options.no_dns ? 0 : net_names_write(eng->net_fd, &n, err);
@@ -106,14 +105,14 @@ static int write_service(struct engine *eng, const char *service, const struct n
 static int write_files(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		       const char *ends, struct err *err)
 {
-	cleanup_buf struct buf hostname = BUF_INIT;
+	cleanup_free char *hostname = net_hostname(rec);
 	cleanup_strv char **members = NULL;
-	int r = net_hostname_read(eng, rec, &hostname, err);
+	int r = 0;
 
-	if (r == 0 && !str_eq(ns->owner, rec->id))
+	if (!str_eq(ns->owner, rec->id))
 		r = pod_names(eng, rec->pod, ends, &members, err);
 	for (size_t i = 0; r == 0 && i < ns->n; i++) {
-		r = write_link(eng, rec, ns, &ns->links[i], members, buf_str(&hostname), err);
+		r = write_link(eng, rec, ns, &ns->links[i], members, hostname, err);
 		if (r == 0 && rec->options.service)
 			r = write_service(eng, rec->options.service, &ns->links[i], err);
 	}

@@ -63,6 +63,7 @@ static const struct json_field options_fields[] = {
 	JSON_FIELD(struct record_options, pod_share, "podShare", JSON_STRV),
 	JSON_FIELD(struct record_options, infra, "infra", JSON_BOOL),
 	JSON_FIELD(struct record_options, joins, "joins", JSON_MAP),
+	JSON_FIELD(struct record_options, hostname, "hostname", JSON_STR),
 	JSON_FIELD(struct record_options, dns, "dns", JSON_STRV),
 	JSON_FIELD(struct record_options, publish, "publish", JSON_STRV),
 	JSON_FIELD(struct record_options, publish_all, "publishAll", JSON_BOOL),

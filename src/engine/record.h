@@ -47,7 +47,8 @@ struct record_options {
 	struct json_map joins; /* namespace -> id of the container whose it is (join.h) */
 	char *rootfs;          /* --rootfs: its root directory; NULL: it has an image */
 	bool rootfs_overlay, rootfs_idmap;
-	char **dns; /* servers for names of the world; NULL: its networks', or this machine's */
+	char *hostname; /* NULL: the first 12 digits of its id */
+	char **dns;     /* servers for names of the world; NULL: its networks', or this machine's */
 	/* Words of ports (publish.h); publish_all: those of expose, too, the image's and the
 	 * user's. None, where its network can have none. */
 	char **publish, **expose;

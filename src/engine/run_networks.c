@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "base/strv.h"
@@ -208,6 +210,23 @@ static bool has_pods(const struct run *run)
 	return publish_owner(&run->rec) != run->rec.id;
 }
 
+/* As spec.c and etcfiles.c have it, for containers on networks. */
+static int choose_hostname(struct run *run, struct err *err)
+{
+	const struct run_options *o = run->opts;
+	char here[HOST_NAME_MAX + 1] = "";
+	struct ns_word uts;
+	int r = ns_word_parse("uts", o->uts, &uts, err);
+
+	if (r < 0)
+		return r;
+	if (uts.mode != NS_WORD_OWN && gethostname(here, sizeof(here) - 1) < 0)
+		return err_errno(err, errno, "reading the host name");
+	if (uts.mode != NS_WORD_OWN || o->hostname)
+		run->rec.options.hostname = xstrdup(o->hostname ? o->hostname : here);
+	return 0;
+}
+
 int run_networks_find(struct run *run, struct err *err)
 {
 	const char *one = one_of(run->opts);
@@ -221,7 +240,9 @@ int run_networks_find(struct run *run, struct err *err)
 				one);
 	if ((run->n_nets || run->rec.options.pasta) && dns && !str_eq(dns[0], "none"))
 		run->rec.options.dns = strv_copy(dns);
-	r = networks_find(run->eng, run->nets, run->n_nets, &run->networks, err);
+	r = choose_hostname(run, err);
+	if (r == 0)
+		r = networks_find(run->eng, run->nets, run->n_nets, &run->networks, err);
 	for (size_t i = 0; r == 0 && i < run->n_nets; i++)
 		r = check_ports(run, &run->networks[i], err);
 	return r;
