@@ -6,10 +6,14 @@
 #include "engine/db.h"
 #include "engine/leases.h"
 
-#define OWNERS "SELECT id FROM containers UNION ALL SELECT id FROM pods"
+#define OWNERS                                                                                     \
+	"SELECT id FROM containers UNION ALL SELECT id FROM pods UNION ALL SELECT id FROM "        \
+	"services"
 #define LIVING                                                                                     \
 	"SELECT id FROM containers WHERE status IN ('running', 'restarting') UNION ALL"            \
 	" SELECT pod FROM containers WHERE pod IS NOT NULL AND"                                    \
+	" status IN ('running', 'restarting') UNION ALL"                                           \
+	" SELECT service FROM replicas JOIN containers ON id = container WHERE"                    \
 	" status IN ('running', 'restarting')"
 #define LEASES_LEFT    "released_ns = 0 AND owner <> '" LEASE_NOBODY "' AND owner NOT IN (" LIVING ")"
 #define ENDPOINTS_LEFT "owner NOT IN (" OWNERS ")"

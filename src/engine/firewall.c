@@ -312,7 +312,7 @@ int engine_firewall_change(struct engine *eng, const struct fw_change *change, s
 		return r;
 	/* Who only removes may have the lock shared, and would wait for itself; what is not there
 	 * need not go. */
-	if (!change->add.n_networks && !change->add.n_ports)
+	if (!change->add.n_networks && !change->add.n_ports && !change->add.n_services)
 		return 0;
 	r = engine_firewall_repair(eng, err);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include "base/strv.h"
 #include "engine/db.h"
 #include "engine/life.h"
+#include "engine/services.h"
 #include "sys/conntrack.h"
 #include "sys/nft.h"
 
@@ -30,24 +31,22 @@ static int read_row(sqlite3_stmt *stmt, struct port_binding *ret)
 	return net_addr_parse(host ? host : "", &ret->host, NULL);
 }
 
-/* Ids of others whose rows name one of these ports of the host. */
+/* Ids of others whose rows name one of these ports of the host. Not what lies between the first and
+ * the last of them: of random ports that is half of all that there are. */
 static int find_owners(struct engine *eng, const char *owner, const struct port_bindings *ports,
 		       char ***ret, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	uint16_t first = UINT16_MAX, last = 0;
+	cleanup_buf struct buf list = BUF_INIT;
 	int r;
 
-	for (size_t i = 0; i < ports->n; i++) {
-		uint16_t port = ports->items[i].host_port;
-
-		first = port < first ? port : first;
-		last = port > last ? port : last;
-	}
+	for (size_t i = 0; i < ports->n; i++)
+		buf_addf(&list, "%c%u", i ? ',' : '[', ports->items[i].host_port);
+	buf_addc(&list, ']');
 	r = db_query(eng->db, &stmt, err,
 		     "SELECT proto, host, host_port, port, owner FROM ports"
-		     " WHERE host_port BETWEEN ? AND ? AND owner != ?",
-		     "iis", (int)first, (int)last, owner);
+		     " WHERE host_port IN (SELECT value FROM json_each(?)) AND owner != ?",
+		     "ss", buf_str(&list), owner);
 	while (r == 0 && (r = db_step(eng->db, stmt, err)) > 0) {
 		cleanup_free char *id = db_column_str(stmt, 4);
 		struct port_binding row;
@@ -66,20 +65,58 @@ static int find_owners(struct engine *eng, const char *owner, const struct port_
 	return r;
 }
 
-/* Does anybody live that it belongs to? What does not is cleared away. Its name, or NULL. */
+/* 1: it runs; what does not, and should, is cleared away. */
+static int lives(struct engine *eng, const char *id, char **ret_name)
+{
+	cleanup_record struct record rec = { 0 };
+
+	if (record_get(eng, id, &rec, NULL) < 0)
+		return -ENOENT;
+	if (life_repair(eng, &rec, NULL) != 0 || !rec.running)
+		return 0;
+	*ret_name = take_ptr(rec.name);
+	return 1;
+}
+
+/* Of the container, pod or service that it belongs to, who lives: its name, or NULL. */
 static char *name_of_living(struct engine *eng, const char *id)
 {
 	cleanup_record_list struct record_list members = { 0 };
-	cleanup_record struct record rec = { 0 };
+	cleanup_replicas struct replicas replicas = { 0 };
+	char *name = NULL;
 
-	if (record_get(eng, id, &rec, NULL) == 0)
-		return life_repair(eng, &rec, NULL) == 0 && rec.running ? xstrdup(rec.name) : NULL;
+	if (lives(eng, id, &name) >= 0)
+		return name;
+	if (service_replicas(eng, id, &replicas, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < replicas.n; i++)
+		if (lives(eng, replicas.items[i].id, &name) > 0)
+			return name;
 	if (record_list_pod(eng, id, &members, NULL) < 0)
 		return NULL;
 	for (size_t i = 0; i < members.n; i++)
-		if (life_repair(eng, &members.items[i], NULL) == 0 && members.items[i].running)
-			return xstrdup(members.items[i].name);
+		if (lives(eng, members.items[i].id, &name) > 0)
+			return name;
 	return NULL;
+}
+
+/* Says which of them is the other one's. */
+static int refuse(struct engine *eng, const char *owner, const struct port_bindings *ports,
+		  const char *id, const char *name, struct err *err)
+{
+	const struct port_binding *taken = ports->items;
+
+	for (size_t i = 0; i < ports->n; i++) {
+		const struct port_bindings one = { &ports->items[i], 1 };
+		cleanup_strv char **owners = NULL;
+
+		if (find_owners(eng, owner, &one, &owners, NULL) == 0 && strv_has(owners, id))
+			taken = one.items;
+	}
+	cleanup_free char *at = ports_host_text(&taken->host, taken->host_port);
+	return err_hint(
+	    err, err_fail(err, ERR_CONFLICT, "Bind for %s failed: port is already allocated", at),
+	    "container %s has it", name);
 }
 
 /* Where the kernel has the socket, that is who has it; else (SCTP) the rows say so. */
@@ -91,16 +128,9 @@ static int look_at_owners(struct engine *eng, const char *owner, const struct po
 
 	for (char **id = owners; r == 0 && id && *id; id++) {
 		cleanup_free char *name = name_of_living(eng, *id);
-		cleanup_free char *at =
-		    ports_host_text(&ports->items[0].host, ports->items[0].host_port);
 
-		if (name)
-			r = err_hint(err,
-				     err_fail(err, ERR_CONFLICT,
-					      "Bind for %s failed: port is already allocated", at),
-				     "container %s has it", name);
-		else
-			r = publish_release(eng, *id, err);
+		r = name ? refuse(eng, owner, ports, *id, name, err)
+			 : publish_release(eng, *id, err);
 	}
 	return r;
 }
