@@ -15,12 +15,14 @@
 #include "engine/network_names.h"
 #include "engine/publish.h"
 #include "engine/start.h"
+#include "engine/update.h"
 
 /* One container, as it is now, and the network. */
 struct change {
 	struct engine *eng;
 	struct record rec;
 	struct network net;
+	int dir;   /* locked: nobody else changes it meanwhile (update.h) */
 	int lock;  /* of one that does not run: nobody starts it meanwhile; -EBADF */
 	int netns; /* of one that runs; -EBADF */
 };
@@ -29,6 +31,7 @@ static void change_done(struct change *c)
 {
 	record_done(&c->rec);
 	network_done(&c->net);
+	fd_close(c->dir);
 	fd_close(c->lock);
 	fd_close(c->netns);
 }
@@ -68,9 +71,9 @@ static int check_container(struct engine *eng, const struct record *rec, struct 
 
 static int open_container(struct change *c, const char *word, struct err *err)
 {
-	int r = life_find(c->eng, word, &c->rec, err);
+	int r = c->dir = update_begin(c->eng, word, &c->rec, err);
 
-	if (r == 0 && !c->rec.running)
+	if (r >= 0 && !c->rec.running)
 		r = engine_lock_stopped(c->eng, word, &c->rec, &c->lock, err);
 	if (r < 0)
 		return r;
@@ -87,7 +90,7 @@ static int change_begin(struct change *c, struct engine *eng, const char *networ
 {
 	int r;
 
-	*c = (struct change){ .eng = eng, .lock = -EBADF, .netns = -EBADF };
+	*c = (struct change){ .eng = eng, .dir = -EBADF, .lock = -EBADF, .netns = -EBADF };
 	r = network_find(eng, network, &c->net, err);
 	if (r == 0)
 		r = net_check_driver(&c->net, err);
@@ -104,6 +107,25 @@ static int tell(const struct change *c, const char *action, struct err *err)
 	return event_add(c->eng, "network", action, c->net.id, words, err);
 }
 
+/* In a transaction, as its start and its end are: is it still what it was? */
+static int look_again(struct change *c, struct err *err)
+{
+	cleanup_record struct record now = { 0 };
+	int r = record_get(c->eng, c->rec.id, &now, err);
+
+	if (r < 0)
+		return r == -ENOENT
+			   ? err_fail(err, ERR_NOT_FOUND, "No such container: %s", c->rec.name)
+			   : r;
+	if (now.status != RECORD_RUNNING)
+		c->netns = fd_close(c->netns);
+	else if (now.started_ns != c->rec.started_ns)
+		return err_hint(err,
+				err_fail(err, ERR_CONFLICT, "the container was started meanwhile"),
+				"try again");
+	return 0;
+}
+
 /* ---- connect ---- */
 
 static int take(struct change *c, const struct netspec *asked, struct net_start *ns,
@@ -113,8 +135,10 @@ static int take(struct change *c, const struct netspec *asked, struct net_start 
 	struct endpoint ep = {
 		.owner = c->rec.id, .network = c->net.id, .position = -1, .asked = *asked
 	};
-	int r = endpoint_insert(c->eng, &c->net, &ep, err);
+	int r = look_again(c, err);
 
+	if (r == 0)
+		r = endpoint_insert(c->eng, &c->net, &ep, err);
 	free(ep.ifname);
 	if (r == 0 && c->netns >= 0)
 		r = net_start_take(c->eng, &c->rec, ns, err);
@@ -145,25 +169,80 @@ static int leave(struct change *c, bool told, struct err *err)
 	return db_end(c->eng->db, r < 0 ? r : 0, err);
 }
 
+/* Published ports lead to another of its networks then, or nowhere. */
+static int leave_with_ports(struct change *c, struct err *err)
+{
+	cleanup_port_bindings struct port_bindings ports = { 0 };
+	struct err own = ERR_INIT;
+	int r = publish_load(c->eng, c->rec.id, &ports, err);
+
+	if (r == 0)
+		r = net_ports_change(c->eng, c->rec.id, &ports, true, err);
+	if (r == 0)
+		r = leave(c, true, err);
+	if (net_ports_change(c->eng, c->rec.id, &ports, false, &own) < 0)
+		log_warn("%s", own.msg);
+	return r;
+}
+
+/* What others are told of its interfaces. */
+static int tell_others(struct change *c, struct net_start *ns, struct err *err)
+{
+	int r = net_ports_lead(c->eng, ns, err);
+
+	if (r == 0)
+		r = net_hosts_write(c->eng, &c->rec, ns, err);
+	return r < 0 ? r : net_names_put(c->eng, &c->rec, ns, -EBADF, -EBADF, err);
+}
+
 /* The new one is the last. */
 static int plug(struct change *c, struct net_start *ns, struct err *err)
 {
 	const struct net_link *link = &ns->links[ns->n - 1];
 	struct err also = ERR_INIT;
-	int r = engine_net(c->eng, err);
+	int r = net_links_plug(c->eng, ns, ns->n - 1, c->netns, err);
 
-	if (r == 0)
-		r = net_links_plug(c->eng, ns, ns->n - 1, c->netns, err);
 	if (r < 0)
 		return r;
-	r = net_ports_lead(c->eng, ns, err);
-	if (r == 0)
-		r = net_hosts_write(c->eng, &c->rec, ns, err);
-	if (r == 0)
-		r = net_names_put(c->eng, &c->rec, ns, -EBADF, -EBADF, err);
+	r = tell_others(c, ns, err);
 	if (r < 0 && net_links_unplug(c->eng, link->asked.ifname, c->netns, &also) < 0)
 		log_warn("%s", also.msg);
 	return r;
+}
+
+/* It is connected, by somebody who may have been killed at it: without an interface it isn't, and
+ * else what may be missing is put there. */
+static int finish_killed(struct change *c, const char *ifname, struct err *err)
+{
+	struct net_start ns = NET_START_INIT;
+	int r = net_links_there(c->eng, ifname, c->netns, err);
+
+	if (r == 0) {
+		r = net_links_unplug(c->eng, ifname, c->netns, err);
+		return r < 0 ? r : leave(c, false, err);
+	}
+	if (r > 0)
+		r = net_start_read(c->eng, &c->rec, &ns, err);
+	if (r == 0)
+		r = publish_load(c->eng, c->rec.id, &ns.ports, err);
+	if (r == 0)
+		r = tell_others(c, &ns, err);
+	net_start_done(&ns);
+	return r;
+}
+
+static int connect_begin(struct change *c, struct engine *eng, const char *network,
+			 const char *container, struct err *err)
+{
+	cleanup_endpoint struct endpoint ep = { 0 };
+	int r = change_begin(c, eng, network, container, err);
+
+	if (r == 0)
+		r = engine_net(eng, err);
+	if (r < 0 || c->netns < 0)
+		return r;
+	r = endpoint_get(eng, c->rec.id, c->net.id, &ep, err);
+	return r < 0 ? (r == -ENOENT ? 0 : r) : finish_killed(c, ep.ifname, err);
 }
 
 int network_connect(struct engine *eng, const struct netspec *asked, const char *container,
@@ -172,7 +251,7 @@ int network_connect(struct engine *eng, const struct netspec *asked, const char 
 	struct net_start ns = NET_START_INIT;
 	struct change c;
 	struct err first = ERR_INIT;
-	int r = change_begin(&c, eng, asked->target, container, err);
+	int r = connect_begin(&c, eng, asked->target, container, err);
 
 	if (r == 0) /* they stay what they are */
 		r = publish_load(eng, c.rec.id, &ns.ports, err);
@@ -185,8 +264,10 @@ int network_connect(struct engine *eng, const struct netspec *asked, const char 
 	}
 	if (r == 0 && c.netns >= 0) {
 		r = plug(&c, &ns, err);
-		if (r < 0 && leave(&c, true, &first) < 0)
+		if (r < 0 && leave_with_ports(&c, &first) < 0)
 			log_warn("%s", first.msg);
+		else if (!life_alive(eng, c.rec.id)) /* who has seen to its end has not seen this */
+			net_names_drop(eng, NULL, c.rec.id);
 	}
 	if (r < 0 && c.rec.name && c.net.name)
 		err_wrap(err, r, "connecting container %s to network %s", c.rec.name, c.net.name);
@@ -197,16 +278,13 @@ int network_connect(struct engine *eng, const struct netspec *asked, const char 
 
 /* ---- disconnect ---- */
 
-/* What the others have, without this one. */
-static int unplug(struct change *c, const struct endpoint *ep, struct err *err)
+/* What the others are, without this one. */
+static int tell_of_others(struct change *c, struct err *err)
 {
 	struct net_start ns = NET_START_INIT;
-	int r = engine_net(c->eng, err);
+	int r = net_start_read(c->eng, &c->rec, &ns, err);
 
-	if (r == 0)
-		r = net_links_unplug(c->eng, ep->ifname, c->netns, err);
-	if (r == 0)
-		r = net_start_read(c->eng, &c->rec, &ns, err);
+	net_names_drop(c->eng, c->net.id, c->rec.id);
 	for (size_t i = 0; r == 0 && i < ns.n; i++) {
 		if (!str_eq(ns.links[i].net.id, c->net.id))
 			continue;
@@ -225,19 +303,26 @@ static int unplug(struct change *c, const struct endpoint *ep, struct err *err)
 	return r;
 }
 
-/* Published ports lead to another of its networks then, or nowhere. */
-static int leave_with_ports(struct change *c, struct err *err)
+/* It could not be said that it has left. */
+static int plug_again(struct change *c, struct err *err)
 {
-	cleanup_port_bindings struct port_bindings ports = { 0 };
-	struct err own = ERR_INIT;
-	int r = publish_load(c->eng, c->rec.id, &ports, err);
+	struct net_start ns = NET_START_INIT;
+	int r = net_start_read(c->eng, &c->rec, &ns, err);
 
+	for (size_t i = 0; r == 0 && i + 1 < ns.n; i++) {
+		struct net_link l = ns.links[i];
+
+		if (!str_eq(l.net.id, c->net.id))
+			continue;
+		ns.links[i] = ns.links[ns.n - 1];
+		ns.links[ns.n - 1] = l;
+		break;
+	}
 	if (r == 0)
-		r = net_ports_change(c->eng, c->rec.id, &ports, true, err);
+		r = publish_load(c->eng, c->rec.id, &ns.ports, err);
 	if (r == 0)
-		r = leave(c, true, err);
-	if (net_ports_change(c->eng, c->rec.id, &ports, false, &own) < 0)
-		log_warn("%s", own.msg);
+		r = plug(c, &ns, err);
+	net_start_done(&ns);
 	return r;
 }
 
@@ -256,16 +341,20 @@ int network_disconnect(struct engine *eng, const char *network, const char *cont
 				  : err_fail(err, ERR_NOT_FOUND, "it is not connected to that one");
 	}
 	if (r == 0 && c.netns >= 0) {
-		net_names_drop(eng, c.net.id, c.rec.id);
-		r = unplug(&c, &ep, &own);
-		if (r < 0 && force)
-			log_warn("%s", own.msg);
-		else if (r < 0)
+		r = engine_net(eng, &own);
+		if (r == 0)
+			r = net_links_unplug(eng, ep.ifname, c.netns, &own);
+		if (r < 0 && !force)
 			*err = own;
+		else if (r < 0 || tell_of_others(&c, &own) < 0)
+			log_warn("%s", own.msg);
 		r = force ? 0 : r;
 	}
-	if (r == 0)
+	if (r == 0) {
 		r = leave_with_ports(&c, err);
+		if (r < 0 && c.netns >= 0 && plug_again(&c, &own) < 0)
+			log_warn("%s", own.msg);
+	}
 	if (r < 0 && c.rec.name && c.net.name)
 		err_wrap(err, r, "disconnecting container %s from network %s", c.rec.name,
 			 c.net.name);

@@ -311,6 +311,23 @@ struct inside {
 	struct rtnl_inside routes;
 };
 
+static int look(void *data, struct err *err)
+{
+	const struct inside *in = data;
+	cleanup_fd int sock = netns_socket(in->netns, rtnl_open, err);
+	struct rtnl_link link;
+	int r = sock < 0 ? sock : rtnl_link_read(sock, in->name, &link, err);
+
+	return r < 0 ? (r == -ENODEV ? 0 : r) : link.up;
+}
+
+int net_links_there(struct engine *eng, const char *ifname, int netns, struct err *err)
+{
+	struct inside in = { .netns = netns, .name = ifname };
+
+	return in_place(eng, look, &in, err);
+}
+
 static int unplug(void *data, struct err *err)
 {
 	const struct inside *in = data;

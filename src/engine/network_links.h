@@ -8,6 +8,9 @@
  * engine_net() was called. */
 int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first, int netns,
 		   struct err *err);
+/* 1: it is there, and was made whole. */
+int net_links_there(struct engine *eng, const char *ifname, int netns, struct err *err);
+/* That it isn't there is no error. */
 int net_links_unplug(struct engine *eng, const char *ifname, int netns, struct err *err);
 /* The default routes of these interfaces, where one is gone that had them. */
 int net_links_reroute(struct engine *eng, const struct net_start *ns, int netns, struct err *err);

@@ -83,28 +83,27 @@ static bool same_instance(const struct update_instance *a, const struct update_i
 
 /* ---- one at a time ---- */
 
-static int begin(struct update *u, const char *word, struct err *err)
+int update_begin(struct engine *eng, const char *word, struct record *ret, struct err *err)
 {
+	cleanup_record struct record rec = { 0 };
 	cleanup_free char *id = NULL;
-	int r = life_find(u->eng, word, &u->rec, err);
+	cleanup_fd int dir = -EBADF;
+	int r = life_find(eng, word, &rec, err);
 
 	if (r < 0)
 		return r;
-	id = xstrdup(u->rec.id);
-	u->dir = update_lock(u->eng, id, LOCK_TIMEOUT_MS);
-	r = u->dir < 0 ? u->dir : 0;
-	if (r == -EBUSY)
-		return err_fail(err, ERR_CONFLICT, "container %s is updated by another command",
-				u->rec.name);
-	if (r < 0 && r != -ENOENT)
-		return err_errno(err, -r, "locking container %s", u->rec.name);
-	record_done(&u->rec);
+	id = xstrdup(rec.id);
+	dir = update_lock(eng, id, LOCK_TIMEOUT_MS);
+	if (dir == -EBUSY)
+		return err_fail(err, ERR_CONFLICT, "container %s is changed by another command",
+				rec.name);
+	if (dir < 0 && dir != -ENOENT)
+		return err_errno(err, -dir, "locking container %s", rec.name);
 	/* As it is now that nobody else changes it. */
-	if (r == 0)
-		r = record_get(u->eng, id, &u->rec, err);
+	r = dir < 0 ? dir : record_get(eng, id, ret, err);
 	if (r == -ENOENT)
 		return err_fail(err, ERR_NOT_FOUND, "No such container: %s", word);
-	return r;
+	return r < 0 ? r : take_fd(dir);
 }
 
 static void update_done(struct update *u)
@@ -553,8 +552,8 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 		return err_fail(err, ERR_USAGE,
 				"conflicting options: --publish-add and --publish-rm go with no "
 				"others: update twice");
-	r = begin(&u, word, err);
-	if (r == 0)
+	r = u.dir = update_begin(eng, word, &u.rec, err);
+	if (r >= 0)
 		r = finish_killed(&u, err);
 	if (r == 0 && (ports || policy)) {
 		r = ports ? update_ports(eng, &u.rec, opts, err)

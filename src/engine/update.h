@@ -40,6 +40,9 @@ void update_asked(const struct update_options *opts, char *const *env, const cha
 int engine_update(struct engine *eng, const char *word, const struct update_options *opts,
 		  struct err *err);
 
+/* Whoever changes a container, and what is connected to it, while it runs: one at a time. Finds it
+ * and returns its directory, which is locked as long as the fd is open. */
+int update_begin(struct engine *eng, const char *word, struct record *ret, struct err *err);
 /* Before somebody tells what the container is like: finishes what a killed update has begun, and
  * reads the record again then. What can't be finished is taken back. Does nothing while somebody is
  * at it. */

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks with those who mean no good, who come at the same time, or who are killed on the way."""
 
+import contextlib
 import json
+import sqlite3
+import subprocess
 
 import pytest
 
@@ -21,6 +24,10 @@ def run(m, name, *options, network="bridge"):
     m.inro("run", "-d", "--name", name, "--network", network, "--stop-timeout", "0", *options,
            "box", "sleep", "600").ok()
     return int(m.inro("inspect", "-f", "{{.State.Pid}}", name).ok().out)
+
+
+def inspect(m, name):
+    return json.loads(m.inro("inspect", name).ok().out)[0]
 
 
 def service(m, *options):
@@ -97,3 +104,59 @@ def test_files_that_a_container_fills_keep_it_from_nothing(m):
     for _ in range(2):
         m.inro("restart", "-t", "0", "full").ok()
     assert m.inro("exec", "full", "cat", "/etc/hosts").ok().out.count("# addresses of") == 1
+
+
+# ---- several at once ----
+
+def at_once(m, *commands):
+    """All have to succeed."""
+    clients = [m.popen(*m.who.inro_argv(*c), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+               for c in commands]
+    for command, client in zip(commands, clients):
+        assert client.wait(30) == 0, (command, client.stderr.read())
+        client.stderr.close()
+
+
+def test_several_change_one_container(m):
+    """Nobody undoes, or forgets, what another one has done."""
+    names = [f"n{i}" for i in range(3)]
+    for name in ["front", *names]:
+        m.inro("network", "create", "--internal", name).ok()  # nobody else is asked for names
+    pid = run(m, "web", "-p", "8080:80", network="front")
+    at_once(m, *(["network", "connect", name, "web"] for name in names),
+            ["update", "--publish-add", "8081:81", "web"], ["update", "--publish-add", "8082:82", "web"])
+    said = inspect(m, "web")["NetworkSettings"]
+    assert set(said["Ports"]) == {"80/tcp", "81/tcp", "82/tcp"}
+    hosts = m.inro("exec", "web", "cat", "/etc/hosts").ok().out
+    assert all(n["IPAddress"] + "\t" in hosts for n in said["Networks"].values())
+    for name in names:
+        run(m, "on-" + name, network=name)
+        assert len(ask(m, pid, "on-" + name)) == 1
+    at_once(m, *(["network", "disconnect", name, "web"] for name in names))
+    assert len(m.inside(pid).links()) == 2
+    hosts = m.inro("exec", "web", "cat", "/etc/hosts").ok().out
+    assert sum(n["IPAddress"] + "\t" in hosts for n in said["Networks"].values()) == 1
+    assert not [name for name in names if ask(m, pid, "on-" + name)]
+
+
+def database(m):
+    path = m.who.state / "inro/inro.db"
+    return contextlib.closing(sqlite3.connect(path, isolation_level=None))
+
+
+def test_a_disconnect_that_fails_late_changes_nothing(m):
+    for name in ("front", "back"):
+        m.inro("network", "create", "--internal", name).ok()
+    pid = run(m, "web", "-p", "8080:80", network="front")
+    m.inro("network", "connect", "back", "web").ok()
+    other = run(m, "other", network="back")
+    before = set(m.inside(pid).links()), inspect(m, "web")["NetworkSettings"], ask(m, other, "web")
+    with database(m) as db:
+        db.execute("CREATE TRIGGER stop BEFORE DELETE ON endpoints BEGIN SELECT RAISE(ABORT, 'no'); END")
+        m.inro("network", "disconnect", "back", "web").fails("disconnecting container web from network "
+                                                             "back", code=125)
+        assert before == (set(m.inside(pid).links()), inspect(m, "web")["NetworkSettings"],
+                          ask(m, other, "web"))
+        db.execute("DROP TRIGGER stop")
+    m.inro("network", "disconnect", "back", "web").ok()
+    assert len(m.inside(pid).links()) == 2 and not ask(m, other, "web")
