@@ -92,7 +92,8 @@ static int read_links(struct rtnl_links *ret, struct err *err)
 	return sock < 0 ? sock : rtnl_links_read(sock, ret, err);
 }
 
-/* In the order of the lines: a router's word before the switch that forgets it. */
+/* In the order of the lines: a router's word before the switch that forgets it. What is gone by now
+ * was an interface's that is. */
 static int switch_all(int proc, char *const *lines, bool on, struct err *err)
 {
 	int r = 0;
@@ -101,13 +102,15 @@ static int switch_all(int proc, char *const *lines, bool on, struct err *err)
 		char *space = strchr(lines[i], ' ');
 		bool routers = strstr(lines[i], "/accept_ra ") != NULL;
 		const char *now = routers ? "2" : "1";
+		int is;
 
 		if (!space)
 			continue;
 		*space = '\0';
-		if (on)
+		is = read_switch(proc, lines[i]);
+		if (on && is >= 0)
 			r = write_switch(proc, lines[i], now, err);
-		else if (read_switch(proc, lines[i]) == now[0] - '0') /* nobody else's since */
+		else if (!on && is == now[0] - '0') /* nobody else's since */
 			r = write_switch(proc, lines[i], space + 1, err);
 		*space = ' ';
 	}
