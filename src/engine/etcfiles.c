@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "net/ipam.h"
 #include "net/names.h"
 
 #define ETC_FILE_MAX (1u << 20)
@@ -135,6 +136,31 @@ void etc_resolv_text(const struct run_options *opts, const struct etc_network *n
 	add_list(out, "options", opts->dns_option);
 }
 
+/* A word each of a line. */
+static int check_words(char *const *words, const char *option, struct err *err)
+{
+	for (; words && *words; words++)
+		if (!**words || strpbrk(*words, " \t\r\n"))
+			return err_fail(err, ERR_USAGE, "invalid --%s \"%s\": expected one word",
+					option, *words);
+	return 0;
+}
+
+static int check_dns(const struct run_options *o, struct err *err)
+{
+	struct net_addr a;
+	int r = 0;
+
+	for (char *const *w = o->dns; r == 0 && w && *w; w++) {
+		r = net_addr_parse(*w, &a, err);
+		if (r < 0)
+			err_wrap(err, err_set_kind(err, r, ERR_USAGE), "--dns");
+	}
+	if (r == 0)
+		r = check_words(o->dns_search, "dns-search", err);
+	return r < 0 ? r : check_words(o->dns_option, "dns-option", err);
+}
+
 static int check(const struct run_options *o, struct err *err)
 {
 	if (o->no_hosts && (o->add_host || o->hosts_file))
@@ -143,7 +169,7 @@ static int check(const struct run_options *o, struct err *err)
 	if (etc_without_resolv(o) && (o->dns[1] || o->dns_search || o->dns_option))
 		return err_fail(err, ERR_USAGE,
 				"conflicting options: --dns none and others of /etc/resolv.conf");
-	return 0;
+	return etc_without_resolv(o) ? 0 : check_dns(o, err);
 }
 
 static int write_new(int dirfd, const char *name, const struct buf *text, struct err *err)

@@ -383,10 +383,25 @@ static int options_read(const struct network_asked *asked, struct network *net, 
 	return r;
 }
 
+/* What rules of others say of an interface, too: "+" stands for any letters to iptables(8), as "*"
+ * does to nft(8), and "%" to the kernel. */
+static int made_name_check(const char *name, struct err *err)
+{
+	if (!name || netspec_is_name(name))
+		return 0;
+	return err_fail(err, ERR_USAGE,
+			"%s: new interfaces have letters, digits, \"_\", \".\" and \"-\" in their "
+			"names",
+			name);
+}
+
 static int whole_check(const struct network *net, struct err *err)
 {
 	uint32_t mtu = net->options.mtu;
 
+	if (made_name_check(net->bridge, err) < 0 ||
+	    made_name_check(net->options.iface_prefix, err) < 0)
+		return -EINVAL;
 	if (mtu && mtu < MTU_MIN)
 		return err_fail(err, ERR_USAGE, "invalid MTU %u: expected %d to %d", mtu, MTU_MIN,
 				MTU_MAX);

@@ -227,10 +227,12 @@ static int set_driver(struct netspec *s, const char *key, const char *value, str
 			"known are com.docker.network.endpoint.ifname and .sysctls");
 }
 
+typedef int set_fn(struct netspec *s, const char *key, const char *value, struct err *err);
+
 static const struct key {
 	const char *name;
 	unsigned int once; /* bit of what it sets, 0: may be repeated */
-	int (*set)(struct netspec *s, const char *key, const char *value, struct err *err);
+	set_fn *set;
 } keys[] = {
 	{ "ip", 1 << 0, set_ip },
 	{ "ip6", 1 << 1, set_ip6 },
@@ -285,6 +287,19 @@ static int add_address(const char *option, const char *text, uint8_t family, str
 	return r < 0 ? err_wrap(err, r, "--%s %s", option, text) : 0;
 }
 
+static int add_each(struct netspec *s, const char *option, char *const *words, set_fn *set,
+		    struct err *err)
+{
+	int r = 0;
+
+	for (; r == 0 && words && *words; words++) {
+		r = set(s, option, *words, err);
+		if (r < 0)
+			err_wrap(err, r, "--%s", option);
+	}
+	return r;
+}
+
 int netspec_add(struct netspec *s, const struct netspec_words *w, struct err *err)
 {
 	int r = add_address("ip", w->ip, AF_INET, &s->ip, err);
@@ -297,13 +312,6 @@ int netspec_add(struct netspec *s, const struct netspec_words *w, struct err *er
 		if (r < 0)
 			err_wrap(err, r, "--mac-address %s", w->mac);
 	}
-	for (char *const *a = w->link_local; r == 0 && a && *a; a++) {
-		s->link_local =
-		    xrealloc(s->link_local, (s->n_link_local + 1) * sizeof(*s->link_local));
-		r = net_addr_parse(*a, &s->link_local[s->n_link_local++], err);
-		if (r < 0)
-			err_wrap(err, r, "--link-local-ip %s", *a);
-	}
-	strv_extend(&s->aliases, w->aliases);
-	return r;
+	r = r < 0 ? r : add_each(s, "link-local-ip", w->link_local, set_link_local, err);
+	return r < 0 ? r : add_each(s, "network-alias", w->aliases, set_alias, err);
 }

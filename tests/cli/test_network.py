@@ -134,6 +134,9 @@ REFUSED = [
     (["--scope", "swarm", "x"], "there is local alone"),
     (["--config-only", "x"], "each network is made from its own options"),
     (["--ipv4=false", "--ipv6=false", "x"], "IPv4 or IPv6 must be enabled"),
+    (["-o", "com.docker.network.bridge.name=br+", "x"], "br+: new interfaces have letters"),
+    (["--interface-name", 'a"b', "x"], 'a"b: new interfaces have letters'),
+    (["-o", "com.docker.network.container_iface_prefix=eth%", "x"], "eth%: new interfaces have"),
 ]
 
 

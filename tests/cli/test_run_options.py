@@ -83,6 +83,18 @@ def test_names(anyone):
     assert "192.0.2.9\tpeer" in lines and "nameserver 192.0.2.53" in lines
 
 
+def test_what_is_no_name_is_refused(anyone):
+    """It would be a line of its own in /etc/resolv.conf, or silently nothing there."""
+    engine.box(anyone)
+    for words, says in ((["--dns", "db"], "--dns: invalid IP address: db"),
+                        (["--dns", "192.0.2.1\nnameserver 192.0.2.2"], "invalid IP address"),
+                        (["--dns-search", "a\nb"], "invalid --dns-search"),
+                        (["--dns-option", "ndots:1 "], "invalid --dns-option"),
+                        (["--network", "bridge", "--network-alias", "a\nb"], "--network-alias"),
+                        (["--network", "bridge", "--link-local-ip", "10.0.0.1"], "link local")):
+        anyone.inro("run", "--rm", *words, "box", "true").fails(says, code=125)
+
+
 def test_names_left_to_the_image(anyone):
     script = "cd /etc; ls hostname hosts resolv.conf 2>/dev/null"
     left = ["--no-hostname", "--no-hosts", "--dns", "none"]
