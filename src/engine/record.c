@@ -190,6 +190,16 @@ static int name_taken(struct engine *eng, const char *name, struct err *err)
 	    name, id ? id : "?");
 }
 
+int record_name_check(struct engine *eng, const char *name, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r = db_query(eng->db, &stmt, err, "SELECT 1 FROM containers WHERE name = ?", "s", name);
+
+	if (r == 0)
+		r = db_step(eng->db, stmt, err);
+	return r > 0 ? name_taken(eng, name, err) : r;
+}
+
 static bool pod_is_there(struct engine *eng, const char *id)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
@@ -229,8 +239,10 @@ static int insert_named(struct engine *eng, struct record *rec, const char *labe
 	int r;
 
 	if (rec->name) {
-		r = insert_once(eng, rec, rec->name, labels, options, err);
-		if (r < 0 && r != -ENOENT && db_is_unique_error(eng->db))
+		r = service_name_check(eng, rec->name, err);
+		if (r == 0)
+			r = insert_once(eng, rec, rec->name, labels, options, err);
+		if (r < 0 && r != -ENOENT && r != -EEXIST && db_is_unique_error(eng->db))
 			return name_taken(eng, rec->name, err);
 		return r < 0 ? r : 0;
 	}
@@ -396,6 +408,9 @@ int record_rename(struct engine *eng, const struct record *rec, const char *name
 		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
+	r = service_name_check(eng, name, err);
+	if (r < 0)
+		return db_end(eng->db, r, err);
 	r = db_exec(eng->db, err, "UPDATE containers SET name = ? WHERE id = ?", "ss", name,
 		    rec->id);
 	if (r < 0 && db_is_unique_error(eng->db))

@@ -138,6 +138,8 @@ int record_list(struct engine *eng, const char *image, struct record_list *ret, 
 int record_list_newest(struct engine *eng, int n, struct record_list *ret, struct err *err);
 /* The members of the pod of exactly this id, newest first. */
 int record_list_pod(struct engine *eng, const char *pod, struct record_list *ret, struct err *err);
+/* ERR_EXISTS: a container has just this name. */
+int record_name_check(struct engine *eng, const char *name, struct err *err);
 /* ERR_EXISTS as above; ERR_NOT_FOUND: it was removed meanwhile. */
 int record_rename(struct engine *eng, const struct record *rec, const char *name, struct err *err);
 /* The one of exactly this id. -ENOENT: none, and err is not touched. */

@@ -193,11 +193,6 @@ static int step_record(struct run *run, struct err *err)
 	int r;
 
 	keep_asked(run);
-
-	r = run->opts->name && !run->opts->part ? service_name_check(run->eng, run->opts->name, err)
-						: 0;
-	if (r < 0)
-		return r;
 	if (run->opts->name)
 		run->rec.name = xstrdup(run->opts->name);
 	r = insert(run, err);

@@ -125,14 +125,28 @@ static int join_network(struct engine *eng, const char *service, const struct ne
 	return r;
 }
 
+/* Others may have taken the name since it was looked for. */
+static int check_part(struct engine *eng, const struct service_part *part, struct err *err)
+{
+	cleanup_service struct service s = { 0 };
+	int r = service_get(eng, part->name, &s, err);
+
+	if (r == -ENOENT)
+		return record_name_check(eng, part->name, err);
+	return r == 0 && !str_eq(s.id, part->id) ? service_name_check(eng, part->name, err) : r;
+}
+
 int service_join(struct engine *eng, const struct record *rec, const struct service_part *part,
 		 const struct network *networks, const struct netspec *asked, size_t n,
 		 struct err *err)
 {
-	int r = db_exec(eng->db, err,
-			"INSERT OR IGNORE INTO services (id, name, created_ns, sticky)"
-			" VALUES (?, ?, ?, ?)",
-			"ssIi", part->id, part->name, time_now_ns(), (int)part->sticky);
+	int r = check_part(eng, part, err);
+
+	if (r == 0)
+		r = db_exec(eng->db, err,
+			    "INSERT OR IGNORE INTO services (id, name, created_ns, sticky)"
+			    " VALUES (?, ?, ?, ?)",
+			    "ssIi", part->id, part->name, time_now_ns(), (int)part->sticky);
 
 	if (r >= 0)
 		r = db_exec(eng->db, err,

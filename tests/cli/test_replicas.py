@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -148,6 +149,25 @@ def test_words_that_can_not_be(m):
                            (["--replicas", "2", "-d", "--name", "x", "--network", "host"],
                             "needs networks of inro's")):
         m.inro("run", *words, m.image, "true").fails(message, code=125)
+    assert m.inro("ps", "-aq").ok().out == ""
+
+
+def test_a_name_is_one_things(m):
+    m.inro("create", "--name", "other", m.image, "true").ok()
+    run(m, 1)
+    m.inro("rename", "other", "web").fails("already in use by a service")
+    m.inro("rename", "web-1", "web").fails("already in use by a service")
+    m.inro("create", "--name", "web", m.image, "true").fails("already in use by a service", code=125)
+    m.inro("run", "-d", "--name", "other", "--replicas", "1", m.image, "true").fails(
+        "\"other\" is already in use by container", code=125)
+    m.inro("rm", "-f", "-t", "0", "web", "other").ok()
+    # at once: one of them has it
+    both = [m.popen(*m.who.inro_argv("run", "-d", "--name", "both", *words, m.image, "sleep", "60"),
+                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            for words in (["--replicas", "1"], [], ["--replicas", "1"], [])]
+    said = [p.communicate()[1].decode() for p in both]
+    assert sorted(p.returncode for p in both) == [0, 125, 125, 125], said
+    m.inro("rm", "-f", "-t", "0", "both").ok()
     assert m.inro("ps", "-aq").ok().out == ""
 
 
