@@ -24,8 +24,8 @@ static int pod_name_is_free(struct engine *eng, const char *name, struct err *er
 	return r;
 }
 
-/* Rates of devices are lists: one given here is instead of all. */
-static void drop_rates(const struct run_options *given, struct run_options *o)
+/* One that is given here is instead of all. */
+static void drop_lists(const struct run_options *given, struct run_options *o)
 {
 	const struct {
 		char **given, ***own;
@@ -33,6 +33,7 @@ static void drop_rates(const struct run_options *given, struct run_options *o)
 		{ given->blkio_weight_device, &o->blkio_weight_device },
 		{ given->device_read_bps, &o->device_read_bps },
 		{ given->device_write_bps, &o->device_write_bps },
+		{ given->publish, &o->publish }, /* else both could not run at a time */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
@@ -68,7 +69,7 @@ static int take_over(const struct pod *from, const struct pod_create_options *gi
 	free(take_ptr(ret->infra_name)); /* the original's own */
 	if (str_eq(given->infra, "false"))
 		free(take_ptr(ret->share));
-	drop_rates(&given->member, &ret->member);
+	drop_lists(&given->member, &ret->member);
 	strv_add(&words, "clone");
 	opt_words(pod_create_opts, POD_CLONE_OPTIONS, given, &words);
 	argv = xcalloc(strv_len(words) + 1, sizeof(*argv));

@@ -24,8 +24,6 @@
 static const char *const bool_choices[] = { "true", "false", NULL };
 static const char *const exit_choices[] = { "continue", "stop", NULL };
 
-#define NO_PORTS "publishing the ports of a pod is not implemented yet"
-
 const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	{ .name = "add-host",
 	  .kind = OPT_STRV,
@@ -227,6 +225,12 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  OWN(pod_id_file),
 	  .arg = "FILE",
 	  .help = "write the pod's id to a file" },
+	{ .name = "publish",
+	  .short_name = 'p',
+	  .kind = OPT_STRV,
+	  MEMBER(publish),
+	  .arg = "[[ADDRESS:][HOSTPORT]:]PORT[/PROTOCOL]",
+	  .help = "lead a port of this machine, or a range of them, to one of the pod" },
 	{ .name = "replace",
 	  .kind = OPT_FLAG,
 	  OWN(replace),
@@ -302,11 +306,6 @@ const struct opt pod_create_opts[POD_CLONE_OPTIONS] = {
 	  MEMBER(volumes_from),
 	  .arg = "CONTAINER[:OPTIONS]",
 	  .help = "mount what another container has mounted in each container" },
-	{ .name = "publish",
-	  .short_name = 'p',
-	  .kind = OPT_REFUSED,
-	  .flags = OPT_HIDDEN,
-	  .help = NO_PORTS },
 	{ .name = "destroy",
 	  .kind = OPT_FLAG,
 	  OWN(destroy),

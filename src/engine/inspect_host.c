@@ -5,9 +5,11 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/inspect_internal.h"
-#include "net/netspec.h"
 #include "engine/parse.h"
+#include "engine/pods.h"
+#include "engine/publish.h"
 #include "engine/spec.h"
+#include "net/netspec.h"
 
 #define SHM_SIZE_DEFAULT (UINT64_C(64) << 20)
 
@@ -33,8 +35,12 @@ static void fill_modes(const struct inspected *in, struct inspect_host_config *r
 	const struct run_options *o = &in->asked.options;
 	const struct record *rec = &in->rec;
 	const char *network = run_network_word(o);
+	cleanup_pod struct pod pod = { 0 };
 	struct netspec spec = { 0 };
 
+	/* Which it shares with the others. */
+	if (publish_owner(rec) != rec->id && pod_find(in->eng, rec->pod, &pod, NULL) == 0)
+		network = run_network_word(&pod.options.member);
 	if (!network || str_eq(network, "private"))
 		network = "none";
 	else if (netspec_parse(network, &spec, NULL) == 0 && spec.kind == NETSPEC_NETWORK)

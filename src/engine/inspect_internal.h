@@ -22,6 +22,8 @@ void inspect_config_fill(const struct inspected *in, struct inspect_container_co
 /* inspect_network.c: NetworkSettings. mode: HostConfig's NetworkMode; pid: of its init, or 0. */
 void inspect_network_fill(const struct inspected *in, const char *mode, int64_t pid,
 			  struct inspect_network *ret);
+/* Words of -p as docker's PortBindings: {"80/tcp": [{"HostIp", "HostPort"}]}. */
+void inspect_wanted_ports(char *const *words, struct json_map *ret);
 /* Ports as they were asked for, of both; which have all else. */
 void inspect_ports_fill(const struct inspected *in, struct inspect_host_config *host,
 			struct inspect_container_config *config);

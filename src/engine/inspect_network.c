@@ -56,18 +56,27 @@ static void add_wanted(const struct port_publish *p, struct json_map *map)
 	}
 }
 
+void inspect_wanted_ports(char *const *words, struct json_map *ret)
+{
+	struct port_publish p;
+
+	for (; words && *words; words++)
+		if (port_publish_parse(*words, &p, NULL) == 0)
+			add_wanted(&p, ret);
+}
+
 void inspect_ports_fill(const struct inspected *in, struct inspect_host_config *host,
 			struct inspect_container_config *config)
 {
 	const struct run_options *o = &in->asked.options;
 
 	host->publish_all = o->publish_all;
+	inspect_wanted_ports(o->publish, &host->port_bindings);
 	for (char **w = o->publish; w && *w; w++) {
 		struct port_publish p;
 
 		if (port_publish_parse(*w, &p, NULL) < 0)
 			continue;
-		add_wanted(&p, &host->port_bindings);
 		for (uint32_t port = p.ports.first; port <= p.ports.last; port++) {
 			cleanup_free char *key = port_key((uint16_t)port, p.proto);
 

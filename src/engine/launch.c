@@ -27,6 +27,7 @@
 #include "engine/services.h"
 #include "engine/sdnotify.h"
 #include "engine/pod_join.h"
+#include "engine/pod_ports.h"
 #include "engine/users_layer.h"
 #include "runtime/cancel.h"
 #include "runtime/cgroup.h"
@@ -240,14 +241,13 @@ static int meet(struct launch *l, const struct join_fd *joined, int n, struct er
 		l->net.keep = fd_close(l->net.keep);
 	if (!l->net.n && !l->rec->options.pasta && !l->rec->options.cni)
 		return -EBADF;
-	for (int i = 0; i < n; i++) {
-		if (joined[i].type != NS_NETWORK)
-			continue;
-		r = net_hosts_write(l->eng, l->rec, &l->net, err);
-		l->joined = true;
-		return r < 0 ? r : -EBADF;
-	}
-	return net_start_meet(&l->net, err);
+	for (int i = 0; i < n; i++)
+		l->joined |= joined[i].type == NS_NETWORK;
+	r = pod_ports_bind(l->eng, l->rec, l->joined, &l->net, err);
+	if (r < 0 || !l->joined)
+		return r < 0 ? r : net_start_meet(&l->net, err);
+	r = net_hosts_write(l->eng, l->rec, &l->net, err);
+	return r < 0 ? r : -EBADF;
 }
 
 /* The fds in the protocol's order: how many, or -errno. joined: of them to be closed; so, too, is

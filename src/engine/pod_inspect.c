@@ -5,7 +5,9 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/timeutil.h"
+#include "engine/inspect_internal.h"
 #include "engine/pod_options.h"
+#include "net/netspec.h"
 
 #define CONTAINER(member, key)                                                                     \
 	JSON_FIELD(struct inspect_pod_container, member, key, JSON_STR, .flags = JSON_KEEP)
@@ -16,6 +18,27 @@ static const struct json_field container_fields[] = {
 };
 static const struct json_desc container_desc =
     JSON_DESC(struct inspect_pod_container, container_fields);
+
+#define INFRA(member, key, kind)                                                                   \
+	JSON_FIELD(struct inspect_infra_config, member, key, kind, .flags = JSON_KEEP)
+static const struct json_field infra_fields[] = {
+	INFRA(port_bindings, "PortBindings", JSON_RAW_MAP),
+	INFRA(host_network, "HostNetwork", JSON_BOOL),
+	INFRA(static_ip, "StaticIP", JSON_STR),
+	INFRA(static_mac, "StaticMAC", JSON_STR),
+	INFRA(no_manage_resolv, "NoManageResolvConf", JSON_BOOL),
+	INFRA(dns_server, "DNSServer", JSON_STRV),
+	INFRA(dns_search, "DNSSearch", JSON_STRV),
+	INFRA(dns_option, "DNSOption", JSON_STRV),
+	INFRA(no_manage_hosts, "NoManageHosts", JSON_BOOL),
+	INFRA(host_add, "HostAdd", JSON_STRV),
+	INFRA(networks, "Networks", JSON_STRV),
+	INFRA(network_options, "NetworkOptions", JSON_MAP),
+	INFRA(pid_ns, "pid_ns", JSON_STR),
+	INFRA(userns, "userns", JSON_STR),
+	INFRA(uts_ns, "uts_ns", JSON_STR),
+};
+static const struct json_desc infra_desc = JSON_DESC(struct inspect_infra_config, infra_fields);
 
 #define FIELD(member, key, kind)                                                                   \
 	JSON_FIELD(struct pod_inspect, member, key, kind, .flags = JSON_KEEP)
@@ -34,6 +57,8 @@ static const struct json_field fields[] = {
 	MAYBE(cgroup_path, "CgroupPath", JSON_STR),
 	FIELD(create_infra, "CreateInfra", JSON_BOOL),
 	MAYBE(infra_id, "InfraContainerID", JSON_STR),
+	JSON_FIELD(struct pod_inspect, infra_config, "InfraConfig", JSON_STRUCT, .flags = JSON_KEEP,
+		   .desc = &infra_desc),
 	FIELD(shared_namespaces, "SharedNamespaces", JSON_STRV),
 	MAYBE(restart_policy, "RestartPolicy", JSON_STR),
 	FIELD(num_containers, "NumContainers", JSON_U32),
@@ -80,6 +105,45 @@ static void fill_limits(const struct spec_resources *res, struct pod_inspect *pi
 	pi->memory_swap = res->memory->swap;
 }
 
+/* Names; of none, host and the like there are none. */
+static char **networks_of(const struct pod *pod)
+{
+	char **words = pod->options.member.network, **names = NULL;
+	struct netspec *list = NULL;
+	size_t n = 0;
+
+	if (pod_shares(pod, "network") && words && netspec_list_parse(words, &list, &n, NULL) == 0)
+		for (size_t i = 0; i < n; i++)
+			if (list[i].kind == NETSPEC_NETWORK)
+				strv_add(&names, list[i].target);
+	netspec_list_free(list, n);
+	return names;
+}
+
+static char *word_or(const char *s, const char *otherwise)
+{
+	return xstrdup(s ? s : otherwise);
+}
+
+static void fill_infra(const struct pod *pod, struct inspect_infra_config *ic)
+{
+	const struct run_options *m = &pod->options.member;
+
+	inspect_wanted_ports(pod->options.publish, &ic->port_bindings);
+	ic->host_network = str_eq(run_network_word(m), "host");
+	ic->static_ip = word_or(m->ip ? m->ip : m->ip6, "");
+	ic->static_mac = word_or(m->mac_address, "");
+	ic->no_manage_hosts = m->no_hosts;
+	ic->dns_server = strv_copy(m->dns);
+	ic->dns_search = strv_copy(m->dns_search);
+	ic->dns_option = strv_copy(m->dns_option);
+	ic->host_add = strv_copy(m->add_host);
+	ic->networks = networks_of(pod);
+	ic->pid_ns = word_or(m->pid, "private");
+	ic->userns = word_or(m->userns, "host");
+	ic->uts_ns = word_or(m->uts, "private");
+}
+
 static void fill(const struct engine *eng, const struct pod_view *v, struct pod_inspect *pi)
 {
 	const struct pod_options *o = &v->pod.options;
@@ -109,6 +173,7 @@ static void fill(const struct engine *eng, const struct pod_view *v, struct pod_
 			 str_eq(o->share[i], "network") ? "net" : o->share[i]);
 	pi->create_infra = v->infra != NULL;
 	pi->infra_id = v->infra ? xstrdup(v->infra->id) : NULL;
+	fill_infra(&v->pod, &pi->infra_config);
 	pi->restart_policy = copy(m->restart);
 	pi->blkio_weight = m->blkio_weight;
 	pi->volumes = strv_copy(m->volume);
@@ -187,6 +252,7 @@ void listed_pod_fill(const struct engine *eng, const struct pod_view *v, struct 
 		.infra_id = xstrdup(v->infra ? v->infra->id : ""),
 		.name = xstrdup(v->pod.name),
 		.namespaces = pod_share_words(&v->pod),
+		.networks = networks_of(&v->pod),
 		.status = xstrdup(v->state),
 	};
 	for (size_t i = 0; i < labels->n; i++)

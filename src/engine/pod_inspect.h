@@ -7,6 +7,15 @@
 struct inspect_pod_container {
 	char *id, *name, *state;
 };
+/* What members share, which podman's infra container has for them: here of each pod. */
+struct inspect_infra_config {
+	struct json_map port_bindings;
+	bool host_network, no_manage_resolv, no_manage_hosts;
+	char *static_ip, *static_mac;
+	char **dns_server, **dns_search, **dns_option, **host_add, **networks;
+	struct json_map network_options;
+	char *pid_ns, *userns, *uts_ns;
+};
 struct pod_inspect {
 	char *id, *name, *created;
 	char **create_command;
@@ -16,6 +25,7 @@ struct pod_inspect {
 	char *cgroup_parent, *cgroup_path;
 	bool create_infra;
 	char *infra_id;
+	struct inspect_infra_config infra_config;
 	char **shared_namespaces;
 	char *restart_policy;
 	uint32_t num_containers;

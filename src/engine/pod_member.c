@@ -153,6 +153,10 @@ bool pod_member_yield(const struct pod *pod, struct run_options *o)
 		had |= drop_word(&o->cgroups);
 	if (pod_shares(pod, "uts"))
 		had |= drop_word(&o->hostname);
+	if (pod_shares(pod, "network")) {
+		had |= drop_words(&o->publish) | (unsigned int)o->publish_all;
+		o->publish_all = false;
+	}
 	if (pod_shares(pod, "network"))
 		had |= drop_words(&o->dns) | drop_words(&o->dns_search) |
 		       drop_words(&o->dns_option) | drop_words(&o->add_host);
@@ -246,14 +250,55 @@ static void keep_little(struct run_options *o)
 	o->restart = NULL;
 }
 
-static int make_pod(struct engine *eng, const char *name, const char *userns, struct pod_member *m,
-		    struct err *err)
+/* Of one that is made with its first member, as podman has it: what that says of networks and user
+ * namespaces is the pod's, unless a pod can't have such a network. */
+static void give_pod(struct run_options *o, struct run_options *pod)
+{
+	static const size_t lists[] = {
+		offsetof(struct run_options, network),
+		offsetof(struct run_options, network_alias),
+		offsetof(struct run_options, publish),
+		offsetof(struct run_options, dns),
+		offsetof(struct run_options, dns_search),
+		offsetof(struct run_options, dns_option),
+		offsetof(struct run_options, add_host),
+	};
+	static const size_t words[] = {
+		offsetof(struct run_options, ip),
+		offsetof(struct run_options, ip6),
+		offsetof(struct run_options, mac_address),
+	};
+	struct netspec spec = { .kind = NETSPEC_NETWORK };
+	bool own;
+
+	pod->userns = o->userns ? xstrdup(o->userns) : NULL;
+	o->userns = NULL;
+	if (o->network && netspec_parse(run_network_word(o), &spec, NULL) < 0)
+		spec.kind = NETSPEC_PATH;
+	own = spec.kind != NETSPEC_NETWORK && spec.kind != NETSPEC_NONE &&
+	      spec.kind != NETSPEC_HOST && spec.kind != NETSPEC_PRIVATE;
+	netspec_done(&spec);
+	for (size_t i = 0; !own && i < ARRAY_SIZE(lists); i++) {
+		char ***from = (char ***)((char *)o + lists[i]);
+
+		*(char ***)((char *)pod + lists[i]) = *from ? strv_copy(*from) : NULL;
+		*from = NULL;
+	}
+	for (size_t i = 0; !own && i < ARRAY_SIZE(words); i++) {
+		char **from = (char **)((char *)o + words[i]);
+
+		*(char **)((char *)pod + words[i]) = *from ? xstrdup(*from) : NULL;
+		*from = NULL;
+	}
+}
+
+static int make_pod(struct engine *eng, const char *name, struct pod_member *m, struct err *err)
 {
 	const struct pod_words words = { .infra = true };
 	int r;
 
 	m->pod.name = name[0] ? xstrdup(name) : NULL;
-	m->pod.options.member.userns = userns ? xstrdup(userns) : NULL;
+	give_pod(&m->asked, &m->pod.options.member);
 	r = pod_fill_new(&m->pod, err);
 	if (r == 0)
 		r = pod_options_finish(eng, &words, &m->pod.options, err);
@@ -281,13 +326,11 @@ int pod_member_init(struct engine *eng, const struct run_options *opts, struct p
 		return r;
 	word = word ? word : from_file;
 	name = str_after(word, "new:");
-	r = name ? make_pod(eng, name, opts->userns, ret, err)
-		 : pod_find(eng, word, &ret->pod, err);
+	ret->asked = *opts;
+	r = name ? make_pod(eng, name, ret, err) : pod_find(eng, word, &ret->pod, err);
 	if (r < 0)
 		return r;
-	ret->asked = *opts;
-	if (name)
-		ret->asked.userns = NULL; /* the pod's */
+	ret->opts = ret->asked;
 	choose_share(&ret->asked, ret);
 	/* One that shares a network has its pod's; of before there was a default, none. */
 	if (!strv_has(ret->share, "network") &&

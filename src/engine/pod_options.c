@@ -14,6 +14,7 @@
 #include "engine/mappings.h"
 #include "engine/names.h"
 #include "engine/parse.h"
+#include "engine/pod_ports.h"
 #include "engine/restart.h"
 #include "engine/run_internal.h"
 #include "engine/spec.h"
@@ -28,6 +29,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD(struct pod_options, exit_policy, "exitPolicy", JSON_ENUM,
 		   .names = exit_policy_names),
 	JSON_FIELD(struct pod_options, create_command, "createCommand", JSON_STRV),
+	JSON_FIELD(struct pod_options, publish, "publish", JSON_STRV),
 	JSON_FIELD(struct pod_options, infra_name, "infraName", JSON_STR),
 	JSON_FIELD(struct pod_options, infra_pid_file, "infraPidFile", JSON_STR),
 	JSON_FIELD(struct pod_options, member, "member", JSON_STRUCT, .desc = &run_options_desc),
@@ -372,6 +374,8 @@ int pod_options_finish(struct engine *eng, const struct pod_words *words, struct
 		r = choose_network(eng, o, err);
 	if (r == 0)
 		r = check_namespaces(o, err);
+	if (r == 0)
+		r = pod_ports_check(eng, o, err);
 	if (r == 0)
 		r = check_volumes(&o->member, err);
 	if (r == 0)

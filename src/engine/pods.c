@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/pods.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -10,9 +11,11 @@
 #include "engine/find.h"
 #include "engine/names.h"
 #include "engine/pod_options.h"
+#include "engine/pod_ports.h"
 #include "engine/run_internal.h"
 
 #define NAME_ATTEMPTS 32
+#define PORT_ATTEMPTS 16
 #define COLUMNS       "id, name, created_ns, options"
 
 void pod_done(struct pod *pod)
@@ -111,7 +114,10 @@ static int find_nets(struct engine *eng, const struct pod *pod, struct nets *ret
 				   pod_shares(pod, "network") ? ret->n : 0, err);
 	if (r < 0 || !ret->n || ret->items[0].kind != NETSPEC_NETWORK)
 		return r;
-	return networks_find(eng, ret->items, ret->n, &ret->networks, err);
+	r = networks_find(eng, ret->items, ret->n, &ret->networks, err);
+	return r == 0 && pod->options.member.publish
+		   ? networks_check_ports(ret->networks, ret->n, err)
+		   : r;
 }
 
 static int insert(struct engine *eng, struct pod *pod, const struct nets *nets, struct err *err)
@@ -127,19 +133,46 @@ static int insert(struct engine *eng, struct pod *pod, const struct nets *nets, 
 	if (r == 0 && nets->networks && pod_shares(pod, "network"))
 		r = networks_store(eng, pod->id, nets->items, nets->networks, nets->n, true, err);
 	if (r == 0)
+		r = pod_ports_distinct(eng, pod, err);
+	if (r == 0)
 		r = tell(eng, pod, "create", err);
 	return db_end(eng->db, r, err);
+}
+
+/* -EAGAIN: another pod has chosen the same port. */
+static int insert_with_ports(struct engine *eng, struct pod *pod, const struct nets *nets,
+			     struct err *err)
+{
+	bool named = pod->name != NULL;
+	struct net_addr host = { .family = 0 };
+	cleanup_fd int keep = -EBADF;
+	int r = 0;
+
+	if (nets->n && nets->networks && nets->networks[0].options.host_binding)
+		r = net_addr_parse(nets->networks[0].options.host_binding, &host, err);
+	if (r == 0)
+		r = pod_ports_choose(eng, &host, &pod->options, &keep, err);
+	if (r == 0)
+		r = insert(eng, pod, nets, err);
+	if (r < 0 && !named)
+		free(take_ptr(pod->name));
+	return r;
 }
 
 int pod_insert(struct engine *eng, struct pod *pod, struct err *err)
 {
 	struct nets nets = { .n = 0 };
-	int r = engine_db(eng, err);
+	int r = engine_db(eng, err), attempt = 0;
 
 	if (r == 0)
 		r = find_nets(eng, pod, &nets, err);
-	if (r == 0)
-		r = insert(eng, pod, &nets, err);
+	while (r == 0 && (r = insert_with_ports(eng, pod, &nets, err)) == -EAGAIN &&
+	       ++attempt < PORT_ATTEMPTS)
+		r = 0;
+	if (r == -EAGAIN)
+		r = err_fail(
+		    err, ERR_LIMIT,
+		    "choosing ports of the host: those that are free belong to other pods");
 	networks_free(nets.networks, nets.n);
 	netspec_list_free(nets.items, nets.n);
 	return r;

@@ -19,6 +19,7 @@ struct pod_options {
 	bool no_parent; /* their cgroups are not below the pod's */
 	int exit_policy;
 	char **create_command;
+	char **publish; /* words of ports, each with one of the host's (pod_ports.h) */
 	char *infra_name, *infra_pid_file; /* of what infra.h makes; NULL: none was given */
 	/* What members have unless they say otherwise; limits are those of all members together. */
 	struct run_options member;

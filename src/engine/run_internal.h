@@ -66,6 +66,8 @@ int run_parse(struct run *run, struct err *err);
 /* run_ports.c: the words of published ports; and, with the image known, what of that the container
  * can have and its record says. */
 int run_check_ports(const struct run *run, struct err *err);
+/* Of a pod's: can they be published, by this user? */
+int run_check_publish(struct engine *eng, const struct run_options *o, struct err *err);
 int run_ports(struct run *run, struct err *err);
 /* For those with MOUNT_O. */
 int run_overlays(struct run *run, struct err *err);
@@ -90,6 +92,8 @@ int run_networks_find(struct run *run, struct err *err);
 int networks_find(struct engine *eng, const struct netspec *nets, size_t n, struct network **ret,
 		  struct err *err);
 void networks_free(struct network *list, size_t n);
+/* Have ports of a container on all of these to be published? */
+int networks_check_ports(const struct network *list, size_t n, struct err *err);
 /* reserve: it does not run yet. */
 int networks_store(struct engine *eng, char *owner, const struct netspec *nets,
 		   const struct network *networks, size_t n, bool reserve, struct err *err);

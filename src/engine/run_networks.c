@@ -147,16 +147,18 @@ int run_networks_check(struct run *run, struct err *err)
 }
 
 /* Who is on it has an address of somebody else's network, where the host is not in the way. */
-static int check_ports(const struct run *run, const struct network *net, struct err *err)
+int networks_check_ports(const struct network *list, size_t n, struct err *err)
 {
-	if (net->driver == NETWORK_BRIDGE ||
-	    (!run->rec.options.publish && !run->rec.options.publish_all))
-		return 0;
-	return err_hint(err,
-			err_fail(err, ERR_USAGE,
-				 "ports can't be published on network %s, which is of driver %s",
-				 net->name, network_driver_names[net->driver]),
-			"its containers are reached at their own addresses");
+	for (size_t i = 0; i < n; i++)
+		if (list[i].driver != NETWORK_BRIDGE)
+			return err_hint(
+			    err,
+			    err_fail(
+				err, ERR_USAGE,
+				"ports can't be published on network %s, which is of driver %s",
+				list[i].name, network_driver_names[list[i].driver]),
+			    "its containers are reached at their own addresses");
+	return 0;
 }
 
 int networks_find(struct engine *eng, const struct netspec *nets, size_t n, struct network **ret,
@@ -243,8 +245,8 @@ int run_networks_find(struct run *run, struct err *err)
 	r = choose_hostname(run, err);
 	if (r == 0)
 		r = networks_find(run->eng, run->nets, run->n_nets, &run->networks, err);
-	for (size_t i = 0; r == 0 && i < run->n_nets; i++)
-		r = check_ports(run, &run->networks[i], err);
+	if (r == 0 && (run->rec.options.publish || run->rec.options.publish_all))
+		r = networks_check_ports(run->networks, run->n_nets, err);
 	return r;
 }
 

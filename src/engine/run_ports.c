@@ -60,17 +60,21 @@ static int check_rights(const struct port_list *list, struct err *err)
 	return 0;
 }
 
-int run_check_ports(const struct run *run, struct err *err)
+static int check_words(const struct engine *eng, const struct run_options *o, struct err *err)
 {
 	cleanup_port_list struct port_list list = { 0 };
-	const struct run_options *o = run->opts;
 	int r = port_list_parse(o->publish, true, o->expose, &list, err);
 
-	if (r < 0 || !run->eng->rootless)
+	if (r < 0 || !eng->rootless)
 		return r;
 	port_list_done(&list);
 	r = port_list_parse(o->publish, o->publish_all, o->expose, &list, err);
 	return r < 0 ? r : check_rights(&list, err);
+}
+
+int run_check_ports(const struct run *run, struct err *err)
+{
+	return check_words(run->eng, run->opts, err);
 }
 
 /* podman's word for it. */
@@ -114,16 +118,21 @@ static int look_at_network(const struct run *run, struct err *err)
 }
 
 /* A user's are not led by the kernel. */
-static int check_relay(const struct run *run, struct err *err)
+static int check_relay(struct engine *eng, struct err *err)
 {
 	cleanup_free char *program = NULL;
 
-	if (!run->eng->rootless || !run->n_nets || !asks(run->opts))
-		return 0;
-	return engine_program(run->eng, "inro-net", &program, NULL) == 0
+	return !eng->rootless || engine_program(eng, "inro-net", &program, NULL) == 0
 		   ? 0
 		   : err_fail(err, ERR_UNSUPPORTED,
 			      "publishing ports without root needs inro-net, which is not there");
+}
+
+int run_check_publish(struct engine *eng, const struct run_options *o, struct err *err)
+{
+	int r = check_words(eng, o, err);
+
+	return r < 0 ? r : check_relay(eng, err);
 }
 
 int run_ports(struct run *run, struct err *err)
@@ -133,7 +142,10 @@ int run_ports(struct run *run, struct err *err)
 	const struct run_options *o = run->opts;
 	int r = look_at_network(run, err);
 
-	if (r <= 0 || (r = check_relay(run, err)) < 0)
+	if (r <= 0)
+		return r;
+	r = run->n_nets && asks(o) ? check_relay(run->eng, err) : 0;
+	if (r < 0)
 		return r;
 	to->publish = strv_copy(o->publish);
 	to->publish_all = o->publish_all;

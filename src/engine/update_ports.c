@@ -239,9 +239,13 @@ static int check_network(struct ports_change *c, struct err *err)
 				"are those of all",
 				c->rec->name);
 	if (publish_owner(c->rec) != c->rec->id)
-		return err_fail(err, ERR_UNSUPPORTED,
-				"container %s has the network of its pod, and no ports of its own",
-				c->rec->name);
+		return err_hint(
+		    err,
+		    err_fail(err, ERR_UNSUPPORTED,
+			     "container %s has the network of its pod, and no ports of its own",
+			     c->rec->name),
+		    "those of a pod are chosen when it is made: inro pod create -p; inro pod clone "
+		    "--destroy -p makes it anew");
 	r = endpoints_of(c->eng, c->rec->id, &list, err);
 	if (r == 0 && !list.n)
 		return err_fail(err, ERR_UNSUPPORTED,

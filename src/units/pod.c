@@ -8,7 +8,6 @@
 #define SECTION "Pod"
 
 static const char no_modules[] = "inro has one file of settings and no modules";
-static const char no_ports[] = "inro pod create publishes no ports yet";
 
 static const struct key keys[] = {
 	{ "AddHost", KEY_ALL, "--add-host" },
@@ -27,7 +26,7 @@ static const struct key keys[] = {
 	{ "NetworkAlias", KEY_ALL, "--network-alias" },
 	{ "PodName", KEY_OTHER },
 	{ "PodmanArgs", KEY_OTHER },
-	{ "PublishPort", KEY_NO, .why = no_ports },
+	{ "PublishPort", KEY_ALL, "--publish" },
 	{ "ServiceName", KEY_OTHER },
 	{ "ShmSize", KEY_STRING, "--shm-size" },
 	{ "StopTimeout", KEY_OTHER },

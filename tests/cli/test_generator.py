@@ -210,7 +210,7 @@ def test_services(files):
     files.add("says.container", "[Container]\nImage=box\nNotify=yes\n")
     files.add("well.container", "[Container]\nImage=box\nNotify=healthy\nHealthCmd=true\n")
     files.add("shop.pod", "[Pod]\nPodName=shop\nVolume=data.volume:/data\nShmSize=1m\nStopTimeout=3\n"
-              "Network=lan.network\nNetworkAlias=desk\n"
+              "Network=lan.network\nNetworkAlias=desk\nPublishPort=8080:80\nPublishPort=53:53/udp\n"
               "[Install]\nWantedBy=multi-user.target\n")
     files.add("front.container", "[Container]\nImage=box\nPod=shop.pod\n")
     files.add("tool.container", "[Container]\nImage=box\nPod=shop.pod\nStartWithPod=no\n")
@@ -263,7 +263,8 @@ def test_services(files):
     assert command(services["blob-artifact.service"])[1:] == ["artifact", "pull", "--quiet",
                                                               "example.com/blob:1"]
     shop, front = services["shop-pod.service"], services["front.service"]
-    assert command(shop)[1:] == ["pod", "create", "--replace", "--network-alias=desk", "--shm-size=1m",
+    assert command(shop)[1:] == ["pod", "create", "--replace", "--network-alias=desk",
+                                 "--publish=8080:80", "--publish=53:53/udp", "--shm-size=1m",
                                  "--network=systemd-lan", "--volume=systemd-data:/data", "shop"]
     assert values(shop, "Wants")[-1] == "front.service" and "tool.service" in values(shop, "Before")
     assert values(shop, "Type") == ["oneshot"] and values(shop, "RemainAfterExit") == ["yes"]

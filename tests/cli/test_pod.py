@@ -145,7 +145,7 @@ def test_options(anyone):
             (["--share", "moon"], "expected cgroup, ipc, net, pid, uts, or none"),
             (["--share", "pid", "--userns", "nomap"],
              "use keep-id" if anyone.rootless else "nomap"),
-            (["-p", "80:80"], "is not implemented yet"),
+            (["-p", "8080:80"], "not with --network none"),
             (["--network", "none", "--ip", "10.77.0.9"], "conflicting options: --ip and --network none"),
             (["--cpus", "1", "--share-parent=false"], "limits of a pod"),
             (["--volume", "/x"], "needs a name"),
