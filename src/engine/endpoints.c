@@ -261,10 +261,16 @@ int endpoint_insert(struct engine *eng, const struct network *net, struct endpoi
 	if (ep->position < 0)
 		ep->position = all.n ? all.items[all.n - 1].position + 1 : 0;
 	asked_write(&ep->asked, &options);
+	/* It may have been removed since somebody looked for it. */
 	r = db_exec(eng->db, err,
 		    "INSERT INTO endpoints (owner, network, position, ifname, options)"
-		    " VALUES (?, ?, ?, ?, ?)",
-		    "ssiss", ep->owner, ep->network, ep->position, ep->ifname, buf_str(&options));
+		    " SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?6 OR"
+		    " EXISTS (SELECT 1 FROM networks WHERE id = ?2)",
+		    "ssissi", ep->owner, ep->network, ep->position, ep->ifname, buf_str(&options),
+		    !net);
+	if (r == 0)
+		return err_fail(err, ERR_NOT_FOUND, "network %s not found",
+				net ? net->name : ep->network);
 	return r < 0 ? r : 0;
 }
 

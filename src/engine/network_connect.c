@@ -205,20 +205,20 @@ static int plug(struct change *c, struct net_start *ns, struct err *err)
 	if (r < 0)
 		return r;
 	r = tell_others(c, ns, err);
-	if (r < 0 && net_links_unplug(c->eng, link->asked.ifname, c->netns, &also) < 0)
+	if (r < 0 && net_links_unplug(c->eng, &c->net, &link->asked, c->netns, &also) < 0)
 		log_warn("%s", also.msg);
 	return r;
 }
 
 /* It is connected, by somebody who may have been killed at it: without an interface it isn't, and
  * else what may be missing is put there. */
-static int finish_killed(struct change *c, const char *ifname, struct err *err)
+static int finish_killed(struct change *c, const struct endpoint *ep, struct err *err)
 {
 	struct net_start ns = NET_START_INIT;
-	int r = net_links_there(c->eng, ifname, c->netns, err);
+	int r = net_links_there(c->eng, ep->ifname, c->netns, err);
 
 	if (r == 0) {
-		r = net_links_unplug(c->eng, ifname, c->netns, err);
+		r = net_links_unplug(c->eng, &c->net, ep, c->netns, err);
 		return r < 0 ? r : leave(c, false, err);
 	}
 	if (r > 0)
@@ -242,7 +242,7 @@ static int connect_begin(struct change *c, struct engine *eng, const char *netwo
 	if (r < 0 || c->netns < 0)
 		return r;
 	r = endpoint_get(eng, c->rec.id, c->net.id, &ep, err);
-	return r < 0 ? (r == -ENOENT ? 0 : r) : finish_killed(c, ep.ifname, err);
+	return r < 0 ? (r == -ENOENT ? 0 : r) : finish_killed(c, &ep, err);
 }
 
 int network_connect(struct engine *eng, const struct netspec *asked, const char *container,
@@ -343,7 +343,7 @@ int network_disconnect(struct engine *eng, const char *network, const char *cont
 	if (r == 0 && c.netns >= 0) {
 		r = engine_net(eng, &own);
 		if (r == 0)
-			r = net_links_unplug(eng, ep.ifname, c.netns, &own);
+			r = net_links_unplug(eng, &c.net, &ep, c.netns, &own);
 		if (r < 0 && !force)
 			*err = own;
 		else if (r < 0 || tell_of_others(&c, &own) < 0)

@@ -188,6 +188,13 @@ static void routes_of(const struct net_start *ns, const struct net_link *l, size
 	v->routes = to->routes;
 }
 
+/* Of a veth. Where it is taken, and nobody has asked for it, a letter follows (net/veth.c). */
+static char *outside_name(const char *owner, const struct endpoint *ep)
+{
+	return ep->asked.host_interface ? xstrdup(ep->asked.host_interface)
+					: xasprintf("iv%.8s%d", owner, ep->position % 1000);
+}
+
 /* Of those from the first on: a container that runs gets one more. */
 static void plugs_make(const struct net_start *ns, size_t first, struct plugs *p)
 {
@@ -204,9 +211,7 @@ static void plugs_make(const struct net_start *ns, size_t first, struct plugs *p
 			bridge_of(&l->net, to);
 		else
 			child_of(&l->net, to);
-		to->outside = asked->host_interface
-				  ? xstrdup(asked->host_interface)
-				  : xasprintf("iv%.8s%d", ns->owner, l->asked.position % 1000);
+		to->outside = outside_name(ns->owner, &l->asked);
 		*v = (struct veth_plug){ .bridge = &to->bridge,
 					 .child = to->child.parent ? &to->child : NULL,
 					 .no_mac = !l->asked.asked.has_mac &&
@@ -301,7 +306,7 @@ int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first,
 		return r;
 	r = change_sysctls(ns, first, netns, err);
 	for (size_t i = first; r < 0 && first > 0 && i < ns->n; i++)
-		net_links_unplug(eng, ns->links[i].asked.ifname, netns, NULL);
+		net_links_unplug(eng, &ns->links[i].net, &ns->links[i].asked, netns, NULL);
 	return r;
 }
 
@@ -335,11 +340,45 @@ static int unplug(void *data, struct err *err)
 	return veth_unplug(in->netns, in->name, err);
 }
 
-int net_links_unplug(struct engine *eng, const char *ifname, int netns, struct err *err)
-{
-	struct inside in = { .netns = netns, .name = ifname };
+struct cut {
+	const char *bridge, *outside;
+	bool own_name;
+};
 
-	return in_place(eng, unplug, &in, err);
+static bool is_end(const struct cut *c, const char *name)
+{
+	const char *rest = str_after(name, c->outside);
+
+	return rest && (!*rest || (!c->own_name && *rest >= 'a' && *rest <= 'z' && !rest[1]));
+}
+
+static int cut(void *data, struct err *err)
+{
+	const struct cut *c = data;
+	cleanup_rtnl_links struct rtnl_links all = { 0 };
+	cleanup_fd int sock = rtnl_open(err);
+	struct rtnl_link bridge;
+	int r = sock < 0 ? sock : rtnl_link_read(sock, c->bridge, &bridge, err);
+
+	if (r == 0)
+		r = rtnl_links_read(sock, &all, err);
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		if (all.items[i].bridge == bridge.index && is_end(c, all.items[i].name))
+			r = rtnl_link_delete(sock, all.items[i].name, err);
+	return r == -ENODEV ? 0 : r;
+}
+
+int net_links_unplug(struct engine *eng, const struct network *net, const struct endpoint *ep,
+		     int netns, struct err *err)
+{
+	struct inside in = { .netns = netns, .name = ep->ifname };
+	cleanup_free char *outside = outside_name(ep->owner, ep);
+	struct cut c = { net->bridge, outside, ep->asked.host_interface != NULL };
+
+	/* What it is called inside, and in which namespace it is, the container may have changed.
+	 */
+	return net->driver == NETWORK_BRIDGE ? in_place(eng, cut, &c, err)
+					     : in_place(eng, unplug, &in, err);
 }
 
 static int add_routes(void *data, struct err *err)

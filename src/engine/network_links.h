@@ -11,7 +11,8 @@ int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first,
 /* 1: it is there, and was made whole. */
 int net_links_there(struct engine *eng, const char *ifname, int netns, struct err *err);
 /* That it isn't there is no error. */
-int net_links_unplug(struct engine *eng, const char *ifname, int netns, struct err *err);
+int net_links_unplug(struct engine *eng, const struct network *net, const struct endpoint *ep,
+		     int netns, struct err *err);
 /* The default routes of these interfaces, where one is gone that had them. */
 int net_links_reroute(struct engine *eng, const struct net_start *ns, int netns, struct err *err);
 /* One less. */

@@ -160,3 +160,20 @@ def test_a_disconnect_that_fails_late_changes_nothing(m):
         db.execute("DROP TRIGGER stop")
     m.inro("network", "disconnect", "back", "web").ok()
     assert len(m.inside(pid).links()) == 2 and not ask(m, other, "web")
+
+
+# ---- what a container does to its own interfaces ----
+
+def test_a_renamed_interface_is_disconnected_all_the_same(m):
+    m.inro("network", "create", "back").ok()
+    pid = run(m, "web", "--cap-add", "NET_ADMIN")
+    before = set(m.place().links())
+    m.inro("network", "connect", "back", "web").ok()
+    # by the name of the other one
+    m.inro("exec", "web", "sh", "-ec", "for i in 0 1; do ip link set eth$i down; done; "
+           "ip link set eth0 name kept; ip link set eth1 name eth0; ip link set kept name eth1").ok()
+    keeps = m.inside(pid).links()["eth1"]["address"]
+    m.inro("network", "disconnect", "back", "web").ok()
+    links = m.inside(pid).links()
+    assert set(links) == {"lo", "eth1"} and links["eth1"]["address"] == keeps
+    assert {name for name in set(m.place().links()) - before if name.startswith("iv")} == set()

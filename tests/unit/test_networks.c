@@ -335,6 +335,9 @@ static void test_endpoint(void **state)
 	assert_ok(endpoint_delete(&w->eng, "c", b.id, &err));
 	assert_int_equal(endpoint_delete(&w->eng, "c", b.id, &err), -ENOENT);
 	assert_ok(network_remove(&w->eng, &b, &err));
+	/* Who has found it before is told. */
+	assert_int_equal(endpoint_insert(&w->eng, &b, &two, &err), -ENOENT);
+	assert_string_equal(err.msg, "network b not found");
 }
 
 /* What was asked for comes back from its row; subnets do not overlap. */
