@@ -3,7 +3,6 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/firewall.h"
-#include "net/place.h"
 #include "engine/network_start.h"
 
 int net_ports_bind(struct engine *eng, const struct record *rec, const char *binding,
@@ -34,19 +33,10 @@ char *net_ports_binding(struct engine *eng, const struct record *rec)
 	return take_ptr(net.options.host_binding);
 }
 
-static int forget_flows(void *data, struct err *err)
-{
-	return publish_forget_flows(data, err);
-}
-
 /* What UDP remembers of them is led where it was before. A user's are relayed. */
 static int forget(struct engine *eng, const struct port_bindings *ports, struct err *err)
 {
-	struct net_place place = NET_PLACE_HERE;
-
-	if (!ports->n || eng->rootless)
-		return 0;
-	return net_place_run(&place, forget_flows, (void *)(uintptr_t)ports, err);
+	return eng->rootless ? 0 : publish_forget_flows(eng->net_fd, ports, err);
 }
 
 int net_ports_lead(struct engine *eng, const struct net_start *ns, struct err *err)

@@ -9,6 +9,7 @@
 #include "base/strv.h"
 #include "engine/db.h"
 #include "engine/life.h"
+#include "net/linger.h"
 #include "engine/services.h"
 #include "sys/conntrack.h"
 #include "sys/nft.h"
@@ -340,10 +341,9 @@ void publish_relays(const struct engine *eng, const struct port_bindings *ports,
 	}
 }
 
-int publish_forget_flows(const struct port_bindings *ports, struct err *err)
+int publish_forget_flows(int net_dir, const struct port_bindings *ports, struct err *err)
 {
-	cleanup_fd int sock = -EBADF;
-	int r = 0;
+	int r = 0, sock = -EBADF;
 
 	for (size_t i = 0; r == 0 && i < ports->n; i++) {
 		const struct port_binding *p = &ports->items[i];
@@ -361,5 +361,6 @@ int publish_forget_flows(const struct port_bindings *ports, struct err *err)
 		if (r >= 0)
 			r = conntrack_delete_port(sock, &flows, err);
 	}
+	net_linger(net_dir, sock);
 	return r < 0 ? r : 0;
 }

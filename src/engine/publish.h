@@ -72,5 +72,6 @@ void publish_relays(const struct engine *eng, const struct port_bindings *ports,
 		    const struct net_addr *to4, const struct net_addr *to6,
 		    struct publish_relays *list);
 /* Flows of UDP that the kernel remembers of these ports go: when they come and when they go, as
- * packets would be led where they were before. In the network namespace of the firewall. */
-int publish_forget_flows(const struct port_bindings *ports, struct err *err);
+ * packets would be led where they were before. In the network namespace of the firewall; net_dir:
+ * engine.net_fd. */
+int publish_forget_flows(int net_dir, const struct port_bindings *ports, struct err *err);

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "net/firewall.h"
+#include "net/linger.h"
 #include "net/program.h"
 #include "sys/nft.h"
 #include "sys/procfs.h"
@@ -215,11 +216,13 @@ static int take_away(const struct family *f, const char *chain, struct err *err)
 	return change(f, &text, err);
 }
 
-static int read_chains(struct nft_chains *ret, struct err *err)
+static int read_chains(const struct firewall *fw, struct nft_chains *ret, struct err *err)
 {
-	cleanup_fd int sock = nft_open(err);
+	int sock = nft_open(err);
+	int r = sock < 0 ? sock : nft_chains_read(sock, ret, err);
 
-	return sock < 0 ? sock : nft_chains_read(sock, ret, err);
+	net_linger(fw->dir, sock);
+	return r;
 }
 
 int firewall_docker_on(const struct firewall *fw, const struct fw_state *want, struct err *err)
@@ -231,7 +234,7 @@ int firewall_docker_on(const struct firewall *fw, const struct fw_state *want, s
 	int r = sock < 0 ? sock : rtnl_links_read(sock, &links, err);
 
 	if (r == 0)
-		r = read_chains(&chains, err);
+		r = read_chains(fw, &chains, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++)
 		if (has_chain(&chains, &families[i], USER))
 			r = let_through(&families[i], chain, want, &links, err);
@@ -242,7 +245,7 @@ int firewall_docker_off(const struct firewall *fw, struct err *err)
 {
 	cleanup_nft_chains struct nft_chains chains = { 0 };
 	cleanup_free char *chain = chain_name(fw);
-	int r = read_chains(&chains, err);
+	int r = read_chains(fw, &chains, err);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++)
 		if (has_chain(&chains, &families[i], chain))

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "net/firewall.h"
+#include "net/linger.h"
 #include "net/nft_load.h"
 #include "sys/nft.h"
 #include "sys/procfs.h"
@@ -165,19 +166,18 @@ static bool is_used(const struct firewall *fw, const struct nft_chains *chains)
 	return false;
 }
 
-int firewall_forward_off(const struct firewall *fw, struct err *err)
+static int switch_back(const struct firewall *fw, int sock, struct err *err)
 {
 	cleanup_nft_chains struct nft_chains chains = { 0 };
 	cleanup_buf struct buf state = BUF_INIT;
 	cleanup_strv char **lines = NULL;
 	cleanup_free char *guard = xasprintf("%s" GUARD, fw->table);
-	cleanup_fd int proc = -EBADF, sock = -EBADF;
+	cleanup_fd int proc = -EBADF;
 	int r = io_read_file(fw->dir, STATE, &state, STATE_MAX, NULL);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : err_errno(err, -r, "reading what was not forwarded");
-	sock = nft_open(err);
-	r = sock < 0 ? sock : nft_chains_read(sock, &chains, err);
+	r = nft_chains_read(sock, &chains, err);
 	if (r < 0)
 		return r;
 	if (is_used(fw, &chains))
@@ -189,5 +189,14 @@ int firewall_forward_off(const struct firewall *fw, struct err *err)
 		r = nft_table_delete(sock, guard, err);
 	if (r == 0)
 		unlinkat(fw->dir, STATE, 0);
+	return r;
+}
+
+int firewall_forward_off(const struct firewall *fw, struct err *err)
+{
+	int sock = nft_open(err);
+	int r = sock < 0 ? sock : switch_back(fw, sock, err);
+
+	net_linger(fw->dir, sock);
 	return r;
 }

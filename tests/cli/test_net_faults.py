@@ -55,6 +55,57 @@ def service_of(machine):
     return found
 
 
+def parent_of(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def handed_over(machine):
+    """Sockets of nfnetlink that somebody has made in the machine."""
+    lines = machine.run("cat", "/proc/net/netlink").ok().out.splitlines()[1:]
+    return sum(words[1] == "12" and words[2] != "0" for words in map(str.split, lines))
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_nobody_waits_for_what_the_kernel_frees(machine_root):
+    """Whoever closes a socket of nfnetlink waits for RCU after something was taken out of nftables,
+    so inro-net's watcher does it, later; what it would close is there while it stands still."""
+    m = machine_root
+    start(m, "keep")
+    service = service_of(m)
+    watcher, = [pid for pid in service if parent_of(pid) not in service]
+    ports = "-p", "8080:80", "-p", "8081:80", "-p", "8082:80/udp"
+    for words in (["run", "-d", "--name", "aa", "--network", "bridge", *ports, "host", "sleep", "60"],
+                  ["update", "--publish-rm", "8081:80", "aa"],
+                  ["stop", "-t", "0", "aa"], ["start", "aa"], ["restart", "-t", "0", "aa"],
+                  ["rm", "-f", "-t", "0", "aa"],
+                  ["run", "--rm", "--network", "bridge", *ports, "host", "true"],
+                  ["network", "reload"]):
+        harness.wait_for(lambda: handed_over(m) == 0, what="the watcher's close")
+        with stopped(watcher):
+            m.inro(*words).ok()
+            assert handed_over(m) > 0, words
+            # the port itself has gone meanwhile
+            assert ("8080" in json.dumps(m.elements(m.table)["ports4"])) == \
+                (words[0] in ("run", "update", "start", "restart") and "--rm" not in words), words
+    with stopped(watcher):  # what it takes no more is closed by who has it
+        for _ in range(4):
+            start(m, "bb", *ports)
+            m.inro("rm", "-f", "-t", "0", "bb").ok()
+    os.kill(watcher, signal.SIGKILL)
+    harness.wait_for(lambda: handed_over(m) == 0, what="the watcher's end")
+    start(m, "bb", "-p", "8080:80")
+    assert service_of(m)
+    harness.wait_for(lambda: handed_over(m) == 0, what="the new watcher's close")
+
+
 def test_one_that_takes_the_address_of_names_keeps_it_from_no_other(machine):
     """With inro-net dead, a program in a container listens in its stead."""
     m = machine

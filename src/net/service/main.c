@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "net/linger.h"
 #include "net/service/confine.h"
 #include "net/service/helper.h"
 #include "net/service/service.h"
@@ -85,15 +86,20 @@ static int serve(bool place)
 }
 
 /* The service is a child of a process that sees its end, reads nothing and has given nothing up:
- * that becomes what repairs a death. One that is short-lived would only die again. */
+ * that becomes what repairs a death. One that is short-lived would only die again. Meanwhile it
+ * closes what others can't wait for. */
 static int watch(int pidfd, char **repair)
 {
 	struct timespec begin, end;
 	siginfo_t info = { 0 };
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
+	const int keep[] = { pidfd, net_linger_listen(SERVICE_FD_DIR) };
 	/* the socket in particular, at which nobody else would answer */
-	if (fd_close_from(STDERR_FILENO + 1, &pidfd, 1) < 0 || pidfd_wait(pidfd, &info) < 0)
+	if (fd_close_from(STDERR_FILENO + 1, keep, ARRAY_SIZE(keep)) < 0)
+		return 1;
+	net_linger_until(keep[1], pidfd);
+	if (pidfd_wait(pidfd, &info) < 0)
 		return 1;
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	if (info.si_code == CLD_EXITED && info.si_status == 0)
