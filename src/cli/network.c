@@ -7,6 +7,7 @@
 #include "cli/inspect.h"
 #include "engine/firewall.h"
 #include "engine/life.h"
+#include "engine/network_devices.h"
 #include "engine/network_inspect.h"
 #include "engine/network_names.h"
 #include "engine/network_query.h"
@@ -242,6 +243,8 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 		if (list.items[i].running)
 			buf_addf(&out, "%s\n", list.items[i].id);
 	if (r == 0)
+		r = net_devices_sweep(&eng, err);
+	if (r == 0)
 		r = engine_firewall_repair(&eng, err);
 	if (r == 0)
 		r = net_names_ensure(&eng, err);
@@ -256,7 +259,8 @@ const struct cmd cmd_network_reload = {
 		   "was started anew): all that networks and running containers need is there "
 		   "afterwards, and nothing else in inro's table; connections that were open stay "
 		   "open. Names and ports of loopback that have died with `inro-net` come back, "
-		   "too. The next start of a container on a network does the same. Prints the "
+		   "too, and interfaces of the host's that a container had that has ended. The "
+		   "next start of a container on a network does the same. Prints the "
 		   "containers' ids.",
 	.opts = reload_opts,
 	.n_opts = ARRAY_SIZE(reload_opts),

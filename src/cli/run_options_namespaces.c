@@ -96,12 +96,14 @@ static const struct opt opts[] = {
 	{ .name = "network",
 	  .kind = OPT_STRV,
 	  RUN_OPT(network),
-	  .arg = "NAME[:OPTIONS]|none|host|container:NAME|ns:PATH|pasta[:OPTIONS]|cni:NAME",
+	  .arg = "NAME[:OPTIONS]|none|host|container:NAME|ns:PATH|pasta[:OPTIONS]|cni:NAME|macvlan:"
+		 "PARENT|vlan:PARENT.ID|host-device:INTERFACE",
 	  .help = "network (default bridge); repeated, it is on several" },
 	{ .name = "net",
 	  .kind = OPT_STRV,
 	  RUN_OPT(network),
-	  .arg = "NAME[:OPTIONS]|none|host|container:NAME|ns:PATH|pasta[:OPTIONS]|cni:NAME",
+	  .arg = "NAME[:OPTIONS]|none|host|container:NAME|ns:PATH|pasta[:OPTIONS]|cni:NAME|macvlan:"
+		 "PARENT|vlan:PARENT.ID|host-device:INTERFACE",
 	  .help = "the same as --network",
 	  .flags = OPT_HIDDEN },
 	{ .name = "network-alias",

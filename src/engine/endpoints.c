@@ -2,6 +2,7 @@
 #include "engine/endpoints.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "base/strv.h"
@@ -15,14 +16,16 @@ struct asked_doc {
 	int kind;
 	char *target;
 	uint32_t vlan;
-	char *ip, *ip6, **link_local, *mac, **aliases, *interface, *host_interface;
+	char *ip, *ip6, *gateway, *gateway6;
+	uint32_t prefix, prefix6;
+	char **link_local, *mac, **aliases, *interface, *host_interface;
 	uint32_t mtu;
 	int32_t gw_priority;
 	char **sysctls;
 };
-static const char *const kind_names[] = { "network",   "private", "none",  "host",
-					  "container", "path",    "pasta", "cni",
-					  "macvlan",   "vlan",    NULL };
+static const char *const kind_names[] = { "network",   "private", "none",        "host",
+					  "container", "path",    "pasta",       "cni",
+					  "macvlan",   "vlan",    "host-device", NULL };
 
 #define ASKED(member, k, ...) JSON_FIELD(struct asked_doc, member, #member, k, ##__VA_ARGS__)
 static const struct json_field asked_fields[] = {
@@ -31,6 +34,10 @@ static const struct json_field asked_fields[] = {
 	ASKED(vlan, JSON_U32),
 	ASKED(ip, JSON_STR),
 	ASKED(ip6, JSON_STR),
+	ASKED(prefix, JSON_U32),
+	ASKED(prefix6, JSON_U32),
+	ASKED(gateway, JSON_STR),
+	ASKED(gateway6, JSON_STR),
 	ASKED(link_local, JSON_STRV),
 	ASKED(mac, JSON_STR),
 	ASKED(aliases, JSON_STRV),
@@ -74,6 +81,10 @@ static void asked_write(const struct netspec *s, struct buf *out)
 		.vlan = s->vlan,
 		.ip = net_addr_text(&s->ip),
 		.ip6 = net_addr_text(&s->ip6),
+		.prefix = s->prefix,
+		.prefix6 = s->prefix6,
+		.gateway = net_addr_text(&s->gateway),
+		.gateway6 = net_addr_text(&s->gateway6),
 		.aliases = strv_copy(s->aliases),
 		.interface = copy(s->interface),
 		.host_interface = copy(s->host_interface),
@@ -93,10 +104,20 @@ static void asked_write(const struct netspec *s, struct buf *out)
 static int addrs_read(const struct asked_doc *doc, struct netspec *s)
 {
 	size_t n = strv_len(doc->link_local);
-	int r = doc->ip ? net_addr_parse(doc->ip, &s->ip, NULL) : 0;
+	const struct {
+		const char *text;
+		struct net_addr *to;
+	} addrs[] = {
+		{ doc->ip, &s->ip },
+		{ doc->ip6, &s->ip6 },
+		{ doc->gateway, &s->gateway },
+		{ doc->gateway6, &s->gateway6 },
+	};
+	int r = 0;
 
-	if (r == 0 && doc->ip6)
-		r = net_addr_parse(doc->ip6, &s->ip6, NULL);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(addrs); i++)
+		if (addrs[i].text)
+			r = net_addr_parse(addrs[i].text, addrs[i].to, NULL);
 	if (r == 0 && doc->mac) {
 		r = net_mac_parse(doc->mac, s->mac, NULL);
 		s->has_mac = true;
@@ -118,6 +139,8 @@ static int asked_read(const char *text, struct netspec *s, struct err *err)
 		.kind = (enum netspec_kind)doc.kind,
 		.target = doc.target,
 		.vlan = (uint16_t)doc.vlan,
+		.prefix = (uint8_t)doc.prefix,
+		.prefix6 = (uint8_t)doc.prefix6,
 		.aliases = doc.aliases,
 		.interface = doc.interface,
 		.host_interface = doc.host_interface,
@@ -201,6 +224,54 @@ int endpoint_get(struct engine *eng, const char *owner, const char *network, str
 	if (r <= 0)
 		return r < 0 ? r : -ENOENT;
 	return from_row(stmt, ret, err);
+}
+
+/* ---- without a network ---- */
+
+static void ip_of_adhoc(const struct net_addr *ip, uint8_t prefix, const struct net_addr *gateway,
+			struct network_ip *ret)
+{
+	if (!ip->family)
+		return;
+	ret->subnet = (struct subnet){ .base = net_addr_base(ip, prefix), .prefix = prefix };
+	ret->gateway = *gateway;
+}
+
+void network_of_adhoc(const struct netspec *s, struct network *ret)
+{
+	static const int drivers[] = { [NETSPEC_MACVLAN] = NETWORK_MACVLAN,
+				       [NETSPEC_VLAN] = NETWORK_VLAN,
+				       [NETSPEC_HOST_DEVICE] = NETWORK_HOST_DEVICE };
+	const int driver = drivers[s->kind];
+
+	*ret = (struct network){ .driver = driver,
+				 .options = { .parent = xstrdup(s->target),
+					      .vlan = s->vlan,
+					      .no_dns = true,
+					      .no_ipam = true } };
+	ret->id = s->vlan ? xasprintf("vlan:%s.%u", s->target, s->vlan)
+			  : xasprintf("%s:%s", network_driver_names[driver], s->target);
+	ret->name = xstrdup(ret->id);
+	ip_of_adhoc(&s->ip, s->prefix, &s->gateway, &ret->ip4);
+	ip_of_adhoc(&s->ip6, s->prefix6, &s->gateway6, &ret->ip6);
+}
+
+int endpoint_network(struct engine *eng, const struct endpoint *ep, struct network *ret,
+		     struct err *err)
+{
+	if (!netspec_is_adhoc(&ep->asked))
+		return network_get(eng, ep->network, ret, err);
+	network_of_adhoc(&ep->asked, ret);
+	return 0;
+}
+
+int endpoint_addrs(struct engine *eng, const struct network *net, const struct endpoint *ep,
+		   struct lease_addrs *ret, struct err *err)
+{
+	if (!netspec_is_adhoc(&ep->asked))
+		return leases_of(eng, net, ep->owner, ret, err);
+	*ret = (struct lease_addrs){ ep->asked.ip, ep->asked.ip6 };
+	return 0;
 }
 
 void endpoint_mac(const struct endpoint *ep, const struct lease_addrs *addrs, uint8_t ret[6])

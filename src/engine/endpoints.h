@@ -42,5 +42,14 @@ int endpoints_in(struct engine *eng, const char *network, struct endpoint_list *
 /* -ENOENT: there is none, and err is not touched. */
 int endpoint_get(struct engine *eng, const char *owner, const char *network, struct endpoint *ret,
 		 struct err *err);
+/* What netspec_is_adhoc() as a network that no row is of: its id and name are the word without
+ * options. */
+void network_of_adhoc(const struct netspec *asked, struct network *ret);
+/* The endpoint's: of the database, or this. -ENOENT: it is gone, and err is not touched. */
+int endpoint_network(struct engine *eng, const struct endpoint *ep, struct network *ret,
+		     struct err *err);
+/* What it has: its leases, or, without a network, what was asked for. */
+int endpoint_addrs(struct engine *eng, const struct network *net, const struct endpoint *ep,
+		   struct lease_addrs *ret, struct err *err);
 /* Asked for, or made of its address. */
 void endpoint_mac(const struct endpoint *ep, const struct lease_addrs *addrs, uint8_t ret[6]);

@@ -185,9 +185,11 @@ static void fill_addresses(const struct inspected *in, const struct network *net
 {
 	static const struct net_addr none;
 	struct lease_addrs addrs = { 0 };
-	bool on = in->rec.running && leases_of(in->eng, net, ep->owner, &addrs, NULL) == 0 &&
+	bool on = in->rec.running && endpoint_addrs(in->eng, net, ep, &addrs, NULL) == 0 &&
 		  (addrs.ip4.family || addrs.ip6.family);
 
+	if (!in->rec.running)
+		addrs = (struct lease_addrs){ .ip4 = none };
 	to->endpoint_id = on ? endpoint_id(in, net) : xstrdup("");
 	to->ip_address = addr_text(&addrs.ip4);
 	to->ip_prefix = addrs.ip4.family ? net->ip4.subnet.prefix : 0;
@@ -207,14 +209,14 @@ static void fill_endpoint(const struct inspected *in, const struct endpoint *ep,
 	to->aliases = words_json(ep->asked.aliases);
 	to->ipam_config = ipam_config(&ep->asked);
 	to->gw_priority = ep->asked.gw_priority;
-	if (network_get(in->eng, ep->network, &net, NULL) < 0) {
-		to->key = xstrdup(ep->network); /* "macvlan:eth0", "cni:NAME" */
+	if (endpoint_network(in->eng, ep, &net, NULL) < 0) {
+		to->key = xstrdup(ep->network);
 		to->network_id = xstrdup("");
 		return;
 	}
 	to->key = xstrdup(net.name);
-	to->network_id = xstrdup(net.id);
-	to->dns_names = dns_names(in, &ep->asked);
+	to->network_id = xstrdup(netspec_is_adhoc(&ep->asked) ? "" : net.id);
+	to->dns_names = net.options.no_dns ? NULL : dns_names(in, &ep->asked);
 	fill_addresses(in, &net, ep, to);
 }
 

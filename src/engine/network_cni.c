@@ -8,14 +8,12 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/network_files.h"
-#include "sys/mount.h"
+#include "engine/network_pin.h"
 
 #define STATE_DIR "cni"
-#define NETNS_DIR "netns"
 #define IFNAME    "eth0"
 #define PORTS     "portMappings"
 #define MAC       "mac"
@@ -100,91 +98,34 @@ static const char *ifname_of(const struct netspec *asked)
 	return asked->interface ? asked->interface : IFNAME;
 }
 
-/* ---- its namespace ---- */
-
-static void unpin(int dir, const char *id)
-{
-	cleanup_fd int fd = path_open_in(dir, id, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, NULL);
-
-	if (fd < 0)
-		return;
-	mount_detach(fd, NULL);
-	unlinkat(dir, id, 0);
-}
-
-static int pin(int dir, const char *id, int netns, struct err *err)
-{
-	cleanup_fd int file = path_mkfile_in(dir, id, 0600, err);
-	cleanup_fd int copy = file < 0 ? -EBADF : mount_clone(netns, "", false, err);
-	int r = file < 0 ? file : copy;
-
-	if (r >= 0)
-		r = mount_attach(copy, file, err);
-	return r < 0 ? err_wrap(err, r, "mounting the container's network namespace") : 0;
-}
-
 /* ---- the verbs ---- */
 
-struct dirs {
-	int state, netns;
-};
-
-static void dirs_done(struct dirs *d)
+static int end(struct engine *eng, int state, const char *id, struct err *err)
 {
-	fd_close(d->state);
-	fd_close(d->netns);
-}
+	cleanup_free char *path = net_pin_path(eng, id);
+	cleanup_fd int netns = net_pin_open(eng, id);
+	int r = cni_del(state, id, netns >= 0 ? path : NULL, false, err);
 
-static int open_dir(struct engine *eng, const char *name, struct err *err)
-{
-	cleanup_fd int fd = path_mkdirs_in(eng->net_fd, name, 0700, err);
-
-	return fd < 0 ? fd : path_open_in(fd, ".", O_RDONLY | O_DIRECTORY, 0, err);
-}
-
-static int dirs_open(struct engine *eng, struct dirs *ret, struct err *err)
-{
-	int r = engine_net(eng, err);
-
-	if (r < 0)
-		return r;
-	r = ret->state = open_dir(eng, STATE_DIR, err);
-	if (r >= 0)
-		r = ret->netns = open_dir(eng, NETNS_DIR, err);
-	return r < 0 ? r : 0;
-}
-
-static char *netns_path(const struct engine *eng, const char *id)
-{
-	return xasprintf("%s/net/" NETNS_DIR "/%s", eng->runroot, id);
-}
-
-static int end(struct engine *eng, const struct dirs *d, const char *id, struct err *err)
-{
-	cleanup_free char *path = netns_path(eng, id);
-	bool there = faccessat(d->netns, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-	int r = cni_del(d->state, id, there ? path : NULL, false, err);
-
-	unpin(d->netns, id);
+	net_unpin(eng, id);
 	return r;
 }
 
 void net_cni_end(struct engine *eng, const char *id)
 {
-	CLEANUP(dirs_done) struct dirs d = { -EBADF, -EBADF };
+	cleanup_fd int state = -EBADF;
 	struct err err = ERR_INIT;
 
-	if (eng->rootless || engine_net(eng, NULL) < 0 ||
-	    faccessat(eng->net_fd, STATE_DIR, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (eng->rootless || !net_state_is_there(eng, STATE_DIR))
 		return;
-	if (dirs_open(eng, &d, &err) < 0 || end(eng, &d, id, &err) < 0)
+	state = net_state_dir(eng, STATE_DIR, &err);
+	if (state < 0 || end(eng, state, id, &err) < 0)
 		log_warn("taking container %.12s from its network: %s", id, err.msg);
 }
 
 /* What plugins did not undo of containers that are gone. */
-static void sweep(struct engine *eng, const struct dirs *d)
+static void sweep(struct engine *eng, int state)
 {
-	cleanup_fd int fd = fd_dup(d->state, 0);
+	cleanup_fd int fd = fd_dup(state, 0);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
@@ -196,7 +137,8 @@ static void sweep(struct engine *eng, const struct dirs *d)
 		cleanup_record struct record rec = { 0 };
 		struct err err = ERR_INIT;
 
-		if (*id && record_get(eng, id, &rec, NULL) == -ENOENT && end(eng, d, id, &err) < 0)
+		if (*id && record_get(eng, id, &rec, NULL) == -ENOENT &&
+		    end(eng, state, id, &err) < 0)
 			log_warn("%s", err.msg);
 	}
 	closedir(dir);
@@ -218,17 +160,16 @@ static int write_hosts(struct engine *eng, const struct record *rec,
 	return net_hosts_write(eng, rec, &ns, err);
 }
 
-static int add(struct engine *eng, const struct record *rec, const struct netspec *asked,
-	       const struct dirs *d, const struct port_bindings *ports, int cancel_fd,
-	       struct err *err)
+static int add(struct engine *eng, const struct record *rec, const struct netspec *asked, int state,
+	       const struct port_bindings *ports, int cancel_fd, struct err *err)
 {
 	CLEANUP(json_map_done) struct json_map capabilities = { 0 };
 	cleanup_cni_result struct cni_result result = { 0 };
 	cleanup_cni_list struct cni_list list = { 0 };
-	cleanup_free char *path = netns_path(eng, rec->id);
+	cleanup_free char *path = net_pin_path(eng, rec->id);
 	cleanup_free char *ip = net_addr_text(&asked->ip);
 	cleanup_free char *args = ip ? xasprintf("IgnoreUnknown=1;IP=%s", ip) : NULL;
-	const struct cni_call call = { .dir = d->state,
+	const struct cni_call call = { .dir = state,
 				       .container = rec->id,
 				       .ifname = ifname_of(asked),
 				       .netns = path,
@@ -246,32 +187,30 @@ static int add(struct engine *eng, const struct record *rec, const struct netspe
 int net_cni_start(struct engine *eng, const struct record *rec, const struct port_bindings *ports,
 		  int netns, int cancel_fd, struct err *err)
 {
-	CLEANUP(dirs_done) struct dirs d = { -EBADF, -EBADF };
 	CLEANUP(netspec_done) struct netspec asked = { 0 };
 	int r = netspec_parse(rec->options.cni, &asked, err);
+	cleanup_fd int state = r < 0 ? r : net_state_dir(eng, STATE_DIR, err);
 
+	if (state < 0)
+		return state;
+	sweep(eng, state);
+	r = end(eng, state, rec->id, err);
 	if (r == 0)
-		r = dirs_open(eng, &d, err);
-	if (r < 0)
-		return r;
-	sweep(eng, &d);
-	r = end(eng, &d, rec->id, err);
-	if (r == 0)
-		r = pin(d.netns, rec->id, netns, err);
-	return r < 0 ? r : add(eng, rec, &asked, &d, ports, cancel_fd, err);
+		r = net_pin(eng, rec->id, netns, err);
+	return r < 0 ? r : add(eng, rec, &asked, state, ports, cancel_fd, err);
 }
 
 int net_cni_result(struct engine *eng, const struct record *rec, char **ret_ifname,
 		   struct cni_result *ret)
 {
-	CLEANUP(dirs_done) struct dirs d = { -EBADF, -EBADF };
 	CLEANUP(netspec_done) struct netspec asked = { 0 };
 	int r = rec->options.cni ? netspec_parse(rec->options.cni, &asked, NULL) : -ENOENT;
+	cleanup_fd int state = r < 0 ? r : net_state_dir(eng, STATE_DIR, NULL);
 
+	if (state < 0)
+		return state;
 	if (r == 0)
-		r = dirs_open(eng, &d, NULL);
-	if (r == 0)
-		r = cni_result_read(d.state, rec->id, ifname_of(&asked), ret, NULL);
+		r = cni_result_read(state, rec->id, ifname_of(&asked), ret, NULL);
 	if (r == 0)
 		*ret_ifname = xstrdup(ifname_of(&asked));
 	return r;

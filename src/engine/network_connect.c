@@ -60,7 +60,7 @@ static int check_container(struct engine *eng, const struct record *rec, struct 
 	if (r < 0)
 		return r;
 	word = run_network_word(&asked.options);
-	bridged = word && netspec_parse(word, &spec, NULL) == 0 && spec.kind == NETSPEC_NETWORK;
+	bridged = word && netspec_parse(word, &spec, NULL) == 0 && netspec_is_link(&spec);
 	netspec_done(&spec);
 	return bridged ? 0
 		       : err_fail(err, ERR_CONFLICT,
@@ -92,8 +92,6 @@ static int change_begin(struct change *c, struct engine *eng, const char *networ
 
 	*c = (struct change){ .eng = eng, .dir = -EBADF, .lock = -EBADF, .netns = -EBADF };
 	r = network_find(eng, network, &c->net, err);
-	if (r == 0)
-		r = net_check_driver(&c->net, err);
 	if (r == 0)
 		r = open_container(c, container, err);
 	return r < 0 ? r : check_container(eng, &c->rec, err);

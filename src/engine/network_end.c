@@ -8,6 +8,7 @@
 #include "engine/firewall.h"
 #include "engine/leases.h"
 #include "engine/network_cni.h"
+#include "engine/network_devices.h"
 #include "engine/network_names.h"
 #include "engine/network_pasta.h"
 #include "engine/network_start.h"
@@ -74,6 +75,9 @@ int net_end_begin(struct engine *eng, const char *id, struct err *err)
 		log_warn("%s", own.msg);
 	if (r == 0)
 		r = owners_of(eng, id, owners, err);
+	for (int i = 0; i < r; i++)
+		if (net_devices_return(eng, owners[i], NULL, &own) < 0)
+			log_warn("%s", own.msg);
 	/* The end is recorded all the same: `network reload` takes out what stays. */
 	if (r > 0 && take_ports_out(eng, owners, r, &lock, &own) < 0)
 		log_warn("taking ports of container %.12s out of the firewall: %s", id, own.msg);

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "engine/network_devices.h"
 #include "engine/network_place.h"
 #include "sys/ns.h"
 
@@ -195,6 +196,11 @@ static char *outside_name(const char *owner, const struct endpoint *ep)
 					: xasprintf("iv%.8s%d", owner, ep->position % 1000);
 }
 
+static const char *device_of(const struct net_link *l)
+{
+	return l->net.driver == NETWORK_HOST_DEVICE ? l->net.options.parent : NULL;
+}
+
 /* Of those from the first on: a container that runs gets one more. */
 static void plugs_make(const struct net_start *ns, size_t first, struct plugs *p)
 {
@@ -209,11 +215,12 @@ static void plugs_make(const struct net_start *ns, size_t first, struct plugs *p
 
 		if (l->net.driver == NETWORK_BRIDGE)
 			bridge_of(&l->net, to);
-		else
+		else if (l->net.driver != NETWORK_HOST_DEVICE)
 			child_of(&l->net, to);
 		to->outside = outside_name(ns->owner, &l->asked);
 		*v = (struct veth_plug){ .bridge = &to->bridge,
 					 .child = to->child.parent ? &to->child : NULL,
+					 .device = device_of(l),
 					 .no_mac = !l->asked.asked.has_mac &&
 						   !l->addrs.ip4.family && !l->addrs.ip6.family,
 					 .outside = to->outside,
@@ -232,23 +239,6 @@ static int plug_links(void *data, struct err *err)
 	const struct plugs *p = data;
 
 	return veth_plug(p->netns, p->dir, p->items, p->n, p->keep, err);
-}
-
-int net_check_driver(const struct network *net, struct err *err)
-{
-	const char *driver = network_driver_names[net->driver];
-
-	if (net->driver == NETWORK_BRIDGE)
-		return 0;
-	if (net->driver == NETWORK_HOST_DEVICE)
-		return err_hint(err,
-				err_fail(err, ERR_UNSUPPORTED,
-					 "network %s: containers on a network of driver %s are not "
-					 "implemented yet",
-					 net->name, driver),
-				"--device with a CDI specification (netDevices) moves an interface "
-				"into a container");
-	return 0;
 }
 
 static int in_place(struct engine *eng, int (*fn)(void *data, struct err *err), void *data,
@@ -293,20 +283,39 @@ static int change_sysctls(const struct net_start *ns, size_t first, int netns, s
 	return net_place_run(&place, set_sysctls, &s, err);
 }
 
+/* What moves to the container is noted before. What another life of it has not given back goes
+ * first. */
+static int note_devices(struct engine *eng, const struct net_start *ns, size_t first, int netns,
+			struct err *err)
+{
+	int r = first || eng->rootless ? 0 : net_devices_return(eng, ns->owner, NULL, err);
+
+	for (size_t i = first; r >= 0 && i < ns->n; i++)
+		if (device_of(&ns->links[i]))
+			r = net_device_note(eng, ns->owner, ns->links[i].asked.ifname,
+					    device_of(&ns->links[i]), netns, err);
+	return r < 0 ? r : 0;
+}
+
 int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first, int netns,
 		   struct err *err)
 {
 	struct plugs p = { .netns = netns, .dir = eng->net_fd, .keep = first > 0 };
-	int r;
+	int r = note_devices(eng, ns, first, netns, err);
+	bool made;
 
-	plugs_make(ns, first, &p);
-	r = in_place(eng, plug_links, &p, err);
-	plugs_done(&p);
-	if (r < 0)
-		return r;
-	r = change_sysctls(ns, first, netns, err);
+	if (r == 0) {
+		plugs_make(ns, first, &p);
+		r = in_place(eng, plug_links, &p, err);
+		plugs_done(&p);
+	}
+	made = r == 0;
+	if (made)
+		r = change_sysctls(ns, first, netns, err);
+	/* Of one that does not run yet all of it goes with its end. */
 	for (size_t i = first; r < 0 && first > 0 && i < ns->n; i++)
-		net_links_unplug(eng, &ns->links[i].net, &ns->links[i].asked, netns, NULL);
+		if (made || device_of(&ns->links[i]))
+			net_links_unplug(eng, &ns->links[i].net, &ns->links[i].asked, netns, NULL);
 	return r;
 }
 
@@ -374,11 +383,16 @@ int net_links_unplug(struct engine *eng, const struct network *net, const struct
 	struct inside in = { .netns = netns, .name = ep->ifname };
 	cleanup_free char *outside = outside_name(ep->owner, ep);
 	struct cut c = { net->bridge, outside, ep->asked.host_interface != NULL };
+	int r;
 
 	/* What it is called inside, and in which namespace it is, the container may have changed.
 	 */
-	return net->driver == NETWORK_BRIDGE ? in_place(eng, cut, &c, err)
-					     : in_place(eng, unplug, &in, err);
+	if (net->driver == NETWORK_BRIDGE)
+		return in_place(eng, cut, &c, err);
+	if (net->driver != NETWORK_HOST_DEVICE)
+		return in_place(eng, unplug, &in, err);
+	r = net_devices_return(eng, ep->owner, ep->ifname, err);
+	return r < 0 ? r : 0;
 }
 
 static int add_routes(void *data, struct err *err)

@@ -10,7 +10,7 @@ int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first,
 		   struct err *err);
 /* 1: it is there, and was made whole. */
 int net_links_there(struct engine *eng, const char *ifname, int netns, struct err *err);
-/* That it isn't there is no error. */
+/* That it isn't there is no error. The host's own goes back. */
 int net_links_unplug(struct engine *eng, const struct network *net, const struct endpoint *ep,
 		     int netns, struct err *err);
 /* The default routes of these interfaces, where one is gone that had them. */

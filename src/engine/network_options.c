@@ -18,9 +18,10 @@
 
 #define ON(driver) (1U << (driver))
 #define BRIDGE     ON(NETWORK_BRIDGE)
-#define PARENTED                                                                                   \
-	(ON(NETWORK_MACVLAN) | ON(NETWORK_IPVLAN) | ON(NETWORK_VLAN) | ON(NETWORK_HOST_DEVICE))
-#define ALL (BRIDGE | PARENTED)
+#define CHILDREN   (ON(NETWORK_MACVLAN) | ON(NETWORK_IPVLAN) | ON(NETWORK_VLAN))
+#define PARENTED   (CHILDREN | ON(NETWORK_HOST_DEVICE))
+#define MADE       (BRIDGE | CHILDREN)
+#define ALL        (BRIDGE | PARENTED)
 
 enum key_kind { KEY_BOOL, KEY_NOT_BOOL, KEY_NUMBER, KEY_IFNAME, KEY_ADDR, KEY_WORD, KEY_MODE };
 struct key {
@@ -43,14 +44,14 @@ static const struct key keys[] = {
 	{ DOCKER "bridge.host_binding_ipv4", KEY_ADDR, BRIDGE, AT(options.host_binding), 0, NULL },
 	{ DOCKER "bridge.gateway_mode_ipv4", KEY_MODE, BRIDGE, 0, 0, NULL },
 	{ DOCKER "bridge.gateway_mode_ipv6", KEY_MODE, BRIDGE, 0, 0, NULL },
-	{ DOCKER "driver.mtu", KEY_NUMBER, ALL, AT(options.mtu), MTU_MAX, NULL },
+	{ DOCKER "driver.mtu", KEY_NUMBER, MADE, AT(options.mtu), MTU_MAX, NULL },
 	{ DOCKER "container_iface_prefix", KEY_IFNAME, ALL, AT(options.iface_prefix), 0, NULL },
 	{ "isolate", KEY_NOT_BOOL, BRIDGE, AT(options.open), 0, NULL },
 	{ "ipvlan_mode", KEY_WORD, ON(NETWORK_IPVLAN), AT(options.mode), 0, MODES },
 	{ "macvlan_mode", KEY_WORD, ON(NETWORK_MACVLAN), AT(options.mode), 0, MODES },
 	{ "metric", KEY_NUMBER, ALL, AT(options.metric), UINT32_MAX, NULL },
-	{ "mode", KEY_WORD, PARENTED, AT(options.mode), 0, MODES },
-	{ "mtu", KEY_NUMBER, ALL, AT(options.mtu), MTU_MAX, NULL },
+	{ "mode", KEY_WORD, CHILDREN, AT(options.mode), 0, MODES },
+	{ "mtu", KEY_NUMBER, MADE, AT(options.mtu), MTU_MAX, NULL },
 	{ "no_default_route", KEY_BOOL, ALL, AT(options.no_default_route), 0, NULL },
 	{ "parent", KEY_IFNAME, PARENTED, AT(options.parent), 0, NULL },
 	{ "vlan", KEY_NUMBER, ON(NETWORK_VLAN), AT(options.vlan), 4094, NULL },
@@ -340,7 +341,8 @@ static int driver_read(const struct network_asked *asked, struct network *net, s
 		return err_hint(err,
 				err_fail(err, ERR_USAGE, "could not find network driver %s", word),
 				"expected one of %s", all);
-	net->options.no_ipam = str_eq(ipam, "none");
+	net->options.no_ipam = str_eq(ipam, "none") || (net->driver == NETWORK_HOST_DEVICE &&
+							!asked->ipam_driver && !asked->subnets);
 	if (str_eq(ipam, "dhcp"))
 		return err_fail(err, ERR_UNSUPPORTED,
 				"there is no DHCP client for containers' addresses: give --subnet");

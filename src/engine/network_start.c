@@ -47,7 +47,7 @@ void net_start_done(struct net_start *ns)
 
 static int read_link(struct engine *eng, struct endpoint *ep, struct net_link *l, struct err *err)
 {
-	int r = network_get(eng, ep->network, &l->net, err);
+	int r = endpoint_network(eng, ep, &l->net, err);
 
 	if (r == -ENOENT)
 		return err_fail(err, ERR_NOT_FOUND, "network %s of the container is gone",
@@ -71,7 +71,9 @@ static int take_leases(struct engine *eng, struct net_start *ns, struct net_link
 		       struct err *err)
 {
 	const struct lease_addrs asked = { l->asked.asked.ip, l->asked.asked.ip6 };
-	int r = leases_take(eng, &l->net, ns->owner, &asked, &l->addrs, &ns->holder, err);
+	int r = netspec_is_adhoc(&l->asked.asked)
+		    ? endpoint_addrs(eng, &l->net, &l->asked, &l->addrs, err)
+		    : leases_take(eng, &l->net, ns->owner, &asked, &l->addrs, &ns->holder, err);
 
 	if (r == 0)
 		choose_mac(l);
@@ -102,7 +104,7 @@ int net_start_read(struct engine *eng, const struct record *rec, struct net_star
 
 		r = read_link(eng, &list.items[i], l, err);
 		if (r == 0)
-			r = leases_of(eng, &l->net, ns->owner, &l->addrs, err);
+			r = endpoint_addrs(eng, &l->net, &l->asked, &l->addrs, err);
 		if (r == 0)
 			choose_mac(l);
 	}

@@ -62,8 +62,6 @@ int net_ports_change(struct engine *eng, const char *owner, const struct port_bi
 		     bool remove, struct err *err);
 /* Is its monitor to make its network namespace while it waits? */
 bool net_start_wants_netns(struct engine *eng, const struct record *rec);
-/* Can containers be on a network of its driver? ERR_UNSUPPORTED. */
-int net_check_driver(const struct network *net, struct err *err);
 /* In the transaction of a start: reads the endpoints and takes leases. */
 int net_start_take(struct engine *eng, const struct record *rec, struct net_start *ns,
 		   struct err *err);

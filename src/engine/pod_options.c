@@ -129,7 +129,7 @@ static bool is_on_networks(const struct run_options *m)
 {
 	struct netspec spec = { .kind = NETSPEC_NONE };
 	bool is = m->network && netspec_parse(run_network_word(m), &spec, NULL) == 0 &&
-		  spec.kind == NETSPEC_NETWORK;
+		  netspec_is_link(&spec);
 
 	netspec_done(&spec);
 	return is;

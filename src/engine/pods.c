@@ -112,7 +112,7 @@ static int find_nets(struct engine *eng, const struct pod *pod, struct nets *ret
 	if (r == 0)
 		r = networks_words(&pod->options.member, ret->items,
 				   pod_shares(pod, "network") ? ret->n : 0, err);
-	if (r < 0 || !ret->n || ret->items[0].kind != NETSPEC_NETWORK)
+	if (r < 0 || !ret->n || !netspec_is_link(&ret->items[0]))
 		return r;
 	r = networks_find(eng, ret->items, ret->n, &ret->networks, err);
 	return r == 0 && pod->options.member.publish

@@ -93,9 +93,6 @@ static int check_kind(struct run *run, const struct netspec *s, struct err *err)
 		return take_cni(run, s, err);
 	if (s->kind == NETSPEC_PASTA)
 		return take_pasta(run, s, err);
-	if (s->kind > NETSPEC_PATH)
-		return err_fail(err, ERR_UNSUPPORTED, "--network %s is not implemented yet",
-				run_network_word(run->opts));
 	return 0;
 }
 
@@ -106,9 +103,13 @@ int networks_words(const struct run_options *o, struct netspec *list, size_t n, 
 	const char *one = one_of(o);
 	int r = 0;
 
-	if (one && (!n || list[0].kind != NETSPEC_NETWORK))
-		return err_fail(err, ERR_USAGE, "conflicting options: %s and --network %s", one,
-				n ? run_network_word(o) : "none");
+	if (one && (!n || list[0].kind != NETSPEC_NETWORK)) {
+		r = err_fail(err, ERR_USAGE, "conflicting options: %s and --network %s", one,
+			     n ? run_network_word(o) : "none");
+		return n && netspec_is_adhoc(&list[0])
+			   ? err_hint(err, r, "behind its name: :ip=ADDRESS/PREFIX,mac=ADDRESS")
+			   : r;
+	}
 	/* An alias is one on all of them, as docker and podman have it. */
 	if (one && n > 1 && !str_eq(one, "--network-alias"))
 		return err_hint(err,
@@ -117,7 +118,8 @@ int networks_words(const struct run_options *o, struct netspec *list, size_t n, 
 					 one, n),
 				"--network NAME:ip=ADDRESS,mac=ADDRESS says it of each");
 	for (size_t i = 0; r == 0 && one && i < n; i++)
-		r = netspec_add(&list[i], &words, err);
+		if (list[i].kind == NETSPEC_NETWORK)
+			r = netspec_add(&list[i], &words, err);
 	return r;
 }
 
@@ -137,7 +139,7 @@ int run_networks_check(struct run *run, struct err *err)
 		r = check_kind(run, &list[i], err);
 	if (r == 0)
 		r = networks_words(run->opts, list, n, err);
-	if (r == 0 && list[0].kind == NETSPEC_NETWORK) {
+	if (r == 0 && netspec_is_link(&list[0])) {
 		run->nets = list;
 		run->n_nets = n;
 		return 0;
@@ -161,6 +163,22 @@ int networks_check_ports(const struct network *list, size_t n, struct err *err)
 	return 0;
 }
 
+static int find_one(struct engine *eng, const struct netspec *asked, struct network *ret,
+		    struct err *err)
+{
+	if (!netspec_is_adhoc(asked))
+		return network_find(eng, asked->target, ret, err);
+	network_of_adhoc(asked, ret);
+	return eng->rootless
+		   ? err_hint(err,
+			      err_fail(err, ERR_UNSUPPORTED,
+				       "--network %s needs root: the host's interfaces are not a "
+				       "user's",
+				       ret->name),
+			      "use --network bridge")
+		   : 0;
+}
+
 int networks_find(struct engine *eng, const struct netspec *nets, size_t n, struct network **ret,
 		  struct err *err)
 {
@@ -168,9 +186,7 @@ int networks_find(struct engine *eng, const struct netspec *nets, size_t n, stru
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = network_find(eng, nets[i].target, &list[i], err);
-		if (r == 0)
-			r = net_check_driver(&list[i], err);
+		r = find_one(eng, &nets[i], &list[i], err);
 		for (size_t k = 0; r == 0 && k < i; k++)
 			if (str_eq(list[k].id, list[i].id))
 				r = err_fail(err, ERR_USAGE, "network %s is given twice",
@@ -200,7 +216,7 @@ int networks_store(struct engine *eng, char *owner, const struct netspec *nets,
 
 		r = endpoint_insert(eng, &networks[i], &ep, err);
 		free(ep.ifname);
-		if (r == 0 && reserve)
+		if (r == 0 && reserve && !netspec_is_adhoc(&nets[i]))
 			r = leases_reserve(eng, &networks[i], owner, &asked, err);
 	}
 	return r;

@@ -123,29 +123,82 @@ int net_child_add(int sock, const struct net_child *c, struct err *err)
 		     : 0;
 }
 
+/* Who loses it would lose this machine. */
+static int check_route(int sock, const struct rtnl_link *l, struct err *err)
+{
+	cleanup_rtnl_routes struct rtnl_routes routes = { 0 };
+	int r = rtnl_routes_read(sock, &routes, err);
+
+	for (size_t i = 0; r == 0 && i < routes.n; i++)
+		if (!routes.items[i].prefix_len && routes.items[i].index == l->index)
+			return err_fail(err, ERR_CONFLICT,
+					"this machine's default route leads over it");
+	return r < 0 ? r : 0;
+}
+
+static int check_device(int sock, const char *device, struct rtnl_link *ret, struct err *err)
+{
+	int r = rtnl_link_read(sock, device, ret, err);
+
+	if (r == -ENODEV)
+		return parent_index(sock, device, err);
+	if (r < 0)
+		return r;
+	if (str_eq(device, "lo"))
+		return err_fail(err, ERR_CONFLICT,
+				"each network namespace has a loopback of its own");
+	if (ret->bridge)
+		return err_hint(
+		    err, err_fail(err, ERR_CONFLICT, "it is a port of a bridge, or part of a bond"),
+		    "ip link set %s nomaster", device);
+	return check_route(sock, ret, err);
+}
+
+int net_device_check(int sock, const char *device, struct rtnl_link *ret, struct err *err)
+{
+	int r = check_device(sock, device, ret, err);
+
+	return r < 0 ? err_wrap(err, r, "interface %s of this machine", device) : 0;
+}
+
 int net_device_move(int outside, int inside, int netns, const char *device, const char *name,
 		    struct err *err)
 {
-	int index = parent_index(outside, device, err), there, r;
+	struct rtnl_link link;
+	int r = net_device_check(outside, device, &link, err), there;
 
-	if (index < 0)
-		return index;
+	if (r < 0)
+		return r;
 	there = rtnl_link_index(inside, name, err);
 	if (there > 0)
 		return err_fail(err, ERR_EXISTS, "there is an interface %s in the container", name);
 	if (there != -ENODEV)
 		return there;
-	r = rtnl_link_carry(outside, inside, index, netns, name, err);
+	r = rtnl_link_move(outside, (int)link.index, netns, name, err);
 	return r < 0 ? err_wrap(err, r, "moving interface %s into the container", device) : 0;
 }
 
-int net_device_return(int inside, int host, const char *device, const char *name, struct err *err)
+int net_device_return(int inside, int outside, int host, const char *device, const char *name,
+		      const char *kind, struct err *err)
 {
-	int index = rtnl_link_index(inside, name, err), r;
+	struct rtnl_link link;
+	int r = rtnl_link_read(inside, name, &link, err);
 
-	if (index < 0)
-		return index == -ENODEV ? 0 : index;
-	r = rtnl_link_move(inside, index, host, device, err);
+	/* What the container has made and called so is not the host's. */
+	if (r == -ENODEV || (r == 0 && !str_eq(link.kind, kind)))
+		return 1;
+	if (r == 0)
+		r = rtnl_link_index(outside, device, err);
+	/* The kernel would move it all the same, under the name that it has inside. */
+	if (r > 0)
+		return err_hint(err,
+				err_fail(err, ERR_EXISTS,
+					 "moving interface %s back: there is another one of this "
+					 "name",
+					 device),
+				"rename that one; then inro network reload moves it back");
+	if (r == -ENODEV)
+		r = rtnl_link_move(inside, (int)link.index, host, device, err);
 	return r < 0 ? err_wrap(err, r, "moving interface %s back", device) : 0;
 }
 

@@ -29,15 +29,19 @@ struct net_child {
  * parent is used otherwise. */
 int net_child_add(int sock, const struct net_child *c, struct err *err);
 
-/* The host's interface `device` becomes `name` in the container, up, with the addresses that were
- * given to it for good. inside: rtnl_open() in the namespace netns. ERR_NOT_FOUND; ERR_EXISTS:
- * there is one of that name in there. */
+/* Can a container have the host's interface `device`? ERR_NOT_FOUND; ERR_CONFLICT: the host needs
+ * it: its default route, a bridge. sock: rtnl_open() there. */
+int net_device_check(int sock, const char *device, struct rtnl_link *ret, struct err *err);
+/* It becomes `name` in the container, down and without addresses: rtnl_inside() follows. inside:
+ * rtnl_open() in the namespace netns. ERR_EXISTS: there is one of that name in there. */
 int net_device_move(int outside, int inside, int netns, const char *device, const char *name,
 		    struct err *err);
-/* And back to the namespace `host`, under its own name, down and without addresses, as the kernel
- * does it: what the container has given to it is not the host's. One that is not in there any more
- * is no error. */
-int net_device_return(int inside, int host, const char *device, const char *name, struct err *err);
+/* And back to the namespace `host`, under its own name, down and without addresses: what the
+ * container has given to it is not the host's. 1: there is none of that name and kind (struct
+ * rtnl_link) in there any more. ERR_EXISTS: the host has another one of its name. outside:
+ * rtnl_open() in `host`. */
+int net_device_return(int inside, int outside, int host, const char *device, const char *name,
+		      const char *kind, struct err *err);
 
 /* The sysctls of struct netspec, "net.ipv4.conf.IFNAME.rp_filter=0", of that interface in the
  * caller's network namespace. */

@@ -70,6 +70,14 @@ static void clear_behind(struct net_addr *a, unsigned int bits)
 		a->bytes[i] &= i == bits / 8 ? (uint8_t)(0xff00 >> bits % 8) : 0;
 }
 
+struct net_addr net_addr_base(const struct net_addr *a, uint8_t prefix)
+{
+	struct net_addr base = *a;
+
+	clear_behind(&base, prefix);
+	return base;
+}
+
 int subnet_parse(const char *text, struct subnet *ret, struct err *err)
 {
 	const char *slash = strchr(text, '/');

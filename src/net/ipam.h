@@ -29,6 +29,8 @@ bool net_addr_equal(const struct net_addr *a, const struct net_addr *b);
 
 /* "10.89.0.0/24". Host bits that are set are an error, which says what may have been meant. */
 int subnet_parse(const char *text, struct subnet *ret, struct err *err);
+/* The address without what is behind the prefix. */
+struct net_addr net_addr_base(const struct net_addr *a, uint8_t prefix);
 bool subnet_overlaps(const struct subnet *a, const struct subnet *b);
 /* Host numbers that containers and gateways may have: not the subnet's own address, nor IPv4's
  * broadcast; a /31 and a /32 have all (RFC 3021). */

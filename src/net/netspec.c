@@ -27,6 +27,7 @@ static const struct mode {
 	{ "cni", NETSPEC_CNI, WANTS_TARGET, true },
 	{ "macvlan", NETSPEC_MACVLAN, WANTS_TARGET, true },
 	{ "vlan", NETSPEC_VLAN, WANTS_TARGET, true },
+	{ "host-device", NETSPEC_HOST_DEVICE, WANTS_TARGET, true },
 };
 
 static const struct mode *find_mode(const char *name, size_t len)
@@ -45,6 +46,16 @@ static bool is_default(const char *name)
 bool netspec_is_reserved(const char *name)
 {
 	return is_default(name) || find_mode(name, strlen(name));
+}
+
+bool netspec_is_adhoc(const struct netspec *s)
+{
+	return s->kind >= NETSPEC_MACVLAN;
+}
+
+bool netspec_is_link(const struct netspec *s)
+{
+	return s->kind == NETSPEC_NETWORK || netspec_is_adhoc(s);
 }
 
 void netspec_done(struct netspec *s)
@@ -91,7 +102,7 @@ static int check_target(struct netspec *s, const struct mode *mode, struct err *
 		r = split_vlan(s->target, &s->vlan, err);
 	if (r < 0)
 		return r;
-	if ((s->kind == NETSPEC_VLAN || s->kind == NETSPEC_MACVLAN) && !str_is_ifname(s->target))
+	if (netspec_is_adhoc(s) && !str_is_ifname(s->target))
 		return err_fail(err, ERR_USAGE,
 				"--network %s:%s: that is no name of a network interface",
 				mode->name, s->target);
@@ -120,10 +131,11 @@ static int read_mode(const char *text, const struct mode *mode, struct netspec *
 				"--network %s takes no options", mode->name);
 	if (mode->wants == WANTS_TARGET && (!target || !*target))
 		return err_fail(err, ERR_USAGE, "--network %s: expected %s:%s", text, mode->name,
-				mode->kind == NETSPEC_CONTAINER ? "NAME"
-				: mode->kind == NETSPEC_PATH    ? "/PATH"
-				: mode->kind == NETSPEC_CNI     ? "NAME"
-								: "PARENT");
+				mode->kind == NETSPEC_CONTAINER     ? "NAME"
+				: mode->kind == NETSPEC_PATH        ? "/PATH"
+				: mode->kind == NETSPEC_CNI         ? "NAME"
+				: mode->kind == NETSPEC_HOST_DEVICE ? "INTERFACE"
+								    : "PARENT");
 	if (!target || !*target)
 		return 0;
 	end = mode->options ? strchr(target, ':') : NULL;
@@ -175,6 +187,49 @@ static int read_options(struct netspec *s, char *const *words, struct err *err)
 	return r;
 }
 
+/* The gateway has to be a neighbour. */
+static int check_address(const struct net_addr *ip, uint8_t prefix, const struct net_addr *gateway,
+			 const char *key, struct err *err)
+{
+	const struct subnet own = { .base = *ip, .prefix = prefix };
+	const struct subnet at = { .base = *gateway, .prefix = prefix };
+	char text[NET_ADDR_TEXT];
+
+	if (ip->family && !prefix)
+		return err_fail(err, ERR_USAGE,
+				"%s=%s: expected ADDRESS/PREFIX: there is no network that says how "
+				"long its prefix is",
+				key, net_addr_format(ip, text));
+	if (gateway->family && (!ip->family || !subnet_overlaps(&own, &at)))
+		return err_fail(err, ERR_USAGE,
+				"gateway=%s: expected a neighbour of the address of %s=",
+				net_addr_format(gateway, text), key);
+	return 0;
+}
+
+/* What there is to be said of each kind. */
+static int check_whole(const struct netspec *s, struct err *err)
+{
+	int r;
+
+	if (!netspec_is_adhoc(s)) {
+		if (!s->prefix && !s->prefix6 && !s->gateway.family && !s->gateway6.family)
+			return 0;
+		return err_fail(err, ERR_USAGE,
+				"an address with its prefix, and gateway=, go with macvlan:, vlan: "
+				"and host-device: alone");
+	}
+	if (s->aliases || s->host_interface)
+		return err_fail(err, ERR_USAGE, "%s: only networks have that",
+				s->aliases ? "alias" : "host_interface_name");
+	if (s->kind == NETSPEC_HOST_DEVICE && (s->has_mac || s->mtu))
+		return err_fail(err, ERR_USAGE,
+				"%s: the interface is the host's, and keeps its own",
+				s->has_mac ? "mac" : "mtu");
+	r = check_address(&s->ip, s->prefix, &s->gateway, "ip", err);
+	return r < 0 ? r : check_address(&s->ip6, s->prefix6, &s->gateway6, "ip6", err);
+}
+
 /* docker's: the first field called name is the word, all others are options. */
 static int parse_fields(const char *word, struct netspec *s, struct err *err)
 {
@@ -209,7 +264,15 @@ static int parse_fields(const char *word, struct netspec *s, struct err *err)
 		    err,
 		    err_fail(err, ERR_USAGE, "invalid option for network %s: %s", name, others[0]),
 		    "only networks have options");
-	return 0;
+	r = check_whole(s, err);
+	return r < 0 ? err_wrap(err, r, "invalid option for network %s", s->target) : 0;
+}
+
+static int read_whole(struct netspec *s, char *const *words, struct err *err)
+{
+	int r = read_options(s, words, err);
+
+	return r < 0 ? r : check_whole(s, err);
 }
 
 static int parse_word(const char *word, struct netspec *s, struct err *err)
@@ -222,7 +285,7 @@ static int parse_word(const char *word, struct netspec *s, struct err *err)
 		return r;
 	r = csv_parse(options, &words, err);
 	if (r == 0)
-		r = read_options(s, words, err);
+		r = read_whole(s, words, err);
 	return r < 0 ? err_wrap(err, r, "invalid option for network %s", s->target) : 0;
 }
 

@@ -21,17 +21,22 @@ enum netspec_kind {
 	NETSPEC_PATH,      /* target: a namespace's absolute path */
 	NETSPEC_PASTA,     /* target: pasta's options with commas, or NULL */
 	NETSPEC_CNI,       /* target: a list's name in CNI's directory */
-	NETSPEC_MACVLAN,   /* target: the parent interface */
-	NETSPEC_VLAN,      /* target: the parent interface, as vlan says */
+	/* An interface of the host's, without a network: */
+	NETSPEC_MACVLAN,     /* target: the parent interface */
+	NETSPEC_VLAN,        /* target: the parent interface, as vlan says */
+	NETSPEC_HOST_DEVICE, /* target: the interface itself */
 };
 
 struct netspec {
 	enum netspec_kind kind;
 	char *target;
 	uint16_t vlan; /* 1 to 4094, of NETSPEC_VLAN */
-	/* What follows is a network's, CNI's, a macvlan's or a vlan's. */
-	struct net_addr ip, ip6;     /* family 0: chosen */
-	struct net_addr *link_local; /* addresses beside these */
+	/* What follows is a network's, CNI's, or an interface's of the host's. */
+	struct net_addr ip, ip6; /* family 0: chosen, or none where nobody could choose */
+	/* Without a network alone; of a family that has an address. */
+	uint8_t prefix, prefix6;
+	struct net_addr gateway, gateway6; /* family 0: none */
+	struct net_addr *link_local;       /* addresses beside these */
 	size_t n_link_local;
 	uint8_t mac[6];
 	bool has_mac;
@@ -59,6 +64,10 @@ void netspec_list_free(struct netspec *list, size_t n);
 
 /* docker's rule: [a-zA-Z0-9][a-zA-Z0-9_.-]*. */
 bool netspec_is_name(const char *s);
+/* Does it make an interface of ours: on a network, or without one by the host's? */
+bool netspec_is_link(const struct netspec *s);
+/* Without a network. */
+bool netspec_is_adhoc(const struct netspec *s);
 /* Is it one of the words that --network has for something else? Then no network may be called so.
  */
 bool netspec_is_reserved(const char *name);

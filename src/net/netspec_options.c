@@ -58,14 +58,46 @@ static int parse_addr(const char *key, const char *value, uint8_t family, struct
 	return 0;
 }
 
+/* ADDRESS, or ADDRESS/PREFIX: prefix 0 is none. */
+static int parse_prefixed(const char *key, const char *value, uint8_t family, struct net_addr *ret,
+			  uint8_t *ret_prefix, struct err *err)
+{
+	const char *slash = strchr(value, '/');
+	cleanup_free char *addr = xstrndup(value, strcspn(value, "/"));
+	uint32_t prefix = 0;
+	int r = parse_addr(key, addr, family, ret, err);
+
+	if (r == 0 && slash &&
+	    (str_parse_u32(slash + 1, &prefix) < 0 || !prefix ||
+	     prefix > (family == AF_INET ? 32 : 128)))
+		return err_fail(err, ERR_USAGE, "%s=%s: invalid prefix", key, value);
+	*ret_prefix = (uint8_t)prefix;
+	return r;
+}
+
 static int set_ip(struct netspec *s, const char *key, const char *value, struct err *err)
 {
-	return parse_addr(key, value, AF_INET, &s->ip, err);
+	return parse_prefixed(key, value, AF_INET, &s->ip, &s->prefix, err);
 }
 
 static int set_ip6(struct netspec *s, const char *key, const char *value, struct err *err)
 {
-	return parse_addr(key, value, AF_INET6, &s->ip6, err);
+	return parse_prefixed(key, value, AF_INET6, &s->ip6, &s->prefix6, err);
+}
+
+/* One of each family. */
+static int set_gateway(struct netspec *s, const char *key, const char *value, struct err *err)
+{
+	struct net_addr a, *to;
+	int r = net_addr_parse(value, &a, err);
+
+	if (r < 0)
+		return err_set_kind(err, r, ERR_USAGE);
+	to = a.family == AF_INET ? &s->gateway : &s->gateway6;
+	if (to->family)
+		return err_fail(err, ERR_USAGE, "%s=%s: given twice", key, value);
+	*to = a;
+	return 0;
 }
 
 static bool is_link_local(const struct net_addr *a)
@@ -236,6 +268,7 @@ static const struct key {
 } keys[] = {
 	{ "ip", 1 << 0, set_ip },
 	{ "ip6", 1 << 1, set_ip6 },
+	{ "gateway", 0, set_gateway },
 	{ "mac", 1 << 2, set_mac },
 	{ "mac-address", 1 << 2, set_mac },
 	{ "interface_name", 1 << 3, set_interface },

@@ -149,12 +149,21 @@ static int add_child(int sock, int inside, const struct veth_plug *p, int netns,
 	return r < 0 ? r : child_up(inside, p->inside, err);
 }
 
+static int add_link(int sock, int inside, int dir, const struct veth_plug *p, int netns, bool ipv6,
+		    struct err *err)
+{
+	if (p->device)
+		return net_device_move(sock, inside, netns, p->device, p->inside, err);
+	return p->child ? add_child(sock, inside, p, netns, err)
+			: add_veth(sock, dir, p, netns, ipv6, err);
+}
+
 static int set_inside(int sock, const struct veth_plug *p, bool ipv6, struct err *err)
 {
 	cleanup_free struct rtnl_addr *addrs = xcalloc(p->n_addrs + 1, sizeof(*addrs));
 	struct rtnl_inside in = {
 		.name = p->inside,
-		.ipv6 = ipv6 && !p->child,
+		.ipv6 = ipv6 && !p->child && !p->device,
 		.addrs = addrs,
 		.routes = p->routes,
 		.n_routes = p->n_routes,
@@ -184,15 +193,15 @@ int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool 
 		const struct veth_plug *p = &plugs[done];
 		bool ipv6 = kernel6 && (!p->mtu || p->mtu >= 1280);
 
-		r = p->child ? add_child(sock, inside, p, netns, err)
-			     : add_veth(sock, dir, p, netns, ipv6, err);
+		r = add_link(sock, inside, dir, p, netns, ipv6, err);
 		if (r >= 0)
 			r = set_inside(inside, p, ipv6, err);
 		if (r < 0)
 			err_wrap(err, r, "interface %s", p->inside);
 	}
 	for (; r < 0 && keep && done > 0; done--)
-		rtnl_link_delete(inside, plugs[done - 1].inside, NULL);
+		if (!plugs[done - 1].device)
+			rtnl_link_delete(inside, plugs[done - 1].inside, NULL);
 	return r < 0 ? r : 0;
 }
 

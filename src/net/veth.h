@@ -25,6 +25,8 @@ struct veth_plug {
 	/* Instead of a veth: one by an interface of the host's; name, netns, mtu and mac are set
 	 * here. NULL: a veth on the bridge. */
 	const struct net_child *child;
+	/* Or the host's itself, of this name; has its own MAC. Nothing here takes it back. */
+	const char *device;
 	const struct rtnl_bridge *bridge;
 	/* Of the outer end: is followed by a letter while a name is taken, as the last one of this
 	 * container goes some time after its namespace; or, with own_name, is not. */
@@ -43,7 +45,7 @@ struct veth_plug {
 };
 /* All of a container's: a whole network. n 0: its loopback alone. When it fails what has been made
  * is left for the namespace's end, but for keep, which another running container has use for: then
- * this call's are taken away. */
+ * this call's are taken away, but for devices. */
 int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool keep,
 	      struct err *err);
 /* The interface of this name in the namespace, and so its outer end. */

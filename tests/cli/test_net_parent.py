@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Containers on networks that are interfaces by one of the machine's: macvlan, ipvlan, vlan."""
+"""Containers with interfaces by one of the machine's, on a network or without: macvlan, ipvlan, vlan;
+and with one of the machine's own, as long as they run."""
 
 import json
+import os
+import pathlib
+import select
+import signal
 
+import harness
 import pytest
 
 TURNS = True
@@ -92,12 +98,162 @@ def test_what_can_not_be_is_refused(machine_root):
     m.sh("ip link del eth9")
     said = m.inro("run", "--rm", "--network", "gone", "host", "true")
     assert said.code == 125 and "there is no network interface eth9" in said.err, said
-    m.inro("network", "create", "-d", "host-device", "-o", "parent=lan0", "--ipam-driver", "none", "dev").ok()
-    said = m.inro("run", "--rm", "--network", "dev", "host", "true")
-    assert said.code == 125 and "not implemented yet" in said.err, said
     assert m.inro("ps", "-aq").ok().out == ""
 
 
 def test_user_has_no_right_to_the_machines_interfaces(machine_user):
     said = machine_user.inro("network", "create", "-d", "macvlan", "-o", "parent=lo", "--subnet", "192.0.2.0/24", "wire")
     assert said.code == 125 and "a macvlan network needs root" in said.err, said
+    for word in ("macvlan:lo", "vlan:lo.7", "host-device:lo"):
+        said = machine_user.inro("run", "--rm", "--network", word, "host", "true")
+        assert said.code == 125 and f"--network {word} needs root" in said.err, said
+    said = machine_user.inro("pod", "create", "--network", "macvlan:lo", "p")
+    assert said.code == 125 and "--network macvlan:lo needs root" in said.err, said
+
+
+# ---- without a network ----
+
+def settings(machine, name):
+    return json.loads(machine.inro("inspect", name).ok().out)[0]
+
+
+def addresses(namespace, name):
+    return [a["local"] for a in namespace.links()[name]["addr_info"] if a["scope"] == "global"]
+
+
+def test_macvlan_without_a_network(machine_root):
+    m = machine_root
+    lan = m.lan()
+    one = start(m, "one", "--network", "macvlan:lan0:ip=192.0.2.80/24,gateway=192.0.2.2,ip6=2001:db8::80/64,"
+                "gateway=2001:db8::2,mac=02:00:00:00:00:80,interface=up0", "--network", "bridge")
+    links = one.links()
+    assert links["up0"]["linkinfo"]["info_kind"] == "macvlan" and links["up0"]["address"] == "02:00:00:00:00:80"
+    assert addresses(one, "up0") == ["192.0.2.80", "2001:db8::80"] and addresses(one, "eth0")
+    with lan.serve("lan", 80), one.serve("one", 81):
+        assert one.get("192.0.2.2", 80) == "lan from 192.0.2.80"
+        assert one.get("2001:db8::2", 80) == "lan from 2001:db8::80"
+        assert lan.get("192.0.2.80", 81) == "one from 192.0.2.2"
+    for family in ("-4", "-6"):
+        routes = json.loads(one.run("ip", family, "-j", "route").ok().out)
+        assert [r["dev"] for r in routes if r["dst"] == "default"] == ["up0"]
+    seen = settings(m, "one")["NetworkSettings"]["Networks"]
+    assert list(seen) == ["macvlan:lan0", "bridge"]
+    assert seen["macvlan:lan0"]["IPAddress"] == "192.0.2.80" and seen["macvlan:lan0"]["Gateway"] == "192.0.2.2"
+    assert "192.0.2.80" in m.inro("exec", "one", "cat", "/etc/hosts").ok().out
+    assert m.inro("ps", "--format", "{{.Networks}}", "--filter", "network=macvlan:lan0").ok().out == "macvlan:lan0,bridge\n"
+    m.inro("restart", "-t", "0", "one").ok()
+    assert addresses(m.inside(settings(m, "one")["State"]["Pid"]), "up0") == ["192.0.2.80", "2001:db8::80"]
+    m.inro("rm", "-f", "-t", "0", "one").ok()
+    m.inro("system", "check").ok()
+
+
+def test_without_addresses_it_is_the_containers_business(machine_root):
+    m = machine_root
+    m.lan()
+    one = start(m, "one", "--network", "macvlan:lan0")
+    assert addresses(one, "eth0") == [] and "UP" in one.links()["eth0"]["flags"]
+    assert settings(m, "one")["NetworkSettings"]["Networks"]["macvlan:lan0"]["IPAddress"] == ""
+    m.inro("pod", "create", "--network", "macvlan:lan0:ip=192.0.2.81/24", "p").ok()
+    two = start(m, "two", "--pod", "p")
+    assert addresses(two, "eth0") == ["192.0.2.81"]
+    m.inro("pod", "rm", "-f", "p").ok()
+
+
+@pytest.mark.parametrize("word, said", [
+    ("macvlan:lan0:ip=192.0.2.80", "ip=192.0.2.80: expected ADDRESS/PREFIX"),
+    ("macvlan:lan0:ip=192.0.2.80/33", "invalid prefix"),
+    ("macvlan:lan0:gateway=192.0.2.2", "expected a neighbour of the address of ip="),
+    ("macvlan:lan0:alias=web", "alias: only networks have that"),
+    ("host-device:lan0:mac=02:00:00:00:00:80", "mac: the interface is the host's, and keeps its own"),
+    ("bridge:ip=10.0.0.5/16", "go with macvlan:, vlan: and host-device: alone"),
+    ("macvlan:eth77", "there is no network interface eth77"),
+    ("host-device:lan0", "interface lan0 of this machine: this machine's default route leads over it"),
+    ("host-device:lo", "each network namespace has a loopback of its own"),
+    ("host-device:port0", "it is a port of a bridge"),
+])
+def test_refused_without_a_network(machine_root, word, said):
+    m = machine_root
+    m.lan()
+    if "port0" in word:
+        m.sh("ip link add br0 type bridge; ip link add port0 type veth peer name port1; ip link set port0 master br0")
+        m.before = m.look()
+    result = m.inro("run", "--rm", "--network", word, "host", "true")
+    assert result.code == 125 and said in result.err, result
+    assert m.inro("ps", "-aq").ok().out == ""
+
+
+# ---- the machine's own ----
+
+def left(m):
+    run = m.who.run_dir / "inro/net"
+    return [p for name in ("devices", "netns") for p in (run / name).glob("*")]
+
+
+@pytest.fixture
+def device(machine_root):
+    """dev0 of the machine, whose other end is dev1 of another."""
+    m = machine_root
+    lan = m.lan()
+    m.sh(f"ip link add dev0 address 02:00:00:00:00:d0 type veth peer name dev1 netns {lan.path}")
+    lan.sh("ip addr add 203.0.113.1/24 dev dev1; ip link set dev1 up")
+    m.before = m.look()
+    yield m
+    assert left(m) == []
+
+
+def test_device_of_the_machine(device):
+    m = device
+    m.inro("network", "create", "-d", "host-device", "-o", "parent=dev0", "--subnet", "203.0.113.0/24",
+           "--gateway", "203.0.113.1", "--ip-range", "203.0.113.64/26", "wire").ok()
+    one = start(m, "one", "--network", "wire:ip=203.0.113.77")
+    assert one.links()["eth0"]["address"] == "02:00:00:00:00:d0" and "dev0" not in m.links()
+    with m.other.serve("lan", 80):
+        assert one.get("203.0.113.1", 80) == "lan from 203.0.113.77"
+    said = m.inro("run", "--rm", "--network", "host-device:dev0", "host", "true")
+    assert said.code == 125 and "interface dev0 is container one's, as long as it runs" in said.err, said
+    m.inro("restart", "-t", "0", "one").ok()
+    assert "dev0" not in m.links()
+    m.inro("network", "disconnect", "wire", "one").ok()
+    assert "dev0" in m.links() and addresses(m, "dev0") == []
+    m.inro("network", "connect", "wire", "one").ok()
+    assert "dev0" not in m.links()
+    m.inro("stop", "-t", "0", "one").ok()
+    assert "dev0" in m.links() and left(m) == []
+    m.inro("rm", "one").ok()
+    said = m.inro("run", "--rm", "--network", "host-device:dev0:interface=up0", "host", "ip", "-br", "link").ok()
+    assert "up0" in said.out and "dev0" in m.links()
+
+
+def test_device_comes_back_from_the_killed(device):
+    m = device
+    monitor = pathlib.Path(m.who.dir / "monitor.pid")
+    m.inro("network", "create", "-d", "host-device", "-o", "parent=dev0", "wire").ok()
+    m.inro("run", "-d", "--name", "one", "--conmon-pidfile", monitor, "--network", "wire", "host", "sleep", "60").ok()
+    pids = [int(monitor.read_text()), settings(m, "one")["State"]["Pid"]]
+    for pidfd in map(os.pidfd_open, pids):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        assert select.select([pidfd], [], [], 10 * harness.PATIENCE)[0]
+        os.close(pidfd)
+    assert "dev0" not in m.links()
+    assert "Exited" in m.inro("ps", "-a").ok().out
+    assert "dev0" in m.links() and left(m) == []
+    # its name is somebody else's: it stays where it is until that has gone
+    m.inro("start", "one").ok()
+    m.sh("ip link add dev0 type veth peer name other0")
+    m.inro("stop", "-t", "0", "one").ok()
+    assert len(left(m)) == 2
+    said = m.inro("network", "reload")
+    assert said.code == 125 and "moving interface dev0 back: there is another one of this name" in said.err, said
+    m.sh("ip link set dev0 name mine0")
+    m.inro("network", "reload").ok()
+    assert m.links()["dev0"]["address"] == "02:00:00:00:00:d0" and left(m) == []
+    m.sh("ip link del mine0")
+
+
+def test_what_a_container_calls_so_is_not_the_machines(device):
+    m = device
+    one = start(m, "one", "--network", "host-device:dev0")
+    one.sh("ip link set eth0 down; ip link set eth0 name hidden0; ip link add name eth0 type bridge")
+    m.inro("rm", "-f", "-t", "0", "one").ok()
+    assert "dev0" not in m.links()  # a veth goes with its namespace, a real one comes back
+    m.before = m.look()

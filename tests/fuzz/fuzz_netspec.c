@@ -27,7 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if ((s->kind == NETSPEC_NETWORK && (!s->target || !is_plain(s->target))) ||
 		    !is_plain(s->interface) || !is_plain(s->host_interface) ||
-		    (s->kind == NETSPEC_VLAN) != (s->vlan != 0))
+		    (s->kind == NETSPEC_VLAN) != (s->vlan != 0) ||
+		    (netspec_is_adhoc(s) && !str_is_ifname(s->target)) ||
+		    (netspec_is_adhoc(s) && (s->ip.family != 0) != (s->prefix != 0)) ||
+		    (!netspec_is_adhoc(s) && (s->prefix || s->prefix6 || s->gateway.family)))
 			abort();
 		for (char **a = s->aliases; a && *a; a++)
 			if (!is_plain(*a))

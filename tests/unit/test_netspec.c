@@ -46,6 +46,7 @@ static void test_modes(void **state)
 		{ "macvlan:eth0", NETSPEC_MACVLAN, "eth0", 0 },
 		{ "vlan:eth0.42", NETSPEC_VLAN, "eth0", 42 },
 		{ "vlan:eth0.7.4094", NETSPEC_VLAN, "eth0.7", 4094 },
+		{ "host-device:eth1", NETSPEC_HOST_DEVICE, "eth1", 0 },
 	};
 
 	(void)state;
@@ -95,6 +96,27 @@ static void test_options(void **state)
 	}
 }
 
+static void test_without_a_network(void **state)
+{
+	struct netspec s = spec("name=vlan:eth0.7,ip=10.88.0.5/24,gateway=10.88.0.1,ip6=fd00::5/"
+				"64,gateway=fd00::1,mtu=1400");
+	char text[NET_ADDR_TEXT];
+
+	(void)state;
+	assert_true(netspec_is_adhoc(&s) && netspec_is_link(&s));
+	assert_int_equal(s.prefix, 24);
+	assert_int_equal(s.prefix6, 64);
+	assert_string_equal(net_addr_format(&s.gateway, text), "10.88.0.1");
+	assert_string_equal(net_addr_format(&s.gateway6, text), "fd00::1");
+	netspec_done(&s);
+	s = spec("front");
+	assert_true(!netspec_is_adhoc(&s) && netspec_is_link(&s));
+	netspec_done(&s);
+	s = spec("cni:front");
+	assert_false(netspec_is_link(&s));
+	netspec_done(&s);
+}
+
 static void test_sysctls(void **state)
 {
 	struct netspec s =
@@ -137,7 +159,22 @@ static const struct {
 	{ "a:,", "invalid field key", "" },
 	{ "a:ip", "invalid field ip", "ip=VALUE" },
 	{ "a:ip=x", "invalid IP address: x", "" },
-	{ "a:ip=10.88.0.5/24", "invalid IP address: 10.88.0.5/24", "" },
+	{ "a:ip=10.88.0.5/24", "go with macvlan:, vlan: and host-device: alone", "" },
+	{ "cni:a:gateway=10.88.0.1", "go with macvlan:, vlan: and host-device: alone", "" },
+	{ "host-device", "expected host-device:INTERFACE", "" },
+	{ "macvlan:a:ip=10.88.0.5", "expected ADDRESS/PREFIX", "" },
+	{ "macvlan:a:ip=10.88.0.5/0", "ip=10.88.0.5/0: invalid prefix", "" },
+	{ "macvlan:a:ip=10.88.0.5/33", "ip=10.88.0.5/33: invalid prefix", "" },
+	{ "macvlan:a:ip6=fd00::5/129", "ip6=fd00::5/129: invalid prefix", "" },
+	{ "macvlan:a:ip=10.88.0.5/24,gateway=10.88.1.1", "gateway=10.88.1.1: expected a neighbour",
+	  "" },
+	{ "macvlan:a:ip=10.88.0.5/24,gateway=fd00::1", "gateway=fd00::1: expected a neighbour",
+	  "" },
+	{ "macvlan:a:ip=10.88.0.5/24,gateway=10.88.0.1,gateway=10.88.0.2",
+	  "gateway=10.88.0.2: given twice", "" },
+	{ "vlan:a.7:alias=web", "alias: only networks have that", "" },
+	{ "macvlan:a:host_interface_name=web", "host_interface_name: only networks have that", "" },
+	{ "host-device:a:mtu=1400", "mtu: the interface is the host's", "" },
 	{ "a:ip=fd00::5", "that is an IPv6 address: write ip6=", "" },
 	{ "a:ip6=1.2.3.4", "that is an IPv4 address: write ip=", "" },
 	{ "a:ip=1.2.3.4,ip=1.2.3.5", "ip=1.2.3.5: given twice", "" },
@@ -264,8 +301,9 @@ static void test_list(void **state)
 
 static void test_reserved(void **state)
 {
-	static const char *const words[] = { "none", "host",    "bridge", "default", "podman",
-					     "cni",  "macvlan", "vlan",   "ns",      "container" };
+	static const char *const words[] = { "none",   "host",      "bridge",     "default",
+					     "podman", "cni",       "macvlan",    "vlan",
+					     "ns",     "container", "host-device" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -278,9 +316,13 @@ static void test_reserved(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_modes),    cmocka_unit_test(test_options),
-		cmocka_unit_test(test_sysctls),  cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_limits),   cmocka_unit_test(test_list),
+		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_without_a_network),
+		cmocka_unit_test(test_sysctls),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_reserved),
 	};
 
