@@ -338,7 +338,7 @@ int endpoint_insert(struct engine *eng, const struct network *net, struct endpoi
 		    " SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?6 OR"
 		    " EXISTS (SELECT 1 FROM networks WHERE id = ?2)",
 		    "ssissi", ep->owner, ep->network, ep->position, ep->ifname, buf_str(&options),
-		    !net);
+		    !net || netspec_is_adhoc(&ep->asked));
 	if (r == 0)
 		return err_fail(err, ERR_NOT_FOUND, "network %s not found",
 				net ? net->name : ep->network);
