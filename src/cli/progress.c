@@ -334,6 +334,11 @@ void progress_free(struct progress *p)
 	free(p);
 }
 
+void progress_missing(const char *word)
+{
+	fprintf(stderr, "Unable to find image '%s' locally\n", word);
+}
+
 const struct pull_events *progress_events(struct progress *p)
 {
 	return &p->events;

@@ -20,6 +20,8 @@ struct progress *progress_new(enum progress_mode mode, int fd);
 void progress_free(struct progress *p);
 /* To be given to engine_pull(); belongs to p. */
 const struct pull_events *progress_events(struct progress *p);
+/* docker's words before a pull that a command begins by itself. */
+void progress_missing(const char *word);
 /* One that shows pushes of `to`, and what goes into struct push_options. */
 struct progress *progress_new_push(enum progress_mode mode, int fd, const struct reference *to);
 void progress_push_event(void *progress, const struct push_event *event);

@@ -5,11 +5,6 @@
 #include "cli/run_options.h"
 #include "engine/run.h"
 
-static void report_missing(const char *word)
-{
-	fprintf(stderr, "Unable to find image '%s' locally\n", word);
-}
-
 typedef int (*engine_fn)(struct engine *eng, const struct run_options *opts, char *const *args,
 			 char **ret_id, struct err *err);
 
@@ -24,7 +19,7 @@ static int with_engine(engine_fn fn, const void *globals, struct run_options *o,
 	int r = cli_engine(globals, &eng, err);
 
 	o->pull_events = o->quiet ? NULL : progress_events(progress);
-	o->on_missing = o->quiet ? NULL : report_missing;
+	o->on_missing = o->quiet ? NULL : progress_missing;
 	if (r == 0)
 		r = fn(&eng, o, args, &id, err);
 	progress_free(progress);

@@ -42,7 +42,8 @@ const struct cmd cmd_scale = {
 	.details =
 	    "More are made as its newest one was made, and get connections when they are ready: "
 	    "healthy, or without a health check when they listen at the published ports. Fewer: "
-	    "those with the highest numbers get no new connections, are stopped, and removed.",
+	    "those with the highest numbers get no new connections, are stopped, and removed. The "
+	    "others run afterwards.",
 	.min_args = 1,
 	.max_args = -1,
 	.run = run,

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/update.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/select.h"
+#include "engine/service_update.h"
 #include "runtime/health.h"
 
 struct update_cli_options {
 	struct select_options select;
 	struct update_options update;
+	struct service_update service;
+	bool quiet;
 	char *kernel_memory;
 };
 
@@ -21,6 +28,13 @@ struct update_cli_options {
 
 #define HEALTH(option, k, member, word, text, ...)                                                 \
 	VALUE(option, k, run.health_##member, word, text, ##__VA_ARGS__)
+
+#define SERVICE(option, k, member, word, text, ...)                                                \
+	{                                                                                          \
+		.name = (option), .kind = (k),                                                     \
+		OPT_FIELD(struct update_cli_options, service.member), .arg = (word),               \
+		.help = (text), ##__VA_ARGS__                                                      \
+	}
 
 static const struct opt opts[] = {
 	VALUE("blkio-weight", OPT_U64, blkio_weight, "N", "share of block I/O, from 10 to 1000"),
@@ -53,6 +67,8 @@ static const struct opt opts[] = {
 	VALUE("env", OPT_STRV, env, "NAME[=VALUE]",
 	      "set a variable for commands to come: of exec, and of the next start",
 	      .short_name = 'e'),
+	SERVICE("force", OPT_FLAG, force, NULL,
+		"of a service: replace replicas that have the image already, too"),
 	HEALTH(
 	    "health-cmd", OPT_STR, cmd, "COMMAND",
 	    "command that tells by its exit status 0 that the container is well; none: no check"),
@@ -82,6 +98,9 @@ static const struct opt opts[] = {
 	HEALTH("health-tcp", OPT_STR, tcp, "[ADDRESS:]PORT",
 	       "well while this port accepts connections"),
 	HEALTH("health-timeout", OPT_STR, timeout, "TIME", "that a probe may take"),
+	SERVICE("image", OPT_STR, image, "IMAGE",
+		"of a service: replace its replicas, one after the other, by containers of this "
+		"image"),
 	{ .name = "kernel-memory",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct update_cli_options, kernel_memory),
@@ -114,11 +133,32 @@ static const struct opt opts[] = {
 	      "publish a port, as -p of run; goes with --publish-rm alone"),
 	VALUE("publish-rm", OPT_STRV, publish_rm, "[[ADDRESS:][HOSTPORT]:]PORT[/PROTOCOL]",
 	      "publish no longer what was said so, or that port of the container"),
+	{ .name = "quiet",
+	  .short_name = 'q',
+	  .kind = OPT_FLAG,
+	  OPT_FIELD(struct update_cli_options, quiet),
+	  .help = "of --image: show nothing of a pull" },
 	VALUE("restart", OPT_STR, restart, "POLICY",
 	      "start it again when it has ended: no, on-failure[:TIMES], always, unless-stopped"),
 	VALUE("ulimit", OPT_STRV, run.ulimit, "TYPE=SOFT[:HARD]",
 	      "what each process may use, also those that run; as nofile=1024:2048"),
 	VALUE("unsetenv", OPT_STRV, unsetenv, "NAME", "take a variable away, as --env sets one"),
+	SERVICE("update-delay", OPT_STR, delay, "TIME",
+		"between the replicas that are replaced: 0s"),
+	SERVICE("update-failure-action", OPT_STR, failure_action, "ACTION",
+		"when a new replica does not work: pause (the default), continue with the others, "
+		"or rollback",
+		.choices = service_failure_actions),
+	SERVICE("update-monitor", OPT_STR, monitor, "TIME",
+		"that a new replica has to work before the next one's turn comes: 5s"),
+	SERVICE("update-order", OPT_STR, order, "ORDER",
+		"whether the old one is stopped before the new one is made: stop-first (the "
+		"default) or start-first",
+		.choices = service_orders),
+	SERVICE("update-parallelism", OPT_U64, parallelism, "N",
+		"replicas that are replaced at a time: 1; 0: all"),
+	OPT_REFUSE("update-max-failure-ratio", "the first replica that fails counts"),
+	OPT_REFUSE("rollback", "use --image with the image that there was before"),
 	OPT_REFUSE("health-log-destination", "five answers of 4096 bytes are kept, as docker does"),
 	OPT_REFUSE("health-max-log-count", "five answers of 4096 bytes are kept, as docker does"),
 	OPT_REFUSE("health-max-log-size", "five answers of 4096 bytes are kept, as docker does"),
@@ -129,9 +169,63 @@ static int update_one(struct engine *eng, const char *word, const void *data, st
 	return engine_update(eng, word, data, err);
 }
 
+/* ---- services ---- */
+
+static bool rolls(const struct service_update *how)
+{
+	return how->image || how->force || how->order || how->failure_action || how->delay ||
+	       how->monitor || how->parallelism.set;
+}
+
+static void say_done(const char *replica)
+{
+	printf("%s\n", replica);
+	fflush(stdout);
+}
+
+static int check_roll(const struct update_cli_options *o, char *const *args, struct err *err)
+{
+	if (!o->service.image && !o->service.force)
+		return err_fail(err, ERR_USAGE, "--update-* say how --image does it, or --force");
+	if (!engine_update_asks_nothing(&o->update))
+		return err_fail(err, ERR_USAGE,
+				"conflicting options: --image and --force go with no others but "
+				"--update-*: update twice");
+	if (o->select.latest || !args[0])
+		return err_fail(err, ERR_USAGE, "--image and --force need a service's name");
+	return 0;
+}
+
+static int roll(const void *globals, struct update_cli_options *o, char **args, struct err *err)
+{
+	cleanup_engine struct engine eng = ENGINE_INIT;
+	struct progress *progress =
+	    progress_new(o->quiet ? PROGRESS_QUIET : PROGRESS_AUTO, STDERR_FILENO);
+	int status = 0, r = check_roll(o, args, err);
+
+	o->service.pull_events = o->quiet ? NULL : progress_events(progress);
+	o->service.on_missing = o->quiet ? NULL : progress_missing;
+	o->service.done = say_done;
+	o->service.failed = cli_report;
+	if (r == 0)
+		r = cli_engine(globals, &eng, err);
+	if (r == 0)
+		r = engine_dirs(&eng, err);
+	for (; r == 0 && *args; args++) {
+		struct err one = ERR_INIT;
+
+		if (engine_service_update(&eng, *args, &o->service, &one) >= 0)
+			continue;
+		cli_report(&one);
+		status = 1;
+	}
+	progress_free(progress);
+	return r < 0 ? r : status;
+}
+
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
-	const struct update_cli_options *o = options;
+	struct update_cli_options *o = options;
 	const struct cli_verb verb = {
 		.which = SELECT_ANY,
 		.fn = update_one,
@@ -140,16 +234,19 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 
 	if (o->kernel_memory)
 		log_warn("--kernel-memory is ignored: newer kernels have no such limit");
+	if (rolls(&o->service))
+		return roll(globals, o, args, err);
 	return cli_verb(globals, &o->select, &verb, args, err);
 }
 
 const struct cmd cmd_update = {
 	.name = "update",
-	.args = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.args = "[OPTIONS] CONTAINER|SERVICE [CONTAINER|SERVICE...]",
 	.summary = "Change containers that exist, also while they run",
 	.details = "What no option names stays as it is. Limits hold at once in a container that "
 		   "runs, and all is kept for its next start. What can't be done leaves the "
-		   "container as it was.",
+		   "container as it was. A service stands for all its replicas; its image is "
+		   "changed by a rolling update.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.opts_size = sizeof(struct update_cli_options),

@@ -16,3 +16,7 @@ int engine_run(struct engine *eng, const struct run_options *opts, char *const *
 /* A container that engine_start() starts. */
 int engine_create(struct engine *eng, const struct run_options *opts, char *const *args,
 		  char **ret_id, struct err *err);
+/* The image that these would take for the word: what is not here is pulled. *ret_id: heap; "host"
+ * for that. */
+int engine_run_image(struct engine *eng, const struct run_options *opts, const char *word,
+		     char **ret_id, struct err *err);

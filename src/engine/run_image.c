@@ -163,6 +163,18 @@ int run_find_image(struct run *run, const char *word, struct err *err)
 	return r;
 }
 
+int engine_run_image(struct engine *eng, const struct run_options *opts, const char *word,
+		     char **ret_id, struct err *err)
+{
+	struct run run = { .eng = eng, .opts = opts, .cid_fd = -EBADF };
+	int r = run_find_image(&run, word, err);
+
+	if (r == 0)
+		*ret_id = take_ptr(run.rec.image);
+	run_input_done(&run);
+	return r;
+}
+
 /* By digest, from the repositories that it is known to be in: what is tagged there now may be
  * another image, and one that was loaded may be called like a stranger's. */
 int run_fetch_again(struct run *run, int r, struct err *err)

@@ -135,19 +135,24 @@ static struct net_addr of_family(const struct lease_addrs *a, int family)
 	return family == AF_INET ? a->ip4 : a->ip6;
 }
 
+/* One address for each number: of two with the same, where one comes in the other's place, that of
+ * the newer one once it is ready. Returns how many. */
 static int member_addresses(struct engine *eng, const struct balance *b, const struct network *net,
 			    int family, struct net_addr *ret, struct err *err)
 {
-	int r = 0;
+	const struct replica *m = b->members.items;
+	int n = 0, r = 0;
 
 	for (size_t i = 0; r == 0 && i < b->members.n; i++) {
 		struct lease_addrs has = { .ip4 = { .family = 0 } };
 
-		if (b->ready[i])
-			r = leases_of(eng, net, b->members.items[i].id, &has, err);
-		ret[i] = of_family(&has, family);
+		n += i == 0 || m[i].number != m[i - 1].number;
+		if (!b->ready[i])
+			continue;
+		r = leases_of(eng, net, m[i].id, &has, err);
+		ret[n - 1] = of_family(&has, family);
 	}
-	return r;
+	return r < 0 ? r : n;
 }
 
 /* Each replica has its share of the slots; those of one that isn't ready are shared by the others,
@@ -194,7 +199,7 @@ static int add_service(struct engine *eng, const struct balance *b, const struct
 	r = member_addresses(eng, b, net, family, addrs, err);
 	if (r < 0)
 		return r;
-	s.slots = fill_slots(addrs, b->members.n);
+	s.slots = fill_slots(addrs, (size_t)r);
 	add_ports(eng, b, &s);
 	ret->items = xrealloc(ret->items, (ret->n + 1) * sizeof(*ret->items));
 	ret->items[ret->n++] = s;
@@ -409,16 +414,26 @@ static char *service_of(struct engine *eng, const char *container)
 	return db_column_str(stmt, 0);
 }
 
-int service_leave(struct engine *eng, const char *container, struct err *err)
+static int set_leaving(struct engine *eng, const char *container, bool leaving, struct err *err)
 {
 	cleanup_free char *service = service_of(eng, container);
 	int r;
 
 	if (!service)
 		return 0;
-	r = db_exec(eng->db, err, "UPDATE replicas SET leaving = 1 WHERE container = ?", "s",
-		    container);
+	r = db_exec(eng->db, err, "UPDATE replicas SET leaving = ? WHERE container = ?", "is",
+		    (int)leaving, container);
 	return r < 0 ? r : service_refresh(eng, service, err);
+}
+
+int service_leave(struct engine *eng, const char *container, struct err *err)
+{
+	return set_leaving(eng, container, true, err);
+}
+
+int service_return(struct engine *eng, const char *container, struct err *err)
+{
+	return set_leaving(eng, container, false, err);
 }
 
 int service_is_ready(struct engine *eng, const char *container, struct err *err)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/service_scale.h"
 
-#include <time.h>
-
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -11,7 +10,9 @@
 #include "engine/asked.h"
 #include "engine/remove.h"
 #include "engine/run.h"
-#include "engine/services.h"
+#include "engine/service_internal.h"
+#include "engine/service_update.h"
+#include "engine/start.h"
 #include "engine/stop.h"
 #include "net/netspec.h"
 
@@ -77,7 +78,7 @@ static int check(const struct run_options *o, struct err *err)
 static int make_one(struct engine *eng, const struct run_options *opts, char *const *args,
 		    const struct service_part *part, char **ret_id, struct err *err)
 {
-	cleanup_free char *name = xasprintf("%s-%d", part->name, part->number);
+	cleanup_free char *name = service_replica_name(part->name, part->number);
 	char *const networks[] = { (char *)(uintptr_t)NETWORK_DEFAULT, NULL };
 	struct run_options o = *opts;
 
@@ -117,6 +118,7 @@ int service_run(struct engine *eng, const struct run_options *opts, char *const 
 	struct service_part part = { .name = opts->name, .sticky = opts->sticky };
 	cleanup_record struct record there = { 0 };
 	cleanup_strv char **ids = NULL;
+	cleanup_fd int lock = -EBADF;
 	char id[HEX_ID_LEN + 1];
 	int r = check(opts, err);
 
@@ -135,6 +137,10 @@ int service_run(struct engine *eng, const struct run_options *opts, char *const 
 	if (r < 0)
 		return err_errno(err, -r, "choosing an id");
 	part.id = id;
+	r = lock = service_change_lock(eng, id, opts->name, err);
+	if (r < 0)
+		return r;
+	r = 0;
 	for (part.number = 1; r == 0 && part.number <= (int)opts->replicas.value; part.number++) {
 		cleanup_free char *one = NULL;
 
@@ -161,29 +167,50 @@ static int is_taken(const struct replicas *list, int number)
 	return false;
 }
 
-static int grow(struct engine *eng, const struct service *s, const struct replicas *list,
-		uint64_t n, struct err *err)
+int service_make_like(struct engine *eng, const char *model, const char *image,
+		      const struct service_part *part, char **ret_id, struct err *err)
 {
-	const char *model = list->items[list->n - 1].id;
-	struct service_part part = { .id = s->id, .name = s->name, .sticky = s->sticky };
 	cleanup_asked struct asked asked = { 0 };
 	cleanup_record struct record rec = { 0 };
 	cleanup_strv char **args = NULL;
-	cleanup_strv char **ids = NULL;
 	int r = record_get(eng, model, &rec, err);
 
 	if (r == 0)
 		r = asked_read(eng, model, &asked, err);
 	if (r != 0)
-		return r < 0 ? r : -ENOENT;
-	strv_add(&args, rec.image_name);
+		return r < 0 && r != -ENOENT
+			   ? r
+			   : err_fail(err, ERR_NOT_FOUND, "No such container: %.12s", model);
+	strv_add(&args, image ? image : rec.image_name);
 	strv_extend(&args, asked.args);
+	return make_one(eng, &asked.options, args, part, ret_id, err);
+}
+
+/* Those that don't run do again. */
+static int start_all(struct engine *eng, const struct replicas *list, struct err *err)
+{
+	const struct start_options how = { .attach = false };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->n; i++)
+		r = engine_start(eng, list->items[i].id, &how, err);
+	return r;
+}
+
+static int grow(struct engine *eng, const struct service *s, const struct replicas *list,
+		uint64_t n, struct err *err)
+{
+	const char *model = list->items[list->n - 1].id;
+	struct service_part part = { .id = s->id, .name = s->name, .sticky = s->sticky };
+	cleanup_strv char **ids = NULL;
+	int r = start_all(eng, list, err);
+
 	for (part.number = 1; r == 0 && part.number <= (int)n; part.number++) {
 		cleanup_free char *one = NULL;
 
 		if (is_taken(list, part.number))
 			continue;
-		r = make_one(eng, &asked.options, args, &part, &one, err);
+		r = service_make_like(eng, model, NULL, &part, &one, err);
 		if (r < 0)
 			err_wrap(err, r, "making %s-%d", s->name, part.number);
 		if (one)
@@ -195,7 +222,6 @@ static int grow(struct engine *eng, const struct service *s, const struct replic
 
 static int shrink(struct engine *eng, const struct replicas *list, uint64_t n, struct err *err)
 {
-	const struct timespec drain = { .tv_nsec = SERVICE_DRAIN_MS * 1000000L };
 	const struct stop_options how = { .timed = false };
 	size_t extra = 0, first;
 	int r = 0;
@@ -207,7 +233,7 @@ static int shrink(struct engine *eng, const struct replicas *list, uint64_t n, s
 	for (size_t i = first; r == 0 && i < list->n; i++)
 		r = service_leave(eng, list->items[i].id, err);
 	if (r == 0 && extra)
-		nanosleep(&drain, NULL);
+		service_drain();
 	for (size_t i = 0; i < extra; i++) {
 		stops[i] = (struct stop)STOP_INIT;
 		if (r == 0)
@@ -227,19 +253,24 @@ int service_scale(struct engine *eng, const char *name, uint64_t n, struct err *
 {
 	cleanup_replicas struct replicas list = { 0 };
 	cleanup_service struct service s = { 0 };
+	cleanup_fd int lock = -EBADF;
 	int r = service_get(eng, name, &s, err);
 
 	if (r == -ENOENT)
 		return err_hint(err, err_fail(err, ERR_NOT_FOUND, "No such service: %s", name),
 				"inro run -d --name %s --replicas N makes one", name);
-	if (r == 0)
-		r = service_replicas(eng, s.id, &list, err);
 	if (r == 0 && (!n || n > SERVICE_REPLICAS_MAX))
 		return err_hint(err,
 				err_fail(err, ERR_USAGE, "service %s: expected 1 to %d replicas",
 					 name, SERVICE_REPLICAS_MAX),
 				"`inro stop %s` stops all, `inro rm -f %s` removes them", name,
 				name);
+	if (r == 0)
+		r = lock = service_change_lock(eng, s.id, s.name, err);
+	if (r >= 0)
+		r = service_settle(eng, s.id, s.name, err);
+	if (r == 0)
+		r = service_replicas(eng, s.id, &list, err);
 	if (r == 0)
 		r = shrink(eng, &list, n, err);
 	replicas_done(&list);

@@ -66,6 +66,8 @@ int service_join(struct engine *eng, const struct record *rec, const struct serv
 int service_take(struct engine *eng, const struct record *rec, struct err *err);
 /* The replica gets no new connections when this returns. Nothing for what is none. */
 int service_leave(struct engine *eng, const char *container, struct err *err);
+/* It takes part again, if it is fit for it. */
+int service_return(struct engine *eng, const char *container, struct err *err);
 /* The container runs: waits until it is ready or has had its time, and lets it take part. One with
  * a health check is not waited for. */
 void service_started(struct engine *eng, const struct record *rec);

@@ -528,6 +528,11 @@ static int finish_killed(struct update *u, struct err *err)
 	return r == -ENOENT ? err_fail(err, ERR_NOT_FOUND, "No such container: %s", id) : r;
 }
 
+bool engine_update_asks_nothing(const struct update_options *o)
+{
+	return !o->publish_add && !o->publish_rm && !o->firewall && !o->egress && asks_nothing(o);
+}
+
 int engine_update(struct engine *eng, const char *word, const struct update_options *opts,
 		  struct err *err)
 {
@@ -541,7 +546,7 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 	bool policy = opts->firewall || opts->egress;
 	int r;
 
-	if (!ports && !policy && asks_nothing(opts))
+	if (engine_update_asks_nothing(opts))
 		return err_fail(err, ERR_USAGE,
 				"you must provide one or more options when using this command");
 	if (policy && (ports || !asks_nothing(opts)))

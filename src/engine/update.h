@@ -43,6 +43,10 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 /* Whoever changes a container, and what is connected to it, while it runs: one at a time. Finds it
  * and returns its directory, which is locked as long as the fd is open. */
 int update_begin(struct engine *eng, const char *word, struct record *ret, struct err *err);
+
+/* Does no option of it say anything? Pure. */
+bool engine_update_asks_nothing(const struct update_options *opts);
+
 /* Before somebody tells what the container is like: finishes what a killed update has begun, and
  * reads the record again then. What can't be finished is taken back. Does nothing while somebody is
  * at it. */

@@ -1,62 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replicas: several containers behind one name, one address and one port."""
 
-import collections
 import json
 import os
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
 
-import engine
 import harness
 import netmachine
+import replicas
+from replicas import asked, balanced, hammer, hosts, inspect, run
 
 TURNS = True
-SERVER = "exec busybox nc -ll -p 80 -e hostname"
 
 
 @pytest.fixture(name="m")
 def _m(machine):
-    machine.lan()
-    machine.sh("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
-    machine.image = engine.box(machine.who)
-    return machine
-
-
-def run(m, n, *args, command=SERVER):
-    return m.inro("run", "-d", "--name", "web", "--replicas", n, "-p", "8080:80",
-                  "--stop-timeout", "0", *args, m.image, "sh",
-                  "-c", command).ok().out.split()
-
-
-def inspect(m, name):
-    return json.loads(m.inro("inspect", name).ok().out)[0]
-
-
-def balanced(m):
-    """{map or set: [element]} of what is led to replicas; root's table is called as its store."""
-    place = m.place()
-    if not place:
-        return {}
-    (table,) = [t["table"]["name"] for t in json.loads(place.run("nft", "-j", "list", "tables").ok().out)
-                ["nftables"] if "table" in t and t["table"]["name"].split("/")[0] == "inro"]
-    sets = place.elements(table)
-    assert "vip4" in sets and "slots4" in sets
-    return {name: e for name, e in sets.items() if e and name.startswith(("slots", "vip"))}
-
-
-def hosts(m):
-    """{the host name that a replica answers with: its name}."""
-    return {c["Config"]["Hostname"]: c["Name"].lstrip("/")
-            for c in json.loads(m.inro("inspect", "web").ok().out)}
-
-
-def asked(where, names, host, port, n=40):
-    return collections.Counter(names[where.get(host, port).strip()] for _ in range(n))
+    return replicas.prepare(machine)
 
 
 def test_one_port_one_name(m):
@@ -114,26 +77,12 @@ def test_who_stops_gets_no_more(m):
 
 def test_scale_loses_nobody(m):
     run(m, 2)
-    lost, answers, done = [], [], threading.Event()
-
-    def ask():
-        while not done.is_set():
-            try:
-                answers.append(m.other.get(netmachine.HOST4, 8080).strip())
-            except OSError as e:
-                lost.append(e)
-
-    client = threading.Thread(target=ask)
-    client.start()
-    try:
+    with hammer(m) as (answers, lost):
         assert m.inro("scale", "web=4").ok().out == "web scaled to 4\n"
         names = hosts(m)
         assert len(names) == 4
         time.sleep(0.1)
         m.inro("scale", "web=1").ok()
-    finally:
-        done.set()
-        client.join()
     assert not lost and set(answers) == set(names)
     assert m.inro("ps", "--format", "{{.Names}}").ok().out.split() == ["web-1"]
     m.inro("scale", "web=0").fails("expected 1 to 256 replicas", code=125)

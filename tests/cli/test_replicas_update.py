@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The replicas of a service are replaced by those of another image."""
+
+import signal
+import time
+
+import pytest
+
+import engine
+import harness
+import replicas
+from replicas import hammer, inspect
+
+TURNS = True
+SERVER = "exec busybox nc -ll -p 80 -e sh -c 'echo $V'"
+QUICK = ("--update-monitor", "100ms")
+
+
+@pytest.fixture(name="m")
+def _m(machine):
+    m = replicas.prepare(machine)
+    engine.box(m.who, "one", "ENV V=one")
+    m.image = "one"
+    engine.box(m.who, "two", "ENV V=two")
+    return m
+
+
+def run(m, n, *args, command=SERVER):
+    return replicas.run(m, n, *args, command=command)
+
+
+def images(m):
+    """{name: image} of all that there is."""
+    lines = m.inro("ps", "-a", "--format", "{{.Names}} {{.Image}} {{.State}}").ok().out.splitlines()
+    assert all(line.endswith(" running") for line in lines), lines
+    return {line.split()[0]: line.split()[1] for line in lines}
+
+
+def test_nobody_is_lost(m):
+    """In both orders; settings stay, and what has the image is left alone."""
+    run(m, 2, "--label", "a=b", "--stop-signal", "TERM")
+    for image, order in (("two", "stop-first"), ("one", "start-first")):
+        with hammer(m) as (answers, lost):
+            time.sleep(0.05)
+            said = m.inro("update", "--image", image, "--update-order", order, *QUICK, "web").ok().out
+            time.sleep(0.05)
+        assert said.split() == ["web-1", "web-2"]
+        assert not lost and answers[0] != image and answers[-1] == image
+        assert images(m) == {"web-1": image, "web-2": image}
+    assert inspect(m, "web-2")["Config"]["Labels"] == {"a": "b"}
+    ids = m.inro("ps", "-q").ok().out
+    assert m.inro("update", "--image", "one", "web").ok().out == ""
+    assert m.inro("ps", "-q").ok().out == ids
+    said = m.inro("update", "--force", "--update-parallelism", "0", *QUICK, "web").ok().out
+    assert said.split() == ["web-1", "web-2"] and not set(m.inro("ps", "-q").ok().out.split()) & set(ids.split())
+
+
+def test_one_that_does_not_work(m):
+    """Each answer to it: what has failed goes back to what it was, and nobody notices."""
+    run(m, 3)
+    ids = set(m.inro("ps", "-q").ok().out.split())
+    engine.box(m.who, "ill", "ENV V=ill", "ENTRYPOINT [\"sh\",\"-c\",\"echo I am ill; exit 3\"]")
+    with hammer(m) as (answers, lost):
+        # each order, as the two differ in what there is to be undone
+        for order in ("stop-first", "start-first"):
+            said = m.inro("update", "--image", "ill", "--update-order", order, *QUICK, "web").fails(
+                "service web: update paused: replaced: none; as before: web-1 web-2 web-3", code=1)
+            assert "replica web-1: web-1 exited" in said.err and "with status 3" in said.err
+            assert "its last line: I am ill" in said.err and said.out == ""
+        said = m.inro("update", "--image", "ill", "--update-failure-action", "continue", *QUICK, "web").fails(
+            "service web: update not whole: replaced: none", code=1)
+        assert said.err.count("its last line: I am ill") == 3
+    assert not lost and set(answers) == {"one"}
+    assert images(m) == {"web-1": "one", "web-2": "one", "web-3": "one"}
+    assert set(m.inro("ps", "-q").ok().out.split()) == ids
+
+
+def test_the_second_does_not_work(m):
+    """What has been replaced stays, or goes back with the others."""
+    flag = m.who.dir / "flag"
+    flag.mkdir()
+    m.who.own(flag)
+    flag.chmod(0o777)
+    # the first container of the image two works, the others of it don't
+    run(m, 3, "-v", f"{flag}:/flag", command="""
+        test $V = one || mkdir /flag/$V || exit 3; exec busybox nc -ll -p 80 -e sh -c 'echo $V'""")
+    with hammer(m) as (answers, lost):
+        m.inro("update", "--image", "two", "--update-failure-action", "rollback", *QUICK, "web").fails(
+            "service web: update rolled back: all its replicas are as before", code=1)
+        assert images(m) == {"web-1": "one", "web-2": "one", "web-3": "one"}
+        (flag / "two").rmdir()
+        m.inro("update", "--image", "two", *QUICK, "web").fails(
+            "update paused: replaced: web-1; as before: web-2 web-3", code=1)
+        assert images(m) == {"web-1": "two", "web-2": "one", "web-3": "one"}
+        (flag / "two").rmdir()
+        # goes on where it was
+        said = m.inro("update", "--image", "two", "--update-parallelism", "2", "--update-failure-action",
+                      "continue", *QUICK, "web").fails("update not whole", code=1).out
+        assert len(said.split()) == 1
+    assert not lost and set(answers) == {"one", "two"}
+
+
+def test_health_counts(m):
+    """One that becomes unhealthy doesn't count, one that becomes healthy does; Ctrl-C takes back."""
+    run(m, 2, "--health-cmd", "test $V != two", "--health-interval", "50ms", "--health-retries", "2")
+    said = m.inro("update", "--image", "two", *QUICK, "web").fails("update paused: replaced: none", code=1)
+    assert "unhealthy" in said.err
+    assert images(m) == {"web-1": "one", "web-2": "one"}
+    engine.box(m.who, "three", "ENV V=three")
+    m.inro("update", "--image", "three", *QUICK, "web").ok()
+    assert images(m) == {"web-1": "three", "web-2": "three"}
+    client = m.popen(*m.who.inro_argv("update", "--image", "one", "--update-monitor", "1m", "web"),
+                     stderr=-1, text=True)
+    harness.wait_for(lambda: "one" in m.inro("ps", "--format", "{{.Image}}").ok().out, what="a new one")
+    m.inro("scale", "web=3").fails("service web is being changed by another command", code=125)
+    client.send_signal(signal.SIGINT)
+    said = client.communicate(timeout=20 * harness.PATIENCE)[1]
+    assert "update paused" in said and client.returncode in (1, -signal.SIGINT), said
+    assert images(m) == {"web-1": "three", "web-2": "three"}
+
+
+@pytest.mark.parametrize("order", ["stop-first", "start-first"])
+def test_killed_on_the_way(m, order):
+    """At any moment: the next update, or scale, makes it whole, and nothing is there twice."""
+    run(m, 2)
+    for ms, after in ((5, "update"), (60, "scale"), (150, "update"), (250, "scale")):
+        image = "two" if "one" in images(m).values() else "one"
+        client = m.popen(*m.who.inro_argv("update", "--image", image, "--update-order", order, "--update-monitor",
+                                          "50ms", "web"))
+        time.sleep(ms / 1000)
+        client.send_signal(signal.SIGKILL)
+        client.wait()
+        if after == "update":
+            m.inro("update", "--image", image, "--update-order", order, *QUICK, "web").ok()
+            assert images(m) == {"web-1": image, "web-2": image}
+        else:
+            m.inro("scale", "web=2").ok()
+            assert set(images(m)) == {"web-1", "web-2"}
+        assert set(replicas.answers(m)) == set(images(m).values())
+
+
+def test_words(m):
+    m.inro("run", "-d", "--name", "alone", "--network", "bridge", "one", "sleep", "60").ok()
+    run(m, 1)
+    m.inro("update", "--image", "two", "alone").fails("container alone is no service", "run --replace", code=1)
+    m.inro("update", "--image", "two", "web-1").fails("is a replica of service web", "update --image IMAGE web", code=1)
+    m.inro("update", "--image", "two", "nobody").fails("No such container: nobody", code=1)
+    m.inro("update", "--image", "127.0.0.1:1/none", "--quiet", "web").fails("127.0.0.1:1/none", code=1)
+    for words, message in ((["--image", "two", "--memory", "1g", "web"], "--image and --force go with no others"),
+                           (["--update-delay", "1s", "web"], "say how --image does it"),
+                           (["--image", "two"], "need a service's name"),
+                           (["--image", "two", "--update-order", "first", "web"], "update-order"),
+                           (["--rollback", "web"], "use --image")):
+        m.inro("update", *words).fails(message, code=125)
+    m.inro("update", "--image", "two", "--update-delay", "x", "web").fails("expected a time", code=1)
+    assert images(m)["web-1"] == "one"
