@@ -157,6 +157,19 @@ static bool wait_backoff(struct ending *e, uint32_t backoff_ms)
 	return !e->c->stopped;
 }
 
+/* What `inro update` has said while we waited holds; 0, or -ENOENT: it was removed. */
+static int read_again(struct engine *eng, struct ending *e)
+{
+	struct record now = { 0 };
+	int r = record_get(eng, e->rec->id, &now, NULL);
+
+	if (r < 0)
+		return r == -ENOENT ? r : 0; /* as on a disk that fails: with what is known */
+	record_done(e->rec);
+	*e->rec = now;
+	return 0;
+}
+
 static int start_again(struct engine *eng, struct ending *e, uint32_t backoff_ms, struct err *err)
 {
 	struct cleanup *c = e->c;
@@ -192,8 +205,8 @@ static int end_or_restart(struct engine *eng, struct ending *e, struct err *err)
 		note_next_start(eng, rec, backoff_ms);
 		tell_exited(e);
 	}
-	if (r < 0 || !wait_backoff(e, backoff_ms)) {
-		r = record_finish(eng, rec->id, &e->end, err);
+	if (r < 0 || !wait_backoff(e, backoff_ms) || read_again(eng, e) < 0 || !is_wanted(e)) {
+		r = record_finish(eng, e->c->id, &e->end, err);
 		tell_exited(e);
 		return r;
 	}

@@ -39,6 +39,7 @@ void launch_init(struct launch *l, struct engine *eng, struct record *rec)
 	*l = (struct launch){
 		.eng = eng,
 		.rec = rec,
+		.restarts = rec->restarts,
 		.lock = -EBADF,
 		.control = -EBADF,
 		.bundle_fd = -EBADF,
@@ -347,7 +348,9 @@ void launch_failed(struct launch *l, int how, const struct err *why)
 	int r;
 
 	supervisor_done(&l->monitor);
-	if (!as_before)
+	if (as_before)
+		l->rec->restarts = l->restarts;
+	else
 		note_failure(l, why);
 	/* Nothing to do, unless the monitor was killed on the way. */
 	if (container_delete(&l->eng->runtime, l->rec->id, true, &err) < 0)

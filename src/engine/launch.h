@@ -26,6 +26,7 @@ struct launch {
 	int *layers;
 	size_t n_layers;
 	uint32_t backoff_ms;
+	int64_t restarts; /* as it was recorded when this began */
 
 	bool detach;             /* nobody here attaches */
 	bool hidden[2];          /* its standard output, and error, are not shown */

@@ -16,6 +16,7 @@ import time
 import pytest
 
 import cgroups
+import engine
 import fuse
 import harness
 import test_cve_exec
@@ -405,6 +406,23 @@ def test_exec_into_a_cgroup_that_v1_freezes(root):
         harness.wait_for(lambda: not processes() - before, what="the end of what it left")
         assert not (b.rootfs / "ran").exists()
         root.runtime("delete", "--force", "c1").ok()
+
+
+def test_interrupted_start_leaves_the_record_as_it_was(root):
+    with Parent(v1=False) as parent:
+        root.inro("run", "-d", "--name", "web", "--restart", "on-failure:1", "--cgroup-parent",
+                  parent.path, engine.box(root), "false").ok()
+        look = ["inspect", "-f", "{{.RestartCount}} {{.State.Status}} {{.State.StartedAt}}", "web"]
+        harness.wait_for(lambda: root.inro(*look).out.startswith("1 exited"), what="the second end")
+        before = root.inro(*look).out
+        parent.freeze()
+        client = root.popen(*root.inro_argv("start", "web"), **QUIET)
+        harness.wait_for(lambda: root.inro(*look).out.startswith("0 running"), what="the start")
+        client.send_signal(signal.SIGTERM)
+        assert client.wait(10 * harness.PATIENCE) != 0
+        assert root.inro(*look).out == before
+        parent.freeze(False)
+        root.inro("rm", "web").ok()
 
 
 # --- the order of what is kept ---

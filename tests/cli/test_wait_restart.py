@@ -128,6 +128,17 @@ def test_between_two_starts(box):
     assert field(box, "web", "{{.State.Status}}") == "exited"
 
 
+def test_update_between_two_starts(box):
+    """What is said in the pause holds for the start behind it."""
+    up(box, "web", "exit 1", "--restart", "always")
+    harness.wait_for(lambda: int(field(box, "web", "{{.RestartCount}}")) >= 3 and
+                     field(box, "web", "{{.State.Status}}") == "restarting", what="a pause")
+    box.inro("update", "--restart", "no", "web").ok()
+    count = field(box, "web", "{{.RestartCount}}")
+    harness.wait_for(lambda: field(box, "web", "{{.State.Status}}") == "exited", what="the end")
+    assert field(box, "web", "{{.RestartCount}} {{.State.ExitCode}}") == f"{count} 1"
+
+
 def test_database_that_cannot_be_written(root):
     """What keeps an end from being recorded, as a full disk does, doesn't end the policy."""
     place = root.state / "inro"
