@@ -2,11 +2,13 @@
 /* pod clone: another pod of the same options, with containers like those of the first. */
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/clone.h"
 #include "cli/pod_create.h"
+#include "engine/pod_join.h"
 #include "engine/pod_options.h"
 #include "engine/pod_verbs.h"
 #include "engine/run.h"
@@ -79,7 +81,7 @@ static int take_over(const struct pod *from, const struct pod_create_options *gi
 
 static int make_pod(struct engine *eng, const struct pod *from,
 		    const struct pod_create_options *given, const char *name, struct pod *pod,
-		    struct err *err)
+		    int *ret_lock, struct err *err)
 {
 	struct pod_create_options o = { 0 };
 	int r = take_over(from, given, &o, err);
@@ -98,6 +100,9 @@ static int make_pod(struct engine *eng, const struct pod *from,
 	if (r == 0)
 		r = pod_create_fill(eng, &o, pod, err);
 	if (r == 0)
+		r = *ret_lock = pod_lock(eng, pod->id, err);
+	pod->options.unfinished = true;
+	if (r >= 0)
 		r = pod_create_insert(eng, &o, pod, err);
 	opt_free(pod_create_opts, POD_CLONE_OPTIONS, &o);
 	return r;
@@ -137,6 +142,18 @@ static int make_members(struct engine *eng, const struct pod_view *from, const s
 	return r;
 }
 
+/* Half of a pod is none. */
+static void unmake(struct engine *eng, const struct pod *pod, int lock)
+{
+	cleanup_pod_views struct pod_views views = { 0 };
+
+	if (pod_view_as_is(eng, pod->id, &views, NULL) < 0)
+		pod_clear(eng, pod->id, lock, NULL); /* its name is taken, say */
+	fd_close(lock);
+	if (views.n)
+		pod_discard(eng, pod->id);
+}
+
 static int finish(struct engine *eng, const struct pod_create_options *o,
 		  const struct pod_view *from, const struct pod *pod, struct err *err)
 {
@@ -161,6 +178,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	cleanup_pod_views struct pod_views views = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_pod struct pod pod = { 0 };
+	cleanup_fd int lock = -EBADF; /* nobody takes it for left by somebody who was killed */
 	int r;
 
 	if (args[1] && o->name)
@@ -170,14 +188,17 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	if (r == 0)
 		r = pod_view(&eng, args[0], &views, err);
 	if (r == 0)
-		r = make_pod(&eng, &views.items[0].pod, o, args[1], &pod, err);
-	if (r < 0)
-		return r;
-	r = make_members(&eng, views.items, &pod, err);
+		r = make_pod(&eng, &views.items[0].pod, o, args[1], &pod, &lock, err);
+	if (r == 0)
+		r = make_members(&eng, views.items, &pod, err);
+	if (r == 0)
+		r = pod_set_finished(&eng, pod.id, err);
 	if (r < 0) {
-		pod_discard(&eng, pod.id); /* half of a pod is none */
+		if (lock >= 0)
+			unmake(&eng, &pod, take_fd(lock));
 		return r;
 	}
+	lock = fd_close(lock);
 	return finish(&eng, o, views.items, &pod, err);
 }
 

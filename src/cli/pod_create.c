@@ -449,8 +449,9 @@ int pod_create_insert(struct engine *eng, const struct pod_create_options *o, st
 		r = infra_create(eng, pod, err);
 	if (r == 0)
 		r = write_id(o->pod_id_file, pod, err);
-	if (r < 0)
-		pod_discard(eng, pod->id); /* nobody is told of it */
+	/* Nobody is told of it. One that is unfinished its maker sees to. */
+	if (r < 0 && !pod->options.unfinished)
+		pod_discard(eng, pod->id);
 	return r;
 }
 

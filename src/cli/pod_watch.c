@@ -7,6 +7,7 @@
 #include "cli/format.h"
 #include "cli/pod.h"
 #include "engine/top.h"
+#include "runtime/pids.h"
 
 struct watch_options {
 	struct pod_select select;
@@ -232,12 +233,12 @@ const struct cmd cmd_pod_stats = {
 
 static const struct opt top_opts[] = { POD_LATEST(T) };
 
-static int add_top(struct engine *eng, const char *id, char *const *ps_args, struct table **table,
-		   struct err *err)
+static int add_top(struct engine *eng, const char *id, char *const *ps_args, struct pids *seen,
+		   struct table **table, struct err *err)
 {
 	cleanup_top struct top top = { 0 };
 	struct err own = ERR_INIT;
-	int r = engine_top(eng, id, ps_args, &top, &own);
+	int r = engine_top(eng, id, ps_args, seen, &top, &own);
 
 	/* It has ended meanwhile. */
 	if (r < 0 && (own.kind == ERR_CONFLICT || own.kind == ERR_NOT_FOUND))
@@ -261,13 +262,14 @@ static int run_top(const void *globals, void *options, char **args, struct err *
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_buf struct buf out = BUF_INIT;
 	cleanup_strv char **ids = NULL;
+	cleanup_pids struct pids seen = { 0 };
 	struct table *table = NULL;
 	int r = members(globals, o, pod, true, &ids, err);
 
 	if (r == 0)
 		r = cli_engine(globals, &eng, err);
 	for (size_t i = 0; r == 0 && ids && ids[i]; i++)
-		r = add_top(&eng, ids[i], ps_args, &table, err);
+		r = add_top(&eng, ids[i], ps_args, &seen, &table, err);
 	if (table) {
 		table_write(table, true, &out);
 		table_free(table);

@@ -44,8 +44,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	if (r == 0 && o->latest)
 		r = cli_latest(&eng, &newest, err);
 	if (r == 0)
-		r = engine_top(&eng, newest ? newest : args[0], newest ? args : args + 1, &top,
-			       err);
+		r = engine_top(&eng, newest ? newest : args[0], newest ? args : args + 1, NULL,
+			       &top, err);
 	return r < 0 ? r : print(&top, err);
 }
 

@@ -213,7 +213,7 @@ static int finish_again(struct engine *eng, const struct pod_end *e, struct err 
 {
 	cleanup_pod_views struct pod_views views = { 0 };
 	struct err own = ERR_INIT;
-	int r = pod_view(eng, e->v->pod.id, &views, &own);
+	int r = pod_view_as_is(eng, e->v->pod.id, &views, &own);
 
 	if (r < 0 && own.kind == ERR_NOT_FOUND)
 		return 0;
@@ -256,10 +256,37 @@ void pod_discard(struct engine *eng, const char *id)
 	const struct pod_end_how how = { .kind = POD_END_REMOVE, .force = true };
 	cleanup_pod_views struct pod_views views = { 0 };
 	struct err err = ERR_INIT;
-	int r = pod_view(eng, id, &views, &err);
+	int r = pod_view_as_is(eng, id, &views, &err);
 
 	if (r == 0)
 		r = pod_end(eng, views.items, &how, &err);
 	if (r < 0)
 		log_warn("%s", err.msg);
+}
+
+static bool was_started(const struct pod_view *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->members[i]->status != RECORD_CREATED)
+			return true;
+	return false;
+}
+
+bool pod_settle(struct engine *eng, const struct pod *pod)
+{
+	cleanup_fd int lock = pod->options.unfinished ? pod_try_lock(eng, pod->id) : -EBUSY;
+	cleanup_pod_views struct pod_views views = { 0 };
+
+	/* Also when its maker is at it. */
+	if (lock < 0 || pod_view_as_is(eng, pod->id, &views, NULL) < 0 ||
+	    !views.items->pod.options.unfinished)
+		return false;
+	/* What somebody uses by now is theirs. */
+	if (was_started(views.items)) {
+		pod_set_finished(eng, pod->id, NULL);
+		return false;
+	}
+	lock = fd_close(lock); /* the removal takes it */
+	pod_discard(eng, pod->id);
+	return true;
 }

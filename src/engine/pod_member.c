@@ -11,6 +11,7 @@
 #include "base/timeutil.h"
 #include "engine/parse.h"
 #include "engine/pod_options.h"
+#include "engine/pods_query.h"
 #include "engine/run_internal.h"
 
 #define ID_FILE_MAX   4096
@@ -328,6 +329,9 @@ int pod_member_init(struct engine *eng, const struct run_options *opts, struct p
 	name = str_after(word, "new:");
 	ret->asked = *opts;
 	r = name ? make_pod(eng, name, ret, err) : pod_find(eng, word, &ret->pod, err);
+	if (r == 0 && !name && pod_settle(eng, &ret->pod))
+		r = err_fail(err, ERR_NOT_FOUND, "no pod with name or ID %s found: no such pod",
+			     word);
 	if (r < 0)
 		return r;
 	ret->opts = ret->asked;

@@ -28,6 +28,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD(struct pod_options, no_parent, "noParent", JSON_BOOL),
 	JSON_FIELD(struct pod_options, exit_policy, "exitPolicy", JSON_ENUM,
 		   .names = exit_policy_names),
+	JSON_FIELD(struct pod_options, unfinished, "unfinished", JSON_BOOL),
 	JSON_FIELD(struct pod_options, create_command, "createCommand", JSON_STRV),
 	JSON_FIELD(struct pod_options, publish, "publish", JSON_STRV),
 	JSON_FIELD(struct pod_options, infra_name, "infraName", JSON_STR),

@@ -206,6 +206,18 @@ int pod_find(struct engine *eng, const char *word, struct pod *ret, struct err *
 	return 0;
 }
 
+int pod_set_finished(struct engine *eng, const char *id, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r == 0)
+		r = db_exec(eng->db, err,
+			    "UPDATE pods SET options = json_remove(options, '$.unfinished')"
+			    " WHERE id = ?",
+			    "s", id);
+	return r < 0 ? r : 0;
+}
+
 int pods_list(struct engine *eng, struct pod_list *ret, struct err *err)
 {
 	cleanup_pod_list struct pod_list list = { 0 };

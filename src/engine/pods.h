@@ -18,6 +18,7 @@ struct pod_options {
 	char **share;   /* of "network", "ipc", "uts", "pid", "cgroup": what members share */
 	bool no_parent; /* their cgroups are not below the pod's */
 	int exit_policy;
+	bool unfinished; /* `pod clone` makes its members, with the pod's lock, or was killed */
 	char **create_command;
 	char **publish; /* words of ports, each with one of the host's (pod_ports.h) */
 	char *infra_name, *infra_pid_file; /* of what infra.h makes; NULL: none was given */
@@ -44,6 +45,8 @@ void pod_list_done(struct pod_list *list);
 int pod_insert(struct engine *eng, struct pod *pod, struct err *err);
 /* By name, id, or unambiguous beginning of an id. ERR_NOT_FOUND. */
 int pod_find(struct engine *eng, const char *word, struct pod *ret, struct err *err);
+/* It is not unfinished any more. */
+int pod_set_finished(struct engine *eng, const char *id, struct err *err);
 /* All, newest first. */
 int pods_list(struct engine *eng, struct pod_list *ret, struct err *err);
 /* ERR_CONFLICT: it has members. */

@@ -193,8 +193,11 @@ int pods_query(struct engine *eng, char *const *words, struct pod_views *ret, st
 		r = pods_list(eng, &list, err);
 	if (r == 0 && list.n)
 		r = read_members(eng, &views.records, err);
-	for (size_t i = 0; r == 0 && i < list.n; i++)
+	for (size_t i = 0; r == 0 && i < list.n; i++) {
+		if (pod_settle(eng, &list.items[i]))
+			continue;
 		add_view(&views, &list.items[i], &filters);
+	}
 	if (r < 0)
 		return r;
 	*ret = views;
@@ -202,7 +205,7 @@ int pods_query(struct engine *eng, char *const *words, struct pod_views *ret, st
 	return 0;
 }
 
-int pod_view(struct engine *eng, const char *word, struct pod_views *ret, struct err *err)
+int pod_view_as_is(struct engine *eng, const char *word, struct pod_views *ret, struct err *err)
 {
 	cleanup_pod_views struct pod_views views = { 0 };
 	cleanup_pod struct pod pod = { 0 };
@@ -216,4 +219,14 @@ int pod_view(struct engine *eng, const char *word, struct pod_views *ret, struct
 	*ret = views;
 	views = (struct pod_views){ 0 };
 	return 0;
+}
+
+int pod_view(struct engine *eng, const char *word, struct pod_views *ret, struct err *err)
+{
+	cleanup_pod struct pod pod = { 0 };
+	int r = pod_find(eng, word, &pod, err);
+
+	if (r == 0)
+		pod_settle(eng, &pod);
+	return r < 0 ? r : pod_view_as_is(eng, word, ret, err);
 }

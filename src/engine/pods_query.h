@@ -25,7 +25,12 @@ struct pod_views {
 void pod_views_done(struct pod_views *views);
 #define cleanup_pod_views CLEANUP(pod_views_done)
 
+/* One that `pod clone` was killed at goes before, unless a member of it has been started. */
 /* Newest first. filters NULL: all. */
 int pods_query(struct engine *eng, char *const *filters, struct pod_views *ret, struct err *err);
 /* One; ERR_NOT_FOUND. */
 int pod_view(struct engine *eng, const char *word, struct pod_views *ret, struct err *err);
+/* Also of one that is unfinished: it stays. */
+int pod_view_as_is(struct engine *eng, const char *word, struct pod_views *ret, struct err *err);
+/* Has it gone, as nobody finishes it? */
+bool pod_settle(struct engine *eng, const struct pod *pod);

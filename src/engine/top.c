@@ -63,8 +63,8 @@ static pid_t first_of(struct engine *eng, const struct record *rec)
 	return pid;
 }
 
-int engine_top(struct engine *eng, const char *word, char *const *ps_args, struct top *ret,
-	       struct err *err)
+int engine_top(struct engine *eng, const char *word, char *const *ps_args, struct pids *seen,
+	       struct top *ret, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
 	cleanup_pids struct pids pids = { 0 };
@@ -79,6 +79,8 @@ int engine_top(struct engine *eng, const char *word, char *const *ps_args, struc
 	/* It may have ended meanwhile. */
 	if (r < 0 && live_check(eng, &rec, err) == 0)
 		r = container_pids(&eng->runtime, rec.id, &pids, err);
+	if (r >= 0 && seen)
+		pids_take_new(&pids, seen);
 	if (r >= 0 && top_are_words(ps_args))
 		return top_by_words(&pids, first_of(eng, &rec), ps_args, ret, err);
 	if (r >= 0)

@@ -34,6 +34,20 @@ static void add_pid(struct pids *pids, pid_t pid)
 	pids->items[pids->n++] = pid;
 }
 
+void pids_take_new(struct pids *pids, struct pids *seen)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pids->n; i++)
+		if (!seen->n || !bsearch(&pids->items[i], seen->items, seen->n, sizeof(pid_t), compare))
+			pids->items[n++] = pids->items[i];
+	pids->n = n;
+	for (size_t i = 0; i < n; i++)
+		add_pid(seen, pids->items[i]);
+	if (n)
+		qsort(seen->items, seen->n, sizeof(pid_t), compare);
+}
+
 /* Whose pid namespace is the one of path, as far as this user may look. */
 static int find_in_namespace(pid_t first, struct pids *ret, struct err *err)
 {

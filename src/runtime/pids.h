@@ -10,6 +10,8 @@ struct pids {
 };
 void pids_done(struct pids *pids);
 #define cleanup_pids CLEANUP(pids_done)
+/* Takes those out that are in seen, where the others are put. */
+void pids_take_new(struct pids *pids, struct pids *seen);
 
 /* Those of its cgroup; where it has none, those in its pid namespace that this user may look at.
  * *ret is zeroed before. */

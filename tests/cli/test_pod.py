@@ -272,6 +272,10 @@ def test_infra_ends(anyone):
     harness.wait_for(lambda: running() == 0)
     anyone.inro("pod", "start", "p").ok()
     assert look(anyone, "one", ("pid",)) == look(anyone, "two", ("pid",))
+    # A user's have no cgroups: each member sees all that is in the pid namespace, the pod once.
+    for columns in ([], ["args"]):
+        top = anyone.inro("pod", "top", "p", *columns).ok().out
+        assert [top.count(text) for text in ("sleep 1000", "--pause")] == [2, 1], top
     anyone.inro("kill", "-a").ok()
     harness.wait_for(lambda: running() == 0)
     # Whoever was killed while it made the pod has left it for the first start.
@@ -281,6 +285,45 @@ def test_infra_ends(anyone):
     anyone.inro("run", "--rm", "--pod", "p", box, "true").ok()
     assert running() == 1
     anyone.inro("pod", "rm", "p").ok()
+    clean(anyone)
+
+
+def test_clone_that_is_killed(anyone):
+    """Half of a pod is none: the next command that looks takes it away. What somebody has started is theirs."""
+    box, report = engine.box(anyone), anyone.dir / "report"
+    anyone.inro("pod", "create", "--share", "+pid", "web").ok()
+    for name in ("one", "two"):
+        anyone.inro("create", "--pod", "web", "--name", name, box, "sleep", "1000").ok()
+
+    def clone(n):
+        return anyone.run(anyone.program("tests/faults/killat"), "-o", report, n, "--",
+                          *anyone.inro_argv("pod", "clone", "web", "new"))
+    pods = lambda: anyone.inro("pod", "ps", "--sort", "name", "--format", "{{.Name}} {{.NumberOfContainers}}").ok().out
+    clone(0).ok()
+    assert pods() == "new 3\nweb 3\n"
+    calls = int(report.read_text().split()[-1])
+    anyone.inro("pod", "rm", "new").ok()
+    seen = set()
+    for n in range(calls // 3, calls, calls // 6):
+        clone(n)
+        seen.add(len(engine.containers(anyone)))
+        if "new" in (said := pods()):
+            assert said == "new 3\nweb 3\n", n
+            anyone.inro("pod", "rm", "new").ok()
+        assert len(engine.containers(anyone)) == 3, n
+    assert seen & {4, 5}
+    anyone.inro("system", "check").ok()
+
+    unfinish = ["sqlite3", anyone.state / "inro/inro.db",
+                "UPDATE pods SET options = json_set(options, '$.unfinished', json('true')) WHERE name = 'new'"]
+    clone(0).ok()
+    anyone.run(*unfinish).ok()
+    anyone.inro("run", "--pod", "new", box, "true").fails("no such pod", code=125)
+    clone(0).ok()
+    anyone.run(*unfinish).ok()
+    anyone.inro("start", "one-clone").ok()
+    assert pods() == "new 3\nweb 3\n"
+    clone(0).fails("in use", code=125)
     clean(anyone)
 
 
