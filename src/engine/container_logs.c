@@ -15,6 +15,7 @@
 /* By then the journal has what a container that has ended said last. */
 #define JOURNAL_NS      (600 * NS_PER_MS)
 #define JOURNAL_LOOK_MS 200
+#define HELD_LOOK_MS    20
 
 struct source {
 	struct container_logs_source known;
@@ -35,6 +36,7 @@ struct reader {
 	size_t n;
 	struct logs_watch watch;
 	bool has_journal;
+	bool held; /* records wait for what the journal may still have that is older */
 	bool came; /* something of the journal's */
 };
 
@@ -155,15 +157,32 @@ static struct source *earliest(struct reader *rd)
 	return first;
 }
 
-/* All that is there now. */
-static int drain(struct reader *rd, struct err *err)
+static bool is_held(const struct reader *rd, const struct source *s)
+{
+	for (size_t i = 0; i < rd->n; i++) {
+		const struct source *other = &rd->sources[i];
+
+		if (other != s && other->journal && !other->has &&
+		    journal_log_is_behind(other->journal, s->time_ns))
+			return true;
+	}
+	return false;
+}
+
+/* All that is there now; but for the last time nothing that may come out of order. */
+static int drain(struct reader *rd, bool last, struct err *err)
 {
 	struct source *s;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < rd->n; i++)
-		r = fetch(rd, &rd->sources[i], err);
+		if (!rd->sources[i].has)
+			r = fetch(rd, &rd->sources[i], err);
+	rd->held = false;
 	while (r == 0 && (s = earliest(rd))) {
+		rd->held = !last && is_held(rd, s);
+		if (rd->held)
+			break;
 		r = rd->o->record(rd->o->data, &s->known, &s->record, err);
 		if (r >= 0)
 			r = fetch(rd, s, err);
@@ -204,14 +223,15 @@ static bool look_alive(struct reader *rd)
 static int time_left_ms(const struct reader *rd)
 {
 	int64_t until = rd->o->query.until_ns, now = time_now_ns(), ms;
+	int look_ms = rd->held ? HELD_LOOK_MS : JOURNAL_LOOK_MS;
 
 	if (until == INT64_MAX)
-		return rd->has_journal ? JOURNAL_LOOK_MS : -1;
+		return rd->has_journal ? look_ms : -1;
 	if (until < now)
 		return 0;
 	ms = (until - now) / NS_PER_MS + 1;
-	if (rd->has_journal && ms > JOURNAL_LOOK_MS)
-		ms = JOURNAL_LOOK_MS;
+	if (rd->has_journal && ms > look_ms)
+		ms = look_ms;
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
@@ -223,9 +243,9 @@ static int read_rest(struct reader *rd, struct err *err)
 	do {
 		rd->came = false;
 		logs_watch_wait(&rd->watch, JOURNAL_LOOK_MS);
-		r = drain(rd, err);
+		r = drain(rd, false, err);
 	} while (r == 0 && rd->came);
-	return r;
+	return r < 0 ? r : drain(rd, true, err);
 }
 
 static int follow(struct reader *rd, struct err *err)
@@ -236,7 +256,7 @@ static int follow(struct reader *rd, struct err *err)
 	do {
 		left = time_left_ms(rd);
 		more = look_alive(rd) && left;
-		r = drain(rd, err);
+		r = drain(rd, !more && left, err);
 		if (r == 0 && more)
 			logs_watch_wait(&rd->watch, left);
 	} while (r == 0 && more);

@@ -11,17 +11,22 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "base/timeutil.h"
 #include "runtime/journal.h"
 
 #define NS_PER_S  INT64_C(1000000000)
 #define READ_SIZE (64u << 10)
-/* What the journal has already comes before what is to come, beside other logs, too. */
-#define BEGIN_MS 500
+#define NS_PER_MS INT64_C(1000000)
+/* journalctl, which follows, has said what the journal had when it is silent for so long. */
+#define BEGIN_NS (500 * NS_PER_MS)
+/* From the time of an entry until it comes out of journalctl. */
+#define LATE_NS (200 * NS_PER_MS)
 
 struct journal_log {
 	const char *id; /* borrowed, until it is opened */
 	struct logs_query query;
-	bool follow, begun;
+	bool follow, begun; /* begun: the journal's past is read */
+	int64_t said_ns;    /* when something came last; CLOCK_MONOTONIC */
 	struct proc proc;
 	int pipe;
 	struct buf in;
@@ -146,11 +151,9 @@ static int read_more(struct journal_log *j, struct err *err)
 {
 	struct pollfd p = { .fd = j->pipe, .events = POLLIN };
 	cleanup_free char *block = NULL;
-	int wait_ms = j->begun ? 0 : BEGIN_MS;
 	ssize_t n;
 
-	j->begun = true;
-	if (j->pipe < 0 || (j->follow && NO_EINTR(poll(&p, 1, wait_ms)) == 0))
+	if (j->pipe < 0 || (j->follow && NO_EINTR(poll(&p, 1, 0)) == 0))
 		return 0;
 	memmove(j->in.data, j->in.data + j->at, j->in.len - j->at);
 	j->in.len -= j->at;
@@ -162,6 +165,7 @@ static int read_more(struct journal_log *j, struct err *err)
 	if (n == 0)
 		return check_end(j, err);
 	buf_add(&j->in, block, (size_t)n);
+	j->said_ns = time_monotonic_ns();
 	return 1;
 }
 
@@ -191,7 +195,8 @@ int journal_log_open(struct engine *eng, const char *id, const struct logs_query
 				   .follow = follow,
 				   .proc = PROC_INIT,
 				   .pipe = -EBADF,
-				   .in = BUF_INIT };
+				   .in = BUF_INIT,
+				   .said_ns = time_monotonic_ns() };
 	buf_adds(&j->in, "");
 	r = spawn(eng, j, err);
 	j->id = NULL;
@@ -200,6 +205,14 @@ int journal_log_open(struct engine *eng, const char *id, const struct logs_query
 	else
 		journal_log_free(j);
 	return r;
+}
+
+bool journal_log_is_behind(struct journal_log *j, int64_t time_ns)
+{
+	if (j->pipe < 0)
+		return false;
+	j->begun = j->begun || time_monotonic_ns() - j->said_ns >= BEGIN_NS;
+	return !j->begun || time_ns > time_now_ns() - LATE_NS;
 }
 
 const int *journal_log_fd(const struct journal_log *j)

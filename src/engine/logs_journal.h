@@ -13,6 +13,8 @@ int journal_log_open(struct engine *eng, const char *id, const struct logs_query
 /* 1: *ret is the next record, valid until the next call. 0: there is none, or, with follow, none
  * yet. */
 int journal_log_next(struct journal_log *j, struct logs_record *ret, struct err *err);
+/* May it have something still to say that is older? For one that follows. */
+bool journal_log_is_behind(struct journal_log *j, int64_t time_ns);
 /* Readable when there is more, or when it is over, which is told once: -EBADF from then on. */
 const int *journal_log_fd(const struct journal_log *j);
 void journal_log_free(struct journal_log *j);
