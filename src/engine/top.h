@@ -12,10 +12,10 @@ struct top {
 void top_done(struct top *top);
 #define cleanup_top CLEANUP(top_done)
 
-/* Of those in seen nothing is said, the others are put there; seen may be NULL: where the members of
- * a pod have no cgroups each shows all that is in the pid namespace that they share.
- * ps_args: podman's words for columns (top_words.h), or options of ps(1), none: -ef. ERR_CONFLICT:
- * it does not run. */
+/* Of those in seen nothing is said, the others are put there; seen may be NULL: where the members
+ * of a pod have no cgroups each shows all that is in the pid namespace that they share. ps_args:
+ * podman's words for columns (top_words.h), or options of ps(1), none: -ef. ERR_CONFLICT: it does
+ * not run. */
 struct pids;
 int engine_top(struct engine *eng, const char *word, char *const *ps_args, struct pids *seen,
 	       struct top *ret, struct err *err);

@@ -39,7 +39,8 @@ void pids_take_new(struct pids *pids, struct pids *seen)
 	size_t n = 0;
 
 	for (size_t i = 0; i < pids->n; i++)
-		if (!seen->n || !bsearch(&pids->items[i], seen->items, seen->n, sizeof(pid_t), compare))
+		if (!seen->n ||
+		    !bsearch(&pids->items[i], seen->items, seen->n, sizeof(pid_t), compare))
 			pids->items[n++] = pids->items[i];
 	pids->n = n;
 	for (size_t i = 0; i < n; i++)
