@@ -367,6 +367,9 @@ def test_confined(service):
                   pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
     assert status["NoNewPrivs"] == "1"
+    # each of them costs time at its start, and at each question
+    limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+    assert "1024" in next(line for line in limits.splitlines() if line.startswith("Max open files")).split()
     machine_ns = os.fstat(service.machine.fds[0]).st_ino
     assert os.stat(f"/proc/{pid}/ns/net").st_ino != machine_ns
     # all ends with it

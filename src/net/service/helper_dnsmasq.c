@@ -18,12 +18,15 @@
 #include "sys/landlock.h"
 #include "sys/pidfd.h"
 #include "sys/prctl.h"
+#include "sys/rlimit.h"
 
 #define SERVERS      "servers"
 #define NAMES_MAX    (64 * 1024) /* of one container */
 #define HOSTSDIR     "--hostsdir="
 #define SERVERS_FILE "--servers-file="
 #define STEP_MS      2000
+/* It closes each that there may be at its start, and looks at a third of them at each event. */
+#define FILES 1024
 
 static void view_dir(const struct helper_ask *ask, char ret[32])
 {
@@ -242,6 +245,7 @@ static void add_rule(struct landlock_rule *rules, size_t *n, const char *path,
 
 int helper_become(char **argv)
 {
+	static const struct rlimit_value limits[] = { { RLIMIT_NOFILE, FILES } };
 	struct landlock_rule rules[ARRAY_SIZE(readable) + SERVICE_NETWORKS + 1];
 	size_t n = 0;
 
@@ -259,7 +263,8 @@ int helper_become(char **argv)
 			add_rule(rules, &n, dir ? dir : file, LANDLOCK_READ);
 		free(file);
 	}
-	if (landlock_restrict(rules, n, LANDLOCK_SCOPED, NULL) < 0 ||
+	if (rlimit_lower(limits, ARRAY_SIZE(limits), NULL) < 0 ||
+	    landlock_restrict(rules, n, LANDLOCK_SCOPED, NULL) < 0 ||
 	    prctl_parent_death_signal(SIGKILL, 0) < 0)
 		return 1;
 	execv(argv[0], argv);
