@@ -9,6 +9,7 @@
 #include "engine/life.h"
 #include "engine/network_devices.h"
 #include "engine/network_inspect.h"
+#include "engine/network_heal.h"
 #include "engine/network_names.h"
 #include "engine/network_query.h"
 
@@ -245,6 +246,8 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 	if (r == 0)
 		r = net_devices_sweep(&eng, err);
 	if (r == 0)
+		r = network_heal(&eng, NULL, err);
+	if (r == 0)
 		r = engine_firewall_repair(&eng, err);
 	if (r == 0)
 		r = net_names_ensure(&eng, err);
@@ -254,13 +257,14 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 const struct cmd cmd_network_reload = {
 	.name = "reload",
 	.args = "[OPTIONS] [CONTAINER...]",
-	.summary = "Put the rules of networks and published ports into the firewall again",
-	.details = "For when somebody has taken them away (`nft flush ruleset`, a firewall that "
-		   "was started anew): all that networks and running containers need is there "
-		   "afterwards, and nothing else in inro's table; connections that were open stay "
-		   "open. Names and ports of loopback that have died with `inro-net` come back, "
-		   "too, and interfaces of the host's that a container had that has ended. The "
-		   "next start of a container on a network does the same. Prints the "
+	.summary = "Put back what somebody has taken from networks of containers that run",
+	.details = "The firewall's rules of networks and published ports (`nft flush ruleset`, a "
+		   "firewall that was started anew): all that is needed is there afterwards, and "
+		   "nothing else in inro's table; connections that were open stay open. Bridges "
+		   "and interfaces that were deleted, with the addresses and routes that they "
+		   "had. Names and ports of loopback that have died with `inro-net`, and "
+		   "interfaces of the host's that a container had that has ended. The next start "
+		   "of a container on a network puts back rules and names. Prints the "
 		   "containers' ids.",
 	.opts = reload_opts,
 	.n_opts = ARRAY_SIZE(reload_opts),

@@ -21,8 +21,7 @@ static const struct opt connect_opts[] = {
 	  .kind = OPT_I64,
 	  OPT_FIELD(struct connect_options, priority),
 	  .arg = "N",
-	  .help = "of several networks the one with the highest has the default route, when it "
-		  "starts" },
+	  .help = "of several networks the one with the highest has the default route" },
 	{ .name = "ip",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct connect_options, ip),

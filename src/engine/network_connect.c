@@ -200,10 +200,15 @@ static int plug(struct change *c, struct net_start *ns, struct err *err)
 	struct err also = ERR_INIT;
 	int r = net_links_plug(c->eng, ns, ns->n - 1, c->netns, err);
 
-	if (r < 0)
-		return r;
-	r = tell_others(c, ns, err);
-	if (r < 0 && net_links_unplug(c->eng, &c->net, &link->asked, c->netns, &also) < 0)
+	if (r == 0)
+		r = tell_others(c, ns, err);
+	if (r == 0)
+		return 0;
+	/* the default route may have become the new one's */
+	if (net_links_unplug(c->eng, &c->net, &link->asked, c->netns, &also) < 0)
+		log_warn("%s", also.msg);
+	net_links_drop(ns, ns->n - 1);
+	if (net_links_reroute(c->eng, ns, c->netns, &also) < 0)
 		log_warn("%s", also.msg);
 	return r;
 }

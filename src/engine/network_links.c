@@ -166,7 +166,8 @@ static void addrs_of(const struct net_link *l, struct veth_plug *v, struct plug 
 	v->n_addrs = n;
 }
 
-/* first: the others are there already, and so is a default route if one of them leads out. */
+/* first: the others are there already, and so is a default route if one of them leads out, which
+ * this one may have a better claim to. */
 static void routes_of(const struct net_start *ns, const struct net_link *l, size_t first,
 		      struct veth_plug *v, struct plug *to)
 {
@@ -176,12 +177,12 @@ static void routes_of(const struct net_start *ns, const struct net_link *l, size
 		const struct net_addr *gateway = &ip_of(l, families[i])->gateway;
 		struct rtnl_route *route = &to->routes[v->n_routes];
 
-		if ((first ? !leads_out(l, families[i]) || way_out(ns, first, families[i])
-			   : way_out(ns, ns->n, families[i]) != l) ||
+		if (way_out(ns, ns->n, families[i]) != l ||
 		    (families[i] == AF_INET6 && !veth_has_ipv6()))
 			continue;
 		*route = (struct rtnl_route){ .family = (uint8_t)families[i],
 					      .have_gateway = true,
+					      .replace = first > 0,
 					      .metric = l->net.options.metric };
 		memcpy(route->gateway, gateway->bytes, sizeof(route->gateway));
 		v->n_routes++;
@@ -393,6 +394,39 @@ int net_links_unplug(struct engine *eng, const struct network *net, const struct
 		return in_place(eng, unplug, &in, err);
 	r = net_devices_return(eng, ep->owner, ep->ifname, err);
 	return r < 0 ? r : 0;
+}
+
+static int look_at_links(void *data, struct err *err)
+{
+	const struct plugs *p = data;
+
+	return veth_is_plugged(p->netns, p->items, p->n, err);
+}
+
+/* Of a veth by both of its ends: the bridge may be gone, or the name inside. */
+static int unplug_wholly(struct engine *eng, const struct net_link *l, int netns, struct err *err)
+{
+	struct inside in = { .netns = netns, .name = l->asked.ifname };
+	int r = net_links_unplug(eng, &l->net, &l->asked, netns, err);
+
+	return r < 0 || l->net.driver != NETWORK_BRIDGE ? r : in_place(eng, unplug, &in, err);
+}
+
+int net_links_heal(struct engine *eng, const struct net_start *ns, int netns, struct err *err)
+{
+	struct plugs p = { .netns = netns };
+	int r;
+
+	plugs_make(ns, 0, &p);
+	r = in_place(eng, look_at_links, &p, err);
+	plugs_done(&p);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	for (size_t i = 0; r == 0 && i < ns->n; i++)
+		r = unplug_wholly(eng, &ns->links[i], netns, err);
+	if (r == 0)
+		r = net_links_plug(eng, ns, 0, netns, err);
+	return r < 0 ? r : 1;
 }
 
 static int add_routes(void *data, struct err *err)

@@ -8,6 +8,8 @@
  * engine_net() was called. */
 int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first, int netns,
 		   struct err *err);
+/* All of them, where one has gone or is on its bridge no longer. 1: so it was; 0: all is well. */
+int net_links_heal(struct engine *eng, const struct net_start *ns, int netns, struct err *err);
 /* 1: it is there, and was made whole. */
 int net_links_there(struct engine *eng, const char *ifname, int netns, struct err *err);
 /* That it isn't there is no error. The host's own goes back. */

@@ -165,11 +165,24 @@ static size_t servers_of(const struct record *rec, const struct net_start *ns,
 	return n;
 }
 
+static int tell_service(const struct net_service_place *where, const struct net_member *m,
+			bool *ret_started, struct err *err)
+{
+	cleanup_net_service struct net_service service = NET_SERVICE_INIT;
+	int r = net_service_open(where, &service, err);
+
+	if (r == 0)
+		r = net_service_put(&service, m, err);
+	if (r == 0)
+		r = net_service_done(&service, err);
+	*ret_started |= service.started;
+	return r;
+}
+
 static int put_member(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		      const struct sockets *s, int pidfd, bool *ret_started, struct err *err)
 {
 	cleanup_free const char **networks = xcalloc(ns->n + 1, sizeof(*networks));
-	cleanup_net_service struct net_service service = NET_SERVICE_INIT;
 	struct net_place place = NET_PLACE_HERE;
 	struct net_addr servers[NET_SERVICE_SERVERS];
 	struct publish_relays relays = { 0 };
@@ -212,12 +225,10 @@ static int put_member(struct engine *eng, const struct record *rec, const struct
 	m.ip6 = to.ip6;
 	where.program = program;
 	if (r == 0)
-		r = net_service_open(&where, &service, err);
-	if (r == 0)
-		r = net_service_put(&service, &m, err);
-	if (r == 0)
-		r = net_service_done(&service, err);
-	*ret_started |= service.started;
+		r = tell_service(&where, &m, ret_started, err);
+	/* killed while it listened */
+	if (r == -ECONNRESET)
+		r = tell_service(&where, &m, ret_started, err);
 	free(relays.items);
 	return r;
 }

@@ -1,12 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/network_place.h"
 
+#include <sched.h>
+
 #include "base/fd.h"
 #include "base/path.h"
+#include "engine/db.h"
 #include "engine/mappings.h"
 #include "net/rootless.h"
 #include "runtime/cgroup.h"
 #include "runtime/monitor_proto.h"
+#include "sys/ns.h"
+
+/* Of networks whose holder was killed: the user namespace that those of containers are below which
+ * still run. Only there can networks be made that have rights over theirs. -EBADF: there are none.
+ */
+static int find_orphans(struct engine *eng)
+{
+	cleanup_record_list struct record_list list = { 0 };
+	int r = engine_db(eng, NULL);
+
+	if (r == 0)
+		r = record_list(eng, NULL, &list, NULL);
+	for (size_t i = 0; r >= 0 && i < list.n; i++) {
+		cleanup_fd int netns = -EBADF, userns = -EBADF, above = -EBADF;
+
+		if (list.items[i].status != RECORD_RUNNING)
+			continue;
+		netns = joins_open_one(eng, &list.items[i], "network", NULL);
+		userns = netns < 0 ? netns : ns_owner(netns);
+		above = userns < 0 ? userns : ns_parent(userns);
+		/* of one that is on no network this process's own */
+		if (above >= 0 && ns_is_own(above, CLONE_NEWUSER) == 0)
+			return take_fd(above);
+	}
+	return -EBADF;
+}
 
 static int make_place(struct engine *eng, const char *dir, struct net_rootless *ret,
 		      struct err *err)
@@ -19,12 +48,16 @@ static int make_place(struct engine *eng, const char *dir, struct net_rootless *
 		r = mappings_rootless(&uids, &gids, err);
 	if (r < 0)
 		return r;
+	r = net_rootless_find(dir, ret, err);
+	if (r == 0)
+		net_rootless_close(ret);
+	cleanup_fd int orphans = r == -ESRCH ? find_orphans(eng) : -EBADF;
 	cleanup_fd int cgroup = cgroup_monitors_open(true);
 	const struct net_rootless_args args = { .dir = dir,
 						.program = eng->self_path,
 						.uids = &uids,
 						.gids = &gids,
-						.userns = -EBADF,
+						.userns = orphans,
 						.cgroup_fd = cgroup };
 	return net_rootless_open(&args, ret, err);
 }

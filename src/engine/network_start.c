@@ -9,12 +9,14 @@
 #include "engine/life.h"
 #include "engine/network_cni.h"
 #include "engine/network_files.h"
+#include "engine/network_heal.h"
 #include "engine/network_links.h"
 #include "engine/network_names.h"
 #include "engine/network_policy.h"
 #include "engine/network_pasta.h"
 #include "engine/publish.h"
 #include "engine/services.h"
+#include "net/rootless.h"
 #include "runtime/cancel.h"
 #include "runtime/sync.h"
 
@@ -251,6 +253,9 @@ static int do_steps(struct stage *s, struct err *err)
 		return r < 0 ? r : net_pasta_start(s->eng, s->rec, &s->ns->ports, s->pidfd, err);
 	}
 	r = engine_net(s->eng, err);
+	/* this start has made a user's networks: what ran in those before them is to be in these */
+	if (r == 0 && s->eng->networks && s->eng->networks->made)
+		r = network_heal(s->eng, s->ns->owner, err);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
 		r = steps[i].fn(s, err);
 		if (r < 0 && steps[i].what)

@@ -3,10 +3,8 @@
 
 #include <fcntl.h>
 #include <linux/fib_rules.h>
-#include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -127,7 +125,7 @@ int net_rootless_find(const char *dir, struct net_rootless *ret, struct err *err
 
 int net_rootless_owns(const struct net_rootless *n, int userns)
 {
-	cleanup_fd int parent = ioctl(userns, NS_GET_PARENT);
+	cleanup_fd int parent = ns_parent(userns);
 	struct stat a, b;
 
 	if (parent < 0 || fstat(parent, &a) < 0 || fstat(n->place.userns, &b) < 0)

@@ -72,7 +72,7 @@ static int take_answer(struct net_service *s, struct service_reply *ret, int *re
 		*ret_fd = fd_close(*ret_fd);
 	if (len < 0)
 		return err_errno(err, (int)-len, "waiting for inro-net");
-	return err_fail(err, ERR_SYSTEM, "inro-net ended unexpectedly");
+	return err_errno(err, ECONNRESET, "inro-net ended unexpectedly");
 }
 
 /* -ESRCH: nothing listens there. */
@@ -207,6 +207,18 @@ int net_service_find(const struct net_service_place *w, struct net_service *ret,
 	return find(w, ret, err);
 }
 
+int net_service_end(const struct net_service_place *w, struct err *err)
+{
+	cleanup_net_service struct net_service s = NET_SERVICE_INIT;
+	int r = find(w, &s, err);
+
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	pidfd_kill(s.pidfd, SIGTERM);
+	r = pidfd_poll(s.pidfd, TIMEOUT_MS);
+	return r < 0 ? err_errno(err, -r, "waiting for the end of inro-net") : 0;
+}
+
 /* It ends only while it has the lock, and only when nobody has connected. */
 static int find_or_start(const struct net_service_place *w, int lock, struct net_service *ret,
 			 struct err *err)
@@ -241,7 +253,7 @@ static int send_request(struct net_service *s, const void *data, size_t len, con
 	ssize_t n = fd_send(s->sock, data, len, fds, n_fds);
 
 	if (n < 0)
-		return err_errno(err, (int)-n, "speaking to inro-net");
+		return err_errno(err, n == -EPIPE ? ECONNRESET : (int)-n, "speaking to inro-net");
 	s->waiting++;
 	return 0;
 }

@@ -77,7 +77,8 @@ struct net_member {
 	struct net_addr ip4, ip6;
 };
 
-/* Needs no lock; several may call it at once. -ENOENT: the program is missing. */
+/* Needs no lock; several may call it at once. -ENOENT: the program is missing. This and what
+ * follows: -ECONNRESET: it has been killed meanwhile, and all can be said again to another one. */
 int net_service_open(const struct net_service_place *where, struct net_service *ret,
 		     struct err *err);
 /* Adds m, or replaces all that is known of m->id: relays that it had already keep their
@@ -92,3 +93,5 @@ int net_service_done(struct net_service *s, struct err *err);
 /* Where it runs: a connection, nothing is started. -ESRCH: it does not run. */
 int net_service_find(const struct net_service_place *where, struct net_service *ret,
 		     struct err *err);
+/* Ends it, if it runs, as if somebody had killed it: what repairs its death comes. */
+int net_service_end(const struct net_service_place *where, struct err *err);

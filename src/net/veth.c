@@ -205,6 +205,38 @@ int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool 
 	return r < 0 ? r : 0;
 }
 
+/* The outer end has one of several names. */
+static bool is_port(int sock, const struct veth_plug *p)
+{
+	struct rtnl_link bridge, port;
+
+	if (rtnl_link_read(sock, p->bridge->name, &bridge, NULL) < 0)
+		return false;
+	for (int i = -1; i < (p->own_name ? 0 : NAME_TRIES); i++) {
+		char name[RTNL_NAME_MAX];
+
+		snprintf(name, sizeof(name), "%s%c", p->outside, i < 0 ? '\0' : 'a' + i);
+		if (rtnl_link_read(sock, name, &port, NULL) == 0 && port.bridge == bridge.index)
+			return true;
+	}
+	return false;
+}
+
+int veth_is_plugged(int netns, const struct veth_plug *plugs, size_t n, struct err *err)
+{
+	cleanup_fd int inside = netns_socket(netns, rtnl_open, err);
+	cleanup_fd int sock = inside < 0 ? -EBADF : rtnl_open(err);
+	int r = inside < 0 ? inside : sock;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = rtnl_link_index(inside, plugs[i].inside, err);
+		if (r == -ENODEV ||
+		    (r >= 0 && !plugs[i].child && !plugs[i].device && !is_port(sock, &plugs[i])))
+			return 0;
+	}
+	return r < 0 ? r : 1;
+}
+
 int veth_unplug(int netns, const char *inside, struct err *err)
 {
 	cleanup_fd int sock = netns_socket(netns, rtnl_open, err);

@@ -110,6 +110,13 @@ int ns_owner(int fd)
 	return owner < 0 ? -errno : owner;
 }
 
+int ns_parent(int userns)
+{
+	int parent = ioctl(userns, NS_GET_PARENT);
+
+	return parent < 0 ? -errno : parent;
+}
+
 int ns_is_own(int fd, unsigned int flag)
 {
 	const struct ns_type *t = ns_by_flag(flag);

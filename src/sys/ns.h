@@ -26,6 +26,8 @@ int ns_join(int fd, unsigned int flag, struct err *err);
 int ns_join_pidfd(int pidfd, unsigned int flags, struct err *err);
 /* The user namespace that owns it; -EPERM: one outside of the own. fd or -errno. */
 int ns_owner(int fd);
+/* The user namespace that this one is below; -EPERM: as above. */
+int ns_parent(int userns);
 /* Whether this process is in that namespace (same inode). 1, 0 or -errno. */
 int ns_is_own(int fd, unsigned int flag);
 

@@ -177,7 +177,8 @@ static void put_route(struct nlbuf *q, uint32_t index, const struct rtnl_route *
 		.rtm_type = route->type ? route->type : RTN_UNICAST,
 	};
 
-	nlbuf_begin(q, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &msg, sizeof(msg));
+	nlbuf_begin(q, RTM_NEWROUTE, NLM_F_CREATE | (route->replace ? NLM_F_REPLACE : NLM_F_EXCL),
+		    &msg, sizeof(msg));
 	nlbuf_what(q, "adding a route");
 	if (route->prefix_len)
 		nlbuf_attr(q, RTA_DST, route->to, len);

@@ -69,6 +69,7 @@ struct rtnl_route {
 	uint8_t type;               /* RTN_*; 0: RTN_UNICAST */
 	uint8_t to[16], gateway[16];
 	bool have_gateway;
+	bool replace;   /* one to the same that is there */
 	uint32_t index; /* of the interface, 0: none; of rtnl_inside(): the one that is set up */
 	uint32_t table; /* 0: RT_TABLE_MAIN */
 	uint32_t metric;

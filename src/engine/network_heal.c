@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/network_heal.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/db.h"
+#include "engine/join.h"
+#include "engine/network_links.h"
+#include "engine/publish.h"
+#include "net/rootless.h"
+#include "net/service_client.h"
+
+/* One that is being started, or has ended, is left to who does that. */
+static int heal(struct engine *eng, const struct record *rec, struct err *err)
+{
+	struct net_start ns = NET_START_INIT;
+	cleanup_fd int netns = -EBADF;
+	int r = net_start_read(eng, rec, &ns, err);
+
+	if (r == 0 && ns.n)
+		r = netns = joins_open_one(eng, rec, "network", err);
+	if (r >= 0 && ns.n)
+		r = net_links_heal(eng, &ns, netns, err);
+	net_start_done(&ns);
+	return r == -ESRCH ? 0 : r;
+}
+
+int network_heal(struct engine *eng, const char *but, struct err *err)
+{
+	cleanup_record_list struct record_list list = { 0 };
+	struct err own = ERR_INIT;
+	int r = engine_net(eng, err);
+
+	if (r == 0)
+		r = engine_db(eng, err);
+	if (r == 0)
+		r = record_list(eng, NULL, &list, err);
+	for (size_t i = 0; r >= 0 && i < list.n; i++) {
+		const struct record *rec = &list.items[i];
+
+		if (rec->status != RECORD_RUNNING || str_eq(publish_owner(rec), but))
+			continue;
+		if (heal(eng, rec, &own) < 0)
+			log_warn("connecting container %s to its networks again: %s", rec->name,
+				 own.msg);
+	}
+	if (r >= 0 && eng->networks && eng->networks->made) {
+		const struct net_service_place where = { .run_dir = eng->net_fd };
+
+		r = net_service_end(&where, err);
+		eng->networks->made = false;
+	}
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers that run get back what somebody has taken from their networks."""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+
+import harness
+from test_net_faults import service_of, start
+
+TURNS = True
+
+
+def inside(m, name):
+    return m.inside(json.loads(m.inro("inspect", name).ok().out)[0]["State"]["Pid"])
+
+
+def address(m, name):
+    return json.loads(m.inro("inspect", name).ok().out)[0]["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+
+
+def resolves(m, name, other):
+    said = inside(m, name).run("dig", "+short", "+tries=1", "+time=5", "@127.0.0.11", other)
+    return said.out.split() == [address(m, other)]
+
+
+def state_of(namespace):
+    """Interfaces with their addresses and MACs, and the routes."""
+    links = json.loads(namespace.run("ip", "-j", "addr").ok().out)
+    routes = namespace.run("ip", "route").ok().out + namespace.run("ip", "-6", "route").ok().out
+    return [(link["ifname"], link["address"], "UP" in link["flags"],
+             sorted(a["local"] for a in link["addr_info"])) for link in links], routes
+
+
+def reaches(m, name, other):
+    with inside(m, other).serve(other, 80):
+        return inside(m, name).get(address(m, other), 80) == f"{other} from {address(m, name)}"
+
+
+def test_deleted_links(machine):
+    m = machine
+    m.inro("network", "create", "back").ok()
+    start(m, "one", "--network", "back", "-p", "8080:80")
+    start(m, "two")
+    before = {name: state_of(inside(m, name)) for name in ("one", "two")}
+    links = m.place().links()
+    bridges = [n for n, link in links.items() if link.get("linkinfo", {}).get("info_kind") == "bridge"]
+    assert len(bridges) == 2
+    m.place().sh("; ".join(f"ip link del {b}" for b in bridges))
+    inside(m, "two").sh("ip link del eth0")
+    m.inro("network", "reload").ok()
+    assert {name: state_of(inside(m, name)) for name in before} == before
+    assert set(m.place().links()) >= set(bridges)
+    assert reaches(m, "one", "two")
+    with inside(m, "one").serve("one", 80):
+        assert m.get("127.0.0.1", 8080).startswith("one from ")
+    assert resolves(m, "two", "one")
+    # what is whole is left as it is
+    indices = {n: link["ifindex"] for n, link in m.place().links().items()}
+    m.inro("network", "reload").ok()
+    assert {n: link["ifindex"] for n, link in m.place().links().items()} == indices
+
+
+def test_killed_holder(machine_user):
+    """The next start, or a reload, makes the namespace again, in the same user namespace."""
+    m = machine_user
+    start(m, "one", "-p", "8080:80")
+    before = state_of(inside(m, "one"))
+    for what in ("start", "reload"):
+        holder = m.holder()
+        users = os.readlink(holder / "ns/user")
+        for pid in [int(holder.name), *(service_of(m) if what == "reload" else [])]:
+            os.kill(pid, signal.SIGKILL)
+        harness.wait_for(lambda: m.holder() != holder, what="its end")
+        if what == "start":
+            start(m, "two")
+        else:
+            m.inro("network", "reload").ok()
+        assert os.readlink(m.holder() / "ns/user") == users
+        assert state_of(inside(m, "one")) == before, what
+        assert reaches(m, "one", "two") and reaches(m, "two", "one"), what
+        with inside(m, "one").serve("one", 80):
+            assert m.get("127.0.0.1", 8080).startswith("one from ")
+        harness.wait_for(lambda: resolves(m, "two", "one") and resolves(m, "one", "two"), what="names")
+
+
+def test_service_killed_while_a_start_speaks_to_it(machine):
+    m = machine
+    start(m, "one")
+    service = service_of(m)
+    for pid in service:
+        os.kill(pid, signal.SIGSTOP)
+    starter = threading.Thread(target=start, args=(m, "two"))
+    starter.start()
+    starter.join(0.3)
+    assert starter.is_alive()
+    for pid in service:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    starter.join()
+    harness.wait_for(lambda: resolves(m, "two", "one"), what="names")
+
+
+def test_gateway_priority_of_one_that_runs(machine):
+    m = machine
+    m.inro("network", "create", "--subnet", "10.91.0.0/24", "back").ok()
+    start(m, "one")
+    route = state_of(inside(m, "one"))[1]
+    assert "default" in route and "10.91.0.1" not in route
+    m.inro("network", "connect", "--gw-priority", "1", "back", "one").ok()
+    now = inside(m, "one").run("ip", "route", "show", "default").ok().out
+    assert now.startswith("default via 10.91.0.1 ") and now.count("default") == 1
+    m.inro("restart", "-t", "0", "one").ok()
+    assert inside(m, "one").run("ip", "route", "show", "default").ok().out == now
+    m.inro("network", "disconnect", "back", "one").ok()
+    assert state_of(inside(m, "one"))[1] == route
