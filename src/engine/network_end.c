@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/network_end.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
 #include "engine/firewall.h"
@@ -14,6 +18,9 @@
 #include "engine/network_start.h"
 #include "engine/publish.h"
 #include "engine/services.h"
+
+#define MEMBERS_LOCK "lock-members"
+#define GROUP_DIGITS 15 /* of an id: what an off_t has */
 
 /* Its own, and the pod's, or service's, if no other of that runs or is between two runs. */
 static int owners_of(struct engine *eng, const char *id, char *ret[2], struct err *err)
@@ -63,14 +70,59 @@ static int take_ports_out(struct engine *eng, char *const owners[2], int n, int 
 	return r;
 }
 
-int net_end_begin(struct engine *eng, const char *id, struct err *err)
+void net_end_done(struct net_end *end)
 {
+	end->firewall = fd_close(end->firewall);
+	end->members = fd_close(end->members);
+}
+
+int net_members_lock(struct engine *eng, const char *group, struct err *err)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	cleanup_free char *digits = xstrndup(group ? group : "", GROUP_DIGITS);
+	cleanup_fd int fd = -EBADF;
+	int r = group ? engine_net(eng, err) : -EBADF;
+
+	if (r < 0)
+		return r;
+	fd = openat(eng->net_fd, MEMBERS_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* A byte for each, of a file that has none. */
+	lock.l_start = (off_t)strtoull(digits, NULL, 16);
+	if (fd < 0 || NO_EINTR(fcntl(fd, F_OFD_SETLKW, &lock)) < 0)
+		return err_errno(err, errno, "locking the networks of %.12s", group);
+	return take_fd(fd);
+}
+
+static int lock_members(struct engine *eng, const char *id, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_free char *group = NULL;
+	int r = db_query(eng->db, &stmt, err,
+			 "SELECT coalesce(pod, (SELECT service FROM replicas WHERE container = ?1))"
+			 " FROM containers WHERE id = ?1",
+			 "s", id);
+
+	if (r == 0)
+		r = db_step(eng->db, stmt, err);
+	if (r < 0)
+		return r;
+	group = r > 0 ? db_column_str(stmt, 0) : NULL;
+	return net_members_lock(eng, group, err);
+}
+
+int net_end_begin(struct engine *eng, const char *id, struct net_end *ret, struct err *err)
+{
+	cleanup_net_end struct net_end end = NET_END_INIT;
 	char *owners[2] = { NULL };
-	int r = engine_db(eng, err), lock = -EBADF;
 	struct err own = ERR_INIT;
+	int r = engine_db(eng, err);
 
 	net_pasta_end(eng, id);
 	net_cni_end(eng, id);
+	if (r == 0)
+		end.members = lock_members(eng, id, &own);
+	if (end.members < 0 && end.members != -EBADF)
+		log_warn("%s", own.msg);
 	if (r == 0 && service_leave(eng, id, &own) < 0)
 		log_warn("%s", own.msg);
 	if (r == 0)
@@ -79,7 +131,7 @@ int net_end_begin(struct engine *eng, const char *id, struct err *err)
 		if (net_devices_return(eng, owners[i], NULL, &own) < 0)
 			log_warn("%s", own.msg);
 	/* The end is recorded all the same: `network reload` takes out what stays. */
-	if (r > 0 && take_ports_out(eng, owners, r, &lock, &own) < 0)
+	if (r > 0 && take_ports_out(eng, owners, r, &end.firewall, &own) < 0)
 		log_warn("taking ports of container %.12s out of the firewall: %s", id, own.msg);
 	for (int i = 0; i < r; i++)
 		net_names_drop(eng, NULL, owners[i]);
@@ -87,7 +139,11 @@ int net_end_begin(struct engine *eng, const char *id, struct err *err)
 		net_names_leave(eng, id);
 	free(owners[0]);
 	free(owners[1]);
-	return r < 0 ? r : lock;
+	if (r < 0)
+		return r;
+	*ret = end;
+	end = (struct net_end)NET_END_INIT;
+	return 0;
 }
 
 int net_end_rows(struct engine *eng, const char *id, struct err *err)

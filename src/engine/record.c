@@ -259,6 +259,17 @@ static int insert_named(struct engine *eng, struct record *rec, const char *labe
 	}
 }
 
+/* The transaction of a start, and the lock that is closed behind it. */
+static int begin_start(struct engine *eng, const struct record *rec, int *ret_lock, struct err *err)
+{
+	int r = engine_db(eng, err);
+
+	if (r == 0)
+		r = *ret_lock =
+		    net_members_lock(eng, rec->pod ? rec->pod : rec->options.service, err);
+	return r < 0 && r != -EBADF ? r : db_begin(eng->db, err);
+}
+
 /* What `start` and `run` tell of. */
 static int tell_start(struct engine *eng, const char *id, bool attached, struct err *err)
 {
@@ -272,14 +283,12 @@ int record_insert(struct engine *eng, struct record *rec, bool attached,
 {
 	cleanup_buf struct buf labels = BUF_INIT;
 	cleanup_buf struct buf options = BUF_INIT;
+	cleanup_fd int lock = -EBADF;
 	int r;
 
-	r = engine_db(eng, err);
-	if (r < 0)
-		return r;
 	record_labels_write(rec, &labels);
 	json_write(&options_desc, &rec->options, 0, &options);
-	r = db_begin(eng->db, err);
+	r = begin_start(eng, rec, &lock, err);
 	if (r < 0)
 		return r;
 	r = insert_named(eng, rec, buf_str(&labels), buf_str(&options), err);
@@ -425,10 +434,9 @@ int record_rename(struct engine *eng, const struct record *rec, const char *name
 int record_start(struct engine *eng, const struct record *rec, int64_t started_ns, bool attached,
 		 const struct record_also *also, struct err *err)
 {
-	int r = engine_db(eng, err);
+	cleanup_fd int lock = -EBADF;
+	int r = begin_start(eng, rec, &lock, err);
 
-	if (r == 0)
-		r = db_begin(eng->db, err);
 	if (r < 0)
 		return r;
 	r = db_exec(eng->db, err,
@@ -474,21 +482,19 @@ static int tell_end(struct engine *eng, const char *id, const struct record_end 
 	return r < 0 ? r : event_die(eng, id, end, err);
 }
 
-/* A transaction in which a container's networks are released. *ret_lock is closed behind it. */
-static int begin_end(struct engine *eng, const char *id, int *ret_lock, struct err *err)
+/* A transaction in which a container's networks are released. */
+static int begin_end(struct engine *eng, const char *id, struct net_end *ret, struct err *err)
 {
-	int r = engine_db(eng, err);
+	int r = net_end_begin(eng, id, ret, err);
 
-	if (r == 0)
-		r = *ret_lock = net_end_begin(eng, id, err);
-	return r < 0 && r != -EBADF ? r : db_begin(eng->db, err);
+	return r < 0 ? r : db_begin(eng->db, err);
 }
 
 static int set_end(struct engine *eng, const char *id, enum record_status status,
 		   const struct record_end *end, struct err *err)
 {
-	cleanup_fd int lock = -EBADF;
-	int r = status == RECORD_EXITED ? begin_end(eng, id, &lock, err) : engine_db(eng, err);
+	cleanup_net_end struct net_end nets = NET_END_INIT;
+	int r = status == RECORD_EXITED ? begin_end(eng, id, &nets, err) : engine_db(eng, err);
 
 	if (r == 0 && status != RECORD_EXITED)
 		r = db_begin(eng->db, err);
@@ -530,8 +536,8 @@ int record_options_parse(const char *text, struct record_options *ret, struct er
 int record_unstart(struct engine *eng, const struct record *rec, const struct record_end *end,
 		   struct err *err)
 {
-	cleanup_fd int lock = -EBADF;
-	int r = begin_end(eng, rec->id, &lock, err);
+	cleanup_net_end struct net_end nets = NET_END_INIT;
+	int r = begin_end(eng, rec->id, &nets, err);
 
 	if (r < 0)
 		return r;
@@ -579,8 +585,8 @@ int record_removing(struct engine *eng, const char *id, bool volumes, struct err
 
 int record_give_up(struct engine *eng, const char *id, struct err *err)
 {
-	cleanup_fd int lock = -EBADF;
-	int r = begin_end(eng, id, &lock, err);
+	cleanup_net_end struct net_end nets = NET_END_INIT;
+	int r = begin_end(eng, id, &nets, err);
 
 	if (r < 0)
 		return r;
@@ -596,9 +602,9 @@ int record_give_up(struct engine *eng, const char *id, struct err *err)
 int record_delete(struct engine *eng, const char *id, const struct record_end *end, bool volumes,
 		  struct err *err)
 {
-	cleanup_fd int lock = -EBADF;
+	cleanup_net_end struct net_end nets = NET_END_INIT;
 	bool removed = false;
-	int r = begin_end(eng, id, &lock, err);
+	int r = begin_end(eng, id, &nets, err);
 
 	if (r < 0)
 		return r;

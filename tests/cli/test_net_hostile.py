@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import engine
+import harness
 from test_network_names import ask
 
 TURNS = True
@@ -177,3 +178,21 @@ def test_a_renamed_interface_is_disconnected_all_the_same(m):
     links = m.inside(pid).links()
     assert set(links) == {"lo", "eth1"} and links["eth1"]["address"] == keeps
     assert {name for name in set(m.place().links()) - before if name.startswith("iv")} == set()
+
+
+# ---- members of a pod that end at once ----
+
+def test_one_of_those_that_end_at_once_is_the_last(m):
+    names = m.who.run_dir / "inro/net/names"
+    m.inro("pod", "create", "--name", "pod", "--network", "bridge", "-p", "8080:80").ok()
+    for name in range(6):
+        m.inro("run", "-d", "--pod", "pod", "--name", f"m{name}", "box", "sleep",
+               "600").ok()
+    for _ in range(2):
+        assert len(list(names.glob("*/*"))) == 1
+        m.inro("pod", "kill", "pod").ok()
+        harness.wait_for(lambda: not m.inro("ps", "-q").ok().out, what="the ends to be recorded")
+        harness.wait_for(lambda: not list(names.glob("*/*")), what="its names to go")
+        assert not m.elements(m.table).get("ports4")
+        m.inro("pod", "start", "pod").ok()
+    m.inro("pod", "rm", "-f", "-t", "0", "pod").ok()
