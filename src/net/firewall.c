@@ -140,7 +140,7 @@ static int load(const struct firewall *fw, struct err *err)
 	cleanup_buf struct buf text = BUF_INIT;
 
 	fw_text(fw->table, &text);
-	return nft_load(&text, err);
+	return nft_replace(fw->table, &text, err);
 }
 
 /* Sends what has gathered when there is enough of it. */

@@ -60,19 +60,17 @@ static bool is_uplink(const struct rtnl_link *l)
 	       !strpbrk(l->name, "\"\\/*");
 }
 
-static void guard_text(const struct firewall *fw, const struct rtnl_links *links, struct buf *ret)
+static void guard_text(const char *table, const struct rtnl_links *links, struct buf *ret)
 {
-	buf_addf(ret, "table inet %s" GUARD "\ndelete table inet %s" GUARD "\n", fw->table,
-		 fw->table);
-	buf_addf(ret, "table inet %s" GUARD " {\n	set uplinks { type ifname; }\n", fw->table);
+	buf_addf(ret, "table inet %s {\n	set uplinks { type ifname; }\n", table);
 	buf_adds(ret, "	chain forward {\n"
 		      "		type filter hook forward priority -5; policy accept;\n"
 		      "		iifname @uplinks oifname @uplinks ct state new counter drop\n"
 		      "	}\n}\n");
 	for (size_t i = 0; i < links->n; i++)
 		if (is_uplink(&links->items[i]))
-			buf_addf(ret, "add element inet %s" GUARD " uplinks { \"%s\" }\n",
-				 fw->table, links->items[i].name);
+			buf_addf(ret, "add element inet %s uplinks { \"%s\" }\n", table,
+				 links->items[i].name);
 }
 
 /* Who forwards takes no router's word any more, and forgets what he took, unless this says 2. */
@@ -121,7 +119,8 @@ static int switch_all(int proc, char *const *lines, bool on, struct err *err)
 int firewall_forward_on(const struct firewall *fw, struct err *err)
 {
 	cleanup_rtnl_links struct rtnl_links links = { 0 };
-	cleanup_buf struct buf guard = BUF_INIT, state = BUF_INIT;
+	cleanup_free char *guard = xasprintf("%s" GUARD, fw->table);
+	cleanup_buf struct buf text = BUF_INIT, state = BUF_INIT;
 	cleanup_strv char **lines = NULL;
 	cleanup_fd int proc = procfs_open(PROCFS_MOUNTED, err);
 	bool off[ARRAY_SIZE(switches)], any = false;
@@ -143,9 +142,9 @@ int firewall_forward_on(const struct firewall *fw, struct err *err)
 		if (off[i] && !strstr(buf_str(&state), switches[i]))
 			buf_addf(&state, "%s 0\n", switches[i]);
 	r = io_replace_file(fw->dir, STATE, buf_str(&state), state.len, 0600, false, err);
-	guard_text(fw, &links, &guard);
+	guard_text(guard, &links, &text);
 	if (r == 0 && off[0])
-		r = nft_load(&guard, err);
+		r = nft_replace(guard, &text, err);
 	lines = strv_split(buf_str(&state), '\n');
 	return r < 0 ? r : switch_all(proc, lines, true, err);
 }

@@ -39,7 +39,7 @@ extern const char *const fw_set_names[FW_SETS];
 /* The rules of the text: with fewer it is no firewall. */
 #define FW_RULES 50
 
-/* Replaces the table, if there is one. */
+/* For nft_replace(). */
 void fw_text(const char *table, struct buf *ret);
 
 struct fw_elements {

@@ -139,7 +139,6 @@ static const char filter[] = "	chain forward {\n"
 
 void fw_text(const char *table, struct buf *ret)
 {
-	buf_addf(ret, "table inet %s\ndelete table inet %s\ntable inet %s {\n", table, table,
-		 table);
+	buf_addf(ret, "table inet %s {\n", table);
 	buf_addf(ret, "%s%s%s%s}\n", sets, slots, translation, filter);
 }

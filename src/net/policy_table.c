@@ -7,7 +7,6 @@
 #include "net/nft_load.h"
 #include "sys/nft_rules.h"
 
-#define TABLE   "inet " NET_POLICY_TABLE
 #define DROPPED "dropped"
 
 /* What differs between what comes in and what goes out. */
@@ -121,11 +120,9 @@ int net_policy_text(const struct net_policy_table *t, struct buf *ret, struct er
 	const struct net_policy *p = t->policy;
 	int r = 0;
 
-	/* what isn't there can't be deleted */
-	buf_adds(ret, "table " TABLE "\ndelete table " TABLE "\n");
 	if (!p->in && !p->out)
 		return 0;
-	buf_adds(ret, "table " TABLE " {\n");
+	buf_adds(ret, "table inet " NET_POLICY_TABLE " {\n");
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(directions); i++)
 		if (directions[i].out ? p->out : p->in)
 			r = put_chain(t, &directions[i], ret, err);
@@ -135,7 +132,7 @@ int net_policy_text(const struct net_policy_table *t, struct buf *ret, struct er
 
 int net_policy_load(const struct buf *text, struct err *err)
 {
-	int r = nft_load(text, err);
+	int r = nft_replace(NET_POLICY_TABLE, text, err);
 
 	return r < 0 ? err_wrap(err, r, "loading the container's firewall") : 0;
 }

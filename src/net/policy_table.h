@@ -23,12 +23,12 @@ struct net_policy_table {
 	void *data;
 };
 
-/* Pure, but for subnets(): the whole text, that replaces what is there in one transaction. With a
- * policy that asks for nothing it takes the table away. */
+/* Pure, but for subnets(): the whole text, nothing for a policy that asks for nothing. */
 int net_policy_text(const struct net_policy_table *t, struct buf *ret, struct err *err);
 
-/* In the container's namespaces of users and of the network (net_place_run()). What was allowed
- * before and is connected stays connected. ERR_UNSUPPORTED: there is no nft. */
+/* In the container's namespaces of users and of the network (net_place_run()), in one transaction
+ * in place of what is there. What was allowed before and is connected stays connected.
+ * ERR_UNSUPPORTED: there is no nft. */
 int net_policy_load(const struct buf *text, struct err *err);
 
 struct net_policy_count {

@@ -49,6 +49,8 @@ int nft_elements_read(int sock, const char *table, const char *set, struct nft_e
 
 /* Tables and chains: of ours, and of others that packets go through as well. */
 
+/* 1, or 0: there is no such table. */
+int nft_table_exists(int sock, const char *table, struct err *err);
 /* Takes a table away with all in it. One that isn't there is no error. */
 int nft_table_delete(int sock, const char *table, struct err *err);
 

@@ -14,6 +14,24 @@ static uint16_t message(unsigned int type)
 	return (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
 }
 
+int nft_table_exists(int sock, const char *table, struct err *err)
+{
+	const struct nfgenmsg head = { .nfgen_family = NFPROTO_INET };
+	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
+	struct err why = ERR_INIT;
+	int r;
+
+	nlbuf_begin(&q, message(NFT_MSG_GETTABLE), NLM_F_ACK, &head, sizeof(head));
+	nlbuf_what(&q, "looking for a table of nftables");
+	nlbuf_attr_str(&q, NFTA_TABLE_NAME, table);
+	r = netlink_batch(sock, &q, &why);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 && err)
+		*err = why;
+	return r < 0 ? r : 1;
+}
+
 int nft_table_delete(int sock, const char *table, struct err *err)
 {
 	const struct nfgenmsg head = { .nfgen_family = NFPROTO_INET };

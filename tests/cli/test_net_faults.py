@@ -106,6 +106,27 @@ def test_nobody_waits_for_what_the_kernel_frees(machine_root):
     harness.wait_for(lambda: handed_over(m) == 0, what="the new watcher's close")
 
 
+def test_first_start_takes_no_table_away(machine_root, tmp_path):
+    """What is taken away is freed by the kernel, which nft(8) waits for at its end."""
+    m, log = machine_root, tmp_path / "events"
+    with log.open("wb") as out:
+        monitor = m.call(subprocess.Popen, ["nft", "monitor"], stdout=out)
+
+    def seen():
+        m.run("nft", "add", "table", "inet", "probe").ok()
+        return log.read_text()
+
+    try:
+        harness.wait_for(seen, what="nft monitor")
+        start(m, "aa", "--firewall", "in tcp 80")
+        events = log.read_text()
+    finally:
+        monitor.kill()
+        monitor.wait()
+    assert f" table inet {m.table}\n" in events and "delete table" not in events, events
+    m.run("nft", "delete", "table", "inet", "probe").ok()
+
+
 def test_one_that_takes_the_address_of_names_keeps_it_from_no_other(machine):
     """With inro-net dead, a program in a container listens in its stead."""
     m = machine

@@ -268,7 +268,7 @@ static void test_incomplete(void)
 
 	reconcile(&want, false);
 	fw_text(fw.table, &text);
-	CHECK_OK(nft_load(&text, &err));
+	CHECK_OK(nft_replace(fw.table, &text, &err));
 	buf_done(&text);
 	CHECK(change(&p, 1, NULL, 0, &err) == -EAGAIN);
 	CHECK(change(NULL, 0, &p, 1, &err) == -EAGAIN);

@@ -293,7 +293,7 @@ static void test_text(void **state)
 	for (const char *p = buf_str(&text); (p = strstr(p, "\n\t\t")); p++)
 		rules += strncmp(p, "\n\t\ttype ", 8) != 0;
 	assert_int_equal(rules, FW_RULES);
-	assert_non_null(strstr(buf_str(&text), "delete table inet inro/x\n"));
+	assert_int_equal(strncmp(buf_str(&text), "table inet inro/x {\n", 20), 0);
 	for (size_t i = 0; i < FW_SETS; i++)
 		assert_non_null(strstr(buf_str(&text), fw_set_names[i]));
 }
