@@ -2,9 +2,6 @@
 /* Options of `run`: namespaces, names and the network. */
 #include "cli/run_options.h"
 
-/* Names that scripts have. What they are for is not there, whatever the value is. */
-#define NO_NETWORKS "there are no networks but none, host and those of other containers yet"
-
 static const struct opt opts[] = {
 	{ .name = "add-host",
 	  .kind = OPT_STRV,
@@ -186,7 +183,7 @@ static const struct opt opts[] = {
 	  RUN_OPT(uts),
 	  .arg = "host|private|container:NAME|ns:PATH",
 	  .help = "UTS namespace" },
-	OPT_REFUSE("link", NO_NETWORKS),
+	OPT_REFUSE("link", "containers of a network know each other's names"),
 };
 
 const struct opt_table run_opts_namespaces = { opts, ARRAY_SIZE(opts) };

@@ -57,17 +57,26 @@ static const struct key keys[] = {
 	{ "vlan", KEY_NUMBER, ON(NETWORK_VLAN), AT(options.vlan), 4094, NULL },
 };
 
+static void list_keys(const struct network *net, bool dockers, struct buf *list)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *rest = str_after(keys[i].name, DOCKER);
+
+		if (keys[i].drivers & ON((unsigned int)net->driver) && !rest == !dockers)
+			buf_addf(list, "%s%s", list->len ? ", " : "", rest ? rest : keys[i].name);
+	}
+}
+
 static int key_unknown(const struct network *net, const char *key, struct err *err)
 {
-	cleanup_buf struct buf list = BUF_INIT;
-	int r;
+	cleanup_buf struct buf own = BUF_INIT, dockers = BUF_INIT;
+	int r = err_fail(err, ERR_USAGE, "unsupported %s network option %s",
+			 network_driver_names[net->driver], key);
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (keys[i].drivers & ON((unsigned int)net->driver))
-			buf_addf(&list, "%s%s", list.len ? ", " : "", keys[i].name);
-	r = err_fail(err, ERR_USAGE, "unsupported %s network option %s",
-		     network_driver_names[net->driver], key);
-	return err_hint(err, r, "expected one of %s", buf_str(&list));
+	list_keys(net, false, &own);
+	list_keys(net, true, &dockers);
+	return err_hint(err, r, "expected %s; or " DOCKER " and %s", buf_str(&own),
+			buf_str(&dockers));
 }
 
 static int value_bad(const char *key, const char *value, const char *expected, struct err *err)
@@ -155,6 +164,19 @@ static struct network_ip *ip_of(struct network *net, int family)
 	return family == AF_INET6 ? &net->ip6 : &net->ip4;
 }
 
+/* Of which no container can have an address. */
+static bool is_unusable(const struct subnet *s)
+{
+	static const char *const texts[] = { "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4",
+					     "::/127",    "fe80::/10",   "ff00::/8" };
+	struct subnet other;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (subnet_parse(texts[i], &other, NULL) == 0 && subnet_overlaps(&other, s))
+			return true;
+	return false;
+}
+
 static int subnets_read(const struct network_asked *asked, struct network *net, struct err *err)
 {
 	struct subnet s;
@@ -164,6 +186,12 @@ static int subnets_read(const struct network_asked *asked, struct network *net, 
 		r = subnet_parse(asked->subnets[i], &s, err);
 		if (r < 0)
 			return err_wrap(err, r, "invalid --subnet");
+		if (is_unusable(&s))
+			return err_fail(
+			    err, ERR_USAGE,
+			    "invalid --subnet %s: in it are addresses of loopback, of a "
+			    "link, or of multicast",
+			    asked->subnets[i]);
 		struct network_ip *ip = ip_of(net, s.base.family);
 		if (ip->subnet.base.family)
 			return err_fail(err, ERR_UNSUPPORTED,

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* --firewall and --egress: of the record, and of what runs. */
-#include <sched.h>
-
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
+#include "engine/join.h"
 #include "engine/network_policy.h"
 #include "engine/update_internal.h"
-#include "sys/ns.h"
 
 /* What was given stands in the place of what there was; "none" is nothing. Borrowed. */
 static char **words_of(char **given, char **was)
@@ -28,7 +26,7 @@ static int check(struct engine *eng, const struct record *rec, struct err *err)
 
 	if (r == 0)
 		r = endpoints_of(eng, rec->id, &list, err);
-	if (r == 0 && !list.n)
+	if (r == 0 && !list.n && !rec->options.pasta && !rec->options.cni)
 		return err_fail(err, ERR_UNSUPPORTED, "container %s is on no network of its own",
 				rec->name);
 	return r < 0 ? r : policy_check_networks(eng, &policy, err);
@@ -58,7 +56,6 @@ static int store(struct engine *eng, const struct record *rec, struct err *err)
 int update_policy(struct engine *eng, const struct record *rec, const struct update_options *o,
 		  struct err *err)
 {
-	const pid_t pid = (pid_t)update_instance(eng, rec).pid;
 	struct record changed = *rec; /* borrows all */
 	cleanup_fd int netns = -EBADF;
 	struct err own = ERR_INIT;
@@ -67,14 +64,15 @@ int update_policy(struct engine *eng, const struct record *rec, const struct upd
 	changed.options.firewall = words_of(o->firewall, rec->options.firewall);
 	changed.options.egress = words_of(o->egress, rec->options.egress);
 	r = check(eng, &changed, err);
-	if (r == 0 && pid)
-		r = netns = ns_open_of(pid, CLONE_NEWNET, err);
-	if (r >= 0 && pid)
+	/* By its process, which is another's, perhaps the machine's, if it has ended meanwhile. */
+	if (r == 0 && update_instance(eng, rec).pid)
+		r = netns = joins_open_one(eng, rec, "network", err);
+	if (r >= 0 && netns >= 0)
 		r = policy_load(eng, &changed, netns, err);
-	if (r < 0)
+	if (r < 0 && r != -ESRCH)
 		return r;
 	r = store(eng, &changed, err);
-	if (r < 0 && pid && policy_load(eng, rec, netns, &own) < 0)
+	if (r < 0 && netns >= 0 && policy_load(eng, rec, netns, &own) < 0)
 		log_warn("%s", own.msg);
 	return r;
 }

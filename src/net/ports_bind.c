@@ -48,8 +48,12 @@ static int put_held(struct binder *b, struct err *err)
 					 "keeping published ports: more than this user may have"),
 				"raise the limit of open files: ulimit -n");
 	if (r == -EAGAIN)
-		return err_fail(err, ERR_LIMIT,
-				"keeping published ports: more than one container can have");
+		return err_hint(
+		    err,
+		    err_fail(err, ERR_LIMIT,
+			     "keeping published ports: one container can have about %zu",
+			     b->ret->n),
+		    "publish fewer, or use --network host");
 	return r < 0 ? err_errno(err, (int)-r, "keeping published ports") : 0;
 }
 

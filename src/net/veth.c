@@ -114,7 +114,10 @@ static int add_veth(int sock, int dir, const struct veth_plug *p, int netns, boo
 		snprintf(name, sizeof(name), "%s%c", p->outside, 'a' + i);
 		r = rtnl_veth_add(sock, &v, err);
 	}
-	return r;
+	return r == -EEXIST && p->own_name
+		   ? err_fail(err, ERR_EXISTS, "this machine has an interface %s already",
+			      p->outside)
+		   : r;
 }
 
 /* Two of one parent can't have the same MAC address, and the last one of a container that starts

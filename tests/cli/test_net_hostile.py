@@ -196,3 +196,11 @@ def test_one_of_those_that_end_at_once_is_the_last(m):
         assert not m.elements(m.table).get("ports4")
         m.inro("pod", "start", "pod").ok()
     m.inro("pod", "rm", "-f", "-t", "0", "pod").ok()
+
+
+def test_a_name_on_the_machine_that_is_taken_is_told(machine_root):
+    m = machine_root
+    m.sh("ip link add mine type dummy 2>/dev/null || ip link add mine type bridge")
+    said = m.inro("run", "--rm", "--network", "bridge:host_interface_name=mine", "host", "true")
+    said.fails("this machine has an interface mine already", code=125)
+    m.sh("ip link delete mine")

@@ -128,6 +128,8 @@ def test_pasta_of_its_own(m):
         assert one.get("192.0.2.2", 80) == "lan from 192.0.2.1"
         with pytest.raises(ConnectionRefusedError):
             denied.get("192.0.2.2", 80)
+        m.inro("update", "--egress", "none", "denied").ok()
+        assert denied.get("192.0.2.2", 80) == "lan from 192.0.2.1"
     m.inro("rm", "-f", "-t", "0", "denied").ok()
     with one.serve("one", 80), one.serve("one", 81):
         assert m.get("127.0.0.1", 8080).startswith("one from ")
