@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Published ports, and networks in the firewall, of what is started and of what runs. */
+#include "base/fd.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/firewall.h"
 #include "engine/network_start.h"
-
-int net_ports_bind(struct engine *eng, const struct record *rec, const char *binding,
-		   struct net_start *ns, struct err *err)
-{
-	const struct record_options *o = &rec->options;
-	const struct publish_words words = { o->publish, o->publish_all, o->expose };
-	struct net_addr host = { .family = 0 };
-
-	if (binding && net_addr_parse(binding, &host, err) < 0)
-		return -EINVAL;
-	if (o->service)
-		return publish_bind_shared(eng, o->service, &words, &host, &ns->ports, &ns->keep,
-					   err);
-	return publish_bind(eng, rec->id, &words, &host, &ns->ports, &ns->keep, err);
-}
 
 char *net_ports_binding(struct engine *eng, const struct record *rec)
 {
@@ -78,4 +64,54 @@ int net_ports_change(struct engine *eng, const char *owner, const struct port_bi
 		r = forget(eng, ports, err);
 	free(elements.items);
 	return r;
+}
+
+static bool has_binding(const struct port_bindings *list, const struct port_binding *p)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct port_binding *q = &list->items[i];
+
+		if (p->proto == q->proto && p->host_port == q->host_port && p->port == q->port &&
+		    net_addr_equal(&p->host, &q->host))
+			return true;
+	}
+	return false;
+}
+
+int net_ports_forget(struct engine *eng, const char *owner, const struct port_bindings *now,
+		     struct err *err)
+{
+	cleanup_port_bindings struct port_bindings old = { 0 };
+	cleanup_fd int lock = -EBADF;
+	size_t kept = 0;
+	int r = publish_load(eng, owner, &old, err);
+
+	if (r < 0 || !old.n)
+		return r;
+	for (size_t i = 0; i < old.n; i++)
+		if (!has_binding(now, &old.items[i]))
+			old.items[kept++] = old.items[i];
+	old.n = kept;
+	if (old.n)
+		r = lock = engine_firewall_lock(eng, false, err);
+	if (r >= 0)
+		r = net_ports_change(eng, owner, &old, true, err);
+	return r < 0 ? r : publish_release(eng, owner, err);
+}
+
+int net_ports_bind(struct engine *eng, const struct record *rec, const char *binding,
+		   struct net_start *ns, struct err *err)
+{
+	const struct record_options *o = &rec->options;
+	const struct publish_words words = { o->publish, o->publish_all, o->expose };
+	struct net_addr host = { .family = 0 };
+	int r;
+
+	if (binding && net_addr_parse(binding, &host, err) < 0)
+		return -EINVAL;
+	if (o->service)
+		return publish_bind_shared(eng, o->service, &words, &host, &ns->ports, &ns->keep,
+					   err);
+	r = publish_bind(eng, rec->id, &words, &host, &ns->ports, &ns->keep, err);
+	return r < 0 || !ns->ports.n ? r : net_ports_forget(eng, rec->id, &ns->ports, err);
 }

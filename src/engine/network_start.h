@@ -51,6 +51,10 @@ void net_start_done(struct net_start *ns);
  * it; NULL: all. Whose network is its pod's has none of its own. */
 int net_ports_bind(struct engine *eng, const struct record *rec, const char *binding,
 		   struct net_start *ns, struct err *err);
+/* Of a life before this one that nobody has ended, as between two runs: those ports of its owner
+ * that are not among these leave the firewall; all its rows go. */
+int net_ports_forget(struct engine *eng, const char *owner, const struct port_bindings *now,
+		     struct err *err);
 /* The binding, of the endpoints of a record that is there. The caller frees; NULL: none. */
 char *net_ports_binding(struct engine *eng, const struct record *rec);
 /* A step of the set-up: with the addresses known, the firewall lets in what is on its networks and

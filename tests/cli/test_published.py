@@ -2,11 +2,14 @@
 """Published ports, packet by packet: who gets through, whom the container sees, what is left."""
 
 import json
+import os
+import signal
 import socket
 
 import pytest
 
 import engine
+import harness
 import netmachine
 
 
@@ -114,6 +117,15 @@ def test_ports_of_what_runs_come_and_go(machine_root):
     assert m.inro("port", "web", "80").ok().out.split() == ["0.0.0.0:7000", "[::]:7000"]
     assert inspect(m, "web")["HostConfig"]["PortBindings"] == {
         "80/tcp": [{"HostIp": "", "HostPort": "7000"}]}
+
+
+def test_another_port_after_a_restart(machine_root):
+    m = machine_root
+    start(m, "web", "-p", "80", "--restart", "always")
+    first = m.inro("port", "web", "80").ok().out
+    os.kill(inspect(m, "web")["State"]["Pid"], signal.SIGKILL)
+    harness.wait_for(lambda: m.inro("port", "web", "80").out not in ("", first))
+    m.inro("rm", "-f", "-t", "0", "web").ok()  # the fixture looks what still leads to it
 
 
 def test_ports_lead_to_another_network_when_one_is_left(machine_root):
