@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/db.h"
-#include "engine/firewall.h"
 #include "engine/publish.h"
 #include "engine/run_internal.h"
 
@@ -180,22 +179,6 @@ static int read_binding(struct engine *eng, const char *owner, struct net_addr *
 		   : net_addr_parse(net.options.host_binding, ret, err);
 }
 
-/* Of a life before this one that nobody has ended: a member between two runs, or one that waits for
- * the lock, is as good as one that runs. */
-static int forget_old(struct engine *eng, const char *owner, struct err *err)
-{
-	cleanup_port_bindings struct port_bindings old = { 0 };
-	cleanup_fd int lock = -EBADF;
-	int r = publish_load(eng, owner, &old, err);
-
-	if (r < 0 || !old.n)
-		return r;
-	r = lock = engine_firewall_lock(eng, false, err);
-	if (r >= 0)
-		r = net_ports_change(eng, owner, &old, true, err);
-	return r < 0 ? r : publish_release(eng, owner, err);
-}
-
 static int store(struct engine *eng, const char *owner, const struct port_bindings *ports,
 		 struct err *err)
 {
@@ -232,8 +215,8 @@ int pod_ports_bind(struct engine *eng, const struct record *rec, bool joined, st
 		return r;
 	r = read_binding(eng, owner, &host, err);
 	if (r == 0)
-		r = forget_old(eng, owner, err);
-	if (r == 0)
 		r = publish_bind(eng, owner, &words, &host, &ns->ports, &ns->keep, err);
+	if (r == 0)
+		r = net_ports_forget(eng, owner, &ns->ports, err);
 	return r < 0 ? r : store(eng, owner, &ns->ports, err);
 }

@@ -123,6 +123,22 @@ def test_monitor_that_made_the_network_is_killed(plain):
     m.inro("pod", "rm", "-f", "-t", "0", "shop").ok()
 
 
+def test_members_that_end_at_a_time(plain):
+    """One of them is the last, and takes the ports along."""
+    m = plain
+    m.inro("pod", "create", "-p", "8080:80", "shop").ok()
+    names = [f"m{i}" for i in range(6)]
+    for name in names:
+        m.inro("create", "--pod", "shop", "--name", name, m.image, "sleep", "600").ok()
+    for _ in range(2):
+        m.inro("pod", "start", "shop").ok()
+        stops = [m.popen(*m.who.inro_argv("stop", "-t", "0", name), stdout=subprocess.DEVNULL)
+                 for name in names]
+        assert [p.wait(60) for p in stops] == [0] * len(names)
+        m.inro("system", "check").ok()
+    m.inro("pod", "rm", "shop").ok()
+
+
 def test_with_an_infra_container(plain):
     m = plain
     m.inro("pod", "create", "--share", "net,pid", "-p", "8080:80", "--infra-name", "base", "shop").ok()
