@@ -22,6 +22,8 @@
 #include "engine/network_place.h"
 #include "engine/services.h"
 #include "runtime/container.h"
+#include "sys/conntrack.h"
+#include "sys/nft.h"
 #include "sys/rtnetlink.h"
 
 #define LOCK_FILE   "lock-services"
@@ -343,6 +345,53 @@ static int apply(struct engine *eng, const struct network *net, const struct fw_
 	return r == 0 && s->slots ? put_address(eng, net, s, err) : r;
 }
 
+/* ---- flows of UDP ---- */
+
+struct flows {
+	struct net_addr *by;
+	size_t n;
+};
+
+static int forget_flows(void *data, struct err *err)
+{
+	const struct flows *f = data;
+	cleanup_fd int sock = nft_open(err);
+	int r = sock < 0 ? sock : 0;
+
+	for (size_t i = 0; r == 0 && i < f->n; i++) {
+		const struct conntrack_port flow = { .family = f->by[i].family,
+						     .proto = IPPROTO_UDP,
+						     .by = f->by[i].bytes };
+
+		r = conntrack_delete_port(sock, &flow, err);
+	}
+	return r;
+}
+
+/* Those that the kernel remembers would go on to who isn't ready any more. */
+static int forget_those_of(struct engine *eng, const struct balance *b, const struct network *net,
+			   struct err *err)
+{
+	cleanup_free struct net_addr *addrs = xcalloc(2 * b->members.n + 1, sizeof(*addrs));
+	struct flows f = { .by = addrs };
+	struct net_place place;
+	int r = network_place(eng, false, &place, err);
+
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	for (size_t i = 0; r == 0 && i < b->members.n; i++) {
+		struct lease_addrs has = { .ip4 = { .family = 0 } };
+
+		if (!b->ready[i])
+			r = leases_of(eng, net, b->members.items[i].id, &has, err);
+		if (has.ip4.family)
+			addrs[f.n++] = has.ip4;
+		if (has.ip6.family)
+			addrs[f.n++] = has.ip6;
+	}
+	return r < 0 || !f.n ? r : net_place_run(&place, forget_flows, &f, err);
+}
+
 static int apply_all(struct engine *eng, const struct balance *b, struct err *err)
 {
 	cleanup_network_list struct network_list nets = { 0 };
@@ -354,6 +403,8 @@ static int apply_all(struct engine *eng, const struct balance *b, struct err *er
 		r = elements_of(eng, b, &nets.items[i], &list, err);
 		for (size_t k = 0; r == 0 && k < list.n; k++)
 			r = apply(eng, &nets.items[i], &list.items[k], err);
+		if (r == 0)
+			r = forget_those_of(eng, b, &nets.items[i], err);
 		service_elements_done(&list);
 	}
 	return r;

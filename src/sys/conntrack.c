@@ -6,7 +6,9 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <sys/socket.h>
 
-/* The bits of CTA_FILTER_ORIG_FLAGS: of no header (the kernel's nf_internals.h). */
+/* The bits of CTA_FILTER_ORIG_FLAGS and _REPLY_FLAGS: of no header (the kernel's nf_internals.h).
+ */
+#define FILTER_IP_SRC    (1U << 0)
 #define FILTER_IP_DST    (1U << 1)
 #define FILTER_PROTO_NUM (1U << 3)
 #define FILTER_DST_PORT  (1U << 5)
@@ -22,14 +24,14 @@ static void begin_delete(struct nlbuf *q, uint8_t family)
 	nlbuf_what(q, "forgetting the connections of a port");
 }
 
-static void put_address(struct nlbuf *q, const struct conntrack_port *p)
+static void put_address(struct nlbuf *q, uint8_t family, bool source, const uint8_t *addr)
 {
 	size_t ip = nlbuf_nest(q, CTA_TUPLE_IP);
 
-	if (p->family == AF_INET)
-		nlbuf_attr(q, CTA_IP_V4_DST, p->to, 4);
+	if (family == AF_INET)
+		nlbuf_attr(q, source ? CTA_IP_V4_SRC : CTA_IP_V4_DST, addr, 4);
 	else
-		nlbuf_attr(q, CTA_IP_V6_DST, p->to, 16);
+		nlbuf_attr(q, source ? CTA_IP_V6_SRC : CTA_IP_V6_DST, addr, 16);
 	nlbuf_unnest(q, ip);
 }
 
@@ -43,15 +45,24 @@ static int delete_by_filter(int sock, const struct conntrack_port *p, struct err
 	begin_delete(&q, p->family);
 	tuple = nlbuf_nest(&q, CTA_TUPLE_ORIG);
 	if (p->to)
-		put_address(&q, p);
+		put_address(&q, p->family, false, p->to);
 	part = nlbuf_nest(&q, CTA_TUPLE_PROTO);
 	nlbuf_attr_u8(&q, CTA_PROTO_NUM, p->proto);
-	nlbuf_attr(&q, CTA_PROTO_DST_PORT, &port, sizeof(port));
+	if (p->port)
+		nlbuf_attr(&q, CTA_PROTO_DST_PORT, &port, sizeof(port));
 	nlbuf_unnest(&q, part);
 	nlbuf_unnest(&q, tuple);
+	if (p->by) {
+		tuple = nlbuf_nest(&q, CTA_TUPLE_REPLY);
+		put_address(&q, p->family, true, p->by);
+		nlbuf_unnest(&q, tuple);
+	}
 	part = nlbuf_nest(&q, CTA_FILTER);
 	nlbuf_attr_u32(&q, CTA_FILTER_ORIG_FLAGS,
-		       FILTER_PROTO_NUM | FILTER_DST_PORT | (p->to ? FILTER_IP_DST : 0));
+		       FILTER_PROTO_NUM | (p->port ? FILTER_DST_PORT : 0) |
+			   (p->to ? FILTER_IP_DST : 0));
+	if (p->by)
+		nlbuf_attr_u32(&q, CTA_FILTER_REPLY_FLAGS, FILTER_IP_SRC);
 	nlbuf_unnest(&q, part);
 	return netlink_batch(sock, &q, err);
 }
@@ -66,22 +77,36 @@ static bool find_attr(const char *p, size_t len, uint16_t type, size_t size,
 	return false;
 }
 
-static bool is_meant(const struct nlattr_view *tuple, const struct conntrack_port *p)
+static bool has_address(const struct nlattr_view *tuple, const struct conntrack_port *p,
+			uint16_t v4, uint16_t v6, const uint8_t *addr)
 {
-	const uint16_t port = htons(p->port);
-	const size_t addr_len = p->family == AF_INET ? 4 : 16;
-	const uint16_t dst = p->family == AF_INET ? CTA_IP_V4_DST : CTA_IP_V6_DST;
+	const size_t len = p->family == AF_INET ? 4 : 16;
 	struct nlattr_view part, a;
 
-	if (!find_attr(tuple->data, tuple->len, CTA_TUPLE_PROTO, 0, &part) ||
+	return find_attr(tuple->data, tuple->len, CTA_TUPLE_IP, 0, &part) &&
+	       find_attr(part.data, part.len, p->family == AF_INET ? v4 : v6, len, &a) &&
+	       memcmp(a.data, addr, len) == 0;
+}
+
+/* body: behind the header of the family. */
+static bool is_meant(const char *body, size_t len, const struct conntrack_port *p,
+		     struct nlattr_view *ret_tuple)
+{
+	const uint16_t port = htons(p->port);
+	struct nlattr_view part, a;
+
+	if (!find_attr(body, len, CTA_TUPLE_ORIG, 0, ret_tuple) ||
+	    !find_attr(ret_tuple->data, ret_tuple->len, CTA_TUPLE_PROTO, 0, &part) ||
 	    !find_attr(part.data, part.len, CTA_PROTO_NUM, 1, &a) ||
-	    *(const uint8_t *)a.data != p->proto ||
-	    !find_attr(part.data, part.len, CTA_PROTO_DST_PORT, sizeof(port), &a) ||
-	    memcmp(a.data, &port, sizeof(port)) != 0)
+	    *(const uint8_t *)a.data != p->proto)
 		return false;
-	return !p->to || (find_attr(tuple->data, tuple->len, CTA_TUPLE_IP, 0, &part) &&
-			  find_attr(part.data, part.len, dst, addr_len, &a) &&
-			  memcmp(a.data, p->to, addr_len) == 0);
+	if (p->port && (!find_attr(part.data, part.len, CTA_PROTO_DST_PORT, sizeof(port), &a) ||
+			memcmp(a.data, &port, sizeof(port)) != 0))
+		return false;
+	if (p->to && !has_address(ret_tuple, p, CTA_IP_V4_DST, CTA_IP_V6_DST, p->to))
+		return false;
+	return !p->by || (find_attr(body, len, CTA_TUPLE_REPLY, 0, &a) &&
+			  has_address(&a, p, CTA_IP_V4_SRC, CTA_IP_V6_SRC, p->by));
 }
 
 struct flows {
@@ -99,8 +124,7 @@ static int take_flow(const char *body, size_t len, void *to)
 		return -EPROTO;
 	memcpy(&head, body, sizeof(head));
 	if (head.nfgen_family != f->port->family ||
-	    !find_attr(body + sizeof(head), len - sizeof(head), CTA_TUPLE_ORIG, 0, &tuple) ||
-	    !is_meant(&tuple, f->port))
+	    !is_meant(body + sizeof(head), len - sizeof(head), f->port, &tuple))
 		return 0;
 	if (f->q->seq == FLOWS_MAX)
 		return -E2BIG;
@@ -149,8 +173,12 @@ static int delete_each(int sock, const struct conntrack_port *p, struct err *err
 int conntrack_delete_port(int sock, const struct conntrack_port *p, struct err *err)
 {
 	struct err why = ERR_INIT;
-	int r = delete_by_filter(sock, p, &why);
+	int r = -EINVAL;
 
+	/* Addresses of IPv6 in a filter mean all others: the kernel (6.18) compares them the wrong
+	 * way round (ctnetlink_filter_match_tuple()). */
+	if (p->family == AF_INET || (!p->to && !p->by))
+		r = delete_by_filter(sock, p, &why);
 	if (r == -EINVAL)
 		return delete_each(sock, p, err);
 	if (r < 0 && err)

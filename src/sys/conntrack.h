@@ -8,12 +8,14 @@
 
 #include "sys/netlink.h"
 
-/* Flows that were sent to that port, before any translation. */
+/* Flows that were sent to that port, before any translation, and that this one answers: addresses
+ * of 4 or 16 bytes, as family says. */
 struct conntrack_port {
-	uint8_t family; /* AF_INET, AF_INET6 */
-	uint8_t proto;  /* IPPROTO_* */
-	uint16_t port;
-	const uint8_t *to; /* to that address alone, 4 or 16 bytes as family says; NULL: to any */
+	uint8_t family;    /* AF_INET, AF_INET6 */
+	uint8_t proto;     /* IPPROTO_* */
+	uint16_t port;     /* 0: any */
+	const uint8_t *to; /* NULL: to any address */
+	const uint8_t *by; /* NULL: by any */
 };
 
 /* Forgets them; none is no error. sock: of nft_open(). Kernels before 6.8 take no filter for that:

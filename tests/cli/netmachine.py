@@ -207,17 +207,17 @@ class Namespace:
             self.machine.servers.append(server)
         return server
 
-    def get(self, host, port, *, udp=False, source=None, seconds=2):
+    def get(self, host, port, *, udp=False, source=None, source_port=0, seconds=2):
         """What a server says to who asks from here: ConnectionRefusedError, TimeoutError."""
-        return self.call(self._get, host, port, udp, source, seconds * harness.PATIENCE)
+        return self.call(self._get, host, port, udp, (source, source_port), seconds * harness.PATIENCE)
 
     @staticmethod
     def _get(host, port, udp, source, seconds):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM) as s:
             s.settimeout(seconds)
-            if source:
-                s.bind((source, 0))
+            if any(source):
+                s.bind((source[0] or "", source[1]))
             s.connect((host, port))
             if udp:
                 s.send(b"?")

@@ -139,3 +139,27 @@ def test_sticky_and_health(m):
     m.inro("exec", first, "rm", "/ill").ok()
     while set(asked(m.other, names, netmachine.HOST4, 8080, 5)) != {first}:
         assert time.monotonic() < end
+
+
+def test_udp_flows_leave_with_a_replica(m):
+    """The kernel remembers where each client's packets go: not to one that isn't ready any more."""
+    m.inro("run", "-d", "--name", "web", "--replicas", "2", "-p", "8080:80/udp", "--stop-timeout", "0",
+           "--health-cmd", "test ! -e /ill", "--health-interval", "50ms", "--health-retries", "1", m.image,
+           "sleep", "60").ok()
+
+    def in_balance(n):
+        return lambda: len({str(e[1]) for e in balanced(m).get("vip4", [])}) == n
+
+    def ask(host):
+        return m.other.get(host, 8080, udp=True, source_port=5555).split()[0]
+
+    for name in ("web-1", "web-2"):
+        m.inside(inspect(m, name)["State"]["Pid"]).serve(name, 80)
+    for host in (netmachine.HOST4, netmachine.HOST6):
+        harness.wait_for(in_balance(2), what="both to be ready")
+        first = ask(host)
+        assert [ask(host) for _ in range(10)] == [first] * 10
+        m.inro("exec", first, "touch", "/ill").ok()
+        harness.wait_for(in_balance(1), what="one to be ill")
+        harness.wait_for(lambda: ask(host) != first, what="the other one's answer")
+        m.inro("exec", first, "rm", "/ill").ok()

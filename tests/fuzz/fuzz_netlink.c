@@ -20,6 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct conntrack_port port = {
 		.family = AF_INET, .proto = IPPROTO_UDP, .port = 7001, .to = addr
 	};
+	const struct conntrack_port answered = { .family = AF_INET,
+						 .proto = IPPROTO_UDP,
+						 .by = addr };
 	struct nlbuf flows = NLBUF_INIT;
 	const struct nlbuf q = { .seq = 3, .last = 3, .whole = true };
 	char sum = 0;
@@ -32,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	conntrack_parse(data, size, &port, &flows);
 	if ((flows.seq == 0) != (flows.buf.len == 0))
 		abort();
+	conntrack_parse(data, size, &answered, &flows);
 	nlbuf_done(&flows);
 	return 0;
 }

@@ -191,7 +191,7 @@ static void test_wrong_lengths(void **state)
 
 static void put_flow(struct nlbuf *to, uint8_t proto, uint8_t last, uint16_t port)
 {
-	const uint8_t addr[4] = { 10, 89, 0, last },
+	const uint8_t addr[4] = { 10, 89, 0, last }, led[4] = { 10, 89, 1, last },
 		      port_be[2] = { (uint8_t)(port >> 8), (uint8_t)port };
 	const struct nfgenmsg head = { .nfgen_family = AF_INET };
 	size_t tuple, part;
@@ -204,6 +204,12 @@ static void put_flow(struct nlbuf *to, uint8_t proto, uint8_t last, uint16_t por
 	part = nlbuf_nest(to, CTA_TUPLE_PROTO);
 	nlbuf_attr_u8(to, CTA_PROTO_NUM, proto);
 	nlbuf_attr(to, CTA_PROTO_DST_PORT, port_be, sizeof(port_be));
+	nlbuf_unnest(to, part);
+	nlbuf_unnest(to, tuple);
+	/* who answers: led there by a rule */
+	tuple = nlbuf_nest(to, CTA_TUPLE_REPLY);
+	part = nlbuf_nest(to, CTA_TUPLE_IP);
+	nlbuf_attr(to, CTA_IP_V4_SRC, led, sizeof(led));
 	nlbuf_unnest(to, part);
 	nlbuf_unnest(to, tuple);
 }
@@ -219,7 +225,7 @@ static uint32_t meant(const struct nlbuf *list, const struct conntrack_port *p)
 /* Which flows of a listing are to be forgotten. */
 static void test_flows(void **state)
 {
-	static const uint8_t seven[4] = { 10, 89, 0, 7 };
+	static const uint8_t seven[4] = { 10, 89, 0, 7 }, led[4] = { 10, 89, 1, 7 };
 	struct conntrack_port p = { .family = AF_INET, .proto = IPPROTO_UDP, .port = 8080 };
 	cleanup_nlbuf struct nlbuf list = NLBUF_INIT;
 
@@ -232,6 +238,12 @@ static void test_flows(void **state)
 	p.to = seven;
 	assert_int_equal(meant(&list, &p), 1);
 	p.family = AF_INET6;
+	assert_int_equal(meant(&list, &p), 0);
+	p = (struct conntrack_port){ .family = AF_INET, .proto = IPPROTO_UDP, .by = led };
+	assert_int_equal(meant(&list, &p), 2); /* any port */
+	p.port = 8081;
+	assert_int_equal(meant(&list, &p), 1);
+	p.by = seven;
 	assert_int_equal(meant(&list, &p), 0);
 }
 
