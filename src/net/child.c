@@ -225,7 +225,7 @@ int net_sysctls_set(char *const *words, const char *ifname, struct err *err)
 
 	if (!words)
 		return 0;
-	proc = procfs_open(0, err);
+	proc = procfs_open(PROCFS_MOUNTED, err);
 	if (proc < 0)
 		return proc;
 	for (; r == 0 && *words; words++) {

@@ -161,6 +161,23 @@ static int add_link(int sock, int inside, int dir, const struct veth_plug *p, in
 			: add_veth(sock, dir, p, netns, ipv6, err);
 }
 
+static int refuse_routers(void *data, struct err *err)
+{
+	static char word[] = "net.ipv6.conf.IFNAME.accept_ra=0";
+	char *const words[] = { word, NULL };
+
+	return net_sysctls_set(words, data, err);
+}
+
+/* Before it is up. Whoever is on the bridge could tell that it is the router (CVE-2020-13401); and
+ * with each port added, all that ask for one would be heard by one more. */
+static int be_told_by_nobody(int netns, const struct veth_plug *p, struct err *err)
+{
+	const struct net_place there = { .userns = -EBADF, .netns = netns };
+
+	return net_place_run(&there, refuse_routers, (void *)(uintptr_t)p->inside, err);
+}
+
 static int set_inside(int sock, const struct veth_plug *p, bool ipv6, struct err *err)
 {
 	cleanup_free struct rtnl_addr *addrs = xcalloc(p->n_addrs + 1, sizeof(*addrs));
@@ -197,6 +214,8 @@ int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool 
 		bool ipv6 = kernel6 && (!p->mtu || p->mtu >= 1280);
 
 		r = add_link(sock, inside, dir, p, netns, ipv6, err);
+		if (r >= 0 && ipv6 && !p->child && !p->device)
+			r = be_told_by_nobody(netns, p, err);
 		if (r >= 0)
 			r = set_inside(inside, p, ipv6, err);
 		if (r < 0)

@@ -37,6 +37,15 @@ def test_sysctls_are_of_one_interface(machine):
     assert said.code == 125 and "sysctl net.ipv4.conf.IFNAME.nonsense=1 of interface eth0" in said.err, said
 
 
+def test_routers_are_not_believed(machine):
+    """Any container on a bridge could tell the others that it is one (CVE-2020-13401)."""
+    m = machine
+    m.inro("network", "create", "back").ok()
+    m.inro("run", "-d", "--name", "one", "--network", "bridge", "--network",
+           f"name=back,{SYSCTLS}net.ipv6.conf.IFNAME.accept_ra=2", image(m), "sleep", "60").ok()
+    assert [read(m, "one", f"ipv6/conf/eth{n}/accept_ra") for n in (0, 1)] == ["0", "2"]
+
+
 def test_name_servers_are_reached_in_spite_of_egress(machine_user):
     m = machine_user
     lan = m.lan()
