@@ -202,8 +202,8 @@ def service(machine_root):
 class Upstream:
     """A name server that says 198.51.100.7 to who asks for A, and writes down what it is asked."""
 
-    def __init__(self, namespace, host, answer="198.51.100.7"):
-        self.asked, self.answer = [], socket.inet_aton(answer)
+    def __init__(self, namespace, host, answer="198.51.100.7", code=0):
+        self.asked, self.answer, self.code = [], socket.inet_aton(answer), code
         self.udp = namespace.call(self._socket, socket.SOCK_DGRAM, host)
         self.tcp = namespace.call(self._socket, socket.SOCK_STREAM, host)
         self.tcp.listen(8)
@@ -226,6 +226,8 @@ class Upstream:
         question = query[12:at + 5]
         kind = struct.unpack(">H", question[-4:-2])[0]
         self.asked.append(f"{'.'.join(labels)} {kind}")
+        if self.code:
+            return query[:2] + bytes([0x81, 0x80 + self.code]) + b"\0\1" + bytes(6) + question
         head = query[:2] + b"\x81\x80" + b"\0\1" + (b"\0\1" if kind == 1 else b"\0\0") + bytes(4)
         if kind != 1:
             return head + question
@@ -338,6 +340,24 @@ def test_the_next_server_is_asked(service):
     # (dnsmasq does not repeat a question with options of EDNS that it does not know, as dig's cookie)
     assert a.ask("+nocookie", "example.org") == ["198.51.100.7"]
     upstream.close()
+
+
+@pytest.mark.parametrize("code", [2, 5])
+def test_a_server_that_fails(service, code):
+    """Another one is asked, or the failure is passed on, at once."""
+    a = Container(service, 2)
+    lan = service.machine.lan()
+    lan.sh("ip addr add 192.0.2.3/24 dev eth0; ip addr add 192.0.2.4/24 dev eth0")
+    servers = Upstream(lan, "192.0.2.3", code=code), Upstream(lan, LAN4), Upstream(lan, "192.0.2.4", code=code)
+    service.start()
+    for asked, status in ([1], "SERVFAIL"), ([1, 3], "SERVFAIL"), ([1, 2], "NOERROR"), ([2, 1], "NOERROR"):
+        service.put(a, servers=[["192.0.2.3", LAN4, "192.0.2.4"][n - 1] for n in asked])
+        for words in ["+noedns"], ["+edns", "+nocookie"]:
+            begin = time.monotonic()
+            assert f"status: {status}" in a.dig(*words, "example.org"), (asked, words)
+            assert time.monotonic() - begin < 1.4 * harness.PATIENCE, (asked, words)
+    for server in servers:
+        server.close()
 
 
 def test_killed_dnsmasq_comes_back(service):

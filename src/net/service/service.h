@@ -52,6 +52,7 @@ struct relay {
 	bool tcp, inside; /* inside: where to is */
 	bool paused;      /* nothing is taken from it */
 	bool resting;     /* until the next sweep */
+	bool last;        /* of upstream: dnsmasq has nobody else to ask */
 	union address to; /* family 0: nobody */
 	/* Of a port: the container's address of the other family, or family 0. */
 	union address other;

@@ -11,7 +11,12 @@
 
 #define BATCH     32   /* datagrams of one socket before it is another's turn */
 #define QUERY_MAX 4096 /* what is kept for sending again, or for an answer of ours */
-#define HEAD      12   /* of a message of DNS (RFC 1035 4.1.1) */
+#define HEAD      12   /* of a message of DNS (RFC 1035 4.1.1), and in it: */
+#define RCODE     3
+#define MASK      0x0f
+#define SERVFAIL  2
+#define NOTIMP    4
+#define REFUSED   5
 #define FLOWS_MAX 8192 /* of all */
 
 /* Where a datagram was sent to, which is where its answer has to come from. */
@@ -94,11 +99,27 @@ static void flow_free(struct service *s, struct flow *f)
 	service_bury(s, &f->src);
 }
 
+/* With --strict-order dnsmasq (2.90) answers nothing at all when the last server says that it has
+ * failed or refuses: who asked would wait for its time-out. What it passes on is "not implemented",
+ * so that is what a failure is called as long as it is on its way through dnsmasq. */
+static void disguise(const struct relay *r, uint8_t *message, size_t len)
+{
+	if (r->kind == RELAY_PORT || len < HEAD)
+		return;
+	const uint8_t code = message[RCODE] & MASK;
+	uint8_t now = code;
+	if (r->kind == RELAY_NAMES && code == NOTIMP)
+		now = SERVFAIL;
+	else if (r->kind == RELAY_UPSTREAM && r->last && (code == SERVFAIL || code == REFUSED))
+		now = NOTIMP;
+	message[RCODE] = (uint8_t)((message[RCODE] & ~MASK) | now);
+}
+
 /* To the client, from the address that it sent to. */
-static void send_back(struct flow *f, const void *data, size_t len)
+static void send_back(struct flow *f, uint8_t *data, size_t len)
 {
 	const bool v4 = f->client.sa.sa_family == AF_INET;
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
+	struct iovec iov = { .iov_base = data, .iov_len = len };
 	union {
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(sizeof(union pktinfo))];
@@ -109,6 +130,7 @@ static void send_back(struct flow *f, const void *data, size_t len)
 			      .msg_iov = &iov,
 			      .msg_iovlen = 1 };
 
+	disguise(f->relay, data, len);
 	if (f->relay->kind == RELAY_PORT) {
 		const socklen_t size = v4 ? sizeof(f->at.v4) : sizeof(f->at.v6);
 
@@ -125,8 +147,8 @@ static void send_back(struct flow *f, const void *data, size_t len)
 static void refuse(struct service *s, struct flow *f)
 {
 	if (f->relay->kind != RELAY_PORT && f->query_len >= HEAD) {
-		f->query[2] |= 0x80; /* an answer */
-		f->query[3] = 0x82;  /* recursion is available; SERVFAIL */
+		f->query[2] |= 0x80;               /* an answer */
+		f->query[RCODE] = 0x80 | SERVFAIL; /* recursion is available */
 		send_back(f, f->query, f->query_len);
 	}
 	flow_free(s, f);

@@ -133,6 +133,7 @@ static void set_upstream(struct service *s, struct view *v)
 				r->to = (union address){ .sa.sa_family = AF_UNSPEC };
 			if (!tcp)
 				r->timeout_ms = i + 1 < n ? NEXT_SERVER_MS : LAST_SERVER_MS;
+			r->last = i + 1 >= n;
 		}
 	}
 	v->n_upstream = n;
