@@ -13,6 +13,9 @@
 #include "engine/check_internal.h"
 #include "engine/db.h"
 #include "engine/firewall.h"
+#include "engine/life.h"
+#include "engine/network_cni.h"
+#include "engine/network_devices.h"
 #include "engine/network_place.h"
 #include "net/names.h"
 #include "sys/rtnetlink_link.h"
@@ -215,12 +218,47 @@ static int check_names(struct engine *eng, bool repair, struct check_report *rep
 	return r < 0 ? r : 0;
 }
 
+/* CNI's networks are their plugins' business, who say what they miss; nothing here makes it good.
+ */
+static int check_cni(struct engine *eng, bool repair, struct check_report *report, struct err *err)
+{
+	cleanup_record_list struct record_list list = { 0 };
+	int r = eng->rootless ? 0 : life_list(eng, &list, err);
+
+	for (size_t i = 0; r == 0 && i < list.n; i++) {
+		const struct record *rec = &list.items[i];
+		struct err own = ERR_INIT;
+
+		if (rec->running && rec->options.cni && net_cni_look(eng, rec, &own) < 0 &&
+		    own.kind != ERR_UNSUPPORTED)
+			found(report, false, xasprintf("container %s: %s", rec->name, own.msg));
+	}
+	return r;
+}
+
+/* The host's own, which a container had that has ended. */
+static int check_devices(struct engine *eng, bool repair, struct check_report *report,
+			 struct err *err)
+{
+	cleanup_strv char **left = NULL;
+	int r = net_devices_left(eng, &left, err);
+
+	if (r == 0 && left && repair)
+		r = net_devices_sweep(eng, err);
+	for (char **device = left; r == 0 && device && *device; device++)
+		found(report, repair,
+		      xasprintf("interface %s is in the namespace of a container that does not run",
+				*device));
+	return r;
+}
+
 /* What can't be looked at is no reason to look at nothing else. */
 int check_network_machine(struct engine *eng, const struct check_options *opts,
 			  struct check_report *report, struct err *err)
 {
 	static int (*const steps[])(struct engine * eng, bool repair, struct check_report *report,
-				    struct err *err) = { check_rules, check_links, check_names };
+				    struct err *err) = { check_rules, check_links, check_names,
+							 check_cni, check_devices };
 	int r = opts->readonly ? 0 : engine_net(eng, err);
 
 	for (size_t i = 0; !opts->readonly && r == 0 && i < ARRAY_SIZE(steps); i++) {

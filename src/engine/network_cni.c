@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/asked.h"
+#include "engine/etcfiles.h"
 #include "engine/network_files.h"
 #include "engine/network_pin.h"
 
@@ -17,15 +19,19 @@
 #define IFNAME    "eth0"
 #define PORTS     "portMappings"
 #define MAC       "mac"
+#define IPS       "ips"
+#define ALIASES   "aliases"
+#define BANDWIDTH "bandwidth"
+#define BURST_MIN 1000000 /* bits: more than a packet that was not cut up yet */
 
 /* ---- what is asked for ---- */
 
 static int check_options(const struct netspec *s, struct err *err)
 {
-	if (!s->ip6.family && !s->n_link_local && !s->aliases && !s->host_interface && !s->mtu &&
-	    !s->gw_priority && !s->sysctls)
+	if (!s->n_link_local && !s->host_interface && !s->mtu && !s->gw_priority && !s->sysctls)
 		return 0;
-	return err_fail(err, ERR_UNSUPPORTED, "it takes ip=, mac= and interface= alone");
+	return err_fail(err, ERR_UNSUPPORTED,
+			"it takes ip=, ip6=, mac=, alias=, bandwidth= and interface= alone");
 }
 
 static int check_takes(const struct cni_list *list, const char *capability, const char *option,
@@ -43,6 +49,17 @@ static int check_takes(const struct cni_list *list, const char *capability, cons
 
 int net_cni_check(const struct netspec *asked, bool ports, struct err *err)
 {
+	/* One address can be said without it, as CNI_ARGS. */
+	const struct {
+		bool asked;
+		const char *capability, *option, *plugin;
+	} needs[] = {
+		{ ports, PORTS, "-p", "portmap" },
+		{ asked->has_mac, MAC, "mac=", "tuning" },
+		{ asked->ip.family && asked->ip6.family, IPS, "ip= beside ip6=", "bridge" },
+		{ asked->aliases, ALIASES, "alias=", "dnsname" },
+		{ asked->bandwidth, BANDWIDTH, "bandwidth=", "bandwidth" },
+	};
 	cleanup_cni_list struct cni_list list = { 0 };
 	int r = check_options(asked, err);
 
@@ -50,10 +67,10 @@ int net_cni_check(const struct netspec *asked, bool ports, struct err *err)
 		r = cni_list_find(CNI_CONF_DIR, asked->target, &list, err);
 	if (r < 0)
 		return err_wrap(err, r, "--network cni:%s", asked->target);
-	if (ports)
-		r = check_takes(&list, PORTS, "-p", "portmap", err);
-	if (r == 0 && asked->has_mac)
-		r = check_takes(&list, MAC, "mac=", "tuning", err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needs); i++)
+		if (needs[i].asked)
+			r = check_takes(&list, needs[i].capability, needs[i].option,
+					needs[i].plugin, err);
 	return r;
 }
 
@@ -80,17 +97,98 @@ static char *port_mappings(const struct port_bindings *ports)
 	return buf_take(&out);
 }
 
-static void capabilities_of(const struct netspec *asked, const struct port_bindings *ports,
+static char *ip_text(const struct net_addr *a, uint8_t prefix)
+{
+	char text[NET_ADDR_TEXT];
+
+	return prefix ? xasprintf("%s/%u", net_addr_format(a, text), prefix) : net_addr_text(a);
+}
+
+static char **ips_of(const struct netspec *asked)
+{
+	char **ips = NULL;
+
+	if (asked->ip.family)
+		strv_take(&ips, ip_text(&asked->ip, asked->prefix));
+	if (asked->ip6.family)
+		strv_take(&ips, ip_text(&asked->ip6, asked->prefix6));
+	return ips;
+}
+
+/* ["a","b"]; nothing of an empty list. */
+static void put_words(struct buf *out, const char *key, char *const *words)
+{
+	if (!strv_len(words))
+		return;
+	buf_addf(out, "%s\"%s\":[", out->len > 1 ? "," : "", key);
+	for (char *const *w = words; *w; w++) {
+		buf_adds(out, w > words ? "," : "");
+		json_write_string(out, *w);
+	}
+	buf_addc(out, ']');
+}
+
+/* A member of an object, of one string or one list: its value. */
+static void set_words(struct json_map *to, const char *key, char *const *words)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	size_t skip = strlen(key) + strlen("\"\":");
+
+	put_words(&out, key, words);
+	if (out.len)
+		json_map_set(to, key, buf_str(&out) + skip);
+}
+
+/* Rates and bursts, of 100 ms, in bits. */
+static void set_bandwidth(struct json_map *to, uint64_t rate)
+{
+	uint64_t burst = rate / 10 < BURST_MIN ? BURST_MIN : rate / 10;
+	cleanup_free char *text = NULL;
+
+	if (burst > UINT32_MAX)
+		burst = UINT32_MAX;
+	text = xasprintf("{\"ingressRate\":%llu,\"ingressBurst\":%llu,\"egressRate\":%llu,"
+			 "\"egressBurst\":%llu}",
+			 (unsigned long long)rate, (unsigned long long)burst,
+			 (unsigned long long)rate, (unsigned long long)burst);
+	json_map_set(to, BANDWIDTH, text);
+}
+
+static void set_dns(struct json_map *to, const struct run_options *o)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+
+	buf_addc(&out, '{');
+	put_words(&out, "servers", o->dns);
+	put_words(&out, "searches", o->dns_search);
+	put_words(&out, "options", o->dns_option);
+	buf_addc(&out, '}');
+	if (out.len > 2)
+		json_map_set(to, "dns", buf_str(&out));
+}
+
+/* CONVENTIONS.md of CNI. A plugin gets those that it says it takes. */
+static void capabilities_of(const struct netspec *asked, const struct record *rec,
+			    const struct run_options *o, const struct port_bindings *ports,
 			    struct json_map *ret)
 {
 	cleanup_free char *mappings = ports->n ? port_mappings(ports) : NULL;
 	cleanup_free char *mac = asked->has_mac ? net_mac_text(asked->mac) : NULL;
 	cleanup_free char *quoted = mac ? xasprintf("\"%s\"", mac) : NULL;
+	cleanup_strv char **ips = ips_of(asked), **names = NULL;
 
+	strv_add(&names, rec->name);
+	strv_extend(&names, asked->aliases);
+	set_words(ret, ALIASES, names);
+	set_words(ret, IPS, ips);
 	if (mappings)
 		json_map_set(ret, PORTS, mappings);
 	if (quoted)
 		json_map_set(ret, MAC, quoted);
+	if (asked->bandwidth)
+		set_bandwidth(ret, asked->bandwidth);
+	if (!etc_without_resolv(o))
+		set_dns(ret, o);
 }
 
 static const char *ifname_of(const struct netspec *asked)
@@ -160,28 +258,61 @@ static int write_hosts(struct engine *eng, const struct record *rec,
 	return net_hosts_write(eng, rec, &ns, err);
 }
 
+/* What it was asked for of names comes before what the plugins say. */
+static int write_resolv(struct engine *eng, const struct record *rec, const struct run_options *o,
+			const struct cni_dns *dns, struct err *err)
+{
+	cleanup_strv char **search = NULL;
+	cleanup_buf struct buf text = BUF_INIT;
+	struct run_options both = { .dns = o->dns ? o->dns : dns->nameservers,
+				    .dns_option = o->dns_option ? o->dns_option : dns->options };
+
+	if (dns->domain && *dns->domain)
+		strv_add(&search, dns->domain);
+	strv_extend(&search, dns->search);
+	both.dns_search = o->dns_search ? o->dns_search : search;
+	if (etc_without_resolv(o) || (!dns->nameservers && !search && !dns->options))
+		return 0;
+	etc_resolv_text(&both, NULL, "", &text);
+	return net_resolv_write(eng, rec, &text, err);
+}
+
+/* One address goes as CNI_ARGS where no plugin takes a list. */
+static char *args_of(const struct cni_list *list, const struct netspec *asked)
+{
+	cleanup_strv char **ips = ips_of(asked);
+
+	return ips && !cni_list_takes(list, IPS) ? xasprintf("IgnoreUnknown=1;IP=%s", ips[0])
+						 : NULL;
+}
+
 static int add(struct engine *eng, const struct record *rec, const struct netspec *asked, int state,
 	       const struct port_bindings *ports, int cancel_fd, struct err *err)
 {
 	CLEANUP(json_map_done) struct json_map capabilities = { 0 };
+	CLEANUP(asked_done) struct asked was = { 0 };
 	cleanup_cni_result struct cni_result result = { 0 };
 	cleanup_cni_list struct cni_list list = { 0 };
 	cleanup_free char *path = net_pin_path(eng, rec->id);
-	cleanup_free char *ip = net_addr_text(&asked->ip);
-	cleanup_free char *args = ip ? xasprintf("IgnoreUnknown=1;IP=%s", ip) : NULL;
-	const struct cni_call call = { .dir = state,
-				       .container = rec->id,
-				       .ifname = ifname_of(asked),
-				       .netns = path,
-				       .args = args,
-				       .capabilities = &capabilities,
-				       .cancel_fd = cancel_fd };
+	cleanup_free char *args = NULL;
+	struct cni_call call = { .dir = state,
+				 .container = rec->id,
+				 .ifname = ifname_of(asked),
+				 .netns = path,
+				 .capabilities = &capabilities,
+				 .cancel_fd = cancel_fd };
 	int r = cni_list_find(CNI_CONF_DIR, asked->target, &list, err);
 
-	capabilities_of(asked, ports, &capabilities);
 	if (r == 0)
-		r = cni_add(&call, &list, &result, err);
-	return r < 0 ? r : write_hosts(eng, rec, &result, err);
+		r = asked_read(eng, rec->id, &was, err);
+	if (r < 0)
+		return r;
+	capabilities_of(asked, rec, &was.options, ports, &capabilities);
+	call.args = args = args_of(&list, asked);
+	r = cni_add(&call, &list, &result, err);
+	if (r == 0)
+		r = write_hosts(eng, rec, &result, err);
+	return r < 0 ? r : write_resolv(eng, rec, &was.options, &result.dns, err);
 }
 
 int net_cni_start(struct engine *eng, const struct record *rec, const struct port_bindings *ports,
@@ -214,4 +345,22 @@ int net_cni_result(struct engine *eng, const struct record *rec, char **ret_ifna
 	if (r == 0)
 		*ret_ifname = xstrdup(ifname_of(&asked));
 	return r;
+}
+
+int net_cni_look(struct engine *eng, const struct record *rec, struct err *err)
+{
+	CLEANUP(netspec_done) struct netspec asked = { 0 };
+	cleanup_free char *path = net_pin_path(eng, rec->id);
+	struct cni_call call = { .container = rec->id, .netns = path };
+	int r = netspec_parse(rec->options.cni, &asked, err);
+	cleanup_fd int state = r < 0 ? r : net_state_dir(eng, STATE_DIR, err);
+
+	if (state < 0)
+		return state;
+	call.dir = state;
+	call.ifname = ifname_of(&asked);
+	r = cni_check(&call, err);
+	return r == -ENOENT
+		   ? err_fail(err, ERR_SYSTEM, "what its plugins did is not known any more")
+		   : r;
 }

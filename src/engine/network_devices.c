@@ -156,7 +156,8 @@ static int runs(struct engine *eng, const char *owner, struct err *err)
 	return r < 0 ? r : db_step(eng->db, stmt, err);
 }
 
-int net_devices_sweep(struct engine *eng, struct err *err)
+/* Of those that do not run: brought back, or, ret not NULL, listed. */
+static int each_left(struct engine *eng, char ***ret, struct err *err)
 {
 	cleanup_notes struct notes n = NOTES_INIT;
 	int r = notes_read(eng, &n, err);
@@ -167,10 +168,22 @@ int net_devices_sweep(struct engine *eng, struct err *err)
 		if (!note)
 			continue;
 		r = runs(eng, note[OWNER], err);
-		if (r == 0)
+		if (r == 0 && ret)
+			strv_add(ret, note[DEVICE]);
+		else if (r == 0)
 			r = note_end(eng, &n, *f, note, err);
 	}
 	return r < 0 ? r : 0;
+}
+
+int net_devices_left(struct engine *eng, char ***ret, struct err *err)
+{
+	return each_left(eng, ret, err);
+}
+
+int net_devices_sweep(struct engine *eng, struct err *err)
+{
+	return each_left(eng, NULL, err);
 }
 
 /* ---- taking ---- */

@@ -17,5 +17,8 @@ int net_device_note(struct engine *eng, const char *owner, const char *name, con
 /* The owner's back to the host: that one, or, name NULL, all. 1: one was; 0: there was none. One
  * that can't be stays noted, and its namespace kept. */
 int net_devices_return(struct engine *eng, const char *owner, const char *name, struct err *err);
-/* All of those that do not run any more. */
+/* Names on the host of those that are to come back from who does not run any more. The caller
+ * frees. */
+int net_devices_left(struct engine *eng, char ***ret, struct err *err);
+/* Brings all of these back. */
 int net_devices_sweep(struct engine *eng, struct err *err);

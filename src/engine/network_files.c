@@ -47,24 +47,25 @@ void net_hosts_text(const struct net_start *ns, const char *hostname, const char
 	}
 }
 
-struct hosts {
+struct file {
 	int dir;
+	const char *name;
 	const struct buf *text;
 };
 
 static int rewrite(void *data, struct err *err)
 {
-	const struct hosts *h = data;
-	cleanup_fd int fd = openat(h->dir, "hosts", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	const struct file *h = data;
+	cleanup_fd int fd = openat(h->dir, h->name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	int r = fd < 0 ? -errno : io_write(fd, h->text->data, h->text->len);
 
 	if (r >= 0 && ftruncate(fd, (off_t)h->text->len) < 0)
 		r = -errno;
-	return r < 0 ? err_errno(err, -r, "writing its /etc/hosts") : 0;
+	return r < 0 ? err_errno(err, -r, "writing its /etc/%s", h->name) : 0;
 }
 
 /* A user's file may be the container's root's (MONITOR_OPT_GIVE), another id of the user's. */
-static int rewrite_given(struct engine *eng, struct hosts *h, struct err *err)
+static int rewrite_given(struct engine *eng, struct file *h, struct err *err)
 {
 	struct net_place place;
 	int r = network_place(eng, true, &place, err);
@@ -97,7 +98,20 @@ int net_hosts_write(struct engine *eng, const struct record *rec, const struct n
 	if (r < 0)
 		return r;
 	net_hosts_text(ns, hostname, rec->name, &text);
-	struct hosts h = { dir, &text };
+	struct file h = { dir, "hosts", &text };
 	r = rewrite(&h, err);
 	return r == -EACCES && eng->rootless ? rewrite_given(eng, &h, err) : r;
+}
+
+int net_resolv_write(struct engine *eng, const struct record *rec, const struct buf *text,
+		     struct err *err)
+{
+	cleanup_fd int dir = open_bundle(eng, rec, err);
+	struct file f = { dir, "resolv.conf", text };
+	struct err own = ERR_INIT;
+	int r = dir < 0 ? dir : rewrite(&f, &own);
+
+	if (dir >= 0 && r < 0 && r != -ENOENT && err)
+		*err = own;
+	return r == -ENOENT ? 0 : r;
 }

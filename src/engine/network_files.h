@@ -9,6 +9,10 @@
 int net_hosts_write(struct engine *eng, const struct record *rec, const struct net_start *ns,
 		    struct err *err);
 
+/* Its /etc/resolv.conf, of one of root's, if it has one of its own. */
+int net_resolv_write(struct engine *eng, const struct record *rec, const struct buf *text,
+		     struct err *err);
+
 /* The host name that it was made with; the caller frees. Never what its /etc/hostname says, which
  * it may write: others are told of it. */
 char *net_hostname(const struct record *rec);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/network_cni.h"
 #include "engine/network_names.h"
 #include "engine/networks.h"
 #include "net/place.h"
@@ -82,6 +83,8 @@ static size_t servers_of(struct engine *eng, const struct record *rec,
 {
 	const struct record_options *o = &rec->options;
 	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_cni_result struct cni_result result = { 0 };
+	cleanup_free char *ifname = NULL;
 	cleanup_strv char **words = NULL;
 	size_t n = 0;
 
@@ -89,12 +92,15 @@ static size_t servers_of(struct engine *eng, const struct record *rec,
 		return 0;
 	if (o->dns)
 		words = strv_copy(o->dns);
+	else if (o->cni && net_cni_result(eng, rec, &ifname, &result) == 0 &&
+		 result.dns.nameservers)
+		words = strv_copy(result.dns.nameservers);
 	else if (io_read_file(AT_FDCWD, "/etc/resolv.conf", &text, RESOLV_MAX, NULL) == 0)
 		words = strv_split(buf_str(&text), '\n');
 	for (char **w = words; w && *w && n < SERVERS_MAX; w++) {
-		const char *server = o->dns ? *w : str_after(*w, "nameserver ");
+		const char *server = str_after(*w, "nameserver ");
 
-		if (server && net_addr_parse(server, &ret[n], NULL) == 0)
+		if (net_addr_parse(server ? server : *w, &ret[n], NULL) == 0)
 			n++;
 	}
 	return n;

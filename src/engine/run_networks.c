@@ -256,7 +256,8 @@ int run_networks_find(struct run *run, struct err *err)
 				"%s must be defined when the pod is created: network cannot be "
 				"configured when it is shared with a pod",
 				one);
-	if ((run->n_nets || run->rec.options.pasta) && dns && !str_eq(dns[0], "none"))
+	if ((run->n_nets || run->rec.options.pasta || run->rec.options.cni) && dns &&
+	    !str_eq(dns[0], "none"))
 		run->rec.options.dns = strv_copy(dns);
 	r = choose_hostname(run, err);
 	if (r == 0)

@@ -310,6 +310,22 @@ static int add(const struct cni_call *c, struct state *s, struct cni_result *ret
 	return r;
 }
 
+/* What fails now has changed nothing. */
+static int ask_status(const struct cni_call *c, struct state *s, struct err *err)
+{
+	const struct work w = { .command = "STATUS", .cancel_fd = c->cancel_fd, .s = s };
+	int r = 0;
+
+	if (!str_eq(s->list.version, "1.1.0"))
+		return 0;
+	for (size_t i = 0; r == 0 && i < s->list.plugins.n; i++) {
+		cleanup_buf struct buf out = BUF_INIT;
+
+		r = run_plugin(&w, &s->list.plugins.items[i], &out, err);
+	}
+	return r;
+}
+
 int cni_add(const struct cni_call *c, const struct cni_list *list, struct cni_result *ret,
 	    struct err *err)
 {
@@ -322,7 +338,8 @@ int cni_add(const struct cni_call *c, const struct cni_list *list, struct cni_re
 	*ret = (struct cni_result){ 0 };
 	copy_list(list, &s.list);
 	copy_map(c->capabilities, &s.capabilities);
-	return add(c, &s, ret, err);
+	int r = ask_status(c, &s, err);
+	return r < 0 ? r : add(c, &s, ret, err);
 }
 
 int cni_check(const struct cni_call *c, struct err *err)

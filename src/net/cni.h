@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CNI: networks that other people's programs make, as lists in /etc/cni/net.d say which. The
- * specification: containernetworking/cni, SPEC.md, versions 0.3.1 to 1.0.0. Plugins run as root on
- * the host, so what they say is parsed strictly, but what they do is trusted.
+ * specification: containernetworking/cni, SPEC.md, versions 0.3.1 to 1.1.0 but GC. Plugins run as
+ * root on the host, so what they say is parsed strictly, but what they do is trusted.
  *
  * What an ADD was asked for is written down before it runs, in <runroot>/net/cni, and its result
  * when it has ended; so a DEL needs nothing but that file, and repairs an ADD that was killed.
@@ -24,6 +24,7 @@ struct cni_plugin {
 };
 struct cni_list {
 	char *version, *name;
+	char **versions; /* in a file; NULL here: the newest of them is the version */
 	bool disable_check;
 	JSON_LIST(struct cni_plugin) plugins;
 };
@@ -85,7 +86,8 @@ struct cni_call {
 	const struct json_map *capabilities; /* "portMappings" -> JSON; or NULL */
 	int cancel_fd;                       /* <= 0: none */
 };
-/* All plugins in their order. When one fails, what the others have done is undone. */
+/* Asks them before whether they can (STATUS, since 1.1.0). All plugins in their order. When one
+ * fails, what the others have done is undone. */
 int cni_add(const struct cni_call *c, const struct cni_list *list, struct cni_result *ret,
 	    struct err *err);
 /* ERR_UNSUPPORTED: the list's version has no CHECK. 0 also where the list says not to. */

@@ -18,7 +18,8 @@
 #define FILES_MAX   1024
 #define PLUGINS_MAX 64
 
-static const char *const versions[] = { "0.3.1", "0.4.0", "1.0.0" };
+/* From old to new. */
+static const char *const versions[] = { "0.3.1", "0.4.0", "1.0.0", "1.1.0" };
 
 static const struct json_field plugin_fields[] = {
 	JSON_FIELD(struct cni_plugin, members, NULL, JSON_RAW_MAP),
@@ -36,6 +37,7 @@ static const struct json_desc head_desc = JSON_DESC(struct cni_plugin_head, head
 
 static const struct json_field list_fields[] = {
 	JSON_FIELD(struct cni_list, version, "cniVersion", JSON_STR),
+	JSON_FIELD(struct cni_list, versions, "cniVersions", JSON_STRV),
 	JSON_FIELD(struct cni_list, name, "name", JSON_STR),
 	JSON_FIELD(struct cni_list, disable_check, "disableCheck", JSON_BOOL),
 	JSON_FIELD(struct cni_list, plugins, "plugins", JSON_ARRAY, .desc = &cni_plugin_desc),
@@ -69,6 +71,18 @@ static bool is_version(const char *version)
 	return false;
 }
 
+/* The newest that both have (1.1.0: cniVersions, of which cniVersion may be one more). */
+static void choose_version(struct cni_list *list)
+{
+	for (size_t i = ARRAY_SIZE(versions); i-- > 0;)
+		if (str_eq(list->version, versions[i]) || strv_has(list->versions, versions[i])) {
+			free(list->version);
+			list->version = xstrdup(versions[i]);
+			break;
+		}
+	strv_free(take_ptr(list->versions));
+}
+
 static int check_list(const struct cni_list *list, const char *what, struct err *err)
 {
 	if (!list->name || !netspec_is_name(list->name))
@@ -78,7 +92,7 @@ static int check_list(const struct cni_list *list, const char *what, struct err 
 		return err_hint(err,
 				err_fail(err, ERR_UNSUPPORTED, "%s: cniVersion %s is not supported",
 					 what, list->version ? list->version : "(none)"),
-				"0.3.1, 0.4.0 and 1.0.0 are");
+				"0.3.1, 0.4.0, 1.0.0 and 1.1.0 are");
 	if (list->plugins.n == 0 || list->plugins.n > PLUGINS_MAX)
 		return err_fail(err, ERR_INVALID, "%s: expected 1 to %u plugins", what,
 				PLUGINS_MAX);
@@ -124,8 +138,10 @@ int cni_list_parse(const char *text, size_t len, bool single, const char *what,
 	int r = single ? parse_single(text, len, what, &list, err)
 		       : json_parse(&cni_list_desc, &list, text, len, what, err);
 
-	if (r == 0)
+	if (r == 0) {
+		choose_version(&list);
 		r = check_list(&list, what, err);
+	}
 	if (r < 0)
 		return r;
 	*ret = list;

@@ -65,13 +65,36 @@ static const struct json_field route_fields[] = {
 static const struct json_desc route_desc =
     JSON_DESC(struct cni_route, route_fields, .check = check_route);
 
+/* They become lines of /etc/resolv.conf. */
+static bool are_words(char *const *words)
+{
+	for (; words && *words; words++)
+		for (const char *p = *words; *p || p == *words; p++)
+			if (*p <= ' ' || *p == 0x7f)
+				return false;
+	return true;
+}
+
+static int check_dns(const void *object, struct err *err)
+{
+	const struct cni_dns *dns = object;
+	char *const domain[] = { dns->domain && *dns->domain ? dns->domain : NULL, NULL };
+	struct net_addr a;
+
+	for (char **w = dns->nameservers; w && *w; w++)
+		if (net_addr_parse(*w, &a, NULL) < 0)
+			return json_fail(err, "nameservers", "expected IP addresses");
+	if (!are_words(domain) || !are_words(dns->search) || !are_words(dns->options))
+		return json_fail(err, "", "expected words without spaces");
+	return 0;
+}
 static const struct json_field dns_fields[] = {
 	JSON_FIELD(struct cni_dns, nameservers, "nameservers", JSON_STRV),
 	JSON_FIELD(struct cni_dns, domain, "domain", JSON_STR),
 	JSON_FIELD(struct cni_dns, search, "search", JSON_STRV),
 	JSON_FIELD(struct cni_dns, options, "options", JSON_STRV),
 };
-static const struct json_desc dns_desc = JSON_DESC(struct cni_dns, dns_fields);
+static const struct json_desc dns_desc = JSON_DESC(struct cni_dns, dns_fields, .check = check_dns);
 
 static int check_result(const void *object, struct err *err)
 {

@@ -212,8 +212,11 @@ static int check_whole(const struct netspec *s, struct err *err)
 {
 	int r;
 
+	if (s->bandwidth && s->kind != NETSPEC_CNI)
+		return err_fail(err, ERR_USAGE, "bandwidth: only plugins of cni: have that");
 	if (!netspec_is_adhoc(s)) {
-		if (!s->prefix && !s->prefix6 && !s->gateway.family && !s->gateway6.family)
+		if ((s->kind == NETSPEC_CNI || (!s->prefix && !s->prefix6)) && !s->gateway.family &&
+		    !s->gateway6.family)
 			return 0;
 		return err_fail(err, ERR_USAGE,
 				"an address with its prefix, and gateway=, go with macvlan:, vlan: "

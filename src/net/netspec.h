@@ -33,9 +33,9 @@ struct netspec {
 	uint16_t vlan; /* 1 to 4094, of NETSPEC_VLAN */
 	/* What follows is a network's, CNI's, or an interface's of the host's. */
 	struct net_addr ip, ip6; /* family 0: chosen, or none where nobody could choose */
-	/* Without a network alone; of a family that has an address. */
+	/* Of what is no network; of CNI 0 where none is said. */
 	uint8_t prefix, prefix6;
-	struct net_addr gateway, gateway6; /* family 0: none */
+	struct net_addr gateway, gateway6; /* family 0: none; never of CNI */
 	struct net_addr *link_local;       /* addresses beside these */
 	size_t n_link_local;
 	uint8_t mac[6];
@@ -44,6 +44,7 @@ struct netspec {
 	char *interface, *host_interface; /* NULL: chosen */
 	uint32_t mtu;                     /* 0: the network's */
 	int gw_priority;                  /* the highest has the default route */
+	uint64_t bandwidth;               /* bits per second each way, of CNI; 0: not said */
 	char **sysctls;                   /* "net.ipv4.conf.IFNAME.rp_filter=0" */
 };
 

@@ -11,6 +11,7 @@
 
 #define LIST_MAX 64 /* aliases, addresses, sysctls of one network */
 #define MTU_MIN  68 /* RFC 791 */
+#define RATE_MIN 1000
 
 static int fail_mac(const char *text, struct err *err)
 {
@@ -190,6 +191,26 @@ static int set_mtu(struct netspec *s, const char *key, const char *value, struct
 	return 0;
 }
 
+/* "10M": bits per second, by thousands. */
+static int set_bandwidth(struct netspec *s, const char *key, const char *value, struct err *err)
+{
+	static const char units[] = "KMG";
+	size_t len = strlen(value);
+	const char *unit = len ? strchr(units, toupper((unsigned char)value[len - 1])) : NULL;
+	cleanup_free char *number = xstrndup(value, unit ? len - 1 : len);
+	uint64_t rate, by = 1;
+
+	for (const char *u = units; unit && u <= unit; u++)
+		by *= 1000;
+	if (str_parse_u64(number, &rate) < 0 || rate > UINT32_MAX || rate * by < RATE_MIN)
+		return err_fail(
+		    err, ERR_USAGE,
+		    "%s=%s: expected bits per second, 1000 or more, with K, M or G behind", key,
+		    value);
+	s->bandwidth = rate * by;
+	return 0;
+}
+
 static int set_priority(struct netspec *s, const char *key, const char *value, struct err *err)
 {
 	if (str_parse_int(value, &s->gw_priority) < 0)
@@ -276,6 +297,7 @@ static const struct key {
 	{ "host_interface_name", 1 << 4, set_host_interface },
 	{ "mtu", 1 << 5, set_mtu },
 	{ "gw-priority", 1 << 6, set_priority },
+	{ "bandwidth", 1 << 7, set_bandwidth },
 	{ "alias", 0, set_alias },
 	{ "link-local-ip", 0, set_link_local },
 	{ "driver-opt", 0, set_driver },

@@ -207,7 +207,7 @@ def test_killed_and_failed_ones_leave_nothing(front):
 
 def test_what_a_list_can_not_do_is_refused(front):
     m = front.machine
-    for word, said in (("cni:nowhere", "nowhere"), ("cni:front:mtu=1400", "--network cni:front: it takes ip=, mac= and interface= alone")):
+    for word, said in (("cni:nowhere", "nowhere"), ("cni:front:mtu=1400", "--network cni:front: it takes ip=, ip6=, mac=, alias=, bandwidth= and interface= alone")):
         result = m.inro("run", "--rm", "--network", word, "host", "true")
         assert result.code == 125 and said in result.err, result
     result = m.inro("run", "--rm", "--network", "cni:front", "--network", "bridge", "host", "true")
@@ -218,6 +218,83 @@ def test_what_a_list_can_not_do_is_refused(front):
     path.write_text(json.dumps(conf))
     result = m.inro("run", "--rm", "-p", "80", "--network", "cni:front", "host", "true")
     assert result.code == 125 and "the capability portMappings, which -p needs" in result.err, result
+
+
+def change(front, **members):
+    """Other members of our plugin in the list."""
+    path = front.path / "conf/10-front.conflist"
+    conf = json.loads(path.read_text())
+    for key, value in members.items():
+        (conf if key in ("cniVersion", "cniVersions") else conf["plugins"][2])[key] = value
+    path.write_text(json.dumps(conf))
+
+
+def test_capabilities_and_what_plugins_say_of_names(front):
+    m = front.machine
+    change(front, capabilities={name: True for name in ("ips", "aliases", "bandwidth", "dns", "mac")})
+    result = {"cniVersion": "1.0.0", "ips": [{"address": "10.99.0.70/24"}],
+              "dns": {"nameservers": ["192.0.2.53"], "domain": "front.example", "search": ["a.example"], "options": ["ndots:2"]}}
+    (front.path / "log.result").write_text(json.dumps(result))
+    m.inro("run", "-d", "--name", "web", "--dns-search", "b.example", "--network",
+           "cni:front:ip=10.99.0.77/24,ip6=fd00::77,alias=www,bandwidth=20M", "--egress", "allow 10.99.0.1",
+           "host", "sleep", "60").ok()
+    assert "192.0.2.53" in m.inside(settings(m, "web")["State"]["Pid"]).sh("nft list ruleset").out
+    asked = front.said()[0][1]["runtimeConfig"]
+    assert asked == {
+        "ips": ["10.99.0.77/24", "fd00::77"], "aliases": ["web", "www"], "dns": {"searches": ["b.example"]},
+        "bandwidth": {"ingressRate": 20000000, "ingressBurst": 2000000, "egressRate": 20000000, "egressBurst": 2000000}}
+    assert front.said()[0][0]["CNI_ARGS"] == ""
+    assert m.inro("exec", "web", "cat", "/etc/resolv.conf").ok().out.splitlines() == [
+        "nameserver 192.0.2.53", "search b.example", "options ndots:2"]
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+    m.inro("run", "-d", "--name", "web", "--dns", "192.0.2.1", "--network", "cni:front:ip6=fd00::77", "host", "sleep", "60").ok()
+    assert m.inro("exec", "web", "cat", "/etc/resolv.conf").ok().out.splitlines() == [
+        "nameserver 192.0.2.1", "search front.example a.example", "options ndots:2"]
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+    # without the capability one address goes as CNI_ARGS, and all else is refused
+    change(front, capabilities={})
+    (front.path / "log").unlink()
+    m.inro("run", "--rm", "--network", "cni:front:ip=10.99.0.78", "host", "true").ok()
+    assert front.said()[0][0]["CNI_ARGS"] == "IgnoreUnknown=1;IP=10.99.0.78"
+    for word, said in (("alias=www", "capability aliases, which alias= needs"), ("bandwidth=1M", "capability bandwidth"),
+                       ("ip=10.99.0.7,ip6=fd00::7", "capability ips, which ip= beside ip6= needs")):
+        result = m.inro("run", "--rm", "--network", "cni:front:" + word, "host", "true")
+        assert result.code == 125 and said in result.err, result
+    # what would be another line of the file is no result
+    (front.path / "log.result").write_text(json.dumps(
+        {"cniVersion": "1.0.0", "dns": {"search": ["a\nnameserver 6.6.6.6"]}}))
+    result = m.inro("run", "--rm", "--network", "cni:front", "host", "true")
+    assert result.code == 125 and "dns: expected words without spaces" in result.err, result
+    assert left(front) == []
+
+
+def test_system_check_asks_plugins(front):
+    m = front.machine
+    m.inro("run", "-d", "--name", "web", "--network", "cni:front", "host", "sleep", "60").ok()
+    m.inro("system", "check").ok()
+    assert [e["CNI_COMMAND"] for e, _ in front.said()] == ["ADD", "CHECK"]
+    m.inside(settings(m, "web")["State"]["Pid"]).sh("ip addr flush dev eth0")
+    said = m.inro("system", "check")
+    assert said.code != 0 and "container web: CNI network front: plugin bridge: CHECK: " in said.out, said
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+    m.inro("system", "check").ok()
+
+
+def test_status_is_asked_before(front):
+    m = front.machine
+    path = front.path / "conf/10-front.conflist"
+    path.write_text(json.dumps({"cniVersion": "1.0.0", "cniVersions": ["1.0.0", "1.1.0", "9.0.0"], "name": "front",
+                                "plugins": [{"type": "ours"}]}))
+    (front.path / "log.result").write_text(json.dumps({"cniVersion": "1.1.0", "ips": []}))
+    m.inro("run", "--rm", "--network", "cni:front", "host", "true").ok()
+    assert [(e["CNI_COMMAND"], r["cniVersion"]) for e, r in front.said()] \
+        == [(verb, "1.1.0") for verb in ("STATUS", "ADD", "DEL")]
+    assert "cniVersions" not in front.said()[1][1]
+    (front.path / "log.fail.STATUS").touch()
+    said = m.inro("run", "--rm", "--network", "cni:front", "host", "true")
+    assert said.code == 125 and "CNI network front: plugin ours: STATUS: code 11: not now" in said.err, said
+    assert [e["CNI_COMMAND"] for e, _ in front.said()][3:] == ["STATUS"]
+    assert left(front) == []
 
 
 def test_users_have_no_plugins(machine_user):

@@ -242,6 +242,8 @@ def test_device_comes_back_from_the_killed(device):
     m.sh("ip link add dev0 type veth peer name other0")
     m.inro("stop", "-t", "0", "one").ok()
     assert len(left(m)) == 2
+    said = m.inro("system", "check")
+    assert said.code != 0 and "interface dev0 is in the namespace of a container that does not run" in said.out, said
     said = m.inro("network", "reload")
     assert said.code == 125 and "moving interface dev0 back: there is another one of this name" in said.err, said
     m.sh("ip link set dev0 name mine0")

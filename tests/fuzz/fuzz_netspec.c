@@ -30,7 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    (s->kind == NETSPEC_VLAN) != (s->vlan != 0) ||
 		    (netspec_is_adhoc(s) && !str_is_ifname(s->target)) ||
 		    (netspec_is_adhoc(s) && (s->ip.family != 0) != (s->prefix != 0)) ||
-		    (!netspec_is_adhoc(s) && (s->prefix || s->prefix6 || s->gateway.family)))
+		    (s->kind == NETSPEC_NETWORK &&
+		     (s->prefix || s->prefix6 || s->gateway.family)) ||
+		    (s->bandwidth && s->kind != NETSPEC_CNI))
 			abort();
 		for (char **a = s->aliases; a && *a; a++)
 			if (!is_plain(*a))

@@ -41,6 +41,14 @@ static void test_lists(void **state)
 	assert_false(cni_list_takes(&list, "x"));
 	assert_false(cni_list_takes(&list, "ips"));
 
+	cni_list_done(&list);
+	assert_int_equal(parse(LIST("\"cniVersions\":[\"0.4.0\",\"1.1.0\",\"2.0.0\"],"
+				    "\"plugins\":[" PLUGIN("") "]"),
+			       false, &list, &err),
+			 0);
+	assert_string_equal(list.version, "1.1.0");
+	assert_null(list.versions);
+
 	assert_int_equal(parse(SINGLE(",\"bridge\":\"b0\""), true, &one, &err), 0);
 	assert_string_equal(one.name, "one");
 	assert_string_equal(one.version, "0.4.0");
@@ -124,6 +132,10 @@ static void test_results_refused(void **state)
 		  "ips[].interface: there is no number 0" },
 		{ RESULT("\"routes\":[{\"dst\":\"any\"}]"), "routes[0].dst" },
 		{ RESULT("\"interfaces\":[{\"name\":\"\"}]"), "interfaces[0].name" },
+		{ RESULT("\"dns\":{\"nameservers\":[\"here\"]}"), "dns.nameservers: expected IP" },
+		{ RESULT("\"dns\":{\"domain\":\"a b\"}"), "dns: expected words" },
+		{ RESULT("\"dns\":{\"search\":[\"\"]}"), "dns: expected words" },
+		{ RESULT("\"dns\":{\"options\":[\"a\\nb\"]}"), "dns: expected words" },
 	};
 
 	(void)state;

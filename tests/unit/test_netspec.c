@@ -112,8 +112,11 @@ static void test_without_a_network(void **state)
 	s = spec("front");
 	assert_true(!netspec_is_adhoc(&s) && netspec_is_link(&s));
 	netspec_done(&s);
-	s = spec("cni:front");
+	s = spec("cni:front:ip=10.88.0.5/24,ip6=fd00::5,bandwidth=10m");
 	assert_false(netspec_is_link(&s));
+	assert_int_equal(s.prefix, 24);
+	assert_int_equal(s.prefix6, 0);
+	assert_int_equal(s.bandwidth, 10000000);
 	netspec_done(&s);
 }
 
@@ -160,6 +163,11 @@ static const struct {
 	{ "a:ip", "invalid field ip", "ip=VALUE" },
 	{ "a:ip=x", "invalid IP address: x", "" },
 	{ "a:ip=10.88.0.5/24", "go with macvlan:, vlan: and host-device: alone", "" },
+	{ "cni:a:bandwidth=10", "bandwidth=10: expected bits per second", "" },
+	{ "cni:a:bandwidth=M", "bandwidth=M: expected bits per second", "" },
+	{ "cni:a:bandwidth=1T", "bandwidth=1T: expected bits per second", "" },
+	{ "cni:a:bandwidth=99999999999G", "expected bits per second", "" },
+	{ "a:bandwidth=10M", "bandwidth: only plugins of cni: have that", "" },
 	{ "cni:a:gateway=10.88.0.1", "go with macvlan:, vlan: and host-device: alone", "" },
 	{ "host-device", "expected host-device:INTERFACE", "" },
 	{ "macvlan:a:ip=10.88.0.5", "expected ADDRESS/PREFIX", "" },
