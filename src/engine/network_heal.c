@@ -8,18 +8,27 @@
 #include "engine/join.h"
 #include "engine/network_links.h"
 #include "engine/publish.h"
+#include "engine/update.h"
 #include "net/rootless.h"
 #include "net/service_client.h"
 
-/* One that is being started, or has ended, is left to who does that. */
-static int heal(struct engine *eng, const struct record *rec, struct err *err)
+/* One that is being started, or has ended, is left to who does that; and who connects or
+ * disconnects it is waited for. */
+static int heal(struct engine *eng, const char *id, struct err *err)
 {
+	cleanup_record struct record now = { 0 };
 	struct net_start ns = NET_START_INIT;
 	cleanup_fd int netns = -EBADF;
-	int r = net_start_read(eng, rec, &ns, err);
+	struct err own = ERR_INIT;
+	cleanup_fd int dir = update_begin(eng, id, &now, &own);
+	int r = dir < 0 ? dir : net_start_read(eng, &now, &ns, &own);
 
+	if (r < 0)
+		*err = own;
+	if (r < 0 && own.kind == ERR_NOT_FOUND)
+		r = -ESRCH;
 	if (r == 0 && ns.n)
-		r = netns = joins_open_one(eng, rec, "network", err);
+		r = netns = joins_open_one(eng, &now, "network", err);
 	if (r >= 0 && ns.n)
 		r = net_links_heal(eng, &ns, netns, err);
 	net_start_done(&ns);
@@ -41,7 +50,7 @@ int network_heal(struct engine *eng, const char *but, struct err *err)
 
 		if (rec->status != RECORD_RUNNING || str_eq(publish_owner(rec), but))
 			continue;
-		if (heal(eng, rec, &own) < 0)
+		if (heal(eng, rec->id, &own) < 0)
 			log_warn("connecting container %s to its networks again: %s", rec->name,
 				 own.msg);
 	}

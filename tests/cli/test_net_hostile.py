@@ -125,7 +125,8 @@ def test_several_change_one_container(m):
         m.inro("network", "create", "--internal", name).ok()  # nobody else is asked for names
     pid = run(m, "web", "-p", "8080:80", network="front")
     at_once(m, *(["network", "connect", name, "web"] for name in names),
-            ["update", "--publish-add", "8081:81", "web"], ["update", "--publish-add", "8082:82", "web"])
+            ["update", "--publish-add", "8081:81", "web"], ["update", "--publish-add", "8082:82", "web"],
+            ["network", "reload"])
     said = inspect(m, "web")["NetworkSettings"]
     assert set(said["Ports"]) == {"80/tcp", "81/tcp", "82/tcp"}
     hosts = m.inro("exec", "web", "cat", "/etc/hosts").ok().out
@@ -133,7 +134,7 @@ def test_several_change_one_container(m):
     for name in names:
         run(m, "on-" + name, network=name)
         assert len(ask(m, pid, "on-" + name)) == 1
-    at_once(m, *(["network", "disconnect", name, "web"] for name in names))
+    at_once(m, ["network", "reload"], *(["network", "disconnect", name, "web"] for name in names))
     assert len(m.inside(pid).links()) == 2
     hosts = m.inro("exec", "web", "cat", "/etc/hosts").ok().out
     assert sum(n["IPAddress"] + "\t" in hosts for n in said["Networks"].values()) == 1
