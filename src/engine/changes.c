@@ -135,6 +135,15 @@ static void add_keys(oci_keys *keys, const char *text, const char *suffix)
 	}
 }
 
+void change_expose_ports(const struct port_publish *p, struct oci_config *config)
+{
+	for (uint32_t n = p->ports.first; n <= p->ports.last; n++) {
+		cleanup_free char *key = xasprintf("%u/%s", n, port_proto_name(p->proto));
+
+		add_keys(&config->exposed_ports, key, "");
+	}
+}
+
 static int change_expose(const char *text, struct oci_config *c, struct err *err)
 {
 	add_keys(&c->exposed_ports, text, "/tcp");

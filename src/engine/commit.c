@@ -66,6 +66,19 @@ static char **command_of(const struct spec_process *p)
 	return p->args + (init ? SPEC_INIT_ARGS : 0);
 }
 
+/* What it publishes, its image exposes, as with the others. */
+static void take_ports(char *const *expose, char *const *publish, struct oci_config *c)
+{
+	struct port_publish p;
+
+	for (char *const *w = expose; w && *w; w++)
+		if (port_expose_parse(*w, &p, NULL) == 0)
+			change_expose_ports(&p, c);
+	for (char *const *w = publish; w && *w; w++)
+		if (port_publish_parse(*w, &p, NULL) == 0)
+			change_expose_ports(&p, c);
+}
+
 static int take_settings(struct engine *eng, const struct container_tree *ct, struct oci_config *c,
 			 struct err *err)
 {
@@ -85,6 +98,7 @@ static int take_settings(struct engine *eng, const struct container_tree *ct, st
 	take_env(c, env);
 	if (p->cwd && (c->working_dir || !str_eq(p->cwd, "/")))
 		replace(&c->working_dir, p->cwd);
+	take_ports(asked.options.expose, asked.options.publish, c);
 	for (size_t i = 0; i < ct->rec.labels.n; i++)
 		json_map_set(&c->labels, ct->rec.labels.items[i].key,
 			     ct->rec.labels.items[i].value);

@@ -356,7 +356,7 @@ static int put_all(struct engine *eng, const char *but, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-/* A member of a pod, with what the pod has. ends: another one. */
+/* With what its pod has, if it is a member of one. ends: another one. */
 static int put_pod(struct engine *eng, const struct record *rec, const char *ends, struct err *err)
 {
 	struct net_start ns = NET_START_INIT;
@@ -376,6 +376,14 @@ void net_names_join(struct engine *eng, const struct record *rec)
 	struct err err = ERR_INIT;
 
 	if (publish_owner(rec) != rec->id && put_pod(eng, rec, NULL, &err) < 0)
+		log_warn("names of container %s: %s", rec->name, err.msg);
+}
+
+void net_names_renamed(struct engine *eng, const struct record *rec)
+{
+	struct err err = ERR_INIT;
+
+	if (put_pod(eng, rec, NULL, &err) < 0)
 		log_warn("names of container %s: %s", rec->name, err.msg);
 }
 

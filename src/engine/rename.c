@@ -4,10 +4,11 @@
 #include "base/str.h"
 #include "engine/life.h"
 #include "engine/names.h"
+#include "engine/network_names.h"
 
 int engine_rename(struct engine *eng, const char *word, const char *name, struct err *err)
 {
-	cleanup_record struct record rec = { 0 };
+	cleanup_record struct record rec = { 0 }, now = { 0 };
 	int r;
 
 	if (name[0] == '/')
@@ -26,5 +27,7 @@ int engine_rename(struct engine *eng, const char *word, const char *name, struct
 	r = record_rename(eng, &rec, name, err);
 	if (r < 0 && err->kind == ERR_EXISTS && life_name_is_free(eng, name))
 		r = record_rename(eng, &rec, name, err);
+	if (r == 0 && rec.running && record_get(eng, rec.id, &now, NULL) == 0)
+		net_names_renamed(eng, &now);
 	return r;
 }

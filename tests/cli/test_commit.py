@@ -159,7 +159,7 @@ def test_image_of_commit_is_what_the_container_was(anyone):
 
 
 def test_config_of_commit(anyone):
-    changed(anyone, "cc", "exit 0", "-e", "OWN=1", "-w", "/tmp", "--label", "a=b")
+    changed(anyone, "cc", "exit 0", "-e", "OWN=1", "-w", "/tmp", "--label", "a=b", "-p", "8080:90/udp", "--expose", "70")
     path = anyone.dir / "iid"
     iid = anyone.inro("commit", "-a", "Me <me@example.com>", "-m", "what I did", "--iidfile", path,
                       "-c", "ENV X=y", "-c", 'CMD ["true"]', "-c", "ONBUILD RUN x", "-c",
@@ -171,7 +171,7 @@ def test_config_of_commit(anyone):
     run = config["config"]
     assert run["Cmd"] == ["true"] and run["WorkingDir"] == "/tmp" and run["Labels"] == {"a": "b"}
     assert {"OWN=1", "X=y"} <= set(run["Env"]) and not [e for e in run["Env"] if "HOSTNAME" in e]
-    assert run["OnBuild"] == ["RUN x"] and list(run["ExposedPorts"]) == ["80/tcp"]
+    assert run["OnBuild"] == ["RUN x"] and sorted(run["ExposedPorts"]) == ["70/tcp", "80/tcp", "90/udp"]
     last = config["history"][-1]
     assert last["author"] == config["author"] == "Me <me@example.com>"
     assert last["comment"] == "what I did" and last["created_by"] == "sh -c exit 0"

@@ -71,6 +71,10 @@ def test_containers_find_each_other(machine):
     assert ask(machine, db, "www") == [address(machine, "web", "front")]
     machine.inro("network", "disconnect", "front", "db").ok()
     until(lambda: ask(machine, db, "www") == [], "a name of a network that it has left")
+    # called otherwise while it runs, also as a member of a pod
+    machine.inro("rename", "web", "site").ok()
+    until(lambda: ask(machine, db, "site") == [address(machine, "site", "back")], "the new name")
+    assert ask(machine, db, "web") == [] and ask(machine, web, "db")
     # one that ends has no name
     machine.inro("rm", "-f", "-t", "0", "other").ok()
     until(lambda: ask(machine, web, "other") == [], "the name of a container that is gone")
@@ -85,6 +89,10 @@ def test_names_of_a_pod_stay_while_a_member_runs(machine):
     two = run(machine, "two", "--pod", "pod")
     said = ask(machine, other, "pod")
     assert len(said) == 1 and ask(machine, other, "one") == ask(machine, other, "two") == said
+    machine.inro("rename", "two", "zwei").ok()
+    until(lambda: ask(machine, other, "zwei") == said, "the new name")
+    assert ask(machine, other, "two") == [] and ask(machine, other, "one") == said
+    machine.inro("rename", "zwei", "two").ok()
     # who has made its network ends, and comes back
     machine.inro("stop", "-t", "0", "one").ok()
     assert ask(machine, two, "other") == [address(machine, "other", "front")]
