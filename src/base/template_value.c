@@ -2,6 +2,7 @@
 /* What the data's values are to a template. */
 #include "base/template_internal.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 
 #include "base/str.h"
@@ -211,6 +212,37 @@ static int no_field(struct texec *x, const struct tval *v, const char *name)
 	return r;
 }
 
+/* podman's templates name fields of its structs, whose keys in JSON are written otherwise:
+ * NetworkInterface is network_interface, DNSEnabled dns_enabled. */
+static bool is_go_name(const char *name, const char *key)
+{
+	if (!isupper((unsigned char)name[0]) || !islower((unsigned char)key[0]))
+		return false;
+	for (; *key; key++) {
+		if (*key == '_')
+			continue;
+		if (tolower((unsigned char)*name) != *key)
+			return false;
+		name++;
+	}
+	return !*name;
+}
+
+static const char *key_of_go_name(const struct tval *v, const char *name)
+{
+	for (size_t i = 0; v->desc && i < v->desc->n_fields; i++)
+		if (is_go_name(name, v->desc->fields[i].name))
+			return v->desc->fields[i].name;
+	if (!v->desc && v->json) {
+		json_tree_foreach(m, v->json)
+		{
+			if (is_go_name(name, m->key))
+				return m->key;
+		}
+	}
+	return name;
+}
+
 int tval_field(struct texec *x, const struct tval *v, const char *name, struct tval *ret)
 {
 	const struct json_value *json;
@@ -229,6 +261,11 @@ int tval_field(struct texec *x, const struct tval *v, const char *name, struct t
 	case TV_STRUCT:
 		json = find_member(v, name, strlen(name));
 		f = find_field(v->desc, name);
+		if (!f && !json) {
+			name = key_of_go_name(v, name);
+			json = find_member(v, name, strlen(name));
+			f = find_field(v->desc, name);
+		}
 		if (!f && (v->desc || !json))
 			return no_field(x, v, name);
 		*ret = f ? field_value(x, f, json) : tval_of_json(x, json, NULL, ANY);

@@ -6,7 +6,7 @@ static const struct opt opts[] = {
 	{ .name = "add-host",
 	  .kind = OPT_STRV,
 	  RUN_OPT(add_host),
-	  .arg = "NAME:ADDRESS",
+	  .arg = "NAME[;NAME...]:ADDRESS",
 	  .help = "add a line to /etc/hosts" },
 	{ .name = "cgroupns",
 	  .kind = OPT_STR,

@@ -12,6 +12,7 @@
 #include "engine/images.h"
 #include "engine/life.h"
 #include "engine/live.h"
+#include "net/netspec.h"
 #include "engine/pods.h"
 #include "engine/publish.h"
 
@@ -220,7 +221,7 @@ static bool network_matches(const char *value, const void *data)
 	cleanup_strv char **names = containers_networks(c->eng, c->rec);
 	cleanup_endpoint_list struct endpoint_list list = { 0 };
 
-	if (strv_has(names, value))
+	if (strv_has(names, netspec_is_default(value) ? NETSPEC_DEFAULT : value))
 		return true;
 	if (endpoints_of(c->eng, publish_owner(c->rec), &list, NULL) < 0)
 		return false;

@@ -23,7 +23,8 @@ static const char hosts_default[] = "127.0.0.1\tlocalhost\n"
 				    "ff02::1\tip6-allnodes\n"
 				    "ff02::2\tip6-allrouters\n";
 
-/* docker's: "NAME:ADDRESS" or "NAME=ADDRESS", the address in brackets, too. "host-gateway" is this
+/* docker's: "NAME:ADDRESS" or "NAME=ADDRESS", the address in brackets, too; podman's:
+ * "NAME;NAME:ADDRESS". "host-gateway" is this
  * machine, which a container without a network of the machine's can't reach. */
 static int host_line(const struct run_options *opts, const struct etc_network *net,
 		     const char *word, struct buf *out, struct err *err)
@@ -59,7 +60,10 @@ static int host_line(const struct run_options *opts, const struct etc_network *n
 	}
 	if (out->len && out->data[out->len - 1] != '\n')
 		buf_addc(out, '\n');
-	buf_addf(out, "%s\t%.*s\n", address, (int)n, word);
+	cleanup_free char *names = xstrndup(word, n);
+	for (char *p = names; (p = strchr(p, ';'));)
+		*p = ' ';
+	buf_addf(out, "%s\t%s\n", address, names);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/find.h"
 #include "engine/network_gone.h"
 #include "engine/networks_internal.h"
+#include "net/netspec.h"
 
 #define COLUMNS                                                                                    \
 	"id, name, driver, created_ns, bridge, ip4, ip6, labels, options,"                         \
@@ -174,6 +175,9 @@ static int no_such(const char *word, struct err *err)
 {
 	int r = err_fail(err, ERR_NOT_FOUND, "network %s not found", word);
 
+	if (str_starts(word, "slirp4netns"))
+		return err_hint(err, r,
+				"there is no slirp4netns: leave --network out, or use pasta");
 	return str_eq(word, "host") || str_eq(word, "none")
 		   ? err_hint(err, r, "%s is a word of --network, and no network", word)
 		   : r;
@@ -184,6 +188,8 @@ int network_find(struct engine *eng, const char *word, struct network *ret, stru
 	cleanup_network struct network net = { 0 };
 	int r = engine_db(eng, err);
 
+	if (netspec_is_default(word))
+		word = NETWORK_DEFAULT;
 	if (r == 0)
 		r = find_word(eng->db, &finder, word, &net, err);
 	if (r == 0 && str_eq(word, NETWORK_DEFAULT)) {

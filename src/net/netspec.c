@@ -38,14 +38,14 @@ static const struct mode *find_mode(const char *name, size_t len)
 	return NULL;
 }
 
-static bool is_default(const char *name)
+bool netspec_is_default(const char *name)
 {
 	return str_eq(name, NETSPEC_DEFAULT) || str_eq(name, "default") || str_eq(name, "podman");
 }
 
 bool netspec_is_reserved(const char *name)
 {
-	return is_default(name) || find_mode(name, strlen(name));
+	return netspec_is_default(name) || find_mode(name, strlen(name));
 }
 
 bool netspec_is_adhoc(const struct netspec *s)
@@ -163,7 +163,7 @@ static int read_network(const char *text, struct netspec *s, const char **option
 				err_fail(err, ERR_USAGE, "invalid name of a network: \"%s\"", name),
 				"a name has letters, digits, \"_\", \".\" and \"-\", the first a "
 				"letter or digit");
-	s->target = is_default(name) ? xstrdup(NETSPEC_DEFAULT) : take_ptr(name);
+	s->target = netspec_is_default(name) ? xstrdup(NETSPEC_DEFAULT) : take_ptr(name);
 	return 0;
 }
 

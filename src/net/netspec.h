@@ -72,6 +72,8 @@ bool netspec_is_adhoc(const struct netspec *s);
 /* Is it one of the words that --network has for something else? Then no network may be called so.
  */
 bool netspec_is_reserved(const char *name);
+/* NETSPEC_DEFAULT or another word for it? */
+bool netspec_is_default(const char *name);
 /* Six pairs of hexadecimal digits with ":" or "-" between; an address of one interface, not of
  * many. */
 int net_mac_parse(const char *text, uint8_t ret[6], struct err *err);

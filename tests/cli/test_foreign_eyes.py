@@ -46,7 +46,7 @@ LINES = [
      r"false overlay2\n"),
     ("docker commit -q --pause=false -c 'EXPOSE 80' -c 'EXPOSE 80 81' web made:1 && "
      "docker inspect -f '{{json .Config.ExposedPorts}}' made:1", 0,
-     r'sha256:\w+\n{"80/tcp":{},"81/tcp":{}}\n'),
+     r'sha256:\w+\n{"80/tcp":{},"81/tcp":{},"90/udp":{},"91/udp":{}}\n'),
     ("podman exec --cidfile /web.cid sh -c 'exit 3'", 3, r""),
     ("docker exec -e A=1 -w /tmp web sh -c 'echo $A; pwd'", 0, r"1\n/tmp\n"),
     ("docker ps --filter 'label=app=frontend' --format 'table {{.Names}}\\t{{.Labels}}'", 0,
@@ -69,15 +69,97 @@ LINES = [
 ]
 
 
-@pytest.fixture
-def desk(anyone):
-    """Where docker and podman are found, and a container runs."""
+# The same of networks and ports: what podman-network-*(1), podman-port(1), podman-run(1), podman-pod-create(1)
+# and docker's reference have for examples. podman's network "podman" is "bridge" here; create prints docker's id.
+ID = r"[0-9a-f]{64}\n"
+NETWORK_LINES = [
+    ("podman network create newnet", 0, ID),
+    ("podman network create newnet", 125, r".*already exists.*"),
+    ("podman network create --ignore newnet", 0, ID),
+    ("podman network create --ipv6 newnetv6", 0, ID),
+    ("podman network create --subnet 192.5.0.0/16 n3", 0, ID),
+    ("podman network create --subnet 192.168.55.0/24 --gateway 192.168.55.3 --subnet fd52:2a5a:747e:3acd::/64 "
+     "--gateway fd52:2a5a:747e:3acd::10 n5", 0, ID),
+    ("podman network create --opt mtu=9000 --opt isolate=true --disable-dns --label a=b n6", 0, ID),
+    ("podman network create --internal --ipam-driver host-local --interface-name br9 n7", 0, ID),
+    # docker's default route is the first network's, podman's --route has no peer
+    ("podman network create --route 10.1.0.0/24,192.168.33.10 n8", 125, r".*--route is not supported.*"),
+    ("podman network create --ipam-driver dhcp n8", 125, r".*no DHCP client.*"),
+    ("docker network create -d bridge --subnet=172.28.0.0/16 --ip-range=172.28.5.0/24 --gateway=172.28.5.254 br0",
+     0, ID),
+    ("docker network create -d overlay ov", 125, r".*could not find network driver overlay.*"),
+    ("docker network create --config-only co", 125, r".*--config-only is not supported.*"),
+    ("podman network ls --noheading --filter name=newnet --format '{{.Name}} {{.Driver}}'", 0,
+     r"newnet bridge\nnewnetv6 bridge\n"),
+    ("podman network ls -q --filter label=a=b --filter driver=bridge", 0, r"\w{12}\n"),
+    ("docker network ls --filter dangling=false --format '{{.Name}}: {{.Driver}}'", 0, r"bridge: bridge\n"),
+    ("podman network exists newnet && podman network exists podman", 0, r""),
+    ("podman network exists nothing", 1, r""),
+    ("podman network inspect podman --format '{{.Name}} {{.Driver}} {{.IPv6Enabled}}'", 0, r"bridge bridge true\n"),
+    ("podman network inspect --format '{{.NetworkInterface}} {{.DNSEnabled}} {{.Internal}}' n7", 0,
+     r"br9 true true\n"),
+    ("podman network inspect --format '{{range .Subnets}}{{.Subnet}} {{.Gateway}};{{end}}' n5", 0,
+     r"192.168.55.0/24 192.168.55.3;fd52:2a5a:747e:3acd::/64 fd52:2a5a:747e:3acd::10;\n"),
+    ("docker network inspect --format='{{range .IPAM.Config}}{{.IPRange}}{{end}}' br0", 0, r"172.28.5.0/24\n"),
+    ("podman network connect --alias web1 --alias web2 newnet web", 0, r""),
+    ("docker inspect -f '{{json (index .NetworkSettings.Networks \"newnet\").Aliases}}' web", 0,
+     r'\["web1","web2"\]\n'),
+    ("podman network connect newnet web", 125, r".*already connected.*"),
+    ("docker network inspect -f '{{range .Containers}}{{.Name}}{{end}}' newnet", 0, r"web\n"),
+    ("docker network rm newnet", 1, r".*in use: it has endpoints of.*"),
+    ("podman network disconnect newnet web && podman network disconnect -f newnet web", 0, r""),
+    ("podman network reload web; podman network reload --all", 0, ID + ID),
+    ("podman network update n5 --dns-add 8.8.8.8,1.1.1.1 && podman network update n5 --dns-drop 1.1.1.1", 0,
+     r"n5\nn5\n"),
+    ("podman port web", 0, r"80/tcp -> 0.0.0.0:8081\n80/tcp -> \[::\]:8081\n"),
+    ("podman port web 80/tcp; podman port -l 80", 0, r"(0.0.0.0:8081\n\[::\]:8081\n){2}"),
+    ("podman port --all", 0, r"(\w{12}\t80/tcp -> \S+:8081\n){2}"),
+    ("docker port web 7890/tcp", 125, r".*No public port '7890/tcp' published for web.*"),
+    ("docker inspect --format='{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}' web", 0, r"8081\n"),
+    ("docker inspect --format='{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' web", 0, r"10\.[\d.]+\n"),
+    ("docker run --rm -p 8081:80 box true", 125, r".*port is already allocated.*"),
+    ("docker run --rm -p 127.0.0.1::80 -p 9090-9092:90-92/udp -P box true", 0, r""),
+    ("docker ps --filter network=bridge --filter publish=8081 --format '{{.Names}} {{.Ports}} {{.Networks}}'", 0,
+     r"web 0.0.0.0:8081->80/tcp, \[::\]:8081->80/tcp bridge\n"),
+    ("podman ps -q --filter network=podman", 0, r"\w{12}\n"),
+    ("docker run --rm --network br0 --ip 172.28.0.9 box ip -4 addr show eth0 | grep -o 'inet [^ ]*'", 0,
+     r"inet 172.28.0.9/16\n"),
+    ("podman run --rm --network newnet:ip=192.9.9.9 box true", 125, r".*192.9.9.9.*subnet.*"),
+    ("podman run --rm --network n5:ip=192.168.55.44,mac=44:33:22:11:00:99 --network n3:interface_name=wan box ip addr "
+     "| grep -o '44:33:22:11:00:99\\|192.168.55.44/24\\|wan@' | sort -u", 0,
+     r"192.168.55.44/24\n44:33:22:11:00:99\nwan@\n"),
+    ("podman run --rm --network n5,n3 box true", 125, r".*several networks take one --network each.*"),
+    ("podman run --rm --network slirp4netns:port_handler=slirp4netns box true", 125, r".*slirp4netns.*"),
+    ("podman run --rm --network slirp4netns box true", 125, r".*leave --network out.*"),
+    ("podman run --rm --network container:web box ip -4 -o addr show eth0 | wc -l", 0, r"1\n"),
+    ("podman run --rm --network none box ip -o link | wc -l", 0, r"1\n"),
+    ("podman run --rm --dns 1.1.1.1 --dns-search example.com --dns-option debug --network none box "
+     "cat /etc/resolv.conf", 0, r"nameserver 1.1.1.1\nsearch example.com\noptions debug\n"),
+    ("podman run --rm --add-host 'h1;h2:10.0.0.1' box tail -n 20 /etc/hosts | grep 10.0.0.1", 0, r"10.0.0.1\th1 h2\n"),
+    ("podman pod create --name po --network n5 --ip 192.168.55.77 --publish 8443:443", 0, ID),
+    ("podman pod create -p 8443:443 --network none", 125, r".*--network none.*"),
+    ("podman pod rm po", 0, ID),
+    ("podman events --since 1h --until 0s --filter type=network --filter event=connect --format "
+     "'{{.Type}} {{.Action}}'", 0, r"network connect\n"),
+    ("podman network rm nothing", 1, r".*not found.*"),
+    ("podman network rm --force n3 br0", 0, r"n3\nbr0\n"),
+    ("podman network prune -f", 0, r"Deleted Networks:\nn5\nn6\nn7\nnewnet\nnewnetv6\n\n"),
+]
+
+
+def put_tools(anyone):
     tools = anyone.dir / "bin"
     tools.mkdir()
     words = " ".join(f"'{word}'" for word in anyone.inro_argv())
     for name in "docker", "podman":
         (tools / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         (tools / name).chmod(0o755)
+
+
+@pytest.fixture
+def desk(anyone):
+    """Where docker and podman are found, and a container runs."""
+    put_tools(anyone)
     engine.box(anyone, "box", "EXPOSE 80", 'CMD ["sleep", "1000"]')
     anyone.inro("run", "-d", "--name", "web", "--label", "app=frontend", "--expose", "90-91/udp",
                 "--cidfile", anyone.dir / "web.cid", "box").ok()
@@ -85,15 +167,28 @@ def desk(anyone):
     anyone.inro("rm", "-fa").ok()
 
 
-def test_lines(desk):
+def type_all(who, lines):
     wrong = []
-    for line, code, like in LINES:
-        typed = re.sub(r"(?<![\w.:])/(\w+\.cid|cid|a\.tar)", rf"{desk.dir}/\1",
-                       line.replace("docker-archive:/", f"docker-archive:{desk.dir}/"))
-        r = desk.run("sh", "-c", f"PATH={desk.dir}/bin:$PATH; {typed}")
+    for line, code, like in lines:
+        typed = re.sub(r"(?<![\w.:])/(\w+\.cid|cid|a\.tar)", rf"{who.dir}/\1",
+                       line.replace("docker-archive:/", f"docker-archive:{who.dir}/"))
+        r = who.run("sh", "-c", f"PATH={who.dir}/bin:$PATH; {typed}")
         if r.code != code or not re.fullmatch(like, r.out + r.err, re.S):
             wrong.append(f"{line}\n  {r.code}: {r.out!r} {r.err!r}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_lines(desk):
+    type_all(desk, LINES)
+
+
+def test_network_lines(machine):
+    who = machine.who
+    who.env["INRO_CONFIG"] = ""  # as it is installed
+    put_tools(who)
+    engine.box(who, "box", "EXPOSE 80", 'CMD ["sleep", "1000"]')
+    who.inro("run", "-d", "--name", "web", "-p", "8081:80", "box").ok()
+    type_all(who, NETWORK_LINES)
 
 
 DOCKER = """attach build builder buildx checkpoint commit compose config container context cp create

@@ -271,6 +271,7 @@ struct outer {
 	struct inner always;
 	JSON_LIST(struct inner) list;
 	struct opt_i64 limit;
+	char *dns_names;
 };
 static const struct json_field inner_fields[] = {
 	JSON_FIELD(struct inner, name, "Name", JSON_STR),
@@ -287,6 +288,7 @@ static const struct json_field outer_fields[] = {
 	JSON_FIELD(struct outer, always, "Always", JSON_STRUCT, .desc = &inner_desc),
 	JSON_FIELD(struct outer, list, "List", JSON_ARRAY, .desc = &inner_desc),
 	JSON_FIELD(struct outer, limit, "Limit", JSON_OPT_I64),
+	JSON_FIELD(struct outer, dns_names, "dns_names", JSON_STR),
 };
 static const struct json_desc outer_desc = JSON_DESC(struct outer, outer_fields);
 
@@ -312,6 +314,10 @@ static void test_fields(void **state)
 	      &empty, 0, "nn0e");
 	gives("{{json .}}", &empty, 0, "{}");
 	gives("{{.Labels \"a.b\"}}{{.Labels \"zz\"}}", &d, 0, "c");
+	/* podman's, whose structs' fields are called otherwise than in JSON */
+	gives("{{.dns_names}}{{.DNSNames}}{{.DnsNames}}", &empty, 0, "");
+	fails("{{.DNSName}}", &d, "can't evaluate field DNSName");
+	fails("{{.dnsNames}}", &d, "can't evaluate field dnsNames");
 	fails("{{.Identifier}}", &d, "can't evaluate field Identifier");
 	fails("{{.RepoTag}}", &d, "can't evaluate field RepoTag; did you mean .RepoTags?");
 	fails("{{.id}}", &d, "did you mean .Id?");
