@@ -274,6 +274,14 @@ int endpoint_addrs(struct engine *eng, const struct network *net, const struct e
 	return 0;
 }
 
+char *endpoint_id(const struct endpoint *ep, const struct network *net)
+{
+	/* Several may be on none of ours. */
+	if (netspec_is_adhoc(&ep->asked))
+		return xasprintf("%.56s%08x", ep->owner, (unsigned int)ep->position);
+	return xasprintf("%.32s%.32s", ep->owner, net->id);
+}
+
 void endpoint_mac(const struct endpoint *ep, const struct lease_addrs *addrs, uint8_t ret[6])
 {
 	if (ep->asked.has_mac)

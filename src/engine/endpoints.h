@@ -51,5 +51,8 @@ int endpoint_network(struct engine *eng, const struct endpoint *ep, struct netwo
 /* What it has: its leases, or, without a network, what was asked for. */
 int endpoint_addrs(struct engine *eng, const struct network *net, const struct endpoint *ep,
 		   struct lease_addrs *ret, struct err *err);
+/* docker makes up an id for each; ours says whose it is, and where, and is the same each time. The
+ * caller frees. */
+char *endpoint_id(const struct endpoint *ep, const struct network *net);
 /* Asked for, or made of its address. */
 void endpoint_mac(const struct endpoint *ep, const struct lease_addrs *addrs, uint8_t ret[6]);

@@ -174,12 +174,6 @@ static char *dns_names(const struct inspected *in, const struct netspec *asked)
 	return words_json(names);
 }
 
-/* docker makes up an id for each; ours says whose it is, and where. */
-static char *endpoint_id(const struct inspected *in, const struct network *net)
-{
-	return xasprintf("%.32s%.32s", in->rec.id, net->id);
-}
-
 static void fill_addresses(const struct inspected *in, const struct network *net,
 			   const struct endpoint *ep, struct inspect_endpoint *to)
 {
@@ -190,7 +184,7 @@ static void fill_addresses(const struct inspected *in, const struct network *net
 
 	if (!in->rec.running)
 		addrs = (struct lease_addrs){ .ip4 = none };
-	to->endpoint_id = on ? endpoint_id(in, net) : xstrdup("");
+	to->endpoint_id = on ? endpoint_id(ep, net) : xstrdup("");
 	to->ip_address = addr_text(&addrs.ip4);
 	to->ip_prefix = addrs.ip4.family ? net->ip4.subnet.prefix : 0;
 	to->gateway = addr_text(addrs.ip4.family ? &net->ip4.gateway : &none);

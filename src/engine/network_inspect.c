@@ -169,7 +169,7 @@ static int add_member(struct engine *eng, const struct network *net, const struc
 	*m = (struct network_member_view){
 		.id = xstrdup(ep->owner),
 		.name = lease_owner_name(eng, ep->owner),
-		.endpoint = xstrdup(""),
+		.endpoint = endpoint_id(ep, net),
 		.mac = net_mac_text(mac),
 		.ip4 = with_prefix(&net->ip4, &addrs.ip4),
 		.ip6 = with_prefix(&net->ip6, &addrs.ip6),

@@ -233,8 +233,11 @@ def test_used(machine):
     ident = machine.inro("run", "-d", "--name", "web", "--network", "front", "box", "sleep",
                          "600").ok().out.strip()
     machine.inro("create", "--name", "idle", "--network", "front:ip=10.9.0.9", "box", "true").ok()
+    endpoint = json.loads(machine.inro("inspect", "web").ok().out)[0]["NetworkSettings"]["Networks"][
+        "front"]["EndpointID"]
+    assert len(endpoint) == 64
     assert inspect(machine, "front")["Containers"] == {ident: {
-        "Name": "web", "EndpointID": "", "MacAddress": "02:42:0a:09:00:02",
+        "Name": "web", "EndpointID": endpoint, "MacAddress": "02:42:0a:09:00:02",
         "IPv4Address": "10.9.0.2/24", "IPv6Address": "fd00:9::2/64"}}
     machine.inro("network", "rm", "front").fails("network front is in use", ident)
     machine.inro("system", "check", "--quick").ok()

@@ -195,7 +195,11 @@ def test_made_with_its_first_member(plain):
     infra = inspect(m, "pod", "inspect", "shop")["InfraConfig"]
     assert infra["PortBindings"] == {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}
     assert (infra["StaticIP"], infra["Networks"]) == ("10.77.0.9", ["front"])
-    assert inspect(m, "inspect", "one")["HostConfig"]["PortBindings"] == {}
+    one = inspect(m, "inspect", "one")
+    assert one["HostConfig"]["PortBindings"] == {} and one["HostConfig"]["NetworkMode"] == "front"
+    found = inspect(m, "network", "inspect", "front")["Containers"]
+    assert [(e["Name"], e["EndpointID"]) for e in found.values()] == [
+        ("shop", one["NetworkSettings"]["Networks"]["front"]["EndpointID"])]
     for args in (["-p", "8081:81"], ["-P"]):
         m.inro("create", "--pod", "shop", *args, m.image, "true").fails(
             "published or exposed ports must be defined when the pod is created", code=125)
