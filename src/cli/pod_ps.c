@@ -34,7 +34,7 @@ static const struct opt opts[] = {
 	  OPT_FIELD(struct ps_options, filters),
 	  .arg = "KEY=VALUE",
 	  .help = "show only pods that meet the condition: ctr-ids=, ctr-names=, ctr-number=, "
-		  "ctr-status=, id=, label=, name=, status=, until=" },
+		  "ctr-status=, id=, label=, name=, network=, status=, until=" },
 	{ .name = "format",
 	  .kind = OPT_STR,
 	  OPT_FIELD(struct ps_options, format),
@@ -118,6 +118,10 @@ static char *row_share(const void *r)
 {
 	return pod_share_words(&VIEW(r)->pod);
 }
+static char *row_networks(const void *r)
+{
+	return strv_join(VIEW(r)->networks, ",");
+}
 static char *row_labels(const void *r)
 {
 	return cli_labels_json(&VIEW(r)->pod.options.labels);
@@ -158,6 +162,7 @@ static const struct cli_field fields[] = {
 	{ "Labels", "LABELS", row_labels, CLI_VALUE },
 	{ "Name", "NAME", row_name, 0 },
 	{ "Namespace", "NAMESPACES", row_share, 0 },
+	{ "Networks", "NETWORKS", row_networks, 0 },
 	{ "NumberOfContainers", "# OF CONTAINERS", row_number, CLI_VALUE },
 	{ "Status", "STATUS", row_status, 0 },
 	{ "ID", "POD ID", row_id, CLI_ALIAS },

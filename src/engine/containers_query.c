@@ -193,20 +193,11 @@ struct connected {
 
 char **containers_networks(struct engine *eng, const struct record *rec)
 {
-	cleanup_endpoint_list struct endpoint_list list = { 0 };
+	char **names = endpoint_networks(eng, publish_owner(rec), NULL);
 	cleanup_asked struct asked asked = { 0 };
-	char **names = NULL;
 
-	if (endpoints_of(eng, publish_owner(rec), &list, NULL) < 0)
-		return NULL;
-	for (size_t i = 0; i < list.n; i++) {
-		cleanup_network struct network net = { 0 };
-		bool ours = network_get(eng, list.items[i].network, &net, NULL) == 0;
-
-		strv_add(&names, ours ? net.name : list.items[i].network);
-	}
 	/* docker's "none" and "host" are networks, too. */
-	if (!list.n && asked_read(eng, rec->id, &asked, NULL) == 0) {
+	if (!names && asked_read(eng, rec->id, &asked, NULL) == 0) {
 		const char *mode = run_network_word(&asked.options);
 
 		if (!mode || str_eq(mode, "none") || str_eq(mode, "host"))
@@ -215,20 +206,23 @@ char **containers_networks(struct engine *eng, const struct record *rec)
 	return names;
 }
 
+bool network_id_matches(char *const *ids, const char *value)
+{
+	for (; ids && *ids; ids++)
+		if (*value && str_starts(*ids, value))
+			return true;
+	return false;
+}
+
 static bool network_matches(const char *value, const void *data)
 {
 	const struct connected *c = data;
-	cleanup_strv char **names = containers_networks(c->eng, c->rec);
-	cleanup_endpoint_list struct endpoint_list list = { 0 };
+	cleanup_strv char **names = containers_networks(c->eng, c->rec), **ids = NULL;
 
 	if (strv_has(names, netspec_is_default(value) ? NETSPEC_DEFAULT : value))
 		return true;
-	if (endpoints_of(c->eng, publish_owner(c->rec), &list, NULL) < 0)
-		return false;
-	for (size_t i = 0; i < list.n; i++)
-		if (*value && str_starts(list.items[i].network, value))
-			return true;
-	return false;
+	strv_free(endpoint_networks(c->eng, publish_owner(c->rec), &ids));
+	return network_id_matches(ids, value);
 }
 
 static bool in_range(const struct port_publish *p, uint8_t proto, uint16_t port)

@@ -28,6 +28,8 @@ struct containers_query {
 };
 /* Names of the networks that it is on, or was made for; the caller frees. */
 char **containers_networks(struct engine *eng, const struct record *rec);
+/* Does one of them begin so, as of a filter network=? */
+bool network_id_matches(char *const *ids, const char *value);
 /* Newest first, each as it truly is (life.h). */
 int containers_query(struct engine *eng, const struct containers_query *query,
 		     struct record_list *ret, struct err *err);

@@ -274,6 +274,24 @@ int endpoint_addrs(struct engine *eng, const struct network *net, const struct e
 	return 0;
 }
 
+char **endpoint_networks(struct engine *eng, const char *owner, char ***ids)
+{
+	cleanup_endpoint_list struct endpoint_list list = { 0 };
+	char **names = NULL;
+
+	if (endpoints_of(eng, owner, &list, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < list.n; i++) {
+		cleanup_network struct network net = { 0 };
+		bool ours = network_get(eng, list.items[i].network, &net, NULL) == 0;
+
+		strv_add(&names, ours ? net.name : list.items[i].network);
+		if (ids)
+			strv_add(ids, list.items[i].network);
+	}
+	return names;
+}
+
 char *endpoint_id(const struct endpoint *ep, const struct network *net)
 {
 	/* Several may be on none of ours. */

@@ -51,6 +51,9 @@ int endpoint_network(struct engine *eng, const struct endpoint *ep, struct netwo
 /* What it has: its leases, or, without a network, what was asked for. */
 int endpoint_addrs(struct engine *eng, const struct network *net, const struct endpoint *ep,
 		   struct lease_addrs *ret, struct err *err);
+/* Names of the networks, of what is none of ours its word. ids: their ids as well, or NULL. The
+ * caller frees both. */
+char **endpoint_networks(struct engine *eng, const char *owner, char ***ids);
 /* docker makes up an id for each; ours says whose it is, and where, and is the same each time. The
  * caller frees. */
 char *endpoint_id(const struct endpoint *ep, const struct network *net);

@@ -7,7 +7,6 @@
 #include "base/timeutil.h"
 #include "engine/inspect_internal.h"
 #include "engine/pod_options.h"
-#include "net/netspec.h"
 
 #define CONTAINER(member, key)                                                                     \
 	JSON_FIELD(struct inspect_pod_container, member, key, JSON_STR, .flags = JSON_KEEP)
@@ -105,31 +104,16 @@ static void fill_limits(const struct spec_resources *res, struct pod_inspect *pi
 	pi->memory_swap = res->memory->swap;
 }
 
-/* Names; of none, host and the like there are none. */
-static char **networks_of(const struct pod *pod)
-{
-	char **words = pod->options.member.network, **names = NULL;
-	struct netspec *list = NULL;
-	size_t n = 0;
-
-	if (pod_shares(pod, "network") && words && netspec_list_parse(words, &list, &n, NULL) == 0)
-		for (size_t i = 0; i < n; i++)
-			if (list[i].kind == NETSPEC_NETWORK)
-				strv_add(&names, list[i].target);
-	netspec_list_free(list, n);
-	return names;
-}
-
 static char *word_or(const char *s, const char *otherwise)
 {
 	return xstrdup(s ? s : otherwise);
 }
 
-static void fill_infra(const struct pod *pod, struct inspect_infra_config *ic)
+static void fill_infra(const struct pod_view *v, struct inspect_infra_config *ic)
 {
-	const struct run_options *m = &pod->options.member;
+	const struct run_options *m = &v->pod.options.member;
 
-	inspect_wanted_ports(pod->options.publish, &ic->port_bindings);
+	inspect_wanted_ports(v->pod.options.publish, &ic->port_bindings);
 	ic->host_network = str_eq(run_network_word(m), "host");
 	ic->static_ip = word_or(m->ip ? m->ip : m->ip6, "");
 	ic->static_mac = word_or(m->mac_address, "");
@@ -138,7 +122,7 @@ static void fill_infra(const struct pod *pod, struct inspect_infra_config *ic)
 	ic->dns_search = strv_copy(m->dns_search);
 	ic->dns_option = strv_copy(m->dns_option);
 	ic->host_add = strv_copy(m->add_host);
-	ic->networks = networks_of(pod);
+	ic->networks = strv_copy(v->networks);
 	ic->pid_ns = word_or(m->pid, "private");
 	ic->userns = word_or(m->userns, "host");
 	ic->uts_ns = word_or(m->uts, "private");
@@ -173,7 +157,7 @@ static void fill(const struct engine *eng, const struct pod_view *v, struct pod_
 			 str_eq(o->share[i], "network") ? "net" : o->share[i]);
 	pi->create_infra = v->infra != NULL;
 	pi->infra_id = v->infra ? xstrdup(v->infra->id) : NULL;
-	fill_infra(&v->pod, &pi->infra_config);
+	fill_infra(v, &pi->infra_config);
 	pi->restart_policy = copy(m->restart);
 	pi->blkio_weight = m->blkio_weight;
 	pi->volumes = strv_copy(m->volume);
@@ -252,7 +236,7 @@ void listed_pod_fill(const struct engine *eng, const struct pod_view *v, struct 
 		.infra_id = xstrdup(v->infra ? v->infra->id : ""),
 		.name = xstrdup(v->pod.name),
 		.namespaces = pod_share_words(&v->pod),
-		.networks = networks_of(&v->pod),
+		.networks = strv_copy(v->networks),
 		.status = xstrdup(v->state),
 	};
 	for (size_t i = 0; i < labels->n; i++)

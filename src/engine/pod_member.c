@@ -298,6 +298,13 @@ static int make_pod(struct engine *eng, const char *name, struct pod_member *m, 
 	const struct pod_words words = { .infra = true };
 	int r;
 
+	if (m->asked.publish_all)
+		return err_hint(
+		    err,
+		    err_fail(err, ERR_USAGE,
+			     "--publish-all: ports of a pod are chosen when it is made, "
+			     "before its containers"),
+		    "name them: -p PORT");
 	m->pod.name = name[0] ? xstrdup(name) : NULL;
 	give_pod(&m->asked, &m->pod.options.member);
 	r = pod_fill_new(&m->pod, err);

@@ -3,21 +3,30 @@
 
 #include "base/str.h"
 #include "base/strv.h"
+#include "engine/containers_query.h"
+#include "engine/endpoints.h"
 #include "engine/filter.h"
 #include "engine/life.h"
 #include "engine/live.h"
 
-static const char *const keys[] = { "ctr-ids", "ctr-names", "ctr-number", "ctr-status", "id",
-				    "label",   "name",      "status",     "until",      NULL };
+static const char *const keys[] = { "ctr-ids", "ctr-names", "ctr-number", "ctr-status",
+				    "id",      "label",     "name",       "network",
+				    "status",  "until",     NULL };
 static const char *const states[] = { "created", "degraded", "exited", "paused",
 				      "running", "stopped",  NULL };
 
+static void view_done(struct pod_view *v)
+{
+	pod_done(&v->pod);
+	free(v->members);
+	strv_free(v->networks);
+	strv_free(v->network_ids);
+}
+
 void pod_views_done(struct pod_views *views)
 {
-	for (size_t i = 0; i < views->n; i++) {
-		pod_done(&views->items[i].pod);
-		free(views->items[i].members);
-	}
+	for (size_t i = 0; i < views->n; i++)
+		view_done(&views->items[i]);
 	free(views->items);
 	record_list_done(&views->records);
 	*views = (struct pod_views){ 0 };
@@ -131,6 +140,13 @@ static bool member_status_matches(const char *value, const void *data)
 	return false;
 }
 
+static bool network_matches(const char *value, const void *data)
+{
+	const struct pod_view *v = data;
+
+	return strv_has(v->networks, value) || network_id_matches(v->network_ids, value);
+}
+
 static int check_value(const struct filter *f, struct err *err)
 {
 	cleanup_free char *low = xstrdup(f->value);
@@ -154,6 +170,7 @@ static int check_value(const struct filter *f, struct err *err)
 static bool meets(const struct filters *f, const struct pod_view *v)
 {
 	return filters_any(f, "id", id_matches, v) && filters_any(f, "name", name_matches, v) &&
+	       filters_any(f, "network", network_matches, v) &&
 	       filters_any(f, "status", status_matches, v) &&
 	       filters_any(f, "until", until_matches, v) &&
 	       filters_any(f, "ctr-ids", member_id_matches, v) &&
@@ -165,15 +182,16 @@ static bool meets(const struct filters *f, const struct pod_view *v)
 
 /* ---- both ---- */
 
-static void add_view(struct pod_views *views, struct pod *pod, const struct filters *filters)
+static void add_view(struct engine *eng, struct pod_views *views, struct pod *pod,
+		     const struct filters *filters)
 {
 	struct pod_view v = { .pod = *pod };
 
 	*pod = (struct pod){ 0 };
 	add_members(&views->records, &v);
+	v.networks = endpoint_networks(eng, v.pod.id, &v.network_ids);
 	if (filters && !meets(filters, &v)) {
-		pod_done(&v.pod);
-		free(v.members);
+		view_done(&v);
 		return;
 	}
 	views->items = xrealloc(views->items, (views->n + 1) * sizeof(*views->items));
@@ -196,7 +214,7 @@ int pods_query(struct engine *eng, char *const *words, struct pod_views *ret, st
 	for (size_t i = 0; r == 0 && i < list.n; i++) {
 		if (pod_settle(eng, &list.items[i]))
 			continue;
-		add_view(&views, &list.items[i], &filters);
+		add_view(eng, &views, &list.items[i], &filters);
 	}
 	if (r < 0)
 		return r;
@@ -215,7 +233,7 @@ int pod_view_as_is(struct engine *eng, const char *word, struct pod_views *ret, 
 		r = read_members(eng, &views.records, err);
 	if (r < 0)
 		return r;
-	add_view(&views, &pod, NULL);
+	add_view(eng, &views, &pod, NULL);
 	*ret = views;
 	views = (struct pod_views){ 0 };
 	return 0;

@@ -3,6 +3,7 @@
  * Pods with their members, each as it truly is (life.h).
  *
  *   id=PREFIX, name=REGEX, label=KEY[=VALUE], label!=..., until=TIME, status=WORD
+ *   network=NAME or PREFIX of an id
  *   ctr-ids=PREFIX, ctr-names=REGEX, ctr-status=WORD   has a member that is so
  *   ctr-number=N                                       has so many
  */
@@ -14,7 +15,8 @@ struct pod_view {
 	struct pod pod;
 	const struct record **members; /* oldest first */
 	size_t n;
-	const struct record *infra; /* one of them; or NULL */
+	const struct record *infra;     /* one of them; or NULL */
+	char **networks, **network_ids; /* that it is on */
 	const char *state; /* podman's: Created, Running, Degraded, Paused, Stopped, Exited */
 };
 struct pod_views {

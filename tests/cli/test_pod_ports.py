@@ -205,6 +205,11 @@ def test_made_with_its_first_member(plain):
             "published or exposed ports must be defined when the pod is created", code=125)
     m.inro("update", "--publish-add", "81:81", "one").fails(
         "has the network of its pod", "inro pod create -p", code=1)
+    m.inro("create", "--pod", "new:other", "-P", m.image, "true").fails("-p PORT", code=125)
+    for word in ("front", inspect(m, "network", "inspect", "front")["Id"][:9]):
+        assert m.inro("pod", "ps", "-f", f"network={word}", "--format",
+                      "{{.Name}} {{.Networks}}").ok().out == "shop front\n", word
+    assert m.inro("pod", "ps", "-q", "-f", "network=bridge").ok().out == ""
     # What can't start leaves the pod as it was.
     m.inro("pod", "create", "-p", "8080:80", "second").ok()
     m.inro("create", "--pod", "second", "--name", "late", m.image, "sleep", "600").ok()
