@@ -264,6 +264,14 @@ static int do_steps(struct stage *s, struct err *err)
 	return r < 0 ? err_hint(err, r, NET_START_WITHOUT) : 0;
 }
 
+/* Nobody waits for the network any more. */
+static bool init_has_gone(const struct net_start *ns)
+{
+	struct pollfd p = { .fd = ns->sock };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
 int net_start_plug(struct engine *eng, const struct record *rec, struct net_start *ns,
 		   int monitor_sock, int cancel_fd, struct err *err)
 {
@@ -277,7 +285,9 @@ int net_start_plug(struct engine *eng, const struct record *rec, struct net_star
 		r = take_netns(&s, err);
 	if (r == 0)
 		r = do_steps(&s, err);
-	/* One that has died meanwhile has its monitor say so. */
+	/* One that has died meanwhile has its monitor say so, and why. */
+	if (r < 0 && init_has_gone(ns))
+		r = 1;
 	if (r == 0)
 		sync_send(ns->sock, SYNC_GO, 0, NULL, 0);
 	fd_close(s.netns);

@@ -14,8 +14,8 @@ struct cgroup_oom {
 
 /* After cgroup_create or cgroup_open. ERR_UNSUPPORTED: no memory controller. */
 int cgroup_oom_watch(struct cgroup *cg, struct cgroup_oom *ret, struct err *err);
-/* Whether there was one since the last call. On v2 up to 20 ms later than the notice: its count comes
- * behind it. */
+/* Whether there was one since the last call. On v2 up to 20 ms later than the notice: its count
+ * comes behind it. */
 bool cgroup_oom_happened(struct cgroup_oom *o);
 void cgroup_oom_done(struct cgroup_oom *o);
 

@@ -80,6 +80,13 @@ def test_start_that_fails_leaves_nothing(machine):
     m.inro("run", "--rm", "--network", "bridge", image(m), "true").ok()
 
 
+def test_what_failed_is_said_not_that_the_other_end_has_gone(machine_root):
+    """Who waits for its namespace to give it a network sees it end before its monitor has spoken."""
+    for _ in range(8):
+        machine_root.inro("run", "--rm", "--network", "bridge", "--cpuset-cpus", "99", "host", "true").fails(
+            'writing "99" to cpuset.cpus', code=125)
+
+
 def test_options_of_an_interface(machine):
     m = machine
     m.inro("network", "create", "--subnet", "10.77.0.0/24", "--subnet", "fd77::/64", "front").ok()
