@@ -16,6 +16,7 @@
 #include "engine/publish.h"
 #include "engine/start.h"
 #include "engine/update.h"
+#include "net/names.h"
 
 /* One container, as it is now, and the network. */
 struct change {
@@ -178,6 +179,9 @@ static int leave_with_ports(struct change *c, struct err *err)
 		r = net_ports_change(c->eng, c->rec.id, &ports, true, err);
 	if (r == 0)
 		r = leave(c, true, err);
+	/* who has found it connected may have written them */
+	if (r == 0 && engine_net(c->eng, &own) == 0)
+		net_names_remove(c->eng->net_fd, c->net.id, c->rec.id, NULL);
 	if (net_ports_change(c->eng, c->rec.id, &ports, false, &own) < 0)
 		log_warn("%s", own.msg);
 	return r;
@@ -269,8 +273,6 @@ int network_connect(struct engine *eng, const struct netspec *asked, const char 
 		r = plug(&c, &ns, err);
 		if (r < 0 && leave_with_ports(&c, &first) < 0)
 			log_warn("%s", first.msg);
-		else if (!life_alive(eng, c.rec.id)) /* who has seen to its end has not seen this */
-			net_names_drop(eng, NULL, c.rec.id);
 	}
 	if (r < 0 && c.rec.name && c.net.name)
 		err_wrap(err, r, "connecting container %s to network %s", c.rec.name, c.net.name);

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
 #include "engine/firewall.h"
@@ -18,6 +19,7 @@
 #include "engine/network_start.h"
 #include "engine/publish.h"
 #include "engine/services.h"
+#include "net/names.h"
 
 #define MEMBERS_LOCK "lock-members"
 #define GROUP_DIGITS 15 /* of an id: what an off_t has */
@@ -70,8 +72,22 @@ static int take_ports_out(struct engine *eng, char *const owners[2], int n, int 
 	return r;
 }
 
+static void names_gone(struct engine *eng, char *const *names)
+{
+	struct err err = ERR_INIT;
+	int r = engine_net(eng, &err);
+
+	for (; r == 0 && *names; names += 2)
+		r = net_names_remove(eng->net_fd, names[0], names[1], &err);
+	if (r < 0)
+		log_warn("%s", err.msg);
+}
+
 void net_end_done(struct net_end *end)
 {
+	if (end->names)
+		names_gone(end->eng, end->names);
+	strv_free(take_ptr(end->names));
 	end->firewall = fd_close(end->firewall);
 	end->members = fd_close(end->members);
 }
@@ -146,13 +162,30 @@ int net_end_begin(struct engine *eng, const char *id, struct net_end *ret, struc
 	return 0;
 }
 
-int net_end_rows(struct engine *eng, const char *id, struct err *err)
+/* Also of a network that it was connected to a moment ago. */
+static int note_names(struct engine *eng, const char *owner, struct net_end *end, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int r = db_query(eng->db, &stmt, err, "SELECT network FROM endpoints WHERE owner = ?", "s",
+			 owner);
+
+	end->eng = eng;
+	while (r >= 0 && (r = db_step(eng->db, stmt, err)) > 0) {
+		strv_take(&end->names, db_column_str(stmt, 0));
+		strv_add(&end->names, owner);
+	}
+	return r;
+}
+
+int net_end_rows(struct engine *eng, const char *id, struct net_end *end, struct err *err)
 {
 	char *owners[2] = { NULL };
 	int n = owners_of(eng, id, owners, err), r = n;
 
 	for (int i = 0; r >= 0 && i < n; i++) {
-		r = leases_release(eng, owners[i], NULL, err);
+		r = note_names(eng, owners[i], end, err);
+		if (r >= 0)
+			r = leases_release(eng, owners[i], NULL, err);
 		if (r >= 0)
 			r = publish_release(eng, owners[i], err);
 	}

@@ -14,10 +14,14 @@
 struct net_end {
 	int members;  /* net_members_lock() */
 	int firewall; /* nobody restores what is about to go */
+	/* Ids, in pairs: networks, and whose names go there once more behind the transaction, as
+	 * somebody who found the container running may have written them since. */
+	char **names;
+	struct engine *eng;
 };
 #define NET_END_INIT                                                                               \
 	{                                                                                          \
-		-EBADF, -EBADF                                                                     \
+		-EBADF, -EBADF, NULL, NULL                                                         \
 	}
 void net_end_done(struct net_end *end);
 #define cleanup_net_end CLEANUP(net_end_done)
@@ -31,4 +35,4 @@ int net_members_lock(struct engine *eng, const char *group, struct err *err);
 /* What is to be taken away before the rows go. */
 int net_end_begin(struct engine *eng, const char *id, struct net_end *ret, struct err *err);
 /* In the transaction: leases are released, rows of ports go. */
-int net_end_rows(struct engine *eng, const char *id, struct err *err);
+int net_end_rows(struct engine *eng, const char *id, struct net_end *end, struct err *err);

@@ -119,6 +119,30 @@ static int write_files(struct engine *eng, const struct record *rec, const struc
 	return r;
 }
 
+static bool is_there(struct engine *eng, const char *id, const char *network)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+
+	return db_query(eng->db, &stmt, NULL,
+			"SELECT 1 FROM containers, endpoints WHERE id = ?1 AND owner = ?1"
+			" AND network = ?2 AND status IN ('running', 'restarting')",
+			"ss", id, network) == 0 &&
+	       db_step(eng->db, stmt, NULL) != 0;
+}
+
+/* Whoever takes it off a network does so once more when that is recorded; what has been recorded
+ * before is over. */
+static int write_present(struct engine *eng, const struct record *rec, const struct net_start *ns,
+			 const char *ends, struct err *err)
+{
+	int r = write_files(eng, rec, ns, ends, err);
+
+	for (size_t i = 0; r == 0 && str_eq(ns->owner, rec->id) && i < ns->n; i++)
+		if (!is_there(eng, rec->id, ns->links[i].net.id))
+			r = net_names_remove(eng->net_fd, ns->links[i].net.id, rec->id, err);
+	return r;
+}
+
 void net_names_drop(struct engine *eng, const char *network, const char *owner)
 {
 	cleanup_endpoint_list struct endpoint_list list = { 0 };
@@ -302,7 +326,7 @@ static int put(struct engine *eng, const struct record *rec, const struct net_st
 	int r = engine_net(eng, err);
 
 	if (r == 0)
-		r = write_files(eng, rec, ns, NULL, err);
+		r = write_present(eng, rec, ns, NULL, err);
 	if (r < 0 || !net_names_served(eng))
 		return r;
 	return netns >= 0 && pidfd >= 0 ? put_new(eng, rec, ns, netns, pidfd, ret_started, err)
@@ -329,7 +353,7 @@ static int put_whole(struct engine *eng, const struct record *rec, struct err *e
 	int r = read_all(eng, rec, &ns, err);
 
 	if (r == 0 && ns.n)
-		r = write_files(eng, rec, &ns, NULL, err);
+		r = write_present(eng, rec, &ns, NULL, err);
 	if (r == 0 && ns.n && net_names_served(eng))
 		r = put_found(eng, rec, &ns, &started, err);
 	net_start_done(&ns);
@@ -364,7 +388,7 @@ static int put_pod(struct engine *eng, const struct record *rec, const char *end
 	int r = read_all(eng, rec, &ns, err);
 
 	if (r == 0 && ns.n)
-		r = write_files(eng, rec, &ns, ends, err);
+		r = write_present(eng, rec, &ns, ends, err);
 	if (r == 0 && ns.n && net_names_served(eng))
 		r = put_again(eng, rec, &ns, &started, err);
 	net_start_done(&ns);

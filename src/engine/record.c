@@ -508,7 +508,7 @@ static int set_end(struct engine *eng, const char *id, enum record_status status
 			    "siIiss", record_status_names[status], end->exit_code, end->finished_ns,
 			    (int)end->oom_killed, end->error, id);
 	if (r >= 0 && status == RECORD_EXITED)
-		r = net_end_rows(eng, id, err);
+		r = net_end_rows(eng, id, &nets, err);
 	return db_end(eng->db, r < 0 ? r : 0, err);
 }
 
@@ -543,7 +543,7 @@ int record_unstart(struct engine *eng, const struct record *rec, const struct re
 		return r;
 	r = tell_end(eng, rec->id, end, err);
 	if (r == 0)
-		r = net_end_rows(eng, rec->id, err);
+		r = net_end_rows(eng, rec->id, &nets, err);
 	if (r == 0)
 		r = db_exec(eng->db, err,
 			    "UPDATE containers SET status = ?, started_ns = ?, restarts = ?,"
@@ -595,7 +595,7 @@ int record_give_up(struct engine *eng, const char *id, struct err *err)
 	    "UPDATE containers SET status = 'exited' WHERE id = ? AND status = 'restarting'", "s",
 	    id);
 	if (r > 0)
-		r = net_end_rows(eng, id, err);
+		r = net_end_rows(eng, id, &nets, err);
 	return db_end(eng->db, r < 0 ? r : 0, err);
 }
 
@@ -610,7 +610,7 @@ int record_delete(struct engine *eng, const char *id, const struct record_end *e
 		return r;
 	r = tell_end(eng, id, end, err);
 	if (r == 0)
-		r = net_end_rows(eng, id, err);
+		r = net_end_rows(eng, id, &nets, err);
 	if (r == 0)
 		r = event_container(eng, id, "destroy", NULL, err);
 	if (r == 0 && volumes)

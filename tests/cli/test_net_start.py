@@ -82,7 +82,7 @@ def test_start_that_fails_leaves_nothing(machine):
 
 def test_what_failed_is_said_not_that_the_other_end_has_gone(machine_root):
     """Who waits for its namespace to give it a network sees it end before its monitor has spoken."""
-    for _ in range(8):
+    for _ in range(6):
         machine_root.inro("run", "--rm", "--network", "bridge", "--cpuset-cpus", "99", "host", "true").fails(
             'writing "99" to cpuset.cpus', code=125)
 

@@ -3,7 +3,9 @@
 
 import os
 import pathlib
+import random
 import signal
+import threading
 import time
 
 import engine
@@ -118,6 +120,34 @@ def test_nothing_is_left(machine):
     machine.inro("network", "rm", "front").ok()
     assert list(names.iterdir()) == []
     until(lambda: list((names.parent / "views").iterdir()) == [], "what dnsmasq has read")
+
+
+def test_names_go_with_containers_that_several_change(machine):
+    """Who has found one running writes its names while others take it away, and inro-net, which is
+    started again and again, is told of all that run."""
+    engine.box(machine.who)
+    names = machine.who.run_dir / "inro" / "net" / "names"
+    for network in ("n1", "n2"):
+        machine.inro("network", "create", "--internal", network).ok()
+    end = time.monotonic() + 2
+
+    def work(number):
+        dice = random.Random(number)
+        while time.monotonic() < end:
+            name, network = f"c{dice.randrange(3)}", f"n{dice.randrange(1, 3)}"
+            machine.inro(*dice.choice([
+                ["run", "-d", "--name", name, "--network", network, "box", "sleep", "600"],
+                ["rm", "-f", "-t", "0", name],
+                ["network", "connect", network, name],
+                ["network", "disconnect", network, name]]))
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    machine.inro("rm", "-fa", "-t", "0").ok()
+    assert [p.name for p in names.glob("*/*") if not p.name.startswith(".")] == []
 
 
 def test_killed_service_is_repaired(machine):
