@@ -146,7 +146,24 @@ class Bench(engine.Bench):
         yield self.many()
 
 
+def rootless(build, rounds):
+    """A user's, in a machine of their own; the document compares with pasta by itself."""
+    top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    got = json.loads(quiet(f"{top}/scripts/test-env", f"{top}/bench/rootless.py", rounds,
+                           env={**os.environ, "INRO_BUILD": build}))
+    table = Figures("Network: throughput without root", "TCP, one connection of a second, medians in GBit/s: from "
+                    "another machine to a published port, and to it. The last line is a program in pasta alone.",
+                    ["network", "published port", "outward"])
+    for name in ("inro bridge", "inro pasta", "pasta"):
+        table.add(name, *(f"{sorted(got[f'{name} {way}'])[rounds // 2]:.1f}" for way in ("in", "out")))
+    return table
+
+
 def run(work, build, rootfs, rounds, scale, interleaved):
+    if shutil.which("iperf3") and shutil.which("pasta"):
+        yield rootless(build, max(3, rounds // 4))
+    else:
+        print("bench: iperf3 or pasta is not installed: no throughput without root", file=sys.stderr)
     enter_machine()
     if shutil.which("iperf3"):
         add_program(rootfs, shutil.which("iperf3"))
