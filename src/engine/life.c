@@ -13,6 +13,7 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/infra.h"
+#include "engine/network_names.h"
 #include "engine/paused.h"
 #include "runtime/monitor_proto.h"
 
@@ -410,8 +411,11 @@ int life_list(struct engine *eng, struct record_list *ret, struct err *err)
 		r = record_list(eng, NULL, ret, err);
 	if (r < 0)
 		return r;
-	if (!no_others(eng, repair_all(eng, ret)))
+	const size_t alive = repair_all(eng, ret);
+	if (!no_others(eng, alive))
 		remove_orphans(eng, ret);
+	if (alive > 0)
+		net_names_look(eng);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/db.h"
+#include "engine/firewall.h"
 #include "engine/join.h"
 #include "engine/network_links.h"
 #include "engine/publish.h"
@@ -57,8 +58,10 @@ int network_heal(struct engine *eng, const char *but, struct err *err)
 	if (r >= 0 && eng->networks && eng->networks->made) {
 		const struct net_service_place where = { .run_dir = eng->net_fd };
 
-		r = net_service_end(&where, err);
 		eng->networks->made = false;
+		r = net_service_end(&where, err);
+		if (r == 0)
+			r = engine_firewall_repair(eng, err);
 	}
 	return r < 0 ? r : 0;
 }

@@ -9,6 +9,7 @@
 #include "engine/firewall.h"
 #include "engine/join.h"
 #include "engine/network_files.h"
+#include "engine/network_heal.h"
 #include "engine/network_place.h"
 #include "engine/pods.h"
 #include "engine/publish.h"
@@ -463,7 +464,18 @@ int net_names_ensure(struct engine *eng, struct err *err)
 
 int net_names_repair(struct engine *eng, struct err *err)
 {
-	int r = engine_db(eng, err);
+	int r = network_heal(eng, NULL, err); /* a user's networks may have been killed as well */
 
 	return r < 0 ? r : put_all(eng, NULL, err);
+}
+
+void net_names_look(struct engine *eng)
+{
+	struct err err = ERR_INIT;
+	int r = engine_net(eng, &err);
+
+	if (r == 0 && net_service_was_killed(eng->net_fd))
+		r = net_names_repair(eng, &err);
+	if (r < 0)
+		log_warn("giving names to containers that run: %s", err.msg);
 }

@@ -25,5 +25,7 @@ void net_names_drop(struct engine *eng, const char *network, const char *owner);
 /* inro-net, which may have died, is started and told of all containers that run. What starts it
  * otherwise (above) does the same. */
 int net_names_repair(struct engine *eng, struct err *err);
+/* The same where it was killed together with who repairs that: for who looks at what runs. */
+void net_names_look(struct engine *eng);
 /* The same, where it does not run. */
 int net_names_ensure(struct engine *eng, struct err *err);

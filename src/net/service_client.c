@@ -207,6 +207,16 @@ int net_service_find(const struct net_service_place *w, struct net_service *ret,
 	return find(w, ret, err);
 }
 
+/* One that ends takes its socket away. */
+bool net_service_was_killed(int run_dir)
+{
+	const struct sockaddr_un a = address(run_dir);
+	cleanup_fd int fd = make_socket(NULL);
+
+	return fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 &&
+	       errno == ECONNREFUSED;
+}
+
 int net_service_end(const struct net_service_place *w, struct err *err)
 {
 	cleanup_net_service struct net_service s = NET_SERVICE_INIT;

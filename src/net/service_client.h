@@ -93,5 +93,7 @@ int net_service_done(struct net_service *s, struct err *err);
 /* Where it runs: a connection, nothing is started. -ESRCH: it does not run. */
 int net_service_find(const struct net_service_place *where, struct net_service *ret,
 		     struct err *err);
+/* It has not ended by itself, and nothing has come to repair that. */
+bool net_service_was_killed(int run_dir);
 /* Ends it, if it runs, as if somebody had killed it: what repairs its death comes. */
 int net_service_end(const struct net_service_place *where, struct err *err);

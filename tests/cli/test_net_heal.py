@@ -71,8 +71,7 @@ def test_killed_holder(machine_user):
     for what in ("start", "reload"):
         holder = m.holder()
         users = os.readlink(holder / "ns/user")
-        for pid in [int(holder.name), *(service_of(m) if what == "reload" else [])]:
-            os.kill(pid, signal.SIGKILL)
+        kill([int(holder.name), *(service_of(m) if what == "reload" else [])])
         harness.wait_for(lambda: m.holder() != holder, what="its end")
         if what == "start":
             start(m, "two")
@@ -96,11 +95,34 @@ def test_service_killed_while_a_start_speaks_to_it(machine):
     starter.start()
     starter.join(0.3)
     assert starter.is_alive()
-    for pid in service:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    kill(service)
     starter.join()
     harness.wait_for(lambda: resolves(m, "two", "one"), what="names")
+
+
+def kill(pids):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_all_that_serves_names_is_killed(machine):
+    """Whoever looks at containers brings it back, and a user's networks."""
+    m = machine
+    start(m, "one")
+    start(m, "two")
+    assert resolves(m, "one", "two")
+    kill(service_of(m) + ([int(m.holder().name)] if m.who.rootless else []))
+    assert not resolves(m, "one", "two")
+    m.inro("ps").ok()
+    assert resolves(m, "one", "two") and resolves(m, "two", "one") and reaches(m, "two", "one")
+    service = service_of(m)
+    m.inro("ps").ok()
+    assert service_of(m) == service
+    m.inro("rm", "-f", "-t", "0", "one", "two").ok()
+    harness.wait_for(lambda: not service_of(m), what="its end")
+    m.inro("ps").ok()
+    assert not service_of(m)
 
 
 def test_gateway_priority_of_one_that_runs(machine):
