@@ -120,6 +120,20 @@ static char *row_net(const void *r)
 {
 	return pair(cli_size(S(r)->net_in), cli_size(S(r)->net_out));
 }
+static char *packets(const struct engine_stats *s, uint64_t in, uint64_t out)
+{
+	return s->policy.loaded
+		   ? xasprintf("%llu / %llu", (unsigned long long)in, (unsigned long long)out)
+		   : xstrdup("--");
+}
+static char *row_net_allowed(const void *r)
+{
+	return packets(S(r), S(r)->policy.allowed_in, S(r)->policy.allowed_out);
+}
+static char *row_net_refused(const void *r)
+{
+	return packets(S(r), S(r)->policy.refused_in, S(r)->policy.refused_out);
+}
 static char *row_block(const void *r)
 {
 	return pair(cli_size(S(r)->block_in), cli_size(S(r)->block_out));
@@ -189,7 +203,9 @@ static const struct cli_field fields[] = {
 	{ "MemPerc", "MEM %", row_mem_percent, 0 },
 	{ "MemUsage", "MEM USAGE / LIMIT", row_mem, 0 },
 	{ "Name", "NAME", row_name, 0 },
+	{ "NetAllowed", "NET ALLOWED", row_net_allowed, 0 },
 	{ "NetIO", "NET I/O", row_net, 0 },
+	{ "NetRefused", "NET REFUSED", row_net_refused, 0 },
 	{ "PIDs", "PIDS", row_pids, 0 },
 	{ "BlockInput", "BLOCK INPUT", row_block_in, CLI_ALIAS },
 	{ "BlockOutput", "BLOCK OUTPUT", row_block_out, CLI_ALIAS },

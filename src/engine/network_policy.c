@@ -203,3 +203,22 @@ char *policy_inspect(const struct record *rec, int64_t pid)
 	buf_adds(&out, "}}");
 	return buf_take(&out);
 }
+
+void policy_packets(const struct record *rec, int64_t pid, struct policy_packets *ret)
+{
+	const struct record_options *o = &rec->options;
+	CLEANUP(net_policy_done) struct net_policy policy = { 0 };
+	cleanup_net_policy_counts struct net_policy_counts counts = { 0 };
+
+	*ret = (struct policy_packets){ 0 };
+	if ((!o->firewall && !o->egress) ||
+	    policy_words_parse(o->firewall, o->egress, &policy, NULL, NULL) < 0 ||
+	    read_counts(pid, policy.n, &counts) < 0 || !counts.loaded)
+		return;
+	ret->loaded = true;
+	ret->refused_in = counts.in_dropped.packets;
+	ret->refused_out = counts.out_dropped.packets;
+	for (size_t i = 0; i < policy.n && i < counts.n; i++)
+		*(policy.rules[i].out ? &ret->allowed_out : &ret->allowed_in) +=
+		    counts.rules[i].packets;
+}

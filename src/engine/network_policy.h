@@ -18,6 +18,12 @@ int policy_check_networks(struct engine *eng, const struct net_policy *p, struct
 /* Loads, or replaces, what the record says in that namespace of networks; without words, takes it
  * away. */
 int policy_load(struct engine *eng, const struct record *rec, int netns, struct err *err);
+/* Packets that rules have let pass and refused since they were loaded, of both directions. */
+struct policy_packets {
+	bool loaded; /* else all is 0: there are no rules */
+	uint64_t allowed_in, allowed_out, refused_in, refused_out;
+};
+void policy_packets(const struct record *rec, int64_t pid, struct policy_packets *ret);
 /* JSON for inspect: what each word has let pass, and what none has; NULL: there is no word. pid: of
  * the container's init, 0: it does not run. */
 char *policy_inspect(const struct record *rec, int64_t pid);

@@ -134,8 +134,10 @@ static int read_running(struct engine *eng, const struct record *rec, struct eng
 		return r;
 	take(&cg, s);
 	cgroup_stats_done(&cg);
-	if (pid)
+	if (pid) {
 		read_net(pid, s);
+		policy_packets(rec, pid, &s->policy);
+	}
 	return 0;
 }
 

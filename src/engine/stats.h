@@ -2,7 +2,7 @@
 /* What a container uses: one look at the counters, and what two of them say of the time between. */
 #pragma once
 
-#include "engine/record.h"
+#include "engine/network_policy.h"
 
 struct engine_stats {
 	char *id, *name;
@@ -13,7 +13,8 @@ struct engine_stats {
 	/* Bytes. usage: without file pages that can be dropped at once, as docker counts; limit:
 	 * the machine's memory where there is none; peak: 0 where the kernel doesn't say. */
 	uint64_t mem_usage, mem_peak, mem_limit;
-	uint64_t net_in, net_out; /* of all interfaces but lo; 0 in the host's namespace */
+	uint64_t net_in, net_out;     /* of all interfaces but lo; 0 in the host's namespace */
+	struct policy_packets policy; /* of --firewall and --egress */
 	uint64_t block_in, block_out;
 	uint64_t pids;
 	bool has_pressure; /* hundredths of a percent of the last ten seconds; v2 only */

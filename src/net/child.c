@@ -83,6 +83,11 @@ static int explain(const struct net_child *c, int r, struct err *err)
 	const struct kind *k = &kinds[c->kind];
 
 	switch (r) {
+	case -EEXIST:
+		return c->vlan ? err_fail(err, ERR_CONFLICT,
+					  "vlan %u of %s is another's: each can be had once",
+					  c->vlan, c->parent)
+			       : r;
 	case -EOPNOTSUPP:
 		return err_hint(
 		    err, err_fail(err, ERR_UNSUPPORTED, "the kernel has no %s interfaces", k->name),

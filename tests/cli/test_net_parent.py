@@ -81,6 +81,11 @@ def test_what_the_kernel_lacks_is_said(machine_root, driver):
         m.sh("ip link del try0")
         inside = start(m, "one", "--network", "it")
         assert inside.links()["eth0"]["linkinfo"]["info_kind"] == driver
+        if driver == "vlan":
+            two = start(m, "two", "--network", "vlan:lan0.9:ip=198.51.100.9/24").links()["eth0"]["linkinfo"]
+            assert two["info_kind"] == "vlan" and two["info_data"]["id"] == 9
+            taken = m.inro("run", "--rm", "--network", "vlan:lan0.9", "host", "true")
+            assert taken.code == 125 and "vlan 9 of lan0 is another's: each can be had once" in taken.err, taken
     else:
         assert said.code == 125 and f"the kernel has no {driver} interfaces" in said.err, said
         assert "modprobe" in said.err

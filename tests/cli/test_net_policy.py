@@ -59,6 +59,14 @@ def test_what_no_rule_allows_is_refused_within_a_bridge_too(machine):
     assert all(r["Packets"] >= 4 and r["Bytes"] > r["Packets"] * 40 for r in seen["Rules"])
     assert seen["Refused"]["In"]["Packets"] >= 4
     assert seen["Refused"]["Out"]["Packets"] == 0
+    if m.who.rootless:  # without a cgroup there are no statistics
+        return
+    stats = [json.loads(m.inro("stats", "--no-stream", "--format", "{{json .}}", name).ok().out)
+             for name in ("web", "client")]
+    allowed = sum(r["Packets"] for r in seen["Rules"])
+    assert stats[0]["NetAllowed"] == f"{allowed} / 0"
+    assert stats[0]["NetRefused"] == f"{seen['Refused']['In']['Packets']} / 0"
+    assert [stats[1][field] for field in ("NetAllowed", "NetRefused")] == ["--", "--"]
 
 
 def test_egress_allows_what_it_names(machine):

@@ -139,7 +139,8 @@ def test_stats(web):
     row = json.loads(web.inro("stats", "--no-stream", "--no-trunc", "--format", "json",
                               "busy").ok().out)
     assert set(row) == {"BlockIO", "CPUPerc", "Container", "ID", "MemPerc", "MemUsage", "Name",
-                        "NetIO", "PIDs"}
+                        "NetIO", "PIDs",
+                        "NetAllowed", "NetRefused"}  # ours
     assert len(row["ID"]) == 64 and row["Name"] == "busy"
     out = web.inro("stats", "--no-stream", "--format", "{{.Name}} {{.CPUPerc}} {{.MemLimit}}",
                    "done", "busy").ok().out.splitlines()
