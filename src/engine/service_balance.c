@@ -21,6 +21,7 @@
 #include "engine/health.h"
 #include "engine/network_place.h"
 #include "engine/services.h"
+#include "net/linger.h"
 #include "runtime/container.h"
 #include "sys/conntrack.h"
 #include "sys/nft.h"
@@ -89,8 +90,10 @@ static bool is_ready(struct engine *eng, const struct replica *m, const struct p
 		return false;
 	if (rec.options.health)
 		return health_status_of(eng, &rec) == HEALTH_HEALTHY;
-	return is_listening(eng, m->id, ports) ||
-	       time_now_ns() - rec.started_ns > SERVICE_READY_MS * NS_PER_MS;
+	/* The time first: these files cost a walk through all connections of the machine, 2 ms each
+	 * time that one is read. */
+	return time_now_ns() - rec.started_ns > SERVICE_READY_MS * NS_PER_MS ||
+	       is_listening(eng, m->id, ports);
 }
 
 /* ---- what that comes to ---- */
@@ -348,6 +351,7 @@ static int apply(struct engine *eng, const struct network *net, const struct fw_
 /* ---- flows of UDP ---- */
 
 struct flows {
+	int net_dir;
 	struct net_addr *by;
 	size_t n;
 };
@@ -355,8 +359,7 @@ struct flows {
 static int forget_flows(void *data, struct err *err)
 {
 	const struct flows *f = data;
-	cleanup_fd int sock = nft_open(err);
-	int r = sock < 0 ? sock : 0;
+	int sock = nft_open(err), r = sock < 0 ? sock : 0;
 
 	for (size_t i = 0; r == 0 && i < f->n; i++) {
 		const struct conntrack_port flow = { .family = f->by[i].family,
@@ -365,6 +368,7 @@ static int forget_flows(void *data, struct err *err)
 
 		r = conntrack_delete_port(sock, &flow, err);
 	}
+	net_linger(f->net_dir, sock);
 	return r;
 }
 
@@ -373,7 +377,7 @@ static int forget_those_of(struct engine *eng, const struct balance *b, const st
 			   struct err *err)
 {
 	cleanup_free struct net_addr *addrs = xcalloc(2 * b->members.n + 1, sizeof(*addrs));
-	struct flows f = { .by = addrs };
+	struct flows f = { .net_dir = eng->net_fd, .by = addrs };
 	struct net_place place;
 	int r = network_place(eng, false, &place, err);
 
