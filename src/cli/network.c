@@ -12,6 +12,7 @@
 #include "engine/network_heal.h"
 #include "engine/network_names.h"
 #include "engine/network_query.h"
+#include "engine/services.h"
 
 static int run_exists(const void *globals, void *options, char **args, struct err *err)
 {
@@ -250,6 +251,8 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 	if (r == 0)
 		r = engine_firewall_repair(&eng, err);
 	if (r == 0)
+		r = services_refresh(&eng, err);
+	if (r == 0)
 		r = net_names_ensure(&eng, err);
 	return r < 0 ? r : cli_print(&out, err);
 }
@@ -262,7 +265,8 @@ const struct cmd cmd_network_reload = {
 		   "firewall that was started anew): all that is needed is there afterwards, and "
 		   "nothing else in inro's table; connections that were open stay open. Bridges "
 		   "and interfaces that were deleted, with the addresses and routes that they "
-		   "had. Names and ports of loopback that have died with `inro-net`, and "
+		   "had, services' among them. Names and ports of loopback that have died with "
+		   "`inro-net`, and "
 		   "interfaces of the host's that a container had that has ended. The next start "
 		   "of a container on a network puts back rules and names. Prints the "
 		   "containers' ids.",

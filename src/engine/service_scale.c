@@ -186,14 +186,20 @@ int service_make_like(struct engine *eng, const char *model, const char *image,
 	return make_one(eng, &asked.options, args, part, ret_id, err);
 }
 
-/* Those that don't run do again. */
+/* Those that don't run do again; and who has made the last one may have been killed before it got
+ * connections. */
 static int start_all(struct engine *eng, const struct replicas *list, struct err *err)
 {
 	const struct start_options how = { .attach = false };
+	cleanup_strv char **ids = NULL;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < list->n; i++)
+	for (size_t i = 0; r == 0 && i < list->n; i++) {
 		r = engine_start(eng, list->items[i].id, &how, err);
+		if (r == 0 && service_is_ready(eng, list->items[i].id, NULL) == 0)
+			strv_add(&ids, list->items[i].id);
+	}
+	wait_ready(eng, ids);
 	return r;
 }
 
@@ -249,6 +255,12 @@ static int shrink(struct engine *eng, const struct replicas *list, uint64_t n, s
 	return r < 0 ? r : 0;
 }
 
+static int no_service(const char *name, struct err *err)
+{
+	return err_hint(err, err_fail(err, ERR_NOT_FOUND, "No such service: %s", name),
+			"inro run -d --name %s --replicas N makes one", name);
+}
+
 int service_scale(struct engine *eng, const char *name, uint64_t n, struct err *err)
 {
 	cleanup_replicas struct replicas list = { 0 };
@@ -257,8 +269,7 @@ int service_scale(struct engine *eng, const char *name, uint64_t n, struct err *
 	int r = service_get(eng, name, &s, err);
 
 	if (r == -ENOENT)
-		return err_hint(err, err_fail(err, ERR_NOT_FOUND, "No such service: %s", name),
-				"inro run -d --name %s --replicas N makes one", name);
+		return no_service(name, err);
 	if (r == 0 && (!n || n > SERVICE_REPLICAS_MAX))
 		return err_hint(err,
 				err_fail(err, ERR_USAGE, "service %s: expected 1 to %d replicas",
@@ -271,6 +282,9 @@ int service_scale(struct engine *eng, const char *name, uint64_t n, struct err *
 		r = service_settle(eng, s.id, s.name, err);
 	if (r == 0)
 		r = service_replicas(eng, s.id, &list, err);
+	/* Who made the only one was killed over it. */
+	if (r == 0 && !list.n)
+		return no_service(name, err);
 	if (r == 0)
 		r = shrink(eng, &list, n, err);
 	replicas_done(&list);

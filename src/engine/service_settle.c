@@ -11,6 +11,7 @@
 #include "engine/service_internal.h"
 #include "engine/service_update.h"
 #include "engine/start.h"
+#include "engine/stop.h"
 
 /* ---- one change at a time ---- */
 
@@ -124,6 +125,15 @@ static const struct replica *find_new(const struct replicas *list, const struct 
 	return NULL;
 }
 
+static int end(struct engine *eng, const char *id, struct err *err)
+{
+	const struct stop_options how = { .timed = false };
+	cleanup_stop struct stop stop = STOP_INIT;
+	int r = stop_begin(eng, id, &how, &stop, err);
+
+	return r < 0 ? r : stop_finish(eng, &stop, err);
+}
+
 static int settle_one(struct engine *eng, const char *service, const struct replicas *list,
 		      const struct replica *m, struct err *err)
 {
@@ -141,8 +151,10 @@ static int settle_one(struct engine *eng, const char *service, const struct repl
 
 		return service_take_back(eng, m->id, name, other ? other->id : NULL, err);
 	}
-	/* Somebody was killed between taking it out and telling it to end. */
-	return m->leaving && rec.running && !rec.stopped ? service_return(eng, m->id, err) : 0;
+	if (!m->leaving || !rec.running)
+		return 0;
+	/* Somebody was killed before telling it to end; or may have been while it does. */
+	return rec.stopped ? end(eng, m->id, err) : service_return(eng, m->id, err);
 }
 
 int service_settle(struct engine *eng, const char *id, const char *name, struct err *err)
@@ -152,5 +164,5 @@ int service_settle(struct engine *eng, const char *id, const char *name, struct 
 
 	for (size_t i = 0; r == 0 && i < list.n; i++)
 		r = settle_one(eng, name, &list, &list.items[i], err);
-	return r;
+	return r < 0 ? r : service_refresh(eng, id, err);
 }

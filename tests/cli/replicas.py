@@ -4,11 +4,14 @@
 import collections
 import contextlib
 import json
+import os
+import subprocess
 import threading
 
 import engine
 import netmachine
 
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 SERVER = "exec busybox nc -ll -p 80 -e hostname"
 
 
@@ -76,3 +79,16 @@ def hammer(m):
     finally:
         done.set()
         client.join()
+
+
+def kill(m, n, *command):
+    """At its n-th system call; 0: never. Returns how many it has made."""
+    report = m.who.dir / "report"
+    m.who.run(m.who.program("tests/faults/killat"), "-o", report, n, "--", *m.who.inro_argv(*command), **QUIET)
+    return int(report.read_text().split()[-1])
+
+
+def points(count):
+    """At which of so many system calls to kill: few, or INRO_TEST_POINTS of them."""
+    n = int(os.environ.get("INRO_TEST_POINTS", 3))
+    return range(count // n // 2, count, max(1, count // n))

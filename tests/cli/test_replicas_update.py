@@ -9,7 +9,7 @@ import pytest
 import engine
 import harness
 import replicas
-from replicas import hammer, inspect
+from replicas import hammer, inspect, kill, points
 
 TURNS = True
 SERVER = "exec busybox nc -ll -p 80 -e sh -c 'echo $V'"
@@ -121,22 +121,21 @@ def test_health_counts(m):
 
 @pytest.mark.parametrize("order", ["stop-first", "start-first"])
 def test_killed_on_the_way(m, order):
-    """At any moment: the next update, or scale, makes it whole, and nothing is there twice."""
-    run(m, 2)
-    for ms, after in ((5, "update"), (60, "scale"), (150, "update"), (250, "scale")):
-        image = "two" if "one" in images(m).values() else "one"
-        client = m.popen(*m.who.inro_argv("update", "--image", image, "--update-order", order, "--update-monitor",
-                                          "50ms", "web"))
-        time.sleep(ms / 1000)
-        client.send_signal(signal.SIGKILL)
-        client.wait()
-        if after == "update":
-            m.inro("update", "--image", image, "--update-order", order, *QUICK, "web").ok()
-            assert images(m) == {"web-1": image, "web-2": image}
+    """At any system call: the next update, or scale, makes it whole, and nothing is there twice."""
+    run(m, 1)
+    how = ["--update-order", order, "--update-monitor", "20ms", "web"]
+    count = kill(m, 0, "update", "--image", "two", *how)
+    for n in points(count):
+        image = "one" if images(m) == {"web-1": "two"} else "two"
+        kill(m, n, "update", "--image", image, *how)
+        if n % 2:
+            m.inro("update", "--image", image, *how).ok()
+            assert images(m) == {"web-1": image}
         else:
-            m.inro("scale", "web=2").ok()
-            assert set(images(m)) == {"web-1", "web-2"}
-        assert set(replicas.answers(m)) == set(images(m).values())
+            m.inro("scale", "web=1").ok()
+            assert set(images(m)) == {"web-1"}
+        assert set(replicas.answers(m, 3)) == set(images(m).values())
+    m.inro("system", "check").ok()
 
 
 def test_words(m):
