@@ -70,6 +70,37 @@ def test_policies_after_a_power_cut(box):
     assert box.inro("start", *AT_BOOT).ok().out == ""
 
 
+def test_networks_after_a_power_cut(machine):
+    """The kernel has nothing of them any more; addresses, ports and names are what they were."""
+    who = machine.who
+    engine.box(who)
+    machine.inro("network", "create", "front").ok()
+    up(who, "db", "--restart", "always", "--network", "front")
+    up(who, "web", "--restart", "always", "--network", "front", "--network-alias", "www", "-p", "8080:80")
+    look = ("inspect", "-f", "{{json .NetworkSettings.Ports}} {{.NetworkSettings.Networks.front.IPAddress}}", "web")
+    before = machine.inro(*look).ok().out
+    power_off(who)
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (path / "comm").read_text().startswith(("inro-net", "inro-hold")) and (
+                    who.dir.name.encode() in (path / "cmdline").read_bytes()):
+                os.kill(int(path.name), signal.SIGKILL)
+        except OSError:
+            pass
+    if not who.rootless:
+        machine.flush()
+        harness.wait_for(lambda: not [name for name in machine.links() if name.startswith("iv")])
+        machine.sh("ip link del inro0")
+    assert machine.inro("start", *AT_BOOT).ok().out.count("\n") == 2
+    assert machine.inro(*look).ok().out == before
+    pids = machine.inro("inspect", "-f", "{{.State.Pid}}", "db", "web").ok().out.split()
+    with machine.inside(pids[1]).serve("web", 80):
+        assert machine.get("127.0.0.1", 8080).startswith("web from ")
+    said = machine.inside(pids[0]).run("dig", "+short", "@127.0.0.11", "www").ok().out
+    assert said.strip() == before.split()[-1]
+    machine.inro("system", "check", "--quick").ok()
+
+
 def test_orderly_end(box):
     """Who is stopped because the machine goes down is wanted afterwards, and not before."""
     up(box, "one", "--restart", "unless-stopped", command=("sh", "-c", LOOP))
