@@ -225,13 +225,20 @@ static int wait_init(const struct net_start *ns, int monitor_sock, int cancel_fd
 	return cancel_error(cancel_fd, err);
 }
 
+/* 1: it has ended, or was never made: the monitor says why. */
 static int take_netns(struct stage *s, struct err *err)
 {
 	struct sync_msg msg;
-	int r = sync_expect(s->ns->sock, SYNC_NETNS, &msg, err);
+	int r = sync_recv(s->ns->sock, &msg, err);
 
-	if (r < 0)
-		return r;
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	if (msg.type == SYNC_ERROR)
+		return sync_take_error(&msg, err);
+	if (msg.type != SYNC_NETNS) {
+		sync_msg_done(&msg);
+		return err_errno(err, EPROTO, "unexpected message %d", (int)msg.type);
+	}
 	if (msg.n_fds > 0)
 		s->netns = take_fd(msg.fds[0]);
 	if (msg.n_fds > 1)

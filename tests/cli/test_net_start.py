@@ -3,9 +3,11 @@
 
 import json
 import os
+import pathlib
 import time
 
 import engine
+import harness
 
 TURNS = True
 
@@ -183,3 +185,14 @@ def test_killed_starter_leaves_nothing(machine):
         time.sleep(0.05)
     said.ok()
     assert json.loads(m.inro("network", "inspect", "front").ok().out)[0]["Containers"] == {}
+
+
+def test_what_fails_before_there_is_a_namespace_is_said(machine):
+    """By the monitor, and not that its container's first process says nothing."""
+    if "resctrl" in pathlib.Path("/proc/self/mountinfo").read_text():
+        harness.machine_cannot("it has resctrl")
+    machine.inro("network", "create", "front").ok()
+    for how in ((), ("-d",)):
+        machine.inro("run", *how, "--name", "web", "--network", "front", "--rdt-class", "x",
+                     engine.box(machine.who), "true").fails("no resctrl filesystem is mounted", code=125)
+        machine.inro("rm", "--ignore", "web").ok()
