@@ -470,6 +470,24 @@ int db_step(struct db *db, sqlite3_stmt *stmt, struct err *err)
 	}
 }
 
+int db_rows(struct db *db, sqlite3_stmt *stmt, void (*from_row)(sqlite3_stmt *stmt, void *ret),
+	    size_t size, void *ret_items, size_t *ret_n, struct err *err)
+{
+	char **items = ret_items;
+	size_t cap = *ret_n;
+	int r;
+
+	while ((r = db_step(db, stmt, err)) > 0) {
+		if (*ret_n == cap) {
+			cap = cap ? cap * 2 : 16;
+			*items = xrealloc(*items, cap * size);
+		}
+		memset(*items + *ret_n * size, 0, size);
+		from_row(stmt, *items + (*ret_n)++ * size);
+	}
+	return r;
+}
+
 int db_exec(struct db *db, struct err *err, const char *sql, const char *types, ...)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;

@@ -43,6 +43,10 @@ int db_query(struct db *db, sqlite3_stmt **ret, struct err *err, const char *sql
 	     ...);
 /* The next row: 1, 0 at the end, or -errno. */
 int db_step(struct db *db, sqlite3_stmt *stmt, struct err *err);
+/* All rows, behind those that a list has: ret_items is the address of the list's pointer, size that
+ * of one, which is zeroed before. When it fails, the list has those that were read. */
+int db_rows(struct db *db, sqlite3_stmt *stmt, void (*from_row)(sqlite3_stmt *stmt, void *ret),
+	    size_t size, void *ret_items, size_t *ret_n, struct err *err);
 /* db_query, one step, finalize: for statements that give no rows. Returns the rows changed. */
 int db_exec(struct db *db, struct err *err, const char *sql, const char *types, ...);
 

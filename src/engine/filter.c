@@ -184,6 +184,36 @@ int filter_time(const char *value, int64_t *ret_ns, struct err *err)
 			value);
 }
 
+int filters_until(const struct filters *filters, int64_t *ret_ns, struct err *err)
+{
+	int r = 0;
+
+	*ret_ns = INT64_MAX;
+	for (size_t i = 0; r == 0 && i < filters->n; i++) {
+		int64_t ns = INT64_MAX;
+
+		if (str_eq(filters->items[i].key, "until"))
+			r = filter_time(filters->items[i].value, &ns, err);
+		*ret_ns = ns < *ret_ns ? ns : *ret_ns;
+	}
+	return r;
+}
+
+bool filter_is_word(const char *value, const void *word)
+{
+	return str_eq(value, word);
+}
+
+int filters_regex_check(const struct filters *filters, const char *key, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < filters->n; i++)
+		if (str_eq(filters->items[i].key, key))
+			r = filter_regex_check(&filters->items[i], err);
+	return r;
+}
+
 int filter_regex_check(const struct filter *f, struct err *err)
 {
 	regex_t regex;
@@ -196,7 +226,7 @@ int filter_regex_check(const struct filter *f, struct err *err)
 	return 0;
 }
 
-bool filter_regex_matches(const char *value, const char *name)
+bool filter_regex_matches(const char *value, const void *name)
 {
 	regex_t regex;
 	bool match;

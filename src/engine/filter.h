@@ -36,6 +36,11 @@ int filters_bool(const struct filters *filters, const char *key, bool *ret_given
  * the local one; seconds since 1970, also a fraction; or a duration before now ("24h"), or after
  * it ("-24h"), as docker has it. */
 int filter_time(const char *value, int64_t *ret_ns, struct err *err);
+/* The earliest of all values of "until"; INT64_MAX: there is none. */
+int filters_until(const struct filters *filters, int64_t *ret_ns, struct err *err);
+/* For filters_any(): the word itself. */
+bool filter_is_word(const char *value, const void *word);
 /* Extended regular expressions: is it one? And does it match a part of the name? */
 int filter_regex_check(const struct filter *f, struct err *err);
-bool filter_regex_matches(const char *value, const char *name);
+int filters_regex_check(const struct filters *filters, const char *key, struct err *err);
+bool filter_regex_matches(const char *value, const void *name);

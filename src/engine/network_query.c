@@ -15,19 +15,9 @@ static const char *const prune_keys[] = { "label", "until", NULL };
 
 /* ---- conditions ---- */
 
-static bool name_matches(const char *value, const void *data)
-{
-	return filter_regex_matches(value, data);
-}
-
 static bool begins(const char *value, const void *data)
 {
 	return str_starts(data, value);
-}
-
-static bool is_word(const char *value, const void *data)
-{
-	return str_eq(value, data);
 }
 
 struct conditions {
@@ -36,24 +26,12 @@ struct conditions {
 	int64_t until_ns;
 };
 
-static int value_check(const struct filter *f, struct conditions *c, struct err *err)
+static int type_check(const struct filter *f, struct err *err)
 {
-	int64_t ns;
-	int r;
-
-	if (str_eq(f->key, "until")) {
-		r = filter_time(f->value, &ns, err);
-		if (r < 0)
-			return r;
-		c->until_ns = ns < c->until_ns ? ns : c->until_ns;
-	} else if (str_eq(f->key, "name")) {
-		return filter_regex_check(f, err);
-	} else if (str_eq(f->key, "type") && !str_eq(f->value, "custom") &&
-		   !str_eq(f->value, "builtin")) {
-		return err_fail(err, ERR_USAGE,
-				"invalid filter \"type=%s\": expected custom or builtin", f->value);
-	}
-	return 0;
+	if (!str_eq(f->key, "type") || str_eq(f->value, "custom") || str_eq(f->value, "builtin"))
+		return 0;
+	return err_fail(err, ERR_USAGE, "invalid filter \"type=%s\": expected custom or builtin",
+			f->value);
 }
 
 static int conditions_parse(char *const *words, const char *const *keys, struct conditions *ret,
@@ -61,12 +39,15 @@ static int conditions_parse(char *const *words, const char *const *keys, struct 
 {
 	int r = filters_parse(words, keys, &ret->filters, err);
 
-	ret->until_ns = INT64_MAX;
 	if (r == 0)
 		r = filters_bool(&ret->filters, "dangling", &ret->dangling_given, &ret->dangling,
 				 err);
+	if (r == 0)
+		r = filters_until(&ret->filters, &ret->until_ns, err);
+	if (r == 0)
+		r = filters_regex_check(&ret->filters, "name", err);
 	for (size_t i = 0; r == 0 && i < ret->filters.n; i++)
-		r = value_check(&ret->filters.items[i], ret, err);
+		r = type_check(&ret->filters.items[i], err);
 	return r;
 }
 
@@ -76,11 +57,12 @@ static bool meets(const struct conditions *c, const struct network *net)
 
 	return (!c->dangling_given || c->dangling == dangling) && net->created_ns < c->until_ns &&
 	       filters_labels(&c->filters, &net->labels) &&
-	       filters_any(&c->filters, "name", name_matches, net->name) &&
+	       filters_any(&c->filters, "name", filter_regex_matches, net->name) &&
 	       filters_any(&c->filters, "id", begins, net->id) &&
-	       filters_any(&c->filters, "driver", is_word, network_driver_names[net->driver]) &&
-	       filters_any(&c->filters, "scope", is_word, "local") &&
-	       filters_any(&c->filters, "type", is_word, builtin ? "builtin" : "custom");
+	       filters_any(&c->filters, "driver", filter_is_word,
+			   network_driver_names[net->driver]) &&
+	       filters_any(&c->filters, "scope", filter_is_word, "local") &&
+	       filters_any(&c->filters, "type", filter_is_word, builtin ? "builtin" : "custom");
 }
 
 static int query(struct engine *eng, const struct conditions *c, struct network_list *ret,

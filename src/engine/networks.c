@@ -213,19 +213,14 @@ int networks_list(struct engine *eng, struct network_list *ret, struct err *err)
 {
 	cleanup_network_list struct network_list list = { 0 };
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	size_t cap = 0;
 	int r = engine_db(eng, err);
 
 	if (r == 0)
 		r = db_query(eng->db, &stmt, err, "SELECT " COLUMNS " FROM networks ORDER BY name",
 			     "");
-	while (r >= 0 && (r = db_step(eng->db, stmt, err)) > 0) {
-		if (list.n == cap) {
-			cap = cap ? cap * 2 : 16;
-			list.items = xrealloc(list.items, cap * sizeof(*list.items));
-		}
-		from_row(stmt, &list.items[list.n++]);
-	}
+	if (r == 0)
+		r = db_rows(eng->db, stmt, from_row, sizeof(*list.items), &list.items, &list.n,
+			    err);
 	if (r < 0)
 		return r;
 	*ret = list;

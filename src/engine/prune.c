@@ -10,23 +10,6 @@
 
 static const char *const keys[] = { "label", "until", NULL };
 
-static int read_until(const struct filters *filters, int64_t *ret, struct err *err)
-{
-	*ret = INT64_MAX;
-	for (size_t i = 0; i < filters->n; i++) {
-		int64_t ns;
-		int r;
-
-		if (!str_eq(filters->items[i].key, "until"))
-			continue;
-		r = filter_time(filters->items[i].value, &ns, err);
-		if (r < 0)
-			return r;
-		*ret = ns < *ret ? ns : *ret;
-	}
-	return 0;
-}
-
 /* 1: it has gone. */
 static int prune_one(struct engine *eng, const struct record *rec, uint64_t *ret_freed,
 		     struct err *err)
@@ -55,7 +38,7 @@ int containers_prune(struct engine *eng, char *const *words, char ***ret_ids, ui
 
 	r = filters_parse(words, keys, &filters, err);
 	if (r == 0)
-		r = read_until(&filters, &until, err);
+		r = filters_until(&filters, &until, err);
 	if (r == 0)
 		r = engine_dirs(eng, err);
 	if (r == 0)

@@ -358,22 +358,13 @@ static int list_by(struct engine *eng, const char *sql, const char *word, struct
 {
 	cleanup_record_list struct record_list list = { 0 };
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	size_t cap = 0;
-	int r;
+	int r = engine_db(eng, err);
 
-	r = engine_db(eng, err);
 	if (r == 0)
 		r = db_query(eng->db, &stmt, err, sql, "s", word);
-	if (r < 0)
-		return r;
-	while ((r = db_step(eng->db, stmt, err)) > 0) {
-		if (list.n == cap) {
-			cap = cap ? cap * 2 : 16;
-			list.items = xrealloc(list.items, cap * sizeof(*list.items));
-		}
-		list.items[list.n] = (struct record){ 0 };
-		record_from_row(stmt, &list.items[list.n++]);
-	}
+	if (r == 0)
+		r = db_rows(eng->db, stmt, find_row, sizeof(*list.items), &list.items, &list.n,
+			    err);
 	if (r < 0)
 		return r;
 	if (list.n)

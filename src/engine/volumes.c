@@ -134,8 +134,10 @@ static void map_read(sqlite3_stmt *stmt, int column, struct json_map *ret)
 		*ret = doc.map;
 }
 
-static void from_row(sqlite3_stmt *stmt, struct volume *ret)
+static void from_row(sqlite3_stmt *stmt, void *data)
 {
+	struct volume *ret = data;
+
 	*ret = (struct volume){
 		.name = db_column_str(stmt, 0),
 		.created_ns = db_column_i64(stmt, 1),
@@ -178,19 +180,14 @@ int volumes_list(struct engine *eng, struct volume_list *ret, struct err *err)
 {
 	cleanup_volume_list struct volume_list list = { 0 };
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	size_t cap = 0;
 	int r = engine_db(eng, err);
 
 	if (r == 0)
 		r = db_query(eng->db, &stmt, err, "SELECT " COLUMNS " FROM volumes ORDER BY name",
 			     "");
-	while (r >= 0 && (r = db_step(eng->db, stmt, err)) > 0) {
-		if (list.n == cap) {
-			cap = cap ? cap * 2 : 16;
-			list.items = xrealloc(list.items, cap * sizeof(*list.items));
-		}
-		from_row(stmt, &list.items[list.n++]);
-	}
+	if (r == 0)
+		r = db_rows(eng->db, stmt, from_row, sizeof(*list.items), &list.items, &list.n,
+			    err);
 	if (r < 0)
 		return r;
 	*ret = list;

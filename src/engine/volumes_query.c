@@ -58,16 +58,6 @@ int volume_inspect(struct engine *eng, const char *name, struct volume_inspect *
 
 /* ---- conditions ---- */
 
-static bool name_matches(const char *value, const void *data)
-{
-	return filter_regex_matches(value, data);
-}
-
-static bool is_local(const char *value, const void *data)
-{
-	return str_eq(value, data);
-}
-
 static bool opt_matches(const char *value, const void *data)
 {
 	const struct json_map *options = data;
@@ -89,25 +79,15 @@ static int conditions_parse(char *const *words, const char *const *keys, struct 
 {
 	int r = filters_parse(words, keys, &ret->filters, err);
 
-	ret->until_ns = INT64_MAX;
 	if (r == 0)
 		r = filters_bool(&ret->filters, "dangling", &ret->dangling_given, &ret->dangling,
 				 err);
 	if (r == 0)
 		r = filters_bool(&ret->filters, "anonymous", &ret->anonymous_given, &ret->anonymous,
 				 err);
-	for (size_t i = 0; r == 0 && i < ret->filters.n; i++) {
-		const struct filter *f = &ret->filters.items[i];
-		int64_t ns;
-
-		if (str_eq(f->key, "until")) {
-			r = filter_time(f->value, &ns, err);
-			ret->until_ns = r == 0 && ns < ret->until_ns ? ns : ret->until_ns;
-		} else if (str_eq(f->key, "name")) {
-			r = filter_regex_check(f, err);
-		}
-	}
-	return r;
+	if (r == 0)
+		r = filters_until(&ret->filters, &ret->until_ns, err);
+	return r < 0 ? r : filters_regex_check(&ret->filters, "name", err);
 }
 
 static bool meets(const struct conditions *c, const struct volume *v)
@@ -115,9 +95,9 @@ static bool meets(const struct conditions *c, const struct volume *v)
 	return (!c->dangling_given || c->dangling == (v->uses == 0)) &&
 	       (!c->anonymous_given || c->anonymous == v->anonymous) &&
 	       v->created_ns < c->until_ns && filters_labels(&c->filters, &v->labels) &&
-	       filters_any(&c->filters, "name", name_matches, v->name) &&
-	       filters_any(&c->filters, "driver", is_local, "local") &&
-	       filters_any(&c->filters, "scope", is_local, "local") &&
+	       filters_any(&c->filters, "name", filter_regex_matches, v->name) &&
+	       filters_any(&c->filters, "driver", filter_is_word, "local") &&
+	       filters_any(&c->filters, "scope", filter_is_word, "local") &&
 	       filters_any(&c->filters, "opt", opt_matches, &v->options);
 }
 
