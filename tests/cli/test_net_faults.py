@@ -59,9 +59,15 @@ def parent_of(pid):
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
+def watcher_of(machine):
+    service = service_of(machine)
+    watcher, = [pid for pid in service if parent_of(pid) not in service]
+    return watcher
+
+
 def handed_over(machine):
-    """Sockets of nfnetlink that somebody has made in the machine."""
-    lines = machine.run("cat", "/proc/net/netlink").ok().out.splitlines()[1:]
+    """Sockets of nfnetlink that somebody has made where the machine's networks are."""
+    lines = machine.place().run("cat", "/proc/net/netlink").ok().out.splitlines()[1:]
     return sum(words[1] == "12" and words[2] != "0" for words in map(str.split, lines))
 
 
@@ -79,8 +85,7 @@ def test_nobody_waits_for_what_the_kernel_frees(machine_root):
     so inro-net's watcher does it, later; what it would close is there while it stands still."""
     m = machine_root
     start(m, "keep")
-    service = service_of(m)
-    watcher, = [pid for pid in service if parent_of(pid) not in service]
+    watcher = watcher_of(m)
     ports = "-p", "8080:80", "-p", "8081:80", "-p", "8082:80/udp"
     for words in (["run", "-d", "--name", "aa", "--network", "bridge", *ports, "host", "sleep", "60"],
                   ["update", "--publish-rm", "8081:80", "aa"],
@@ -104,6 +109,14 @@ def test_nobody_waits_for_what_the_kernel_frees(machine_root):
     start(m, "bb", "-p", "8080:80")
     assert service_of(m)
     harness.wait_for(lambda: handed_over(m) == 0, what="the new watcher's close")
+
+
+def test_nobody_waits_in_a_users_networks(machine_user):
+    m = machine_user
+    start(m, "keep")
+    with stopped(watcher_of(m)):
+        assert m.inro("network", "reload").ok() and handed_over(m) > 0
+    harness.wait_for(lambda: handed_over(m) == 0, what="the watcher's close")
 
 
 def test_first_start_takes_no_table_away(machine_root, tmp_path):
