@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/db.h"
+#include "net/service_client.h"
 
 #define COLUMNS        "owner, network, position, ifname, options"
 #define DEFAULT_PREFIX "eth"
@@ -351,6 +352,9 @@ int endpoint_insert(struct engine *eng, const struct network *net, struct endpoi
 			return err_fail(err, ERR_EXISTS,
 					"the container is already connected to network %s",
 					net ? net->name : ep->network);
+	if (r == 0 && all.n >= NET_SERVICE_NETWORKS)
+		return err_fail(err, ERR_LIMIT, "a container can be on at most %d networks",
+				NET_SERVICE_NETWORKS);
 	if (r == 0)
 		r = ifname_choose(net, &all, ep, err);
 	if (r < 0)

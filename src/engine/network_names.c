@@ -230,9 +230,9 @@ static int put_member(struct engine *eng, const struct record *rec, const struct
 
 	if (r == 0)
 		r = network_place(eng, true, &place, err);
-	for (size_t i = 0; i < ns->n && m.n_networks < NET_SERVICE_NETWORKS; i++) {
+	for (size_t i = 0; i < ns->n; i++) {
 		m.internal &= ns->links[i].net.options.internal;
-		if (!ns->links[i].net.options.no_dns)
+		if (!ns->links[i].net.options.no_dns) /* endpoint_insert() counts them */
 			networks[m.n_networks++] = ns->links[i].net.id;
 	}
 	m.n_servers = servers_of(rec, ns, servers);
@@ -396,19 +396,30 @@ static int put_pod(struct engine *eng, const struct record *rec, const char *end
 	return r == 0 && started ? put_all(eng, NULL, err) : r;
 }
 
+void net_names_renamed(struct engine *eng, const char *id)
+{
+	cleanup_record struct record rec = { 0 };
+	struct net_start ns = NET_START_INIT;
+	struct err err = ERR_INIT;
+	int r = record_get(eng, id, &rec, &err);
+
+	if (r < 0 || rec.status != RECORD_RUNNING)
+		return;
+	r = read_all(eng, &rec, &ns, &err);
+	if (r == 0 && ns.n)
+		r = net_hosts_write(eng, &rec, &ns, &err);
+	if (r == 0 && ns.n)
+		r = net_names_put(eng, &rec, &ns, -EBADF, -EBADF, &err);
+	if (r < 0)
+		log_warn("names of container %s: %s", rec.name, err.msg);
+	net_start_done(&ns);
+}
+
 void net_names_join(struct engine *eng, const struct record *rec)
 {
 	struct err err = ERR_INIT;
 
 	if (publish_owner(rec) != rec->id && put_pod(eng, rec, NULL, &err) < 0)
-		log_warn("names of container %s: %s", rec->name, err.msg);
-}
-
-void net_names_renamed(struct engine *eng, const struct record *rec)
-{
-	struct err err = ERR_INIT;
-
-	if (put_pod(eng, rec, NULL, &err) < 0)
 		log_warn("names of container %s: %s", rec->name, err.msg);
 }
 

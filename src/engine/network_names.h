@@ -18,8 +18,9 @@ int net_names_put(struct engine *eng, const struct record *rec, const struct net
  * and relays go on. Others are left alone; what fails is warned of. */
 void net_names_join(struct engine *eng, const struct record *rec);
 void net_names_leave(struct engine *eng, const char *id);
-/* One that runs has another name. */
-void net_names_renamed(struct engine *eng, const struct record *rec);
+/* One that may run has another name: others find it by that, and no longer by the old one, which
+ * the next container may have. */
+void net_names_renamed(struct engine *eng, const char *id);
 /* On one of its networks, or on all (NULL). What isn't there is no error. */
 void net_names_drop(struct engine *eng, const char *network, const char *owner);
 /* inro-net, which may have died, is started and told of all containers that run. What starts it

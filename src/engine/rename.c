@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/rename.h"
 
+#include "base/fd.h"
 #include "base/str.h"
 #include "engine/life.h"
 #include "engine/names.h"
 #include "engine/network_names.h"
+#include "engine/update.h"
 
 int engine_rename(struct engine *eng, const char *word, const char *name, struct err *err)
 {
-	cleanup_record struct record rec = { 0 }, now = { 0 };
+	cleanup_record struct record rec = { 0 };
+	cleanup_fd int dir = -EBADF;
 	int r;
 
 	if (name[0] == '/')
@@ -17,7 +20,7 @@ int engine_rename(struct engine *eng, const char *word, const char *name, struct
 		return err_fail(err, ERR_USAGE, "neither old nor new names may be empty");
 	r = name_check(name, err);
 	if (r == 0)
-		r = life_find(eng, word, &rec, err);
+		r = dir = update_begin(eng, word, &rec, err);
 	if (r < 0)
 		return r;
 	if (str_eq(rec.name, name))
@@ -27,7 +30,7 @@ int engine_rename(struct engine *eng, const char *word, const char *name, struct
 	r = record_rename(eng, &rec, name, err);
 	if (r < 0 && err->kind == ERR_EXISTS && life_name_is_free(eng, name))
 		r = record_rename(eng, &rec, name, err);
-	if (r == 0 && rec.running && record_get(eng, rec.id, &now, NULL) == 0)
-		net_names_renamed(eng, &now);
+	if (r == 0)
+		net_names_renamed(eng, rec.id);
 	return r;
 }

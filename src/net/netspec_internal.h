@@ -4,7 +4,7 @@
 
 #include "net/netspec.h"
 
-#define NETSPEC_NETWORKS_MAX 64
+#define NETSPEC_NETWORKS_MAX 32
 #define NETSPEC_NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 /* One KEY=VALUE. *seen has a bit for each key that may be there once. */

@@ -205,3 +205,25 @@ def test_a_name_on_the_machine_that_is_taken_is_told(machine_root):
     said = m.inro("run", "--rm", "--network", "bridge:host_interface_name=mine", "host", "true")
     said.fails("this machine has an interface mine already", code=125)
     m.sh("ip link delete mine")
+
+
+# ---- names that others take ----
+
+def test_a_new_name_is_known_at_once_and_the_old_one_free(m):
+    """The one before is kept under another name while the next one takes over."""
+    m.inro("network", "create", "--internal", "front").ok()
+    one = run(m, "web", network="front")
+    first = ask(m, one, "web")
+    m.inro("rename", "web", "old").ok()
+    assert ask(m, one, "web") == [] and ask(m, one, "old") == ask(m, one, "old.front") == first
+    assert " old\n" in m.inro("exec", "old", "cat", "/etc/hosts").ok().out
+    run(m, "web", network="front")
+    assert len(ask(m, one, "web")) == 1 and ask(m, one, "web") != first
+
+
+def test_no_more_networks_than_names_are_told_of(m):
+    names = [f"n{i}" for i in range(32)]
+    for i, name in enumerate(names):
+        m.inro("network", "create", "--internal", "--ipv6=false", "--subnet", f"10.33.{i}.0/24", name).ok()
+    m.inro("create", "--name", "web", *(w for n in names for w in ("--network", n)), "box", "true").ok()
+    m.inro("network", "connect", "bridge", "web").fails("at most 32 networks", code=125)
