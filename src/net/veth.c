@@ -9,10 +9,13 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "net/place.h"
+#include "sys/nft.h"
 
 #define NAME_TRIES   26
 #define CHILD_TRIES  300       /* 3 s */
 #define BRIDGES_LOCK "bridges" /* of who makes one */
+
+#define REPORTS_TABLE "inro-reports" /* in the container */
 
 static int call_make(void *data, struct err *err)
 {
@@ -161,21 +164,34 @@ static int add_link(int sock, int inside, int dir, const struct veth_plug *p, in
 			: add_veth(sock, dir, p, netns, ipv6, err);
 }
 
-static int refuse_routers(void *data, struct err *err)
+/* Nobody on a bridge asks for reports of who is in which group (RFC 3810), but each would go to all
+ * containers: several for every start, which so took the longer the more there were. */
+static void send_no_reports(const char *ifname)
+{
+	static const uint8_t all_routers[16] = { 0xff, 0x02, [15] = 0x16 };
+	cleanup_fd int nf = nft_open(NULL);
+
+	if (nf >= 0)
+		nft_drop_to(nf, REPORTS_TABLE, ifname, all_routers, NULL);
+}
+
+static int quieten(void *data, struct err *err)
 {
 	static char word[] = "net.ipv6.conf.IFNAME.accept_ra=0";
 	char *const words[] = { word, NULL };
+	int r = net_sysctls_set(words, data, err);
 
-	return net_sysctls_set(words, data, err);
+	if (r == 0)
+		send_no_reports(data);
+	return r;
 }
 
-/* Before it is up. Whoever is on the bridge could tell that it is the router (CVE-2020-13401); and
- * with each port added, all that ask for one would be heard by one more. */
-static int be_told_by_nobody(int netns, const struct veth_plug *p, struct err *err)
+/* Before it is up. Whoever is on the bridge could tell that it is the router (CVE-2020-13401). */
+static int be_quiet_on_bridge(int netns, const struct veth_plug *p, struct err *err)
 {
 	const struct net_place there = { .userns = -EBADF, .netns = netns };
 
-	return net_place_run(&there, refuse_routers, (void *)(uintptr_t)p->inside, err);
+	return net_place_run(&there, quieten, (void *)(uintptr_t)p->inside, err);
 }
 
 static int set_inside(int sock, const struct veth_plug *p, bool ipv6, struct err *err)
@@ -215,7 +231,7 @@ int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool 
 
 		r = add_link(sock, inside, dir, p, netns, ipv6, err);
 		if (r >= 0 && ipv6 && !p->child && !p->device)
-			r = be_told_by_nobody(netns, p, err);
+			r = be_quiet_on_bridge(netns, p, err);
 		if (r >= 0)
 			r = set_inside(inside, p, ipv6, err);
 		if (r < 0)

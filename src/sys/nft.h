@@ -78,6 +78,10 @@ int nft_chains_parse(const void *data, size_t len, struct nft_chains *ret);
  * addr:from arrives at addr:to, of UDP and TCP. -EEXIST: there is a table of that name. */
 int nft_redirect_add(int sock, const char *table, const uint8_t addr[4], uint16_t from, uint16_t to,
 		     struct err *err);
+/* In a table of the family ip6, which may be there: what the namespace of sock sends to addr
+ * through the interface ifname goes nowhere. -EEXIST: so it is for this interface. */
+int nft_drop_to(int sock, const char *table, const char *ifname, const uint8_t addr[16],
+		struct err *err);
 
 /* Pure part, for tests and fuzzing: one datagram of the answer to a listing, appended to *ret.
  * 0: more to come, 1: that was the last, or -errno, the kernel's own, too. */

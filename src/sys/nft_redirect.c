@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one table that is written as messages: it is made in each container's namespace, where a
+/* The tables that are written as messages: they are made in each container's namespace, where a
  * program that reads rules as text takes 4 ms. */
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
@@ -7,6 +7,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include "sys/nft.h"
@@ -15,17 +17,19 @@
 #define PRIORITY (NF_IP_PRI_NAT_DST - 5) /* before what others may load there */
 
 /* Where the fields are in the headers of IPv4, and of UDP and TCP. */
-#define DADDR_AT 16
-#define DPORT_AT 2
+#define DADDR_AT  16
+#define DADDR6_AT 24
+#define DPORT_AT  2
 
 struct redirect {
 	const uint8_t *addr;
 	uint16_t from, to; /* ports, in network byte order */
 };
 
-static void begin(struct nlbuf *q, unsigned int type, uint16_t flags, const char *what)
+static void begin(struct nlbuf *q, uint8_t family, unsigned int type, uint16_t flags,
+		  const char *what)
 {
-	const struct nfgenmsg head = { .nfgen_family = NFPROTO_IPV4 };
+	const struct nfgenmsg head = { .nfgen_family = family };
 
 	nlbuf_begin(q, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
 		    (uint16_t)(NLM_F_ACK | NLM_F_CREATE | flags), &head, sizeof(head));
@@ -70,12 +74,12 @@ static void put_payload(struct nlbuf *q, uint32_t base, uint32_t offset, uint32_
 	expr_end(q, e);
 }
 
-static void put_protocol(struct nlbuf *q)
+static void put_meta(struct nlbuf *q, uint32_t key)
 {
 	struct expr e = expr_begin(q, "meta");
 
 	nlbuf_attr_be32(q, NFTA_META_DREG, NFT_REG_1);
-	nlbuf_attr_be32(q, NFTA_META_KEY, NFT_META_L4PROTO);
+	nlbuf_attr_be32(q, NFTA_META_KEY, key);
 	expr_end(q, e);
 }
 
@@ -109,32 +113,46 @@ static void put_dnat(struct nlbuf *q)
 	expr_end(q, e);
 }
 
-static void put_chain(struct nlbuf *q, const char *table)
+/* All of them see what programs of the namespace send. */
+struct chain {
+	uint8_t family;
+	const char *table, *name, *type;
+	int priority;
+};
+
+static void put_chain(struct nlbuf *q, const struct chain *c, uint16_t flags)
 {
 	size_t hook;
 
-	begin(q, NFT_MSG_NEWCHAIN, 0, "making its chain");
-	nlbuf_attr_str(q, NFTA_CHAIN_TABLE, table);
-	nlbuf_attr_str(q, NFTA_CHAIN_NAME, CHAIN);
-	nlbuf_attr_str(q, NFTA_CHAIN_TYPE, "nat");
+	begin(q, c->family, NFT_MSG_NEWTABLE, 0, "making it");
+	nlbuf_attr_str(q, NFTA_TABLE_NAME, c->table);
+	begin(q, c->family, NFT_MSG_NEWCHAIN, flags, "making its chain");
+	nlbuf_attr_str(q, NFTA_CHAIN_TABLE, c->table);
+	nlbuf_attr_str(q, NFTA_CHAIN_NAME, c->name);
+	nlbuf_attr_str(q, NFTA_CHAIN_TYPE, c->type);
 	hook = nlbuf_nest(q, NFTA_CHAIN_HOOK);
 	nlbuf_attr_be32(q, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT);
-	nlbuf_attr_be32(q, NFTA_HOOK_PRIORITY, (uint32_t)PRIORITY);
+	nlbuf_attr_be32(q, NFTA_HOOK_PRIORITY, (uint32_t)c->priority);
 	nlbuf_unnest(q, hook);
 }
 
-/* ip daddr ADDR meta l4proto PROTO th dport FROM dnat to ADDR:TO */
-static void put_rule(struct nlbuf *q, const char *table, const struct redirect *r, uint8_t proto)
+static size_t rule_begin(struct nlbuf *q, const struct chain *c)
 {
-	size_t list;
+	begin(q, c->family, NFT_MSG_NEWRULE, NLM_F_APPEND, "adding a rule");
+	nlbuf_attr_str(q, NFTA_RULE_TABLE, c->table);
+	nlbuf_attr_str(q, NFTA_RULE_CHAIN, c->name);
+	return nlbuf_nest(q, NFTA_RULE_EXPRESSIONS);
+}
 
-	begin(q, NFT_MSG_NEWRULE, NLM_F_APPEND, "adding a rule");
-	nlbuf_attr_str(q, NFTA_RULE_TABLE, table);
-	nlbuf_attr_str(q, NFTA_RULE_CHAIN, CHAIN);
-	list = nlbuf_nest(q, NFTA_RULE_EXPRESSIONS);
+/* ip daddr ADDR meta l4proto PROTO th dport FROM dnat to ADDR:TO */
+static void put_rule(struct nlbuf *q, const struct chain *c, const struct redirect *r,
+		     uint8_t proto)
+{
+	size_t list = rule_begin(q, c);
+
 	put_payload(q, NFT_PAYLOAD_NETWORK_HEADER, DADDR_AT, 4);
 	put_equal(q, r->addr, 4);
-	put_protocol(q);
+	put_meta(q, NFT_META_L4PROTO);
 	put_equal(q, &proto, sizeof(proto));
 	put_payload(q, NFT_PAYLOAD_TRANSPORT_HEADER, DPORT_AT, sizeof(r->from));
 	put_equal(q, &r->from, sizeof(r->from));
@@ -148,13 +166,47 @@ int nft_redirect_add(int sock, const char *table, const uint8_t addr[4], uint16_
 		     struct err *err)
 {
 	const struct redirect r = { .addr = addr, .from = htons(from), .to = htons(to) };
+	const struct chain out = { NFPROTO_IPV4, table, CHAIN, "nat", PRIORITY };
 	cleanup_nft_batch struct nft_batch b;
 
 	nft_batch_begin(&b, table);
-	begin(&b.q, NFT_MSG_NEWTABLE, NLM_F_EXCL, "making it");
-	nlbuf_attr_str(&b.q, NFTA_TABLE_NAME, table);
-	put_chain(&b.q, table);
-	put_rule(&b.q, table, &r, IPPROTO_UDP);
-	put_rule(&b.q, table, &r, IPPROTO_TCP);
+	put_chain(&b.q, &out, NLM_F_EXCL);
+	put_rule(&b.q, &out, &r, IPPROTO_UDP);
+	put_rule(&b.q, &out, &r, IPPROTO_TCP);
+	return nft_batch_send(&b, sock, err);
+}
+
+static void put_drop(struct nlbuf *q)
+{
+	struct expr e = expr_begin(q, "immediate");
+	size_t data, verdict;
+
+	nlbuf_attr_be32(q, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+	data = nlbuf_nest(q, NFTA_IMMEDIATE_DATA);
+	verdict = nlbuf_nest(q, NFTA_DATA_VERDICT);
+	nlbuf_attr_be32(q, NFTA_VERDICT_CODE, NF_DROP);
+	nlbuf_unnest(q, verdict);
+	nlbuf_unnest(q, data);
+	expr_end(q, e);
+}
+
+int nft_drop_to(int sock, const char *table, const char *ifname, const uint8_t addr[16],
+		struct err *err)
+{
+	const struct chain out = { NFPROTO_IPV6, table, ifname, "filter", NF_IP6_PRI_FILTER };
+	char name[IFNAMSIZ] = "";
+	cleanup_nft_batch struct nft_batch b;
+	size_t list;
+
+	snprintf(name, sizeof(name), "%s", ifname);
+	nft_batch_begin(&b, table);
+	put_chain(&b.q, &out, NLM_F_EXCL);
+	list = rule_begin(&b.q, &out);
+	put_payload(&b.q, NFT_PAYLOAD_NETWORK_HEADER, DADDR6_AT, 16);
+	put_equal(&b.q, addr, 16);
+	put_meta(&b.q, NFT_META_OIFNAME);
+	put_equal(&b.q, name, sizeof(name));
+	put_drop(&b.q);
+	nlbuf_unnest(&b.q, list);
 	return nft_batch_send(&b, sock, err);
 }

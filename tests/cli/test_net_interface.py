@@ -2,6 +2,7 @@
 """What --network says of one interface, and of name servers that a container asks itself."""
 
 import json
+import time
 
 import engine
 import pytest
@@ -44,6 +45,24 @@ def test_routers_are_not_believed(machine):
     m.inro("run", "-d", "--name", "one", "--network", "bridge", "--network",
            f"name=back,{SYSCTLS}net.ipv6.conf.IFNAME.accept_ra=2", image(m), "sleep", "60").ok()
     assert [read(m, "one", f"ipv6/conf/eth{n}/accept_ra") for n in (0, 1)] == ["0", "2"]
+
+
+def heard():
+    with open("/proc/thread-self/net/dev", encoding="ascii") as f:
+        return next(int(line.split()[2]) for line in f if line.strip().startswith("eth0"))
+
+
+def test_a_start_is_not_heard_by_all(machine):
+    """Each would take a little of every container that is there, and so take longer itself."""
+    m = machine
+    m.inro("run", "-d", "--name", "one", "--network", "bridge", image(m), "sleep", "60").ok()
+    time.sleep(1)  # what the bridge says of itself
+    one = inside(m, "one")
+    before = one.call(heard)
+    for n in range(4):
+        m.inro("run", "-d", "--name", f"other{n}", "--network", "bridge", image(m), "sleep", "60").ok()
+    time.sleep(1)
+    assert one.call(heard) - before <= 1
 
 
 def test_name_servers_are_reached_in_spite_of_egress(machine_user):

@@ -12,6 +12,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -335,6 +336,33 @@ static void test_redirect(void)
 	CHECK(setns(machine.ns, CLONE_NEWNET) == 0);
 }
 
+static int say_to_group(const struct in6_addr *group)
+{
+	const struct sockaddr_in6 at = { .sin6_family = AF_INET6,
+					 .sin6_port = htons(9),
+					 .sin6_addr = *group,
+					 .sin6_scope_id = if_nametoindex("eth0") };
+	cleanup_fd int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return sendto(fd, "x", 1, 0, (const struct sockaddr *)&at, sizeof(at)) < 0 ? -errno : 0;
+}
+
+static void test_drop(void)
+{
+	static const struct in6_addr dropped = { .s6_addr = { 0xff, 0x02, [15] = 0x16 } },
+				     other = { .s6_addr = { 0xff, 0x02, [15] = 0x17 } };
+	struct err err = ERR_INIT;
+
+	CHECK_OK(nft_drop_to(container.nf, "reports", "eth1", dropped.s6_addr, &err));
+	CHECK(setns(container.ns, CLONE_NEWNET) == 0);
+	CHECK(say_to_group(&dropped) == 0);
+	CHECK_OK(nft_drop_to(container.nf, "reports", "eth0", dropped.s6_addr, &err));
+	CHECK(nft_drop_to(container.nf, "reports", "eth0", dropped.s6_addr, &err) == -EEXIST);
+	CHECK(say_to_group(&dropped) == -EPERM);
+	CHECK(say_to_group(&other) == 0);
+	CHECK(setns(machine.ns, CLONE_NEWNET) == 0);
+}
+
 static int flows(void)
 {
 	char text[32] = "";
@@ -452,11 +480,11 @@ static const struct {
 	const char *name;
 	void (*fn)(void);
 } tests[] = {
-	{ "bridge", test_bridge },       { "refused veth", test_refused_veth },
-	{ "veth", test_veth },           { "inside", test_inside },
-	{ "elements", test_elements },   { "redirect", test_redirect },
-	{ "conntrack", test_conntrack }, { "children", test_children },
-	{ "delete", test_delete },
+	{ "bridge", test_bridge },     { "refused veth", test_refused_veth },
+	{ "veth", test_veth },         { "inside", test_inside },
+	{ "elements", test_elements }, { "redirect", test_redirect },
+	{ "drop", test_drop },         { "conntrack", test_conntrack },
+	{ "children", test_children }, { "delete", test_delete },
 };
 
 static int namespace_new(int *ret_ns, int *ret_rt, int *ret_nf, struct err *err)
