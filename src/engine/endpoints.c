@@ -301,12 +301,14 @@ char *endpoint_id(const struct endpoint *ep, const struct network *net)
 	return xasprintf("%.32s%.32s", ep->owner, net->id);
 }
 
-void endpoint_mac(const struct endpoint *ep, const struct lease_addrs *addrs, uint8_t ret[6])
+void endpoint_mac(const struct netspec *asked, const struct lease_addrs *addrs, uint8_t ret[6])
 {
-	if (ep->asked.has_mac)
-		memcpy(ret, ep->asked.mac, 6);
+	const bool by6 = addrs->ip6.family && asked->ip6.family && !asked->ip.family;
+
+	if (asked->has_mac)
+		memcpy(ret, asked->mac, 6);
 	else
-		net_addr_mac(addrs->ip4.family ? &addrs->ip4 : &addrs->ip6, ret);
+		net_addr_mac(addrs->ip4.family && !by6 ? &addrs->ip4 : &addrs->ip6, ret);
 }
 
 /* ---- coming and going ---- */

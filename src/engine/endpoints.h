@@ -57,5 +57,7 @@ char **endpoint_networks(struct engine *eng, const char *owner, char ***ids);
 /* docker makes up an id for each; ours says whose it is, and where, and is the same each time. The
  * caller frees. */
 char *endpoint_id(const struct endpoint *ep, const struct network *net);
-/* Asked for, or made of its address. */
-void endpoint_mac(const struct endpoint *ep, const struct lease_addrs *addrs, uint8_t ret[6]);
+/* Asked for, or made of its address, of which it has one: so who has the same address next has the
+ * same MAC, and what others remember stays true. That of IPv4, unless the one of IPv6 alone was
+ * asked for. */
+void endpoint_mac(const struct netspec *asked, const struct lease_addrs *addrs, uint8_t ret[6]);

@@ -122,12 +122,9 @@ static char *mac_text(const struct netspec *asked, const struct lease_addrs *add
 {
 	uint8_t mac[6];
 
-	if (asked->has_mac)
-		memcpy(mac, asked->mac, sizeof(mac));
-	else if (addrs->ip4.family || addrs->ip6.family)
-		net_addr_mac(addrs->ip4.family ? &addrs->ip4 : &addrs->ip6, mac);
-	else
+	if (!asked->has_mac && !addrs->ip4.family && !addrs->ip6.family)
 		return xstrdup("");
+	endpoint_mac(asked, addrs, mac);
 	return xasprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
 			 mac[5]);
 }

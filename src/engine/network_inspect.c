@@ -165,7 +165,7 @@ static int add_member(struct engine *eng, const struct network *net, const struc
 
 	if (r < 0 || (!addrs.ip4.family && !addrs.ip6.family)) /* it does not run */
 		return r;
-	endpoint_mac(ep, &addrs, mac);
+	endpoint_mac(&ep->asked, &addrs, mac);
 	*m = (struct network_member_view){
 		.id = xstrdup(ep->owner),
 		.name = lease_owner_name(eng, ep->owner),

@@ -61,14 +61,6 @@ static int read_link(struct engine *eng, struct endpoint *ep, struct net_link *l
 	return 0;
 }
 
-static void choose_mac(struct net_link *l)
-{
-	if (l->asked.asked.has_mac)
-		memcpy(l->mac, l->asked.asked.mac, sizeof(l->mac));
-	else
-		net_addr_mac(l->addrs.ip4.family ? &l->addrs.ip4 : &l->addrs.ip6, l->mac);
-}
-
 static int take_leases(struct engine *eng, struct net_start *ns, struct net_link *l,
 		       struct err *err)
 {
@@ -78,7 +70,7 @@ static int take_leases(struct engine *eng, struct net_start *ns, struct net_link
 		    : leases_take(eng, &l->net, ns->owner, &asked, &l->addrs, &ns->holder, err);
 
 	if (r == 0)
-		choose_mac(l);
+		endpoint_mac(&l->asked.asked, &l->addrs, l->mac);
 	return r;
 }
 
@@ -108,7 +100,7 @@ int net_start_read(struct engine *eng, const struct record *rec, struct net_star
 		if (r == 0)
 			r = endpoint_addrs(eng, &l->net, &l->asked, &l->addrs, err);
 		if (r == 0)
-			choose_mac(l);
+			endpoint_mac(&l->asked.asked, &l->addrs, l->mac);
 	}
 	return r;
 }

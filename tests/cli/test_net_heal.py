@@ -8,7 +8,7 @@ import signal
 import threading
 
 import harness
-from test_net_faults import service_of, start
+from test_net_faults import image, service_of, start
 
 TURNS = True
 
@@ -123,6 +123,24 @@ def test_all_that_serves_names_is_killed(machine):
     harness.wait_for(lambda: not service_of(m), what="its end")
     m.inro("ps").ok()
     assert not service_of(m)
+
+
+def test_fixed_address_of_ipv6_has_the_same_mac_again(machine):
+    """Else others would send to the one of before, until they have found out."""
+    m = machine
+    m.inro("network", "create", "--subnet", "fd00:7::/64", "six").ok()
+    words = ("run", "-d", "--name", "web", "--network", "six:ip6=fd00:7::77", image(m), "sleep", "60")
+    m.inro("run", "-d", "--name", "peer", "--network", "six", image(m), "sleep", "60").ok()
+    addresses = set()
+    for _ in range(2):
+        m.inro(*words).ok()
+        found = json.loads(m.inro("inspect", "web").ok().out)[0]["NetworkSettings"]["Networks"]["six"]
+        addresses.add(found["IPAddress"])
+        assert inside(m, "web").links()["eth0"]["address"] == found["MacAddress"]
+        with inside(m, "web").serve("web", 80):
+            assert inside(m, "peer").get("fd00:7::77", 80, seconds=0.9 * harness.PATIENCE).startswith("web ")
+        m.inro("rm", "-f", "-t", "0", "web").ok()
+    assert len(addresses) == 2
 
 
 def test_gateway_priority_of_one_that_runs(machine):
