@@ -2,11 +2,13 @@
 #include <netinet/in.h>
 
 #include "base/str.h"
+#include "base/strv.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/select.h"
 #include "engine/life.h"
 #include "engine/publish.h"
+#include "engine/services.h"
 
 struct port_options {
 	bool all, latest;
@@ -101,6 +103,22 @@ static int add_of_all(struct engine *eng, struct buf *out, struct err *err)
 	return r;
 }
 
+/* A service's ports are those of each of its replicas that runs. */
+static int find(struct engine *eng, const char *word, struct record *ret, struct err *err)
+{
+	char *const given[] = { (char *)(uintptr_t)word, NULL };
+	cleanup_strv char **words = strv_copy(given);
+	int r = engine_db(eng, err);
+
+	if (r == 0)
+		r = services_expand(eng, &words, err);
+	for (size_t i = 0; r == 0 && words[i] && !ret->running; i++) {
+		record_done(ret);
+		r = life_find(eng, words[i], ret, err);
+	}
+	return r;
+}
+
 static int run(const void *globals, void *options, char **args, struct err *err)
 {
 	cleanup_record struct record rec = { 0 };
@@ -117,7 +135,7 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 	if (r == 0 && !o->all && !o->latest && !args[0])
 		return err_fail(err, ERR_USAGE, "port needs a container, --latest or --all");
 	if (r == 0 && !o->all)
-		r = life_find(&eng, newest ? newest : args[0], &rec, err);
+		r = find(&eng, newest ? newest : args[0], &rec, err);
 	if (r < 0)
 		return r;
 	if (!newest && args[0])
@@ -132,8 +150,8 @@ static int run(const void *globals, void *options, char **args, struct err *err)
 
 const struct cmd cmd_port = {
 	.name = "port",
-	.args = "[OPTIONS] [CONTAINER] [PORT[/PROTOCOL]]",
-	.summary = "Show the published ports of a container",
+	.args = "[OPTIONS] [CONTAINER|SERVICE] [PORT[/PROTOCOL]]",
+	.summary = "Show the published ports of a container or a service",
 	.details =
 	    "Each line is a port of the container and the address and port of this machine that "
 	    "lead there; with PORT, the latter alone. A container that does not run has none.",

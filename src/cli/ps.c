@@ -12,6 +12,7 @@
 #include "engine/df.h"
 #include "engine/pods.h"
 #include "engine/publish.h"
+#include "engine/services.h"
 #include "runtime/container.h"
 
 #define MOUNT_SHORT 15 /* letters, as docker has it */
@@ -296,6 +297,11 @@ static char *row_pod_name(const void *r)
 	return xstrdup("");
 }
 
+static char *row_service(const void *r)
+{
+	return service_name(ROW(r)->eng, REC(r));
+}
+
 /* Few ask for these two: they are not in what is read of all. */
 static char *row_cid_file(const void *r)
 {
@@ -371,6 +377,7 @@ static const struct cli_field fields[] = {
 	{ "Pod", "POD ID", row_pod, CLI_ALIAS },
 	{ "PodName", "PODNAME", row_pod_name, CLI_ALIAS },
 	{ "Restarts", "RESTARTS", row_restarts, CLI_ALIAS | CLI_VALUE },
+	{ "Service", "SERVICE", row_service, CLI_ALIAS },
 	{ "StartedAt", "STARTED AT", row_started_at, CLI_ALIAS | CLI_VALUE },
 	{ "USERNS", "USERNS", row_user_ns, CLI_ALIAS },
 	{ "UTS", "UTS", row_uts_ns, CLI_ALIAS },

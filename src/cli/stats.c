@@ -4,11 +4,13 @@
 #include <time.h>
 
 #include "base/str.h"
+#include "base/strv.h"
 #include "base/timeutil.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "engine/containers_query.h"
 #include "engine/life.h"
+#include "engine/services.h"
 
 #define FIRST_MS 500 /* until the first percentages are known */
 
@@ -244,13 +246,14 @@ static int add_sample(struct engine *eng, const struct record *rec, struct stats
 static int look_named(struct engine *eng, const struct stats_wish *wish, struct stats_samples *ret,
 		      struct err *err)
 {
-	int r = 0;
+	cleanup_strv char **words = strv_copy(wish->names);
+	int r = services_expand(eng, &words, err);
 
-	for (size_t i = 0; r == 0 && wish->names[i]; i++) {
+	for (size_t i = 0; r == 0 && words[i]; i++) {
 		cleanup_record struct record rec = { 0 };
 		struct err one = ERR_INIT;
 
-		r = life_find(eng, wish->names[i], &rec, &one);
+		r = life_find(eng, words[i], &rec, &one);
 		if (r == 0)
 			r = add_sample(eng, &rec, ret, &one);
 		else if (wish->forgive && one.kind == ERR_NOT_FOUND)

@@ -12,6 +12,7 @@
 #include "engine/images.h"
 #include "engine/inspect_internal.h"
 #include "engine/life.h"
+#include "engine/services.h"
 #include "engine/spec.h"
 #include "engine/update.h"
 #include "runtime/cgroup_oom.h"
@@ -183,6 +184,7 @@ static void fill_record(struct engine *eng, const struct record *rec, struct con
 	ret->image = or_empty(rec->image);
 	ret->image_name = or_empty(rec->image_name);
 	ret->pod = or_empty(rec->pod);
+	ret->service = service_name(eng, rec);
 	ret->is_infra = o->infra;
 	ret->name = xasprintf("/%s", rec->name);
 	ret->driver = xstrdup("overlay2");

@@ -151,6 +151,7 @@ struct container_inspect {
 	/* podman's */
 	char *rootfs, *image_name, *image_digest, *oci_config_path, *bundle, *static_dir,
 	    *oci_runtime, *pid_file, *monitor_pid_file, *empty, *pod;
+	char *service; /* its name; "": it is no replica */
 	char **bounding_caps, **effective_caps, **dependencies;
 	bool is_infra, is_service;
 };

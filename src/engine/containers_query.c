@@ -15,24 +15,17 @@
 #include "net/netspec.h"
 #include "engine/pods.h"
 #include "engine/publish.h"
+#include "engine/services.h"
 
-static const char *const keys[] = { "ancestor",
-				    "before",
-				    "exited",
-				    "expose",
-				    "health",
-				    "id",
-				    "label",
-				    "name",
-				    "network",
-				    "pod",
-				    "publish",
-				    "restart-policy",
-				    "should-start-on-boot",
-				    "since",
-				    "status",
-				    "until",
-				    "volume",
+static const char *const keys[] = { "ancestor", "before",
+				    "exited",   "expose",
+				    "health",   "id",
+				    "label",    "name",
+				    "network",  "pod",
+				    "publish",  "restart-policy",
+				    "service",  "should-start-on-boot",
+				    "since",    "status",
+				    "until",    "volume",
 				    NULL };
 static const char *const states[] = { "created",  "dead",       "exited",  "paused",
 				      "removing", "restarting", "running", NULL };
@@ -43,7 +36,7 @@ struct conditions {
 	const struct filters *filters;
 	int64_t before_ns, since_ns, until_ns; /* 0: none */
 	char **images;                         /* ids that ancestor= means */
-	char **pods;                           /* ids that pod= means */
+	char **pods, **services;               /* ids that pod= and service= mean */
 };
 
 static int check_value(const struct filter *f, struct err *err)
@@ -95,6 +88,13 @@ static int look_up(struct engine *eng, const struct filter *f, struct conditions
 	if (str_eq(f->key, "pod")) {
 		r = pod_find(eng, f->value, &pod, &none);
 		strv_add(&c->pods, r == 0 ? pod.id : f->value);
+		return 0;
+	}
+	if (str_eq(f->key, "service")) {
+		cleanup_service struct service service = { 0 };
+
+		r = service_get(eng, f->value, &service, &none);
+		strv_add(&c->services, r == 0 ? service.id : f->value);
 		return 0;
 	}
 	if (str_eq(f->key, "ancestor")) {
@@ -290,7 +290,9 @@ static bool meets(const struct conditions *c, const struct record *rec)
 	       (!c->until_ns || rec->created_ns < c->until_ns) &&
 	       (!c->since_ns || rec->created_ns > c->since_ns) &&
 	       (!c->images || strv_has(c->images, rec->image)) &&
-	       (!c->pods || (rec->pod && strv_has(c->pods, rec->pod)));
+	       (!c->pods || (rec->pod && strv_has(c->pods, rec->pod))) &&
+	       (!c->services ||
+		(rec->options.service && strv_has(c->services, rec->options.service)));
 }
 
 static void keep(struct engine *eng, struct record_list *records, const struct conditions *c,
@@ -338,6 +340,7 @@ int containers_query(struct engine *eng, const struct containers_query *q, struc
 		keep(eng, &records, &c, q);
 	strv_free(c.images);
 	strv_free(c.pods);
+	strv_free(c.services);
 	if (r < 0)
 		return r;
 	*ret = records;

@@ -302,6 +302,7 @@ static const struct json_field inspect_fields[] = {
 	TOP(empty, "Namespace", JSON_STR),
 	TOP(rootfs, "Rootfs", JSON_STR),
 	TOP(pod, "Pod", JSON_STR),
+	TOP(service, "Service", JSON_STR),
 	TOP(is_infra, "IsInfra", JSON_BOOL),
 	TOP(is_service, "IsService", JSON_BOOL),
 };

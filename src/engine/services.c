@@ -44,6 +44,15 @@ int service_get(struct engine *eng, const char *word, struct service *ret, struc
 	return 0;
 }
 
+char *service_name(struct engine *eng, const struct record *rec)
+{
+	cleanup_service struct service s = { 0 };
+
+	if (rec->options.service && service_get(eng, rec->options.service, &s, NULL) == 0)
+		return take_ptr(s.name);
+	return xstrdup("");
+}
+
 int service_name_check(struct engine *eng, const char *name, struct err *err)
 {
 	cleanup_service struct service s = { 0 };

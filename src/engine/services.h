@@ -50,6 +50,8 @@ void replicas_done(struct replicas *list);
 
 /* By its name or id. -ENOENT: there is none, and err is not touched. */
 int service_get(struct engine *eng, const char *word, struct service *ret, struct err *err);
+/* The name of the one that the container is a replica of, on the heap; "": of none. */
+char *service_name(struct engine *eng, const struct record *rec);
 /* ERR_EXISTS: a service has the name, which a container is to have. */
 int service_name_check(struct engine *eng, const char *name, struct err *err);
 /* By number. */

@@ -163,3 +163,34 @@ def test_udp_flows_leave_with_a_replica(m):
         harness.wait_for(in_balance(1), what="one to be ill")
         harness.wait_for(lambda: ask(host) != first, what="the other one's answer")
         m.inro("exec", first, "rm", "/ill").ok()
+
+
+def test_verbs_of_all(m):
+    """The service's name stands for its replicas, where that means something."""
+    run(m, 2)
+    m.inro("run", "-d", "--name", "web-x", "--network", "none", m.image, "sleep", "60").ok()
+    both = ["web-1", "web-2"]
+
+    def ps(*args):
+        return sorted(m.inro("ps", "-a", "--format", "{{.Names}}{{.Service}}", *args).ok().out.split())
+
+    assert ps() == ["web-1web", "web-2web", "web-x"]
+    assert ps("--filter", "service=web") == ["web-1web", "web-2web"]
+    assert [inspect(m, n)["Service"] for n in ("web-1", "web-x")] == ["web", ""]
+    assert m.inro("port", "web").ok().out == m.inro("port", "web-1").ok().out != ""
+    assert m.inro("port", "web", "80").ok().out == "0.0.0.0:8080\n[::]:8080\n"
+    if not m.who.rootless:  # who can count
+        said = m.inro("stats", "--no-stream", "--format", "{{.Name}}", "web").ok().out
+        assert said.split() == both
+        assert m.inro("pause", "web").ok().out.split() == both
+        assert m.inro("unpause", "web").ok().out.split() == both
+    assert m.inro("restart", "web").ok().out.split() == both
+    assert set(asked(m.other, hosts(m), netmachine.HOST4, 8080)) == set(both)
+    assert m.inro("update", "--restart", "on-failure", "web").ok().out.split() == both
+    assert inspect(m, "web-2")["HostConfig"]["RestartPolicy"]["Name"] == "on-failure"
+    m.inro("update", "--restart", "no", "web").ok()
+    assert m.inro("kill", "web").ok().out.split() == both
+    assert m.inro("wait", "web").ok().out.split() == ["137", "137"]
+    assert m.inro("port", "web").ok().out == ""
+    for verb in ("top", "exec", "commit", "rename"):
+        m.inro(verb, "web", "other").fails("is a service: name one of its replicas", code=125)
