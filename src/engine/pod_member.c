@@ -276,8 +276,8 @@ static void give_pod(struct run_options *o, struct run_options *pod)
 	o->userns = NULL;
 	if (o->network && netspec_parse(run_network_word(o), &spec, NULL) < 0)
 		spec.kind = NETSPEC_PATH;
-	own = spec.kind != NETSPEC_NETWORK && spec.kind != NETSPEC_NONE &&
-	      spec.kind != NETSPEC_HOST && spec.kind != NETSPEC_PRIVATE;
+	own = !netspec_is_link(&spec) && spec.kind != NETSPEC_NONE && spec.kind != NETSPEC_HOST &&
+	      spec.kind != NETSPEC_PRIVATE;
 	netspec_done(&spec);
 	for (size_t i = 0; !own && i < ARRAY_SIZE(lists); i++) {
 		char ***from = (char ***)((char *)o + lists[i]);

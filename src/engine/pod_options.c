@@ -158,8 +158,7 @@ static int check_namespaces(struct pod_options *o, struct err *err)
 		    word.mode == NS_WORD_CONTAINER || word.mode == NS_WORD_PATH)
 			return err_fail(
 			    err, ERR_UNSUPPORTED,
-			    "--%s %s: a pod has %s or host, as namespaces of others are "
-			    "not implemented for pods",
+			    "--%s %s is not implemented for pods, which have %s or host",
 			    table[i].option, table[i].value,
 			    str_eq(table[i].option, "network") ? "networks, none" : "private");
 		if (word.mode == NS_WORD_HOST && table[i].ns)

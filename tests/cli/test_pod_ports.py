@@ -238,6 +238,7 @@ def test_what_can_not_be(plain):
     assert "share it (--share net)" in refused("-p", "80", "--share", "ipc")
     assert "share it" in refused("-p", "80", "--infra=false")
     assert "invalid" in refused("-p", "x").lower()
+    assert "--network pasta is not implemented for pods" in refused("--network", "pasta")
     if plain.who.rootless:
         assert "cannot publish on port 80" in refused("-p", "80:80")
         assert "80/sctp" in refused("-p", "80/sctp")
