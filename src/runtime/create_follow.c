@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 
 #include "base/fd.h"
@@ -84,11 +85,32 @@ static int give_maps(struct creation *c, pid_t pid, struct err *err)
 	return r < 0 ? r : tell(c, SYNC_MAPS_DONE, 0, NULL, 0, err);
 }
 
-static int expect(struct creation *c, enum sync_type type, struct sync_msg *ret, struct err *err)
+/* Of the stage, which may be killed between making the init and saying so: that one has the other
+ * end of the socket as well, and would wait for the runtime for ever, as the runtime for it. */
+static int expect_of(struct creation *c, const struct container *stage, enum sync_type type,
+		     struct sync_msg *ret, struct err *err)
 {
-	int r = cancel_wait(c->args->cancel_fd, c->sync, err);
+	const int cancel = c->args->cancel_fd;
+	struct pollfd p[] = {
+		{ .fd = c->sync, .events = POLLIN },
+		{ .fd = stage->pidfd, .events = POLLIN },
+		{ .fd = cancel > 0 ? cancel : -1, .events = POLLIN },
+	};
+	int r = 0;
 
-	return r < 0 ? r : sync_expect(c->sync, type, ret, err);
+	if (NO_EINTR(poll(p, ARRAY_SIZE(p), -1)) < 0)
+		return err_errno(err, errno, "waiting for the container's first process");
+	if (!p[0].revents && !p[1].revents)
+		return cancel_error(cancel, err);
+	/* it may have said its last words between the two looks */
+	if (!p[0].revents && cancel_poll(-EBADF, c->sync, 0) <= 0)
+		r = -EPIPE;
+	if (r == 0)
+		r = sync_expect(c->sync, type, ret, err);
+	return r == -EPIPE ? err_fail(err, ERR_SYSTEM,
+				      "the container's first process was killed before it could "
+				      "report")
+			   : r;
 }
 
 /* It has nothing left to do but to end. In a cgroup that is frozen it may not. */
@@ -117,15 +139,15 @@ static int follow_stage(struct creation *c, struct err *err)
 	if (r < 0)
 		return r;
 	if (c->in.new_ns & CLONE_NEWUSER) {
-		r = expect(c, SYNC_USERNS_MADE, NULL, err);
+		r = expect_of(c, stage, SYNC_USERNS_MADE, NULL, err);
 		if (r >= 0)
 			r = give_maps(c, stage->pid, err);
 		if (r < 0)
 			return r;
 	}
 	if (c->in.outside)
-		return expect(c, SYNC_JOINED, NULL, err);
-	r = expect(c, SYNC_INIT_PID, &msg, err);
+		return expect_of(c, stage, SYNC_JOINED, NULL, err);
+	r = expect_of(c, stage, SYNC_INIT_PID, &msg, err);
 	if (r < 0)
 		return r;
 	r = sync_take_process(&msg, c->stage.pid, &c->init, err);

@@ -138,6 +138,30 @@ def test_killed_at_any_system_call(anyone, verb, child):
     assert hits.count(True) > len(hits) * 0.7
 
 
+def test_killed_between_making_the_init_and_saying_so(anyone):
+    """The process in between, which some namespaces take: the init that it has made waits on the
+    same socket, so nobody would see its end there."""
+    without_sanitizer()
+    b = bundle(anyone)
+    b.linux["namespaces"].append({"type": "time"})
+    b.linux["timeOffsets"] = {"monotonic": {"secs": 10, "nanosecs": 0}}
+    b.save()
+    p = Points(anyone, "-1")
+
+    def once(n):
+        with p.errors.open("w") as errors:  # the container keeps it
+            code = p.run(n, "create", "--bundle", b.path, "c1", stdout=subprocess.DEVNULL, stderr=errors).code
+        clean(anyone)
+        p.nothing_left(n)
+        return code, p.errors.read_text(), p.last()
+
+    count = once(0)[2][1]
+    said = [once(n) for n in range(count - 4, count + 1)]
+    assert all(code == 0 or "killed before it could report" in err for code, err, _ in said), said
+    assert any(code for code, *_ in said), said
+
+
+
 ERRORS = {"EIO": "Input/output error", "ENOSPC": "No space left", "ENOMEM": "Cannot allocate",
           "EMFILE": "Too many open files", "EPERM": "not permitted", "EACCES": "Permission denied",
           "EROFS": "Read-only file system"}
