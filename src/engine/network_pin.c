@@ -2,7 +2,9 @@
 #include "engine/network_pin.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,8 +45,14 @@ static bool is_same(int a, int b)
 int net_pin_open(struct engine *eng, const char *id)
 {
 	cleanup_fd int dir = net_state_dir(eng, NETNS_DIR, NULL);
+	int fd = dir < 0 ? dir : path_open_in(dir, id, O_RDONLY | O_NOFOLLOW, 0, NULL);
 
-	return dir < 0 ? dir : path_open_in(dir, id, O_RDONLY | O_NOFOLLOW, 0, NULL);
+	/* A file that is no namespace was made by who was killed before it mounted that there. */
+	if (fd >= 0 && ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+		close(fd);
+		return -ENOENT;
+	}
+	return fd;
 }
 
 int net_pin(struct engine *eng, const char *id, int netns, struct err *err)
@@ -55,8 +63,7 @@ int net_pin(struct engine *eng, const char *id, int netns, struct err *err)
 
 	if (was >= 0 && is_same(was, netns))
 		return 0;
-	if (was >= 0)
-		net_unpin(eng, id);
+	net_unpin(eng, id);
 	cleanup_fd int file = r < 0 ? r : path_mkfile_in(dir, id, 0600, err);
 	cleanup_fd int copy = file < 0 ? file : mount_clone(netns, "", false, err);
 	r = copy < 0 ? copy : mount_attach(copy, file, err);

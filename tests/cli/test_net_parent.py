@@ -7,11 +7,13 @@ import os
 import pathlib
 import select
 import signal
+import subprocess
 
 import harness
 import pytest
 
 TURNS = True
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def create(machine, name, driver, *args):
@@ -255,6 +257,34 @@ def test_device_comes_back_from_the_killed(device):
     m.inro("network", "reload").ok()
     assert m.links()["dev0"]["address"] == "02:00:00:00:00:d0" and left(m) == []
     m.sh("ip link del mine0")
+    # what a start leaves that was killed before it moved anything: a note, a file that is no namespace yet
+    for path in ("devices/" + "a" * 64 + ":eth0:dev0:veth", "netns/" + "a" * 64):
+        (m.who.run_dir / "inro/net" / path).touch()
+    m.inro("network", "reload").ok()
+    assert "dev0" in m.links()
+
+
+@pytest.mark.parametrize("command", [
+    ("run", "--rm", "--network", "host-device:dev0", "host", "true"), ("rm", "-f", "-t", "0", "one"),
+    ("network", "disconnect", "wire", "one")], ids=lambda c: c[0])
+def test_device_comes_back_from_a_killed_command(device, command):
+    """At any system call: the next command that says what there is brings it back."""
+    m = device
+    m.inro("network", "create", "-d", "host-device", "-o", "parent=dev0", "wire").ok()
+    report = m.who.dir / "report"
+
+    def run(n):
+        if command[0] != "run":
+            m.inro("run", "-d", "--name", "one", "--network", "wire", "host", "sleep", "60").ok()
+        m.who.run(m.who.program("tests/faults/killat"), "-o", report, n, "--", *m.who.inro_argv(*command), **QUIET)
+        m.inro("rm", "-f", "-a", "-t", "0").ok()
+        harness.wait_for(lambda: "dev0" in m.links() and left(m) == [], what=f"dev0, killed at {n}")
+        return int(report.read_text().split()[-1])
+
+    count = run(0)
+    for n in range(count * 4 // 10, count, count // 4 + 1):
+        run(n)
+    m.inro("system", "check").ok()
 
 
 def test_what_a_container_calls_so_is_not_the_machines(device):
