@@ -179,6 +179,8 @@ static void finish(struct roll *ro, struct swap *s)
 	s->state = SWAP_DONE;
 	if (engine_remove(ro->eng, s->old.id, true, true, &err) < 0 && err.kind != ERR_NOT_FOUND)
 		log_warn("removing the replica that was %s: %s", s->name, err.msg);
+	if (ro->how->done)
+		ro->how->done(s->name);
 }
 
 static void go_back(struct roll *ro, struct swap *s)
@@ -220,8 +222,6 @@ static size_t replace(struct roll *ro, struct swap *group, size_t n)
 		}
 		if (ro->action != ACTION_ROLLBACK)
 			finish(ro, s);
-		if (ro->how->done)
-			ro->how->done(s->name);
 	}
 	return failed;
 }
