@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/hex.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/check_internal.h"
@@ -260,7 +261,15 @@ int check_network_machine(struct engine *eng, const struct check_options *opts,
 				    struct err *err) = { check_rules, check_links, check_names,
 							 check_cni, check_devices };
 	int r = opts->readonly ? 0 : engine_net(eng, err);
+	cleanup_free char *other = r < 0 || opts->readonly ? NULL : engine_net_other(eng);
 
+	/* Which are whole, and none of ours. */
+	if (other) {
+		log_warn("what networks have in the kernel is not looked at: %s is the run "
+			 "directory of the store %s; give this one a --runroot of its own",
+			 eng->runroot, other);
+		return r;
+	}
 	for (size_t i = 0; !opts->readonly && r == 0 && i < ARRAY_SIZE(steps); i++) {
 		struct err own = ERR_INIT;
 

@@ -2,10 +2,13 @@
 #include "engine/engine.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/check.h"
@@ -16,6 +19,7 @@
 
 #define ROOT_DEFAULT    "/var/lib/inro"
 #define RUNROOT_DEFAULT "/run/inro"
+#define NET_ROOT        "root" /* in <runroot>/net: whose networks they are */
 
 static const char *env_path(const char *name)
 {
@@ -220,7 +224,32 @@ int engine_net(struct engine *eng, struct err *err)
 	if (eng->net_fd >= 0)
 		return 0;
 	eng->net_fd = dir_open(path, err);
-	return eng->net_fd < 0 ? eng->net_fd : 0;
+	if (eng->net_fd < 0)
+		return eng->net_fd;
+	/* The first one has it. */
+	if (eng->root && faccessat(eng->net_fd, NET_ROOT, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		io_replace_file(eng->net_fd, NET_ROOT, eng->root, strlen(eng->root), 0600, false,
+				NULL);
+	return 0;
+}
+
+char *engine_net_other(struct engine *eng)
+{
+	cleanup_buf struct buf root = BUF_INIT;
+	cleanup_fd int there = -EBADF;
+	struct stat own, other;
+
+	if (io_read_file(eng->net_fd, NET_ROOT, &root, PATH_MAX, NULL) < 0 ||
+	    str_eq(buf_str(&root), eng->root) || fstat(eng->root_fd, &own) < 0)
+		return NULL;
+	there = open(buf_str(&root), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (there >= 0 && fstat(there, &other) == 0)
+		return other.st_dev == own.st_dev && other.st_ino == own.st_ino
+			   ? NULL
+			   : xstrdup(buf_str(&root));
+	/* It is gone, or has moved here. */
+	io_replace_file(eng->net_fd, NET_ROOT, eng->root, strlen(eng->root), 0600, false, NULL);
+	return NULL;
 }
 
 int engine_db(struct engine *eng, struct err *err)

@@ -50,6 +50,10 @@ int engine_dirs(struct engine *eng, struct err *err);
 int engine_db(struct engine *eng, struct err *err);
 int engine_store(struct engine *eng, struct err *err);
 int engine_net(struct engine *eng, struct err *err);
+/* The store whose networks <runroot>/net has, if it is another one that is there: --root was given
+ * without --runroot. Else NULL. Behind engine_net() and
+ * engine_dirs(); the caller frees. */
+char *engine_net_other(struct engine *eng);
 
 /* Can this machine limit memory and swap together? */
 bool engine_limits_swap(void);

@@ -236,3 +236,17 @@ def test_check(machine):
     assert "inro99" not in place.links() and place.elements(table(place))["bridges"]
     assert not (state / "names" / ("5" * 64)).exists()
     end(machine)
+
+
+def test_check_of_another_store(machine):
+    """One that has the same run directory leaves the networks of this one alone."""
+    if machine.who.rootless:
+        machine.lan()
+    web(machine)
+    before = machine.place().elements(table(machine.place()))
+    other = ("--root", machine.who.dir / "other", "system", "check", "--quick", "--repair")
+    r = machine.inro(*other).ok()
+    assert "is the run directory of the store" in r.err and "no damage" in r.out
+    assert machine.place().elements(table(machine.place())) == before
+    machine.inro("system", "check", "--quick").ok()
+    end(machine)
