@@ -359,6 +359,17 @@ def test_user_namespace(root):
     assert sh(root, "stat -c '%u %g' /root/True /root/False").ok().out == "0 0\n0 0\n"
 
 
+def test_a_file_of_8_eib(web):
+    """Its holes are not written: the destination takes it, or says that it can't."""
+    web.inro("exec", "web", "sh", "-c", "rm -rf /dev/shm/*; dd if=/dev/zero of=/dev/shm/huge bs=1 count=1 "
+             "seek=9223372036854770000 2>/dev/null").ok()
+    cp(web, "web:/dev/shm/huge", web.dir / "huge").fails("File too large", code=1)
+    assert not (web.dir / "huge").exists()
+    cp(web, "web:/dev/shm/huge", "web:/dev/shm/other").ok()
+    assert web.inro("exec", "web", "stat", "-c", "%s", "/dev/shm/other").ok().out == "9223372036854770001\n"
+    web.inro("exec", "web", "sh", "-c", "rm /dev/shm/*").ok()
+
+
 def test_full_disk_and_interrupts(web):
     web.inro("run", "-d", "--name", "full", "--tmpfs", "/full:size=64k", "box", *SLEEP).ok()
     (web.dir / "big").write_bytes(b"x" * 200_000)

@@ -71,6 +71,17 @@ def compare_steps(ours, theirs, state="{{.State}}"):
         assert a == b
 
 
+def compare_twice(ours, theirs):
+    """A container that is named twice in one command: each word is for itself. (A kill may have ended it
+    before the second is looked at, which is an error, as with podman.)"""
+    for step in (["kill", "-s", "USR1"], ["pause"], ["unpause"], ["stop", "-t", "0"], ["start"],
+                 ["restart", "-t", "0"]):
+        a, b = (call(*step, "web", "web") for call in (ours, theirs))
+        assert (a.code, a.out) == (b.code, b.out), step
+        for call in (ours, theirs):
+            call("start", "web")  # if it has ended
+
+
 def test_docker(docker, ours):
     with web_of(docker):
         compare_exec(ours, docker)
@@ -78,6 +89,7 @@ def test_docker(docker, ours):
                      ["top", "web", "-o", "pid,comm"]):
             a, b = (call(*args).ok().out.split("\n")[0].split() for call in (ours, docker))
             assert a == b, args
+        compare_twice(ours, docker)
         compare_steps(ours, docker)
 
 
