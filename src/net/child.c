@@ -223,16 +223,10 @@ static int sysctl_path(const char *word, const char *ifname, char *path, size_t 
 	return n < 0 || (size_t)n >= size ? -EINVAL : 0;
 }
 
-int net_sysctls_set(char *const *words, const char *ifname, struct err *err)
+static int set_all(int proc, char *const *words, const char *ifname, struct err *err)
 {
-	cleanup_fd int proc = -EBADF;
 	int r = 0;
 
-	if (!words)
-		return 0;
-	proc = procfs_open(PROCFS_MOUNTED, err);
-	if (proc < 0)
-		return proc;
 	for (; r == 0 && *words; words++) {
 		const char *value = NULL;
 		char path[128];
@@ -242,6 +236,20 @@ int net_sysctls_set(char *const *words, const char *ifname, struct err *err)
 		r = procfs_write(proc, path, value, err);
 		if (r < 0)
 			err_wrap(err, r, "sysctl %s of interface %s", *words, ifname);
+	}
+	return r;
+}
+
+int net_sysctls_set(char *const *words, const char *ifname, struct err *err)
+{
+	/* A new one costs more, and is for where /proc/sys is covered: in a container of others. */
+	static const unsigned int handles[] = { PROCFS_MOUNTED, 0 };
+	int r = words ? -EXDEV : 0;
+
+	for (size_t i = 0; r == -EXDEV && i < ARRAY_SIZE(handles); i++) {
+		cleanup_fd int proc = procfs_open(handles[i], err);
+
+		r = proc < 0 ? proc : set_all(proc, words, ifname, err);
 	}
 	return r < 0 ? r : 0;
 }
