@@ -57,21 +57,21 @@ def test_nobody_is_lost(m):
 
 def test_one_that_does_not_work(m):
     """Each answer to it: what has failed goes back to what it was, and nobody notices."""
-    run(m, 3)
+    run(m, 2)
     ids = set(m.inro("ps", "-q").ok().out.split())
     engine.box(m.who, "ill", "ENV V=ill", "ENTRYPOINT [\"sh\",\"-c\",\"echo I am ill; exit 3\"]")
     with hammer(m) as (answers, lost):
         # each order, as the two differ in what there is to be undone
         for order in ("stop-first", "start-first"):
             said = m.inro("update", "--image", "ill", "--update-order", order, *QUICK, "web").fails(
-                "service web: update paused: replaced: none; as before: web-1 web-2 web-3", code=1)
+                "service web: update paused: replaced: none; as before: web-1 web-2", code=1)
             assert "replica web-1: web-1 exited" in said.err and "with status 3" in said.err
             assert "its last line: I am ill" in said.err and said.out == ""
         said = m.inro("update", "--image", "ill", "--update-failure-action", "continue", *QUICK, "web").fails(
             "service web: update not whole: replaced: none", code=1)
-        assert said.err.count("its last line: I am ill") == 3
+        assert said.err.count("its last line: I am ill") == 2
     assert not lost and set(answers) == {"one"}
-    assert images(m) == {"web-1": "one", "web-2": "one", "web-3": "one"}
+    assert images(m) == {"web-1": "one", "web-2": "one"}
     assert set(m.inro("ps", "-q").ok().out.split()) == ids
 
 
@@ -82,21 +82,19 @@ def test_the_second_does_not_work(m):
     m.who.own(flag)
     flag.chmod(0o777)
     # the first container of the image two works, the others of it don't
-    run(m, 3, "-v", f"{flag}:/flag", command="""
+    run(m, 2, "-v", f"{flag}:/flag", command="""
         test $V = one || mkdir /flag/$V || exit 3; exec busybox nc -ll -p 80 -e sh -c 'echo $V'""")
     with hammer(m) as (answers, lost):
         said = m.inro("update", "--image", "two", "--update-failure-action", "rollback", *QUICK, "web")
         assert said.fails("service web: update rolled back: all its replicas are as before", code=1).out == ""
-        assert images(m) == {"web-1": "one", "web-2": "one", "web-3": "one"}
+        assert images(m) == {"web-1": "one", "web-2": "one"}
         (flag / "two").rmdir()
         m.inro("update", "--image", "two", *QUICK, "web").fails(
-            "update paused: replaced: web-1; as before: web-2 web-3", code=1)
-        assert images(m) == {"web-1": "two", "web-2": "one", "web-3": "one"}
+            "update paused: replaced: web-1; as before: web-2", code=1)
+        assert images(m) == {"web-1": "two", "web-2": "one"}
         (flag / "two").rmdir()
         # goes on where it was
-        said = m.inro("update", "--image", "two", "--update-parallelism", "2", "--update-failure-action",
-                      "continue", *QUICK, "web").fails("update not whole", code=1).out
-        assert len(said.split()) == 1
+        assert m.inro("update", "--image", "two", *QUICK, "web").ok().out == "web-2\n"
     assert not lost and set(answers) == {"one", "two"}
 
 
