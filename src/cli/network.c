@@ -245,6 +245,8 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 		if (list.items[i].running)
 			buf_addf(&out, "%s\n", list.items[i].id);
 	if (r == 0)
+		r = engine_net_own(&eng, err);
+	if (r == 0)
 		r = net_devices_sweep(&eng, err);
 	if (r == 0)
 		r = network_heal(&eng, NULL, err);

@@ -224,13 +224,13 @@ int engine_net(struct engine *eng, struct err *err)
 	if (eng->net_fd >= 0)
 		return 0;
 	eng->net_fd = dir_open(path, err);
-	if (eng->net_fd < 0)
-		return eng->net_fd;
-	/* The first one has it. */
-	if (eng->root && faccessat(eng->net_fd, NET_ROOT, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		io_replace_file(eng->net_fd, NET_ROOT, eng->root, strlen(eng->root), 0600, false,
-				NULL);
-	return 0;
+	return eng->net_fd < 0 ? eng->net_fd : 0;
+}
+
+static int set_net_root(struct engine *eng, struct err *err)
+{
+	return io_replace_file(eng->net_fd, NET_ROOT, eng->root, strlen(eng->root), 0600, false,
+			       err);
 }
 
 char *engine_net_other(struct engine *eng)
@@ -248,8 +248,30 @@ char *engine_net_other(struct engine *eng)
 			   ? NULL
 			   : xstrdup(buf_str(&root));
 	/* It is gone, or has moved here. */
-	io_replace_file(eng->net_fd, NET_ROOT, eng->root, strlen(eng->root), 0600, false, NULL);
+	set_net_root(eng, NULL);
 	return NULL;
+}
+
+int engine_net_own(struct engine *eng, struct err *err)
+{
+	cleanup_free char *other = NULL;
+	int r = engine_dirs(eng, err);
+
+	if (r == 0)
+		r = engine_net(eng, err);
+	if (r < 0)
+		return r;
+	if (faccessat(eng->net_fd, NET_ROOT, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return set_net_root(eng, err); /* the first one has it */
+	other = engine_net_other(eng);
+	return !other ? 0
+		      : err_hint(err,
+				 err_fail(err, ERR_CONFLICT,
+					  "networks in run directory %s are those of the store %s",
+					  eng->runroot, other),
+				 "give this store a --runroot of its own; or, when nothing of that "
+				 "one runs any more, remove %s/net/" NET_ROOT,
+				 eng->runroot);
 }
 
 int engine_db(struct engine *eng, struct err *err)

@@ -51,9 +51,11 @@ int engine_db(struct engine *eng, struct err *err);
 int engine_store(struct engine *eng, struct err *err);
 int engine_net(struct engine *eng, struct err *err);
 /* The store whose networks <runroot>/net has, if it is another one that is there: --root was given
- * without --runroot. Else NULL. Behind engine_net() and
- * engine_dirs(); the caller frees. */
+ * without --runroot. Else NULL. Behind engine_net() and engine_dirs(); the caller frees. */
 char *engine_net_other(struct engine *eng);
+/* Before anything of networks comes into the kernel: the firewall's table, names and inro-net are
+ * one store's, the first that asks. ERR_CONFLICT: another one's, as above. */
+int engine_net_own(struct engine *eng, struct err *err);
 
 /* Can this machine limit memory and swap together? */
 bool engine_limits_swap(void);

@@ -24,8 +24,8 @@ static const char hosts_default[] = "127.0.0.1\tlocalhost\n"
 				    "ff02::2\tip6-allrouters\n";
 
 /* docker's: "NAME:ADDRESS" or "NAME=ADDRESS", the address in brackets, too; podman's:
- * "NAME;NAME:ADDRESS". "host-gateway" is this
- * machine, which a container without a network of the machine's can't reach. */
+ * "NAME;NAME:ADDRESS". "host-gateway" is this machine, which a container without a network of the
+ * machine's can't reach. */
 static int host_line(const struct run_options *opts, const struct etc_network *net,
 		     const char *word, struct buf *out, struct err *err)
 {

@@ -119,6 +119,7 @@ int net_start_take(struct engine *eng, const struct record *rec, struct net_star
 		r = service_take(eng, rec, err);
 	if (r < 0 || !list.n)
 		return r;
+	r = engine_net_own(eng, err);
 	ns->owner = xstrdup(publish_owner(rec));
 	ns->links = xcalloc(list.n, sizeof(*ns->links));
 	for (size_t i = 0; r == 0 && i < list.n; i++) {

@@ -238,15 +238,22 @@ def test_check(machine):
     end(machine)
 
 
-def test_check_of_another_store(machine):
+def test_another_store(machine):
     """One that has the same run directory leaves the networks of this one alone."""
     if machine.who.rootless:
         machine.lan()
     web(machine)
     before = machine.place().elements(table(machine.place()))
-    other = ("--root", machine.who.dir / "other", "system", "check", "--quick", "--repair")
-    r = machine.inro(*other).ok()
+    other = ("--root", machine.who.dir / "other")
+    r = machine.inro(*other, "system", "check", "--quick", "--repair").ok()
     assert "is the run directory of the store" in r.err and "no damage" in r.out
+    machine.inro(*other, "network", "create", "last").ok()
+    for words in (("run", "--rm", "--network", "last", "host", "true"), ("network", "reload")):
+        r = machine.inro(*other, *words)
+        assert r.code == 125 and "are those of the store" in r.err and "--runroot" in r.err
+    if not machine.who.rootless:
+        machine.inro(*other, "run", "--rm", "--network", "none", "host", "true").ok()
+    machine.inro(*other, "network", "rm", "last").ok()
     assert machine.place().elements(table(machine.place())) == before
     machine.inro("system", "check", "--quick").ok()
     end(machine)
