@@ -223,10 +223,17 @@ static int sysctl_path(const char *word, const char *ifname, char *path, size_t 
 	return n < 0 || (size_t)n >= size ? -EINVAL : 0;
 }
 
-static int set_all(int proc, char *const *words, const char *ifname, struct err *err)
+int net_sysctls_set(char *const *words, const char *ifname, struct err *err)
 {
+	cleanup_fd int proc = -EBADF;
 	int r = 0;
 
+	if (!words)
+		return 0;
+	/* Not the mounted one: what it remembers of each namespace it compares with all others. */
+	proc = procfs_open(0, err);
+	if (proc < 0)
+		return proc;
 	for (; r == 0 && *words; words++) {
 		const char *value = NULL;
 		char path[128];
@@ -236,20 +243,6 @@ static int set_all(int proc, char *const *words, const char *ifname, struct err 
 		r = procfs_write(proc, path, value, err);
 		if (r < 0)
 			err_wrap(err, r, "sysctl %s of interface %s", *words, ifname);
-	}
-	return r;
-}
-
-int net_sysctls_set(char *const *words, const char *ifname, struct err *err)
-{
-	/* A new one costs more, and is for where /proc/sys is covered: in a container of others. */
-	static const unsigned int handles[] = { PROCFS_MOUNTED, 0 };
-	int r = words ? -EXDEV : 0;
-
-	for (size_t i = 0; r == -EXDEV && i < ARRAY_SIZE(handles); i++) {
-		cleanup_fd int proc = procfs_open(handles[i], err);
-
-		r = proc < 0 ? proc : set_all(proc, words, ifname, err);
 	}
 	return r < 0 ? r : 0;
 }

@@ -47,6 +47,8 @@ static unsigned int max_conns(void)
 static int set_up(struct service *s, struct err *err)
 {
 	list_init(&s->relays);
+	for (size_t i = 0; i < PORT_HASH; i++)
+		list_init(&s->ports[i]);
 	list_init(&s->members);
 	list_init(&s->views);
 	list_init(&s->clients);

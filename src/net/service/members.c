@@ -168,10 +168,12 @@ static struct relay *take_port(struct service *s, struct member *m,
 			return r;
 		}
 	}
-	for (struct list *l = s->relays.next; l != &s->relays; l = l->next) {
-		struct relay *r = list_of(l, struct relay, link);
+	struct list *same = &s->ports[asked->from_port % PORT_HASH];
 
-		if (r->kind == RELAY_PORT && memcmp(&r->asked, asked, sizeof(*asked)) == 0) {
+	for (struct list *l = same->next; l != same; l = l->next) {
+		struct relay *r = list_of(l, struct relay, same);
+
+		if (memcmp(&r->asked, asked, sizeof(*asked)) == 0) {
 			r->others++;
 			return r;
 		}

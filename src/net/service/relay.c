@@ -52,6 +52,7 @@ struct relay *relay_new(struct service *s, enum relay_kind kind, bool tcp, int f
 	source_init(&r->listen, fd, tcp ? tcp_ready : udp_ready);
 	list_init(&r->users);
 	list_add(&s->relays, &r->link);
+	list_init(&r->same);
 	r->kind = kind;
 	r->tcp = tcp;
 	r->inside = kind == RELAY_NAMES || (kind == RELAY_PORT && s->place);
@@ -91,6 +92,7 @@ void relay_free(struct service *s, struct relay *r)
 	else
 		udp_sweep(s, r, true);
 	list_remove(&r->link);
+	list_remove(&r->same);
 	service_bury(s, &r->listen);
 }
 
@@ -154,6 +156,7 @@ struct relay *relay_port_new(struct service *s, const struct service_relay *aske
 	}
 	struct relay *r = relay_new(s, RELAY_PORT, asked->proto == IPPROTO_TCP, fd);
 	r->asked = *asked;
+	list_add(&s->ports[asked->from_port % PORT_HASH], &r->same);
 	r->to = address_from(&asked->to, asked->to_port);
 	return r;
 }

@@ -48,6 +48,7 @@ enum relay_kind { RELAY_NAMES, RELAY_UPSTREAM, RELAY_PORT };
 struct relay {
 	struct source listen;
 	struct list link; /* in service.relays */
+	struct list same; /* of a port: in service.ports */
 	enum relay_kind kind;
 	bool tcp, inside; /* inside: where to is */
 	bool paused;      /* nothing is taken from it */
@@ -103,6 +104,7 @@ struct member {
 #define VIEWS_MAX 1000
 #define POOL_MAX  32
 #define FLOW_HASH 1024
+#define PORT_HASH 1024
 
 struct pool {
 	int fds[POOL_MAX];
@@ -115,6 +117,7 @@ struct service {
 	uint64_t now_ms, swept_ms, idle_ms, resolv_ms;
 	struct source listen;
 	struct list relays, members, views, clients;
+	struct list ports[PORT_HASH];             /* relays of ports, by the host's port */
 	unsigned int n_clients, n_flows, n_timed; /* timed: what of TCP a time ends */
 	unsigned int n_conns, max_conns;          /* of ports: names keep half of all files */
 	struct view *slots[VIEWS_MAX];
