@@ -172,9 +172,7 @@ void pod_end_free(struct pod_end *e)
 	free(e);
 }
 
-/* Whoever is made a member meanwhile needs the lock to be started. Killed in between, this leaves a
- * pod that has nothing. */
-static int remove_empty(struct engine *eng, const struct pod *pod, struct err *err)
+int pod_remove_empty(struct engine *eng, const struct pod *pod, struct err *err)
 {
 	cleanup_fd int lock = pod_lock(eng, pod->id, err);
 	int r;
@@ -204,7 +202,7 @@ static int finish_members(struct engine *eng, struct pod_end *e, struct err *err
 	if (e->v->infra && (r == 0 || (e->how->kind != POD_END_REMOVE && !e->how->stop.keep)))
 		r = pod_gather(r, end_infra(eng, e, &one), &one, err);
 	if (r == 0 && e->how->kind == POD_END_REMOVE)
-		r = remove_empty(eng, &e->v->pod, err);
+		r = pod_remove_empty(eng, &e->v->pod, err);
 	return r;
 }
 

@@ -28,6 +28,9 @@ void pod_end_free(struct pod_end *e);
 /* Both. */
 int pod_end(struct engine *eng, const struct pod_view *v, const struct pod_end_how *how,
 	    struct err *err);
+/* One without members; ERR_CONFLICT: it has some. Whoever is made a member meanwhile needs the
+ * lock, which this takes, to be started. Killed in between, this leaves a pod that has nothing. */
+int pod_remove_empty(struct engine *eng, const struct pod *pod, struct err *err);
 /* Removes a pod that was made by a step of something that has failed; warns when it can't. */
 void pod_discard(struct engine *eng, const char *id);
 

@@ -10,6 +10,7 @@
 #include "base/strv.h"
 #include "base/timeutil.h"
 #include "engine/parse.h"
+#include "engine/pod_end.h"
 #include "engine/pod_options.h"
 #include "engine/pods_query.h"
 #include "engine/run_internal.h"
@@ -365,7 +366,7 @@ void pod_member_done(struct engine *eng, struct pod_member *m, bool failed)
 	struct err err = ERR_INIT;
 
 	/* Unless the container stays, to be looked at. */
-	if (failed && m->made && pod_delete(eng, &m->pod, &err) < 0)
+	if (failed && m->made && pod_remove_empty(eng, &m->pod, &err) < 0)
 		log_debug("%s", err.msg);
 	pod_done(&m->pod);
 	strv_free(m->share);

@@ -223,6 +223,11 @@ def test_made_with_its_first_member(plain):
     m.inro("create", "--pod", "second", "--name", "late", m.image, "sleep", "600").ok()
     m.inro("start", "late").fails(
         "Bind for 0.0.0.0:8080 failed: port is already allocated", "container one has it", code=1)
+    # One that was to be made with it is not there, nor is anything of it.
+    pods = m.inro("pod", "ps", "-q").ok().out
+    m.inro("run", "--pod", "new:third", "-p", "8080:80", m.image, "true").fails("container one has it", code=125)
+    assert m.inro("pod", "ps", "-q").ok().out == pods
+    assert "pods/" not in m.inro("system", "check").ok().out
     m.inro("pod", "rm", "-f", "-t", "0", "shop").ok()
     m.inro("start", "late").ok()
     m.inro("pod", "rm", "-f", "-t", "0", "second").ok()
