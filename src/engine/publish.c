@@ -343,24 +343,26 @@ void publish_relays(const struct engine *eng, const struct port_bindings *ports,
 
 int publish_forget_flows(int net_dir, const struct port_bindings *ports, struct err *err)
 {
-	int r = 0, sock = -EBADF;
+	cleanup_free struct conntrack_port *flows = xcalloc(ports->n + 1, sizeof(*flows));
+	struct conntrack_ports list = { .items = flows };
+	int r, sock;
 
-	for (size_t i = 0; r == 0 && i < ports->n; i++) {
+	for (size_t i = 0; i < ports->n; i++) {
 		const struct port_binding *p = &ports->items[i];
-		const struct conntrack_port flows = { .family = p->host.family,
-						      .proto = p->proto,
-						      .port = p->host_port,
-						      .to = net_addr_is_any(&p->host)
-								? NULL
-								: p->host.bytes };
 
 		if (p->proto != IPPROTO_UDP || net_addr_is_loopback(&p->host))
 			continue;
-		if (sock < 0)
-			r = sock = nft_open(err);
-		if (r >= 0)
-			r = conntrack_delete_port(sock, &flows, err);
+		flows[list.n++] = (struct conntrack_port){
+			.family = p->host.family,
+			.proto = p->proto,
+			.port = p->host_port,
+			.to = net_addr_is_any(&p->host) ? NULL : p->host.bytes,
+		};
 	}
+	if (!list.n)
+		return 0;
+	sock = nft_open(err);
+	r = sock < 0 ? sock : conntrack_delete_ports(sock, &list, err);
 	net_linger(net_dir, sock);
-	return r < 0 ? r : 0;
+	return r;
 }

@@ -352,48 +352,73 @@ static int apply(struct engine *eng, const struct network *net, const struct fw_
 
 struct flows {
 	int net_dir;
-	struct net_addr *by;
-	size_t n;
+	struct conntrack_ports list;
 };
 
 static int forget_flows(void *data, struct err *err)
 {
 	const struct flows *f = data;
-	int sock = nft_open(err), r = sock < 0 ? sock : 0;
+	int sock = nft_open(err), r = sock < 0 ? sock : conntrack_delete_ports(sock, &f->list, err);
 
-	for (size_t i = 0; r == 0 && i < f->n; i++) {
-		const struct conntrack_port flow = { .family = f->by[i].family,
-						     .proto = IPPROTO_UDP,
-						     .by = f->by[i].bytes };
-
-		r = conntrack_delete_port(sock, &flow, err);
-	}
 	net_linger(f->net_dir, sock);
 	return r;
 }
 
-/* Those that the kernel remembers would go on to who isn't ready any more. */
-static int forget_those_of(struct engine *eng, const struct balance *b, const struct network *net,
-			   struct err *err)
+/* Addresses of those that the kernel may remember to lead to, and that aren't ready any more. */
+static int left_behind(struct engine *eng, const struct balance *b, const struct network *net,
+		       struct net_addr *ret, size_t *ret_n, struct err *err)
 {
-	cleanup_free struct net_addr *addrs = xcalloc(2 * b->members.n + 1, sizeof(*addrs));
-	struct flows f = { .net_dir = eng->net_fd, .by = addrs };
-	struct net_place place;
-	int r = network_place(eng, false, &place, err);
+	int r = 0;
 
-	if (r < 0)
-		return r == -ESRCH ? 0 : r;
 	for (size_t i = 0; r == 0 && i < b->members.n; i++) {
 		struct lease_addrs has = { .ip4 = { .family = 0 } };
 
-		if (!b->ready[i])
+		if (!b->ready[i] && !b->members.items[i].forgotten)
 			r = leases_of(eng, net, b->members.items[i].id, &has, err);
 		if (has.ip4.family)
-			addrs[f.n++] = has.ip4;
+			ret[(*ret_n)++] = has.ip4;
 		if (has.ip6.family)
-			addrs[f.n++] = has.ip6;
+			ret[(*ret_n)++] = has.ip6;
 	}
-	return r < 0 || !f.n ? r : net_place_run(&place, forget_flows, &f, err);
+	return r;
+}
+
+static int forget_those_of(struct engine *eng, const struct balance *b,
+			   const struct network_list *nets, struct err *err)
+{
+	size_t max = 2 * b->members.n * nets->n + 1, n = 0;
+	cleanup_free struct net_addr *addrs = xcalloc(max, sizeof(*addrs));
+	cleanup_free struct conntrack_port *by = xcalloc(max, sizeof(*by));
+	struct flows f = { .net_dir = eng->net_fd, .list = { .items = by } };
+	struct net_place place;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < nets->n; i++)
+		r = left_behind(eng, b, &nets->items[i], addrs, &n, err);
+	if (r < 0 || !n)
+		return r;
+	for (f.list.n = 0; f.list.n < n; f.list.n++)
+		by[f.list.n] = (struct conntrack_port){ .family = addrs[f.list.n].family,
+							.proto = IPPROTO_UDP,
+							.by = addrs[f.list.n].bytes };
+	r = network_place(eng, false, &place, err);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	return net_place_run(&place, forget_flows, &f, err);
+}
+
+/* Those that leave have no flows any more, and get no new ones until they are back. */
+static int note_forgotten(struct engine *eng, const struct balance *b, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < b->members.n; i++)
+		if (b->members.items[i].leaving && !b->members.items[i].forgotten)
+			r = db_exec(eng->db, err,
+				    "UPDATE replicas SET leaving = ?"
+				    " WHERE container = ? AND leaving <> 0",
+				    "is", SERVICE_LEFT, b->members.items[i].id);
+	return r < 0 ? r : 0;
 }
 
 static int apply_all(struct engine *eng, const struct balance *b, struct err *err)
@@ -407,11 +432,11 @@ static int apply_all(struct engine *eng, const struct balance *b, struct err *er
 		r = elements_of(eng, b, &nets.items[i], &list, err);
 		for (size_t k = 0; r == 0 && k < list.n; k++)
 			r = apply(eng, &nets.items[i], &list.items[k], err);
-		if (r == 0)
-			r = forget_those_of(eng, b, &nets.items[i], err);
 		service_elements_done(&list);
 	}
-	return r;
+	if (r == 0)
+		r = forget_those_of(eng, b, &nets, err);
+	return r == 0 ? note_forgotten(eng, b, err) : r;
 }
 
 /* ---- changes ---- */
@@ -476,8 +501,11 @@ static int set_leaving(struct engine *eng, const char *container, bool leaving, 
 
 	if (!service)
 		return 0;
-	r = db_exec(eng->db, err, "UPDATE replicas SET leaving = ? WHERE container = ?", "is",
-		    (int)leaving, container);
+	/* What has left already stays so. */
+	r = db_exec(eng->db, err,
+		    "UPDATE replicas SET leaving = ?1 WHERE container = ?2"
+		    " AND (leaving <> 0) <> ?1",
+		    "is", (int)leaving, container);
 	return r < 0 ? r : service_refresh(eng, service, err);
 }
 

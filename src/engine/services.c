@@ -77,11 +77,14 @@ int service_replicas(struct engine *eng, const char *id, struct replicas *ret, s
 			 "s", id);
 
 	while (r >= 0 && (r = db_step(eng->db, stmt, err)) > 0) {
+		int leaving = sqlite3_column_int(stmt, 3);
+
 		list.items = xrealloc(list.items, (list.n + 1) * sizeof(*list.items));
 		list.items[list.n++] = (struct replica){ .id = db_column_str(stmt, 0),
 							 .name = db_column_str(stmt, 1),
 							 .number = sqlite3_column_int(stmt, 2),
-							 .leaving = sqlite3_column_int(stmt, 3) };
+							 .leaving = leaving,
+							 .forgotten = leaving == SERVICE_LEFT };
 	}
 	if (r < 0)
 		return r;

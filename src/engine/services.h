@@ -20,6 +20,7 @@
 
 #define SERVICE_REPLICAS_MAX FW_SLOTS
 #define SERVICE_READY_MS     2000
+#define SERVICE_LEFT         2   /* the column `leaving`, which is 1 before: replica.forgotten */
 #define SERVICE_DRAIN_MS     100 /* from leaving the balance to the signal that ends it */
 
 /* What a new container is told: which replica of which service it is to be. */
@@ -39,7 +40,8 @@ void service_done(struct service *s);
 struct replica {
 	char *id, *name; /* of the container */
 	int number;
-	bool leaving; /* it gets no new connections, whatever it is like */
+	bool leaving;   /* it gets no new connections, whatever it is like */
+	bool forgotten; /* and the kernel has no flow of UDP any more that leads to it */
 };
 struct replicas {
 	struct replica *items;

@@ -110,7 +110,7 @@ static bool is_meant(const char *body, size_t len, const struct conntrack_port *
 }
 
 struct flows {
-	const struct conntrack_port *port;
+	const struct conntrack_ports *ports;
 	struct nlbuf *q;
 };
 
@@ -119,16 +119,20 @@ static int take_flow(const char *body, size_t len, void *to)
 	const struct flows *f = to;
 	struct nfgenmsg head;
 	struct nlattr_view tuple;
+	bool meant = false;
 
 	if (len < sizeof(head))
 		return -EPROTO;
 	memcpy(&head, body, sizeof(head));
-	if (head.nfgen_family != f->port->family ||
-	    !is_meant(body + sizeof(head), len - sizeof(head), f->port, &tuple))
+	for (size_t i = 0; !meant && i < f->ports->n; i++)
+		meant =
+		    head.nfgen_family == f->ports->items[i].family &&
+		    is_meant(body + sizeof(head), len - sizeof(head), &f->ports->items[i], &tuple);
+	if (!meant)
 		return 0;
 	if (f->q->seq == FLOWS_MAX)
 		return -E2BIG;
-	begin_delete(f->q, f->port->family);
+	begin_delete(f->q, head.nfgen_family);
 	nlbuf_attr(f->q, CTA_TUPLE_ORIG | NLA_F_NESTED, tuple.data, tuple.len);
 	return 0;
 }
@@ -140,27 +144,75 @@ static struct netlink_answers answers(struct flows *to)
 					 .to = to };
 }
 
-int conntrack_parse(const void *data, size_t len, const struct conntrack_port *p, struct nlbuf *ret)
+int conntrack_parse(const void *data, size_t len, const struct conntrack_ports *ports,
+		    struct nlbuf *ret)
 {
-	struct flows f = { .port = p, .q = ret };
+	struct flows f = { .ports = ports, .q = ret };
 	struct netlink_answers a = answers(&f);
 
 	return netlink_answers_parse(NULL, data, len, &a);
 }
 
-/* A listing says nothing of what came and went meanwhile, which would not be these flows. */
-static int delete_each(int sock, const struct conntrack_port *p, struct err *err)
+static int take_count(const char *body, size_t len, void *to)
 {
-	const struct nfgenmsg head = { .nfgen_family = p->family };
-	cleanup_nlbuf struct nlbuf list = NLBUF_INIT, out = NLBUF_INIT;
-	struct flows f = { .port = p, .q = &out };
-	struct netlink_answers a = answers(&f);
-	int r;
+	struct nlattr_view a;
 
-	nlbuf_begin(&list, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, &head,
-		    sizeof(head));
-	nlbuf_what(&list, "listing connections");
-	r = netlink_talk(sock, &list, &a);
+	if (len < sizeof(struct nfgenmsg))
+		return -EPROTO;
+	if (find_attr(body + sizeof(struct nfgenmsg), len - sizeof(struct nfgenmsg),
+		      CTA_STATS_GLOBAL_ENTRIES, sizeof(uint32_t), &a)) {
+		memcpy(to, a.data, a.len);
+		*(uint32_t *)to = ntohl(*(uint32_t *)to);
+	}
+	return 0;
+}
+
+static struct netlink_answers count_answers(uint32_t *to)
+{
+	return (struct netlink_answers){ .type =
+					     NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS,
+					 .each = take_count,
+					 .to = to };
+}
+
+int conntrack_parse_count(const void *data, size_t len, uint32_t *ret)
+{
+	struct netlink_answers a = count_answers(ret);
+
+	return netlink_answers_parse(NULL, data, len, &a);
+}
+
+static struct nlbuf ask(uint16_t type, uint16_t flags, uint8_t family, const char *what)
+{
+	const struct nfgenmsg head = { .nfgen_family = family };
+	struct nlbuf q = NLBUF_INIT;
+
+	nlbuf_begin(&q, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type), flags, &head, sizeof(head));
+	nlbuf_what(&q, what);
+	return q;
+}
+
+/* Of the socket's namespace, whatever the machine's table has of others. */
+static int count(int sock, uint32_t *ret, struct err *err)
+{
+	cleanup_nlbuf struct nlbuf q =
+	    ask(IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC, "counting connections");
+	struct netlink_answers a = count_answers(ret);
+	int r = netlink_talk(sock, &q, &a);
+
+	return r < 0 ? netlink_fail(&q, &a, r, err) : 0;
+}
+
+/* A listing says nothing of what came and went meanwhile, which would not be these flows. */
+static int delete_each(int sock, const struct conntrack_ports *ports, struct err *err)
+{
+	cleanup_nlbuf struct nlbuf list =
+	    ask(IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC, "listing connections");
+	cleanup_nlbuf struct nlbuf out = NLBUF_INIT;
+	struct flows f = { .ports = ports, .q = &out };
+	struct netlink_answers a = answers(&f);
+	int r = netlink_talk(sock, &list, &a);
+
 	if (r < 0)
 		return netlink_fail(&list, &a, r, err);
 	if (out.seq == 0)
@@ -170,18 +222,32 @@ static int delete_each(int sock, const struct conntrack_port *p, struct err *err
 	return r < 0 && r != -ENOENT ? netlink_fail(&out, &a, r, err) : 0; /* gone by itself */
 }
 
-int conntrack_delete_port(int sock, const struct conntrack_port *p, struct err *err)
+/* Addresses of IPv6 in a filter mean all others: the kernel (6.18) compares them the wrong way
+ * round (ctnetlink_filter_match_tuple()). */
+static bool has_filter(const struct conntrack_port *p)
 {
-	struct err why = ERR_INIT;
-	int r = -EINVAL;
+	return p->family == AF_INET || (!p->to && !p->by);
+}
 
-	/* Addresses of IPv6 in a filter mean all others: the kernel (6.18) compares them the wrong
-	 * way round (ctnetlink_filter_match_tuple()). */
-	if (p->family == AF_INET || (!p->to && !p->by))
-		r = delete_by_filter(sock, p, &why);
-	if (r == -EINVAL)
-		return delete_each(sock, p, err);
-	if (r < 0 && err)
-		*err = why;
-	return r;
+int conntrack_delete_ports(int sock, const struct conntrack_ports *ports, struct err *err)
+{
+	uint32_t there = 1;
+	int r = ports->n ? count(sock, &there, err) : 0;
+	bool filters = true;
+
+	if (r < 0 || !ports->n || !there)
+		return r;
+	for (size_t i = 0; i < ports->n; i++)
+		filters &= has_filter(&ports->items[i]);
+	for (size_t i = 0; filters && i < ports->n; i++) {
+		struct err why = ERR_INIT;
+
+		r = delete_by_filter(sock, &ports->items[i], &why);
+		filters = r != -EINVAL;
+		if (r < 0 && filters && err)
+			*err = why;
+		if (r < 0 && filters)
+			return r;
+	}
+	return filters ? 0 : delete_each(sock, ports, err);
 }

@@ -17,12 +17,21 @@ struct conntrack_port {
 	const uint8_t *to; /* NULL: to any address */
 	const uint8_t *by; /* NULL: by any */
 };
+struct conntrack_ports {
+	const struct conntrack_port *items;
+	size_t n;
+};
 
-/* Forgets them; none is no error. sock: of nft_open(). Kernels before 6.8 take no filter for that:
- * there all flows of the family are listed, which takes the longer the more there are. */
-int conntrack_delete_port(int sock, const struct conntrack_port *p, struct err *err);
+/* Forgets those of any of them; none is no error. sock: of nft_open(). Costs nothing where the
+ * namespace has no flows. Addresses of IPv6, and kernels before 6.8, take a listing of all flows,
+ * one for the whole list: a walk through the machine's whole table (12 ms with 262,144 buckets),
+ * and the longer the more flows there are. */
+int conntrack_delete_ports(int sock, const struct conntrack_ports *ports, struct err *err);
 
-/* Pure part, for tests and fuzzing: one datagram of a listing; a request to forget each flow that p
- * means is put to *ret. 0: more to come, 1: that was the last, or -errno. */
-int conntrack_parse(const void *data, size_t len, const struct conntrack_port *p,
+/* Pure parts, for tests and fuzzing: one datagram. 0: more to come, 1: that was the last, or
+ * -errno. */
+/* Of a listing: a request to forget each flow that is meant is put to *ret. */
+int conntrack_parse(const void *data, size_t len, const struct conntrack_ports *ports,
 		    struct nlbuf *ret);
+/* Of what answers the question how many there are: *ret is as it was where that isn't said. */
+int conntrack_parse_count(const void *data, size_t len, uint32_t *ret);

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replicas: several containers behind one name, one address and one port."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -163,6 +165,29 @@ def test_udp_flows_leave_with_a_replica(m):
         harness.wait_for(in_balance(1), what="one to be ill")
         harness.wait_for(lambda: ask(host) != first, what="the other one's answer")
         m.inro("exec", first, "rm", "/ill").ok()
+
+
+def test_udp_clients_of_who_stops(m):
+    """They are at the other one at once, whose own clients stay; it is looked for their flows once."""
+    m.inro("run", "-d", "--name", "web", "--replicas", "2", "-p", "8080:80/udp", "--stop-timeout", "0", m.image,
+           "sleep", "60").ok()
+    for name in ("web-1", "web-2"):
+        m.inside(inspect(m, name)["State"]["Pid"]).serve(name, 80)
+    clients = [(host, port) for host in (netmachine.HOST4, netmachine.HOST6) for port in range(5550, 5560)]
+
+    def ask():
+        return {m.other.get(host, 8080, udp=True, source_port=port).split()[0] for host, port in clients}
+
+    def noted():
+        db = sqlite3.connect(f"file:{m.who.state}/inro/inro.db?mode=ro", uri=True)
+        with contextlib.closing(db):
+            return sorted(row[0] for row in db.execute("SELECT leaving FROM replicas"))
+
+    assert ask() == {"web-1", "web-2"} and noted() == [0, 0]
+    m.inro("stop", "web-1").ok()
+    assert ask() == {"web-2"} and noted() == [0, 2]
+    m.inro("start", "web-1").ok()
+    assert noted() == [0, 0]
 
 
 def test_verbs_of_all(m):

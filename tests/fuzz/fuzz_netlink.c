@@ -17,14 +17,14 @@ static int take(const char *body, size_t len, void *to)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t addr[4] = { 127, 0, 0, 12 };
-	const struct conntrack_port port = {
-		.family = AF_INET, .proto = IPPROTO_UDP, .port = 7001, .to = addr
+	const struct conntrack_port ports[] = {
+		{ .family = AF_INET, .proto = IPPROTO_UDP, .port = 7001, .to = addr },
+		{ .family = AF_INET, .proto = IPPROTO_UDP, .by = addr },
 	};
-	const struct conntrack_port answered = { .family = AF_INET,
-						 .proto = IPPROTO_UDP,
-						 .by = addr };
+	const struct conntrack_ports both = { ports, 2 }, one = { ports, 1 };
 	struct nlbuf flows = NLBUF_INIT;
 	const struct nlbuf q = { .seq = 3, .last = 3, .whole = true };
+	uint32_t count = 0;
 	char sum = 0;
 	struct netlink_answers a = { .type = 16, .each = take, .to = &sum };
 
@@ -32,10 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (a.error > 0 || strlen(a.text) >= sizeof(a.text))
 		abort();
 
-	conntrack_parse(data, size, &port, &flows);
+	conntrack_parse(data, size, &one, &flows);
 	if ((flows.seq == 0) != (flows.buf.len == 0))
 		abort();
-	conntrack_parse(data, size, &answered, &flows);
+	conntrack_parse(data, size, &both, &flows);
 	nlbuf_done(&flows);
+	conntrack_parse_count(data, size, &count);
 	return 0;
 }

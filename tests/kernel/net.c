@@ -378,32 +378,41 @@ static int forget(uint8_t family, uint8_t proto, uint16_t port, const uint8_t *t
 		.family = family, .proto = proto, .port = port, .to = to
 	};
 
-	return conntrack_delete_port(container.nf, &p, err);
+	return conntrack_delete_ports(container.nf, &(struct conntrack_ports){ &p, 1 }, err);
 }
 
-/* Whatever their port. */
-static int forget_answered(const uint8_t *by, struct err *err)
+/* Whatever their port: by the one and by who has an address of IPv6, or 0. */
+static int forget_answered(const uint8_t *by, const uint8_t *by6, struct err *err)
 {
-	const struct conntrack_port p = { .family = AF_INET, .proto = IPPROTO_UDP, .by = by };
+	const struct conntrack_port p[] = {
+		{ .family = AF_INET, .proto = IPPROTO_UDP, .by = by },
+		{ .family = AF_INET6, .proto = IPPROTO_UDP, .by = by6 },
+	};
 
-	return conntrack_delete_port(container.nf, &p, err);
+	return conntrack_delete_ports(container.nf, &(struct conntrack_ports){ p, by6 ? 2 : 1 },
+				      err);
+}
+
+static void say_to(const uint8_t addr[4], uint16_t port)
+{
+	struct sockaddr_in to;
+	cleanup_fd int fd = udp_socket(addr, port, &to);
+
+	CHECK(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
 }
 
 /* In the container's namespace, where the redirecting table makes the kernel count connections. */
 static void test_conntrack(void)
 {
-	static const uint8_t other[4] = { 127, 0, 0, 12 }, nobody[4] = { 127, 0, 0, 13 };
+	static const uint8_t other[4] = { 127, 0, 0, 12 }, nobody[4] = { 127, 0, 0, 13 },
+			     nobody6[16] = { 0xfd, [15] = 1 };
 	struct err err = ERR_INIT;
 	int before;
 
 	CHECK(setns(container.ns, CLONE_NEWNET) == 0);
 	before = flows();
-	for (int i = 0; i < 10; i++) {
-		struct sockaddr_in to;
-		cleanup_fd int fd = udp_socket(other, (uint16_t)(7000 + i / 5), &to);
-
-		CHECK(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
-	}
+	for (int i = 0; i < 10; i++)
+		say_to(other, (uint16_t)(7000 + i / 5));
 	CHECK(before >= 1 && flows() == before + 10);
 	CHECK_OK(forget(AF_INET, IPPROTO_UDP, 7000, NULL, &err));
 	CHECK(flows() == before + 5);
@@ -411,9 +420,16 @@ static void test_conntrack(void)
 	CHECK_OK(forget(AF_INET6, IPPROTO_UDP, 7001, NULL, &err));
 	CHECK_OK(forget(AF_INET, IPPROTO_UDP, 7001, names_addr, &err));
 	CHECK(flows() == before + 5);
-	CHECK_OK(forget_answered(nobody, &err));
+	CHECK_OK(forget_answered(nobody, NULL, &err));
 	CHECK(flows() == before + 5);
-	CHECK_OK(forget_answered(other, &err));
+	CHECK_OK(forget_answered(nobody, nobody6, &err));
+	CHECK(flows() == before + 5);
+	CHECK_OK(forget_answered(other, NULL, &err));
+	CHECK(flows() == before);
+	/* by a listing for both families */
+	say_to(other, 7000);
+	CHECK(flows() == before + 1);
+	CHECK_OK(forget_answered(other, nobody6, &err));
 	CHECK(flows() == before);
 	CHECK(setns(machine.ns, CLONE_NEWNET) == 0);
 }

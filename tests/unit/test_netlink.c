@@ -218,7 +218,9 @@ static uint32_t meant(const struct nlbuf *list, const struct conntrack_port *p)
 {
 	cleanup_nlbuf struct nlbuf out = NLBUF_INIT;
 
-	assert_int_equal(conntrack_parse(list->buf.data, list->buf.len, p, &out), 0);
+	assert_int_equal(
+	    conntrack_parse(list->buf.data, list->buf.len, &(struct conntrack_ports){ p, 1 }, &out),
+	    0);
 	return out.seq;
 }
 
@@ -245,6 +247,52 @@ static void test_flows(void **state)
 	assert_int_equal(meant(&list, &p), 1);
 	p.by = seven;
 	assert_int_equal(meant(&list, &p), 0);
+}
+
+/* Each flow once, whoever means it. */
+static void test_flows_of_several(void **state)
+{
+	static const uint8_t led[2][4] = { { 10, 89, 1, 7 }, { 10, 89, 1, 8 } };
+	const struct conntrack_port p[] = {
+		{ .family = AF_INET6, .proto = IPPROTO_UDP },
+		{ .family = AF_INET, .proto = IPPROTO_UDP, .by = led[0] },
+		{ .family = AF_INET, .proto = IPPROTO_UDP, .by = led[1] },
+		{ .family = AF_INET, .proto = IPPROTO_UDP, .port = 8080 },
+	};
+	cleanup_nlbuf struct nlbuf list = NLBUF_INIT;
+
+	(void)state;
+	put_flow(&list, IPPROTO_UDP, 7, 8080);
+	put_flow(&list, IPPROTO_UDP, 8, 8080);
+	put_flow(&list, IPPROTO_UDP, 9, 8080);
+	put_flow(&list, IPPROTO_UDP, 9, 8081);
+	for (size_t n = 0; n <= ARRAY_SIZE(p); n++) {
+		static const uint32_t expected[] = { 0, 0, 1, 2, 3 };
+		const struct conntrack_ports ports = { p, n };
+		cleanup_nlbuf struct nlbuf out = NLBUF_INIT;
+
+		assert_int_equal(conntrack_parse(list.buf.data, list.buf.len, &ports, &out), 0);
+		assert_int_equal(out.seq, expected[n]);
+	}
+}
+
+static void test_count_of_flows(void **state)
+{
+	const struct nfgenmsg head = { .nfgen_family = AF_UNSPEC };
+	const uint16_t type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS;
+	cleanup_nlbuf struct nlbuf answer = NLBUF_INIT;
+	uint32_t n = 1;
+
+	(void)state;
+	nlbuf_begin(&answer, type, 0, &head, sizeof(head));
+	nlbuf_attr(&answer, CTA_STATS_GLOBAL_ENTRIES, "x", 1); /* too short to be it */
+	assert_int_equal(conntrack_parse_count(answer.buf.data, answer.buf.len, &n), 0);
+	assert_int_equal(n, 1);
+	nlbuf_attr_be32(&answer, CTA_STATS_GLOBAL_ENTRIES, 70000);
+	assert_int_equal(conntrack_parse_count(answer.buf.data, answer.buf.len, &n), 0);
+	assert_int_equal(n, 70000);
+	nlbuf_begin(&answer, type, 0, &head, 0); /* too short for its head */
+	assert_int_equal(conntrack_parse_count(answer.buf.data, answer.buf.len, &n), -EPROTO);
 }
 
 /* The kernel's own answers. */
@@ -277,6 +325,8 @@ int main(void)
 		cmocka_unit_test(test_wrong_errors),
 		cmocka_unit_test(test_wrong_lengths),
 		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_flows_of_several),
+		cmocka_unit_test(test_count_of_flows),
 		cmocka_unit_test(test_kernel),
 	};
 
