@@ -6,11 +6,33 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "engine/db.h"
+#include "engine/endpoints.h"
 #include "engine/mappings.h"
+#include "engine/publish.h"
 #include "net/rootless.h"
 #include "runtime/cgroup.h"
 #include "runtime/monitor_proto.h"
 #include "sys/ns.h"
+
+/* The one below this process's own that this one is, or is below: a container may have gone to one
+ * that it has made itself. Takes the fd. */
+static int topmost(int userns)
+{
+	cleanup_fd int fd = userns;
+
+	for (;;) {
+		int above = fd < 0 ? fd : ns_parent(fd);
+
+		if (above < 0)
+			return above;
+		if (ns_is_own(above, CLONE_NEWUSER) == 1) {
+			fd_close(above);
+			return take_fd(fd);
+		}
+		fd_close(fd);
+		fd = above;
+	}
+}
 
 /* Of networks whose holder was killed: the user namespace that those of containers are below which
  * still run. Only there can networks be made that have rights over theirs. -EBADF: there are none.
@@ -23,16 +45,18 @@ static int find_orphans(struct engine *eng)
 	if (r == 0)
 		r = record_list(eng, NULL, &list, NULL);
 	for (size_t i = 0; r >= 0 && i < list.n; i++) {
-		cleanup_fd int netns = -EBADF, userns = -EBADF, above = -EBADF;
+		cleanup_endpoint_list struct endpoint_list on = { 0 };
+		const struct record *rec = &list.items[i];
+		cleanup_fd int netns = -EBADF;
+		int found;
 
-		if (list.items[i].status != RECORD_RUNNING)
+		if (rec->status != RECORD_RUNNING ||
+		    endpoints_of(eng, publish_owner(rec), &on, NULL) < 0 || !on.n)
 			continue;
-		netns = joins_open_one(eng, &list.items[i], "network", NULL);
-		userns = netns < 0 ? netns : ns_owner(netns);
-		above = userns < 0 ? userns : ns_parent(userns);
-		/* of one that is on no network this process's own */
-		if (above >= 0 && ns_is_own(above, CLONE_NEWUSER) == 0)
-			return take_fd(above);
+		netns = joins_open_one(eng, rec, "network", NULL);
+		found = netns < 0 ? netns : topmost(ns_owner(netns));
+		if (found >= 0)
+			return found;
 	}
 	return -EBADF;
 }

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import threading
 
@@ -83,6 +84,21 @@ def test_killed_holder(machine_user):
         with inside(m, "one").serve("one", 80):
             assert m.get("127.0.0.1", 8080).startswith("one from ")
         harness.wait_for(lambda: resolves(m, "two", "one") and resolves(m, "one", "two"), what="names")
+
+
+def test_killed_holder_of_one_that_went_elsewhere(machine_user):
+    """A container in namespaces that it has made itself does not get the networks of others."""
+    m = machine_user
+    m.inro("run", "-d", "--name", "one", "--network", "bridge", "--security-opt", "seccomp=unconfined",
+           image(m), "unshare", "-U", "-n", "sleep", "60").ok()
+    pid = json.loads(m.inro("inspect", "one").ok().out)[0]["State"]["Pid"]
+    harness.wait_for(lambda: pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n", what="its namespaces")
+    holder = m.holder()
+    users = os.readlink(holder / "ns/user")
+    kill([int(holder.name), *service_of(m)])
+    harness.wait_for(lambda: m.holder() != holder, what="its end")
+    start(m, "two")
+    assert os.readlink(m.holder() / "ns/user") == users
 
 
 def test_service_killed_while_a_start_speaks_to_it(machine):
