@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -23,6 +24,7 @@
 /* No name of an interface has a colon. */
 enum { OWNER, NAME, DEVICE, KIND, FIELDS };
 
+/* Locked: who starts a container has written of all that it takes, or of nothing. */
 struct notes {
 	int dir;
 	char **files;
@@ -48,6 +50,8 @@ static int notes_read(struct engine *eng, struct notes *ret, struct err *err)
 	if (eng->rootless || !net_state_is_there(eng, DIR_NAME))
 		return 0;
 	ret->dir = net_state_dir(eng, DIR_NAME, err);
+	if (ret->dir >= 0 && NO_EINTR(flock(ret->dir, LOCK_EX)) < 0)
+		return err_errno(err, errno, "locking which interfaces are lent");
 	fd = ret->dir < 0 ? ret->dir : net_state_dir(eng, DIR_NAME, err);
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir)
@@ -188,23 +192,29 @@ int net_devices_sweep(struct engine *eng, struct err *err)
 
 /* ---- taking ---- */
 
-/* Who has it, if a container does. */
-static int check_free(struct engine *eng, const struct notes *n, const char *device,
-		      struct rtnl_link *ret, struct err *err)
+/* Who has it, if a container does: one that is being started may be about to move it. */
+static int check_free(struct engine *eng, const struct notes *n, const char *owner,
+		      const char *name, const char *device, struct err *err)
 {
-	cleanup_fd int sock = rtnl_open(err);
-	int r = sock < 0 ? sock : net_device_check(sock, device, ret, err);
-
-	for (char **f = n->files; r < 0 && f && *f; f++) {
+	for (char **f = n->files; f && *f; f++) {
 		cleanup_strv char **note = note_split(*f);
 
-		if (!note || !str_eq(note[DEVICE], device))
+		if (!note || !str_eq(note[DEVICE], device) ||
+		    (str_eq(note[OWNER], owner) && str_eq(note[NAME], name)))
 			continue;
-		cleanup_free char *name = lease_owner_name(eng, note[OWNER]);
+		cleanup_free char *other = lease_owner_name(eng, note[OWNER]);
 		return err_fail(err, ERR_CONFLICT,
-				"interface %s is container %s's, as long as it runs", device, name);
+				"interface %s is container %s's, as long as it runs", device,
+				other);
 	}
-	return r;
+	return 0;
+}
+
+static int look_at(const char *device, struct rtnl_link *ret, struct err *err)
+{
+	cleanup_fd int sock = rtnl_open(err);
+
+	return sock < 0 ? sock : net_device_check(sock, device, ret, err);
 }
 
 int net_device_note(struct engine *eng, const char *owner, const char *name, const char *device,
@@ -212,16 +222,18 @@ int net_device_note(struct engine *eng, const char *owner, const char *name, con
 {
 	cleanup_notes struct notes n = NOTES_INIT;
 	struct rtnl_link link = { .kind = "" };
-	int r = net_devices_sweep(eng, err);
+	cleanup_fd int dir = net_state_dir(eng, DIR_NAME, err);
+	int r = dir < 0 ? dir : net_devices_sweep(eng, err);
 
 	if (r == 0)
 		r = notes_read(eng, &n, err);
 	if (r == 0)
-		r = check_free(eng, &n, device, &link, err);
+		r = check_free(eng, &n, owner, name, device, err);
+	if (r == 0)
+		r = look_at(device, &link, err);
 	if (r < 0)
 		return r;
 	cleanup_free char *file = xasprintf("%s:%s:%s:%s", owner, name, device, link.kind);
-	cleanup_fd int dir = net_state_dir(eng, DIR_NAME, err);
-	cleanup_fd int note = dir < 0 ? dir : path_mkfile_in(dir, file, 0600, err);
+	cleanup_fd int note = path_mkfile_in(dir, file, 0600, err);
 	return note < 0 ? note : net_pin(eng, owner, netns, err);
 }

@@ -141,6 +141,22 @@ static int check_route(int sock, const struct rtnl_link *l, struct err *err)
 	return r < 0 ? r : 0;
 }
 
+/* A VLAN, say, which would be cut off. */
+static int check_above(int sock, const struct rtnl_link *l, struct err *err)
+{
+	cleanup_rtnl_links struct rtnl_links all = { 0 };
+	int r = rtnl_links_read(sock, &all, err);
+
+	for (size_t i = 0; r == 0 && i < all.n; i++) {
+		const struct rtnl_link *a = &all.items[i];
+
+		if (a->lower == l->index && a->index != l->index && !a->lower_elsewhere &&
+		    !str_eq(a->kind, "veth"))
+			return err_fail(err, ERR_CONFLICT, "interface %s is made by it", a->name);
+	}
+	return r < 0 ? r : 0;
+}
+
 static int check_device(int sock, const char *device, struct rtnl_link *ret, struct err *err)
 {
 	int r = rtnl_link_read(sock, device, ret, err);
@@ -156,7 +172,8 @@ static int check_device(int sock, const char *device, struct rtnl_link *ret, str
 		return err_hint(
 		    err, err_fail(err, ERR_CONFLICT, "it is a port of a bridge, or part of a bond"),
 		    "ip link set %s nomaster", device);
-	return check_route(sock, ret, err);
+	r = check_above(sock, ret, err);
+	return r < 0 ? r : check_route(sock, ret, err);
 }
 
 int net_device_check(int sock, const char *device, struct rtnl_link *ret, struct err *err)

@@ -30,7 +30,7 @@ struct net_child {
 int net_child_add(int sock, const struct net_child *c, struct err *err);
 
 /* Can a container have the host's interface `device`? ERR_NOT_FOUND; ERR_CONFLICT: the host needs
- * it: its default route, a bridge. sock: rtnl_open() there. */
+ * it: its default route, a bridge, an interface by it. sock: rtnl_open() there. */
 int net_device_check(int sock, const char *device, struct rtnl_link *ret, struct err *err);
 /* It becomes `name` in the container, down and without addresses: rtnl_inside() follows. inside:
  * rtnl_open() in the namespace netns. ERR_EXISTS: there is one of that name in there. */

@@ -95,6 +95,8 @@ int rtnl_link_delete(int sock, const char *name, struct err *err);
 
 struct rtnl_link {
 	uint32_t index, bridge; /* bridge: the index of what it is a port of, 0: none */
+	uint32_t lower;         /* the index of what it is made by, or of a veth's other end */
+	bool lower_elsewhere;   /* which is in another namespace */
 	char name[RTNL_NAME_MAX], alias[RTNL_ALIAS_MAX], kind[RTNL_NAME_MAX]; /* "": none */
 	uint32_t mtu;
 	bool have_mac, up;

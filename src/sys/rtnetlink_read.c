@@ -60,6 +60,10 @@ static int take_link_attr(const struct nlattr_view *a, struct rtnl_link *link)
 		take_text(link->alias, sizeof(link->alias), a);
 	else if (a->type == IFLA_MASTER)
 		take_u32(&link->bridge, a);
+	else if (a->type == IFLA_LINK)
+		take_u32(&link->lower, a);
+	else if (a->type == IFLA_LINK_NETNSID)
+		link->lower_elsewhere = true;
 	else if (a->type == IFLA_MTU)
 		take_u32(&link->mtu, a);
 	else if (a->type == IFLA_LINKINFO)
