@@ -100,8 +100,9 @@ static int change_begin(struct change *c, struct engine *eng, const char *networ
 
 static int tell(const struct change *c, const char *action, struct err *err)
 {
-	const char *const words[] = { "container", c->rec.id, "name", c->net.name,
-				      "type",      "bridge",  NULL };
+	const char *const words[] = { "container", c->rec.id, "name",
+				      c->net.name, "type",    network_driver_names[c->net.driver],
+				      NULL };
 
 	return event_add(c->eng, "network", action, c->net.id, words, err);
 }
@@ -202,15 +203,16 @@ static int plug(struct change *c, struct net_start *ns, struct err *err)
 {
 	const struct net_link *link = &ns->links[ns->n - 1];
 	struct err also = ERR_INIT;
-	int r = net_links_plug(c->eng, ns, ns->n - 1, c->netns, err);
+	int r = net_links_plug(c->eng, ns, ns->n - 1, c->netns, true, err);
+	bool plugged = r == 0;
 
 	if (r == 0)
 		r = tell_others(c, ns, err);
 	if (r == 0)
 		return 0;
-	/* the default route may have become the new one's */
-	if (net_links_unplug(c->eng, &c->net, &link->asked, c->netns, &also) < 0)
+	if (plugged && net_links_unplug(c->eng, &c->net, &link->asked, c->netns, &also) < 0)
 		log_warn("%s", also.msg);
+	/* the default route may have become the new one's */
 	net_links_drop(ns, ns->n - 1);
 	if (net_links_reroute(c->eng, ns, c->netns, &also) < 0)
 		log_warn("%s", also.msg);

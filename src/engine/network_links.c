@@ -235,6 +235,23 @@ static void plugs_make(const struct net_start *ns, size_t first, struct plugs *p
 	}
 }
 
+/* In a container that runs: what it has made itself is not taken for ours. */
+static int check_names(void *data, struct err *err)
+{
+	const struct plugs *p = data;
+	cleanup_fd int sock = netns_socket(p->netns, rtnl_open, err);
+	int r = sock < 0 ? sock : -ENODEV;
+
+	for (size_t i = 0; r == -ENODEV && i < p->n; i++) {
+		r = rtnl_link_index(sock, p->items[i].inside, err);
+		if (r >= 0)
+			return err_fail(err, ERR_EXISTS,
+					"the container has an interface %s already",
+					p->items[i].inside);
+	}
+	return r == -ENODEV ? 0 : r;
+}
+
 static int plug_links(void *data, struct err *err)
 {
 	const struct plugs *p = data;
@@ -287,9 +304,9 @@ static int change_sysctls(const struct net_start *ns, size_t first, int netns, s
 /* What moves to the container is noted before. What another life of it has not given back goes
  * first. */
 static int note_devices(struct engine *eng, const struct net_start *ns, size_t first, int netns,
-			struct err *err)
+			bool runs, struct err *err)
 {
-	int r = first || eng->rootless ? 0 : net_devices_return(eng, ns->owner, NULL, err);
+	int r = runs || eng->rootless ? 0 : net_devices_return(eng, ns->owner, NULL, err);
 
 	for (size_t i = first; r >= 0 && i < ns->n; i++)
 		if (device_of(&ns->links[i]))
@@ -299,23 +316,28 @@ static int note_devices(struct engine *eng, const struct net_start *ns, size_t f
 }
 
 int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first, int netns,
-		   struct err *err)
+		   bool runs, struct err *err)
 {
-	struct plugs p = { .netns = netns, .dir = eng->net_fd, .keep = first > 0 };
-	int r = note_devices(eng, ns, first, netns, err);
-	bool made;
+	struct plugs p = { .netns = netns, .dir = eng->net_fd, .keep = runs };
+	bool noted = false, made = false;
+	int r;
 
+	plugs_make(ns, first, &p);
+	r = runs ? in_place(eng, check_names, &p, err) : 0;
 	if (r == 0) {
-		plugs_make(ns, first, &p);
-		r = in_place(eng, plug_links, &p, err);
-		plugs_done(&p);
+		noted = true;
+		r = note_devices(eng, ns, first, netns, runs, err);
 	}
-	made = r == 0;
-	if (made)
+	if (r == 0)
+		r = in_place(eng, plug_links, &p, err);
+	plugs_done(&p);
+	if (r == 0) {
+		made = true;
 		r = change_sysctls(ns, first, netns, err);
+	}
 	/* Of one that does not run yet all of it goes with its end. */
-	for (size_t i = first; r < 0 && first > 0 && i < ns->n; i++)
-		if (made || device_of(&ns->links[i]))
+	for (size_t i = first; r < 0 && runs && i < ns->n; i++)
+		if (made || (noted && device_of(&ns->links[i])))
 			net_links_unplug(eng, &ns->links[i].net, &ns->links[i].asked, netns, NULL);
 	return r;
 }
@@ -425,7 +447,7 @@ int net_links_heal(struct engine *eng, const struct net_start *ns, int netns, st
 	for (size_t i = 0; r == 0 && i < ns->n; i++)
 		r = unplug_wholly(eng, &ns->links[i], netns, err);
 	if (r == 0)
-		r = net_links_plug(eng, ns, 0, netns, err);
+		r = net_links_plug(eng, ns, 0, netns, false, err);
 	return r < 0 ? r : 1;
 }
 

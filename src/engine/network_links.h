@@ -5,9 +5,11 @@
 #include "engine/network_start.h"
 
 /* Makes those from the first on; others are there already, and stay what they are when this fails.
- * engine_net() was called. */
+ * What it has made by then goes with the container's end, or, runs, at once: its namespace has
+ * things of its own as well, and ERR_EXISTS is of one that is called so. engine_net() was called.
+ */
 int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first, int netns,
-		   struct err *err);
+		   bool runs, struct err *err);
 /* All of them, where one has gone or is on its bridge no longer. 1: so it was; 0: all is well. */
 int net_links_heal(struct engine *eng, const struct net_start *ns, int netns, struct err *err);
 /* 1: it is there, and was made whole. */

@@ -155,7 +155,7 @@ struct stage {
 
 static int step_links(struct stage *s, struct err *err)
 {
-	return net_links_plug(s->eng, s->ns, 0, s->netns, err);
+	return net_links_plug(s->eng, s->ns, 0, s->netns, false, err);
 }
 
 static int step_ports(struct stage *s, struct err *err)

@@ -235,3 +235,18 @@ def test_connect_that_fails_late_leaves_no_interface(machine):
     assert hosts.read_bytes() == kept
     m.inro("network", "connect", "back", "web").ok()
     assert len(inside.links()) == len(before) + 1
+
+
+def test_connect_takes_nothing_for_its_own(machine):
+    """What a container has made itself, under the name that the next interface would have."""
+    m = machine
+    start(m, "web")
+    m.inro("network", "create", "back").ok()
+    inside = m.inside(int(m.inro("inspect", "-f", "{{.State.Pid}}", "web").ok().out))
+    inside.sh("ip link add eth1 type bridge")
+    before = inside.links()
+    m.inro("network", "connect", "back", "web").fails("the container has an interface eth1 already")
+    assert inside.links() == before
+    inside.sh("ip link set eth1 name mine")
+    m.inro("network", "connect", "back", "web").ok()
+    assert set(inside.links()) == {*before, "mine"}

@@ -231,6 +231,40 @@ def test_device_of_the_machine(device):
     assert "up0" in said.out and "dev0" in m.links()
 
 
+def test_device_that_something_is_made_by(device):
+    m = device
+    m.sh("ip link add up0 link dev0 type macvlan")
+    said = m.inro("run", "--rm", "--network", "host-device:dev0", "host", "true")
+    said.fails("interface dev0 of this machine: interface up0 is made by it", code=125)
+    m.sh("ip link del up0")
+
+
+def test_device_is_of_one_at_a_time(device):
+    m = device
+    m.inro("network", "create", "-d", "host-device", "-o", "parent=dev0", "wire").ok()
+    said = m.inro("run", "--name", "one", "--network", "host-device:dev0", "--network", "wire", "host", "true")
+    said.fails("interface dev0 is container one's, as long as it runs", code=125)
+    assert "dev0" in m.links() and left(m) == []
+
+
+@pytest.mark.parametrize("network", ["wire", "mac"])
+def test_connect_takes_nothing_for_the_machines(device, network):
+    m = device
+    m.inro("network", "create", "-d", "host-device", "-o", "parent=dev0", "wire").ok()
+    m.inro("network", "create", "-d", "macvlan", "-o", "parent=dev0", "--subnet", "203.0.113.0/24", "mac").ok()
+    one = start(m, "one", "--network", "bridge")
+    one.sh("ip link add eth1 type veth peer name other")
+    m.inro("network", "connect", network, "one").fails("the container has an interface eth1 already")
+    assert {"eth1", "other"} <= set(one.links()) and "dev0" in m.links() and left(m) == []
+    one.sh("ip link set eth1 name mine")
+    m.inro("network", "connect", network, "one").ok()
+    events = m.inro("events", "--since", "1h", "--until", "0s", "-f", "event=connect", "--format",
+                    "{{.Actor.Attributes.type}}").ok().out.split()
+    assert events[-1] == ("macvlan" if network == "mac" else "host-device")
+    m.inro("network", "disconnect", network, "one").ok()
+    assert "dev0" in m.links() and "eth1" not in one.links()
+
+
 def test_device_comes_back_from_the_killed(device):
     m = device
     monitor = pathlib.Path(m.who.dir / "monitor.pid")
