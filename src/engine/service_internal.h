@@ -4,17 +4,16 @@
 
 #include "engine/services.h"
 
-/* "web-2"; and what that is called while another one comes in its place (service_update.h). */
-char *service_replica_name(const char *service, int number);
-char *service_aside(const char *service, const struct replica *old);
+/* What one is called while another one comes in its place (service_update.h). */
+char *service_aside(const struct replica *old);
 /* One that has the name already is as wished. */
 int service_rename(struct engine *eng, const char *id, const char *name, struct err *err);
 /* What was on its way to who has just left the balance arrives. */
 void service_drain(void);
-/* The old one is again what it was, and the new one, NULL: none, is gone. */
+/* The old one runs and is called as it was, and the new one, NULL: none, is gone. */
 int service_take_back(struct engine *eng, const char *old, const char *name, const char *new_id,
 		      struct err *err);
-/* Makes and starts a replica as that container was made, of another image, NULL: the same. It is
- * not waited for. */
-int service_make_like(struct engine *eng, const char *model, const char *image,
+/* Makes and starts a replica as that container was made, of another image, NULL: the same, and
+ * under that name, NULL: "SERVICE-NUMBER". It is not waited for. */
+int service_make_like(struct engine *eng, const char *model, const char *image, const char *name,
 		      const struct service_part *part, char **ret_id, struct err *err);

@@ -76,13 +76,15 @@ static int check(const struct run_options *o, struct err *err)
 /* ---- making ---- */
 
 static int make_one(struct engine *eng, const struct run_options *opts, char *const *args,
-		    const struct service_part *part, char **ret_id, struct err *err)
+		    const char *name, const struct service_part *part, char **ret_id,
+		    struct err *err)
 {
-	cleanup_free char *name = service_replica_name(part->name, part->number);
+	cleanup_free char *own =
+	    name ? xstrdup(name) : xasprintf("%s-%d", part->name, part->number);
 	char *const networks[] = { (char *)(uintptr_t)NETWORK_DEFAULT, NULL };
 	struct run_options o = *opts;
 
-	o.name = name;
+	o.name = own;
 	o.part = part;
 	o.replicas = (struct opt_u64){ .set = false };
 	o.detach = true;
@@ -144,7 +146,7 @@ int service_run(struct engine *eng, const struct run_options *opts, char *const 
 	for (part.number = 1; r == 0 && part.number <= (int)opts->replicas.value; part.number++) {
 		cleanup_free char *one = NULL;
 
-		r = make_one(eng, opts, args, &part, &one, err);
+		r = make_one(eng, opts, args, NULL, &part, &one, err);
 		if (one)
 			strv_add(&ids, one);
 	}
@@ -167,7 +169,7 @@ static int is_taken(const struct replicas *list, int number)
 	return false;
 }
 
-int service_make_like(struct engine *eng, const char *model, const char *image,
+int service_make_like(struct engine *eng, const char *model, const char *image, const char *name,
 		      const struct service_part *part, char **ret_id, struct err *err)
 {
 	cleanup_asked struct asked asked = { 0 };
@@ -183,7 +185,7 @@ int service_make_like(struct engine *eng, const char *model, const char *image,
 			   : err_fail(err, ERR_NOT_FOUND, "No such container: %.12s", model);
 	strv_add(&args, image ? image : rec.image_name);
 	strv_extend(&args, asked.args);
-	return make_one(eng, &asked.options, args, part, ret_id, err);
+	return make_one(eng, &asked.options, args, name, part, ret_id, err);
 }
 
 /* Those that don't run do again; and who has made the last one may have been killed before it got
@@ -216,7 +218,7 @@ static int grow(struct engine *eng, const struct service *s, const struct replic
 
 		if (is_taken(list, part.number))
 			continue;
-		r = service_make_like(eng, model, NULL, &part, &one, err);
+		r = service_make_like(eng, model, NULL, NULL, &part, &one, err);
 		if (r < 0)
 			err_wrap(err, r, "making %s-%d", s->name, part.number);
 		if (one)
@@ -279,7 +281,7 @@ int service_scale(struct engine *eng, const char *name, uint64_t n, struct err *
 	if (r == 0)
 		r = lock = service_change_lock(eng, s.id, s.name, err);
 	if (r >= 0)
-		r = service_settle(eng, s.id, s.name, err);
+		r = service_settle(eng, s.id, err);
 	if (r == 0)
 		r = service_replicas(eng, s.id, &list, err);
 	/* Who made the only one was killed over it. */

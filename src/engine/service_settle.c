@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "engine/life.h"
+#include "engine/network_names.h"
 #include "engine/remove.h"
 #include "engine/service_internal.h"
 #include "engine/service_update.h"
@@ -57,14 +58,17 @@ int service_change_lock(struct engine *eng, const char *id, const char *name, st
 
 /* ---- on their way ---- */
 
-char *service_replica_name(const char *service, int number)
+char *service_aside(const struct replica *old)
 {
-	return xasprintf("%s-%d", service, number);
+	return xasprintf("%.12s_%s", old->id, old->name);
 }
 
-char *service_aside(const char *service, const struct replica *old)
+/* What it was called before, or NULL: it is not on its way. */
+static const char *name_before(const struct replica *m)
 {
-	return xasprintf("%.12s_%s-%d", old->id, service, old->number);
+	cleanup_free char *prefix = xasprintf("%.12s_", m->id);
+
+	return str_after(m->name, prefix);
 }
 
 int service_rename(struct engine *eng, const char *id, const char *name, struct err *err)
@@ -105,15 +109,21 @@ int service_take_back(struct engine *eng, const char *old, const char *name, con
 		      struct err *err)
 {
 	const struct start_options how = { .attach = false };
-	int r = new_id ? remove_new(eng, new_id, err) : 0;
+	struct err own = ERR_INIT;
+	int r = new_id ? remove_new(eng, new_id, err) : 0, named;
 
-	if (r == 0)
-		r = service_rename(eng, old, name, err);
 	if (r == 0)
 		r = service_return(eng, old, err);
 	/* One that runs is as wished. */
 	if (r == 0)
 		r = engine_start(eng, old, &how, err);
+	/* Last, as it says that there is nothing more to do; and whatever else can't be done. */
+	named = service_rename(eng, old, name, &own);
+	if (named == 0)
+		net_names_renamed(eng, old);
+	else if (r == 0 && err)
+		*err = own;
+	r = r < 0 ? r : named;
 	return err_wrap(err, r, "going back to the replica before as %s", name);
 }
 
@@ -134,11 +144,10 @@ static int end(struct engine *eng, const char *id, struct err *err)
 	return r < 0 ? r : stop_finish(eng, &stop, err);
 }
 
-static int settle_one(struct engine *eng, const char *service, const struct replicas *list,
-		      const struct replica *m, struct err *err)
+static int settle_one(struct engine *eng, const struct replicas *list, const struct replica *m,
+		      struct err *err)
 {
-	cleanup_free char *aside = service_aside(service, m);
-	cleanup_free char *name = service_replica_name(service, m->number);
+	const char *name = name_before(m);
 	cleanup_record struct record rec = { 0 };
 	int r = record_get(eng, m->id, &rec, err);
 
@@ -146,7 +155,7 @@ static int settle_one(struct engine *eng, const char *service, const struct repl
 		r = life_look(eng, &rec, err);
 	if (r != 0)
 		return r < 0 && r != -ENOENT ? r : 0;
-	if (str_eq(m->name, aside)) {
+	if (name) {
 		const struct replica *other = find_new(list, m);
 
 		return service_take_back(eng, m->id, name, other ? other->id : NULL, err);
@@ -157,12 +166,12 @@ static int settle_one(struct engine *eng, const char *service, const struct repl
 	return rec.stopped ? end(eng, m->id, err) : service_return(eng, m->id, err);
 }
 
-int service_settle(struct engine *eng, const char *id, const char *name, struct err *err)
+int service_settle(struct engine *eng, const char *id, struct err *err)
 {
 	cleanup_replicas struct replicas list = { 0 };
 	int r = service_replicas(eng, id, &list, err);
 
 	for (size_t i = 0; r == 0 && i < list.n; i++)
-		r = settle_one(eng, name, &list, &list.items[i], err);
+		r = settle_one(eng, &list, &list.items[i], err);
 	return r < 0 ? r : service_refresh(eng, id, err);
 }

@@ -27,10 +27,10 @@ enum failure_action { ACTION_PAUSE, ACTION_CONTINUE, ACTION_ROLLBACK };
 /* One replica, and what comes in its place. */
 struct swap {
 	struct replica old; /* borrowed */
-	char *name;         /* that they have, one after the other */
+	const char *name;   /* that they have, one after the other */
 	char *new_id;       /* NULL: not made yet */
 	int64_t ready_ns;   /* when it was seen to be; CLOCK_MONOTONIC, 0: not yet */
-	enum { SWAP_WAITS, SWAP_BEGUN, SWAP_WORKS, SWAP_DONE, SWAP_FAILED } state;
+	enum { SWAP_WAITS, SWAP_BEGUN, SWAP_WORKS, SWAP_DONE, SWAP_FAILED, SWAP_STUCK } state;
 	struct err why; /* it has failed */
 };
 
@@ -167,8 +167,8 @@ static void make_new(struct roll *ro, struct swap *s)
 					   .sticky = ro->service.sticky };
 
 	if (s->state == SWAP_BEGUN)
-		fail_if(s, service_make_like(ro->eng, s->old.id, ro->how->image, &part, &s->new_id,
-					     &s->why));
+		fail_if(s, service_make_like(ro->eng, s->old.id, ro->how->image, s->name, &part,
+					     &s->new_id, &s->why));
 }
 
 /* The old one is of no more use. */
@@ -187,8 +187,10 @@ static void go_back(struct roll *ro, struct swap *s)
 {
 	struct err err = ERR_INIT;
 
-	if (service_take_back(ro->eng, s->old.id, s->name, s->new_id, &err) < 0)
-		log_warn("%s", err.msg);
+	if (service_take_back(ro->eng, s->old.id, s->name, s->new_id, &err) == 0)
+		return;
+	log_warn("%s", err.msg);
+	s->state = SWAP_STUCK;
 }
 
 /* How many have failed; those are as they were. */
@@ -197,7 +199,7 @@ static size_t replace(struct roll *ro, struct swap *group, size_t n)
 	size_t failed = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		cleanup_free char *aside = service_aside(ro->service.name, &group[i].old);
+		cleanup_free char *aside = service_aside(&group[i].old);
 
 		group[i].state = SWAP_BEGUN;
 		fail_if(&group[i], service_rename(ro->eng, group[i].old.id, aside, &group[i].why));
@@ -233,16 +235,23 @@ static int say_end(const struct roll *ro, struct err *err)
 	static const char *const words[] = { [ACTION_PAUSE] = "update paused",
 					     [ACTION_CONTINUE] = "update not whole",
 					     [ACTION_ROLLBACK] = "update rolled back" };
-	cleanup_buf struct buf old = BUF_INIT, new = BUF_INIT;
+	cleanup_buf struct buf old = BUF_INIT, new = BUF_INIT, stuck = BUF_INIT;
 
-	for (size_t i = 0; i < ro->n; i++)
-		buf_addf(ro->swaps[i].state == SWAP_DONE ? &new : &old, " %s", ro->swaps[i].name);
-	if (ro->action == ACTION_ROLLBACK)
+	for (size_t i = 0; i < ro->n; i++) {
+		const struct swap *s = &ro->swaps[i];
+
+		buf_addf(s->state == SWAP_DONE    ? &new
+			 : s->state == SWAP_STUCK ? &stuck
+						  : &old,
+			 " %s", s->name);
+	}
+	if (ro->action == ACTION_ROLLBACK && !stuck.len)
 		return err_fail(err, ERR_CONFLICT, "service %s: %s: all its replicas are as before",
 				ro->service.name, words[ro->action]);
-	err_fail(err, ERR_CONFLICT, "service %s: %s: replaced:%s; as before:%s", ro->service.name,
-		 words[ro->action], new.len ? buf_str(&new) : " none",
-		 old.len ? buf_str(&old) : " none");
+	err_fail(err, ERR_CONFLICT, "service %s: %s: replaced:%s; as before:%s%s%s",
+		 ro->service.name, words[ro->action], new.len ? buf_str(&new) : " none",
+		 old.len ? buf_str(&old) : " none", stuck.len ? "; not brought back:" : "",
+		 buf_str(&stuck));
 	return err_hint(err, -EBUSY,
 			"the same command goes on with the others; with the image "
 			"before it goes back");
@@ -318,8 +327,7 @@ static int choose(struct roll *ro, const char *image, struct err *err)
 		    (!ro->how->force && str_eq(rec.image, image)))
 			continue;
 		ro->swaps[ro->n++] = (struct swap){ .old = ro->list.items[i],
-						    .name = service_replica_name(
-							ro->service.name, ro->list.items[i].number),
+						    .name = ro->list.items[i].name,
 						    .why = ERR_INIT };
 	}
 	return r;
@@ -370,15 +378,13 @@ int engine_service_update(struct engine *eng, const char *word, const struct ser
 	cancel_signals(&ro.enders);
 	sigprocmask(SIG_BLOCK, &ro.enders, &before);
 	if (r >= 0)
-		r = service_settle(eng, ro.service.id, ro.service.name, err);
+		r = service_settle(eng, ro.service.id, err);
 	if (r == 0)
 		r = choose(&ro, image, err);
 	if (r == 0)
 		r = roll(&ro, err);
-	for (size_t i = 0; i < ro.n; i++) {
-		free(ro.swaps[i].name);
+	for (size_t i = 0; i < ro.n; i++)
 		free(ro.swaps[i].new_id);
-	}
 	free(ro.swaps);
 	replicas_done(&ro.list);
 	service_done(&ro.service);

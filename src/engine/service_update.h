@@ -39,4 +39,4 @@ int engine_service_update(struct engine *eng, const char *word, const struct ser
 /* One change of a service at a time: an fd that is the lock, or ERR_CONFLICT. */
 int service_change_lock(struct engine *eng, const char *id, const char *name, struct err *err);
 /* Under that lock: what a killed command has left half done is taken back. */
-int service_settle(struct engine *eng, const char *id, const char *name, struct err *err);
+int service_settle(struct engine *eng, const char *id, struct err *err);

@@ -98,6 +98,31 @@ def test_the_second_does_not_work(m):
     assert not lost and set(answers) == {"one", "two"}
 
 
+def test_names_and_what_is_not_as_before(m):
+    """A replica that somebody has renamed keeps that name; one that can't start again is said to be so."""
+    shelf = m.who.dir / "shelf"
+    (shelf / "sub").mkdir(parents=True)
+    for path in (shelf, shelf / "sub"):
+        m.who.own(path)
+        path.chmod(0o777)
+    run(m, 2, "-v", f"{shelf}:/shelf", "-v", f"{shelf}/sub:/sub", command="""
+        test $V != ill || { rmdir /shelf/sub; exit 3; }; exec busybox nc -ll -p 80 -e sh -c 'echo $V'""")
+    m.inro("rename", "web-2", "mine").ok()
+    m.inro("run", "-d", "--name", "web-2", "--network", "none", "one", "sleep", "60").ok()
+    assert m.inro("update", "--image", "two", *QUICK, "web").ok().out.split() == ["web-1", "mine"]
+    assert images(m) == {"web-1": "two", "mine": "two", "web-2": "one"}
+    engine.box(m.who, "ill", "ENV V=ill")
+    how = ["update", "--image", "ill", "--update-failure-action", "rollback", *QUICK, "web"]
+    said = m.inro(*how).fails("update rolled back: replaced: none; as before: mine; not brought back: web-1", code=1)
+    assert f"{shelf}/sub" in said.err
+    # its name it has
+    lines = m.inro("ps", "-a", "--format", "{{.Names}} {{.State}}").ok().out.splitlines()
+    assert set(lines) == {"web-1 exited", "mine running", "web-2 running"}
+    (shelf / "sub").mkdir()
+    m.inro("scale", "web=2").ok()
+    assert images(m) == {"web-1": "two", "mine": "two", "web-2": "one"}
+
+
 def test_health_counts(m):
     """One that becomes unhealthy doesn't count, one that becomes healthy does; Ctrl-C takes back."""
     run(m, 2, "--health-cmd", "test $V != two", "--health-interval", "50ms", "--health-retries", "2")
