@@ -3,14 +3,13 @@
 #include <fcntl.h>
 #include <linux/if_addr.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -25,61 +24,65 @@
 #include "runtime/container.h"
 #include "sys/conntrack.h"
 #include "sys/nft.h"
+#include "sys/ns.h"
 #include "sys/rtnetlink.h"
+#include "sys/sockdiag.h"
 
-#define LOCK_FILE   "lock-services"
-#define NS_PER_MS   INT64_C(1000000)
-#define LOOK_MS     10
-#define SOCKETS_MAX (16u << 20) /* of /proc/PID/net/tcp */
+#define LOCK_FILE "lock-services"
+#define NS_PER_MS INT64_C(1000000)
+#define LOOK_MS   10
 
 /* ---- who is ready ---- */
 
-/* The kernel's line "  0: 00000000:0050 00000000:0000 0A ...". 0: it listens nowhere. */
-static unsigned long listens_at(const char *line)
+static int open_diag(void *ret, struct err *err)
 {
-	const char *own = strchr(line, ':');
-	const char *port = own ? strchr(own + 1, ':') : NULL;
-	const char *other = port ? strchr(port + 1, ':') : NULL;
-	const char *state = other ? strchr(other, ' ') : NULL;
-
-	return state && strtoul(state, NULL, 16) == TCP_LISTEN ? strtoul(port + 1, NULL, 16) : 0;
+	return *(int *)ret = netlink_open(NETLINK_SOCK_DIAG, err);
 }
 
-static void note_listening(const char *text, const struct port_bindings *ports, bool *heard)
+/* A socket that is asked who listens in the container: it stays there. Negative: nobody runs. */
+static int diag_of(struct engine *eng, const char *id)
 {
-	for (const char *at = strchr(text, '\n'); at; at = strchr(at + 1, '\n')) {
-		unsigned long port = listens_at(at + 1);
+	cleanup_fd int netns = -EBADF, userns = -EBADF;
+	struct container_state st = { 0 };
+	struct net_place place;
+	int r = container_state_read(&eng->runtime, id, &st, NULL), sock = -EBADF;
+	pid_t pid = st.pid;
 
-		for (size_t i = 0; i < ports->n; i++)
-			heard[i] |= ports->items[i].port == port;
-	}
+	if (r < 0)
+		return r;
+	container_state_free(&st);
+	netns = pid > 0 ? ns_open_of(pid, CLONE_NEWNET, NULL) : -ESRCH;
+	if (netns < 0)
+		return netns;
+	if (eng->rootless) /* root can come back from there by itself */
+		userns = ns_owner(netns);
+	place = (struct net_place){ .userns = userns, .netns = netns };
+	r = net_place_run(&place, open_diag, &sock, NULL);
+	return r < 0 ? r : sock;
 }
 
 /* At all published ports of TCP. */
+static bool listens(int diag, const struct port_bindings *ports)
+{
+	struct sockdiag_ports heard;
+	bool all = diag >= 0 && sockdiag_listening(diag, &heard, NULL) == 0;
+
+	for (size_t i = 0; all && i < ports->n; i++)
+		all = ports->items[i].proto != IPPROTO_TCP ||
+		      sockdiag_has(&heard, ports->items[i].port);
+	return all;
+}
+
+static bool has_had_its_time(const struct record *rec)
+{
+	return time_now_ns() - rec->started_ns > SERVICE_READY_MS * NS_PER_MS;
+}
+
 static bool is_listening(struct engine *eng, const char *id, const struct port_bindings *ports)
 {
-	static const char *const files[] = { "tcp", "tcp6" };
-	cleanup_free bool *heard = xcalloc(ports->n + 1, sizeof(*heard));
-	struct container_state st = { 0 };
-	pid_t pid;
-	bool all = true;
+	cleanup_fd int diag = diag_of(eng, id);
 
-	if (container_state_read(&eng->runtime, id, &st, NULL) < 0)
-		return false;
-	pid = st.pid;
-	container_state_free(&st);
-	if (pid <= 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		cleanup_free char *path = xasprintf("/proc/%d/net/%s", (int)pid, files[i]);
-		cleanup_buf struct buf text = BUF_INIT;
-
-		if (io_read_file(AT_FDCWD, path, &text, SOCKETS_MAX, NULL) == 0)
-			note_listening(buf_str(&text), ports, heard);
-	}
-	for (size_t i = 0; i < ports->n; i++)
-		all &= heard[i] || ports->items[i].proto != IPPROTO_TCP;
-	return all;
+	return listens(diag, ports);
 }
 
 static bool is_ready(struct engine *eng, const struct replica *m, const struct port_bindings *ports)
@@ -90,10 +93,7 @@ static bool is_ready(struct engine *eng, const struct replica *m, const struct p
 		return false;
 	if (rec.options.health)
 		return health_status_of(eng, &rec) == HEALTH_HEALTHY;
-	/* The time first: these files cost a walk through all connections of the machine, 2 ms each
-	 * time that one is read. */
-	return time_now_ns() - rec.started_ns > SERVICE_READY_MS * NS_PER_MS ||
-	       is_listening(eng, m->id, ports);
+	return has_had_its_time(&rec) || is_listening(eng, m->id, ports);
 }
 
 /* ---- what that comes to ---- */
@@ -532,22 +532,33 @@ int service_is_ready(struct engine *eng, const char *container, struct err *err)
 	return r < 0 && r != -ENOENT ? r : ready;
 }
 
-void service_started(struct engine *eng, const struct record *rec)
+/* By one socket, and without a look at the other replicas. */
+static void wait_for_listening(struct engine *eng, const struct record *rec)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_MS * NS_PER_MS };
 	int64_t end = time_monotonic_ns() + (SERVICE_READY_MS + LOOK_MS) * NS_PER_MS;
+	cleanup_port_bindings struct port_bindings ports = { 0 };
 	cleanup_record struct record now = { 0 };
-	struct err err = ERR_INIT;
+	cleanup_fd int diag = diag_of(eng, rec->id);
 
-	if (!rec->options.service)
+	if (publish_load(eng, rec->options.service, &ports, NULL) < 0)
 		return;
-	while (!rec->options.health && time_monotonic_ns() < end &&
-	       service_is_ready(eng, rec->id, NULL) == 0) {
+	while (!listens(diag, &ports) && time_monotonic_ns() < end) {
 		record_done(&now);
 		if (record_get(eng, rec->id, &now, NULL) < 0 || now.status != RECORD_RUNNING)
 			break;
 		nanosleep(&pause, NULL);
 	}
+}
+
+void service_started(struct engine *eng, const struct record *rec)
+{
+	struct err err = ERR_INIT;
+
+	if (!rec->options.service)
+		return;
+	if (!rec->options.health)
+		wait_for_listening(eng, rec);
 	if (service_refresh(eng, rec->options.service, &err) < 0)
 		log_warn("%s", err.msg);
 }

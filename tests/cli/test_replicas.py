@@ -14,7 +14,7 @@ import pytest
 import harness
 import netmachine
 import replicas
-from replicas import asked, balanced, hammer, hosts, inspect, run
+from replicas import SERVER, asked, balanced, hammer, hosts, inspect, run
 
 TURNS = True
 
@@ -165,6 +165,15 @@ def test_udp_flows_leave_with_a_replica(m):
         harness.wait_for(in_balance(1), what="one to be ill")
         harness.wait_for(lambda: ask(host) != first, what="the other one's answer")
         m.inro("exec", first, "rm", "/ill").ok()
+
+
+def test_who_listens_is_ready(m):
+    """A start waits for that, and no longer: not for the time that one which never listens has."""
+    begin = time.monotonic()
+    run(m, 1, command=f"sleep 0.2; echo >/up; {SERVER}")
+    took = time.monotonic() - begin
+    m.inro("exec", "web-1", "test", "-e", "/up").ok()
+    assert balanced(m) and 0.2 <= took < 2 * harness.PATIENCE
 
 
 def test_udp_clients_of_who_stops(m):

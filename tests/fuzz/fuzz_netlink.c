@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "sys/conntrack.h"
+#include "sys/sockdiag.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct conntrack_ports both = { ports, 2 }, one = { ports, 1 };
 	struct nlbuf flows = NLBUF_INIT;
 	const struct nlbuf q = { .seq = 3, .last = 3, .whole = true };
+	struct sockdiag_ports heard = { .bits = { 0 } };
 	uint32_t count = 0;
 	char sum = 0;
 	struct netlink_answers a = { .type = 16, .each = take, .to = &sum };
@@ -38,5 +40,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	conntrack_parse(data, size, &both, &flows);
 	nlbuf_done(&flows);
 	conntrack_parse_count(data, size, &count);
+	sockdiag_parse(data, size, &heard);
 	return 0;
 }

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "base/fd.h"
 #include "sys/conntrack.h"
+#include "sys/sockdiag.h"
 
 /* A request of three messages, of which the last one is answered. */
 static struct nlbuf request(void)
@@ -295,6 +301,55 @@ static void test_count_of_flows(void **state)
 	assert_int_equal(conntrack_parse_count(answer.buf.data, answer.buf.len, &n), -EPROTO);
 }
 
+static void put_socket(struct nlbuf *to, uint8_t state, uint16_t port)
+{
+	const struct inet_diag_msg m = { .idiag_family = AF_INET6,
+					 .idiag_state = state,
+					 .id = { .idiag_sport = htons(port) } };
+
+	nlbuf_begin(to, SOCK_DIAG_BY_FAMILY, 0, &m, sizeof(m));
+}
+
+static void test_listening(void **state)
+{
+	cleanup_nlbuf struct nlbuf answer = NLBUF_INIT;
+	struct sockdiag_ports heard = { .bits = { 0 } };
+
+	(void)state;
+	put_socket(&answer, TCP_LISTEN, 80);
+	put_socket(&answer, TCP_LISTEN, 65535);
+	put_socket(&answer, TCP_ESTABLISHED, 81);
+	assert_int_equal(sockdiag_parse(answer.buf.data, answer.buf.len, &heard), 0);
+	for (uint32_t port = 0; port <= UINT16_MAX; port++)
+		assert_int_equal(sockdiag_has(&heard, (uint16_t)port), port == 80 || port == 65535);
+	/* too short to be one */
+	nlbuf_begin(&answer, SOCK_DIAG_BY_FAMILY, 0, &heard, sizeof(struct inet_diag_msg) - 4);
+	assert_int_equal(sockdiag_parse(answer.buf.data, answer.buf.len, &heard), -EPROTO);
+}
+
+/* Of this process, in the kernel's words: both families, and only while it listens. */
+static void test_kernel_says_who_listens(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct sockaddr_in6 at = { .sin6_family = i ? AF_INET6 : AF_INET };
+		socklen_t len = i ? sizeof(at) : sizeof(struct sockaddr_in);
+		cleanup_fd int fd = socket(at.sin6_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		struct err err = ERR_INIT;
+		cleanup_fd int sock = netlink_open(NETLINK_SOCK_DIAG, &err);
+		struct sockdiag_ports heard;
+
+		assert_ok(sock);
+		assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+		assert_ok(sockdiag_listening(sock, &heard, &err));
+		assert_false(sockdiag_has(&heard, ntohs(at.sin6_port)));
+		assert_int_equal(listen(fd, 1), 0);
+		assert_ok(sockdiag_listening(sock, &heard, &err));
+		assert_true(sockdiag_has(&heard, ntohs(at.sin6_port)));
+	}
+}
+
 /* The kernel's own answers. */
 static void test_kernel(void **state)
 {
@@ -327,6 +382,8 @@ int main(void)
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_flows_of_several),
 		cmocka_unit_test(test_count_of_flows),
+		cmocka_unit_test(test_listening),
+		cmocka_unit_test(test_kernel_says_who_listens),
 		cmocka_unit_test(test_kernel),
 	};
 
