@@ -137,7 +137,8 @@ static void add_keys(oci_keys *keys, const char *text, const char *suffix)
 
 void change_expose_ports(const struct port_publish *p, struct oci_config *config)
 {
-	for (uint32_t n = p->ports.first; n <= p->ports.last; n++) {
+	for (uint32_t n = p->ports.first;
+	     n <= p->ports.last && config->exposed_ports.n < OCI_KEYS_MAX; n++) {
 		cleanup_free char *key = xasprintf("%u/%s", n, port_proto_name(p->proto));
 
 		add_keys(&config->exposed_ports, key, "");

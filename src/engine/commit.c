@@ -77,6 +77,8 @@ static void take_ports(char *const *expose, char *const *publish, struct oci_con
 	for (char *const *w = publish; w && *w; w++)
 		if (port_publish_parse(*w, &p, NULL) == 0)
 			change_expose_ports(&p, c);
+	if (c->exposed_ports.n >= OCI_KEYS_MAX)
+		log_warn("the image exposes %d of the ports: it can have no more", OCI_KEYS_MAX);
 }
 
 static int take_settings(struct engine *eng, const struct container_tree *ct, struct oci_config *c,

@@ -159,7 +159,8 @@ def test_image_of_commit_is_what_the_container_was(anyone):
 
 
 def test_config_of_commit(anyone):
-    changed(anyone, "cc", "exit 0", "-e", "OWN=1", "-w", "/tmp", "--label", "a=b", "-p", "8080:90/udp", "--expose", "70")
+    changed(anyone, "cc", "exit 0", "-e", "OWN=1", "-w", "/tmp", "--label", "a=b", "-p",
+            "8080:90/udp", "--expose", "70")
     path = anyone.dir / "iid"
     iid = anyone.inro("commit", "-a", "Me <me@example.com>", "-m", "what I did", "--iidfile", path,
                       "-c", "ENV X=y", "-c", 'CMD ["true"]', "-c", "ONBUILD RUN x", "-c",
@@ -171,7 +172,8 @@ def test_config_of_commit(anyone):
     run = config["config"]
     assert run["Cmd"] == ["true"] and run["WorkingDir"] == "/tmp" and run["Labels"] == {"a": "b"}
     assert {"OWN=1", "X=y"} <= set(run["Env"]) and not [e for e in run["Env"] if "HOSTNAME" in e]
-    assert run["OnBuild"] == ["RUN x"] and sorted(run["ExposedPorts"]) == ["70/tcp", "80/tcp", "90/udp"]
+    assert run["OnBuild"] == ["RUN x"]
+    assert sorted(run["ExposedPorts"]) == ["70/tcp", "80/tcp", "90/udp"]
     last = config["history"][-1]
     assert last["author"] == config["author"] == "Me <me@example.com>"
     assert last["comment"] == "what I did" and last["created_by"] == "sh -c exit 0"
@@ -187,6 +189,15 @@ def test_config_of_commit(anyone):
         anyone.inro("commit", "-c", bad, "cc", "bad:1").fails()
     assert "\nbad " not in anyone.inro("images").ok().out
     anyone.inro("commit", "cc", "Bad:Name").fails("invalid image reference")
+
+
+def test_more_ports_than_an_image_can_expose(root):
+    base(root)
+    root.inro("create", "--name", "many", "-p", "1-5000:1-5000/udp", "base:1", "true").ok()
+    r = root.inro("commit", "many").ok()
+    assert "exposes 4096 of the ports" in r.err
+    ports = image_of(root, r.out.strip())[1]["config"]["ExposedPorts"]
+    assert len(ports) == 4096 and "4096/udp" in ports
 
 
 def test_init_is_not_the_images(root):
