@@ -103,9 +103,10 @@ enum json_kind {
 };
 
 enum {
-	JSON_REQUIRED = 1 << 0, /* absent is an error */
-	JSON_KEEP = 1 << 1,     /* written even when empty, zero or false (default: left out) */
-	JSON_NOT_EMPTY = 1 << 2 /* "" or [] is an error when present */
+	JSON_REQUIRED = 1 << 0,  /* absent is an error */
+	JSON_KEEP = 1 << 1,      /* written even when empty, zero or false (default: left out) */
+	JSON_NOT_EMPTY = 1 << 2, /* "" or [] is an error when present */
+	JSON_NIL_LIST = 1 << 3   /* of JSON_RAW: to a template null is Go's list that is nil */
 };
 
 struct json_desc;

@@ -313,6 +313,10 @@ void tprint_json(struct texec *x, const struct tval *v, struct buf *out)
 		json_float(v->f, out);
 		break;
 	case TV_LIST:
+		if (v->json && v->json->type == JSON_TYPE_NULL) { /* JSON_NIL_LIST */
+			buf_adds(out, "null");
+			break;
+		}
 		buf_addc(out, '[');
 		for (uint32_t i = 0; i < v->n; i++) {
 			const struct tval element = tval_element(x, v, i);

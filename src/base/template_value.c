@@ -169,6 +169,8 @@ static const struct json_field *find_field(const struct json_desc *desc, const c
 static struct tval field_value(struct texec *x, const struct json_field *f,
 			       const struct json_value *v)
 {
+	if (f->flags & JSON_NIL_LIST && v && v->type == JSON_TYPE_NULL)
+		return (struct tval){ .kind = TV_LIST, .json = v, .elements = ANY };
 	return v ? tval_of_json(x, v, f->desc, f->kind) : zero(f->kind, f->desc);
 }
 

@@ -4,6 +4,9 @@
 
 #define FIELD(T, member, key, kind, ...)                                                           \
 	JSON_FIELD(struct T, member, key, kind, .flags = JSON_KEEP, ##__VA_ARGS__)
+/* null where it has no elements. */
+#define LIST(T, member, key)                                                                       \
+	JSON_FIELD(struct T, member, key, JSON_RAW, .flags = JSON_KEEP | JSON_NIL_LIST)
 /* Left out where there is nothing. */
 #define MAY(T, member, key, kind, ...) JSON_FIELD(struct T, member, key, kind, ##__VA_ARGS__)
 
@@ -219,8 +222,8 @@ static const struct json_desc graph_desc = JSON_DESC(struct inspect_graph, graph
 #define ENDPOINT(member, key, kind) FIELD(inspect_endpoint, member, key, kind)
 static const struct json_field endpoint_fields[] = {
 	ENDPOINT(ipam_config, "IPAMConfig", JSON_RAW),
-	ENDPOINT(null, "Links", JSON_RAW),
-	ENDPOINT(aliases, "Aliases", JSON_RAW),
+	LIST(inspect_endpoint, null, "Links"),
+	LIST(inspect_endpoint, aliases, "Aliases"),
 	ENDPOINT(mac, "MacAddress", JSON_STR),
 	ENDPOINT(null, "DriverOpts", JSON_RAW),
 	ENDPOINT(gw_priority, "GwPriority", JSON_I64),
@@ -232,7 +235,7 @@ static const struct json_field endpoint_fields[] = {
 	ENDPOINT(ip6_gateway, "IPv6Gateway", JSON_STR),
 	ENDPOINT(ip6_address, "GlobalIPv6Address", JSON_STR),
 	ENDPOINT(ip6_prefix, "GlobalIPv6PrefixLen", JSON_I64),
-	ENDPOINT(dns_names, "DNSNames", JSON_RAW),
+	LIST(inspect_endpoint, dns_names, "DNSNames"),
 };
 static const struct json_desc endpoint_desc = JSON_DESC(struct inspect_endpoint, endpoint_fields);
 
@@ -245,8 +248,8 @@ static const struct json_field network_fields[] = {
 	NETWORK(no, "HairpinMode", JSON_BOOL),
 	NETWORK(empty, "LinkLocalIPv6Address", JSON_STR),
 	NETWORK(zero, "LinkLocalIPv6PrefixLen", JSON_I64),
-	NETWORK(null, "SecondaryIPAddresses", JSON_RAW),
-	NETWORK(null, "SecondaryIPv6Addresses", JSON_RAW),
+	LIST(inspect_network, null, "SecondaryIPAddresses"),
+	LIST(inspect_network, null, "SecondaryIPv6Addresses"),
 	NETWORK(endpoint_id, "EndpointID", JSON_STR),
 	NETWORK(gateway, "Gateway", JSON_STR),
 	NETWORK(ip6_address, "GlobalIPv6Address", JSON_STR),

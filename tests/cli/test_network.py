@@ -236,6 +236,8 @@ def test_used(machine):
     endpoint = json.loads(machine.inro("inspect", "web").ok().out)[0]["NetworkSettings"]["Networks"][
         "front"]["EndpointID"]
     assert len(endpoint) == 64
+    show = "{{with .NetworkSettings.Networks.front}}{{.Aliases}} {{json .Aliases}}{{end}}"
+    assert machine.inro("inspect", "-f", show, "web").ok().out == "[] null\n"
     assert inspect(machine, "front")["Containers"] == {ident: {
         "Name": "web", "EndpointID": endpoint, "MacAddress": "02:42:0a:09:00:02",
         "IPv4Address": "10.9.0.2/24", "IPv6Address": "fd00:9::2/64"}}
