@@ -224,18 +224,22 @@ static int plug(struct change *c, struct net_start *ns, struct err *err)
 static int finish_killed(struct change *c, const struct endpoint *ep, struct err *err)
 {
 	struct net_start ns = NET_START_INIT;
-	int r = net_links_there(c->eng, ep->ifname, c->netns, err);
+	int r = net_start_read(c->eng, &c->rec, &ns, err);
+	size_t i = 0;
 
+	while (r == 0 && i + 1 < ns.n && !str_eq(ns.links[i].net.id, c->net.id))
+		i++;
+	if (r == 0)
+		r = net_links_there(c->eng, &ns, i, c->netns, err);
 	if (r == 0) {
 		r = net_links_unplug(c->eng, &c->net, ep, c->netns, err);
-		return r < 0 ? r : leave(c, false, err);
-	}
-	if (r > 0)
-		r = net_start_read(c->eng, &c->rec, &ns, err);
-	if (r == 0)
+		if (r == 0)
+			r = leave(c, false, err);
+	} else if (r > 0) {
 		r = publish_load(c->eng, c->rec.id, &ns.ports, err);
-	if (r == 0)
-		r = tell_others(c, &ns, err);
+		if (r == 0)
+			r = tell_others(c, &ns, err);
+	}
 	net_start_done(&ns);
 	return r;
 }

@@ -30,7 +30,7 @@ struct plugs {
 	bool keep;
 	struct veth_plug *items;
 	struct plug *data;
-	size_t n;
+	size_t n, looked_at;
 };
 
 static void plugs_done(struct plugs *p)
@@ -348,23 +348,6 @@ struct inside {
 	struct rtnl_inside routes;
 };
 
-static int look(void *data, struct err *err)
-{
-	const struct inside *in = data;
-	cleanup_fd int sock = netns_socket(in->netns, rtnl_open, err);
-	struct rtnl_link link;
-	int r = sock < 0 ? sock : rtnl_link_read(sock, in->name, &link, err);
-
-	return r < 0 ? (r == -ENODEV ? 0 : r) : link.up;
-}
-
-int net_links_there(struct engine *eng, const char *ifname, int netns, struct err *err)
-{
-	struct inside in = { .netns = netns, .name = ifname };
-
-	return in_place(eng, look, &in, err);
-}
-
 static int unplug(void *data, struct err *err)
 {
 	const struct inside *in = data;
@@ -422,7 +405,19 @@ static int look_at_links(void *data, struct err *err)
 {
 	const struct plugs *p = data;
 
-	return veth_is_plugged(p->netns, p->items, p->n, err);
+	return veth_is_plugged(p->netns, p->items, p->looked_at, err);
+}
+
+int net_links_there(struct engine *eng, const struct net_start *ns, size_t i, int netns,
+		    struct err *err)
+{
+	struct plugs p = { .netns = netns, .looked_at = 1 };
+	int r;
+
+	plugs_make(ns, i, &p);
+	r = in_place(eng, look_at_links, &p, err);
+	plugs_done(&p);
+	return r;
 }
 
 /* Of a veth by both of its ends: the bridge may be gone, or the name inside. */
@@ -440,6 +435,7 @@ int net_links_heal(struct engine *eng, const struct net_start *ns, int netns, st
 	int r;
 
 	plugs_make(ns, 0, &p);
+	p.looked_at = p.n;
 	r = in_place(eng, look_at_links, &p, err);
 	plugs_done(&p);
 	if (r != 0)

@@ -12,8 +12,9 @@ int net_links_plug(struct engine *eng, const struct net_start *ns, size_t first,
 		   bool runs, struct err *err);
 /* All of them, where one has gone or is on its bridge no longer. 1: so it was; 0: all is well. */
 int net_links_heal(struct engine *eng, const struct net_start *ns, int netns, struct err *err);
-/* 1: it is there, and was made whole. */
-int net_links_there(struct engine *eng, const char *ifname, int netns, struct err *err);
+/* That one. 1: it is there, and was made whole. */
+int net_links_there(struct engine *eng, const struct net_start *ns, size_t i, int netns,
+		    struct err *err);
 /* That it isn't there is no error. The host's own goes back. */
 int net_links_unplug(struct engine *eng, const struct network *net, const struct endpoint *ep,
 		     int netns, struct err *err);

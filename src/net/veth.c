@@ -213,13 +213,17 @@ static int set_inside(int sock, const struct veth_plug *p, bool ipv6, struct err
 	return rtnl_inside(sock, &in, err);
 }
 
+static bool has_ipv6(const struct veth_plug *p)
+{
+	return veth_has_ipv6() && (!p->mtu || p->mtu >= 1280);
+}
+
 int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool keep,
 	      struct err *err)
 {
 	static const struct rtnl_inside loopback = { 0 };
 	cleanup_fd int inside = netns_socket(netns, rtnl_open, err);
 	cleanup_fd int sock = inside < 0 ? -EBADF : rtnl_open(err);
-	const bool kernel6 = veth_has_ipv6();
 	size_t done = 0;
 	int r = inside < 0 ? inside : sock;
 
@@ -227,7 +231,7 @@ int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool 
 		return rtnl_inside(inside, &loopback, err);
 	for (; r >= 0 && done < n; done++) {
 		const struct veth_plug *p = &plugs[done];
-		bool ipv6 = kernel6 && (!p->mtu || p->mtu >= 1280);
+		bool ipv6 = has_ipv6(p);
 
 		r = add_link(sock, inside, dir, p, netns, ipv6, err);
 		if (r >= 0 && ipv6 && !p->child && !p->device)
@@ -260,19 +264,37 @@ static bool is_port(int sock, const struct veth_plug *p)
 	return false;
 }
 
+/* Whoever was killed has made it, and perhaps no more. All of its addresses come at once, some time
+ * after it is up where it is a child. */
+static int is_whole(int inside, const struct veth_plug *p, struct err *err)
+{
+	const bool wanted = p->n_addrs && (p->addrs[0].family == AF_INET || has_ipv6(p));
+	CLEANUP(rtnl_addrs_done) struct rtnl_addrs addrs = { 0 };
+	struct rtnl_link link;
+	int r = rtnl_link_read(inside, p->inside, &link, err);
+
+	if (r < 0 || !link.up || !wanted)
+		return r < 0 ? (r == -ENODEV ? 0 : r) : link.up;
+	r = rtnl_addrs_read(inside, (int)link.index, &addrs, err);
+	for (size_t i = 0; r >= 0 && i < addrs.n; i++)
+		if (addrs.items[i].len == p->addrs[0].len &&
+		    memcmp(addrs.items[i].local, p->addrs[0].local, p->addrs[0].len) == 0)
+			return 1;
+	return r < 0 ? r : 0;
+}
+
 int veth_is_plugged(int netns, const struct veth_plug *plugs, size_t n, struct err *err)
 {
 	cleanup_fd int inside = netns_socket(netns, rtnl_open, err);
 	cleanup_fd int sock = inside < 0 ? -EBADF : rtnl_open(err);
-	int r = inside < 0 ? inside : sock;
+	int r = inside < 0 ? inside : sock < 0 ? sock : 1;
 
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		r = rtnl_link_index(inside, plugs[i].inside, err);
-		if (r == -ENODEV ||
-		    (r >= 0 && !plugs[i].child && !plugs[i].device && !is_port(sock, &plugs[i])))
-			return 0;
+	for (size_t i = 0; r == 1 && i < n; i++) {
+		r = is_whole(inside, &plugs[i], err);
+		if (r == 1 && !plugs[i].child && !plugs[i].device)
+			r = is_port(sock, &plugs[i]);
 	}
-	return r < 0 ? r : 1;
+	return r;
 }
 
 int veth_unplug(int netns, const char *inside, struct err *err)

@@ -48,7 +48,7 @@ struct veth_plug {
  * this call's are taken away, but for devices. */
 int veth_plug(int netns, int dir, const struct veth_plug *plugs, size_t n, bool keep,
 	      struct err *err);
-/* Are they all there, and the outer ends on their bridges? 1, 0 or -errno. */
+/* Are they all there, as they were made, and the outer ends on their bridges? 1, 0 or -errno. */
 int veth_is_plugged(int netns, const struct veth_plug *plugs, size_t n, struct err *err);
 /* The interface of this name in the namespace, and so its outer end. */
 int veth_unplug(int netns, const char *inside, struct err *err);

@@ -58,6 +58,10 @@ def test_deleted_links(machine):
     with inside(m, "one").serve("one", 80):
         assert m.get("127.0.0.1", 8080).startswith("one from ")
     assert resolves(m, "two", "one")
+    # as a reload leaves it that was killed between making and furnishing it
+    inside(m, "two").sh("ip link set eth0 down; ip addr flush dev eth0")
+    m.inro("network", "reload").ok()
+    assert state_of(inside(m, "two")) == before["two"]
     # what is whole is left as it is
     indices = {n: link["ifindex"] for n, link in m.place().links().items()}
     m.inro("network", "reload").ok()

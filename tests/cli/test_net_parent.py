@@ -261,6 +261,11 @@ def test_connect_takes_nothing_for_the_machines(device, network):
     events = m.inro("events", "--since", "1h", "--until", "0s", "-f", "event=connect", "--format",
                     "{{.Actor.Attributes.type}}").ok().out.split()
     assert events[-1] == ("macvlan" if network == "mac" else "host-device")
+    # as a connect leaves it that was killed on its way
+    whole = addresses(one, "eth1")
+    one.sh("ip link set eth1 down" if network == "wire" else "ip addr flush dev eth1")
+    m.inro("network", "connect", network, "one").ok()
+    assert addresses(one, "eth1") == whole and "UP" in one.links()["eth1"]["flags"]
     m.inro("network", "disconnect", network, "one").ok()
     assert "dev0" in m.links() and "eth1" not in one.links()
 
