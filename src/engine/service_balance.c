@@ -522,14 +522,16 @@ int service_return(struct engine *eng, const char *container, struct err *err)
 int service_is_ready(struct engine *eng, const char *container, struct err *err)
 {
 	cleanup_free char *service = service_of(eng, container);
-	struct balance b = { .n_ready = 0 };
-	int r = service ? balance_read(eng, service, &b, err) : -ENOENT, ready = 0;
+	cleanup_port_bindings struct port_bindings ports = { 0 };
+	cleanup_replicas struct replicas list = { 0 };
+	int r = service ? service_replicas(eng, service, &list, err) : 0;
 
-	for (size_t i = 0; r == 0 && i < b.members.n; i++)
-		if (str_eq(b.members.items[i].id, container))
-			ready = b.ready[i];
-	balance_done(&b);
-	return r < 0 && r != -ENOENT ? r : ready;
+	if (r == 0 && list.n)
+		r = publish_load(eng, service, &ports, err);
+	for (size_t i = 0; r == 0 && i < list.n; i++)
+		if (str_eq(list.items[i].id, container))
+			return is_ready(eng, &list.items[i], &ports);
+	return r;
 }
 
 /* By one socket, and without a look at the other replicas. */
