@@ -485,8 +485,15 @@ void net_names_look(struct engine *eng)
 	struct err err = ERR_INIT;
 	int r = engine_net(eng, &err);
 
-	if (r == 0 && net_service_was_killed(eng->net_fd))
+	if (r == 0 && net_service_was_killed(eng->net_fd)) {
+		cleanup_free char *other = engine_net_other(eng);
+
+		if (other) /* whose it is */
+			return;
 		r = net_names_repair(eng, &err);
+		if (r == 0)
+			net_service_forget(eng->net_fd);
+	}
 	if (r < 0)
 		log_warn("giving names to containers that run: %s", err.msg);
 }

@@ -217,6 +217,15 @@ bool net_service_was_killed(int run_dir)
 	       errno == ECONNREFUSED;
 }
 
+void net_service_forget(int run_dir)
+{
+	cleanup_fd int lock = open_lock(run_dir, NULL);
+
+	/* who starts one has the lock until it listens */
+	if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 && net_service_was_killed(run_dir))
+		unlinkat(run_dir, SERVICE_SOCKET, 0);
+}
+
 int net_service_end(const struct net_service_place *w, struct err *err)
 {
 	cleanup_net_service struct net_service s = NET_SERVICE_INIT;

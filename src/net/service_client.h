@@ -95,5 +95,7 @@ int net_service_find(const struct net_service_place *where, struct net_service *
 		     struct err *err);
 /* It has not ended by itself, and nothing has come to repair that. */
 bool net_service_was_killed(int run_dir);
+/* One that was killed, and that nobody needs: it counts as one that has ended. */
+void net_service_forget(int run_dir);
 /* Ends it, if it runs, as if somebody had killed it: what repairs its death comes. */
 int net_service_end(const struct net_service_place *where, struct err *err);

@@ -144,6 +144,16 @@ def test_all_that_serves_names_is_killed(machine):
     m.inro("ps").ok()
     assert not service_of(m)
 
+    start(m, "three")
+    m.inro("run", "-d", "--name", "alone", "--network", "none", image(m), "sleep", "60").ok()
+    kill(service_of(m))
+    m.inro("rm", "-f", "-t", "0", "three").ok()
+    socket = m.who.run_dir / "inro/net/service"
+    assert socket.exists()
+    m.inro("ps").ok()
+    assert not socket.exists() and not service_of(m)  # nobody's, and not repaired at each look
+    m.inro("rm", "-f", "-t", "0", "alone").ok()
+
 
 def test_fixed_address_of_ipv6_has_the_same_mac_again(machine):
     """Else others would send to the one of before, until they have found out."""
