@@ -36,6 +36,25 @@ static int heal(struct engine *eng, const char *id, struct err *err)
 	return r == -ESRCH ? 0 : r;
 }
 
+/* What else there was in a user's networks before these. Whoever starts something waits for it, so
+ * the inro-net that is ended is one of those before. */
+static int renew(struct engine *eng, struct err *err)
+{
+	const struct net_service_place where = { .run_dir = eng->net_fd };
+	cleanup_fd int lock = net_rootless_fresh_lock(eng->net_fd);
+	int r;
+
+	eng->networks->fresh = false;
+	if (lock < 0)
+		return lock == -ENOENT ? 0 : err_errno(err, -lock, "locking this user's networks");
+	r = net_service_end(&where, err);
+	if (r == 0)
+		r = engine_firewall_repair(eng, err);
+	if (r == 0)
+		net_rootless_fresh_done(eng->net_fd);
+	return r;
+}
+
 int network_heal(struct engine *eng, const char *but, struct err *err)
 {
 	cleanup_record_list struct record_list list = { 0 };
@@ -55,13 +74,5 @@ int network_heal(struct engine *eng, const char *but, struct err *err)
 			log_warn("connecting container %s to its networks again: %s", rec->name,
 				 own.msg);
 	}
-	if (r >= 0 && eng->networks && eng->networks->made) {
-		const struct net_service_place where = { .run_dir = eng->net_fd };
-
-		eng->networks->made = false;
-		r = net_service_end(&where, err);
-		if (r == 0)
-			r = engine_firewall_repair(eng, err);
-	}
-	return r < 0 ? r : 0;
+	return r >= 0 && eng->networks && eng->networks->fresh ? renew(eng, err) : r < 0 ? r : 0;
 }

@@ -9,6 +9,6 @@
 #include "engine/record.h"
 
 /* All that run, but those of this owner (NULL: none). What fails for one is warned of. In networks
- * that this process has just made anew for a user, an inro-net of those before them is ended, and
- * there are the firewall's rules. */
+ * of a user's that have been made anew (net/rootless.h, fresh) an inro-net of those before them is
+ * ended, and there are the firewall's rules. */
 int network_heal(struct engine *eng, const char *but, struct err *err);

@@ -253,8 +253,8 @@ static int do_steps(struct stage *s, struct err *err)
 		return r < 0 ? r : net_pasta_start(s->eng, s->rec, &s->ns->ports, s->pidfd, err);
 	}
 	r = engine_net(s->eng, err);
-	/* this start has made a user's networks: what ran in those before them is to be in these */
-	if (r == 0 && s->eng->networks && s->eng->networks->made)
+	/* what ran in a user's networks before these is to be in these */
+	if (r == 0 && s->eng->networks && s->eng->networks->fresh)
 		r = network_heal(s->eng, s->ns->owner, err);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
 		r = steps[i].fn(s, err);

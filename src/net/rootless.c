@@ -5,6 +5,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -23,6 +24,7 @@
 #include "sys/procfs.h"
 #include "sys/rtnetlink.h"
 
+#define FRESH_FILE   "fresh"
 #define DIVERT_MARK  1
 #define DIVERT_TABLE 100
 
@@ -106,6 +108,35 @@ static int find_holder(const char *dir, struct net_rootless *n, pid_t *ret_pid, 
 	return r;
 }
 
+static bool is_fresh(const char *dir)
+{
+	cleanup_free char *path = path_join(dir, FRESH_FILE);
+
+	return access(path, F_OK) == 0;
+}
+
+static int note_fresh(const char *dir, struct err *err)
+{
+	cleanup_fd int fd = rootless_open_file(dir, FRESH_FILE, err);
+
+	return fd < 0 ? fd : 0;
+}
+
+int net_rootless_fresh_lock(int dirfd)
+{
+	cleanup_fd int fd = path_open_in(dirfd, FRESH_FILE, O_RDWR | O_NOFOLLOW, 0, NULL);
+	struct stat st;
+
+	if (fd < 0 || NO_EINTR(flock(fd, LOCK_EX)) < 0)
+		return fd < 0 ? fd : -errno;
+	return fstat(fd, &st) == 0 && st.st_nlink ? take_fd(fd) : -ENOENT;
+}
+
+void net_rootless_fresh_done(int dirfd)
+{
+	unlinkat(dirfd, FRESH_FILE, 0);
+}
+
 int net_rootless_find(const char *dir, struct net_rootless *ret, struct err *err)
 {
 	cleanup_net_rootless struct net_rootless n = NET_ROOTLESS_INIT;
@@ -118,6 +149,7 @@ int net_rootless_find(const char *dir, struct net_rootless *ret, struct err *err
 	int r = find_holder(dir, &n, &pid, err);
 	if (r < 0)
 		return r;
+	n.fresh = is_fresh(dir);
 	*ret = n;
 	n = (struct net_rootless)NET_ROOTLESS_INIT;
 	return 0;
@@ -296,11 +328,10 @@ static int set_up(const struct net_rootless_args *args, int sock, pid_t pid, str
 	if (r == 0)
 		r = net_place_run(&n->place, furnish, NULL, err);
 	if (r == 0)
-		r = write_holder(args->dir, pid, err);
+		r = note_fresh(args->dir, err);
 	if (r == 0)
-		r = tell(sock, ROOTLESS_GO, err);
-	n->made = r == 0;
-	return r;
+		r = write_holder(args->dir, pid, err);
+	return r < 0 ? r : tell(sock, ROOTLESS_GO, err);
 }
 
 static int make(const struct net_rootless_args *args, struct net_rootless *n, pid_t *ret_pid,
@@ -381,6 +412,7 @@ int net_rootless_open(const struct net_rootless_args *args, struct net_rootless 
 		r = find_or_make(args, &n, err);
 	if (r < 0)
 		return err_wrap(err, r, "making the namespaces of this user's networks");
+	n.fresh = is_fresh(args->dir);
 	*ret = n;
 	n = (struct net_rootless)NET_ROOTLESS_INIT;
 	return 0;

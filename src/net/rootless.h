@@ -10,7 +10,7 @@
  *
  * Files in <runroot>/net: "holder" says who that process is, "hold" is locked (fcntl(2), open file
  * descriptions) shared by who uses them and alone by the holder which ends, "making" by who makes
- * them.
+ * them. "fresh" is there until what ran before they were made is in them as well.
  */
 #pragma once
 
@@ -20,7 +20,7 @@
 struct net_rootless {
 	struct net_place place; /* owned by net_rootless_close() */
 	int keep;               /* an open file: they stay while anybody has it */
-	bool made;              /* by this call: there are no networks in it yet */
+	bool fresh;             /* what ran before may not be in them yet */
 };
 #define NET_ROOTLESS_INIT                                                                          \
 	{                                                                                          \
@@ -45,6 +45,10 @@ int net_rootless_open(const struct net_rootless_args *args, struct net_rootless 
 		      struct err *err);
 /* Those that are there. -ESRCH, without an error record: there are none. */
 int net_rootless_find(const char *dir, struct net_rootless *ret, struct err *err);
+/* Who brings what ran before into fresh ones, one at a time: a lock, to be closed, or -ENOENT: it
+ * has been done. dirfd: of the directory. */
+int net_rootless_fresh_lock(int dirfd);
+void net_rootless_fresh_done(int dirfd);
 /* Is it one of these that this user namespace, a container's, is below? 1, 0 or -errno. */
 int net_rootless_owns(const struct net_rootless *n, int userns);
 

@@ -90,6 +90,25 @@ def test_killed_holder(machine_user):
         harness.wait_for(lambda: resolves(m, "two", "one") and resolves(m, "one", "two"), what="names")
 
 
+def test_fresh_networks_are_filled_by_whoever_comes(machine_user):
+    """Not by who made them: a connect, or who was killed meanwhile."""
+    m = machine_user
+    m.inro("network", "create", "back").ok()
+    start(m, "one", "-p", "8080:80")
+    start(m, "two")
+    before = state_of(inside(m, "one"))
+    holder = m.holder()
+    kill([int(holder.name)])
+    harness.wait_for(lambda: m.holder() != holder, what="its end")
+    m.inro("network", "connect", "back", "two").ok()
+    start(m, "three")
+    assert state_of(inside(m, "one")) == before
+    assert reaches(m, "one", "three") and reaches(m, "three", "two")
+    with inside(m, "one").serve("one", 80):
+        assert m.get("127.0.0.1", 8080).startswith("one from ")
+    assert not (m.who.run_dir / "inro/net/fresh").exists()
+
+
 def test_killed_holder_of_one_that_went_elsewhere(machine_user):
     """A container in namespaces that it has made itself does not get the networks of others."""
     m = machine_user
