@@ -209,10 +209,13 @@ int journal_log_open(struct engine *eng, const char *id, const struct logs_query
 
 bool journal_log_is_behind(struct journal_log *j, int64_t time_ns)
 {
+	const int64_t now = time_now_ns();
+
 	if (j->pipe < 0)
 		return false;
 	j->begun = j->begun || time_monotonic_ns() - j->said_ns >= BEGIN_NS;
-	return !j->begun || time_ns > time_now_ns() - LATE_NS;
+	/* of a clock that was set back since there is nothing to wait for */
+	return !j->begun || (time_ns > now - LATE_NS && time_ns <= now);
 }
 
 const int *journal_log_fd(const struct journal_log *j)

@@ -101,6 +101,20 @@ def test_journald(anyone):
         # Also when journalctl stops for a moment on its way.
         assert r.out.splitlines() == ["web one", "web " + "y" * 20000, "other three"]
         assert r.err.splitlines() == ["web two", "other four"]
+    # What is dated later than now waits for nothing: the clock was set back since.
+    anyone.inro("run", "-d", "--name", "later", box, "sh", "-c", "echo five; exec sleep 60").ok()
+    log = pathlib.Path(anyone.inro("inspect", "-f", "{{.LogPath}}", "later").ok().out.strip())
+    harness.wait_for(lambda: b"five" in log.read_bytes(), what="its line")
+    log.write_bytes(b"2101" + log.read_bytes()[4:])
+    client = anyone.popen(*anyone.inro_argv("logs", "-f", "later", "web"), stdout=-1, stderr=-1, text=True,
+                          env=journal.env)
+    limit = threading.Timer(5 * harness.PATIENCE, client.kill)
+    limit.start()
+    assert [client.stdout.readline() for _ in range(3)][2].endswith(" five\n")
+    limit.cancel()
+    client.terminate()
+    client.communicate()
+    anyone.inro("rm", "-f", "-t", "0", "later").ok()
     pathlib.Path(anyone.dir / "bin/journalctl").write_text("#!/bin/sh\nexit 7\n")
     anyone.inro("logs", "other", "web", env=journal.env).fails("journalctl failed with status 7", code=1)
     info = json.loads(anyone.inro("inspect", "web").ok().out)[0]
