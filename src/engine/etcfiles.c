@@ -23,6 +23,14 @@ static const char hosts_default[] = "127.0.0.1\tlocalhost\n"
 				    "ff02::1\tip6-allnodes\n"
 				    "ff02::2\tip6-allrouters\n";
 
+static bool has_empty_name(const char *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (names[i] == ';' && (i == 0 || i + 1 == n || names[i - 1] == ';'))
+			return true;
+	return false;
+}
+
 /* docker's: "NAME:ADDRESS" or "NAME=ADDRESS", the address in brackets, too; podman's:
  * "NAME;NAME:ADDRESS". "host-gateway" is this machine, which a container without a network of the
  * machine's can't reach. */
@@ -34,7 +42,7 @@ static int host_line(const struct run_options *opts, const struct etc_network *n
 	cleanup_free char *address = NULL;
 	size_t len;
 
-	if (!n || !word[n] || !word[n + 1] || strpbrk(word, " \t\n"))
+	if (!n || !word[n] || !word[n + 1] || strpbrk(word, " \t\r\n") || has_empty_name(word, n))
 		return err_fail(err, ERR_USAGE,
 				"bad format for --add-host: \"%s\", expected NAME:ADDRESS", word);
 	address = xstrdup(word + n + 1);

@@ -90,6 +90,8 @@ def test_what_is_no_name_is_refused(anyone):
                         (["--dns", "192.0.2.1\nnameserver 192.0.2.2"], "invalid IP address"),
                         (["--dns-search", "a\nb"], "invalid --dns-search"),
                         (["--dns-option", "ndots:1 "], "invalid --dns-option"),
+                        (["--add-host", "a;:192.0.2.1"], "bad format for --add-host"),
+                        (["--add-host", ";:192.0.2.1"], "bad format for --add-host"),
                         (["--network", "bridge", "--network-alias", "a\nb"], "--network-alias"),
                         (["--network", "bridge", "--link-local-ip", "10.0.0.1"], "link local")):
         anyone.inro("run", "--rm", *words, "box", "true").fails(says, code=125)
