@@ -206,8 +206,10 @@ char **containers_networks(struct engine *eng, const struct record *rec)
 	return names;
 }
 
-bool network_id_matches(char *const *ids, const char *value)
+bool network_filter_matches(char *const *names, char *const *ids, const char *value)
 {
+	if (strv_has(names, netspec_is_default(value) ? NETSPEC_DEFAULT : value))
+		return true;
 	for (; ids && *ids; ids++)
 		if (*value && str_starts(*ids, value))
 			return true;
@@ -219,10 +221,8 @@ static bool network_matches(const char *value, const void *data)
 	const struct connected *c = data;
 	cleanup_strv char **names = containers_networks(c->eng, c->rec), **ids = NULL;
 
-	if (strv_has(names, netspec_is_default(value) ? NETSPEC_DEFAULT : value))
-		return true;
 	strv_free(endpoint_networks(c->eng, publish_owner(c->rec), &ids));
-	return network_id_matches(ids, value);
+	return network_filter_matches(names, ids, value);
 }
 
 static bool in_range(const struct port_publish *p, uint8_t proto, uint16_t port)

@@ -8,6 +8,7 @@
  *   exited=STATUS     ended with it
  *   ancestor=IMAGE    made of that image
  *   pod=POD           is a member of it
+ *   service=SERVICE   is a replica of it
  *   restart-policy=WORD         docker's words
  *   should-start-on-boot=BOOL   record_starts_at_boot()
  *   network=NETWORK   is on it, by name or id; "none" and "host", too
@@ -28,8 +29,8 @@ struct containers_query {
 };
 /* Names of the networks that it is on, or was made for; the caller frees. */
 char **containers_networks(struct engine *eng, const struct record *rec);
-/* Does one of them begin so, as of a filter network=? */
-bool network_id_matches(char *const *ids, const char *value);
+/* Of a filter network=: is it one of them, by its name, or how its id begins? */
+bool network_filter_matches(char *const *names, char *const *ids, const char *value);
 /* Newest first, each as it truly is (life.h). */
 int containers_query(struct engine *eng, const struct containers_query *query,
 		     struct record_list *ret, struct err *err);

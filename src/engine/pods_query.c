@@ -144,7 +144,7 @@ static bool network_matches(const char *value, const void *data)
 {
 	const struct pod_view *v = data;
 
-	return strv_has(v->networks, value) || network_id_matches(v->network_ids, value);
+	return network_filter_matches(v->networks, v->network_ids, value);
 }
 
 static int check_value(const struct filter *f, struct err *err)

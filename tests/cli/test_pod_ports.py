@@ -218,6 +218,10 @@ def test_made_with_its_first_member(plain):
         assert m.inro("pod", "ps", "-f", f"network={word}", "--format",
                       "{{.Name}} {{.Networks}}").ok().out == "shop front\n", word
     assert m.inro("pod", "ps", "-q", "-f", "network=bridge").ok().out == ""
+    m.inro("pod", "create", "plain").ok()
+    for word in ("bridge", "default", "podman"):  # as of containers
+        assert m.inro("pod", "ps", "-f", f"network={word}", "--format", "{{.Name}}").ok().out == "plain\n", word
+    m.inro("pod", "rm", "plain").ok()
     # What can't start leaves the pod as it was.
     m.inro("pod", "create", "-p", "8080:80", "second").ok()
     m.inro("create", "--pod", "second", "--name", "late", m.image, "sleep", "600").ok()
