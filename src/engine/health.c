@@ -6,7 +6,6 @@
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "engine/control.h"
@@ -208,11 +207,9 @@ static int stop_and_start(struct engine *eng, const char *id, bool start, struct
 static void note_service(struct engine *eng, const char *id)
 {
 	cleanup_record struct record rec = { 0 };
-	struct err err = ERR_INIT;
 
-	if (record_get(eng, id, &rec, NULL) == 0 && rec.options.service &&
-	    service_refresh(eng, rec.options.service, &err) < 0)
-		log_warn("%s", err.msg);
+	if (record_get(eng, id, &rec, NULL) == 0)
+		service_note(eng, &rec);
 }
 
 int health_act(struct engine *eng, const char *id, const char *status, const char *action,

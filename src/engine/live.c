@@ -13,6 +13,7 @@
 #include "engine/life.h"
 #include "engine/parse.h"
 #include "engine/paused.h"
+#include "engine/services.h"
 
 #define KILL_TIMEOUT_MS  10000
 #define START_TIMEOUT_MS 5000
@@ -239,6 +240,7 @@ int live_pause(struct engine *eng, const char *word, struct err *err)
 		paused_unmark(eng, rec.id);
 	if (r < 0)
 		return explain(eng, &rec, true, r, &why, err);
+	service_note(eng, &rec);
 	event_note_container(eng, rec.id, "pause", NULL);
 	return 0;
 }
@@ -256,6 +258,7 @@ int live_unpause(struct engine *eng, const char *word, struct err *err)
 		return explain(eng, &rec, false, r, &why, err);
 	/* One that is paused again at this moment stays marked or is shown as running. */
 	paused_unmark(eng, rec.id);
+	service_note(eng, &rec);
 	event_note_container(eng, rec.id, "unpause", NULL);
 	return 0;
 }

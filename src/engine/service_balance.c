@@ -18,6 +18,7 @@
 #include "engine/endpoints.h"
 #include "engine/firewall.h"
 #include "engine/health.h"
+#include "engine/live.h"
 #include "engine/network_place.h"
 #include "engine/services.h"
 #include "net/linger.h"
@@ -89,7 +90,8 @@ static bool is_ready(struct engine *eng, const struct replica *m, const struct p
 {
 	cleanup_record struct record rec = { 0 };
 
-	if (m->leaving || record_get(eng, m->id, &rec, NULL) < 0 || rec.status != RECORD_RUNNING)
+	if (m->leaving || record_get(eng, m->id, &rec, NULL) < 0 || rec.status != RECORD_RUNNING ||
+	    live_is_paused(eng, &rec))
 		return false;
 	if (rec.options.health)
 		return health_status_of(eng, &rec) == HEALTH_HEALTHY;
@@ -470,6 +472,14 @@ int service_refresh(struct engine *eng, const char *id, struct err *err)
 	return r == -ENOENT ? 0 : r;
 }
 
+void service_note(struct engine *eng, const struct record *rec)
+{
+	struct err err = ERR_INIT;
+
+	if (rec->options.service && service_refresh(eng, rec->options.service, &err) < 0)
+		log_warn("%s", err.msg);
+}
+
 int services_refresh(struct engine *eng, struct err *err)
 {
 	cleanup_strv char **ids = NULL;
@@ -555,12 +565,7 @@ static void wait_for_listening(struct engine *eng, const struct record *rec)
 
 void service_started(struct engine *eng, const struct record *rec)
 {
-	struct err err = ERR_INIT;
-
-	if (!rec->options.service)
-		return;
-	if (!rec->options.health)
+	if (rec->options.service && !rec->options.health)
 		wait_for_listening(eng, rec);
-	if (service_refresh(eng, rec->options.service, &err) < 0)
-		log_warn("%s", err.msg);
+	service_note(eng, rec);
 }

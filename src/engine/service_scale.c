@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/asked.h"
+#include "engine/live.h"
 #include "engine/remove.h"
 #include "engine/run.h"
 #include "engine/service_internal.h"
@@ -188,8 +189,8 @@ int service_make_like(struct engine *eng, const char *model, const char *image, 
 	return make_one(eng, &asked.options, args, name, part, ret_id, err);
 }
 
-/* Those that don't run do again; and who has made the last one may have been killed before it got
- * connections. */
+/* Those that don't run do again, but what somebody has paused stays so; and who has made the last
+ * one may have been killed before it got connections. */
 static int start_all(struct engine *eng, const struct replicas *list, struct err *err)
 {
 	const struct start_options how = { .attach = false };
@@ -197,6 +198,11 @@ static int start_all(struct engine *eng, const struct replicas *list, struct err
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < list->n; i++) {
+		cleanup_record struct record rec = { 0 };
+
+		if (record_get(eng, list->items[i].id, &rec, NULL) == 0 &&
+		    live_is_paused(eng, &rec))
+			continue;
 		r = engine_start(eng, list->items[i].id, &how, err);
 		if (r == 0 && service_is_ready(eng, list->items[i].id, NULL) == 0)
 			strv_add(&ids, list->items[i].id);

@@ -5,11 +5,11 @@
  * trigger), has no process of its own, and owns rows as a container or pod does: endpoints, leases
  * (its virtual addresses) and ports.
  *
- * Each new connection is led by the kernel to a replica that is ready: it runs, nobody stops it,
- * and it is healthy, or, without a health check, listens at the published ports (or has had
- * SERVICE_READY_MS for it). That is found out anew by each service_refresh(), which whoever changes
- * something of a replica calls: so nothing about it is stored, and whoever comes next repairs what
- * somebody who was killed has left.
+ * Each new connection is led by the kernel to a replica that is ready: it runs, nobody stops it
+ * or has paused it, and it is healthy, or, without a health check, listens at the published ports
+ * (or has had SERVICE_READY_MS for it). That is found out anew by each service_refresh(), which
+ * whoever changes something of a replica calls: so nothing about it is stored, and whoever comes
+ * next repairs what somebody who was killed has left.
  */
 #pragma once
 
@@ -78,6 +78,8 @@ void service_started(struct engine *eng, const struct record *rec);
 /* Its health, or anything of its replicas, has changed: the kernel's balance is as it should be
  * when this returns. id: of the service. */
 int service_refresh(struct engine *eng, const char *id, struct err *err);
+/* The same, of what the container is a replica of, if of any; warns when it can't. */
+void service_note(struct engine *eng, const struct record *rec);
 /* The same of all. */
 int services_refresh(struct engine *eng, struct err *err);
 /* 1: it gets connections now, 0: not, or -errno. */

@@ -218,6 +218,14 @@ def test_verbs_of_all(m):
         assert said.split() == both
         assert m.inro("pause", "web").ok().out.split() == both
         assert m.inro("unpause", "web").ok().out.split() == both
+        # one that is paused gets no connections, and is in nobody's way
+        names = hosts(m)
+        m.inro("pause", "web-1").ok()
+        assert set(asked(m.other, names, netmachine.HOST4, 8080, n=10)) == {"web-2"}
+        m.inro("scale", "web=2").ok()
+        assert inspect(m, "web-1")["State"]["Paused"]
+        m.inro("unpause", "web-1").ok()
+        assert set(asked(m.other, names, netmachine.HOST4, 8080)) == set(both)
     assert m.inro("restart", "web").ok().out.split() == both
     assert set(asked(m.other, hosts(m), netmachine.HOST4, 8080)) == set(both)
     assert m.inro("update", "--restart", "on-failure", "web").ok().out.split() == both
