@@ -229,7 +229,8 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 	cleanup_record_list struct record_list list = { 0 };
 	cleanup_engine struct engine eng = ENGINE_INIT;
 	cleanup_buf struct buf out = BUF_INIT;
-	int r = cli_engine(globals, &eng, err);
+	struct err own = ERR_INIT;
+	int r = cli_engine(globals, &eng, err), left = 0;
 
 	for (size_t i = 0; r == 0 && args[i]; i++) {
 		cleanup_record struct record rec = { 0 };
@@ -247,7 +248,7 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 	if (r == 0)
 		r = engine_net_own(&eng, err);
 	if (r == 0)
-		r = net_devices_sweep(&eng, err);
+		left = net_devices_sweep(&eng, &own);
 	if (r == 0)
 		r = network_heal(&eng, NULL, err);
 	if (r == 0)
@@ -256,6 +257,11 @@ static int run_reload(const void *globals, void *options, char **args, struct er
 		r = services_refresh(&eng, err);
 	if (r == 0)
 		r = net_names_ensure(&eng, err);
+	/* which is no reason to leave the rest as it is */
+	if (r == 0 && left < 0) {
+		*err = own;
+		r = left;
+	}
 	return r < 0 ? r : cli_print(&out, err);
 }
 

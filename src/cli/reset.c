@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "engine/containers_query.h"
 #include "engine/images_query.h"
+#include "engine/network_devices.h"
 #include "engine/network_query.h"
 #include "engine/pod_verbs.h"
 #include "engine/remove.h"
@@ -86,9 +87,10 @@ static int reset_containers(struct engine *eng, struct err *err)
 
 static int reset_networks(struct engine *eng, struct err *err)
 {
-	struct err one = ERR_INIT;
+	struct err one = ERR_INIT, lent = ERR_INIT;
+	int status = outcome(networks_reset(eng, &one), &one);
 
-	return outcome(networks_reset(eng, &one), &one);
+	return outcome(net_devices_sweep(eng, &lent), &lent) | status;
 }
 
 static int reset_volumes(struct engine *eng, struct err *err)

@@ -135,12 +135,15 @@ int net_devices_return(struct engine *eng, const char *owner, const char *name, 
 	cleanup_notes struct notes n = NOTES_INIT;
 	int r = notes_read(eng, &n, err), done = 0;
 
-	for (char **f = n.files; r == 0 && f && *f; f++) {
+	if (r < 0)
+		return r;
+	for (char **f = n.files; f && *f; f++) {
 		cleanup_strv char **note = note_split(*f);
 
 		if (!note || !str_eq(note[OWNER], owner) || (name && !str_eq(note[NAME], name)))
 			continue;
-		r = note_end(eng, &n, *f, note, err);
+		int one = note_end(eng, &n, *f, note, r < 0 ? NULL : err);
+		r = r < 0 ? r : one;
 		done = 1;
 	}
 	return r < 0 ? r : done;
@@ -160,24 +163,29 @@ static int runs(struct engine *eng, const char *owner, struct err *err)
 	return r < 0 ? r : db_step(eng->db, stmt, err);
 }
 
-/* Of those that do not run: brought back, or, ret not NULL, listed. */
+/* Of those that do not run: brought back, or, ret not NULL, listed. One that can't come back keeps
+ * no other; the first error is told. */
 static int each_left(struct engine *eng, char ***ret, struct err *err)
 {
 	cleanup_notes struct notes n = NOTES_INIT;
 	int r = notes_read(eng, &n, err);
 
-	for (char **f = n.files; r >= 0 && f && *f; f++) {
+	if (r < 0)
+		return r;
+	for (char **f = n.files; f && *f; f++) {
 		cleanup_strv char **note = note_split(*f);
+		struct err *own = r < 0 ? NULL : err;
 
 		if (!note)
 			continue;
-		r = runs(eng, note[OWNER], err);
-		if (r == 0 && ret)
+		int one = runs(eng, note[OWNER], own);
+		if (one == 0 && ret)
 			strv_add(ret, note[DEVICE]);
-		else if (r == 0)
-			r = note_end(eng, &n, *f, note, err);
+		else if (one == 0)
+			one = note_end(eng, &n, *f, note, own);
+		r = r < 0 || one > 0 ? r : one;
 	}
-	return r < 0 ? r : 0;
+	return r;
 }
 
 int net_devices_left(struct engine *eng, char ***ret, struct err *err)
@@ -200,7 +208,8 @@ static int check_free(struct engine *eng, const struct notes *n, const char *own
 		cleanup_strv char **note = note_split(*f);
 
 		if (!note || !str_eq(note[DEVICE], device) ||
-		    (str_eq(note[OWNER], owner) && str_eq(note[NAME], name)))
+		    (str_eq(note[OWNER], owner) && str_eq(note[NAME], name)) ||
+		    runs(eng, note[OWNER], NULL) == 0)
 			continue;
 		cleanup_free char *other = lease_owner_name(eng, note[OWNER]);
 		return err_fail(err, ERR_CONFLICT,
@@ -223,10 +232,12 @@ int net_device_note(struct engine *eng, const char *owner, const char *name, con
 	cleanup_notes struct notes n = NOTES_INIT;
 	struct rtnl_link link = { .kind = "" };
 	cleanup_fd int dir = net_state_dir(eng, DIR_NAME, err);
-	int r = dir < 0 ? dir : net_devices_sweep(eng, err);
+	int r = dir < 0 ? dir : 0;
 
-	if (r == 0)
+	if (r == 0) {
+		net_devices_sweep(eng, NULL); /* what can't come back may be another one */
 		r = notes_read(eng, &n, err);
+	}
 	if (r == 0)
 		r = check_free(eng, &n, owner, name, device, err);
 	if (r == 0)

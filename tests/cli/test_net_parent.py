@@ -290,12 +290,21 @@ def test_device_comes_back_from_the_killed(device):
     assert len(left(m)) == 2
     said = m.inro("system", "check")
     assert said.code != 0 and "interface dev0 is in the namespace of a container that does not run" in said.out, said
+    start(m, "two", "--network", "bridge", "-p", "8080:80")
+    m.flush()
     said = m.inro("network", "reload")
+    assert m.elements(m.table)["ports4"]
     assert said.code == 125 and "moving interface dev0 back: there is another one of this name" in said.err, said
+    # which keeps nobody from having another
+    m.sh("ip link add dev2 type veth peer name other2")
+    m.inro("run", "--rm", "--network", "host-device:dev2", "--network", "host-device:dev0", "host", "true").ok()
+    assert {"dev0", "dev2"} <= set(m.links()) and len(left(m)) == 2
+    said = m.inro("system", "reset", "-f")
+    assert said.code == 1 and "moving interface dev0 back: there is another one of this name" in said.err, said
     m.sh("ip link set dev0 name mine0")
     m.inro("network", "reload").ok()
     assert m.links()["dev0"]["address"] == "02:00:00:00:00:d0" and left(m) == []
-    m.sh("ip link del mine0")
+    m.sh("ip link del mine0; ip link del dev2")
     # what a start leaves that was killed before it moved anything: a note, a file that is no namespace yet
     for path in ("devices/" + "a" * 64 + ":eth0:dev0:veth", "netns/" + "a" * 64):
         (m.who.run_dir / "inro/net" / path).touch()
