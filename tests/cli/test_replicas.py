@@ -169,11 +169,22 @@ def test_udp_flows_leave_with_a_replica(m):
 
 def test_who_listens_is_ready(m):
     """A start waits for that, and no longer: not for the time that one which never listens has."""
-    begin = time.monotonic()
-    run(m, 1, command=f"sleep 0.2; echo >/up; {SERVER}")
-    took = time.monotonic() - begin
-    m.inro("exec", "web-1", "test", "-e", "/up").ok()
-    assert balanced(m) and 0.2 <= took < 2 * harness.PATIENCE
+    command = f"sleep 0.2; echo >/up; {SERVER}"
+
+    def took(name, start):
+        begin = time.monotonic()
+        start()
+        seconds = time.monotonic() - begin
+        if name == "web":
+            m.inro("exec", "web-1", "test", "-e", "/up").ok()
+            assert balanced(m)
+        m.inro("rm", "-f", "-t", "0", name).ok()
+        return seconds
+
+    # what a start takes here, slow as the machine may be
+    plain = took("plain", lambda: m.inro("run", "-d", "--name", "plain", "-p", "8080:80", m.image, "sh", "-c",
+                                         command).ok())
+    assert min(took("web", lambda: run(m, 1, command=command)) for _ in range(2)) < plain + 1.5
 
 
 def test_udp_clients_of_who_stops(m):
