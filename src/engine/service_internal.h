@@ -10,9 +10,9 @@ char *service_aside(const struct replica *old);
 int service_rename(struct engine *eng, const char *id, const char *name, struct err *err);
 /* What was on its way to who has just left the balance arrives. */
 void service_drain(void);
-/* The old one runs and is called as it was, and the new one, NULL: none, is gone. */
+/* The old one is called as it was, and runs, if start; the new one, NULL: none, is gone. */
 int service_take_back(struct engine *eng, const char *old, const char *name, const char *new_id,
-		      struct err *err);
+		      bool start, struct err *err);
 /* Makes and starts a replica as that container was made, of another image, NULL: the same, and
  * under that name, NULL: "SERVICE-NUMBER". It is not waited for. */
 int service_make_like(struct engine *eng, const char *model, const char *image, const char *name,

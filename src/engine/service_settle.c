@@ -106,7 +106,7 @@ static int remove_new(struct engine *eng, const char *id, struct err *err)
 }
 
 int service_take_back(struct engine *eng, const char *old, const char *name, const char *new_id,
-		      struct err *err)
+		      bool start, struct err *err)
 {
 	const struct start_options how = { .attach = false };
 	struct err own = ERR_INIT;
@@ -115,7 +115,7 @@ int service_take_back(struct engine *eng, const char *old, const char *name, con
 	if (r == 0)
 		r = service_return(eng, old, err);
 	/* One that runs is as wished. */
-	if (r == 0)
+	if (r == 0 && start)
 		r = engine_start(eng, old, &how, err);
 	/* Last, as it says that there is nothing more to do; and whatever else can't be done. */
 	named = service_rename(eng, old, name, &own);
@@ -158,7 +158,7 @@ static int settle_one(struct engine *eng, const struct replicas *list, const str
 	if (name) {
 		const struct replica *other = find_new(list, m);
 
-		return service_take_back(eng, m->id, name, other ? other->id : NULL, err);
+		return service_take_back(eng, m->id, name, other ? other->id : NULL, true, err);
 	}
 	if (!m->leaving || !rec.running)
 		return 0;

@@ -28,6 +28,7 @@ enum failure_action { ACTION_PAUSE, ACTION_CONTINUE, ACTION_ROLLBACK };
 struct swap {
 	struct replica old; /* borrowed */
 	const char *name;   /* that they have, one after the other */
+	bool ran;           /* the old one */
 	char *new_id;       /* NULL: not made yet */
 	int64_t ready_ns;   /* when it was seen to be; CLOCK_MONOTONIC, 0: not yet */
 	enum { SWAP_WAITS, SWAP_BEGUN, SWAP_WORKS, SWAP_DONE, SWAP_FAILED, SWAP_STUCK } state;
@@ -187,7 +188,7 @@ static void go_back(struct roll *ro, struct swap *s)
 {
 	struct err err = ERR_INIT;
 
-	if (service_take_back(ro->eng, s->old.id, s->name, s->new_id, &err) == 0)
+	if (service_take_back(ro->eng, s->old.id, s->name, s->new_id, s->ran, &err) == 0)
 		return;
 	log_warn("%s", err.msg);
 	s->state = SWAP_STUCK;
@@ -328,6 +329,8 @@ static int choose(struct roll *ro, const char *image, struct err *err)
 			continue;
 		ro->swaps[ro->n++] = (struct swap){ .old = ro->list.items[i],
 						    .name = ro->list.items[i].name,
+						    .ran = rec.status == RECORD_RUNNING ||
+							   rec.status == RECORD_RESTARTING,
 						    .why = ERR_INIT };
 	}
 	return r;

@@ -73,6 +73,10 @@ def test_one_that_does_not_work(m):
     assert not lost and set(answers) == {"one"}
     assert images(m) == {"web-1": "one", "web-2": "one"}
     assert set(m.inro("ps", "-q").ok().out.split()) == ids
+    # nor does one run then that did not
+    m.inro("stop", "-t", "0", "web-1").ok()
+    m.inro("update", "--image", "ill", *QUICK, "web").fails("as before: web-1 web-2", code=1)
+    assert not inspect(m, "web-1")["State"]["Running"]
 
 
 def test_the_second_does_not_work(m):
