@@ -355,6 +355,33 @@ static int unplug(void *data, struct err *err)
 	return veth_unplug(in->netns, in->name, err);
 }
 
+/* One by an interface of the host's, of which there is no other end: it is what is called so, or
+ * else, as the container may have renamed it, what has its MAC. */
+struct child {
+	int netns;
+	const char *name, *kind;
+	uint8_t mac[6];
+};
+
+static int unplug_child(void *data, struct err *err)
+{
+	const struct child *c = data;
+	cleanup_rtnl_links struct rtnl_links all = { 0 };
+	cleanup_fd int sock = netns_socket(c->netns, rtnl_open, err);
+	struct rtnl_link named;
+	int r = sock < 0 ? sock : rtnl_link_read(sock, c->name, &named, err);
+
+	if (r == 0 && str_eq(named.kind, c->kind))
+		return rtnl_link_delete(sock, c->name, err);
+	if (r == 0 || r == -ENODEV)
+		r = rtnl_links_read(sock, &all, err);
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		if (str_eq(all.items[i].kind, c->kind) && all.items[i].have_mac &&
+		    memcmp(all.items[i].mac, c->mac, sizeof(c->mac)) == 0)
+			r = rtnl_link_delete(sock, all.items[i].name, err);
+	return r;
+}
+
 struct cut {
 	const char *bridge, *outside;
 	bool own_name;
@@ -386,8 +413,9 @@ static int cut(void *data, struct err *err)
 int net_links_unplug(struct engine *eng, const struct network *net, const struct endpoint *ep,
 		     int netns, struct err *err)
 {
-	struct inside in = { .netns = netns, .name = ep->ifname };
+	struct child child = { netns, ep->ifname, network_driver_names[net->driver], { 0 } };
 	cleanup_free char *outside = outside_name(ep->owner, ep);
+	struct lease_addrs addrs;
 	struct cut c = { net->bridge, outside, ep->asked.host_interface != NULL };
 	int r;
 
@@ -395,8 +423,12 @@ int net_links_unplug(struct engine *eng, const struct network *net, const struct
 	 */
 	if (net->driver == NETWORK_BRIDGE)
 		return in_place(eng, cut, &c, err);
-	if (net->driver != NETWORK_HOST_DEVICE)
-		return in_place(eng, unplug, &in, err);
+	if (net->driver != NETWORK_HOST_DEVICE) {
+		r = endpoint_addrs(eng, net, ep, &addrs, err);
+		if (r == 0)
+			endpoint_mac(&ep->asked, &addrs, child.mac);
+		return r < 0 ? r : in_place(eng, unplug_child, &child, err);
+	}
 	r = net_devices_return(eng, ep->owner, ep->ifname, err);
 	return r < 0 ? r : 0;
 }

@@ -50,6 +50,17 @@ def test_macvlan_is_on_the_wire_of_its_parent(machine_root):
     m.inro("network", "rm", "wire").ok()
 
 
+def test_a_renamed_macvlan_is_disconnected_all_the_same(machine_root):
+    m = machine_root
+    m.lan()
+    create(m, "wire", "macvlan", "--subnet", "192.0.2.0/24")
+    one = start(m, "one", "--network", "bridge")
+    m.inro("network", "connect", "--ip", "192.0.2.50", "wire", "one").ok()
+    one.sh("ip link set eth1 down; ip link set eth1 name mine; ip link add eth1 type bridge")
+    m.inro("network", "disconnect", "wire", "one").ok()
+    assert set(one.links()) == {"lo", "eth0", "eth1"} and one.links()["eth1"]["linkinfo"]["info_kind"] == "bridge"
+
+
 def test_private_macvlans_do_not_reach_each_other(machine_root):
     m = machine_root
     lan = m.lan()
