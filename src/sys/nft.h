@@ -75,7 +75,9 @@ int nft_chains_read(int sock, struct nft_chains *ret, struct err *err);
 int nft_chains_parse(const void *data, size_t len, struct nft_chains *ret);
 
 /* A new table (of the family ip) of the namespace of sock, by which what programs there send to
- * addr:from arrives at addr:to, of UDP and TCP. -EEXIST: there is a table of that name. */
+ * addr:from arrives at addr:to, of UDP and TCP, and answers seem to come from there. Ports are
+ * changed packet by packet: tracking connections would take each packet of the namespace its time.
+ * -EEXIST: there is a table of that name. */
 int nft_redirect_add(int sock, const char *table, const uint8_t addr[4], uint16_t from, uint16_t to,
 		     struct err *err);
 /* In a table of the family ip6, which may be there: what the namespace of sock sends to addr

@@ -3,7 +3,6 @@
  * program that reads rules as text takes 4 ms. */
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter_ipv4.h>
@@ -13,18 +12,19 @@
 
 #include "sys/nft.h"
 
-#define CHAIN    "out"
-#define PRIORITY (NF_IP_PRI_NAT_DST - 5) /* before what others may load there */
+/* Between them is all that somebody else may load there, connection tracking too: it sees the port
+ * that was asked. */
+#define FIRST NF_IP_PRI_RAW_BEFORE_DEFRAG
+#define LAST  NF_IP_PRI_CONNTRACK_HELPER
 
-/* Where the fields are in the headers of IPv4, and of UDP and TCP. */
-#define DADDR_AT  16
-#define DADDR6_AT 24
-#define DPORT_AT  2
-
-struct redirect {
-	const uint8_t *addr;
-	uint16_t from, to; /* ports, in network byte order */
-};
+/* Where the fields are in the headers of IPv4 and IPv6, and of UDP and TCP. */
+#define SADDR_AT    12
+#define DADDR_AT    16
+#define DADDR6_AT   24
+#define SPORT_AT    0
+#define DPORT_AT    2
+#define UDP_CSUM_AT 6
+#define TCP_CSUM_AT 16
 
 static void begin(struct nlbuf *q, uint8_t family, unsigned int type, uint16_t flags,
 		  const char *what)
@@ -93,30 +93,28 @@ static void put_equal(struct nlbuf *q, const void *value, size_t len)
 	expr_end(q, e);
 }
 
-static void put_immediate(struct nlbuf *q, uint32_t reg, const void *value, size_t len)
+static void put_port(struct nlbuf *q, uint32_t at, uint16_t port, uint8_t proto)
 {
 	struct expr e = expr_begin(q, "immediate");
 
-	nlbuf_attr_be32(q, NFTA_IMMEDIATE_DREG, reg);
-	put_value(q, NFTA_IMMEDIATE_DATA, value, len);
+	nlbuf_attr_be32(q, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+	put_value(q, NFTA_IMMEDIATE_DATA, &port, sizeof(port));
+	expr_end(q, e);
+	e = expr_begin(q, "payload");
+	nlbuf_attr_be32(q, NFTA_PAYLOAD_SREG, NFT_REG_1);
+	nlbuf_attr_be32(q, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+	nlbuf_attr_be32(q, NFTA_PAYLOAD_OFFSET, at);
+	nlbuf_attr_be32(q, NFTA_PAYLOAD_LEN, sizeof(port));
+	nlbuf_attr_be32(q, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
+	nlbuf_attr_be32(q, NFTA_PAYLOAD_CSUM_OFFSET,
+			proto == IPPROTO_UDP ? UDP_CSUM_AT : TCP_CSUM_AT);
 	expr_end(q, e);
 }
 
-static void put_dnat(struct nlbuf *q)
-{
-	struct expr e = expr_begin(q, "nat");
-
-	nlbuf_attr_be32(q, NFTA_NAT_TYPE, NFT_NAT_DNAT);
-	nlbuf_attr_be32(q, NFTA_NAT_FAMILY, NFPROTO_IPV4);
-	nlbuf_attr_be32(q, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
-	nlbuf_attr_be32(q, NFTA_NAT_REG_PROTO_MIN, NFT_REG_2);
-	expr_end(q, e);
-}
-
-/* All of them see what programs of the namespace send. */
 struct chain {
 	uint8_t family;
-	const char *table, *name, *type;
+	const char *table, *name;
+	uint32_t hook; /* NF_INET_* */
 	int priority;
 };
 
@@ -129,9 +127,9 @@ static void put_chain(struct nlbuf *q, const struct chain *c, uint16_t flags)
 	begin(q, c->family, NFT_MSG_NEWCHAIN, flags, "making its chain");
 	nlbuf_attr_str(q, NFTA_CHAIN_TABLE, c->table);
 	nlbuf_attr_str(q, NFTA_CHAIN_NAME, c->name);
-	nlbuf_attr_str(q, NFTA_CHAIN_TYPE, c->type);
+	nlbuf_attr_str(q, NFTA_CHAIN_TYPE, "filter");
 	hook = nlbuf_nest(q, NFTA_CHAIN_HOOK);
-	nlbuf_attr_be32(q, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT);
+	nlbuf_attr_be32(q, NFTA_HOOK_HOOKNUM, c->hook);
 	nlbuf_attr_be32(q, NFTA_HOOK_PRIORITY, (uint32_t)c->priority);
 	nlbuf_unnest(q, hook);
 }
@@ -144,35 +142,44 @@ static size_t rule_begin(struct nlbuf *q, const struct chain *c)
 	return nlbuf_nest(q, NFTA_RULE_EXPRESSIONS);
 }
 
-/* ip daddr ADDR meta l4proto PROTO th dport FROM dnat to ADDR:TO */
-static void put_rule(struct nlbuf *q, const struct chain *c, const struct redirect *r,
-		     uint8_t proto)
+/* Of a packet whose address at addr_at is addr, the port at port_at. */
+struct change {
+	uint32_t addr_at, port_at;
+	const uint8_t *addr;
+	uint16_t from, to; /* in network byte order */
+};
+
+/* ip daddr ADDR meta l4proto PROTO th dport FROM th dport set TO; or saddr and sport */
+static void put_change(struct nlbuf *q, const struct chain *c, const struct change *r,
+		       uint8_t proto)
 {
 	size_t list = rule_begin(q, c);
 
-	put_payload(q, NFT_PAYLOAD_NETWORK_HEADER, DADDR_AT, 4);
+	put_payload(q, NFT_PAYLOAD_NETWORK_HEADER, r->addr_at, 4);
 	put_equal(q, r->addr, 4);
 	put_meta(q, NFT_META_L4PROTO);
 	put_equal(q, &proto, sizeof(proto));
-	put_payload(q, NFT_PAYLOAD_TRANSPORT_HEADER, DPORT_AT, sizeof(r->from));
+	put_payload(q, NFT_PAYLOAD_TRANSPORT_HEADER, r->port_at, sizeof(r->from));
 	put_equal(q, &r->from, sizeof(r->from));
-	put_immediate(q, NFT_REG_1, r->addr, 4);
-	put_immediate(q, NFT_REG_2, &r->to, sizeof(r->to));
-	put_dnat(q);
+	put_port(q, r->port_at, r->to, proto);
 	nlbuf_unnest(q, list);
 }
 
 int nft_redirect_add(int sock, const char *table, const uint8_t addr[4], uint16_t from, uint16_t to,
 		     struct err *err)
 {
-	const struct redirect r = { .addr = addr, .from = htons(from), .to = htons(to) };
-	const struct chain out = { NFPROTO_IPV4, table, CHAIN, "nat", PRIORITY };
+	const struct chain chains[] = { { NFPROTO_IPV4, table, "in", NF_INET_LOCAL_IN, LAST },
+					{ NFPROTO_IPV4, table, "out", NF_INET_LOCAL_OUT, FIRST } };
+	const struct change changes[] = { { DADDR_AT, DPORT_AT, addr, htons(from), htons(to) },
+					  { SADDR_AT, SPORT_AT, addr, htons(to), htons(from) } };
 	cleanup_nft_batch struct nft_batch b;
 
 	nft_batch_begin(&b, table);
-	put_chain(&b.q, &out, NLM_F_EXCL);
-	put_rule(&b.q, &out, &r, IPPROTO_UDP);
-	put_rule(&b.q, &out, &r, IPPROTO_TCP);
+	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
+		put_chain(&b.q, &chains[i], NLM_F_EXCL);
+		put_change(&b.q, &chains[i], &changes[i], IPPROTO_UDP);
+		put_change(&b.q, &chains[i], &changes[i], IPPROTO_TCP);
+	}
 	return nft_batch_send(&b, sock, err);
 }
 
@@ -193,7 +200,8 @@ static void put_drop(struct nlbuf *q)
 int nft_drop_to(int sock, const char *table, const char *ifname, const uint8_t addr[16],
 		struct err *err)
 {
-	const struct chain out = { NFPROTO_IPV6, table, ifname, "filter", NF_IP6_PRI_FILTER };
+	const struct chain out = { NFPROTO_IPV6, table, ifname, NF_INET_LOCAL_OUT,
+				   NF_IP6_PRI_FILTER };
 	char name[IFNAMSIZ] = "";
 	cleanup_nft_batch struct nft_batch b;
 	size_t list;
