@@ -209,7 +209,7 @@ REFUSED = [
     (["--mount-add", "/etc:/data:U"], "the system's"),
     (["--mount-add", "type=image,src=none,dst=/data"], "none"),
     (["--mount-add", "type=tmpfs"], "target is required"),
-    (["--mount-add", "type=glob,src=/none*"], "no file paths matching"),
+    (["--mount-add", "type=glob,src=./src/none*"], "no file paths matching"),
     (["--mount-rm", "/proc/kcore"], "no volume, bind mount or tmpfs of the container's"),
     (["--mount-rm", "/dev/shm"], "no volume, bind mount or tmpfs of the container's"),
     (["--mount-rm", "/etc/hosts"], "no volume, bind mount or tmpfs of the container's"),
