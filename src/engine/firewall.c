@@ -12,6 +12,7 @@
 #include "engine/endpoints.h"
 #include "engine/network_place.h"
 #include "engine/services.h"
+#include "net/rootless.h"
 
 #define TABLE        "inro"
 #define RUNROOT      "/run/inro"
@@ -266,7 +267,9 @@ int engine_firewall_repair(struct engine *eng, struct err *err)
 	want = state_of(&w);
 	if (r == 0)
 		r = run(eng, &c, want.n_networks ? do_reconcile : do_remove, err);
-	if (r == 0 && want.n_networks && !eng->rootless)
+	if (r == 0 && want.n_networks && eng->networks)
+		r = net_rootless_divert(&eng->networks->place, err);
+	else if (r == 0 && want.n_networks)
 		forward(eng, &c);
 	return r;
 }

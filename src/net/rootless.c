@@ -25,6 +25,7 @@
 #include "sys/rtnetlink.h"
 
 #define FRESH_FILE   "fresh"
+#define DIVERT_NFT   "inro-divert"
 #define DIVERT_MARK  1
 #define DIVERT_TABLE 100
 
@@ -199,22 +200,27 @@ static void put_route(struct nlbuf *q, uint8_t family)
 
 static int divert_routes(uint8_t family, struct err *err)
 {
-	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
+	void (*const puts[])(struct nlbuf * q, uint8_t family) = { put_rule, put_route };
 	cleanup_fd int sock = rtnl_open(err);
+	int r = sock < 0 ? sock : 0;
 
-	if (sock < 0)
-		return sock;
-	put_rule(&q, family);
-	put_route(&q, family);
-	int r = netlink_batch(sock, &q, err);
-	return r < 0 ? err_wrap(err, r, "routing answers of containers to relays") : 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(puts); i++) {
+		struct netlink_answers answers = { .each = NULL };
+		cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
+
+		puts[i](&q, family);
+		nlbuf_what(&q, "routing answers of containers to relays");
+		r = netlink_talk(sock, &q, &answers);
+		r = r < 0 && r != -EEXIST ? netlink_fail(&q, &answers, r, err) : 0;
+	}
+	return r;
 }
 
 /* Packets of connections that a relay has in a client's name are for that relay, whose address they
  * have not (IP_TRANSPARENT). */
-static int divert(struct err *err)
+static int divert(void *data, struct err *err)
 {
-	static const char rules[] = "table inet inro-divert {\n"
+	static const char rules[] = "table inet " DIVERT_NFT " {\n"
 				    "	chain prerouting {\n"
 				    "		type filter hook prerouting priority mangle\n"
 				    "		socket transparent 1 meta mark set 1\n"
@@ -223,12 +229,17 @@ static int divert(struct err *err)
 	cleanup_buf struct buf text = BUF_INIT;
 
 	buf_adds(&text, rules);
-	int r = nft_load(&text, err);
+	int r = nft_replace(DIVERT_NFT, &text, err);
 	if (r == 0)
 		r = divert_routes(AF_INET, err);
 	if (r == 0 && access("/proc/sys/net/ipv6", F_OK) == 0)
 		r = divert_routes(AF_INET6, err);
 	return r;
+}
+
+int net_rootless_divert(const struct net_place *place, struct err *err)
+{
+	return net_place_run(place, divert, NULL, err);
 }
 
 /* In the new namespace: bridges forward, and nothing is taken for spoofed that a relay sends. */
@@ -247,7 +258,7 @@ static int furnish(void *data, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(table); i++)
 		r = set(table[i].name, table[i].value, err);
-	return r < 0 ? r : divert(err);
+	return r;
 }
 
 static int expect(int sock, char what, struct err *err)

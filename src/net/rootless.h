@@ -52,6 +52,10 @@ void net_rootless_fresh_done(int dirfd);
 /* Is it one of these that this user namespace, a container's, is below? 1, 0 or -errno. */
 int net_rootless_owns(const struct net_rootless *n, int userns);
 
+/* What brings answers of containers to inro-net, which has connections to their ports in clients'
+ * names: puts it there, or there again. */
+int net_rootless_divert(const struct net_place *place, struct err *err);
+
 /* The role: returns when nobody has needed them for a while, with pasta ended. userns: that of
  * struct net_rootless_args, or negative. */
 int net_rootless_hold(const char *dir, int userns, struct err *err);

@@ -94,6 +94,19 @@ def test_published_ports(m):
         "net.ipv4.ip_unprivileged_port_start=80", code=125)
 
 
+def test_reload_brings_back_what_leads_answers_to_relays(m):
+    web = start(m, "web", "--network", "bridge", "-p", "8080:80")
+    place = m.place()
+    for taken in "nft flush ruleset", "ip rule del prio 100; ip -6 rule del prio 100", "ip route flush table 100":
+        place.sh(taken)
+        with web.serve("web", 80):
+            with pytest.raises(OSError):
+                m.other.get("192.0.2.1", 8080, seconds=0.3)
+            m.inro("network", "reload").ok()
+            assert m.other.get("192.0.2.1", 8080) == "web from 192.0.2.2"
+            assert m.other.get("2001:db8::1", 8080) == "web from 2001:db8::2"
+
+
 def test_namespaces_last_as_long_as_a_container(m):
     """Whatever is killed, the next start finds or makes what it needs."""
     start(m, "one", "--network", "bridge")
