@@ -2,9 +2,7 @@
 #include "engine/network_pin.h"
 
 #include <fcntl.h>
-#include <linux/nsfs.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "sys/mount.h"
+#include "sys/ns.h"
 
 #define NETNS_DIR "netns"
 
@@ -48,7 +47,7 @@ int net_pin_open(struct engine *eng, const char *id)
 	int fd = dir < 0 ? dir : path_open_in(dir, id, O_RDONLY | O_NOFOLLOW, 0, NULL);
 
 	/* A file that is no namespace was made by who was killed before it mounted that there. */
-	if (fd >= 0 && ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+	if (fd >= 0 && !ns_is(fd, CLONE_NEWNET)) {
 		close(fd);
 		return -ENOENT;
 	}

@@ -14,7 +14,7 @@
 #include "engine/networks.h"
 #include "net/place.h"
 #include "net/policy_table.h"
-#include "sys/nft.h"
+#include "sys/netlink.h"
 #include "sys/ns.h"
 
 #define SERVERS_MAX 8 /* more are not asked: the C library stops at three */
@@ -133,24 +133,18 @@ int policy_load(struct engine *eng, const struct record *rec, int netns, struct 
 
 /* ---- what has passed ---- */
 
-static int open_sock(void *ret, struct err *err)
-{
-	return *(int *)ret = nft_open(err);
-}
-
 static int read_counts(int64_t pid, size_t n, struct net_policy_counts *ret)
 {
 	cleanup_fd int netns = ns_open_of((pid_t)pid, CLONE_NEWNET, NULL), userns = -EBADF,
 		       sock = -EBADF;
 	struct net_place place;
-	int r;
 
 	if (netns < 0)
 		return netns;
 	userns = ns_owner(netns);
 	place = (struct net_place){ .userns = userns, .netns = netns };
-	r = net_place_run(&place, open_sock, &sock, NULL);
-	return r < 0 ? r : net_policy_counts_read(sock, n, ret, NULL);
+	sock = net_place_netlink(&place, NETLINK_NETFILTER, NULL);
+	return sock < 0 ? sock : net_policy_counts_read(sock, n, ret, NULL);
 }
 
 static void put_count(struct buf *out, const struct net_policy_count *c)

@@ -35,18 +35,13 @@
 
 /* ---- who is ready ---- */
 
-static int open_diag(void *ret, struct err *err)
-{
-	return *(int *)ret = netlink_open(NETLINK_SOCK_DIAG, err);
-}
-
 /* A socket that is asked who listens in the container: it stays there. Negative: nobody runs. */
 static int diag_of(struct engine *eng, const char *id)
 {
 	cleanup_fd int netns = -EBADF, userns = -EBADF;
 	struct container_state st = { 0 };
 	struct net_place place;
-	int r = container_state_read(&eng->runtime, id, &st, NULL), sock = -EBADF;
+	int r = container_state_read(&eng->runtime, id, &st, NULL);
 	pid_t pid = st.pid;
 
 	if (r < 0)
@@ -58,8 +53,7 @@ static int diag_of(struct engine *eng, const char *id)
 	if (eng->rootless) /* root can come back from there by itself */
 		userns = ns_owner(netns);
 	place = (struct net_place){ .userns = userns, .netns = netns };
-	r = net_place_run(&place, open_diag, &sock, NULL);
-	return r < 0 ? r : sock;
+	return net_place_netlink(&place, NETLINK_SOCK_DIAG, NULL);
 }
 
 /* At all published ports of TCP. */

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/proc.h"
+#include "sys/netlink.h"
 #include "sys/ns.h"
 
 struct visit {
@@ -60,4 +61,23 @@ int net_place_run(const struct net_place *place, int (*fn)(void *data, struct er
 	if (r < 0 && v.err->msg[0] == '\0')
 		return err_errno(v.err, -r, "working in the namespaces of networks");
 	return r;
+}
+
+struct socket_there {
+	int protocol, fd;
+};
+
+static int open_there(void *data, struct err *err)
+{
+	struct socket_there *s = data;
+
+	return s->fd = netlink_open(s->protocol, err);
+}
+
+int net_place_netlink(const struct net_place *place, int protocol, struct err *err)
+{
+	struct socket_there s = { protocol, -EBADF };
+	int r = net_place_run(place, open_there, &s, err);
+
+	return r < 0 ? r : s.fd;
 }

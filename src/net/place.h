@@ -27,3 +27,5 @@ struct net_place {
  */
 int net_place_run(const struct net_place *place, int (*fn)(void *data, struct err *err), void *data,
 		  struct err *err);
+/* A netlink socket of that namespace, or -errno. */
+int net_place_netlink(const struct net_place *place, int protocol, struct err *err);

@@ -45,6 +45,11 @@ static const char *word(unsigned int flag)
 	return t ? t->name : "unknown";
 }
 
+bool ns_is(int fd, unsigned int flag)
+{
+	return ioctl(fd, NS_GET_NSTYPE) == (int)flag;
+}
+
 /* Opens twice: only once it is known to be a namespace is it opened for real, because opening a
  * device or FIFO has effects of its own. */
 int ns_open(const char *path, unsigned int flag, struct err *err)

@@ -19,6 +19,8 @@ const struct ns_type *ns_by_flag(unsigned int flag);
 /* Opens path (trusted: from the configuration; resolved as the host sees it) and checks that it is
  * a namespace of the type flag. fd or -errno. */
 int ns_open(const char *path, unsigned int flag, struct err *err);
+/* Whether an open file is a namespace of that type. */
+bool ns_is(int fd, unsigned int flag);
 /* The namespace of that type of process pid. fd or -errno, -ESRCH: it has ended. */
 int ns_open_of(pid_t pid, unsigned int flag, struct err *err);
 int ns_join(int fd, unsigned int flag, struct err *err);
