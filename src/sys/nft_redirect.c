@@ -93,7 +93,8 @@ static void put_equal(struct nlbuf *q, const void *value, size_t len)
 	expr_end(q, e);
 }
 
-static void put_port(struct nlbuf *q, uint32_t at, uint16_t port, uint8_t proto)
+/* csum_at 0: the packet has no checksum. */
+static void put_port(struct nlbuf *q, uint32_t at, uint16_t port, uint32_t csum_at)
 {
 	struct expr e = expr_begin(q, "immediate");
 
@@ -105,9 +106,9 @@ static void put_port(struct nlbuf *q, uint32_t at, uint16_t port, uint8_t proto)
 	nlbuf_attr_be32(q, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
 	nlbuf_attr_be32(q, NFTA_PAYLOAD_OFFSET, at);
 	nlbuf_attr_be32(q, NFTA_PAYLOAD_LEN, sizeof(port));
-	nlbuf_attr_be32(q, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
-	nlbuf_attr_be32(q, NFTA_PAYLOAD_CSUM_OFFSET,
-			proto == IPPROTO_UDP ? UDP_CSUM_AT : TCP_CSUM_AT);
+	nlbuf_attr_be32(q, NFTA_PAYLOAD_CSUM_TYPE,
+			csum_at ? NFT_PAYLOAD_CSUM_INET : NFT_PAYLOAD_CSUM_NONE);
+	nlbuf_attr_be32(q, NFTA_PAYLOAD_CSUM_OFFSET, csum_at);
 	expr_end(q, e);
 }
 
@@ -149,10 +150,12 @@ struct change {
 	uint16_t from, to; /* in network byte order */
 };
 
-/* ip daddr ADDR meta l4proto PROTO th dport FROM th dport set TO; or saddr and sport */
+/* ip daddr ADDR meta l4proto PROTO th dport FROM th dport set TO; or saddr and sport. csum_at 0:
+ * and udp checksum 0, which has to stay that. */
 static void put_change(struct nlbuf *q, const struct chain *c, const struct change *r,
-		       uint8_t proto)
+		       uint8_t proto, uint32_t csum_at)
 {
+	static const uint16_t none = 0;
 	size_t list = rule_begin(q, c);
 
 	put_payload(q, NFT_PAYLOAD_NETWORK_HEADER, r->addr_at, 4);
@@ -161,7 +164,11 @@ static void put_change(struct nlbuf *q, const struct chain *c, const struct chan
 	put_equal(q, &proto, sizeof(proto));
 	put_payload(q, NFT_PAYLOAD_TRANSPORT_HEADER, r->port_at, sizeof(r->from));
 	put_equal(q, &r->from, sizeof(r->from));
-	put_port(q, r->port_at, r->to, proto);
+	if (!csum_at) {
+		put_payload(q, NFT_PAYLOAD_TRANSPORT_HEADER, UDP_CSUM_AT, sizeof(none));
+		put_equal(q, &none, sizeof(none));
+	}
+	put_port(q, r->port_at, r->to, csum_at);
 	nlbuf_unnest(q, list);
 }
 
@@ -177,8 +184,9 @@ int nft_redirect_add(int sock, const char *table, const uint8_t addr[4], uint16_
 	nft_batch_begin(&b, table);
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
 		put_chain(&b.q, &chains[i], NLM_F_EXCL);
-		put_change(&b.q, &chains[i], &changes[i], IPPROTO_UDP);
-		put_change(&b.q, &chains[i], &changes[i], IPPROTO_TCP);
+		put_change(&b.q, &chains[i], &changes[i], IPPROTO_UDP, 0);
+		put_change(&b.q, &chains[i], &changes[i], IPPROTO_UDP, UDP_CSUM_AT);
+		put_change(&b.q, &chains[i], &changes[i], IPPROTO_TCP, TCP_CSUM_AT);
 	}
 	return nft_batch_send(&b, sock, err);
 }

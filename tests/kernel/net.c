@@ -308,8 +308,9 @@ static int udp_socket(const uint8_t addr[4], uint16_t port, struct sockaddr_in *
 	return fd;
 }
 
-/* A question to port 53 of the redirected address comes to 4053, and the answer from port 53. */
-static void check_redirected(void)
+/* A question to port 53 of the redirected address comes to 4053, and the answer from port 53. Both
+ * may be without a checksum. */
+static void check_redirected(int no_checksum)
 {
 	struct sockaddr_in server_at, asked, from;
 	socklen_t len = sizeof(from);
@@ -317,6 +318,8 @@ static void check_redirected(void)
 	cleanup_fd int client = udp_socket(names_addr, 53, &asked);
 	char word[8] = "";
 
+	CHECK(setsockopt(client, SOL_SOCKET, SO_NO_CHECK, &no_checksum, sizeof(int)) == 0);
+	CHECK(setsockopt(server, SOL_SOCKET, SO_NO_CHECK, &no_checksum, sizeof(int)) == 0);
 	CHECK(bind(server, (struct sockaddr *)&server_at, sizeof(server_at)) == 0);
 	CHECK(sendto(client, "what", 4, 0, (struct sockaddr *)&asked, sizeof(asked)) == 4);
 	CHECK(recvfrom(server, word, sizeof(word), 0, (struct sockaddr *)&from, &len) == 4);
@@ -333,7 +336,8 @@ static void test_redirect(void)
 	CHECK_OK(nft_redirect_add(container.nf, "inro", names_addr, 53, 4053, &err));
 	CHECK(nft_redirect_add(container.nf, "inro", names_addr, 53, 4053, &err) == -EEXIST);
 	CHECK(setns(container.ns, CLONE_NEWNET) == 0);
-	check_redirected();
+	check_redirected(0);
+	check_redirected(1);
 	CHECK(setns(machine.ns, CLONE_NEWNET) == 0);
 }
 
@@ -418,7 +422,7 @@ static void test_conntrack(void)
 	buf_adds(&text, rules);
 	CHECK_OK(nft_load(&text, &err));
 	/* which sees one connection where ports are changed behind it */
-	check_redirected();
+	check_redirected(0);
 	before = flows();
 	CHECK(before == 1);
 	for (int i = 0; i < 10; i++)
