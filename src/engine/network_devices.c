@@ -195,7 +195,15 @@ int net_devices_left(struct engine *eng, char ***ret, struct err *err)
 
 int net_devices_sweep(struct engine *eng, struct err *err)
 {
-	return each_left(eng, NULL, err);
+	cleanup_free char *other = NULL;
+	int r = eng->rootless ? 0 : engine_dirs(eng, err);
+
+	if (r == 0)
+		r = engine_net(eng, err);
+	if (r < 0)
+		return r;
+	other = engine_net_other(eng); /* whose containers are none of these rows */
+	return other ? 0 : each_left(eng, NULL, err);
 }
 
 /* ---- taking ---- */

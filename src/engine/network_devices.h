@@ -20,5 +20,5 @@ int net_devices_return(struct engine *eng, const char *owner, const char *name, 
 /* Names on the host of those that are to come back from who does not run any more. The caller
  * frees. */
 int net_devices_left(struct engine *eng, char ***ret, struct err *err);
-/* Brings all of these back. */
+/* Brings all of these back, but in the run directory of another store (engine_net_other()). */
 int net_devices_sweep(struct engine *eng, struct err *err);

@@ -349,6 +349,8 @@ def test_device_comes_back_from_a_killed_command(device, command):
 def test_what_a_container_calls_so_is_not_the_machines(device):
     m = device
     one = start(m, "one", "--network", "host-device:dev0")
+    m.inro("--root", m.who.dir / "other", "system", "reset", "-f").ok()     # nothing of that store's
+    assert "eth0" in one.links() and len(left(m)) == 2
     one.sh("ip link set eth0 down; ip link set eth0 name hidden0; ip link add name eth0 type bridge")
     m.inro("rm", "-f", "-t", "0", "one").ok()
     assert "dev0" not in m.links()  # a veth goes with its namespace, a real one comes back
