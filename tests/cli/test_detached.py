@@ -41,14 +41,19 @@ def wait_state(who, name, want, seconds=10):
     harness.wait_for(lambda: state(who, name) == want, seconds, f"{name} to be {want}")
 
 
+def is_open(fd, lock):
+    try:
+        return os.readlink(fd) == str(lock) and fd.stat().st_ino == lock.stat().st_ino
+    except OSError:  # one that is just being closed says nothing of the others
+        return False
+
+
 def monitor_of(who, cid):
     """The pid of the process that holds the container's lock."""
     lock = who.run_dir / "inro/containers" / cid / "lock"
-    inode = lock.stat().st_ino
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            fds = list(pathlib.Path(f"/proc/{pid}/fd").iterdir())
-            if any(fd.stat().st_ino == inode and os.readlink(fd) == str(lock) for fd in fds):
+            if any(is_open(fd, lock) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()):
                 return int(pid)
         except OSError:
             continue
