@@ -355,31 +355,60 @@ static int unplug(void *data, struct err *err)
 	return veth_unplug(in->netns, in->name, err);
 }
 
-/* One by an interface of the host's, of which there is no other end: it is what is called so, or
- * else, as the container may have renamed it, what has its MAC. */
+/* One by an interface of the host's, of which there is no other end. The container may have given
+ * it another name and MAC, and have made others of this kind by what it has; but only by which one
+ * it is made, in a namespace not its own, is what no container can change. */
 struct child {
 	int netns;
-	const char *name, *kind;
+	const char *name, *kind, *parent;
 	uint8_t mac[6];
 };
+
+/* The one that is called so, or else has its MAC, or else is all there is. NULL: there are several.
+ */
+static const struct rtnl_link *which_child(const struct child *c, const struct rtnl_links *made)
+{
+	for (size_t i = 0; i < made->n; i++)
+		if (str_eq(made->items[i].name, c->name))
+			return &made->items[i];
+	for (size_t i = 0; i < made->n; i++)
+		if (made->items[i].have_mac &&
+		    memcmp(made->items[i].mac, c->mac, sizeof(c->mac)) == 0)
+			return &made->items[i];
+	return made->n == 1 ? &made->items[0] : NULL;
+}
 
 static int unplug_child(void *data, struct err *err)
 {
 	const struct child *c = data;
 	cleanup_rtnl_links struct rtnl_links all = { 0 };
-	cleanup_fd int sock = netns_socket(c->netns, rtnl_open, err);
-	struct rtnl_link named;
-	int r = sock < 0 ? sock : rtnl_link_read(sock, c->name, &named, err);
+	cleanup_fd int outside = rtnl_open(err), inside = netns_socket(c->netns, rtnl_open, err);
+	int r = outside < 0 ? outside : inside;
+	const struct rtnl_link *link;
+	size_t n = 0;
+	int parent;
 
-	if (r == 0 && str_eq(named.kind, c->kind))
-		return rtnl_link_delete(sock, c->name, err);
-	if (r == 0 || r == -ENODEV)
-		r = rtnl_links_read(sock, &all, err);
-	for (size_t i = 0; r == 0 && i < all.n; i++)
-		if (str_eq(all.items[i].kind, c->kind) && all.items[i].have_mac &&
-		    memcmp(all.items[i].mac, c->mac, sizeof(c->mac)) == 0)
-			r = rtnl_link_delete(sock, all.items[i].name, err);
-	return r;
+	if (r >= 0)
+		r = parent = rtnl_link_index(outside, c->parent, err);
+	if (r >= 0)
+		r = rtnl_links_read(inside, &all, err);
+	if (r < 0)
+		return r == -ENODEV ? 0 : r; /* the kernel has taken both away */
+	for (size_t i = 0; i < all.n; i++)
+		if (str_eq(all.items[i].kind, c->kind) && all.items[i].lower_elsewhere &&
+		    all.items[i].lower == (uint32_t)parent)
+			all.items[n++] = all.items[i];
+	all.n = n;
+	link = which_child(c, &all);
+	if (link)
+		return rtnl_link_delete_index(inside, link->index, err);
+	return n ? err_hint(err,
+			    err_fail(err, ERR_CONFLICT,
+				     "the container has renamed its interfaces by %s: none is "
+				     "called %s",
+				     c->parent, c->name),
+			    "give them their names back in there, or stop it")
+		 : 0;
 }
 
 struct cut {
@@ -413,7 +442,9 @@ static int cut(void *data, struct err *err)
 int net_links_unplug(struct engine *eng, const struct network *net, const struct endpoint *ep,
 		     int netns, struct err *err)
 {
-	struct child child = { netns, ep->ifname, network_driver_names[net->driver], { 0 } };
+	struct child child = {
+		netns, ep->ifname, network_driver_names[net->driver], net->options.parent, { 0 }
+	};
 	cleanup_free char *outside = outside_name(ep->owner, ep);
 	struct lease_addrs addrs;
 	struct cut c = { net->bridge, outside, ep->asked.host_interface != NULL };

@@ -240,14 +240,28 @@ struct rtnl_addr rtnl_addr_link_local(const uint8_t mac[6])
 	};
 }
 
-int rtnl_link_delete(int sock, const char *name, struct err *err)
+static int delete (int sock, struct nlbuf *q, struct err *err)
 {
 	struct netlink_answers a = { .each = NULL };
-	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
 	int r;
 
+	nlbuf_what(q, "removing the network interface");
+	r = netlink_talk(sock, q, &a);
+	return r < 0 && r != -ENODEV ? netlink_fail(q, &a, r, err) : 0;
+}
+
+int rtnl_link_delete(int sock, const char *name, struct err *err)
+{
+	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
+
 	put_named(&q, RTM_DELLINK, NLM_F_ACK, name, 0);
-	nlbuf_what(&q, "removing the network interface");
-	r = netlink_talk(sock, &q, &a);
-	return r < 0 && r != -ENODEV ? netlink_fail(&q, &a, r, err) : 0;
+	return delete (sock, &q, err);
+}
+
+int rtnl_link_delete_index(int sock, uint32_t index, struct err *err)
+{
+	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
+
+	rtnl_put_link(&q, RTM_DELLINK, NLM_F_ACK, index, 0);
+	return delete (sock, &q, err);
 }

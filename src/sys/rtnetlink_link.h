@@ -90,8 +90,9 @@ int rtnl_inside(int sock, const struct rtnl_inside *in, struct err *err);
 /* fe80::/64 with the interface's part made of its MAC (RFC 4291, appendix A). */
 struct rtnl_addr rtnl_addr_link_local(const uint8_t mac[6]);
 
-/* One that isn't there is no error. */
+/* One that isn't there is no error. By its index where somebody may rename it. */
 int rtnl_link_delete(int sock, const char *name, struct err *err);
+int rtnl_link_delete_index(int sock, uint32_t index, struct err *err);
 
 struct rtnl_link {
 	uint32_t index, bridge; /* bridge: the index of what it is a port of, 0: none */

@@ -50,15 +50,36 @@ def test_macvlan_is_on_the_wire_of_its_parent(machine_root):
     m.inro("network", "rm", "wire").ok()
 
 
-def test_a_renamed_macvlan_is_disconnected_all_the_same(machine_root):
+@pytest.mark.parametrize("disguise", [
+    "ip link add eth1 type bridge", "ip link add eth1 link eth0 type macvlan",
+    "ip link set mine address 02:00:00:00:00:99; ip link set mine up; ip link add eth1 link eth0 type macvlan"])
+def test_a_renamed_macvlan_is_disconnected_all_the_same(machine_root, disguise):
     m = machine_root
     m.lan()
     create(m, "wire", "macvlan", "--subnet", "192.0.2.0/24")
     one = start(m, "one", "--network", "bridge")
     m.inro("network", "connect", "--ip", "192.0.2.50", "wire", "one").ok()
-    one.sh("ip link set eth1 down; ip link set eth1 name mine; ip link add eth1 type bridge")
+    one.sh(f"ip link set eth1 down; ip link set eth1 name mine; {disguise}")
     m.inro("network", "disconnect", "wire", "one").ok()
-    assert set(one.links()) == {"lo", "eth0", "eth1"} and one.links()["eth1"]["linkinfo"]["info_kind"] == "bridge"
+    assert set(one.links()) == {"lo", "eth0", "eth1"}
+
+
+def test_macvlans_that_hide_by_one_parent(machine_root):
+    """Two that nothing tells apart: neither is taken for the other."""
+    m = machine_root
+    m.lan()
+    create(m, "wire", "macvlan", "--subnet", "192.0.2.0/24")
+    create(m, "wire2", "macvlan", "--subnet", "198.51.100.0/24")
+    one = start(m, "one", "--network", "wire", "--network", "wire2")
+    one.sh("""for n in 0 1; do ip link set eth$n down; ip link set eth$n name mine$n
+        ip link set mine$n address 02:00:00:00:00:9$n; done""")
+    said = m.inro("network", "disconnect", "wire", "one")
+    assert said.code == 125 and "called eth0" in said.err and "lan0" in said.err, said
+    one.sh("ip link set mine1 name eth0")
+    m.inro("network", "disconnect", "wire", "one").ok()
+    assert "mine0" in one.links() and "eth0" not in one.links()
+    m.inro("network", "disconnect", "wire2", "one").ok()
+    assert set(one.links()) == {"lo"}
 
 
 def test_private_macvlans_do_not_reach_each_other(machine_root):
