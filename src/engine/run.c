@@ -472,7 +472,7 @@ static int run_or_create(struct run *run, char *const *args, char **ret_id, bool
 		r = cid_file_open(run, err);
 	if (r == 0)
 		r = run_sequence(run, err);
-	if (r >= 0 && (run->create || run->opts->detach))
+	if ((r >= 0 && (run->create || run->opts->detach)) || (run->opts->part && run->recorded))
 		*ret_id = xstrdup(run->rec.id);
 	*again = r < 0 && *again && run_fetch_again(run, r, err) == 0;
 	run_done(run, r < 0);

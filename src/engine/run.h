@@ -10,7 +10,8 @@
 
 /* args: IMAGE [COMMAND [ARG...]]. Returns the container's exit status, or -errno: 125, 126 and 127
  * follow from err's kind (err_exit_status). With opts->detach it returns 0 when the container runs,
- * its id in *ret_id, which the caller frees. */
+ * its id in *ret_id, which the caller frees; of a service's part also where it was made and then
+ * could not be started. */
 int engine_run(struct engine *eng, const struct run_options *opts, char *const *args, char **ret_id,
 	       struct err *err);
 /* A container that engine_start() starts. */

@@ -14,6 +14,7 @@ void service_drain(void);
 int service_take_back(struct engine *eng, const char *old, const char *name, const char *new_id,
 		      bool start, struct err *err);
 /* Makes and starts a replica as that container was made, of another image, NULL: the same, and
- * under that name, NULL: "SERVICE-NUMBER". It is not waited for. */
+ * under that name, NULL: "SERVICE-NUMBER". It is not waited for. One that can't be started is gone
+ * again. */
 int service_make_like(struct engine *eng, const char *model, const char *image, const char *name,
 		      const struct service_part *part, char **ret_id, struct err *err);

@@ -76,6 +76,17 @@ static int check(const struct run_options *o, struct err *err)
 
 /* ---- making ---- */
 
+static void take_away(struct engine *eng, char *const *ids)
+{
+	for (; ids && *ids; ids++) {
+		struct err err = ERR_INIT;
+
+		if (engine_remove(eng, *ids, true, true, &err) < 0 && err.kind != ERR_NOT_FOUND)
+			log_warn("%s", err.msg);
+	}
+}
+
+/* One that can't be started is gone again, with its name. */
 static int make_one(struct engine *eng, const struct run_options *opts, char *const *args,
 		    const char *name, const struct service_part *part, char **ret_id,
 		    struct err *err)
@@ -84,6 +95,7 @@ static int make_one(struct engine *eng, const struct run_options *opts, char *co
 	    name ? xstrdup(name) : xasprintf("%s-%d", part->name, part->number);
 	char *const networks[] = { (char *)(uintptr_t)NETWORK_DEFAULT, NULL };
 	struct run_options o = *opts;
+	int r;
 
 	o.name = own;
 	o.part = part;
@@ -91,7 +103,15 @@ static int make_one(struct engine *eng, const struct run_options *opts, char *co
 	o.detach = true;
 	if (!o.network)
 		o.network = (char **)(uintptr_t)networks;
-	return engine_run(eng, &o, args, ret_id, err);
+	r = engine_run(eng, &o, args, ret_id, err);
+	if (r < 0 && *ret_id) {
+		char *const ids[] = { *ret_id, NULL };
+
+		take_away(eng, ids);
+		free(*ret_id);
+		*ret_id = NULL;
+	}
+	return r;
 }
 
 /* All of them have their time at once. */
@@ -102,16 +122,6 @@ static void wait_ready(struct engine *eng, char *const *ids)
 
 		if (record_get(eng, *ids, &rec, NULL) == 0)
 			service_started(eng, &rec);
-	}
-}
-
-static void take_away(struct engine *eng, char *const *ids)
-{
-	for (; ids && *ids; ids++) {
-		struct err err = ERR_INIT;
-
-		if (engine_remove(eng, *ids, true, true, &err) < 0 && err.kind != ERR_NOT_FOUND)
-			log_warn("%s", err.msg);
 	}
 }
 

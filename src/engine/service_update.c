@@ -167,9 +167,15 @@ static void make_new(struct roll *ro, struct swap *s)
 					   .number = s->old.number,
 					   .sticky = ro->service.sticky };
 
-	if (s->state == SWAP_BEGUN)
-		fail_if(s, service_make_like(ro->eng, s->old.id, ro->how->image, s->name, &part,
-					     &s->new_id, &s->why));
+	int r;
+
+	if (s->state != SWAP_BEGUN)
+		return;
+	r = service_make_like(ro->eng, s->old.id, ro->how->image, s->name, &part, &s->new_id,
+			      &s->why);
+	fail_if(s, r);
+	/* A signal that comes while one starts is taken there. */
+	ro->interrupted = ro->interrupted || r == -ECANCELED;
 }
 
 /* The old one is of no more use. */

@@ -72,11 +72,36 @@ def test_one_that_does_not_work(m):
         assert said.err.count("its last line: I am ill") == 2
     assert not lost and set(answers) == {"one"}
     assert images(m) == {"web-1": "one", "web-2": "one"}
-    assert set(m.inro("ps", "-q").ok().out.split()) == ids
+    assert set(m.inro("ps", "-aq").ok().out.split()) == ids
     # nor does one run then that did not
     m.inro("stop", "-t", "0", "web-1").ok()
     m.inro("update", "--image", "ill", *QUICK, "web").fails("as before: web-1 web-2", code=1)
     assert not inspect(m, "web-1")["State"]["Running"]
+
+
+def test_one_that_can_not_be_started(m):
+    """It is not in the way of what goes back."""
+    engine.box(m.who, "dumb", "ENTRYPOINT [\"nosuch\"]")
+    m.inro("run", "-d", "--name", "web", "--replicas", "2", "dumb").fails("nosuch", code=127)
+    assert m.inro("ps", "-aq").ok().out == ""
+    run(m, 2)
+    ids = m.inro("ps", "-q").ok().out
+    for action, kept in (("rollback", "all its replicas are as before"), ("continue", "as before: web-1 web-2")):
+        said = m.inro("update", "--image", "dumb", "--update-failure-action", action, *QUICK, "web").fails(kept, code=1)
+        assert "replica web-1: starting container web-1: exec: \"nosuch\"" in said.err and "warning" not in said.err
+        assert images(m) == {"web-1": "one", "web-2": "one"} and m.inro("ps", "-q").ok().out == ids
+
+
+def test_ctrl_c_while_one_stops(m):
+    """The signal ends the whole, whoever takes it."""
+    m.inro("run", "-d", "--name", "web", "--replicas", "2", "--stop-timeout", "1", "one", "sleep", "60").ok()
+    client = m.popen(*m.who.inro_argv("update", "--image", "two", "--update-failure-action", "continue", *QUICK, "web"),
+                     stderr=-1, text=True)
+    harness.wait_for(lambda: "_web-1" in m.inro("ps", "--format", "{{.Names}}").ok().out, what="one on its way")
+    client.send_signal(signal.SIGINT)
+    said = client.communicate(timeout=20 * harness.PATIENCE)[1]
+    assert "replica web-1: starting container web-1: interrupted" in said and "as before: web-1 web-2" in said
+    assert images(m) == {"web-1": "one", "web-2": "one"}
 
 
 def test_the_second_does_not_work(m):
