@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "sys/netlink.h"
 #include "sys/ns.h"
+#include "sys/prctl.h"
 
 struct visit {
 	const struct net_place *place;
@@ -16,16 +17,24 @@ struct visit {
 	struct err *err;
 };
 
+/* A user namespace only where it takes its rights: one of a container's has a root of its own. */
+static int enter(const struct net_place *place, struct err *err)
+{
+	int r = 0;
+
+	if (place->netns >= 0 && ns_join(place->netns, CLONE_NEWNET, NULL) == 0)
+		return 0;
+	/* the own one can't be joined once more */
+	if (ns_is_own(place->userns, CLONE_NEWUSER) != 1)
+		r = ns_join(place->userns, CLONE_NEWUSER, err);
+	return r == 0 && place->netns >= 0 ? ns_join(place->netns, CLONE_NEWNET, err) : r;
+}
+
 static int visit(void *data)
 {
 	const struct visit *v = data;
-	int r = 0;
+	int r = enter(v->place, v->err);
 
-	/* the own one can't be joined once more */
-	if (v->place->userns >= 0 && ns_is_own(v->place->userns, CLONE_NEWUSER) != 1)
-		r = ns_join(v->place->userns, CLONE_NEWUSER, v->err);
-	if (r == 0 && v->place->netns >= 0)
-		r = ns_join(v->place->netns, CLONE_NEWNET, v->err);
 	if (r < 0)
 		return err_wrap(v->err, r, "entering the namespaces of networks");
 	return v->fn(v->data, v->err);
@@ -51,13 +60,19 @@ int net_place_run(const struct net_place *place, int (*fn)(void *data, struct er
 {
 	struct err none = ERR_INIT;
 	struct visit v = { .place = place, .fn = fn, .data = data, .err = err ? err : &none };
+	const bool dumpable = prctl_is_dumpable();
 
 	if (place->userns < 0 && place->netns < 0)
 		return fn(data, err);
 	if (place->userns < 0)
 		return go_and_return(place->netns, fn, data, err);
 	v.err->msg[0] = '\0';
+	/* It shares this process's memory, and may not be traced by who is root where it goes. */
+	if (dumpable)
+		prctl_dumpable(false);
 	int r = proc_call(visit, &v);
+	if (dumpable)
+		prctl_dumpable(true);
 	if (r < 0 && v.err->msg[0] == '\0')
 		return err_errno(v.err, -r, "working in the namespaces of networks");
 	return r;

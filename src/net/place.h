@@ -21,9 +21,10 @@ struct net_place {
 /*
  * Calls fn(data, err) there and returns what it returns; at once when both are this process's own;
  * from within, and back, when the network namespace alone is another; else by a child that shares
- * memory and files (proc_call): what fn writes into memory, and sockets that it opens (they belong
- * to that namespace), are the caller's. fn has all capabilities over the network namespace; while
- * it runs, so is all that the process does there (it has one thread). setns(2)
+ * memory and files (proc_call), which joins the user namespace where that takes its rights, and
+ * meanwhile nobody may trace (CVE-2016-9962): what fn writes into memory, and sockets that it opens
+ * (they belong to that namespace), are the caller's. fn has all capabilities over the network
+ * namespace; while it runs, so is all that the process does there (it has one thread). setns(2)
  */
 int net_place_run(const struct net_place *place, int (*fn)(void *data, struct err *err), void *data,
 		  struct err *err);

@@ -23,6 +23,11 @@ int prctl_dumpable(bool on)
 	return set(PR_SET_DUMPABLE, on);
 }
 
+bool prctl_is_dumpable(void)
+{
+	return prctl(PR_GET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) == 1;
+}
+
 int prctl_subreaper(bool on)
 {
 	return set(PR_SET_CHILD_SUBREAPER, on);

@@ -7,8 +7,9 @@
 #include "base/util.h"
 
 int prctl_no_new_privs(void);
-int prctl_keep_caps(bool on);     /* permitted ones survive the next setuid; exec clears it */
-int prctl_dumpable(bool on);      /* off: /proc/self belongs to root, no ptrace by the same uid */
+int prctl_keep_caps(bool on); /* permitted ones survive the next setuid; exec clears it */
+int prctl_dumpable(bool on);  /* off: /proc/self belongs to root, no ptrace by the same uid */
+bool prctl_is_dumpable(void);
 int prctl_subreaper(bool on);     /* orphaned descendants come to us */
 int prctl_name(const char *name); /* comm, cut at 15 bytes */
 /* Signal when the parent (thread) dies. -ESRCH when it is dead already, which the signal would have

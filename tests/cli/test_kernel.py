@@ -16,7 +16,7 @@ def test_net(anyone, build):
     wrap = ["unshare", "--user", "--map-root-user"] if anyone.rootless else []
     result = anyone.run(*wrap, build / "tests/kernel/kernel_net").ok()
     assert " 0 checks failed" in result.out
-    assert result.out.count("ok - ") == 10, result
+    assert result.out.count("ok - ") == 11, result
 
 
 def test_firewall(anyone, build):

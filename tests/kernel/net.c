@@ -13,9 +13,13 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -23,6 +27,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "net/nft_load.h"
+#include "net/place.h"
 #include "sys/conntrack.h"
 #include "sys/nft.h"
 #include "sys/rtnetlink_link.h"
@@ -505,6 +510,79 @@ static void test_delete(void)
 	CHECK(strstr(err.msg, "removing the network interface") != NULL);
 }
 
+/* ---- who is there for a moment ---- */
+
+/* Root of a container which sees this machine's processes; it writes what tracing one comes to. */
+static void trace(int sock)
+{
+	pid_t pid = 0;
+	int r;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 || write(sock, &pid, sizeof(pid)) < 0 ||
+	    read(sock, &pid, sizeof(pid)) != sizeof(pid))
+		_exit(1);
+	r = ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0 ? -errno : 0;
+	_exit(write(sock, &r, sizeof(r)) != sizeof(r));
+}
+
+static int be_traced(void *data, struct err *err)
+{
+	const int *sock = data;
+	pid_t pid = (pid_t)syscall(SYS_getpid);
+	int r = -EIO;
+
+	(void)err;
+	return write(*sock, &pid, sizeof(pid)) == sizeof(pid) &&
+		       read(*sock, &r, sizeof(r)) == sizeof(r)
+		   ? r
+		   : -EIO;
+}
+
+static void drop_rights(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { { .effective = 0 } };
+
+	if (syscall(SYS_capset, &head, none) < 0)
+		_exit(1);
+}
+
+/* CVE-2016-9962: a process that visits a container shares its caller's memory. Returns what tracing
+ * it came to. */
+static int visit_traced(bool rights)
+{
+	int pair[2], sock, status = -1;
+	struct net_place place;
+	char path[64];
+	pid_t pid, tracer;
+
+	pid = fork();
+	if (pid > 0 && waitpid(pid, &status, 0) == pid)
+		return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+	if (pid < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		_exit(EIO);
+	sock = pair[0];
+	tracer = fork();
+	if (tracer == 0)
+		trace(pair[1]);
+	close(pair[1]);
+	if (tracer < 0 || read(sock, &status, sizeof(status)) != sizeof(status))
+		_exit(EIO);
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)tracer);
+	place.userns = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)tracer);
+	place.netns = open(path, O_RDONLY | O_CLOEXEC);
+	if (!rights)
+		drop_rights();
+	_exit(-net_place_run(&place, be_traced, &sock, NULL));
+}
+
+static void test_visit(void)
+{
+	CHECK(visit_traced(true) == -EPERM);
+	CHECK(visit_traced(false) == -EPERM);
+}
+
 /* In this order: each goes on with what the one before has made. */
 static const struct {
 	const char *name;
@@ -515,6 +593,7 @@ static const struct {
 	{ "elements", test_elements }, { "redirect", test_redirect },
 	{ "drop", test_drop },         { "conntrack", test_conntrack },
 	{ "children", test_children }, { "delete", test_delete },
+	{ "visit", test_visit },
 };
 
 static int namespace_new(int *ret_ns, int *ret_rt, int *ret_nf, struct err *err)
