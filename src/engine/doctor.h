@@ -41,6 +41,7 @@ struct doctor_net {
 	bool in_use, no_table;         /* a container is on a network; and its rules are gone */
 	size_t missing, excess, wrong; /* as struct fw_report has it */
 	struct nft_chains *chains;     /* of the machine; NULL: can't be seen */
+	bool names_killed;             /* who answers names was killed, and who repairs that */
 	char *overlap;                 /* of a network with a route */
 	char *pasta;                   /* what it says of its version */
 };

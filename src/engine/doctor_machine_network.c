@@ -13,6 +13,7 @@
 #include "engine/firewall.h"
 #include "net/nft_load.h"
 #include "net/pasta.h"
+#include "net/service_client.h"
 #include "sys/nft.h"
 #include "sys/ns.h"
 #include "sys/procfs.h"
@@ -147,6 +148,7 @@ static void look_at_rules(struct engine *eng, struct doctor_net *net)
 	net->missing = report.missing;
 	net->excess = report.excess;
 	net->wrong = report.wrong;
+	net->names_killed = engine_net(eng, NULL) == 0 && net_service_was_killed(eng->net_fd);
 }
 
 void doctor_net_look(struct engine *eng, struct doctor_net *net)

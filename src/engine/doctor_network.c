@@ -220,6 +220,10 @@ static void check_names(const struct doctor *d, struct doctor_finding *f)
 	else if (!doctor_read_file(d, "etc/resolv.conf", &text))
 		doctor_say(f, DOCTOR_WARN, "echo nameserver ADDRESS > /etc/resolv.conf",
 			   "/etc/resolv.conf can't be read: containers have no name server");
+	else if (d->net.in_use && d->net.names_killed)
+		doctor_say(f, DOCTOR_FAIL, RELOAD,
+			   "inro-net was killed: containers find each other by name no more, and "
+			   "published ports don't answer on localhost");
 	else
 		doctor_say(f, DOCTOR_OK, NULL, "dnsmasq is there");
 }

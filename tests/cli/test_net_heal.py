@@ -153,7 +153,10 @@ def test_all_that_serves_names_is_killed(machine):
     assert resolves(m, "one", "two")
     kill(service_of(m) + ([int(m.holder().name)] if m.who.rootless else []))
     assert not resolves(m, "one", "two")
+    said = m.inro("doctor").out
+    assert "fail  names: inro-net was killed" in said and "inro network reload" in said
     m.inro("ps").ok()
+    assert "ok    names: dnsmasq is there" in m.inro("doctor").out
     assert resolves(m, "one", "two") and resolves(m, "two", "one") and reaches(m, "two", "one")
     service = service_of(m)
     m.inro("ps").ok()

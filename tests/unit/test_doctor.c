@@ -300,6 +300,10 @@ static void test_networks(void **state)
 	expect(m, "rules of networks", DOCTOR_FAIL, "gone");
 	*n = (struct doctor_net){ .overlap = (char[]){ "network a overlaps" } };
 	expect(m, "subnets", DOCTOR_WARN, "network a");
+	*n = (struct doctor_net){ .names_killed = true };
+	expect(m, "names", DOCTOR_OK, "dnsmasq");
+	n->in_use = true;
+	expect(m, "names", DOCTOR_FAIL, "inro-net was killed");
 	*n = (struct doctor_net){ .in_use = false };
 
 	drop(m, "etc/resolv.conf");
