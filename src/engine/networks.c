@@ -6,6 +6,7 @@
 #include "base/timeutil.h"
 #include "engine/events.h"
 #include "engine/find.h"
+#include "engine/leases.h"
 #include "engine/network_gone.h"
 #include "engine/networks_internal.h"
 #include "net/netspec.h"
@@ -284,16 +285,25 @@ bool network_is_default(const struct network *net)
 	return str_eq(net->name, NETWORK_DEFAULT);
 }
 
+static char *user_names(struct engine *eng, char *const *users)
+{
+	cleanup_strv char **names = NULL;
+
+	for (; *users; users++)
+		strv_take(&names, lease_owner_name(eng, *users));
+	return strv_join(names, ", ");
+}
+
 static int remove_locked(struct engine *eng, const struct network *net, struct err *err)
 {
 	cleanup_strv char **users = NULL;
 	int r = network_users(eng, net->id, &users, err);
 
 	if (r == 0 && users) {
-		cleanup_free char *ids = strv_join(users, ", ");
+		cleanup_free char *names = user_names(eng, users);
 
 		r = err_fail(err, ERR_CONFLICT, "network %s is in use: it has endpoints of [%s]",
-			     net->name, ids);
+			     net->name, names);
 		return err_hint(
 		    err, r,
 		    "remove these containers first, or inro network disconnect them, or "

@@ -241,7 +241,7 @@ def test_used(machine):
     assert inspect(machine, "front")["Containers"] == {ident: {
         "Name": "web", "EndpointID": endpoint, "MacAddress": "02:42:0a:09:00:02",
         "IPv4Address": "10.9.0.2/24", "IPv6Address": "fd00:9::2/64"}}
-    machine.inro("network", "rm", "front").fails("network front is in use", ident)
+    machine.inro("network", "rm", "front").fails("network front is in use", "of [", "web", "idle")
     machine.inro("system", "check", "--quick").ok()
     machine.inro("network", "prune", "-f").ok()
     assert names(machine, "-f", "dangling=false") == ["bridge", "front"]

@@ -47,6 +47,10 @@ def test_one_port_one_name(m):
     # nobody else gets the port or the name
     m.inro("run", "-d", "--network", "bridge", "-p", "8080:1", m.image, "true").fails(
         "port is already allocated", code=125)
+    m.inro("network", "create", "front").ok()
+    m.inro("run", "-d", "--name", "app", "--network", "front", "--replicas", "1", m.image, "sleep", "60").ok()
+    said = m.inro("network", "rm", "front").fails("in use", code=1).err
+    assert "[app, app-1]" in said or "[app-1, app]" in said  # what rm takes
     m.inro("create", "--name", "web", m.image, "true").fails("in use by a service", code=125)
     m.inro("exec", "web", "true").fails("web is a service: name one of its replicas", code=125)
 
