@@ -8,6 +8,7 @@
 #include "base/timeutil.h"
 #include "engine/life.h"
 #include "engine/live.h"
+#include "engine/services.h"
 
 /* The monitor, and a client in the foreground, finish within this after the container's end. */
 #define END_TIMEOUT_MS 10000
@@ -117,6 +118,8 @@ static int remove_container(struct engine *eng, const struct removal *how, struc
 	if (rec.options.infra && !how->infra)
 		return refuse_infra(&rec, err);
 	r = life_look(eng, &rec, err);
+	if (r == 1)
+		service_note(eng, &rec);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	lock = end_and_lock(eng, &rec, how, err);
@@ -125,7 +128,12 @@ static int remove_container(struct engine *eng, const struct removal *how, struc
 	/* The monitor may have been killed as well, and have left cgroups and state; so may a start
 	 * that could not be undone, as a process of it was not to be killed then. */
 	r = container_delete(&eng->runtime, rec.id, true, err);
-	return r < 0 ? r : life_remove(eng, rec.id, how->volumes, err);
+	if (r >= 0)
+		r = life_remove(eng, rec.id, how->volumes, err);
+	/* The others of a service have a larger share each. */
+	if (r >= 0)
+		service_note(eng, &rec);
+	return r;
 }
 
 int engine_remove(struct engine *eng, const char *word, bool force, bool volumes, struct err *err)

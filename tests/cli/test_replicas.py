@@ -91,6 +91,12 @@ def test_scale_loses_nobody(m):
         m.inro("scale", "web=1").ok()
     assert not lost and set(answers) == set(names)
     assert m.inro("ps", "--format", "{{.Names}}").ok().out.split() == ["web-1"]
+    # those who are left have the shares of those who have gone
+    m.inro("scale", "web=3").ok()
+    m.inro("rm", "-f", "web-2").ok()
+    m.inro("system", "check", "--quick").ok()
+    m.inro("scale", "web=2").ok()
+    m.inro("system", "check", "--quick").ok()
     m.inro("scale", "web=0").fails("expected 1 to 256 replicas", code=125)
     m.inro("scale", "nobody=2").fails("No such service: nobody", code=125)
     m.inro("scale", "web").fails("expected SERVICE=N", code=125)
