@@ -296,7 +296,7 @@ static int change_sysctls(const struct net_start *ns, size_t first, int netns, s
 		any |= ns->links[i].asked.asked.sysctls != NULL;
 	if (!any)
 		return 0;
-	userns = ns_owner(netns);
+	userns = net_place_userns(netns);
 	place = (struct net_place){ .userns = userns, .netns = netns };
 	return net_place_run(&place, set_sysctls, &s, err);
 }

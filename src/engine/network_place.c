@@ -14,26 +14,6 @@
 #include "runtime/monitor_proto.h"
 #include "sys/ns.h"
 
-/* The one below this process's own that this one is, or is below: a container may have gone to one
- * that it has made itself. Takes the fd. */
-static int topmost(int userns)
-{
-	cleanup_fd int fd = userns;
-
-	for (;;) {
-		int above = fd < 0 ? fd : ns_parent(fd);
-
-		if (above < 0)
-			return above;
-		if (ns_is_own(above, CLONE_NEWUSER) == 1) {
-			fd_close(above);
-			return take_fd(fd);
-		}
-		fd_close(fd);
-		fd = above;
-	}
-}
-
 /* Of networks whose holder was killed: the user namespace that those of containers are below which
  * still run. Only there can networks be made that have rights over theirs. -EBADF: there are none.
  */
@@ -54,7 +34,7 @@ static int find_orphans(struct engine *eng)
 		    endpoints_of(eng, publish_owner(rec), &on, NULL) < 0 || !on.n)
 			continue;
 		netns = joins_open_one(eng, rec, "network", NULL);
-		found = netns < 0 ? netns : topmost(ns_owner(netns));
+		found = netns < 0 ? netns : net_place_userns(netns);
 		if (found >= 0)
 			return found;
 	}

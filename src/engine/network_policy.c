@@ -126,7 +126,7 @@ int policy_load(struct engine *eng, const struct record *rec, int netns, struct 
 		r = net_policy_text(&table, &text, err);
 	if (r < 0)
 		return r;
-	userns = ns_owner(netns);
+	userns = net_place_userns(netns);
 	place = (struct net_place){ .userns = userns, .netns = netns };
 	return net_place_run(&place, load, &text, err);
 }
@@ -141,7 +141,7 @@ static int read_counts(int64_t pid, size_t n, struct net_policy_counts *ret)
 
 	if (netns < 0)
 		return netns;
-	userns = ns_owner(netns);
+	userns = net_place_userns(netns);
 	place = (struct net_place){ .userns = userns, .netns = netns };
 	sock = net_place_netlink(&place, NETLINK_NETFILTER, NULL);
 	return sock < 0 ? sock : net_policy_counts_read(sock, n, ret, NULL);

@@ -51,7 +51,7 @@ static int diag_of(struct engine *eng, const char *id)
 	if (netns < 0)
 		return netns;
 	if (eng->rootless) /* root can come back from there by itself */
-		userns = ns_owner(netns);
+		userns = net_place_userns(netns);
 	place = (struct net_place){ .userns = userns, .netns = netns };
 	return net_place_netlink(&place, NETLINK_SOCK_DIAG, NULL);
 }

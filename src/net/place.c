@@ -10,6 +10,24 @@
 #include "sys/ns.h"
 #include "sys/prctl.h"
 
+int net_place_userns(int netns)
+{
+	cleanup_fd int fd = ns_owner(netns);
+
+	for (;;) {
+		int above = fd < 0 ? fd : ns_parent(fd);
+
+		if (above < 0)
+			return above;
+		if (ns_is_own(above, CLONE_NEWUSER) == 1) {
+			fd_close(above);
+			return take_fd(fd);
+		}
+		fd_close(fd);
+		fd = above;
+	}
+}
+
 struct visit {
 	const struct net_place *place;
 	int (*fn)(void *data, struct err *err);

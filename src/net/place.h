@@ -18,6 +18,11 @@ struct net_place {
 		.userns = -EBADF, .netns = -EBADF                                                  \
 	}
 
+/* For a container's: the user namespace below this process's own whose root has the rights over
+ * that network namespace, the topmost one, over which the container's root has none. The caller
+ * closes it; -errno: there is none. */
+int net_place_userns(int netns);
+
 /*
  * Calls fn(data, err) there and returns what it returns; at once when both are this process's own;
  * from within, and back, when the network namespace alone is another; else by a child that shares

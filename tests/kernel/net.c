@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 #include "check.h"
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/str.h"
 #include "net/nft_load.h"
 #include "net/place.h"
@@ -577,8 +579,50 @@ static int visit_traced(bool rights)
 	_exit(-net_place_run(&place, be_traced, &sock, NULL));
 }
 
+/* Of a user namespace in another one, as of a user's container: the outer one counts. */
+static int which_userns(void)
+{
+	cleanup_fd int outer = -EBADF, netns = -EBADF, found = -EBADF;
+	int pair[2], status = -1;
+	struct stat a, b;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		int fds[2];
+
+		unshare(CLONE_NEWUSER); /* in which it has to be somebody */
+		io_write_file(AT_FDCWD, "/proc/self/setgroups", "deny", NULL);
+		io_write_file(AT_FDCWD, "/proc/self/uid_map", "0 0 1", NULL);
+		io_write_file(AT_FDCWD, "/proc/self/gid_map", "0 0 1", NULL);
+		fds[0] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+		unshare(CLONE_NEWUSER | CLONE_NEWNET);
+		fds[1] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+		_exit(fd_send(pair[1], "", 1, fds, 2) < 0);
+	}
+	if (pid > 0 && waitpid(pid, &status, 0) == pid && status == 0) {
+		int fds[2] = { -EBADF, -EBADF };
+		size_t n = 2;
+		char byte;
+
+		fd_recv(pair[0], &byte, 1, fds, &n);
+		outer = fds[0];
+		netns = fds[1];
+	}
+	close(pair[0]);
+	close(pair[1]);
+	found = net_place_userns(netns);
+	if (found < 0 || fstat(outer, &a) < 0 || fstat(found, &b) < 0)
+		return -EIO;
+	return a.st_ino == b.st_ino;
+}
+
 static void test_visit(void)
 {
+	CHECK(which_userns() == 1);
+	CHECK(net_place_userns(machine.ns) < 0); /* this process's own */
 	CHECK(visit_traced(true) == -EPERM);
 	CHECK(visit_traced(false) == -EPERM);
 }
