@@ -274,6 +274,17 @@ int engine_net_own(struct engine *eng, struct err *err)
 				 eng->runroot);
 }
 
+bool engine_net_is_own(struct engine *eng)
+{
+	cleanup_free char *other = NULL;
+
+	if (engine_net(eng, NULL) < 0 ||
+	    faccessat(eng->net_fd, NET_ROOT, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	other = engine_net_other(eng);
+	return !other;
+}
+
 int engine_db(struct engine *eng, struct err *err)
 {
 	cleanup_free char *path = NULL;

@@ -56,6 +56,8 @@ char *engine_net_other(struct engine *eng);
 /* Before anything of networks comes into the kernel: the firewall's table, names and inro-net are
  * one store's, the first that asks. ERR_CONFLICT: another one's, as above. */
 int engine_net_own(struct engine *eng, struct err *err);
+/* They are, as a container of it has been on one. */
+bool engine_net_is_own(struct engine *eng);
 
 /* Can this machine limit memory and swap together? */
 bool engine_limits_swap(void);

@@ -42,6 +42,15 @@ static void forget_names(struct engine *eng, const struct network *net)
 		log_warn("removing names of network %s: %s", net->name, err.msg);
 }
 
+/* They may be there without a bridge: with the table come the rules of all networks. */
+static bool has_rules(struct engine *eng)
+{
+	struct fw_report report = { .excess = 0 };
+
+	return engine_net_is_own(eng) && engine_firewall_look(eng, &report, NULL) >= 0 &&
+	       report.excess;
+}
+
 void network_gone(struct engine *eng, const struct network *net)
 {
 	struct net_place place = NET_PLACE_HERE;
@@ -57,7 +66,7 @@ void network_gone(struct engine *eng, const struct network *net)
 		return;
 	if (r == 0)
 		r = net_place_run(&place, delete_bridge, &g, &err);
-	if (r == 0 && g.was_there)
+	if (r == 0 && (g.was_there || has_rules(eng)))
 		r = engine_firewall_repair(eng, &err);
 	if (r < 0)
 		log_warn("removing what network %s has left: %s", net->name, err.msg);

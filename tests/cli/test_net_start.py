@@ -82,6 +82,16 @@ def test_start_that_fails_leaves_nothing(machine):
     m.inro("run", "--rm", "--network", "bridge", image(m), "true").ok()
 
 
+def test_rules_of_a_network_that_nobody_was_on_go_with_it(machine):
+    """They came with those of the first network that somebody was on."""
+    m = machine
+    m.inro("network", "create", "idle").ok()
+    start(m, "web")
+    m.inro("network", "rm", "idle").ok()
+    m.inro("system", "check", "--quick").ok()
+    m.inro("rm", "-f", "-t", "0", "web").ok()
+
+
 def test_what_failed_is_said_not_that_the_other_end_has_gone(machine_root):
     """Who waits for its namespace to give it a network sees it end before its monitor has spoken."""
     for _ in range(6):
