@@ -144,6 +144,17 @@ def test_layers_share_the_room_on_the_disk(root, small_disk):
     assert os.listdir(place / "staging") == [] and os.listdir(place / "layers") == []
 
 
+def test_full_disk_is_said_to_be_full(root, small_disk):
+    place = small_disk(size="2m")
+    layout = Layout()
+    image = layout.image([tar(entry("file", b"x"))], "gzip")
+    root.inro("images").ok()
+    with open(place / "fill", "wb", buffering=0) as f, pytest.raises(OSError):
+        while True:
+            f.write(bytes(4096))
+    root.inro("load", input=layout.archive(image)).fails("the disk has no room for more", code=125)
+
+
 def test_files_share_the_inodes_of_the_disk(root, small_disk):
     place = small_disk(size="200m", nr_inodes=20000)
     members = [entry(f"{i}") for i in range(30000)]

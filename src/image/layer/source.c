@@ -244,7 +244,9 @@ static int limits_check(struct source *src)
 
 	if (src->out_bytes > lim->max_bytes)
 		return err_fail(&src->err, ERR_LIMIT,
-				"archive unpacks to more than %" PRIu64 " bytes", lim->max_bytes);
+				"archive unpacks to more than %" PRIu64
+				" bytes: the disk has no room for more",
+				lim->max_bytes);
 	if (src->out_bytes > RATIO_FREE && src->out_bytes / lim->max_ratio > src->in_bytes)
 		return err_fail(&src->err, ERR_LIMIT,
 				"archive unpacks to more than %" PRIu64 " times its size",

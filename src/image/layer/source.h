@@ -8,7 +8,7 @@
 #include "base/err.h"
 
 struct source_limits {
-	uint64_t max_bytes; /* after decompression */
+	uint64_t max_bytes; /* after decompression: what there is room for */
 	uint64_t max_ratio; /* of decompressed to compressed, once over 256 MiB */
 	/* What must be left free on the disk of the directory keep_fd while this one is read:
 	 * others write to it at the same time. 0: no matter. */
