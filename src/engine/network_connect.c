@@ -10,6 +10,7 @@
 #include "engine/events.h"
 #include "engine/join.h"
 #include "engine/life.h"
+#include "engine/live.h"
 #include "engine/network_files.h"
 #include "engine/network_links.h"
 #include "engine/network_names.h"
@@ -80,6 +81,7 @@ static int open_container(struct change *c, const char *word, struct err *err)
 		return r;
 	if (c->lock >= 0 || c->rec.status == RECORD_RESTARTING)
 		return 0;
+	live_settle(c->eng, &c->rec); /* who starts it has read its networks already */
 	r = joins_settled(c->eng, &c->rec);
 	if (r == 0)
 		r = c->netns = joins_open_one(c->eng, &c->rec, "network", err);
@@ -117,9 +119,10 @@ static int look_again(struct change *c, struct err *err)
 		return r == -ENOENT
 			   ? err_fail(err, ERR_NOT_FOUND, "No such container: %s", c->rec.name)
 			   : r;
-	if (now.status != RECORD_RUNNING)
-		c->netns = fd_close(c->netns);
-	else if (now.started_ns != c->rec.started_ns)
+	if (now.status == RECORD_RUNNING && c->netns >= 0 && now.started_ns == c->rec.started_ns)
+		return 0;
+	c->netns = fd_close(c->netns);
+	if (now.status == RECORD_RUNNING)
 		return err_hint(err,
 				err_fail(err, ERR_CONFLICT, "the container was started meanwhile"),
 				"try again");
@@ -161,7 +164,9 @@ static int leave(struct change *c, bool told, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = leases_release(c->eng, c->rec.id, c->net.id, err);
+	r = look_again(c, err);
+	if (r == 0)
+		r = leases_release(c->eng, c->rec.id, c->net.id, err);
 	if (r >= 0)
 		r = endpoint_delete(c->eng, c->rec.id, c->net.id, err);
 	if (r >= 0 && told)

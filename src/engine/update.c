@@ -19,6 +19,7 @@
 #include "engine/life.h"
 #include "engine/live.h"
 #include "engine/restart.h"
+#include "engine/start.h"
 
 #define LOCK_TIMEOUT_MS  10000
 #define START_TIMEOUT_MS 5000
@@ -544,6 +545,7 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 	};
 	bool ports = opts->publish_add || opts->publish_rm;
 	bool policy = opts->firewall || opts->egress;
+	cleanup_fd int lock = -EBADF;
 	int r;
 
 	if (engine_update_asks_nothing(opts))
@@ -560,7 +562,10 @@ int engine_update(struct engine *eng, const char *word, const struct update_opti
 	r = u.dir = update_begin(eng, word, &u.rec, err);
 	if (r >= 0)
 		r = finish_killed(&u, err);
-	if (r == 0 && (ports || policy)) {
+	/* Who starts it meanwhile would have read what there was. */
+	if (r == 0 && (ports || policy) && !u.rec.running)
+		r = engine_lock_stopped(eng, word, &u.rec, &lock, err);
+	if (r >= 0 && (ports || policy)) {
 		r = ports ? update_ports(eng, &u.rec, opts, err)
 			  : update_policy(eng, &u.rec, opts, err);
 		if (r == 0)

@@ -65,7 +65,7 @@ int update_policy(struct engine *eng, const struct record *rec, const struct upd
 	changed.options.egress = words_of(o->egress, rec->options.egress);
 	r = check(eng, &changed, err);
 	/* By its process, which is another's, perhaps the machine's, if it has ended meanwhile. */
-	if (r == 0 && update_instance(eng, rec).pid)
+	if (r == 0 && update_instance(eng, rec).pid && joins_settled(eng, rec) == 0)
 		r = netns = joins_open_one(eng, rec, "network", err);
 	if (r >= 0 && netns >= 0)
 		r = policy_load(eng, &changed, netns, err);

@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -250,3 +251,31 @@ def test_connect_takes_nothing_for_its_own(machine):
     inside.sh("ip link set eth1 name mine")
     m.inro("network", "connect", "back", "web").ok()
     assert set(inside.links()) == {*before, "mine"}
+
+
+def test_changes_while_a_start_stands_still(machine):
+    """At each file of the container's that it opens: what runs then is what was said meanwhile."""
+    m = machine
+    report = m.who.dir / "report"
+    for network in ("back", "more"):
+        m.inro("network", "create", network).ok()
+    one = m.inro("create", "--name", "one", "--network", "bridge", image(m), "sleep", "60").ok().out.strip()
+    slow = [m.who.program("tests/faults/killat"), "-d", "150", "-p", one, "-o", report]
+    for n in range(1, 12):
+        m.inro("network", "connect", "back", "one").ok()
+        starter = m.popen(*slow, n, "--", *m.who.inro_argv("start", "one"), **QUIET)
+        time.sleep(0.05)
+        said = [m.inro(*words) for words in (("update", "--egress", "deny", "one"), ("network", "disconnect", "back", "one"),
+                                             ("network", "connect", "more", "one"))]
+        assert starter.wait(timeout=30) == 0
+        state = json.loads(m.inro("inspect", "one").ok().out)[0]
+        inside = m.inside(state["State"]["Pid"])
+        assert len(inside.links()) == 1 + len(state["NetworkSettings"]["Networks"]), (n, said)
+        assert "inro_policy" in inside.run("nft", "list", "tables").ok().out, (n, said)
+        m.inro("stop", "-t", "0", "one").ok()
+        m.inro("update", "--egress", "none", "one").ok()
+        for network in ("back", "more"):
+            m.inro("network", "disconnect", "-f", network, "one").ok()
+        if "no hit" in report.read_text():
+            break
+    assert n > 3, report.read_text()
