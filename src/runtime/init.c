@@ -410,10 +410,19 @@ int init_execute(struct init *in, struct err *err)
 	}
 	execve(in->program, in->spec->process->args, in->env);
 	e = errno;
-	r = err_errno(err, e, "exec %s", in->program);
+	/* It is there (process_program()); in the words that docker has a status for. */
 	if (e == ENOENT || e == ENOTDIR)
-		return err_set_kind(err, r, ERR_CMD_NOT_FOUND);
-	return err_set_kind(err, r, ERR_NOT_EXECUTABLE);
+		return err_hint(
+		    err,
+		    err_fail(err, ERR_CMD_NOT_FOUND, "exec %s: no such file or directory",
+			     in->program),
+		    "what its first line (#!) names, or its dynamic loader, is missing");
+	r = err_set_kind(err, err_errno(err, e, "exec %s", in->program), ERR_NOT_EXECUTABLE);
+	if (e == ENOEXEC)
+		err_hint(err, r,
+			 "it is of another architecture, or a script without a first line "
+			 "as #!/bin/sh");
+	return r;
 }
 
 static const struct init_step start_program[] = {

@@ -188,6 +188,19 @@ int mount_open_source(const struct init *in, const struct spec_mount *m, const s
 	return fd < 0 ? err_errno(err, errno, "opening %s", path) : fd;
 }
 
+/* In the words that docker knows its advice by: "not a directory". */
+static int bind_target(struct init *in, const struct spec_mount *m, bool dir, struct err *err)
+{
+	int fd = mount_target(in, m->destination, dir, err);
+
+	if (fd == -EISDIR)
+		fd = err_fail(err, ERR_INVALID,
+			      "it is a directory, and its source %s is not a directory", m->source);
+	else if (fd != -ENOTDIR)
+		return fd;
+	return err_hint(err, fd, "a directory is mounted on a directory, a file on a file");
+}
+
 static int mount_bind(struct init *in, const struct spec_mount *m, struct init_mount *im,
 		      struct err *err)
 {
@@ -202,12 +215,17 @@ static int mount_bind(struct init *in, const struct spec_mount *m, struct init_m
 		if (source < 0)
 			return source;
 		fd = mount_clone(source, "", im->opts.rec_bind, err);
+		if (fd == -EINVAL && !im->opts.rec_bind)
+			return err_hint(err, fd,
+					"%s may have mounts below it, which a user namespace can't "
+					"leave out: use rbind",
+					m->source);
 		if (fd < 0)
 			return fd;
 	}
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, errno, "reading the source");
-	target = mount_target(in, m->destination, S_ISDIR(st.st_mode), err);
+	target = bind_target(in, m, S_ISDIR(st.st_mode), err);
 	if (target < 0)
 		return target;
 	/* Complete before it becomes visible. */

@@ -107,7 +107,7 @@ int sysctl_apply(struct init *in, struct err *err)
 		    procfs_write_sysctl(in->procfs, map->items[i].key, map->items[i].value, err);
 
 		if (r < 0)
-			return err_wrap(err, r, "setting sysctl %s", map->items[i].key);
+			return r;
 	}
 	return 0;
 }

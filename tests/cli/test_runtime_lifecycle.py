@@ -194,6 +194,15 @@ def test_start_reports_a_failed_exec(anyone):
     harness.wait_for(lambda: state(anyone)["status"] == "stopped", what="stopped")
 
 
+def test_start_says_that_the_interpreter_is_missing(anyone):
+    """In the words that docker has a status for."""
+    b = anyone.bundle("/bin/script")
+    (b.rootfs / "bin/script").write_text("#!/nosuch\n")
+    (b.rootfs / "bin/script").chmod(0o755)
+    b.give()
+    b.run().fails("exec /bin/script: no such file or directory", "hint: what its first line (#!) names", code=1)
+
+
 def test_missing_program_is_reported_at_create(anyone):
     b = anyone.bundle("no-such-program")
     r = b.run()

@@ -146,6 +146,24 @@ def test_bind_of_a_file_and_relative_source(anyone):
     assert b.run().ok().out == "relative\nabsolute\n"
 
 
+@pytest.mark.parametrize("source,target,words", [
+    ("/etc/passwd", "/tmp", "mounting /tmp in container: it is a directory, and its source /etc/passwd is"),
+    ("/etc", "/bin/busybox", "creating directory /bin/busybox")])
+def test_file_on_a_directory_and_the_other_way(anyone, source, target, words):
+    """In words that docker knows: it adds advice."""
+    b = sh(anyone, "true")
+    b.mount(target, "bind", source, "rbind")
+    said = b.run().fails(words, "hint: a directory is mounted on a directory", code=1).err
+    assert "not a directory" in said.lower()
+
+
+def test_bind_that_would_leave_mounts_out(user):
+    """A user namespace can't: what is below might be hidden for a reason."""
+    b = sh(user, "true")
+    b.mount("/data", "bind", "/", "bind")
+    b.run().fails("cloning mount (open_tree): Invalid argument", "hint: / may have mounts below it", code=1)
+
+
 def test_missing_source(anyone):
     b = anyone.bundle("true")
     b.mount("/data", "bind", "/no/such/source", "bind")

@@ -17,6 +17,17 @@ def test_exit_status(docker, command, code):
     assert docker.run("--rm", "--network", "none", "box", *command).code == code
 
 
+def test_words_that_docker_knows(docker, scratch):
+    """A program without its interpreter is 127, and for a file on a directory there is advice."""
+    script = scratch / "script"
+    script.write_text("#!/nosuch\n")
+    script.chmod(0o755)
+    docker.run("--rm", "--network", "none", "-v", f"{script}:/script", "box", "/script").fails(
+        "exec /script: no such file or directory", code=127)
+    docker.run("--rm", "--network", "none", "-v", f"{script}:/tmp", "box", "true").fails(
+        "Are you trying to mount a directory onto a file", code=125)
+
+
 def test_life_in_the_background(docker):
     docker.run("-d", "--name", "web", "box", "sh", "-c",
                'trap "echo term; exit 7" TERM; echo up; while :; do sleep 0.05; done').ok()
