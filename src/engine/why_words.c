@@ -14,8 +14,11 @@
 static char *ago(const struct why_facts *f, int64_t then_ns)
 {
 	char text[TIME_HUMAN_MAX];
+	char *words = xstrdup(time_human(f->now_ns - then_ns, text));
 
-	return xasprintf("%s", time_human(f->now_ns - then_ns, text));
+	if (words[0] >= 'A' && words[0] <= 'Z') /* "Less than ...", here within a sentence */
+		words[0] = (char)(words[0] - 'A' + 'a');
+	return words;
 }
 
 /* ---- the end ---- */

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -27,6 +28,7 @@ def test_how_it_ended(anyone):
     anyone.inro("run", "--name", "web", box, "sh", "-c",
                 "for i in 1 2 3 4 5 6 7; do echo line $i; done; printf 'a\\033[2Jb\\n'; exit 3").fails(code=3)
     text = why(anyone, "web")
+    assert re.match("web exited (less than a|[0-9]+) seconds? ago with status", text), text
     assert "web exited" in text and "with status 3\n" in text
     assert "restart policy is no" in text and "-> inro start web" in text
     # the last five lines, which don't steer the terminal
