@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/service_scale.h"
 
+#include <signal.h>
+#include <time.h>
+
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/hex.h"
@@ -16,6 +19,7 @@
 #include "engine/start.h"
 #include "engine/stop.h"
 #include "net/netspec.h"
+#include "runtime/cancel.h"
 
 /* ---- what can't be of several ---- */
 
@@ -125,11 +129,41 @@ static void wait_ready(struct engine *eng, char *const *ids)
 	}
 }
 
+/* What a signal interrupts is the start of one, and then there are none; or none is left of all. */
+static int run_all(struct engine *eng, const struct run_options *opts, char *const *args,
+		   struct service_part *part, char ***ids, struct err *err)
+{
+	const struct timespec now = { .tv_sec = 0 };
+	sigset_t enders, before;
+	int r = 0;
+
+	cancel_signals(&enders);
+	sigprocmask(SIG_BLOCK, &enders, &before);
+	for (part->number = 1; r == 0 && part->number <= (int)opts->replicas.value;
+	     part->number++) {
+		cleanup_free char *one = NULL;
+
+		r = make_one(eng, opts, args, NULL, part, &one, err);
+		if (one)
+			strv_add(ids, one);
+	}
+	if (r == 0)
+		wait_ready(eng, *ids);
+	if (r == 0 && sigtimedwait(&enders, NULL, &now) > 0)
+		r = err_fail(err, ERR_SYSTEM, "starting service %s: interrupted", part->name);
+	if (r < 0)
+		take_away(eng, *ids);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 int service_run(struct engine *eng, const struct run_options *opts, char *const *args,
 		char **ret_id, struct err *err)
 {
 	struct service_part part = { .name = opts->name, .sticky = opts->sticky };
 	cleanup_record struct record there = { 0 };
+	cleanup_free char *image = NULL;
+	struct run_options own = *opts;
 	cleanup_strv char **ids = NULL;
 	cleanup_fd int lock = -EBADF;
 	char id[HEX_ID_LEN + 1];
@@ -153,21 +187,14 @@ int service_run(struct engine *eng, const struct run_options *opts, char *const 
 	r = lock = service_change_lock(eng, id, opts->name, err);
 	if (r < 0)
 		return r;
-	r = 0;
-	for (part.number = 1; r == 0 && part.number <= (int)opts->replicas.value; part.number++) {
-		cleanup_free char *one = NULL;
-
-		r = make_one(eng, opts, args, NULL, &part, &one, err);
-		if (one)
-			strv_add(&ids, one);
-	}
-	if (r < 0) {
-		take_away(eng, ids);
-		return r;
-	}
-	wait_ready(eng, ids);
-	*ret_id = strv_join(ids, "\n");
-	return 0;
+	/* Here a signal may end it, and it is got once. */
+	r = engine_run_image(eng, opts, args[0], &image, err);
+	own.pull = (char[]){ "missing" };
+	if (r == 0)
+		r = run_all(eng, &own, args, &part, &ids, err);
+	if (r == 0)
+		*ret_id = strv_join(ids, "\n");
+	return r;
 }
 
 /* ---- scale ---- */

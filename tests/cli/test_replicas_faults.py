@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Services whose commands are killed, and whose rules somebody takes away."""
 
+import signal
+import time
+
 import pytest
 
+import harness
 import netmachine
 import replicas
 from replicas import balanced, hosts, kill, points, run
@@ -68,3 +72,15 @@ def test_flushed_rules_come_back(m):
     m.inro("network", "reload", "--all").ok()
     assert any(a["local"] == vip for a in place.links()[bridge]["addr_info"])
     m.inro("system", "check").ok()
+
+
+def test_ctrl_c_leaves_all_or_none(m):
+    """Whenever it comes: at a start, or between two."""
+    for ms in (10, 25, 40, 60):
+        client = m.popen(*m.who.inro_argv("run", "-d", "--name", "web", "--replicas", "6", "--stop-timeout", "0",
+                                          m.image, "sleep", "60"), **replicas.QUIET)
+        time.sleep(ms / 1000)
+        client.send_signal(signal.SIGINT)
+        client.wait(20 * harness.PATIENCE)
+        assert len(m.inro("ps", "-aq").ok().out.split()) in (0, 6)
+        m.inro("rm", "-f", "web")
