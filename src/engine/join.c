@@ -16,6 +16,7 @@
 
 #define SETTLE_TIMEOUT_MS 5000
 #define SETTLE_POLL_MS    2
+#define SHOW_TIMEOUT_MS   1000
 
 struct option {
 	const char *name;
@@ -217,8 +218,8 @@ int joins_settled(struct engine *eng, const struct record *rec)
 	return r < 0 ? -ESRCH : 0;
 }
 
-/* The process is looked at before and after: what was opened is its own. */
-int joins_open_one(struct engine *eng, const struct record *rec, const char *name, struct err *err)
+static int open_once(struct engine *eng, const struct record *rec, const char *name,
+		     struct err *err)
 {
 	uint64_t start, start_after;
 	cleanup_fd int fd = -EBADF;
@@ -232,6 +233,21 @@ int joins_open_one(struct engine *eng, const struct record *rec, const char *nam
 	    pid_after != pid || start_after != start)
 		return -ESRCH;
 	return fd < 0 ? err_wrap(err, fd, "joining container %s", rec->name) : take_fd(fd);
+}
+
+/* The process is looked at before and after: what was opened is its own. For whoever is not root it
+ * shows itself a little later than it is on record as running, when its program is executed. */
+int joins_open_one(struct engine *eng, const struct record *rec, const char *name, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = SETTLE_POLL_MS * 1000000L };
+	int fd = open_once(eng, rec, name, err);
+
+	for (int ms = 0; fd == -EACCES && eng->rootless && ms < SHOW_TIMEOUT_MS;
+	     ms += SETTLE_POLL_MS) {
+		nanosleep(&pause, NULL);
+		fd = open_once(eng, rec, name, err);
+	}
+	return fd;
 }
 
 int joins_open_process(struct engine *eng, const struct record *rec, struct err *err)

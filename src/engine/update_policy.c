@@ -53,6 +53,33 @@ static int store(struct engine *eng, const struct record *rec, struct err *err)
 	return db_end(eng->db, r, err);
 }
 
+/* By its process, which is another's, perhaps the machine's, if it has ended meanwhile. Returns its
+ * network namespace, or -ESRCH: nobody runs. */
+static int load_running(struct engine *eng, const struct record *rec, const struct record *changed,
+			struct err *err)
+{
+	cleanup_fd int netns = -ESRCH;
+	int r = 0;
+
+	if (update_instance(eng, rec).pid && joins_settled(eng, rec) == 0)
+		netns = joins_open_one(eng, rec, "network", err);
+	if (netns >= 0)
+		r = policy_load(eng, changed, netns, err);
+	return r < 0 ? r : take_fd(netns);
+}
+
+/* Whose start was not seen before has read what there was. */
+static int load_late(struct engine *eng, const struct record *changed, struct err *err)
+{
+	cleanup_record struct record now = { 0 };
+	cleanup_fd int netns = -EBADF;
+	int r = record_get(eng, changed->id, &now, err);
+
+	if (r == 0)
+		r = netns = load_running(eng, &now, changed, err);
+	return r < 0 && r != -ESRCH && r != -ENOENT ? r : 0;
+}
+
 int update_policy(struct engine *eng, const struct record *rec, const struct update_options *o,
 		  struct err *err)
 {
@@ -64,15 +91,12 @@ int update_policy(struct engine *eng, const struct record *rec, const struct upd
 	changed.options.firewall = words_of(o->firewall, rec->options.firewall);
 	changed.options.egress = words_of(o->egress, rec->options.egress);
 	r = check(eng, &changed, err);
-	/* By its process, which is another's, perhaps the machine's, if it has ended meanwhile. */
-	if (r == 0 && update_instance(eng, rec).pid && joins_settled(eng, rec) == 0)
-		r = netns = joins_open_one(eng, rec, "network", err);
-	if (r >= 0 && netns >= 0)
-		r = policy_load(eng, &changed, netns, err);
+	if (r == 0)
+		r = netns = load_running(eng, rec, &changed, err);
 	if (r < 0 && r != -ESRCH)
 		return r;
 	r = store(eng, &changed, err);
 	if (r < 0 && netns >= 0 && policy_load(eng, rec, netns, &own) < 0)
 		log_warn("%s", own.msg);
-	return r;
+	return r == 0 && netns < 0 ? load_late(eng, &changed, err) : r;
 }

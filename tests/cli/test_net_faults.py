@@ -256,26 +256,34 @@ def test_connect_takes_nothing_for_its_own(machine):
 def test_changes_while_a_start_stands_still(machine):
     """At each file of the container's that it opens: what runs then is what was said meanwhile."""
     m = machine
-    report = m.who.dir / "report"
     for network in ("back", "more"):
         m.inro("network", "create", network).ok()
-    one = m.inro("create", "--name", "one", "--network", "bridge", image(m), "sleep", "60").ok().out.strip()
-    slow = [m.who.program("tests/faults/killat"), "-d", "150", "-p", one, "-o", report]
+    ids = [m.inro("create", "--name", name, "--network", "bridge", image(m), "sleep", "60").ok().out.strip()
+           for name in ("one", "two")]
+
+    def said(*words):
+        return m.popen(*m.who.inro_argv(*words), **QUIET)
+
+    def slowly(n, name, one):
+        return m.popen(m.who.program("tests/faults/killat"), "-d", "150", "-p", one, "-o", m.who.dir / name, n, "--",
+                       *m.who.inro_argv("start", name), **QUIET)
+
     for n in range(1, 12):
         m.inro("network", "connect", "back", "one").ok()
-        starter = m.popen(*slow, n, "--", *m.who.inro_argv("start", "one"), **QUIET)
+        starts = [slowly(n, *both) for both in zip(("one", "two"), ids)]
         time.sleep(0.05)
-        said = [m.inro(*words) for words in (("update", "--egress", "deny", "one"), ("network", "disconnect", "back", "one"),
-                                             ("network", "connect", "more", "one"))]
-        assert starter.wait(timeout=30) == 0
-        state = json.loads(m.inro("inspect", "one").ok().out)[0]
-        inside = m.inside(state["State"]["Pid"])
-        assert len(inside.links()) == 1 + len(state["NetworkSettings"]["Networks"]), (n, said)
-        assert "inro_policy" in inside.run("nft", "list", "tables").ok().out, (n, said)
-        m.inro("stop", "-t", "0", "one").ok()
-        m.inro("update", "--egress", "none", "one").ok()
+        policy = said("update", "--egress", "deny", "two")
+        for words in (("disconnect", "back", "one"), ("connect", "more", "one")):
+            said("network", *words).wait(timeout=30)
+        assert [p.wait(timeout=30) for p in (policy, *starts)] == [0, 0, 0]
+        state = [json.loads(m.inro("inspect", name).ok().out)[0] for name in ("one", "two")]
+        inside = [m.inside(s["State"]["Pid"]) for s in state]
+        assert len(inside[0].links()) == 1 + len(state[0]["NetworkSettings"]["Networks"]), n
+        assert "inro_policy" in inside[1].run("nft", "list", "tables").ok().out, n
+        m.inro("stop", "-t", "0", "one", "two").ok()
+        m.inro("update", "--egress", "none", "two").ok()
         for network in ("back", "more"):
             m.inro("network", "disconnect", "-f", network, "one").ok()
-        if "no hit" in report.read_text():
+        if "no hit" in (m.who.dir / "one").read_text():
             break
-    assert n > 3, report.read_text()
+    assert n > 3
