@@ -71,10 +71,44 @@ static void put_port(struct nlbuf *q, const struct rtnl_veth *v)
 	nlbuf_unnest(q, info);
 }
 
+/* What is for this MAC comes here, whoever else sends by it: another container, or the last
+ * namespace of this one, whose veth goes a while after its processes. Kernels before 5.0 learn all
+ * the same. */
+static void put_mac(struct nlbuf *q, const struct rtnl_veth *v, uint32_t index)
+{
+	const struct ndmsg head = { .ndm_family = AF_BRIDGE,
+				    .ndm_ifindex = (int)index,
+				    .ndm_state = NUD_NOARP,
+				    .ndm_flags = NTF_MASTER | NTF_STICKY };
+
+	nlbuf_begin(q, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
+	nlbuf_what(q, "leading packets to the port of the bridge");
+	nlbuf_attr(q, NDA_LLADDR, v->mac, sizeof(v->mac));
+}
+
 /* The error is the caller's own: it has one. */
 static void undo(int sock, const char *name)
 {
 	rtnl_link_delete(sock, name, NULL);
+}
+
+static void put_outside(struct nlbuf *q, const struct rtnl_veth *v, uint32_t index)
+{
+	if (v->bridge || v->ipv6) {
+		put_named(q, RTM_SETLINK, 0, v->outside, 0);
+		nlbuf_what(q, v->bridge ? "making the veth a port of the bridge"
+					: "setting the veth up");
+		if (v->ipv6)
+			put_no_link_local(q);
+		if (v->bridge)
+			nlbuf_attr_u32(q, IFLA_MASTER, v->bridge);
+		if (v->bridge)
+			put_port(q, v);
+		if (v->bridge && v->have_mac)
+			put_mac(q, v, index);
+	}
+	put_named(q, RTM_SETLINK, NLM_F_ACK, v->outside, IFF_UP);
+	nlbuf_what(q, "bringing the veth up");
 }
 
 /* What is made is set up by a second send(2): the messages behind one that is refused because the
@@ -91,21 +125,13 @@ int rtnl_veth_add(int sock, const struct rtnl_veth *v, struct err *err)
 	r = netlink_batch(sock, &make, err);
 	if (r < 0)
 		return r;
-
-	if (v->bridge || v->ipv6) {
-		put_named(&set, RTM_SETLINK, 0, v->outside, 0);
-		nlbuf_what(&set, v->bridge ? "making the veth a port of the bridge"
-					   : "setting the veth up");
-		if (v->ipv6)
-			put_no_link_local(&set);
-		if (v->bridge)
-			nlbuf_attr_u32(&set, IFLA_MASTER, v->bridge);
-		if (v->bridge)
-			put_port(&set, v);
+	r = rtnl_link_index(sock, v->outside, err);
+	if (r == -ENODEV)
+		return err_errno(err, ENODEV, "looking for the new veth");
+	if (r > 0) {
+		put_outside(&set, v, (uint32_t)r);
+		r = netlink_batch(sock, &set, err);
 	}
-	put_named(&set, RTM_SETLINK, NLM_F_ACK, v->outside, IFF_UP);
-	nlbuf_what(&set, "bringing the veth up");
-	r = netlink_batch(sock, &set, err);
 	if (r < 0)
 		undo(sock, v->outside);
 	return r;
@@ -240,7 +266,7 @@ struct rtnl_addr rtnl_addr_link_local(const uint8_t mac[6])
 	};
 }
 
-static int delete (int sock, struct nlbuf *q, struct err *err)
+static int send_delete(int sock, struct nlbuf *q, struct err *err)
 {
 	struct netlink_answers a = { .each = NULL };
 	int r;
@@ -255,7 +281,7 @@ int rtnl_link_delete(int sock, const char *name, struct err *err)
 	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
 
 	put_named(&q, RTM_DELLINK, NLM_F_ACK, name, 0);
-	return delete (sock, &q, err);
+	return send_delete(sock, &q, err);
 }
 
 int rtnl_link_delete_index(int sock, uint32_t index, struct err *err)
@@ -263,5 +289,5 @@ int rtnl_link_delete_index(int sock, uint32_t index, struct err *err)
 	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
 
 	rtnl_put_link(&q, RTM_DELLINK, NLM_F_ACK, index, 0);
-	return delete (sock, &q, err);
+	return send_delete(sock, &q, err);
 }

@@ -22,7 +22,7 @@ struct rtnl_veth {
 	uint32_t bridge;              /* index; 0: none */
 	uint32_t mtu;                 /* 0: the kernel's */
 	bool have_mac;
-	uint8_t mac[6]; /* of the inner end */
+	uint8_t mac[6]; /* of the inner end; on a bridge nobody else gets what is for it */
 	bool hairpin;   /* of the bridge's port: frames go back to where they came from */
 	bool isolated;  /* of the bridge's port: none from another isolated one */
 	bool ipv6;

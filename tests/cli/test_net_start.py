@@ -8,6 +8,7 @@ import time
 
 import engine
 import harness
+import netmachine
 
 TURNS = True
 
@@ -68,6 +69,27 @@ def test_address_stays_over_restart_and_is_not_given_to_others_at_once(machine):
     second = start(m, "bb")
     assert addresses(second)["inet"] != first["inet"]
     assert m.inro("exec", "bb", "cat", "/etc/hosts").ok().out.count("# addresses") == 1
+
+
+def test_packets_go_to_who_has_the_address_now(machine):
+    """Not to the namespace of before, which goes a while after its processes, nor to who sends by
+    another's MAC address."""
+    m = machine
+    ask, liar, web = start(m, "ask"), start(m, "liar"), start(m, "web")
+    found, mac = addresses(web).values(), web.links()["eth0"]["address"]
+    fd = os.open(web.path, os.O_RDONLY | os.O_CLOEXEC)
+    before = netmachine.Namespace(f"/proc/{os.getpid()}/fd/{fd}", m)
+    with before.serve("before", 80):
+        for address in found:
+            assert ask.get(address, 80).startswith("before from ")
+        m.inro("restart", "-t", "0", "web").ok()
+        web = m.inside(pid_of(m, "web"))
+        with web.serve("web", 80):
+            for lie in "true", f"ip link set eth0 address {mac}; ping -c1 -w1 {addresses(ask)['inet']} || :":
+                liar.sh(lie)
+                for address in found:
+                    assert ask.get(address, 80).startswith("web from ")
+    os.close(fd)
 
 
 def test_start_that_fails_leaves_nothing(machine):
