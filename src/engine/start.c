@@ -310,6 +310,7 @@ int engine_restart(struct engine *eng, struct record *rec, int lock, int control
 		   uint32_t backoff_ms, struct err *err)
 {
 	cleanup_free char *bundle = xasprintf("%s/containers/%s", eng->root, rec->id);
+	cleanup_fd int updates = -EBADF;
 	struct launch l;
 	int r;
 
@@ -321,12 +322,13 @@ int engine_restart(struct engine *eng, struct record *rec, int lock, int control
 	l.backoff_ms = backoff_ms;
 	r = engine_dirs(eng, err);
 	if (r == 0) {
-		update_recover_stopped(eng, rec);
+		updates = update_hold(eng, rec);
 		l.netns = net_start_wants_netns(eng, rec);
 		r = launch_spawn(&l, err);
 	}
 	if (r == 0)
 		r = start_locked(&l, err);
+	updates = fd_close(updates);
 	if (r == 0)
 		r = launch_follow(&l, err);
 	launch_done(&l);

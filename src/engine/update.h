@@ -53,6 +53,10 @@ bool engine_update_asks_nothing(const struct update_options *opts);
 void update_recover(struct engine *eng, struct record *rec);
 /* The same before a start, which goes by config.json and the record, with the lock of its life. */
 void update_recover_stopped(struct engine *eng, struct record *rec);
+/* The same before it is started again, which is no stopped one to updates: they wait until the
+ * caller has closed the fd, so that none falls between what is read and what is on record as
+ * running. Negative: none can be kept away, as one is at it for long. */
+int update_hold(struct engine *eng, struct record *rec);
 
 /* The limits that the options ask for, as resources of their own; 0, 1: none, or -errno. Pure, like
  * the next. *ret: json_free(&spec_resources_desc). */

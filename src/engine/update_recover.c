@@ -11,7 +11,8 @@
 #include "engine/health.h"
 #include "engine/update_internal.h"
 
-#define LOCK_LOOK_MS 10
+#define LOCK_LOOK_MS    10
+#define HOLD_TIMEOUT_MS 5000
 
 static int lock_dir(int fd, int timeout_ms)
 {
@@ -293,9 +294,19 @@ bool update_finish(struct engine *eng, const struct record *rec, int dir, bool m
 	return any;
 }
 
-static void recover(struct engine *eng, struct record *rec, bool may_run)
+static void read_again(struct engine *eng, struct record *rec)
 {
 	struct record now = { 0 };
+
+	if (record_get(eng, rec->id, &now, NULL) < 0)
+		return;
+	now.restarts = rec->restarts; /* who starts it again counts */
+	record_done(rec);
+	*rec = now;
+}
+
+static void recover(struct engine *eng, struct record *rec, bool may_run)
+{
 	cleanup_free char *pending = xasprintf("%s/" UPDATE_PENDING, rec->id);
 	cleanup_free char *record = xasprintf("%s/" UPDATE_RECORD, rec->id);
 	cleanup_fd int dir = -EBADF;
@@ -303,12 +314,8 @@ static void recover(struct engine *eng, struct record *rec, bool may_run)
 	if (!is_there(eng->containers_fd, pending) && !is_there(eng->containers_fd, record))
 		return;
 	dir = update_lock(eng, rec->id, 0);
-	if (dir < 0 || !update_finish(eng, rec, dir, may_run) ||
-	    record_get(eng, rec->id, &now, NULL) < 0)
-		return;
-	now.restarts = rec->restarts; /* who starts it again counts */
-	record_done(rec);
-	*rec = now;
+	if (dir >= 0 && update_finish(eng, rec, dir, may_run))
+		read_again(eng, rec);
 }
 
 void update_recover(struct engine *eng, struct record *rec)
@@ -319,4 +326,14 @@ void update_recover(struct engine *eng, struct record *rec)
 void update_recover_stopped(struct engine *eng, struct record *rec)
 {
 	recover(eng, rec, false);
+}
+
+int update_hold(struct engine *eng, struct record *rec)
+{
+	int dir = update_lock(eng, rec->id, HOLD_TIMEOUT_MS);
+
+	if (dir >= 0)
+		update_finish(eng, rec, dir, false);
+	read_again(eng, rec);
+	return dir;
 }

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """--firewall and --egress: what a container may be reached by and may reach."""
 
+import contextlib
 import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
 
 import engine
+import harness
 import pytest
 
 TURNS = True
@@ -92,6 +99,29 @@ def test_egress_allows_what_it_names(machine):
     assert firewall(m, "shut")["Loaded"] is True
     m.inro("stop", "-t", "0", "shut").ok()
     assert firewall(m, "shut")["Loaded"] is False
+
+
+def test_update_of_one_that_is_just_started_again(machine):
+    """What was read for its start is from before the update; who of both writes first is chance."""
+    m = machine
+    m.inro("run", "-d", "--name", "web", "--network", "bridge", "--restart", "always", image(m), "sleep", "60").ok()
+    for backoff, update in (0.1, ("--publish-add", "8080:80")), (0.2, ("--egress", "deny")), (0.4, ("--egress", "deny")):
+        with contextlib.closing(sqlite3.connect(m.who.state / "inro/inro.db", isolation_level=None)) as db:
+            os.kill(settings(m, "web")["State"]["Pid"], signal.SIGKILL)
+            harness.wait_for(lambda: settings(m, "web")["State"]["Status"] == "restarting")
+            db.execute("BEGIN IMMEDIATE")
+            time.sleep(backoff + 0.1)
+            client = m.popen(*m.who.inro_argv("update", *update, "web"), stdout=subprocess.DEVNULL)
+            time.sleep(0.05)
+            db.execute("ROLLBACK")
+        assert client.wait(30) == 0
+        harness.wait_for(lambda: m.inro("exec", "web", "true").code == 0)
+        if "--egress" in update:
+            harness.wait_for(lambda: firewall(m, "web")["Loaded"])
+            m.inro("update", "--egress", "none", "web").ok()
+        else:
+            with m.inside(settings(m, "web")["State"]["Pid"]).serve("web", 80):
+                assert m.get("127.0.0.1", 8080).startswith("web from ")
 
 
 def test_update_changes_what_runs(machine):
