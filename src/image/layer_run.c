@@ -1,302 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The modes of inro-layer, each as its caller sees it. */
 #include "image/layer_run.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/statvfs.h>
 
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "base/strv.h"
-#include "image/own_name.h"
-#include "image/program.h"
-#include "sys/idmap.h"
-#include "sys/pidfd.h"
+#include "image/layer_job.h"
 
-#define PROGRAM     "inro-layer"
-#define DOC_MAX     (16u << 20) /* of 100000 members of an image archive */
-#define SUBID_MAX   (1u << 20)  /* bytes of /etc/subuid */
 #define ENTRIES_MAX "4000000"
 /* gzip reaches 1030; more than that over all of a big layer is a bomb. */
 #define RATIO_MAX "1200"
-
-/* ---- mappings ---- */
-
-static int map_fill(const char *file, const char *user, uint32_t own_id, struct idmap *ret,
-		    struct err *err)
-{
-	cleanup_buf struct buf text = BUF_INIT;
-	struct subid_range ranges[SUBID_RANGES_MAX];
-
-	/* Without the file the user has no subordinate ids; the one own id still maps. */
-	int r = io_read_file(AT_FDCWD, file, &text, SUBID_MAX, err);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	size_t n =
-	    subid_parse(buf_str(&text), text.len, user, getuid(), ranges, ARRAY_SIZE(ranges));
-	r = idmap_rootless(own_id, ranges, n, ret);
-	return r < 0 ? err_errno(err, -r, "reading %s", file) : 0;
-}
-
-static int maps_find(struct idmap *uids, struct idmap *gids, struct err *err)
-{
-	cleanup_free char *user = NULL;
-
-	/* Below `inro unshare` the mapping is made already. */
-	if (geteuid() == 0)
-		return idmap_own(uids, gids, err);
-	user = own_name(getuid());
-	int r = map_fill("/etc/subuid", user, getuid(), uids, err);
-	return r < 0 ? r : map_fill("/etc/subgid", user, getgid(), gids, err);
-}
-
-static int maps_write(pid_t pid, const struct image_ids *ids, struct err *err)
-{
-	struct idmap uids = { 0 }, gids = { 0 };
-
-	if (ids)
-		return idmap_write(pid, &ids->uids, &ids->gids, err);
-	int r = maps_find(&uids, &gids, err);
-	if (r == 0)
-		r = idmap_write(pid, &uids, &gids, err);
-	idmap_done(&uids);
-	idmap_done(&gids);
-	return r;
-}
-
-/* The child says when it is in its namespace and goes on when it is mapped. */
-static int userns_setup(struct layer_job *job, int sync_fd, const struct image_ids *ids,
-			struct err *err)
-{
-	char byte;
-
-	/* When it could not make one, its own error is in the result. */
-	if (io_read(sync_fd, &byte, 1) != 1)
-		return 0;
-	int r = maps_write(job->proc.pid, ids, err);
-	if (r == 0)
-		r = io_write(sync_fd, &byte, 1);
-	return r;
-}
-
-/* ---- jobs ---- */
-
-static void job_kill(const struct layer_job *job)
-{
-	if (job->proc.pidfd >= 0)
-		pidfd_kill(job->proc.pidfd, SIGKILL);
-	else
-		kill(job->proc.pid, SIGKILL);
-}
-
-void layer_abort(struct layer_job *job)
-{
-	int status;
-
-	if (job->proc.pid > 0) {
-		job_kill(job);
-		proc_wait(&job->proc, -1, &status);
-	}
-	job->result_fd = fd_close(job->result_fd);
-}
-
-/* What a process of inro-layer is started with. */
-struct layer_start {
-	const char *const *args;
-	int in_fd, dir_fd;
-	bool userns;
-	const struct image_ids *ids; /* of the user namespace; NULL: the store's */
-	const struct proc_fd *more;  /* fds besides */
-	size_t n_more;
-};
-
-static int program_spawn(const struct layer_start *start, int result_write, int sync_fd,
-			 struct proc *ret, const char *path, struct err *err)
-{
-	static char path_env[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-	static char *const envp[] = { path_env, NULL };
-	cleanup_strv char **argv = NULL;
-	cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	cleanup_free struct proc_fd *fds = xcalloc(4 + start->n_more, sizeof(*fds));
-	size_t n = 0;
-
-	if (null < 0)
-		return err_errno(err, errno, "opening /dev/null");
-	fds[n++] = (struct proc_fd){ start->in_fd >= 0 ? start->in_fd : null, 0 };
-	fds[n++] = (struct proc_fd){ result_write, LAYER_FD_RESULT };
-	fds[n++] = (struct proc_fd){ start->dir_fd, LAYER_FD_DIR };
-	strv_add(&argv, PROGRAM);
-	for (size_t i = 0; start->args[i]; i++)
-		strv_add(&argv, start->args[i]);
-	if (start->userns) {
-		strv_add(&argv, "--userns");
-		fds[n++] = (struct proc_fd){ sync_fd, LAYER_FD_SYNC };
-	}
-	for (size_t i = 0; i < start->n_more; i++)
-		fds[n++] = start->more[i];
-	struct proc_spawn spec = PROC_SPAWN_INIT;
-	spec.path = path;
-	spec.argv = argv;
-	spec.envp = envp;
-	spec.fds = fds;
-	spec.n_fds = n;
-	spec.pdeath_signal = SIGKILL;
-	return proc_spawn(&spec, ret, err);
-}
-
-static int job_start(const struct layer_start *start, struct layer_job *ret, struct err *err)
-{
-	cleanup_free char *path = program_find(PROGRAM);
-	struct layer_job job = LAYER_JOB_INIT;
-	int pair[2] = { -EBADF, -EBADF }, ends[2] = { -EBADF, -EBADF };
-
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return err_errno(err, errno, "starting " PROGRAM);
-	cleanup_fd int result_write = pair[1];
-	job.result_fd = pair[0];
-	if (start->userns && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-		fd_close(job.result_fd);
-		return err_errno(err, errno, "starting " PROGRAM);
-	}
-	cleanup_fd int ours = ends[0];
-	cleanup_fd int theirs = ends[1];
-	int r = program_spawn(start, result_write, theirs, &job.proc, path, err);
-	theirs = fd_close(theirs);
-	if (r == 0 && start->userns)
-		r = userns_setup(&job, ours, start->ids, err);
-	if (r < 0) {
-		layer_abort(&job);
-		return err_wrap(err, r, "starting %s", path);
-	}
-	*ret = job;
-	return 0;
-}
-
-int layer_start(struct image_store *store, const char *const *args, int in_fd, int dir_fd,
-		bool userns, struct layer_job *ret, struct err *err)
-{
-	const struct layer_start start = {
-		.args = args,
-		.in_fd = in_fd,
-		.dir_fd = dir_fd,
-		.userns = userns && store->rootless,
-	};
-
-	return job_start(&start, ret, err);
-}
-
-int layer_start_tree(struct image_store *store, const char *const *args,
-		     const struct layer_tree *tree, struct layer_job *ret, struct err *err)
-{
-	cleanup_free struct proc_fd *more = xcalloc(tree->n_layers + 1, sizeof(*more));
-	cleanup_strv char **words = strv_copy((char *const *)args);
-	struct layer_start start = {
-		.in_fd = tree->out_fd,
-		.dir_fd = tree->dir_fd,
-		.userns = store->rootless,
-		.ids = tree->ids,
-		.more = more,
-		.n_more = tree->n_layers,
-	};
-
-	if (tree->n_layers > LAYER_LOWER_MAX)
-		return err_fail(err, ERR_LIMIT, "more than %d layers", LAYER_LOWER_MAX);
-	for (size_t i = 0; i < tree->n_layers; i++)
-		more[i] = (struct proc_fd){ tree->layers[i], LAYER_FD_LOWER + (int)i };
-	if (tree->idmap_fd >= 0) {
-		more[start.n_more++] = (struct proc_fd){ tree->idmap_fd, LAYER_FD_IDMAP };
-		strv_add(&words, "--idmap");
-	}
-	start.args = (const char *const *)words;
-	return job_start(&start, ret, err);
-}
-
-/* The error record that it sent. */
-static int record_error(const struct buf *doc, struct err *err)
-{
-	struct err theirs;
-
-	memcpy(&theirs, doc->data, sizeof(theirs));
-	err_sanitize(&theirs);
-	/* It names members of the archive, whose names may hold anything. */
-	cleanup_free char *shown = str_escape(theirs.msg);
-	snprintf(theirs.msg, sizeof(theirs.msg), "%s", shown);
-	if (err)
-		*err = theirs;
-	return theirs.errnum > 0 ? -theirs.errnum : -EINVAL;
-}
-
-static int result_error(const struct buf *doc, int status, struct err *err)
-{
-	if (status == 0)
-		return 0;
-	if (proc_exit_code(status) == 1 && doc->len == sizeof(struct err))
-		return record_error(doc, err);
-	return err_fail(err, ERR_CORRUPT, PROGRAM " ended with status %d", proc_exit_code(status));
-}
-
-static int doc_read(struct layer_job *job, struct buf *ret_doc, struct err *err)
-{
-	int r = io_read_all(job->result_fd, ret_doc, DOC_MAX);
-
-	if (r < 0) {
-		layer_abort(job);
-		return err_errno(err, -r, "reading the answer of " PROGRAM);
-	}
-	job->result_fd = fd_close(job->result_fd);
-	return 0;
-}
-
-static int job_wait(struct layer_job *job, const struct buf *doc, struct err *err)
-{
-	int status = 0;
-	int r = proc_wait(&job->proc, -1, &status);
-
-	if (r < 0)
-		return err_errno(err, -r, "waiting for " PROGRAM);
-	return result_error(doc, status, err);
-}
-
-/* Until it has something to say, or ends. */
-static int job_poll(const struct layer_job *job, int cancel_fd, struct err *err)
-{
-	struct pollfd p[] = {
-		{ .fd = job->result_fd, .events = POLLIN },
-		{ .fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN },
-	};
-
-	if (NO_EINTR(poll(p, ARRAY_SIZE(p), -1)) < 0)
-		return err_errno(err, errno, "waiting for " PROGRAM);
-	if (!p[1].revents)
-		return 0;
-	err_fail(err, ERR_SYSTEM, "interrupted");
-	return -ECANCELED;
-}
-
-int layer_finish(struct layer_job *job, struct buf *ret_doc, struct err *err)
-{
-	int r = doc_read(job, ret_doc, err);
-
-	return r < 0 ? r : job_wait(job, ret_doc, err);
-}
-
-int layer_finish_writer(struct layer_job *job, int read, struct err *err)
-{
-	cleanup_buf struct buf none = BUF_INIT;
-	struct err own = ERR_INIT;
-	int r = layer_finish(job, &none, &own);
-
-	/* When both fail, the writer knows why: a cut archive is what the reader saw. */
-	if (r >= 0 || read == -ECANCELED || (read < 0 && r == -EPIPE))
-		return read;
-	if (err)
-		*err = own;
-	return r;
-}
 
 /* ---- modes ---- */
 
@@ -366,15 +85,15 @@ int layer_split(struct image_store *store, int in_fd, int dir_fd, struct split_r
 	int r = layer_start(store, (const char *const *)args, in_fd, dir_fd, false, &job, err);
 	if (r < 0)
 		return r;
-	r = job_poll(&job, store->cancel_fd, err);
+	r = layer_job_poll(&job, store->cancel_fd, err);
 	if (r < 0)
 		layer_abort(&job);
 	else
 		r = layer_finish(&job, &doc, err);
 	if (r < 0)
 		return r;
-	return json_parse(&split_result_desc, ret, buf_str(&doc), doc.len, "answer of " PROGRAM,
-			  err);
+	return json_parse(&split_result_desc, ret, buf_str(&doc), doc.len,
+			  "answer of " LAYER_PROGRAM, err);
 }
 
 /* ---- unpack ---- */
@@ -409,7 +128,7 @@ static int stages_start(struct image_store *store, const char *const *args,
 	for (; r == 0 && n < LAYER_STAGES; n++) {
 		int pair[2] = { -EBADF, -EBADF };
 		if (pipe2(pair, O_CLOEXEC) < 0)
-			r = err_errno(err, errno, "starting " PROGRAM);
+			r = err_errno(err, errno, "starting " LAYER_PROGRAM);
 		un.stage_fds[n] = pair[0];
 		more[n] = (struct proc_fd){ pair[1], stage_targets[n] };
 	}
@@ -429,7 +148,7 @@ static int stages_start(struct image_store *store, const char *const *args,
 		.n_more = n,
 	};
 	if (r == 0)
-		r = job_start(&start, &un.job, err);
+		r = layer_job_start(&start, &un.job, err);
 	for (size_t i = 0; i < LAYER_STAGES; i++)
 		fd_close(more[i].fd);
 	if (r < 0)
@@ -470,9 +189,9 @@ static int stage_result(int fd, struct stage_result *ret, struct err *err)
 	int r = io_read_all(fd, &doc, sizeof(struct err));
 
 	if (r < 0)
-		return err_errno(err, -r, "reading the answer of " PROGRAM);
+		return err_errno(err, -r, "reading the answer of " LAYER_PROGRAM);
 	if (doc.len == sizeof(struct err))
-		return record_error(&doc, err);
+		return layer_record_error(&doc, err);
 	if (doc.len != sizeof(*ret))
 		return 1;
 	memcpy(ret, doc.data, sizeof(*ret));
@@ -484,15 +203,15 @@ static int stage_result(int fd, struct stage_result *ret, struct err *err)
  * end, and with them the last writer to a partial file. */
 static int apply_answer(struct layer_unpack *un, struct buf *doc, struct err *err)
 {
-	int r = doc_read(&un->job, doc, err);
+	int r = layer_doc_read(&un->job, doc, err);
 
 	if (r < 0)
 		return r;
 	if (doc->len != sizeof(struct err) || doc->data[0] == '{')
-		return job_wait(&un->job, doc, err);
-	job_kill(&un->job);
-	job_wait(&un->job, doc, NULL);
-	return record_error(doc, err);
+		return layer_job_wait(&un->job, doc, err);
+	layer_job_kill(&un->job);
+	layer_job_wait(&un->job, doc, NULL);
+	return layer_record_error(doc, err);
 }
 
 /* What the first stage in the row says is the reason; the others follow from it. */
@@ -514,7 +233,7 @@ static int unpack_results(struct layer_unpack *un, struct stage_result results[L
 	if (last < 0 && err)
 		*err = applied;
 	if (last == 0 && missing)
-		last = err_fail(err, ERR_CORRUPT, PROGRAM " has lost a stage");
+		last = err_fail(err, ERR_CORRUPT, LAYER_PROGRAM " has lost a stage");
 	if (un->plain)
 		results[STAGE_HASH_OUT] = results[STAGE_HASH_IN];
 	return last;
@@ -530,7 +249,7 @@ int layer_unpack_finish(struct layer_unpack *un, struct apply_result *ret, struc
 	stages_close(un);
 	if (r == 0)
 		r = json_parse(&apply_result_desc, ret, buf_str(&doc), doc.len,
-			       "answer of " PROGRAM, err);
+			       "answer of " LAYER_PROGRAM, err);
 	if (r < 0)
 		return r;
 	/* What reads the tar must not say what its digest is. */
@@ -545,7 +264,7 @@ int layer_unpack_finish(struct layer_unpack *un, struct apply_result *ret, struc
 
 int layer_unpack_wait(const struct layer_unpack *un, int cancel_fd, struct err *err)
 {
-	return job_poll(&un->job, cancel_fd, err);
+	return layer_job_poll(&un->job, cancel_fd, err);
 }
 
 void layer_unpack_abort(struct layer_unpack *un)
@@ -580,7 +299,7 @@ int layer_convert(struct image_store *store, const struct layer_input *in, int d
 	stages_close(&un);
 	if (r == 0)
 		r = json_parse(&convert_result_desc, ret, buf_str(&doc), doc.len,
-			       "answer of " PROGRAM, err);
+			       "answer of " LAYER_PROGRAM, err);
 	if (r < 0)
 		return r;
 	ret_in->digest = xstrdup(results[STAGE_HASH_IN].digest);
@@ -605,7 +324,7 @@ static int dir_ask(struct image_store *store, const char *mode, int dir_fd,
 		r = layer_finish(&job, &doc, err);
 	return r < 0 ? r
 		     : json_parse(&apply_result_desc, ret, buf_str(&doc), doc.len,
-				  "answer of " PROGRAM, err);
+				  "answer of " LAYER_PROGRAM, err);
 }
 
 int layer_dir_empty(struct image_store *store, int dir_fd, struct err *err)
@@ -653,12 +372,12 @@ int layer_own(struct image_store *store, int like_fd, int dir_fd, char *const *p
 		.more = &more,
 		.n_more = 1,
 	};
-	r = job_start(&start, &job, err);
+	r = layer_job_start(&start, &job, err);
 	if (r == 0)
 		r = layer_finish(&job, &doc, err);
 	if (r == 0)
 		r = json_parse(&apply_result_desc, &missing, buf_str(&doc), doc.len,
-			       "answer of " PROGRAM, err);
+			       "answer of " LAYER_PROGRAM, err);
 	if (r == 0)
 		*ret_missing = take_ptr(missing.implied);
 	json_free(&apply_result_desc, &missing);
@@ -680,7 +399,7 @@ int layer_digest_start(struct image_store *store, int in_fd, int out_fd, uint64_
 		.n_more = 1,
 	};
 
-	return job_start(&start, ret, err);
+	return layer_job_start(&start, ret, err);
 }
 
 int layer_digest_finish(struct layer_job *job, char **ret_digest, uint64_t *ret_size,
@@ -692,7 +411,7 @@ int layer_digest_finish(struct layer_job *job, char **ret_digest, uint64_t *ret_
 	int r = layer_finish(job, &doc, err);
 	if (r == 0)
 		r = json_parse(&apply_result_desc, &result, buf_str(&doc), doc.len,
-			       "answer of " PROGRAM, err);
+			       "answer of " LAYER_PROGRAM, err);
 	if (r < 0)
 		return r;
 	*ret_digest = result.digest ? take_ptr(result.digest) : xstrdup("");
@@ -714,5 +433,5 @@ int layer_entries_start(struct image_store *store, int in_fd, int out_fd, struct
 		.n_more = 1,
 	};
 
-	return job_start(&start, ret, err);
+	return layer_job_start(&start, ret, err);
 }
