@@ -105,7 +105,7 @@ static const struct opt client[] = {
 	  .kind = OPT_STR,
 	  RUN_OPT(runtime),
 	  .arg = "NAME",
-	  .help = "other runtime (not implemented yet)",
+	  .help = "other runtime (refused)",
 	  .flags = OPT_HIDDEN },
 	{ .name = "sdnotify",
 	  .kind = OPT_STR,

@@ -107,7 +107,7 @@ int run_check(struct run *run, struct err *err)
 		return -EINVAL;
 	if (o->runtime)
 		return err_fail(err, ERR_UNSUPPORTED,
-				"--runtime %s: other runtimes are not implemented yet", o->runtime);
+				"--runtime %s: other runtimes are not implemented", o->runtime);
 	if (o->tty && o->interactive && !o->detach && !run->create && !isatty(STDIN_FILENO))
 		return err_fail(err, ERR_USAGE, "the input device is not a TTY");
 	if (o->privileged && o->userns && !run->eng->rootless && !str_eq(o->userns, "host"))

@@ -42,7 +42,7 @@ static int gen_network(const struct spec_input *in, struct spec *spec, struct er
 	}
 	if (!str_eq(mode, "private") && ns_word_parse("network", mode, &word, NULL) == 0)
 		return gen_namespace(in, spec, "network", mode, NS_NETWORK, err);
-	return err_fail(err, ERR_UNSUPPORTED, "--network %s is not implemented yet", mode);
+	return err_fail(err, ERR_INVALID, "--network %s: not known", mode);
 }
 
 static void maps_add(spec_id_maps *list, const struct idmap *map)
