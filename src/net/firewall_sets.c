@@ -199,22 +199,6 @@ struct nft_element fw_complete(void)
 
 /* ---- what is there and what should be ---- */
 
-/* By key; the place behind an interval is another one than where the next begins, and comes before
- * it: the kernel takes what begins before the one around it has ended for an overlap. */
-static int order(const void *a, const void *b)
-{
-	const struct nft_element *x = a, *y = b;
-	int r = memcmp(x->key, y->key, sizeof(x->key));
-
-	return r ? r : (int)y->end - (int)x->end;
-}
-
-static void sort(struct nft_elements *e)
-{
-	if (e->n)
-		qsort(e->items, e->n, sizeof(*e->items), order);
-}
-
 static bool same_data(const struct nft_element *a, const struct nft_element *b)
 {
 	return memcmp(a->data, b->data, sizeof(a->data)) == 0;
@@ -233,12 +217,12 @@ void fw_compare(struct nft_elements *have, struct nft_elements *want, struct fw_
 	size_t h = 0, w = 0;
 
 	*ret = (struct fw_difference){ .wrong = 0 };
-	sort(have);
-	sort(want);
+	nft_elements_sort(have);
+	nft_elements_sort(want);
 	while (h < have->n || w < want->n) {
 		const struct nft_element *there = h < have->n ? &have->items[h] : NULL;
 		const struct nft_element *wanted = w < want->n ? &want->items[w] : NULL;
-		int r = !there ? 1 : !wanted ? -1 : order(there, wanted);
+		int r = !there ? 1 : !wanted ? -1 : nft_element_order(there, wanted);
 
 		h += r <= 0;
 		w += r >= 0;
@@ -256,14 +240,14 @@ void fw_compare(struct nft_elements *have, struct nft_elements *want, struct fw_
 
 static const struct nft_element *find(const struct nft_elements *in, const struct nft_element *e)
 {
-	return in->n ? bsearch(e, in->items, in->n, sizeof(*e), order) : NULL;
+	return in->n ? bsearch(e, in->items, in->n, sizeof(*e), nft_element_order) : NULL;
 }
 
 void fw_settle(struct nft_elements *have, struct nft_elements *add, struct nft_elements *remove)
 {
 	size_t n = 0;
 
-	sort(have);
+	nft_elements_sort(have);
 	for (size_t i = 0; i < remove->n; i++) {
 		const struct nft_element *there = find(have, &remove->items[i]);
 
@@ -271,7 +255,7 @@ void fw_settle(struct nft_elements *have, struct nft_elements *add, struct nft_e
 			remove->items[n++] = remove->items[i];
 	}
 	remove->n = n;
-	sort(remove);
+	nft_elements_sort(remove);
 	for (size_t i = 0; i < add->n; i++) {
 		const struct nft_element *there = find(have, &add->items[i]);
 		const struct nft_elements sorted = { .items = remove->items, .n = n };

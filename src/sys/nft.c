@@ -7,10 +7,12 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/str.h"
 
-#define ELEMENTS_MAX (1 << 20)
+#define ELEMENTS_MAX  (1 << 20)
+#define READ_ATTEMPTS 50
 /* Of an element in a message, with the heads of its attributes. */
 #define ELEMENT_SIZE (NFT_KEY_MAX + NFT_DATA_MAX + 5 * NLA_HDRLEN + NLA_HDRLEN + 4)
 
@@ -23,6 +25,25 @@ void nft_elements_done(struct nft_elements *e)
 {
 	free(e->items);
 	*e = (struct nft_elements){ 0 };
+}
+
+int nft_element_order(const void *a, const void *b)
+{
+	const struct nft_element *x = a, *y = b;
+	int r = memcmp(x->key, y->key, sizeof(x->key));
+
+	return r ? r : (int)y->end - (int)x->end;
+}
+
+bool nft_elements_sort(struct nft_elements *e)
+{
+	bool once = true;
+
+	if (e->n)
+		qsort(e->items, e->n, sizeof(*e->items), nft_element_order);
+	for (size_t i = 1; i < e->n && once; i++)
+		once = nft_element_order(&e->items[i - 1], &e->items[i]) != 0;
+	return once;
 }
 
 static void batch_mark(struct nft_batch *b, uint16_t type)
@@ -213,18 +234,31 @@ static void reset(void *to)
 	nft_elements_done(to);
 }
 
+/*
+ * A set that has just grown or shrunk is hashed anew by a worker of the kernel, and a list longer
+ * than one message goes on after as many elements as it has told, in an order that is another one
+ * by then: some come twice and as many don't come, without a mark (NLM_F_DUMP_INTR) that says so.
+ */
 int nft_elements_read(int sock, const char *table, const char *set, struct nft_elements *ret,
 		      struct err *err)
 {
 	const struct nfgenmsg head = { .nfgen_family = NFPROTO_INET };
+	const struct timespec pause = { .tv_nsec = 1000000 };
 	struct netlink_answers a = listing(ret);
 	cleanup_nlbuf struct nlbuf q = NLBUF_INIT;
-	int r;
+	int r = 0;
 
 	*ret = (struct nft_elements){ 0 };
 	nlbuf_begin(&q, message(NFT_MSG_GETSETELEM), NLM_F_DUMP, &head, sizeof(head));
 	nlbuf_attr_str(&q, NFTA_SET_ELEM_LIST_TABLE, table);
 	nlbuf_attr_str(&q, NFTA_SET_ELEM_LIST_SET, set);
-	r = netlink_list(sock, &q, &a, reset);
+	for (int i = 0; i < READ_ATTEMPTS; i++) {
+		r = netlink_list(sock, &q, &a, reset);
+		if (r < 0 || nft_elements_sort(ret))
+			break;
+		nft_elements_done(ret);
+		r = -EAGAIN;
+		nanosleep(&pause, NULL);
+	}
 	return r < 0 ? err_errno(err, -r, "reading set %s of nftables table %s", set, table) : 0;
 }

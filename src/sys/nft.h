@@ -23,6 +23,12 @@ struct nft_elements {
 	size_t n;
 };
 void nft_elements_done(struct nft_elements *e);
+/* For qsort(). By key; the place behind an interval is another one than where the next begins, and
+ * comes before it: the kernel takes what begins before the one around it has ended for an overlap.
+ */
+int nft_element_order(const void *a, const void *b);
+/* False: one is there twice. */
+bool nft_elements_sort(struct nft_elements *e);
 #define cleanup_nft_elements CLEANUP(nft_elements_done)
 
 struct nft_batch {
@@ -43,7 +49,7 @@ int nft_open(struct err *err); /* in the network namespace of the caller */
  * is one with other data; remove it in the same batch. Nothing of the batch is done then; these two
  * have a message, too. An empty batch is nothing. */
 int nft_batch_send(struct nft_batch *b, int sock, struct err *err);
-/* All elements of a set. -ENOENT: there is no such set. */
+/* All elements of a set, sorted. -ENOENT: there is no such set. */
 int nft_elements_read(int sock, const char *table, const char *set, struct nft_elements *ret,
 		      struct err *err);
 

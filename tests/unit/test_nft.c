@@ -214,13 +214,31 @@ static void test_interval(void **state)
 	assert_memory_equal(list.items, e, sizeof(e));
 }
 
+static void test_sorted(void **state)
+{
+	struct nft_element e[] = { { .key = { 2 }, .key_len = 4 },
+				   { .key = { 1 }, .key_len = 4 },
+				   { .key = { 2 }, .key_len = 4, .end = true },
+				   { .key = { 1, 1 }, .key_len = 4 } };
+	struct nft_elements list = { .items = e, .n = ARRAY_SIZE(e) };
+
+	(void)state;
+	assert_true(nft_elements_sort(&list));
+	assert_true(e[0].key[0] == 1 && e[1].key[1] == 1 && e[2].end && !e[3].end);
+	e[3].end = true; /* as the one before it */
+	assert_false(nft_elements_sort(&list));
+	e[3] = e[1];
+	assert_false(nft_elements_sort(&list));
+	assert_true(nft_elements_sort(&(struct nft_elements){ 0 }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bytes),         cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_of_a_set),      cmocka_unit_test(test_removal_has_no_data),
 		cmocka_unit_test(test_wrong_lengths), cmocka_unit_test(test_chains),
-		cmocka_unit_test(test_interval),
+		cmocka_unit_test(test_interval),      cmocka_unit_test(test_sorted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
