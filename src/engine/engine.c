@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -227,12 +228,6 @@ int engine_net(struct engine *eng, struct err *err)
 	return eng->net_fd < 0 ? eng->net_fd : 0;
 }
 
-static int set_net_root(struct engine *eng, struct err *err)
-{
-	return io_replace_file(eng->net_fd, NET_ROOT, eng->root, strlen(eng->root), 0600, false,
-			       err);
-}
-
 char *engine_net_other(struct engine *eng)
 {
 	cleanup_buf struct buf root = BUF_INIT;
@@ -243,35 +238,51 @@ char *engine_net_other(struct engine *eng)
 	    str_eq(buf_str(&root), eng->root) || fstat(eng->root_fd, &own) < 0)
 		return NULL;
 	there = open(buf_str(&root), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (there >= 0 && fstat(there, &other) == 0)
-		return other.st_dev == own.st_dev && other.st_ino == own.st_ino
-			   ? NULL
-			   : xstrdup(buf_str(&root));
-	/* It is gone, or has moved here. */
-	set_net_root(eng, NULL);
-	return NULL;
+	/* It may be gone, or have moved here. */
+	return there < 0 || fstat(there, &other) < 0 ||
+		       (other.st_dev == own.st_dev && other.st_ino == own.st_ino)
+		   ? NULL
+		   : xstrdup(buf_str(&root));
+}
+
+/* By the directory itself: of two stores that come at once one has the networks in it. */
+static int lock_net(struct engine *eng, struct err *err)
+{
+	cleanup_fd int fd = openat(eng->net_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || NO_EINTR(flock(fd, LOCK_EX)) < 0)
+		return err_errno(err, errno, "locking %s/net", eng->runroot);
+	return take_fd(fd);
 }
 
 int engine_net_own(struct engine *eng, struct err *err)
 {
+	cleanup_buf struct buf root = BUF_INIT;
 	cleanup_free char *other = NULL;
+	cleanup_fd int lock = -EBADF;
 	int r = engine_dirs(eng, err);
 
 	if (r == 0)
 		r = engine_net(eng, err);
 	if (r < 0)
 		return r;
-	if (faccessat(eng->net_fd, NET_ROOT, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return set_net_root(eng, err); /* the first one has it */
+	if (io_read_file(eng->net_fd, NET_ROOT, &root, PATH_MAX, NULL) >= 0 &&
+	    str_eq(buf_str(&root), eng->root))
+		return 0;
+	lock = lock_net(eng, err);
+	if (lock < 0)
+		return lock;
 	other = engine_net_other(eng);
-	return !other ? 0
-		      : err_hint(err,
-				 err_fail(err, ERR_CONFLICT,
-					  "networks in run directory %s are those of the store %s",
-					  eng->runroot, other),
-				 "give this store a --runroot of its own; or, when nothing of that "
-				 "one runs any more, remove %s/net/" NET_ROOT,
-				 eng->runroot);
+	if (!other) /* the first one has it */
+		return io_replace_file(eng->net_fd, NET_ROOT, eng->root, strlen(eng->root), 0600,
+				       false, err);
+	return err_hint(err,
+			err_fail(err, ERR_CONFLICT,
+				 "networks in run directory %s are those of the store %s",
+				 eng->runroot, other),
+			"give this store a --runroot of its own; or, when nothing of that one runs "
+			"any more, remove %s/net/" NET_ROOT,
+			eng->runroot);
 }
 
 bool engine_net_is_own(struct engine *eng)

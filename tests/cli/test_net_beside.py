@@ -6,6 +6,7 @@ What they closed stays closed, and `inro doctor` says what is in the way, and wh
 
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -257,3 +258,14 @@ def test_another_store(machine):
     assert machine.place().elements(table(machine.place())) == before
     machine.inro("system", "check", "--quick").ok()
     end(machine)
+
+
+def test_two_stores_that_begin_at_once(machine):
+    """One of them has the networks."""
+    for n in range(10):
+        words = ("--runroot", machine.who.run_dir / str(n), "network", "reload")
+        both = [machine.popen(*machine.who.inro_argv("--root", machine.who.dir / name, *words),
+                              stderr=subprocess.PIPE, text=True) for name in ("one", "other")]
+        said = [client.communicate()[1] for client in both]
+        assert sorted(client.returncode for client in both) == [0, 125], said
+        assert "are those of the store" in "".join(said)
