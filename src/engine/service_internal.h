@@ -4,8 +4,9 @@
 
 #include "engine/services.h"
 
-/* What one is called while another one comes in its place (service_update.h). */
-char *service_aside(const struct replica *old);
+/* What one that ran, or didn't, is called while another one comes in its place
+ * (service_update.h). */
+char *service_aside(const struct replica *old, bool ran);
 /* One that has the name already is as wished. */
 int service_rename(struct engine *eng, const char *id, const char *name, struct err *err);
 /* What was on its way to who has just left the balance arrives. */

@@ -271,9 +271,38 @@ static int grow(struct engine *eng, const struct service *s, const struct replic
 	return r;
 }
 
-static int shrink(struct engine *eng, const struct replicas *list, uint64_t n, struct err *err)
+/* Somebody else may have removed it. */
+static int unless_gone(int r, const struct err *own, struct err *err)
+{
+	if (r >= 0 || own->kind == ERR_NOT_FOUND)
+		return 0;
+	if (err)
+		*err = *own;
+	return r;
+}
+
+static int begin_end(struct engine *eng, const char *id, struct stop *stop, struct err *err)
 {
 	const struct stop_options how = { .timed = false };
+	struct err own = ERR_INIT;
+	int r = stop_begin(eng, id, &how, stop, &own);
+
+	stop->done = stop->done || r < 0;
+	return unless_gone(r, &own, err);
+}
+
+static int finish_end(struct engine *eng, const char *id, struct stop *stop, struct err *err)
+{
+	struct err own = ERR_INIT;
+	int r = stop_finish(eng, stop, &own);
+
+	if (r >= 0)
+		r = engine_remove(eng, id, true, true, &own);
+	return unless_gone(r, &own, err);
+}
+
+static int shrink(struct engine *eng, const struct replicas *list, uint64_t n, struct err *err)
+{
 	size_t extra = 0, first;
 	int r = 0;
 
@@ -288,16 +317,14 @@ static int shrink(struct engine *eng, const struct replicas *list, uint64_t n, s
 	for (size_t i = 0; i < extra; i++) {
 		stops[i] = (struct stop)STOP_INIT;
 		if (r == 0)
-			r = stop_begin(eng, list->items[first + i].id, &how, &stops[i], err);
+			r = begin_end(eng, list->items[first + i].id, &stops[i], err);
 	}
 	for (size_t i = 0; i < extra; i++) {
 		if (r == 0)
-			r = stop_finish(eng, &stops[i], err);
-		if (r == 0)
-			r = engine_remove(eng, list->items[first + i].id, true, true, err);
+			r = finish_end(eng, list->items[first + i].id, &stops[i], err);
 		stop_done(&stops[i]);
 	}
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static int no_service(const char *name, struct err *err)
@@ -330,8 +357,12 @@ int service_scale(struct engine *eng, const char *name, uint64_t n, struct err *
 	/* Who made the only one was killed over it. */
 	if (r == 0 && !list.n)
 		return no_service(name, err);
-	if (r == 0)
+	if (r == 0) {
 		r = shrink(eng, &list, n, err);
+		/* Those that have not been told to end are in the balance again. */
+		if (r < 0)
+			service_settle(eng, s.id, NULL);
+	}
 	replicas_done(&list);
 	if (r == 0)
 		r = service_replicas(eng, s.id, &list, err);

@@ -58,17 +58,24 @@ int service_change_lock(struct engine *eng, const char *id, const char *name, st
 
 /* ---- on their way ---- */
 
-char *service_aside(const struct replica *old)
+#define ASIDE_RAN     '_'
+#define ASIDE_STOPPED '.'
+
+char *service_aside(const struct replica *old, bool ran)
 {
-	return xasprintf("%.12s_%s", old->id, old->name);
+	return xasprintf("%.12s%c%s", old->id, ran ? ASIDE_RAN : ASIDE_STOPPED, old->name);
 }
 
 /* What it was called before, or NULL: it is not on its way. */
-static const char *name_before(const struct replica *m)
+static const char *name_before(const struct replica *m, bool *ran)
 {
-	cleanup_free char *prefix = xasprintf("%.12s_", m->id);
+	cleanup_free char *id = xstrndup(m->id, 12);
+	const char *rest = str_after(m->name, id);
 
-	return str_after(m->name, prefix);
+	if (!rest || (rest[0] != ASIDE_RAN && rest[0] != ASIDE_STOPPED))
+		return NULL;
+	*ran = rest[0] == ASIDE_RAN;
+	return rest + 1;
 }
 
 int service_rename(struct engine *eng, const char *id, const char *name, struct err *err)
@@ -147,8 +154,9 @@ static int end(struct engine *eng, const char *id, struct err *err)
 static int settle_one(struct engine *eng, const struct replicas *list, const struct replica *m,
 		      struct err *err)
 {
-	const char *name = name_before(m);
 	cleanup_record struct record rec = { 0 };
+	bool ran = false;
+	const char *name = name_before(m, &ran);
 	int r = record_get(eng, m->id, &rec, err);
 
 	if (r == 0)
@@ -158,7 +166,7 @@ static int settle_one(struct engine *eng, const struct replicas *list, const str
 	if (name) {
 		const struct replica *other = find_new(list, m);
 
-		return service_take_back(eng, m->id, name, other ? other->id : NULL, true, err);
+		return service_take_back(eng, m->id, name, other ? other->id : NULL, ran, err);
 	}
 	if (!m->leaving || !rec.running)
 		return 0;
@@ -171,7 +179,16 @@ int service_settle(struct engine *eng, const char *id, struct err *err)
 	cleanup_replicas struct replicas list = { 0 };
 	int r = service_replicas(eng, id, &list, err);
 
-	for (size_t i = 0; r == 0 && i < list.n; i++)
-		r = settle_one(eng, &list, &list.items[i], err);
+	/* What can't be done for one is no reason to leave the others. */
+	for (size_t i = 0; i < list.n; i++) {
+		struct err own = ERR_INIT;
+		int one = settle_one(eng, &list, &list.items[i], &own);
+
+		if (one < 0 && r == 0) {
+			r = one;
+			if (err)
+				*err = own;
+		}
+	}
 	return r < 0 ? r : service_refresh(eng, id, err);
 }

@@ -206,7 +206,7 @@ static size_t replace(struct roll *ro, struct swap *group, size_t n)
 	size_t failed = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		cleanup_free char *aside = service_aside(&group[i].old);
+		cleanup_free char *aside = service_aside(&group[i].old, group[i].ran);
 
 		group[i].state = SWAP_BEGUN;
 		fail_if(&group[i], service_rename(ro->eng, group[i].old.id, aside, &group[i].why));

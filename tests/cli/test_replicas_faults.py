@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Services whose commands are killed, and whose rules somebody takes away."""
 
+import contextlib
 import signal
+import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -37,6 +40,29 @@ def test_killed_scale_is_made_again(m, before, after):
         m.inro("scale", f"web={after if n % 2 else before}").ok()
         whole(m, after if n % 2 else before)
     m.inro("system", "check").ok()
+
+
+def test_scale_down_while_somebody_removes_one(m):
+    run(m, 3, "--stop-timeout", "1")  # which it needs: nobody handles SIGTERM
+    first = hosts(m)
+    client = m.popen(*m.who.inro_argv("scale", "web=1"), stderr=subprocess.PIPE, text=True)
+    harness.wait_for(lambda: [first[h] for h in replicas.answers(m)] == ["web-1"], what="those that leave")
+    m.inro("rm", "-f", "-t", "0", "web-3").ok()
+    assert client.communicate()[1] == "" and client.returncode == 0
+    whole(m, 1)
+
+
+def test_scale_down_that_fails_in_the_middle(m):
+    """Who has not been told to end has connections again."""
+    run(m, 3)
+    with contextlib.closing(sqlite3.connect(f"{m.who.state}/inro/inro.db")) as db:
+        db.execute("CREATE TRIGGER bad BEFORE UPDATE ON replicas WHEN NEW.leaving AND NEW.number = 3"
+                   " BEGIN SELECT RAISE(FAIL, 'no such day'); END")
+        m.inro("scale", "web=1").fails("no such day", code=125)
+        whole(m, 3)
+        db.execute("DROP TRIGGER bad")
+    m.inro("scale", "web=1").ok()
+    whole(m, 1)
 
 
 def test_killed_run_leaves_less_of_a_service_or_none(m):

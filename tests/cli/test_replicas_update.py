@@ -190,6 +190,19 @@ def test_killed_on_the_way(m, order):
     m.inro("system", "check").ok()
 
 
+def test_killed_over_one_that_was_stopped(m):
+    """It stays so."""
+    run(m, 1)
+    m.inro("stop", "web-1").ok()
+    client = m.popen(*m.who.inro_argv("update", "--image", "two", "--update-monitor", "1h", "web"))
+    harness.wait_for(lambda: "web-1 running" in m.inro("ps", "--format", "{{.Names}} {{.State}}").ok().out,
+                     what="the new one")
+    client.kill()
+    client.wait()
+    said = m.inro("update", "--image", "one", "web").ok().out
+    assert said == "" and m.inro("ps", "-a", "--format", "{{.Names}} {{.Image}} {{.State}}").ok().out == "web-1 one exited\n"
+
+
 def test_words(m):
     m.inro("run", "-d", "--name", "alone", "--network", "bridge", "one", "sleep", "60").ok()
     run(m, 1)
