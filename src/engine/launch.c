@@ -327,8 +327,7 @@ int launch_send(struct launch *l, struct err *err)
 	return r;
 }
 
-/* For `inro why`. */
-static void note_failure(const struct launch *l, const struct err *why)
+void launch_note_failure(const struct launch *l, const struct err *why)
 {
 	cleanup_free char *path = xasprintf("%s/" ENDING_FILE, l->rec->id);
 	cleanup_free char *text = xstrdup(why->msg);
@@ -351,7 +350,7 @@ void launch_failed(struct launch *l, int how, const struct err *why)
 	if (as_before)
 		l->rec->restarts = l->restarts;
 	else
-		note_failure(l, why);
+		launch_note_failure(l, why);
 	/* Nothing to do, unless the monitor was killed on the way. */
 	if (container_delete(&l->eng->runtime, l->rec->id, true, &err) < 0)
 		log_warn("%s", err.msg);

@@ -53,6 +53,8 @@ int launch_spawn(struct launch *l, struct err *err);
 int launch_open_layers(struct launch *l, struct err *err);
 /* Sends it all: from here on the monitor creates the container. */
 int launch_send(struct launch *l, struct err *err);
+/* For `inro why`. */
+void launch_note_failure(const struct launch *l, const struct err *why);
 /* It was recorded as running and is not: its record tells so, or goes; r -ECANCELED: somebody has
  * interrupted the start of one that is there, and it is as it was. */
 void launch_failed(struct launch *l, int r, const struct err *why);

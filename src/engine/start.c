@@ -127,15 +127,17 @@ static int start_locked(struct launch *l, struct err *err)
 		l->control = control_listen(l->eng, l->rec->id, err);
 		r = l->control < 0 ? l->control : 0;
 	}
-	unlinkat(l->eng->run_fd, note, 0);
 	stop_forget_boot(l->eng, l->rec->id);
 	/* What it said of the last end is in the database. */
 	if (r == 0 && ftruncate(l->lock, 0) < 0)
 		r = err_errno(err, errno, "clearing the last end of container %s", l->rec->name);
 	if (r == 0)
 		r = note_start(l, err);
+	if (r < 0 && r != -ECANCELED && l->rec->status == RECORD_CREATED)
+		launch_note_failure(l, err);
 	if (r < 0)
 		return r;
+	unlinkat(l->eng->run_fd, note, 0);
 	r = launch_send(l, err);
 	if (r < 0)
 		launch_failed(l, r, err);

@@ -50,6 +50,11 @@ def test_from_the_lan(machine_root):
     # nobody else gets them
     m.inro("run", "--rm", "--network", "bridge", "-p", "8080:1", "host", "true").fails(
         "Bind for 0.0.0.0:8080 failed: port is already allocated", code=125)
+    m.inro("create", "--name", "late", "--network", "bridge", "-p", "8080:1", "host", "true").ok()
+    m.inro("start", "late").fails("port is already allocated", code=1)
+    said = m.inro("why", "late").ok().out
+    assert "late could not be started" in said and "port is already allocated" in said
+    m.inro("rm", "late").ok()
     assert "container web has it" in m.inro(
         "run", "--rm", "--network", "bridge", "-p", "127.0.0.1:8080:1", "host", "true").err
     ports = [link["linkinfo"]["info_slave_data"] for link in m.links().values()
