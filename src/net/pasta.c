@@ -83,8 +83,10 @@ static int read_pid(const char *pid_file, pid_t *ret)
 	return 0;
 }
 
-/* Its arguments name the file: it is this one's, whoever has had the pid meanwhile. */
-static bool is_ours(pid_t pid, const char *pid_file)
+/* Its arguments name the file: it is this one's, whoever has had the pid meanwhile. Who has none
+ * any more is just ending, and keeps the interface for a moment, which would be in the next one's
+ * way. */
+static bool is_ours(pid_t pid, int pidfd, const char *pid_file)
 {
 	cleanup_buf struct buf line = BUF_INIT;
 	char path[64];
@@ -92,6 +94,8 @@ static bool is_ours(pid_t pid, const char *pid_file)
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	if (io_read_file(AT_FDCWD, path, &line, CMDLINE_MAX, NULL) < 0)
 		return false;
+	if (!line.len)
+		pidfd_poll(pidfd, END_MS);
 	const char *p = buf_str(&line), *end = p + line.len;
 	for (; p < end; p += strlen(p) + 1)
 		if (str_eq(p, pid_file))
@@ -106,7 +110,7 @@ int pasta_find(const char *pid_file)
 	if (read_pid(pid_file, &pid) < 0)
 		return -ESRCH;
 	cleanup_fd int pidfd = pidfd_of(pid);
-	if (pidfd < 0 || !is_ours(pid, pid_file) || pidfd_poll(pidfd, 0) != 0)
+	if (pidfd < 0 || !is_ours(pid, pidfd, pid_file) || pidfd_poll(pidfd, 0) != 0)
 		return -ESRCH;
 	return take_fd(pidfd);
 }
