@@ -356,7 +356,7 @@ def test_paused(root):
 def is_runtime(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"inro-runtime")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -50,14 +50,6 @@ def counting(who, *namespaces_off):
     return b
 
 
-def alive(pid):
-    try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rsplit(") ", 1)[1][0] not in "ZX"
-
-
 def cgroup_pids(cid="c1"):
     """All processes in the container's cgroup, of either driver, as the host sees them."""
     found = set()
@@ -124,7 +116,7 @@ def test_kill_9_of_a_paused_container(root):
     root.runtime("pause", "c1").ok()
     root.runtime("kill", "c1", "TERM").ok()
     root.runtime("kill", "c1", "USR1").ok()
-    assert status(root) == "paused" and alive(pid)
+    assert status(root) == "paused" and not harness.is_dead(pid)
     root.runtime("kill", "c1", "KILL").ok()
     harness.wait_for(lambda: status(root) == "stopped", what="the end")
     root.runtime("delete", "c1").ok()
@@ -147,7 +139,7 @@ def test_delete_force_of_a_paused_container(root):
     pid = state(root)["pid"]
     root.runtime("pause", "c1").ok()
     root.runtime("delete", "--force", "c1").ok()
-    assert not alive(pid)
+    assert harness.is_dead(pid)
     root.runtime("state", "c1").fails("does not exist", code=1)
 
 
@@ -172,7 +164,7 @@ def test_paused_container_inside_of_one(root, how):
     else:
         root.runtime("kill", *["--all"] * (how == "kill all"), "c1", "KILL").ok()
         harness.wait_for(lambda: status(root) == "stopped", what="the end")
-    assert not any(map(alive, pids))
+    assert all(map(harness.is_dead, pids))
 
 
 @pytest.mark.parametrize("paused", [False, True])
@@ -188,7 +180,7 @@ def test_shared_pid_namespace(root, paused):
         root.runtime("delete", "--force", "c1").ok()
     else:
         root.runtime("kill", "c1", "9").ok()
-    harness.wait_for(lambda: not any(map(alive, pids)), what="the end of all")
+    harness.wait_for(lambda: all(map(harness.is_dead, pids)), what="the end of all")
     assert status(root) == "stopped" if not paused else True
 
 
@@ -216,7 +208,7 @@ def test_kill_all_of_a_fork_bomb(root):
     start(b)
     harness.wait_for((b.rootfs / "up").exists, what="the bomb")
     root.runtime("kill", "--all", "c1", "KILL").ok()
-    harness.wait_for(lambda: not any(map(alive, cgroup_pids())), what="the end of all")
+    harness.wait_for(lambda: all(map(harness.is_dead, cgroup_pids())), what="the end of all")
     root.runtime("delete", "c1").ok()
 
 
