@@ -197,9 +197,9 @@ static int find_process(struct engine *eng, const struct record *rec, pid_t *ret
 	*ret_start = st.pid_start_time;
 	status = st.status;
 	container_state_free(&st);
-	if (*ret_pid <= 0)
-		return -ESRCH;
-	return status == CONTAINER_CREATING ? -EAGAIN : 0;
+	if (status == CONTAINER_CREATING)
+		return -EAGAIN;
+	return *ret_pid > 0 ? 0 : -ESRCH;
 }
 
 int joins_settled(struct engine *eng, const struct record *rec)

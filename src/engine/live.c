@@ -61,12 +61,21 @@ int live_check(struct engine *eng, const struct record *rec, struct err *err)
 {
 	int status = live_status(eng, rec);
 
-	if (status == CONTAINER_STOPPED) {
+	if (status == CONTAINER_STOPPED || status == CONTAINER_CREATING) {
 		live_settle(eng, rec);
 		status = live_status(eng, rec);
 	}
 	return status == CONTAINER_RUNNING || status == CONTAINER_PAUSED ? 0
 									 : not_running(rec, err);
+}
+
+static bool has_process(struct engine *eng, const struct record *rec)
+{
+	struct container_state st = { 0 };
+	bool has = container_state_read(&eng->runtime, rec->id, &st, NULL) == 0 && st.pid > 0;
+
+	container_state_free(&st);
+	return has;
 }
 
 void live_settle(struct engine *eng, const struct record *rec)
@@ -76,8 +85,7 @@ void live_settle(struct engine *eng, const struct record *rec)
 
 	if (rec->status != RECORD_RUNNING)
 		return;
-	while (live_status(eng, rec) == CONTAINER_STOPPED && life_alive(eng, rec->id) &&
-	       time_monotonic_ns() < end)
+	while (!has_process(eng, rec) && life_alive(eng, rec->id) && time_monotonic_ns() < end)
 		nanosleep(&pause, NULL);
 }
 

@@ -179,7 +179,7 @@ extern const char *const container_status_names[];
 struct container_state {
 	char *oci_version, *id, *bundle, *rootfs, *created, *owner;
 	int status;              /* enum container_status */
-	pid_t pid;               /* 0 when stopped */
+	pid_t pid;               /* 0 when stopped, and for moments while creating */
 	uint64_t pid_start_time; /* /proc/PID/stat field 22: a recycled pid is not ours */
 	char **cgroup_paths;
 	struct json_map annotations;

@@ -389,6 +389,14 @@ int state_wait_end(const struct state *st, int timeout_ms)
 	return !state_alive(st);
 }
 
+/* It has no process yet, or the one that it had was only to make the next: who makes it has the
+ * lock. */
+static bool is_being_made(int dir)
+{
+	return faccessat(dir, STATE_CREATING, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       flock(dir, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 int container_state_read(const struct runtime *rt, const char *id, struct container_state *ret,
 			 struct err *err)
 {
@@ -397,6 +405,8 @@ int container_state_read(const struct runtime *rt, const char *id, struct contai
 
 	if (dir < 0)
 		return dir;
+	if (st.pub.status == CONTAINER_STOPPED && is_being_made(dir))
+		st.pub.status = CONTAINER_CREATING;
 	*ret = st.pub;
 	st.pub = (struct container_state){ 0 };
 	return 0;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """create, start, state, kill, delete, run, list: what a user of runc expects."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -225,6 +226,20 @@ def test_runtime_killed_while_creating(root):
         p.wait()
         root.runtime("delete", "--force", "c1").ok()
         assert not (root.runtime_root / "c1").exists()
+
+
+def test_between_the_processes_that_make_one(anyone):
+    """One makes the next, and is gone before that is on record: stopped only if nobody goes on."""
+    anyone.bundle("true").run("--detach", stdout=None, stderr=None).ok()
+    harness.wait_for(lambda: state(anyone)["status"] == "stopped", what="its end")
+    (anyone.runtime_root / "c1/init.sock").touch()
+    assert state(anyone)["status"] == "stopped"
+    fd = os.open(anyone.runtime_root / "c1", os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    assert (state(anyone)["status"], state(anyone)["pid"]) == ("creating", 0)
+    os.close(fd)
+    assert state(anyone)["status"] == "stopped"
+    anyone.runtime("delete", "c1").ok()
 
 
 def test_log_file_formats(root):
