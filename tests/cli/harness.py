@@ -380,6 +380,8 @@ class Leftovers:
 
     def __init__(self):
         self.before = self.look()
+        # which may only execute their program after this look
+        self.processes = tuple(found.partition("(")[0] for found in self.before if found.startswith("process "))
 
     @staticmethod
     def look():
@@ -401,7 +403,8 @@ class Leftovers:
     def check(self, ignored=lambda found: False):
         end = time.monotonic() + self.SECONDS * PATIENCE
         while True:
-            left = {found for found in self.look() - self.before if not ignored(found)}
+            left = {found for found in self.look() - self.before
+                    if not ignored(found) and not found.startswith(self.processes)}
             if not left:
                 return
             if time.monotonic() > end:

@@ -2,6 +2,7 @@
 """The harness itself: it must be able to fail."""
 
 import os
+import pathlib
 import subprocess
 import time
 
@@ -36,6 +37,15 @@ def test_leftovers_are_seen(root, monkeypatch):
             leftovers.check()
         process.kill()
     leftovers.check()
+    # one that was there, and only then executes its program
+    with subprocess.Popen(["sh", "-c", "read go; exec sleep 60"], stdin=subprocess.PIPE) as process:
+        before = harness.Leftovers()
+        process.stdin.write(b"go\n")
+        process.stdin.close()
+        comm = pathlib.Path(f"/proc/{process.pid}/comm")
+        harness.wait_for(lambda: comm.read_text() == "sleep\n")
+        before.check()
+        process.kill()
 
     os.mkdir("/run/inro")
     with pytest.raises(pytest.fail.Exception, match="/run/inro"):

@@ -139,7 +139,8 @@ def test_layers_share_the_room_on_the_disk(root, small_disk):
     watch = Watch(place)
     done = root.inro("load", input=layout.archive(image))
     least, _ = watch.stop()
-    done.fails("the disk is nearly full", code=125)
+    # which of the two is said is a matter of who writes last
+    assert any(word in done.fails(code=125).err for word in ("the disk is nearly full", "the disk has no room for more"))
     assert least > 1 << 20
     assert os.listdir(place / "staging") == [] and os.listdir(place / "layers") == []
 
