@@ -126,8 +126,11 @@ def test_first_start_takes_no_table_away(machine_root, tmp_path):
     with log.open("wb") as out:
         monitor = m.call(subprocess.Popen, ["nft", "monitor"], stdout=out)
 
+    probes = []
+
     def seen():
-        m.run("nft", "add", "table", "inet", "probe").ok()
+        probes.append(f"probe{len(probes)}")  # of one that is there already it is not told
+        m.run("nft", "add", "table", "inet", probes[-1]).ok()
         return log.read_text()
 
     try:
@@ -138,7 +141,8 @@ def test_first_start_takes_no_table_away(machine_root, tmp_path):
         monitor.kill()
         monitor.wait()
     assert f" table inet {m.table}\n" in events and "delete table" not in events, events
-    m.run("nft", "delete", "table", "inet", "probe").ok()
+    for probe in probes:
+        m.run("nft", "delete", "table", "inet", probe).ok()
 
 
 def test_one_that_takes_the_address_of_names_keeps_it_from_no_other(machine):
