@@ -59,10 +59,16 @@ static int not_running(const struct record *rec, struct err *err)
 
 int live_check(struct engine *eng, const struct record *rec, struct err *err)
 {
+	const struct timespec pause = { .tv_nsec = POLL_LAST_US * 1000 };
+	int64_t end = time_monotonic_ns() + START_TIMEOUT_MS * INT64_C(1000000);
 	int status = live_status(eng, rec);
 
-	if (status == CONTAINER_STOPPED || status == CONTAINER_CREATING) {
+	if (status == CONTAINER_STOPPED) {
 		live_settle(eng, rec);
+		status = live_status(eng, rec);
+	}
+	while (status == CONTAINER_CREATING && time_monotonic_ns() < end) {
+		nanosleep(&pause, NULL);
 		status = live_status(eng, rec);
 	}
 	return status == CONTAINER_RUNNING || status == CONTAINER_PAUSED ? 0

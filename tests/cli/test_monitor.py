@@ -300,7 +300,8 @@ def test_the_monitor_is_not_the_callers(request, root, who):
                 os.kill(init, signal.SIGKILL)
                 harness.wait_for(lambda old=init: another_init(who, cid, old), 20, "a restart")
             places = where_is(monitor_of(who, cid))
-            v1 = {name: path for name, path in places.items() if name not in ("", "cpuset")}
+            # another test may have made a hierarchy for itself meanwhile
+            v1 = {name: path for name, path in places.items() if name and name in session.tops.values()}
             if who.rootless:
                 assert places[""] == f"{session.path}/inro/monitors"
             else:
