@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/cleanup.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -17,6 +18,7 @@
 #define CLIENTS_MAX 64
 #define NS_PER_MS   INT64_C(1000000)
 #define PAUSE_MS    10
+#define SPARE_FDS   12
 
 struct ending {
 	struct cleanup *c;
@@ -29,6 +31,26 @@ static void client_remove(struct cleanup *c, size_t i)
 {
 	fd_close(c->clients[i]);
 	c->clients[i] = c->clients[--c->n_clients];
+}
+
+/* For the database and whatever else is opened. Who is sent away waits for the container's lock. */
+static void leave_room(struct cleanup *c)
+{
+	int spare[SPARE_FDS];
+	size_t n = 0;
+
+	while (n < SPARE_FDS) {
+		int fd = fcntl(c->control, F_DUPFD_CLOEXEC, 3);
+
+		if (fd >= 0)
+			spare[n++] = fd;
+		else if (errno == EMFILE && c->n_clients)
+			client_remove(c, c->n_clients - 1);
+		else
+			break;
+	}
+	while (n)
+		fd_close(spare[--n]);
 }
 
 static void client_accept(struct cleanup *c)
@@ -51,6 +73,7 @@ static void client_accept(struct cleanup *c)
 	}
 	c->clients = xrealloc(c->clients, (c->n_clients + 1) * sizeof(int));
 	c->clients[c->n_clients++] = sock;
+	leave_room(c);
 }
 
 static bool tell(int sock, uint32_t type, const struct ending *e)
@@ -249,8 +272,10 @@ int engine_cleanup(struct engine *eng, struct cleanup *c, struct err *err)
 	struct ending e = { .c = c,
 			    .rec = &rec,
 			    .end = { .exit_code = c->status, .finished_ns = time_now_ns() } };
-	int r = await_record(eng, &e, err);
+	int r;
 
+	leave_room(c);
+	r = await_record(eng, &e, err);
 	if (r == 0) {
 		life_read_exit(eng, c->id, &e.end);
 		r = end_or_restart(eng, &e, err);
